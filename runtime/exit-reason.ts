@@ -1,0 +1,68 @@
+/**
+ * Why a process ended. Reasons are values, as in OTP: a supervisor branches on them, links and
+ * monitors carry them unchanged, and nobody receives a stringified error.
+ *
+ * - `'normal'`: it was done. Over a link this is the only harmless reason (L-01, L-06).
+ * - `'shutdown'`, `{ shutdown }`: it was asked to stop; no crash report.
+ * - `'killed'`: somebody sent the untrappable `'kill'` (L-19).
+ * - `'noproc'`, `'noconnection'`: there was no such process, or its node was lost.
+ * - an `Error`: a handler threw it.
+ * - `{ nocatch }`: a handler threw something that is not an Error (P-03).
+ */
+import { inspect } from 'node:util'
+
+/** Any value; see the well-known ones in the file header. */
+export type ExitReason = unknown
+
+/** A handler threw a value that is not an `Error`. */
+export interface NoCatch {
+  readonly nocatch: unknown
+}
+
+/** True for `normal`, `shutdown` and `{ shutdown }`: reasons that are not a crash (G-55, U-19). */
+export function isCleanExit(reason: ExitReason): boolean {
+  return reason === 'normal' || isShutdown(reason)
+}
+
+/** True for `shutdown` and `{ shutdown }`. */
+export function isShutdown(reason: ExitReason): boolean {
+  if (reason === 'shutdown') return true
+  return typeof reason === 'object' && reason !== null && 'shutdown' in reason
+}
+
+/** The exit reason of a handler that threw `thrown`. */
+export function reasonOfThrown(thrown: unknown): ExitReason {
+  if (thrown instanceof ExitThrow) return thrown.reason
+  if (thrown instanceof Error) return thrown
+  return { nocatch: thrown } satisfies NoCatch
+}
+
+/** One line for logs. */
+export function formatReason(reason: ExitReason): string {
+  if (typeof reason === 'string') return reason
+  if (reason instanceof Error) {
+    const code = (reason as { code?: unknown }).code
+    return typeof code === 'string'
+      ? `${code}: ${reason.message}`
+      : `${reason.name}: ${reason.message}`
+  }
+  return inspect(reason, { depth: 3, breakLength: Infinity })
+}
+
+/** What {@link exit} throws; not an `Error` because it carries no stack and is not a failure. */
+export class ExitThrow {
+  readonly reason: ExitReason
+  constructor(reason: ExitReason) {
+    this.reason = reason
+  }
+}
+
+/**
+ * Ends the calling process with `reason`, as `erlang:exit/1`. May be caught (P-05).
+ *
+ * @example
+ * call: { quit: () => exit('shutdown') }
+ */
+export function exit(reason: ExitReason): never {
+  throw new ExitThrow(reason)
+}

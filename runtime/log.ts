@@ -1,0 +1,34 @@
+/**
+ * The logger port, in pino's call shape so that a pino logger fits as it is. A library says nothing
+ * until somebody listens: the default logger is silent.
+ */
+
+/** Fields of a log line, then its text. */
+export type LogMethod = (fields: Readonly<Record<string, unknown>>, message: string) => void
+
+/** What Fovea needs of a logger; `pino()` satisfies it. */
+export interface Logger {
+  readonly debug: LogMethod
+  readonly info: LogMethod
+  readonly warn: LogMethod
+  readonly error: LogMethod
+}
+
+const ignore: LogMethod = () => {}
+
+/** Discards everything. */
+export const silentLogger: Logger = Object.freeze({
+  debug: ignore,
+  info: ignore,
+  warn: ignore,
+  error: ignore,
+})
+
+/** A logger that adds `fields` to every line of `logger`. */
+export function withFields(logger: Logger, fields: Readonly<Record<string, unknown>>): Logger {
+  const add =
+    (method: keyof Logger): LogMethod =>
+    (more, message) =>
+      logger[method]({ ...fields, ...more }, message)
+  return { debug: add('debug'), info: add('info'), warn: add('warn'), error: add('error') }
+}
