@@ -1,0 +1,264 @@
+/**
+ * The link handshake, both roles, as a pure machine: `input(...)` gives effects, the driver does
+ * the I/O. The transport has proven the peer's key before the first byte; this decides whether a
+ * node with that key may be a neighbour of ours.
+ *
+ *     dialler                                   acceptor
+ *     start: connect (hello) ------------------> checks version, realm, membership
+ *            opens the dist lane --------------> asks the pool (`judge`), gets a verdict
+ *     established <----------- accepted (hello)  established
+ *     failed      <--------- rejected (reason)   failed
+ *
+ * Invariants:
+ * - "Connected" is not "accepted" (transport.md): before `established` no frame but those of the
+ *   handshake is passed on; any other frame ends it with `ERR_LINK_EARLY_FRAME` (H6).
+ * - It ends: exactly one `established` or `failed`, at the latest at the deadline (ML39).
+ * - After the end every input gives no effects.
+ * - The realm and the membership are checked on both sides, so a dialler does not trust an acceptor
+ *   more than an acceptor a dialler.
+ */
+import type { NodeKey } from '../identity/node-key.ts'
+import type { DialOffer, DialVerdict } from './dial-race.ts'
+
+/** Why a `rejected` frame was sent. */
+export type RejectReason =
+  | 'realm_mismatch'
+  | 'membership_invalid'
+  | 'version_unsupported'
+  | 'simultaneous_dial'
+  | 'stale_incarnation'
+  | 'self'
+  | 'too_many_links'
+  | 'not_accepting'
+
+/** What a node says about itself in `connect` and in `accepted`. */
+export interface Hello {
+  /** Oldest and newest link protocol that it speaks. */
+  readonly versionMin: number
+  readonly versionMax: number
+  /** Must be the key that the transport has proven (H32). */
+  readonly nodeKey: NodeKey
+  readonly name: string
+  /** Address that others dial; not the source address of this connection. */
+  readonly host: string
+  readonly port: number
+  readonly incarnation: number
+  /** `connect` frames sent so far in this incarnation; see `dial-race.ts`. */
+  readonly dials: number
+  readonly realmId: Uint8Array
+  /** Opaque here; `checkMembership` understands it. */
+  readonly membership: unknown
+  readonly capabilities: readonly string[]
+  /** Largest payload that it takes. */
+  readonly frameBytesMax: number
+}
+
+/** Result of a successful handshake. */
+export interface Negotiated {
+  readonly hello: Hello
+  /** Highest version that both speak. */
+  readonly version: number
+  /** What both can do, sorted. */
+  readonly capabilities: readonly string[]
+  /** Largest payload that both take. */
+  readonly frameBytesMax: number
+}
+
+/** How a handshake is set up. */
+export interface HandshakeOptions {
+  readonly role: 'dialer' | 'acceptor'
+  /** What we say; `dials` counts this connect when we dial. */
+  readonly own: Hello
+  /** Proven by the transport. */
+  readonly peerKey: NodeKey
+  readonly deadlineMs: number
+  /** Gives a complaint, or undefined when the membership is good. Pure. */
+  readonly checkMembership: (hello: Hello, key: NodeKey) => string | undefined
+}
+
+/** What happened. */
+export type HandshakeInput =
+  | { readonly type: 'start' }
+  | { readonly type: 'connect'; readonly hello: Hello }
+  /** The lane for distribution is open (acceptor). */
+  | { readonly type: 'lane_open' }
+  /** The pool has judged the offer (acceptor). */
+  | { readonly type: 'verdict'; readonly verdict: Verdict }
+  | { readonly type: 'accepted'; readonly hello: Hello }
+  | { readonly type: 'rejected'; readonly reason: string; readonly message: string }
+  /** A frame that is no part of a handshake. */
+  | { readonly type: 'other_frame'; readonly name: string }
+  | { readonly type: 'tick' }
+
+/** A {@link DialVerdict}, or a refusal for want of room. */
+export type Verdict =
+  DialVerdict | { readonly type: 'reject'; readonly reason: 'too_many_links' | 'not_accepting' }
+
+/** What the driver must do, in order. */
+export type HandshakeEffect =
+  | { readonly type: 'send_connect' }
+  | { readonly type: 'judge'; readonly offer: DialOffer }
+  | { readonly type: 'send_accepted' }
+  | { readonly type: 'send_rejected'; readonly reason: RejectReason; readonly message: string }
+  | { readonly type: 'established'; readonly negotiated: Negotiated }
+  | { readonly type: 'failed'; readonly failure: HandshakeFailure }
+
+/** Why a handshake ended without a link. */
+export interface HandshakeFailure {
+  readonly code:
+    'ERR_LINK_REJECTED' | 'ERR_LINK_EARLY_FRAME' | 'ERR_LINK_HANDSHAKE_TIMEOUT' | 'ERR_LINK_REFUSED'
+  /** Reason of the `rejected` frame, received (`REJECTED`) or sent (`REFUSED`). */
+  readonly reason: string
+  readonly message: string
+}
+
+type State = 'idle' | 'waiting' | 'judging' | 'ended'
+
+const NOTHING: readonly HandshakeEffect[] = Object.freeze([])
+
+/** One handshake. */
+export class Handshake {
+  readonly #options: HandshakeOptions
+  #state: State = 'idle'
+  #laneOpen = false
+  #offer: Negotiated | undefined
+
+  constructor(options: HandshakeOptions) {
+    this.#options = options
+  }
+
+  /** True after `established` or `failed`. */
+  get ended(): boolean {
+    return this.#state === 'ended'
+  }
+
+  /** Takes one input at `nowMs`. */
+  input(input: HandshakeInput, nowMs: number): readonly HandshakeEffect[] {
+    if (this.#state === 'ended') return NOTHING
+    switch (input.type) {
+      case 'start':
+        return this.#start()
+      case 'connect':
+        return this.#connect(input.hello)
+      case 'lane_open':
+        this.#laneOpen = true
+        return this.#judge()
+      case 'verdict':
+        return this.#verdict(input.verdict)
+      case 'accepted':
+        return this.#accepted(input.hello)
+      case 'rejected':
+        return this.#rejected(input.reason, input.message)
+      case 'other_frame':
+        return this.#early(input.name)
+      case 'tick':
+        if (nowMs < this.#options.deadlineMs) return NOTHING
+        return this.#fail('ERR_LINK_HANDSHAKE_TIMEOUT', 'timeout', 'the peer did not say enough')
+    }
+  }
+
+  #start(): readonly HandshakeEffect[] {
+    if (this.#state !== 'idle') return NOTHING
+    this.#state = 'waiting'
+    return this.#options.role === 'dialer' ? [{ type: 'send_connect' }] : NOTHING
+  }
+
+  #connect(hello: Hello): readonly HandshakeEffect[] {
+    if (this.#options.role !== 'acceptor' || this.#offer !== undefined)
+      return this.#early('connect')
+    const checked = this.#check(hello)
+    if ('reason' in checked) return this.#refuse(checked.reason, checked.message)
+    this.#offer = checked
+    return this.#judge()
+  }
+
+  /** Asks the pool once the connect is good and the dist lane is there. */
+  #judge(): readonly HandshakeEffect[] {
+    const offer = this.#offer
+    if (offer === undefined || !this.#laneOpen || this.#state === 'judging') return NOTHING
+    this.#state = 'judging'
+    const { incarnation, dials } = offer.hello
+    return [{ type: 'judge', offer: { incarnation, dials } }]
+  }
+
+  #verdict(verdict: Verdict): readonly HandshakeEffect[] {
+    if (this.#state !== 'judging' || this.#offer === undefined) return NOTHING
+    if (verdict.type === 'reject') return this.#refuse(verdict.reason, REJECT_TEXTS[verdict.reason])
+    this.#state = 'ended'
+    return [{ type: 'send_accepted' }, { type: 'established', negotiated: this.#offer }]
+  }
+
+  #accepted(hello: Hello): readonly HandshakeEffect[] {
+    if (this.#options.role !== 'dialer') return this.#early('accepted')
+    const checked = this.#check(hello)
+    if ('reason' in checked) return this.#refuse(checked.reason, checked.message)
+    this.#state = 'ended'
+    return [{ type: 'established', negotiated: checked }]
+  }
+
+  #rejected(reason: string, message: string): readonly HandshakeEffect[] {
+    if (this.#options.role !== 'dialer') return this.#early('rejected')
+    return this.#fail('ERR_LINK_REJECTED', reason, message)
+  }
+
+  #early(name: string): readonly HandshakeEffect[] {
+    return this.#fail(
+      'ERR_LINK_EARLY_FRAME',
+      'early_frame',
+      `a ${name} frame has no place in this part of the handshake`,
+    )
+  }
+
+  #refuse(reason: RejectReason, message: string): readonly HandshakeEffect[] {
+    return [
+      { type: 'send_rejected', reason, message },
+      ...this.#fail('ERR_LINK_REFUSED', reason, message),
+    ]
+  }
+
+  #fail(code: HandshakeFailure['code'], reason: string, message: string): HandshakeEffect[] {
+    this.#state = 'ended'
+    return [{ type: 'failed', failure: { code, reason, message } }]
+  }
+
+  /** What both sides agree on, or why they cannot. */
+  #check(peer: Hello): Negotiated | { reason: RejectReason; message: string } {
+    const { own, peerKey } = this.#options
+    if (peer.nodeKey.hex !== peerKey.hex) {
+      return { reason: 'membership_invalid', message: 'hello and certificate name different keys' }
+    }
+    if (peerKey.hex === own.nodeKey.hex) return { reason: 'self', message: REJECT_TEXTS.self }
+    const version = Math.min(own.versionMax, peer.versionMax)
+    if (version < Math.max(own.versionMin, peer.versionMin)) {
+      const text = `this node speaks link protocol ${own.versionMin} to ${own.versionMax}`
+      return { reason: 'version_unsupported', message: text }
+    }
+    if (!sameBytes(own.realmId, peer.realmId)) {
+      return { reason: 'realm_mismatch', message: REJECT_TEXTS.realm_mismatch }
+    }
+    const complaint = this.#options.checkMembership(peer, peerKey)
+    if (complaint !== undefined) return { reason: 'membership_invalid', message: complaint }
+    return {
+      hello: peer,
+      version,
+      capabilities: own.capabilities.filter((c) => peer.capabilities.includes(c)).sort(),
+      frameBytesMax: Math.min(own.frameBytesMax, peer.frameBytesMax),
+    }
+  }
+}
+
+/** Texts of refusals; the dialler shows them to its user. */
+export const REJECT_TEXTS: Readonly<Record<RejectReason, string>> = Object.freeze({
+  realm_mismatch: 'this node belongs to another realm',
+  membership_invalid: 'the membership is not valid here',
+  version_unsupported: 'no common version of the link protocol',
+  simultaneous_dial: 'another connection between these two nodes takes precedence',
+  stale_incarnation: 'a newer incarnation of this node is known',
+  self: 'this is the node itself',
+  too_many_links: 'this node has as many links as it may have',
+  not_accepting: 'this node is stopping',
+})
+
+function sameBytes(a: Uint8Array, b: Uint8Array): boolean {
+  return a.length === b.length && a.every((byte, i) => byte === b[i])
+}

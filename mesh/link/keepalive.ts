@@ -1,0 +1,105 @@
+/**
+ * Is the peer still there? Pure: the driver calls `tick` once per interval and tells what it heard.
+ *
+ *     tick            tick            tick            tick
+ *      | ping ->       | ping ->       | ping ->       |
+ *      |   <- pong     |  (nothing)    |  (nothing)    |  (nothing)  -> dead after 3 misses
+ *
+ * - Any byte from the peer is a sign of life, not only a pong: a busy link never flaps (ML41).
+ * - A miss is counted per tick, never by comparing two timestamps that something else moves (ML22).
+ * - When our own tick comes late by more than an interval, our event loop was blocked and the
+ *   peer's answers may still lie unread in a socket: that tick judges nobody (H40).
+ * - With the defaults (1,000 ms, 3) a dead peer is found within 4 s of its last byte.
+ */
+
+/** Dials of {@link Keepalive}. */
+export interface KeepaliveOptions {
+  readonly intervalMs: number
+  readonly missesMax: number
+}
+
+/** What the driver does after a tick. */
+export type KeepaliveVerdict =
+  /** Send a ping with this number. */
+  | { readonly type: 'ping'; readonly sequence: number }
+  /** The peer is gone: close. */
+  | { readonly type: 'dead'; readonly misses: number }
+
+/** Weight of a new sample in the smoothed round trip time, as in TCP (RFC 6298). */
+const RTT_WEIGHT = 1 / 8
+
+/** Pings answered per interval; more are a flood (H20). */
+const PINGS_ANSWERED_MAX = 32
+
+/** Watches one link. */
+export class Keepalive {
+  readonly #intervalMs: number
+  readonly #missesMax: number
+  #heard = true
+  #misses = 0
+  #sequence = 0
+  #lastTickMs: number
+  #pingSentMs = 0
+  #pingOpen = false
+  #rttMs = 0
+  #pingsReceived = 0
+  #lateTicks = 0
+
+  constructor(options: KeepaliveOptions, nowMs: number) {
+    this.#intervalMs = options.intervalMs
+    this.#missesMax = options.missesMax
+    this.#lastTickMs = nowMs
+  }
+
+  /** Smoothed round trip time of pings in milliseconds; 0 before the first pong. */
+  get rttMs(): number {
+    return this.#rttMs
+  }
+
+  /** Ticks in a row without a sign of life. */
+  get misses(): number {
+    return this.#misses
+  }
+
+  /** Ticks that came too late to judge the peer. */
+  get lateTicks(): number {
+    return this.#lateTicks
+  }
+
+  /** Bytes came from the peer. */
+  heard(): void {
+    this.#heard = true
+  }
+
+  /** One interval has passed. */
+  tick(nowMs: number): KeepaliveVerdict {
+    const late = nowMs - this.#lastTickMs > 2 * this.#intervalMs
+    this.#lastTickMs = nowMs
+    this.#pingsReceived = 0
+    if (this.#heard) this.#misses = 0
+    else if (late) this.#lateTicks += 1
+    else this.#misses += 1
+    this.#heard = false
+    if (this.#misses >= this.#missesMax) return { type: 'dead', misses: this.#misses }
+    this.#sequence = (this.#sequence + 1) >>> 0
+    this.#pingSentMs = nowMs
+    this.#pingOpen = true
+    return { type: 'ping', sequence: this.#sequence }
+  }
+
+  /** The peer answered ping `sequence`; an answer to an older or invented one measures nothing. */
+  pong(sequence: number, nowMs: number): void {
+    this.#heard = true
+    if (!this.#pingOpen || sequence !== this.#sequence) return
+    this.#pingOpen = false
+    const sampleMs = Math.max(0, nowMs - this.#pingSentMs)
+    this.#rttMs = this.#rttMs === 0 ? sampleMs : this.#rttMs + (sampleMs - this.#rttMs) * RTT_WEIGHT
+  }
+
+  /** A ping came; true when it deserves an answer, false when there are too many. */
+  ping(): boolean {
+    this.#heard = true
+    this.#pingsReceived += 1
+    return this.#pingsReceived <= PINGS_ANSWERED_MAX
+  }
+}

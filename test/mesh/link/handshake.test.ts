@@ -1,0 +1,187 @@
+import { describe, expect, it } from 'vitest'
+import { nodeKeyFromBytes } from '../../../mesh/identity/node-key.ts'
+import { Handshake } from '../../../mesh/link/handshake.ts'
+import type { HandshakeEffect, HandshakeOptions, Hello } from '../../../mesh/link/handshake.ts'
+
+const keyOf = (n: number) => nodeKeyFromBytes(new Uint8Array(32).fill(n))
+const hello = (n: number, change: Partial<Hello> = {}): Hello => ({
+  versionMin: 1,
+  versionMax: 1,
+  nodeKey: keyOf(n),
+  name: `n${n}`,
+  host: '10.0.0.1',
+  port: 4433,
+  incarnation: 3,
+  dials: 1,
+  realmId: new Uint8Array([1, 2, 3]),
+  membership: 'good',
+  capabilities: ['sync', 'dist'],
+  frameBytesMax: 1_000,
+  ...change,
+})
+const options = (change: Partial<HandshakeOptions> = {}): HandshakeOptions => ({
+  role: 'acceptor',
+  own: hello(1),
+  peerKey: keyOf(2),
+  deadlineMs: 5_000,
+  checkMembership: (h) => (h.membership === 'good' ? undefined : 'signature is wrong'),
+  ...change,
+})
+const types = (effects: readonly HandshakeEffect[]) => effects.map((e) => e.type)
+const failureOf = (effects: readonly HandshakeEffect[]) => {
+  const last = effects.at(-1)
+  return last?.type === 'failed' ? last.failure : undefined
+}
+
+describe('Handshake, dialler', () => {
+  it('sends connect once, and is established by accepted', () => {
+    const h = new Handshake(options({ role: 'dialer' }))
+    expect(types(h.input({ type: 'start' }, 0))).toEqual(['send_connect'])
+    expect(h.input({ type: 'start' }, 0)).toEqual([])
+    const [effect] = h.input(
+      { type: 'accepted', hello: hello(2, { capabilities: ['dist', 'x'], frameBytesMax: 500 }) },
+      10,
+    )
+    expect(effect).toMatchObject({
+      type: 'established',
+      negotiated: { version: 1, capabilities: ['dist'], frameBytesMax: 500 },
+    })
+    expect(h.ended).toBe(true)
+  })
+
+  it.each([
+    'realm_mismatch',
+    'membership_invalid',
+    'version_unsupported',
+    'simultaneous_dial',
+    'stale_incarnation',
+    'self',
+    'too_many_links',
+    'not_accepting',
+  ])('names the reason %s of a rejection', (reason) => {
+    const h = new Handshake(options({ role: 'dialer' }))
+    h.input({ type: 'start' }, 0)
+    const effects = h.input({ type: 'rejected', reason, message: 'no' }, 10)
+    expect(failureOf(effects)).toEqual({ code: 'ERR_LINK_REJECTED', reason, message: 'no' })
+  })
+
+  it('checks the realm and the membership of the acceptor too', () => {
+    for (const [bad, reason] of [
+      [hello(2, { realmId: new Uint8Array([9]) }), 'realm_mismatch'],
+      [hello(2, { membership: 'forged' }), 'membership_invalid'],
+    ] as const) {
+      const h = new Handshake(options({ role: 'dialer' }))
+      h.input({ type: 'start' }, 0)
+      const effects = h.input({ type: 'accepted', hello: bad }, 10)
+      expect(types(effects)).toEqual(['send_rejected', 'failed'])
+      expect(failureOf(effects)).toMatchObject({ code: 'ERR_LINK_REFUSED', reason })
+    }
+  })
+
+  it('a connect from the acceptor is out of place', () => {
+    const h = new Handshake(options({ role: 'dialer' }))
+    h.input({ type: 'start' }, 0)
+    expect(failureOf(h.input({ type: 'connect', hello: hello(2) }, 1))?.code).toBe(
+      'ERR_LINK_EARLY_FRAME',
+    )
+  })
+})
+
+describe('Handshake, acceptor', () => {
+  const judged = (change: Partial<HandshakeOptions> = {}) => {
+    const h = new Handshake(options(change))
+    h.input({ type: 'start' }, 0)
+    h.input({ type: 'connect', hello: hello(2, { incarnation: 8, dials: 4 }) }, 1)
+    return { h, effects: h.input({ type: 'lane_open' }, 2) }
+  }
+
+  it('asks the pool once connect and the dist lane are there, in either order', () => {
+    expect(judged().effects).toEqual([{ type: 'judge', offer: { incarnation: 8, dials: 4 } }])
+    const h = new Handshake(options())
+    expect(h.input({ type: 'lane_open' }, 1)).toEqual([])
+    expect(types(h.input({ type: 'connect', hello: hello(2) }, 2))).toEqual(['judge'])
+  })
+
+  it('sends accepted before it is established', () => {
+    const { h } = judged()
+    const verdict = { type: 'accept', replace: false, dropDial: false } as const
+    expect(types(h.input({ type: 'verdict', verdict }, 3))).toEqual([
+      'send_accepted',
+      'established',
+    ])
+    expect(h.input({ type: 'verdict', verdict }, 3)).toEqual([])
+  })
+
+  it.each(['simultaneous_dial', 'stale_incarnation', 'too_many_links', 'not_accepting'] as const)(
+    'a verdict of %s is told to the peer',
+    (reason) => {
+      const { h } = judged()
+      const effects = h.input({ type: 'verdict', verdict: { type: 'reject', reason } }, 3)
+      expect(effects[0]).toMatchObject({ type: 'send_rejected', reason })
+      expect(failureOf(effects)).toMatchObject({ code: 'ERR_LINK_REFUSED', reason })
+    },
+  )
+
+  it.each<[string, Partial<Hello>, string]>([
+    ['another realm', { realmId: new Uint8Array([1, 2, 4]) }, 'realm_mismatch'],
+    ['a realm id that is a prefix', { realmId: new Uint8Array([1, 2]) }, 'realm_mismatch'],
+    ['a forged membership', { membership: 'forged' }, 'membership_invalid'],
+    ['a version too new', { versionMin: 2, versionMax: 3 }, 'version_unsupported'],
+    ['a version too old', { versionMin: 0, versionMax: 0 }, 'version_unsupported'],
+  ])('H4 H9 %s is refused with a reason before the pool is asked', (_claim, change, reason) => {
+    const h = new Handshake(options())
+    h.input({ type: 'lane_open' }, 0)
+    const effects = h.input({ type: 'connect', hello: hello(2, change) }, 1)
+    expect(effects[0]).toMatchObject({ type: 'send_rejected', reason })
+    expect(failureOf(effects)).toMatchObject({ code: 'ERR_LINK_REFUSED', reason })
+  })
+
+  it('H32 a hello that names another key than the certificate is refused', () => {
+    const h = new Handshake(options())
+    const effects = h.input({ type: 'connect', hello: hello(7) }, 1)
+    expect(failureOf(effects)?.reason).toBe('membership_invalid')
+  })
+
+  it('refuses itself', () => {
+    const h = new Handshake(options({ peerKey: keyOf(1) }))
+    expect(failureOf(h.input({ type: 'connect', hello: hello(1) }, 1))?.reason).toBe('self')
+  })
+
+  it('H9 the highest common version is chosen', () => {
+    const h = new Handshake(options({ own: hello(1, { versionMin: 1, versionMax: 4 }) }))
+    h.input({ type: 'lane_open' }, 0)
+    h.input({ type: 'connect', hello: hello(2, { versionMin: 2, versionMax: 3 }) }, 1)
+    const verdict = { type: 'accept', replace: false, dropDial: false } as const
+    expect(h.input({ type: 'verdict', verdict }, 3)[1]).toMatchObject({
+      negotiated: { version: 3 },
+    })
+  })
+
+  it('H6 any other frame before accepted ends it, whatever came before', () => {
+    for (const early of ['first', 'after connect', 'while judged']) {
+      const h = new Handshake(options())
+      h.input({ type: 'start' }, 0)
+      if (early !== 'first') h.input({ type: 'connect', hello: hello(2) }, 1)
+      if (early === 'while judged') h.input({ type: 'lane_open' }, 1)
+      const effects = h.input({ type: 'other_frame', name: 'publish' }, 2)
+      expect(failureOf(effects)?.code).toBe('ERR_LINK_EARLY_FRAME')
+      expect(h.input({ type: 'connect', hello: hello(2) }, 3)).toEqual([])
+    }
+  })
+
+  it('a second connect ends it', () => {
+    const h = new Handshake(options())
+    h.input({ type: 'connect', hello: hello(2) }, 1)
+    expect(failureOf(h.input({ type: 'connect', hello: hello(2) }, 1))?.code).toBe(
+      'ERR_LINK_EARLY_FRAME',
+    )
+  })
+
+  it('ML39 a peer that says nothing is given up at the deadline and not before', () => {
+    const h = new Handshake(options())
+    h.input({ type: 'start' }, 0)
+    expect(h.input({ type: 'tick' }, 4_999)).toEqual([])
+    expect(failureOf(h.input({ type: 'tick' }, 5_000))?.code).toBe('ERR_LINK_HANDSHAKE_TIMEOUT')
+    expect(h.input({ type: 'tick' }, 6_000)).toEqual([])
+  })
+})

@@ -1,0 +1,89 @@
+import { describe, expect, it } from 'vitest'
+import { Keepalive } from '../../../mesh/link/keepalive.ts'
+
+const options = { intervalMs: 1_000, missesMax: 3 }
+
+describe('Keepalive', () => {
+  it('ML22 finds a peer that falls silent right after a pong within 4 s', () => {
+    const keepalive = new Keepalive(options, 0)
+    const first = keepalive.tick(1_000)
+    expect(first).toEqual({ type: 'ping', sequence: 1 })
+    keepalive.pong(1, 1_002)
+    expect(keepalive.tick(2_000).type).toBe('ping')
+    expect(keepalive.tick(3_000).type).toBe('ping')
+    expect(keepalive.tick(4_000).type).toBe('ping')
+    expect(keepalive.tick(5_000)).toEqual({ type: 'dead', misses: 3 })
+  })
+
+  it('a peer that never said anything after the handshake is dead after the third miss', () => {
+    const keepalive = new Keepalive(options, 0)
+    const types = [1, 2, 3, 4].map((s) => keepalive.tick(s * 1_000).type)
+    expect(types).toEqual(['ping', 'ping', 'ping', 'dead'])
+  })
+
+  it('ML41 any byte is a sign of life: a busy link without pongs stays up', () => {
+    const keepalive = new Keepalive(options, 0)
+    for (let s = 1; s < 100; s++) {
+      keepalive.heard()
+      expect(keepalive.tick(s * 1_000).type).toBe('ping')
+    }
+    expect(keepalive.misses).toBe(0)
+  })
+
+  it('one answer after two misses starts the count again', () => {
+    const keepalive = new Keepalive(options, 0)
+    keepalive.tick(1_000)
+    keepalive.tick(2_000)
+    keepalive.tick(3_000)
+    expect(keepalive.misses).toBe(2)
+    keepalive.heard()
+    keepalive.tick(4_000)
+    expect(keepalive.misses).toBe(0)
+    expect(keepalive.tick(5_000).type).toBe('ping')
+  })
+
+  it('H40 a late tick of our own judges nobody', () => {
+    const keepalive = new Keepalive(options, 0)
+    keepalive.tick(1_000)
+    keepalive.tick(2_000)
+    keepalive.tick(3_000)
+    expect(keepalive.misses).toBe(2)
+    // Our event loop stood still for 7 s: the pong lies unread in the socket.
+    expect(keepalive.tick(10_000).type).toBe('ping')
+    expect(keepalive.lateTicks).toBe(1)
+    keepalive.heard()
+    expect(keepalive.tick(11_000).type).toBe('ping')
+    expect(keepalive.misses).toBe(0)
+  })
+
+  it('a tick late by exactly one interval still counts', () => {
+    const keepalive = new Keepalive(options, 0)
+    keepalive.tick(1_000)
+    keepalive.tick(3_000)
+    expect(keepalive.misses).toBe(1)
+    keepalive.tick(5_001)
+    expect(keepalive.misses).toBe(1)
+  })
+
+  it('measures the round trip of the ping that is open, smoothed, and of no other', () => {
+    const keepalive = new Keepalive(options, 0)
+    keepalive.tick(1_000)
+    keepalive.pong(1, 1_040)
+    expect(keepalive.rttMs).toBe(40)
+    keepalive.tick(2_000)
+    keepalive.pong(1, 2_900)
+    expect(keepalive.rttMs).toBe(40)
+    keepalive.pong(2, 2_080)
+    expect(keepalive.rttMs).toBe(45)
+    keepalive.pong(2, 2_999)
+    expect(keepalive.rttMs).toBe(45)
+  })
+
+  it('H20 answers 32 pings per interval and not the 33rd', () => {
+    const keepalive = new Keepalive(options, 0)
+    for (let i = 0; i < 32; i++) expect(keepalive.ping()).toBe(true)
+    expect(keepalive.ping()).toBe(false)
+    keepalive.tick(1_000)
+    expect(keepalive.ping()).toBe(true)
+  })
+})
