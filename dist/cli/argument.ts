@@ -1,0 +1,80 @@
+/**
+ * Values of flags and arguments: each function gives the value or throws a sentence that says what
+ * was expected. Nothing here knows the parser.
+ */
+
+/** A value was not what its flag takes; the message starts with what was expected. */
+export class ArgumentProblem extends Error {
+  override readonly name = 'ArgumentProblem'
+}
+
+const PORT_MAX = 65_535
+const TIMEOUT_MS_MAX = 2_147_483_647
+
+/** The text of a flag that must not be empty. */
+export function parseText(value: string): string {
+  if (value.trim() === '') throw new ArgumentProblem('expected a value that is not empty')
+  return value
+}
+
+/** A UDP port; 0 takes a free one. */
+export function parsePort(value: string): number {
+  return wholeNumber(value, 0, PORT_MAX)
+}
+
+/** A positive time in milliseconds. */
+export function parseMilliseconds(value: string): number {
+  return wholeNumber(value, 1, TIMEOUT_MS_MAX)
+}
+
+/** How often something is done. */
+export function parseCount(max: number): (value: string) => number {
+  return (value) => wholeNumber(value, 1, max)
+}
+
+/** A JSON value. */
+export function parseJson(value: string): unknown {
+  try {
+    return JSON.parse(value)
+  } catch {
+    throw new ArgumentProblem(`expected JSON, for example 5, '"text"' or '{"a":1}'`)
+  }
+}
+
+/** The name of this node: what stands before the @ of its id. */
+export function parseNodeName(value: string): string {
+  if (!NODE_NAME.test(value)) throw new ArgumentProblem(`expected a node name: ${NODE_NAME_WORDS}`)
+  return value
+}
+
+/** A node id `name@host:port`, as seeds are given. */
+export function parseSeed(value: string): string {
+  const match = /^([^@]+)@(.+):(\d{1,5})$/.exec(value)
+  const name = match?.[1] ?? ''
+  const host = match?.[2] ?? ''
+  const port = Number(match?.[3] ?? 0)
+  const hostIsPlain = /^(\[[0-9a-fA-F:.%]+\]|[0-9a-fA-F:.]+|[A-Za-z0-9._-]+)$/.test(host)
+  if (!NODE_NAME.test(name) || !hostIsPlain || port < 1 || port > PORT_MAX) {
+    throw new ArgumentProblem('expected name@host:port, for example b@127.0.0.1:4434')
+  }
+  return value
+}
+
+/** A node key: 64 hexadecimal digits. */
+export function parseNodeKey(value: string): string {
+  if (!/^[0-9a-fA-F]{64}$/.test(value)) {
+    throw new ArgumentProblem('expected a node key: 64 hexadecimal digits')
+  }
+  return value.toLowerCase()
+}
+
+const NODE_NAME = /^[A-Za-z][A-Za-z0-9_-]{0,63}$/
+const NODE_NAME_WORDS = 'a letter, then letters, digits, _ or -, 64 characters at most'
+
+function wholeNumber(value: string, min: number, max: number): number {
+  const number = /^\d{1,15}$/.test(value) ? Number(value) : Number.NaN
+  if (!(number >= min && number <= max)) {
+    throw new ArgumentProblem(`expected a whole number from ${min} to ${max}`)
+  }
+  return number
+}

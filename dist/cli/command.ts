@@ -1,0 +1,100 @@
+/** What a command line asks for, after parsing: one member per command. */
+
+/** Flags that every command has. */
+export interface CommonArguments {
+  readonly json: boolean
+  /** Stack traces of failures, debug lines of the node. */
+  readonly debug: boolean
+}
+
+/** `fovea start`. */
+export interface StartArguments extends CommonArguments {
+  readonly command: 'start'
+  readonly name: string
+  readonly host: string
+  readonly port: number
+  readonly advertiseHost: string | undefined
+  readonly seeds: readonly string[]
+  readonly dataDir: string | undefined
+  readonly realm: string | undefined
+  readonly load: readonly string[]
+}
+
+/** What all commands that ask a running node have. */
+export interface ClientArguments extends CommonArguments {
+  readonly dataDir: string
+}
+
+/** `fovea members`. */
+export interface MembersArguments extends ClientArguments {
+  readonly command: 'members'
+}
+
+/** `fovea ping`. */
+export interface PingArguments extends ClientArguments {
+  readonly command: 'ping'
+  readonly node: string
+  readonly timeoutMs: number
+}
+
+/** `fovea spawn`. */
+export interface SpawnArguments extends ClientArguments {
+  readonly command: 'spawn'
+  readonly behaviour: string
+  readonly node: string | undefined
+  readonly name: string | undefined
+  readonly arg: unknown
+  readonly supervised: boolean
+  readonly timeoutMs: number
+}
+
+/** `fovea ref call`. */
+export interface CallArguments extends ClientArguments {
+  readonly command: 'ref call'
+  readonly name: string
+  readonly method: string
+  readonly input: unknown
+  readonly node: string | undefined
+  readonly repeat: number
+  readonly timeoutMs: number
+}
+
+/** `fovea ref monitor`. */
+export interface MonitorArguments extends ClientArguments {
+  readonly command: 'ref monitor'
+  readonly name: string
+  readonly node: string | undefined
+}
+
+/** `fovea realm create`. */
+export interface RealmCreateArguments extends CommonArguments {
+  readonly command: 'realm create'
+  readonly name: string
+  readonly out: string
+}
+
+/** `fovea realm issue`. */
+export interface RealmIssueArguments extends CommonArguments {
+  readonly command: 'realm issue'
+  readonly nodeKey: string
+  readonly realm: string
+  readonly validDays: number
+  readonly out: string | undefined
+}
+
+/** `fovea demo`. */
+export interface DemoArguments extends CommonArguments {
+  readonly command: 'demo'
+}
+
+/** Any command. */
+export type Command =
+  | StartArguments
+  | MembersArguments
+  | PingArguments
+  | SpawnArguments
+  | CallArguments
+  | MonitorArguments
+  | RealmCreateArguments
+  | RealmIssueArguments
+  | DemoArguments

@@ -1,0 +1,171 @@
+/**
+ * The language of the control socket: one JSON object per line, both ways.
+ *
+ *     -> { "id": 1, "method": "members", "params": {} }
+ *     <- { "id": 1, "event": ... }                         zero or more, for long-running requests
+ *     <- { "id": 1, "result": ... }                        or
+ *     <- { "id": 1, "error": { "code", "message", "hint" } }
+ *
+ * Answers come in any order. A connection that ends takes its running requests with it.
+ * Both sides read lines of at most `controlLineBytesMax` bytes.
+ */
+import type { ErrorReport } from '../errors.ts'
+import { CliError } from '../errors.ts'
+import type { CallRequest, SpawnRequest } from './target.ts'
+
+/** Longest line that either side accepts. */
+export const CONTROL_LINE_BYTES_MAX = 1_048_576
+
+/** How often one `call` request may repeat its call. */
+export const CONTROL_REPEAT_MAX = 100_000
+
+/** A request as read from a line. */
+export type ControlRequest = { readonly id: number } & (
+  | { readonly method: 'info' }
+  | { readonly method: 'members' }
+  | { readonly method: 'ping'; readonly where: Where }
+  | { readonly method: 'spawn'; readonly where: Where; readonly spawn: SpawnRequest }
+  | { readonly method: 'call'; readonly where: Where; readonly call: CallRequest }
+  | { readonly method: 'monitor'; readonly where: Where; readonly name: string }
+)
+
+/** The method names. */
+export type ControlMethod = ControlRequest['method']
+
+/** Which node a request is for, and how long it may take there. */
+export interface Where {
+  readonly node?: string | undefined
+  readonly timeoutMs?: number | undefined
+}
+
+/** A line from the node. */
+export type ControlResponse =
+  | { readonly id: number; readonly type: 'event'; readonly event: unknown }
+  | { readonly id: number; readonly type: 'result'; readonly result: unknown }
+  | { readonly id: number; readonly type: 'error'; readonly error: ErrorReport }
+
+type Fields = Readonly<Record<string, unknown>>
+
+/** A line as a request; throws `ERR_CONTROL_REQUEST_INVALID` naming the field. */
+export function parseRequest(line: string): ControlRequest {
+  const fields = parseObject(line)
+  const id = fields['id']
+  if (!isId(id)) throw invalid('id', 'a whole number')
+  const params = fields['params'] ?? {}
+  if (!isFields(params)) throw invalid('params', 'an object')
+  const where = { node: text(params, 'node'), timeoutMs: milliseconds(params, 'timeoutMs') }
+  const method = fields['method']
+  switch (method) {
+    case 'info':
+    case 'members':
+      return { id, method }
+    case 'ping':
+      return { id, method, where }
+    case 'spawn':
+      return { id, method, where, spawn: spawnRequest(params) }
+    case 'call':
+      return { id, method, where, call: callRequest(params) }
+    case 'monitor':
+      return { id, method, where, name: requiredText(params, 'name') }
+    default:
+      throw invalid('method', 'one of info, members, ping, spawn, call, monitor')
+  }
+}
+
+/** The id of a line that is not a valid request, so that the answer finds its question; 0 if none. */
+export function requestIdOf(line: string): number {
+  try {
+    const id = parseObject(line)['id']
+    return isId(id) ? id : 0
+  } catch {
+    return 0
+  }
+}
+
+/** A line as a response; throws `ERR_CONTROL_REQUEST_INVALID` when the node speaks otherwise. */
+export function parseResponse(line: string): ControlResponse {
+  const fields = parseObject(line)
+  const id = fields['id']
+  if (!isId(id)) throw invalid('id', 'a whole number')
+  if ('event' in fields) return { id, type: 'event', event: fields['event'] }
+  if ('result' in fields) return { id, type: 'result', result: fields['result'] }
+  const error = fields['error']
+  if (!isFields(error)) throw invalid('result', 'present, or an error')
+  const hint = text(error, 'hint')
+  return {
+    id,
+    type: 'error',
+    error: {
+      code: requiredText(error, 'code'),
+      message: requiredText(error, 'message'),
+      ...(hint === undefined ? {} : { hint }),
+    },
+  }
+}
+
+function spawnRequest(params: Fields): SpawnRequest {
+  const supervised = params['supervised'] ?? false
+  if (typeof supervised !== 'boolean') throw invalid('supervised', 'true or false')
+  return {
+    behaviour: requiredText(params, 'behaviour'),
+    arg: params['arg'],
+    name: text(params, 'name'),
+    supervised,
+  }
+}
+
+function callRequest(params: Fields): CallRequest {
+  const repeat = params['repeat'] ?? 1
+  if (!isId(repeat) || repeat < 1 || repeat > CONTROL_REPEAT_MAX) {
+    throw invalid('repeat', `a whole number from 1 to ${CONTROL_REPEAT_MAX}`)
+  }
+  return {
+    name: requiredText(params, 'name'),
+    method: requiredText(params, 'method'),
+    input: params['input'],
+    repeat,
+  }
+}
+
+function parseObject(line: string): Fields {
+  let value: unknown
+  try {
+    value = JSON.parse(line)
+  } catch {
+    throw invalid('line', 'a JSON object')
+  }
+  if (!isFields(value)) throw invalid('line', 'a JSON object')
+  return value
+}
+
+function isFields(value: unknown): value is Fields {
+  return typeof value === 'object' && value !== null && !Array.isArray(value)
+}
+
+function isId(value: unknown): value is number {
+  return typeof value === 'number' && Number.isSafeInteger(value) && value >= 0
+}
+
+function text(fields: Fields, name: string): string | undefined {
+  const value = fields[name]
+  if (value === undefined || value === null) return undefined
+  if (typeof value !== 'string' || value === '') throw invalid(name, 'a string that is not empty')
+  return value
+}
+
+function requiredText(fields: Fields, name: string): string {
+  const value = text(fields, name)
+  if (value === undefined) throw invalid(name, 'a string that is not empty')
+  return value
+}
+
+function milliseconds(fields: Fields, name: string): number | undefined {
+  const value = fields[name]
+  if (value === undefined || value === null) return undefined
+  if (!isId(value) || value < 1) throw invalid(name, 'a whole number of milliseconds, 1 or more')
+  return value
+}
+
+function invalid(field: string, expected: string): CliError {
+  return new CliError('ERR_CONTROL_REQUEST_INVALID', `control line: '${field}' must be ${expected}`)
+}

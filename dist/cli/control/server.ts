@@ -1,0 +1,311 @@
+/**
+ * The control socket of a running node: a Unix socket (0600) or named pipe over which commands on
+ * the same machine, of the same user, ask the node for something. Not a network service: whoever
+ * may open the socket may do what the node may do.
+ *
+ * Invariants: a socket file that answers is never replaced (`ERR_DATA_DIR_LOCKED`), a stale one is;
+ * a file that is no socket is never touched. A connection that breaks the protocol is closed, the
+ * node goes on. When `stop` resolves, no connection, request or file is left.
+ */
+import { lstat, rm } from 'node:fs/promises'
+import { createConnection, createServer, type Server, type Socket } from 'node:net'
+import { silentLogger, type Logger } from '../../../runtime/index.ts'
+import { CliError, reportOf, systemCodeOf, type ErrorReport } from '../errors.ts'
+import { jsonSafe } from '../json-value.ts'
+import { LineDecoder } from './line-decoder.ts'
+import {
+  CONTROL_LINE_BYTES_MAX,
+  parseRequest,
+  requestIdOf,
+  type ControlRequest,
+  type Where,
+} from './protocol.ts'
+import { prepareSocketPath, type SocketPathOptions } from './socket-path.ts'
+import type { ControlTarget, TargetOptions } from './target.ts'
+
+/** Options of {@link openControlServer}. */
+export interface ControlServerOptions {
+  readonly dataDir: string
+  readonly target: ControlTarget
+  readonly logger?: Logger
+  /** Longest line. Default 1 MiB. */
+  readonly controlLineBytesMax?: number
+  /** Connections at once. Default 64; more are told `ERR_CONTROL_BUSY`. */
+  readonly controlConnectionsMax?: number
+  /** Requests at once on one connection. Default 256; more are answered `ERR_CONTROL_BUSY`. */
+  readonly controlRequestsMax?: number
+  /** Deadline of a request that names none. Default 5,000. */
+  readonly requestTimeoutMs?: number
+  readonly socketPath?: SocketPathOptions
+}
+
+/** Counters of a control server. */
+export interface ControlStats {
+  readonly connections: number
+  readonly requests: number
+  readonly requestsRefused: number
+  readonly connectionsRefused: number
+}
+
+/** An open control socket. */
+export interface ControlServer {
+  readonly path: string
+  stats(): ControlStats
+  /** Closes every connection and removes the socket. Idempotent. */
+  stop(): Promise<void>
+}
+
+const DEFAULTS = Object.freeze({
+  logger: silentLogger,
+  controlLineBytesMax: CONTROL_LINE_BYTES_MAX,
+  controlConnectionsMax: 64,
+  controlRequestsMax: 256,
+  requestTimeoutMs: 5000,
+  socketPath: {},
+})
+
+/** Opens the control socket of `dataDir`; rejects with `ERR_DATA_DIR_LOCKED` or `ERR_CONTROL_SOCKET`. */
+export async function openControlServer(options: ControlServerOptions): Promise<ControlServer> {
+  const path = await prepareSocketPath(options.dataDir, options.socketPath)
+  await removeStale(path, options.dataDir)
+  const control = new Control(path, { ...DEFAULTS, ...options })
+  await control.listen()
+  return control
+}
+
+class Control implements ControlServer {
+  readonly path: string
+  readonly #options: Required<ControlServerOptions>
+  readonly #server: Server
+  readonly #connections = new Set<Connection>()
+  #stopped: Promise<void> | undefined
+  #requests = 0
+  #requestsRefused = 0
+  #connectionsRefused = 0
+
+  constructor(path: string, options: Required<ControlServerOptions>) {
+    this.path = path
+    this.#options = options
+    this.#server = createServer((socket) => this.#accept(socket))
+  }
+
+  async listen(): Promise<void> {
+    const server = this.#server
+    await new Promise<void>((resolve, reject) => {
+      server.once('error', (error) => reject(socketError(this.path, error)))
+      server.once('listening', resolve)
+      withUmask(0o177, () => server.listen(this.path))
+    })
+    server.on('error', (error) => {
+      this.#options.logger.warn({ error: error.message }, 'control socket failed')
+    })
+  }
+
+  stats(): ControlStats {
+    return {
+      connections: this.#connections.size,
+      requests: this.#requests,
+      requestsRefused: this.#requestsRefused,
+      connectionsRefused: this.#connectionsRefused,
+    }
+  }
+
+  stop(): Promise<void> {
+    this.#stopped ??= new Promise((resolve) => {
+      // Closing a Unix server also removes its file.
+      this.#server.close(() => resolve())
+      for (const connection of this.#connections) connection.close()
+    })
+    return this.#stopped
+  }
+
+  #accept(socket: Socket): void {
+    if (this.#connections.size >= this.#options.controlConnectionsMax) {
+      this.#connectionsRefused++
+      socket.on('error', () => {})
+      socket.end(responseLine(0, { error: reportOf(busy('connections')) }), () => socket.destroy())
+      return
+    }
+    const connection = new Connection(socket, this.#options, {
+      onRequest: () => void this.#requests++,
+      onRefused: () => void this.#requestsRefused++,
+      onClosed: () => void this.#connections.delete(connection),
+    })
+    this.#connections.add(connection)
+  }
+}
+
+interface ConnectionEvents {
+  onRequest(): void
+  onRefused(): void
+  onClosed(): void
+}
+
+class Connection {
+  readonly #socket: Socket
+  readonly #options: Required<ControlServerOptions>
+  readonly #events: ConnectionEvents
+  readonly #decoder: LineDecoder
+  readonly #abort = new AbortController()
+  #running = 0
+
+  constructor(socket: Socket, options: Required<ControlServerOptions>, events: ConnectionEvents) {
+    this.#socket = socket
+    this.#options = options
+    this.#events = events
+    this.#decoder = new LineDecoder({ bytesMax: options.controlLineBytesMax })
+    socket.on('data', (chunk: Buffer) => this.#read(chunk))
+    socket.on('drain', () => socket.resume())
+    socket.on('error', () => {})
+    socket.on('close', () => {
+      this.#abort.abort()
+      events.onClosed()
+    })
+  }
+
+  close(): void {
+    this.#socket.destroy()
+  }
+
+  #read(chunk: Buffer): void {
+    try {
+      this.#decoder.push(chunk, (line) => this.#take(line))
+    } catch (error) {
+      this.#refuse(0, error)
+      this.#socket.removeAllListeners('data')
+      this.#socket.end(() => this.#socket.destroy())
+    }
+  }
+
+  #take(line: string): void {
+    let request: ControlRequest
+    try {
+      request = parseRequest(line)
+    } catch (error) {
+      this.#refuse(requestIdOf(line), error)
+      return
+    }
+    if (this.#running >= this.#options.controlRequestsMax) {
+      this.#refuse(request.id, busy('requests'))
+      return
+    }
+    this.#events.onRequest()
+    this.#running++
+    void this.#answer(request)
+  }
+
+  async #answer(request: ControlRequest): Promise<void> {
+    try {
+      this.#write(request.id, { result: (await this.#perform(request)) ?? null })
+    } catch (error) {
+      this.#write(request.id, { error: reportOf(error) })
+    } finally {
+      this.#running--
+    }
+  }
+
+  async #perform(request: ControlRequest): Promise<unknown> {
+    const { target } = this.#options
+    switch (request.method) {
+      case 'info':
+        return target.info()
+      case 'members':
+        return target.members()
+      case 'ping':
+        return await target.ping(this.#where(request.where))
+      case 'spawn':
+        return await target.spawn(request.spawn, this.#where(request.where))
+      case 'call':
+        return await target.call(request.call, this.#where(request.where))
+      case 'monitor':
+        return await target.monitor(
+          request.name,
+          (pid) => this.#write(request.id, { event: { monitoring: pid } }),
+          this.#where(request.where),
+        )
+    }
+  }
+
+  #where(where: Where): TargetOptions {
+    return {
+      node: where.node,
+      timeoutMs: where.timeoutMs ?? this.#options.requestTimeoutMs,
+      signal: this.#abort.signal,
+    }
+  }
+
+  #refuse(id: number, error: unknown): void {
+    this.#events.onRefused()
+    this.#write(id, { error: reportOf(error) })
+  }
+
+  #write(id: number, body: ResponseBody): void {
+    // A client that asks and does not read is not asked for more until it has read.
+    if (this.#socket.writable && !this.#socket.write(responseLine(id, body))) this.#socket.pause()
+  }
+}
+
+type ResponseBody =
+  { readonly result: unknown } | { readonly event: unknown } | { readonly error: ErrorReport }
+
+function responseLine(id: number, body: ResponseBody): string {
+  return `${JSON.stringify({ id, ...(jsonSafe(body) as object) })}\n`
+}
+
+function busy(what: string): CliError {
+  return new CliError('ERR_CONTROL_BUSY', `too many control ${what} at once`)
+}
+
+/** Removes a socket file that nobody listens on. The data directory's lock keeps starters apart. */
+async function removeStale(path: string, dataDir: string): Promise<void> {
+  if (path.startsWith('\\\\.\\pipe\\')) return
+  let stat
+  try {
+    stat = await lstat(path)
+  } catch (error) {
+    if (systemCodeOf(error) === 'ENOENT') return
+    throw socketError(path, error)
+  }
+  if (!stat.isSocket()) {
+    throw new CliError('ERR_CONTROL_SOCKET', `${path} is not a socket`, {
+      hint: 'move the file away, or choose another --data-dir',
+    })
+  }
+  if (await answers(path)) throw locked(dataDir)
+  await rm(path, { force: true })
+}
+
+function answers(path: string): Promise<boolean> {
+  return new Promise((resolve) => {
+    const socket = createConnection(path)
+    socket.once('connect', () => {
+      socket.destroy()
+      resolve(true)
+    })
+    // EAGAIN: the queue of a listener is full, so there is a listener.
+    socket.once('error', (error) => resolve(systemCodeOf(error) === 'EAGAIN'))
+  })
+}
+
+function locked(dataDir: string): CliError {
+  return new CliError('ERR_DATA_DIR_LOCKED', `another node is running in ${dataDir}`)
+}
+
+function socketError(path: string, error: unknown): CliError {
+  const code = systemCodeOf(error)
+  if (code === 'EADDRINUSE') return locked(path)
+  return new CliError('ERR_CONTROL_SOCKET', `cannot listen on ${path} (${code ?? 'unknown'})`, {
+    cause: error,
+  })
+}
+
+/** The file must never be open to others, not even between bind and chmod. */
+function withUmask(mask: number, fn: () => void): void {
+  if (process.platform === 'win32') return fn()
+  const before = process.umask(mask)
+  try {
+    fn()
+  } finally {
+    process.umask(before)
+  }
+}

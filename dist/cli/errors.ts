@@ -1,0 +1,182 @@
+/**
+ * Failures of the command line and of the control socket, and how any error is shown to a person:
+ * one line `ERR_CODE: message`, one line that says what to do, never a stack trace.
+ */
+import { FoveaError, formatReason, type ErrorCatalogue } from '../../runtime/index.ts'
+
+/** A command or a control request failed for a reason that its user can act on. */
+export class CliError extends FoveaError {
+  override readonly name = 'CliError'
+  /** What to do about it; undefined when the message says it. */
+  readonly hint: string | undefined
+  constructor(
+    code: string,
+    message: string,
+    options: { readonly hint?: string | undefined; readonly cause?: unknown } = {},
+  ) {
+    super(code, message, 'cause' in options ? { cause: options.cause } : {})
+    this.hint = options.hint
+  }
+}
+
+/** Ctrl-C or SIGTERM ended a command before it was done; the exit code is that of a shell. */
+export class InterruptedError extends FoveaError {
+  override readonly name = 'InterruptedError'
+  readonly exitCode = 130
+  constructor() {
+    super('ERR_CLI_INTERRUPTED', 'interrupted; nothing is left behind')
+  }
+}
+
+const NOTHING = 'nothing'
+
+/** Every code that the command line itself raises. */
+export const cliErrors: ErrorCatalogue = Object.freeze({
+  ERR_CLI_USAGE: {
+    when: 'an unknown command or flag, a missing or malformed value; exit code 2',
+    stateChanged: NOTHING,
+    retry: 'no',
+    action: 'read the usage line, or run the command with --help',
+  },
+  ERR_CLI_INTERNAL: {
+    when: 'an error without a code reached the top of the program: a bug of Fovea or of a loaded module',
+    stateChanged: 'unknown',
+    retry: 'perhaps',
+    action: 'run again with --debug and report the stack trace',
+  },
+  ERR_CLI_INTERRUPTED: {
+    when: 'Ctrl-C or SIGTERM came before a command was done; exit code 130',
+    stateChanged: 'what the command had done by then; a demo cleans up',
+    retry: 'yes',
+    action: 'run it again',
+  },
+  ERR_FILE_EXISTS: {
+    when: 'a file that would be written is there already',
+    stateChanged: NOTHING,
+    retry: 'no',
+    action: 'choose another --out, or move the file away yourself',
+  },
+  ERR_FILE_WRITE: {
+    when: 'a file could not be written: no such directory, no permission, disk full',
+    stateChanged: NOTHING,
+    retry: 'after the cause is gone',
+    action: 'check the path and its permissions',
+  },
+  ERR_LOAD_FAILED: {
+    when: 'a --load module could not be imported, has no register function, or that function threw',
+    stateChanged: 'the node is stopped again',
+    retry: 'no',
+    action:
+      'export function register(node) { node.behaviorRegistry.register(...) } from the module',
+  },
+  ERR_NODE_NOT_RUNNING: {
+    when: 'no node answers at the control socket of this data directory',
+    stateChanged: NOTHING,
+    retry: 'after starting the node',
+    action: 'start one with: fovea start --data-dir DIR --realm FILE',
+  },
+  ERR_NODE_UNKNOWN: {
+    when: 'no member, or more than one, is called by this name',
+    stateChanged: NOTHING,
+    retry: 'after the node has joined',
+    action: 'see fovea members; a full name is name@host:port',
+  },
+  ERR_CONTROL_ACCESS: {
+    when: 'the control socket or its directory may not be used by this user',
+    stateChanged: NOTHING,
+    retry: 'no',
+    action: 'run the command as the user who started the node',
+  },
+  ERR_CONTROL_SOCKET: {
+    when: 'the control socket could not be made in the data directory',
+    stateChanged: 'the node is stopped again',
+    retry: 'after the cause is gone',
+    action: 'check that the data directory is a local, writable directory',
+  },
+  ERR_CONTROL_LINE_TOO_LONG: {
+    when: 'a control line is longer than controlLineBytesMax',
+    stateChanged: 'the connection is closed, the node goes on',
+    retry: 'no',
+    action: 'send less; big values belong into a program that joins the mesh',
+  },
+  ERR_CONTROL_REQUEST_INVALID: {
+    when: 'a control line is not a request of this version',
+    stateChanged: NOTHING,
+    retry: 'no',
+    action: 'use the same version of fovea for the command and the node',
+  },
+  ERR_CONTROL_BUSY: {
+    when: 'more than controlConnectionsMax connections, or controlRequestsMax requests on one',
+    stateChanged: NOTHING,
+    retry: 'later',
+    action: 'wait for running commands to end',
+  },
+  ERR_CONTROL_CLOSED: {
+    when: 'the node ended, or closed the control socket, before it answered',
+    stateChanged: 'unknown: the request may have been carried out',
+    retry: 'after looking at the state',
+    action: 'see the output of the node',
+  },
+  ERR_CONTROL_TIMEOUT: {
+    when: 'the node did not answer on the control socket in time',
+    stateChanged: 'unknown: the request may have been carried out',
+    retry: 'after looking at the state',
+    action: 'raise --timeout-ms, or see whether the node is stopped or overloaded',
+  },
+  ERR_DEMO_STEP_FAILED: {
+    when: 'a step of fovea demo did not show what it promises, in time',
+    stateChanged: 'the demo has stopped its nodes and removed its files',
+    retry: 'perhaps',
+    action: 'run fovea demo --debug to see the output of its nodes',
+  },
+})
+
+/** What to do about codes of other layers, as far as a flag of this program is the answer. */
+const HINTS: Readonly<Record<string, string>> = {
+  ERR_REALM_REQUIRED: 'make one with: fovea realm create com.example.dev --out realm.json',
+  ERR_TRANSPORT_PORT_BUSY: 'choose another --port; --port 0 takes a free one',
+  ERR_TRANSPORT_BAD_ADDRESS:
+    '--host is an address of this machine, for example 127.0.0.1 or 0.0.0.0',
+  ERR_DATA_DIR_LOCKED: 'stop the other node, or give this one its own --data-dir',
+  ERR_DATA_DIR_FOREIGN: 'give this node its own, empty --data-dir',
+  ERR_DATA_DIR_UNREADABLE: 'check the owner and the permissions of --data-dir',
+}
+
+/** An error as shown or sent: plain strings only. */
+export interface ErrorReport {
+  readonly code: string
+  readonly message: string
+  readonly hint?: string
+}
+
+/** The plain form of whatever was thrown. */
+export function reportOf(thrown: unknown): ErrorReport {
+  const code = codeOf(thrown) ?? 'ERR_CLI_INTERNAL'
+  const message = oneLine(messageOf(thrown))
+  const hint =
+    thrown instanceof CliError && thrown.hint !== undefined
+      ? thrown.hint
+      : (HINTS[code] ?? cliErrors[code as keyof typeof cliErrors]?.action)
+  return hint === undefined ? { code, message } : { code, message, hint: oneLine(hint) }
+}
+
+/** The `ERR_*` code of an error; system errors (`ENOENT`) have none of ours. */
+export function codeOf(thrown: unknown): string | undefined {
+  if (typeof thrown !== 'object' || thrown === null || !('code' in thrown)) return undefined
+  return typeof thrown.code === 'string' && thrown.code.startsWith('ERR_') ? thrown.code : undefined
+}
+
+/** The code of a system error (`ENOENT`), or undefined. */
+export function systemCodeOf(thrown: unknown): string | undefined {
+  if (typeof thrown !== 'object' || thrown === null || !('code' in thrown)) return undefined
+  return typeof thrown.code === 'string' ? thrown.code : undefined
+}
+
+function messageOf(thrown: unknown): string {
+  if (thrown instanceof Error) return thrown.message === '' ? thrown.name : thrown.message
+  return formatReason(thrown)
+}
+
+function oneLine(text: string): string {
+  return text.replace(/\s*\n\s*/g, ' ').trim()
+}

@@ -1,0 +1,56 @@
+#!/usr/bin/env node
+/**
+ * The `fovea` program: the real clock, the real terminal, the real signals. Everything else takes
+ * them as parameters.
+ *
+ * It ends by having nothing left to do; should something keep it alive after its command is done, it
+ * is ended after a moment with the exit code it has.
+ */
+import { createRealClock, createSystemEntropy } from '../../runtime/index.ts'
+import type { CliIo, StopCause } from './io.ts'
+import { printFailure, runCli } from './run.ts'
+
+const LINGER_MS = 1000
+
+const clock = createRealClock()
+const io: CliIo = {
+  clock,
+  entropy: createSystemEntropy(),
+  env: process.env,
+  terminal: process.stdout.isTTY === true,
+  out: (line) => void process.stdout.write(`${line}\n`),
+  err: (line) => void process.stderr.write(`${line}\n`),
+  onStop,
+  exitNow: (code) => process.exit(code),
+}
+
+function onStop(handler: (cause: StopCause) => void): () => void {
+  const onInterrupt = (): void => handler('SIGINT')
+  const onTerminate = (): void => handler('SIGTERM')
+  const onParentGone = (): void => handler('parent_gone')
+  process.on('SIGINT', onInterrupt)
+  process.on('SIGTERM', onTerminate)
+  // Only when started by another Node program with an IPC channel, as `fovea demo` does.
+  if (process.channel !== undefined) process.once('disconnect', onParentGone)
+  return () => {
+    process.off('SIGINT', onInterrupt)
+    process.off('SIGTERM', onTerminate)
+    process.off('disconnect', onParentGone)
+  }
+}
+
+const argv = process.argv.slice(2)
+const format = { json: argv.includes('--json'), debug: argv.includes('--debug') }
+
+// A reader that went away (`fovea demo | head`) is no failure of ours.
+for (const stream of [process.stdout, process.stderr]) stream.on('error', () => {})
+process.on('uncaughtException', (error) => {
+  printFailure(io, error, format)
+  process.exit(1)
+})
+
+void runCli(argv, io).then((code) => {
+  process.exitCode = code
+  process.channel?.unref()
+  clock.setTimer(LINGER_MS, () => process.exit(code)).unref()
+})

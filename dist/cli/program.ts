@@ -1,0 +1,365 @@
+/**
+ * The adapter of commander: argument lists to {@link Command}s. Pure: nothing is run and nothing is
+ * printed here, so every line of every usage message has a table test.
+ */
+import { Command as Commander, CommanderError, InvalidArgumentError } from 'commander'
+import {
+  ArgumentProblem,
+  parseCount,
+  parseJson,
+  parseMilliseconds,
+  parseNodeKey,
+  parseNodeName,
+  parsePort,
+  parseSeed,
+  parseText,
+} from './argument.ts'
+import type { Command, CommonArguments } from './command.ts'
+import { CONTROL_REPEAT_MAX } from './control/protocol.ts'
+
+/** What an argument list means. */
+export type Parsed =
+  | { readonly type: 'command'; readonly command: Command }
+  /** Help or the version was asked for. */
+  | { readonly type: 'shown'; readonly text: string }
+  /** The arguments are wrong; `usage` is what to print below the message. */
+  | { readonly type: 'usage'; readonly message: string; readonly usage: string }
+
+const HELP_WIDTH = 100
+const MEMBERSHIP_DAYS = 365
+const MEMBERSHIP_DAYS_MAX = 36_500
+
+/**
+ * Parses the arguments after the program's name.
+ *
+ * @example
+ * parseArguments(['members', '--data-dir', 'a'], { version: '1.0.0', env: {} })
+ */
+export function parseArguments(
+  argv: readonly string[],
+  options: {
+    readonly version: string
+    readonly env: Readonly<Record<string, string | undefined>>
+  },
+): Parsed {
+  const parse = new Parse(options.env)
+  const root = parse.build(options.version)
+  try {
+    root.parse([...argv], { from: 'user' })
+  } catch (error) {
+    if (!(error instanceof CommanderError)) throw error
+    return parse.outcome(error)
+  }
+  if (parse.command === undefined) throw new CommanderError(1, 'fovea.noAction', 'no command ran')
+  return { type: 'command', command: parse.command }
+}
+
+type Values = Readonly<Record<string, unknown>>
+
+class Parse {
+  command: Command | undefined
+  readonly #env: Readonly<Record<string, string | undefined>>
+  #text = ''
+  #failedAt: Commander | undefined
+
+  constructor(env: Readonly<Record<string, string | undefined>>) {
+    this.#env = env
+  }
+
+  build(version: string): Commander {
+    const root = new Commander('fovea')
+      .description('An OTP for TypeScript whose nodes form an encrypted mesh over QUIC.')
+      .version(version, '-V, --version', 'print the version')
+      .helpCommand('help [command]', 'print the help of a command')
+      .addHelpText('after', ROOT_EXAMPLES)
+    this.#start(root)
+    this.#clients(root)
+    this.#ref(root)
+    this.#realm(root)
+    this.#leaf(root.command('demo'), () => ({ command: 'demo' }))
+      .summary('show a mesh of three nodes: join, spawn, call, crash, kill, leave')
+      .description(DEMO_DESCRIPTION)
+    this.#prepare(root)
+    return root
+  }
+
+  outcome(error: CommanderError): Parsed {
+    if (error.exitCode === 0) return { type: 'shown', text: this.#text.trimEnd() }
+    if (error.code === 'commander.help') {
+      return { type: 'usage', message: 'a command is missing', usage: this.#text.trimEnd() }
+    }
+    const at = this.#failedAt
+    const path = at === undefined ? 'fovea' : pathOf(at)
+    const usage = at === undefined ? '' : `Usage: ${path} ${at.usage()}\n`
+    const message = error.message.replace(/^error: /, '')
+    return { type: 'usage', message, usage: `${usage}See: ${path} --help` }
+  }
+
+  #start(root: Commander): void {
+    const start = root
+      .command('start')
+      .summary('run a node until Ctrl-C')
+      .description(START_DESCRIPTION)
+      .requiredOption('--name <name>', 'name of this node', checked(parseNodeName))
+      .option('--host <address>', 'address to bind', checked(parseText), '127.0.0.1')
+      .option('--port <number>', 'UDP port; 0 takes a free one', checked(parsePort), 4433)
+      .option('--advertise-host <host>', 'what other nodes dial', checked(parseText))
+      .option('--seed <name@host:port>', 'a node to join; may be repeated', collect(parseSeed))
+      .option('--data-dir <dir>', DATA_DIR_START, checked(parseText), this.#env[DATA_DIR_VARIABLE])
+      .option('--realm <file>', REALM_START, checked(parseText), this.#env[REALM_VARIABLE])
+      .option('--load <file.js>', LOAD_HELP, collect(parseText))
+      .addHelpText('after', START_EXAMPLES)
+    this.#leaf(start, (values) => ({
+      command: 'start',
+      name: values['name'] as string,
+      host: values['host'] as string,
+      port: values['port'] as number,
+      advertiseHost: values['advertiseHost'] as string | undefined,
+      seeds: (values['seed'] as string[] | undefined) ?? [],
+      dataDir: values['dataDir'] as string | undefined,
+      realm: values['realm'] as string | undefined,
+      load: (values['load'] as string[] | undefined) ?? [],
+    }))
+  }
+
+  #clients(root: Commander): void {
+    const members = root.command('members').summary('who is in the mesh').description(MEMBERS_TEXT)
+    this.#client(members, (_values, _args, common) => ({ command: 'members', ...common }))
+
+    const ping = root
+      .command('ping')
+      .summary('measure a round trip to a node')
+      .description('Measures a round trip from the running node to another one.')
+      .argument('<node>', NODE_HELP, checked(parseText))
+      .option('--timeout-ms <ms>', 'give up after', checked(parseMilliseconds), 5000)
+    this.#client(ping, (values, args, common) => ({
+      command: 'ping',
+      ...common,
+      node: args[0] as string,
+      timeoutMs: values['timeoutMs'] as number,
+    }))
+
+    const spawn = root
+      .command('spawn')
+      .summary('start a process')
+      .description(SPAWN_DESCRIPTION)
+      .argument('<behaviour>', 'registered name of the behaviour', checked(parseText))
+      .option('--node <node>', NODE_HELP, checked(parseText))
+      .option('--name <name>', 'name to register where it runs', checked(parseText))
+      .option('--arg <json>', 'argument of its init', checked(parseJson))
+      .option('--supervised', 'restart it when it crashes; needs --name', false)
+      .option('--timeout-ms <ms>', 'give up after', checked(parseMilliseconds), 5000)
+      .addHelpText('after', SPAWN_EXAMPLES)
+    this.#client(spawn, (values, args, common) => {
+      const supervised = values['supervised'] === true
+      if (supervised && values['name'] === undefined) {
+        spawn.error("error: option '--supervised' needs '--name <name>'")
+      }
+      return {
+        command: 'spawn',
+        ...common,
+        behaviour: args[0] as string,
+        node: values['node'] as string | undefined,
+        name: values['name'] as string | undefined,
+        arg: values['arg'],
+        supervised,
+        timeoutMs: values['timeoutMs'] as number,
+      }
+    })
+  }
+
+  #ref(root: Commander): void {
+    const ref = root.command('ref').summary('talk to a process by its name')
+    ref.description('Talks to a process that is registered under a name.')
+    const call = ref
+      .command('call')
+      .summary('call a process and print its reply')
+      .description(CALL_DESCRIPTION)
+      .argument('<name>', 'registered name of the process', checked(parseText))
+      .argument('<method>', 'method of its contract', checked(parseText))
+      .argument('[input]', 'its input as JSON', checked(parseJson))
+      .option('--node <node>', NODE_HELP, checked(parseText))
+      .option('--repeat <count>', 'call so often and time it', repeatCount, 1)
+      .option('--timeout-ms <ms>', 'deadline of each call', checked(parseMilliseconds), 5000)
+      .addHelpText('after', CALL_EXAMPLES)
+    this.#client(call, (values, args, common) => ({
+      command: 'ref call',
+      ...common,
+      name: args[0] as string,
+      method: args[1] as string,
+      input: args[2],
+      node: values['node'] as string | undefined,
+      repeat: values['repeat'] as number,
+      timeoutMs: values['timeoutMs'] as number,
+    }))
+
+    const monitor = ref
+      .command('monitor')
+      .summary('wait until a process ends and print why')
+      .description('Monitors a process; prints the reason when it ends.')
+      .argument('<name>', 'registered name of the process', checked(parseText))
+      .option('--node <node>', NODE_HELP, checked(parseText))
+    this.#client(monitor, (values, args, common) => ({
+      command: 'ref monitor',
+      ...common,
+      name: args[0] as string,
+      node: values['node'] as string | undefined,
+    }))
+  }
+
+  #realm(root: Commander): void {
+    const realm = root.command('realm').summary('make realms and let nodes in')
+    realm.description(REALM_DESCRIPTION)
+    const create = realm
+      .command('create')
+      .summary('make a realm file')
+      .description(REALM_CREATE_DESCRIPTION)
+      .argument('<name>', 'reverse DNS, for example com.example.dev', checked(parseText))
+      .requiredOption('--out <file>', 'where to write it; refuses to overwrite', checked(parseText))
+    this.#leaf(create, (values, args) => ({
+      command: 'realm create',
+      name: args[0] as string,
+      out: values['out'] as string,
+    }))
+
+    const issue = realm
+      .command('issue')
+      .summary('sign the membership of one node')
+      .description(REALM_ISSUE_DESCRIPTION)
+      .argument('<nodekey>', 'its key: 64 hexadecimal digits', checked(parseNodeKey))
+      .requiredOption('--realm <file>', 'realm file with its authority key', checked(parseText))
+      .option('--valid-days <days>', 'how long it is valid', validDays, MEMBERSHIP_DAYS)
+      .option('--out <file>', 'write it there instead of printing it', checked(parseText))
+    this.#leaf(issue, (values, args) => ({
+      command: 'realm issue',
+      nodeKey: args[0] as string,
+      realm: values['realm'] as string,
+      validDays: values['validDays'] as number,
+      out: values['out'] as string | undefined,
+    }))
+  }
+
+  /** A command that asks a running node. */
+  #client<C extends Command>(
+    command: Commander,
+    make: (
+      values: Values,
+      args: readonly unknown[],
+      common: { readonly dataDir: string },
+    ) => Rest<C>,
+  ): void {
+    const preset = this.#env[DATA_DIR_VARIABLE]
+    if (preset === undefined || preset === '') {
+      command.requiredOption('--data-dir <dir>', DATA_DIR_CLIENT, checked(parseText))
+    } else command.option('--data-dir <dir>', DATA_DIR_CLIENT, checked(parseText), preset)
+    this.#leaf<C>(command, (values, args) =>
+      make(values, args, { dataDir: values['dataDir'] as string }),
+    )
+  }
+
+  #leaf<C extends Command>(
+    command: Commander,
+    make: (values: Values, args: readonly unknown[]) => Rest<C>,
+  ): Commander {
+    return command
+      .option('--json', 'one JSON object per line', false)
+      .option('--debug', 'print stack traces and debug lines', false)
+      .action(() => {
+        const values = command.opts<Values>()
+        const common: CommonArguments = {
+          json: values['json'] === true,
+          debug: values['debug'] === true,
+        }
+        this.command = { ...make(values, command.processedArgs), ...common } as unknown as C
+      })
+  }
+
+  #prepare(command: Commander): void {
+    command
+      .configureHelp({ showGlobalOptions: false })
+      .configureOutput({
+        writeOut: (text) => void (this.#text += text),
+        writeErr: (text) => void (this.#text += text),
+        outputError: () => {},
+        getOutHelpWidth: () => HELP_WIDTH,
+        getErrHelpWidth: () => HELP_WIDTH,
+        getOutHasColors: () => false,
+        getErrHasColors: () => false,
+      })
+      .exitOverride((error) => {
+        this.#failedAt = command
+        throw error
+      })
+    for (const child of command.commands) this.#prepare(child)
+  }
+}
+
+/** What a command's own builder gives: all but the common flags. */
+type Rest<C extends Command> = C extends unknown ? Omit<C, keyof CommonArguments> : never
+
+function pathOf(command: Commander): string {
+  return command.parent === null ? command.name() : `${pathOf(command.parent)} ${command.name()}`
+}
+
+function checked<T>(parse: (value: string) => T): (value: string) => T {
+  return (value) => {
+    try {
+      return parse(value)
+    } catch (error) {
+      if (error instanceof ArgumentProblem) throw new InvalidArgumentError(`${error.message}.`)
+      throw error
+    }
+  }
+}
+
+function collect<T>(parse: (value: string) => T): (value: string, before?: T[]) => T[] {
+  const check = checked(parse)
+  return (value, before = []) => [...before, check(value)]
+}
+
+const repeatCount = checked(parseCount(CONTROL_REPEAT_MAX))
+const validDays = checked(parseCount(MEMBERSHIP_DAYS_MAX))
+
+const DATA_DIR_VARIABLE = 'FOVEA_DATA_DIR'
+const REALM_VARIABLE = 'FOVEA_REALM'
+const DATA_DIR_START = 'keeps its key and its control socket; without one both last one run only'
+const DATA_DIR_CLIENT = `data directory of the running node (or ${DATA_DIR_VARIABLE})`
+const REALM_START = `realm file (or ${REALM_VARIABLE}); see: fovea realm create`
+const LOAD_HELP = 'module that exports register(node); may be repeated'
+const NODE_HELP = 'name@host:port, or a name that only one member has'
+const MEMBERS_TEXT = 'Lists the nodes that the running node knows, itself first.'
+const START_DESCRIPTION = `Runs a node until Ctrl-C, then leaves the mesh. A second Ctrl-C ends it at once.
+Every node offers the behaviour 'counter' to the others, so that spawn has something to start.`
+const SPAWN_DESCRIPTION = `Starts a process of a registered behaviour, here or on another node. Only behaviours that
+the other node registered for remote use can be started there; code never travels.`
+const CALL_DESCRIPTION = `Calls a method of a process and prints its reply. Without --node the name is looked up
+on the running node itself.`
+const REALM_DESCRIPTION = `A realm is a closed mesh: a name and a key. Nodes of different realms refuse each other.`
+const REALM_CREATE_DESCRIPTION = `Makes a realm and writes it, with its authority key, to a file only you can read.
+Whoever has this file can let nodes in: fine for development, one secret place in production.`
+const REALM_ISSUE_DESCRIPTION = `Signs that the node with this key belongs to the realm, for nodes that do not get the
+authority key.`
+const DEMO_DESCRIPTION = `Starts three nodes as processes of this machine and shows what a mesh does: join, members,
+spawn, calls with their round-trip times, a crash and its restart, kill -9, leave. Leaves nothing behind.`
+
+const ROOT_EXAMPLES = `
+Examples:
+  $ fovea demo
+  $ fovea realm create com.example.dev --out realm.json
+  $ fovea start --name a --port 4433 --data-dir a --realm realm.json
+  $ fovea start --name b --port 4434 --data-dir b --realm realm.json --seed a@127.0.0.1:4433
+  $ fovea members --data-dir a
+  $ fovea spawn counter --node b --name hits --arg 10 --data-dir a
+  $ fovea ref call hits add 5 --node b --data-dir a`
+const START_EXAMPLES = `
+Examples:
+  $ fovea start --name a --port 4433 --data-dir a --realm realm.json
+  $ fovea start --name b --port 0 --data-dir b --realm realm.json --seed a@127.0.0.1:4433 --json`
+const SPAWN_EXAMPLES = `
+Examples:
+  $ fovea spawn counter --name hits --arg 10 --data-dir a
+  $ fovea spawn counter --node b --name hits --supervised --data-dir a`
+const CALL_EXAMPLES = `
+Examples:
+  $ fovea ref call hits add 5 --data-dir a
+  $ fovea ref call hits get --node b --repeat 1000 --data-dir a`

@@ -1,0 +1,370 @@
+import { chmod, lstat, mkdir, mkdtemp, readFile, rm, stat, writeFile } from 'node:fs/promises'
+import { createConnection, createServer, type Socket } from 'node:net'
+import { tmpdir } from 'node:os'
+import { join } from 'node:path'
+import { once } from 'node:events'
+import { afterEach, beforeEach, describe, expect, test } from 'vitest'
+import { createRealClock, createSimClock } from '../../../../runtime/index.ts'
+import { connectControl, type ControlClient } from '../../../../dist/cli/control/client.ts'
+import {
+  openControlServer,
+  type ControlServer,
+  type ControlServerOptions,
+} from '../../../../dist/cli/control/server.ts'
+import type { ControlTarget, TargetOptions } from '../../../../dist/cli/control/target.ts'
+import { CliError } from '../../../../dist/cli/errors.ts'
+
+/** A node that is not one: it records what it is asked and answers by hand. */
+class FakeTarget implements ControlTarget {
+  readonly asked: unknown[] = []
+  lastOptions: TargetOptions | undefined
+  info = () => ({ node: 'a@h:1', key: 'k', host: 'h', port: 1, realm: 'r', osPid: 1 })
+  members = () => [
+    { node: 'a@h:1', key: 'k', state: 'self' as const, host: 'h', port: 1, sinceMs: 5 },
+  ]
+  ping = async (options: TargetOptions) => {
+    this.lastOptions = options
+    if (options.node === 'nobody') throw new CliError('ERR_NODE_UNKNOWN', 'no such node')
+    return { node: options.node ?? '', rttMs: 1.5 }
+  }
+  spawn: ControlTarget['spawn'] = async (request) => {
+    this.asked.push(request)
+    return { node: 'a@h:1', pid: '<1>', supervised: request.supervised }
+  }
+  call: ControlTarget['call'] = async (request) => {
+    this.asked.push(request)
+    if (request.method === 'boom') throw new Error('two\nlines')
+    return { value: new Map([['big', 12n]]), calls: 1, p50Ms: 1, p99Ms: 1 }
+  }
+  monitor: ControlTarget['monitor'] = (_name, onMonitoring, options) => {
+    this.lastOptions = options
+    onMonitoring('<1>')
+    return new Promise((_resolve, reject) => {
+      options.signal.addEventListener('abort', () => reject(new Error('aborted')))
+    })
+  }
+}
+
+const clock = createRealClock()
+let root: string
+let target: FakeTarget
+let closing: { stop?: () => Promise<unknown>; close?: () => void }[]
+
+beforeEach(async () => {
+  root = await mkdtemp(join(tmpdir(), 'fovea-ctl-'))
+  target = new FakeTarget()
+  closing = []
+})
+afterEach(async () => {
+  for (const resource of closing.reverse()) {
+    resource.close?.()
+    await resource.stop?.()
+  }
+  await rm(root, { recursive: true, force: true })
+})
+
+async function serve(options: Partial<ControlServerOptions> = {}): Promise<ControlServer> {
+  const server = await openControlServer({ dataDir: root, target, ...options })
+  closing.push(server)
+  return server
+}
+
+async function connect(dataDir = root): Promise<ControlClient> {
+  const client = await connectControl({ dataDir, clock })
+  closing.push(client)
+  return client
+}
+
+const WAIT = { timeoutMs: 10_000 }
+
+describe('asking a node', () => {
+  test('results come back, values beyond JSON in their documented form', async () => {
+    await serve()
+    const client = await connect()
+    expect(await client.request('members', {}, WAIT)).toHaveLength(1)
+    expect(await client.request('info', {}, WAIT)).toMatchObject({ node: 'a@h:1' })
+    expect(await client.request('ping', { node: 'b', timeoutMs: 9 }, WAIT)).toEqual({
+      node: 'b',
+      rttMs: 1.5,
+    })
+    expect(target.lastOptions).toMatchObject({ node: 'b', timeoutMs: 9 })
+    expect(await client.request('call', { name: 'n', method: 'm' }, WAIT)).toMatchObject({
+      value: [['big', '12']],
+    })
+  })
+
+  test('an error of the node keeps its code; one without a code becomes one line', async () => {
+    await serve()
+    const client = await connect()
+    await expect(client.request('ping', { node: 'nobody' }, WAIT)).rejects.toMatchObject({
+      code: 'ERR_NODE_UNKNOWN',
+      message: 'no such node',
+    })
+    await expect(client.request('call', { name: 'n', method: 'boom' }, WAIT)).rejects.toMatchObject(
+      {
+        code: 'ERR_CLI_INTERNAL',
+        message: 'two lines',
+      },
+    )
+  })
+
+  test('a request without a deadline of its own gets the default', async () => {
+    await serve({ requestTimeoutMs: 1234 })
+    await (await connect()).request('ping', { node: 'b' }, WAIT)
+    expect(target.lastOptions?.timeoutMs).toBe(1234)
+  })
+
+  test('events of a long request arrive before it ends; it is aborted when its asker goes', async () => {
+    await serve()
+    const client = await connect()
+    const monitoring = new Promise((resolve) => {
+      client
+        .request('monitor', { name: 'n' }, { timeoutMs: Infinity, onEvent: resolve })
+        .catch(() => {})
+    })
+    expect(await monitoring).toEqual({ monitoring: '<1>' })
+    const aborted = once(target.lastOptions?.signal ?? new EventTarget(), 'abort')
+    client.close()
+    await aborted
+  })
+
+  test('a node that does not answer in time is ERR_CONTROL_TIMEOUT, its late answer is ignored', async () => {
+    await serve()
+    const simClock = createSimClock()
+    const client = await connectControl({ dataDir: root, clock: simClock })
+    closing.push(client)
+    const refused = expect(
+      client.request('monitor', { name: 'n' }, { timeoutMs: 100 }),
+    ).rejects.toMatchObject({ code: 'ERR_CONTROL_TIMEOUT' })
+    await simClock.advance(100)
+    await refused
+    expect(await client.request('members', {}, WAIT)).toHaveLength(1)
+  })
+
+  test('a node that ends rejects what waits with ERR_CONTROL_CLOSED', async () => {
+    const server = await serve()
+    const client = await connect()
+    const seen = new Promise((resolve) => {
+      const waiting = client.request(
+        'monitor',
+        { name: 'n' },
+        { timeoutMs: Infinity, onEvent: resolve },
+      )
+      closing.push({
+        stop: () => expect(waiting).rejects.toMatchObject({ code: 'ERR_CONTROL_CLOSED' }),
+      })
+    })
+    await seen
+    await server.stop()
+    await closing.pop()?.stop?.()
+    await expect(client.request('members', {}, WAIT)).rejects.toMatchObject({
+      code: 'ERR_CONTROL_CLOSED',
+    })
+  })
+})
+
+describe('the socket file', () => {
+  test('is a socket that only its owner may use', async () => {
+    const server = await serve()
+    const stats = await lstat(server.path)
+    expect(stats.isSocket()).toBe(true)
+    expect(stats.mode & 0o777).toBe(0o600)
+  })
+
+  test('is gone after stop, and stop may be called twice', async () => {
+    const server = await serve()
+    await server.stop()
+    await server.stop()
+    await expect(stat(server.path)).rejects.toMatchObject({ code: 'ENOENT' })
+  })
+
+  test('a live one is never replaced: ERR_DATA_DIR_LOCKED, and the first keeps working', async () => {
+    await serve()
+    await expect(openControlServer({ dataDir: root, target })).rejects.toMatchObject({
+      code: 'ERR_DATA_DIR_LOCKED',
+    })
+    expect(await (await connect()).request('members', {}, WAIT)).toHaveLength(1)
+  })
+
+  test('a stale one, as kill -9 leaves it, is replaced', async () => {
+    await leaveStaleSocket(join(root, 'control.sock'))
+    await expect(connectControl({ dataDir: root, clock })).rejects.toMatchObject({
+      code: 'ERR_NODE_NOT_RUNNING',
+      message: expect.stringContaining('its last node has ended') as string,
+    })
+    await serve()
+    expect(await (await connect()).request('members', {}, WAIT)).toHaveLength(1)
+  })
+
+  test('a file of that name that is no socket is left alone: ERR_CONTROL_SOCKET', async () => {
+    await writeFile(join(root, 'control.sock'), 'precious')
+    await expect(openControlServer({ dataDir: root, target })).rejects.toMatchObject({
+      code: 'ERR_CONTROL_SOCKET',
+    })
+    expect(await readFile(join(root, 'control.sock'), 'utf8')).toBe('precious')
+  })
+})
+
+describe('data directories with long names', () => {
+  test('get a socket in a private directory, noted in the data directory, and it works', async () => {
+    const dataDir = join(root, 'x'.repeat(120))
+    await mkdir(dataDir)
+    const temporaryDir = join(root, 't')
+    await mkdir(temporaryDir)
+    const server = await serve({ dataDir, socketPath: { temporaryDir } })
+    expect(Buffer.byteLength(server.path)).toBeLessThanOrEqual(100)
+    expect((await readFile(join(dataDir, 'control.path'), 'utf8')).trim()).toBe(server.path)
+    const parent = await stat(join(server.path, '..'))
+    expect(parent.mode & 0o777).toBe(0o700)
+    expect(await (await connect(dataDir)).request('members', {}, WAIT)).toHaveLength(1)
+  })
+
+  test('a prepared directory that others may open is refused: ERR_CONTROL_SOCKET', async () => {
+    const dataDir = join(root, 'x'.repeat(120))
+    await mkdir(dataDir)
+    const prepared = join(root, `fovea-${String(process.getuid?.() ?? 0)}`)
+    await mkdir(prepared)
+    await chmod(prepared, 0o777)
+    await expect(
+      openControlServer({ dataDir, target, socketPath: { temporaryDir: root } }),
+    ).rejects.toMatchObject({ code: 'ERR_CONTROL_SOCKET' })
+  })
+
+  test('a path of the limit stays inside, one byte more goes outside', async () => {
+    const bytes = Buffer.byteLength(join(root, 'control.sock'))
+    const inside = await serve({ socketPath: { pathBytesMax: bytes } })
+    expect(inside.path).toBe(join(root, 'control.sock'))
+    await inside.stop()
+    await expect(
+      openControlServer({
+        dataDir: root,
+        target,
+        socketPath: { pathBytesMax: bytes - 1, temporaryDir: root },
+      }),
+    ).rejects.toMatchObject({ code: 'ERR_CONTROL_SOCKET', message: /short enough/ })
+  })
+})
+
+describe('a client that misbehaves', () => {
+  test('a line of the limit is served; one byte more is answered with its code and closed', async () => {
+    const server = await serve({ controlLineBytesMax: 200 })
+    const ask = (length: number): string => {
+      const start = '{"id":1,"method":"members","params":{"x":"'
+      return `${start}${'y'.repeat(length - start.length - 3)}"}}`
+    }
+    const good = await raw(server.path)
+    good.write(`${ask(200)}\n`)
+    expect(await lineOf(good)).toMatchObject({ id: 1, result: [{ node: 'a@h:1' }] })
+    const bad = await raw(server.path)
+    bad.write(`${ask(201)}\n`)
+    expect(await lineOf(bad)).toMatchObject({ id: 0, error: { code: 'ERR_CONTROL_LINE_TOO_LONG' } })
+    await once(bad, 'close')
+    good.write(`${ask(200)}\n`)
+    expect(await lineOf(good)).toMatchObject({ id: 1 })
+    expect(server.stats()).toMatchObject({ requestsRefused: 1, requests: 2 })
+  })
+
+  test('garbage is answered with ERR_CONTROL_REQUEST_INVALID and the connection goes on', async () => {
+    const server = await serve()
+    const socket = await raw(server.path)
+    socket.write('GET / HTTP/1.1\n')
+    expect(await lineOf(socket)).toMatchObject({ error: { code: 'ERR_CONTROL_REQUEST_INVALID' } })
+    socket.write('{"id":3,"method":"members"}\n')
+    expect(await lineOf(socket)).toMatchObject({ id: 3, result: expect.any(Array) as unknown[] })
+  })
+
+  test('controlConnectionsMax connections are served, one more is told ERR_CONTROL_BUSY', async () => {
+    const server = await serve({ controlConnectionsMax: 2 })
+    const first = await connect()
+    const second = await connect()
+    await first.request('members', {}, WAIT)
+    await second.request('members', {}, WAIT)
+    const third = await connect()
+    await expect(third.request('members', {}, WAIT)).rejects.toMatchObject({
+      code: 'ERR_CONTROL_BUSY',
+    })
+    expect(server.stats()).toMatchObject({ connections: 2, connectionsRefused: 1 })
+  })
+
+  test('controlRequestsMax requests run at once, one more is answered ERR_CONTROL_BUSY', async () => {
+    await serve({ controlRequestsMax: 2 })
+    const client = await connect()
+    const waiting = [1, 2].map(() =>
+      client.request('monitor', { name: 'n' }, { timeoutMs: Infinity }).catch(() => 'ended'),
+    )
+    await expect(client.request('members', {}, WAIT)).rejects.toMatchObject({
+      code: 'ERR_CONTROL_BUSY',
+    })
+    client.close()
+    expect(await Promise.all(waiting)).toEqual(['ended', 'ended'])
+  })
+
+  test('one that ends its direction is gone: what it asked for is aborted', async () => {
+    const server = await serve()
+    const socket = await raw(server.path)
+    socket.write('{"id":1,"method":"monitor","params":{"name":"n"}}\n')
+    expect(await lineOf(socket)).toMatchObject({ id: 1, event: { monitoring: '<1>' } })
+    const aborted = once(target.lastOptions?.signal ?? new EventTarget(), 'abort')
+    socket.end()
+    await aborted
+  })
+
+  test('one that says nothing does not keep the node from stopping', async () => {
+    const server = await serve()
+    const socket = await raw(server.path)
+    const closed = once(socket, 'close')
+    await server.stop()
+    await closed
+  })
+})
+
+describe('no node to ask', () => {
+  test.each([
+    ['a directory that does not exist', async () => join(root, 'nothing')],
+    [
+      'a file',
+      async () => {
+        await writeFile(join(root, 'file'), '')
+        return join(root, 'file')
+      },
+    ],
+    ['an empty directory', async () => root],
+  ])('%s is ERR_NODE_NOT_RUNNING with what to do', async (_name, make) => {
+    await expect(connectControl({ dataDir: await make(), clock })).rejects.toMatchObject({
+      code: 'ERR_NODE_NOT_RUNNING',
+      hint: expect.stringContaining('fovea start') as string,
+    })
+  })
+
+  test('a request longer than a line may be is refused before it is sent', async () => {
+    await serve()
+    const client = await connect()
+    const params = { name: 'n', method: 'm', input: 'x'.repeat(1_048_576) }
+    await expect(client.request('call', params, WAIT)).rejects.toMatchObject({
+      code: 'ERR_CONTROL_LINE_TOO_LONG',
+    })
+    expect(await client.request('members', {}, WAIT)).toHaveLength(1)
+  })
+})
+
+async function raw(path: string): Promise<Socket> {
+  const socket = createConnection(path)
+  closing.push({ close: () => socket.destroy() })
+  await once(socket, 'connect')
+  return socket
+}
+
+async function lineOf(socket: Socket): Promise<unknown> {
+  const [chunk] = (await once(socket, 'data')) as [Buffer]
+  return JSON.parse(chunk.toString('utf8'))
+}
+
+/** A socket file whose listener is gone: bound, then moved away from under a server that closes. */
+async function leaveStaleSocket(path: string): Promise<void> {
+  const { rename } = await import('node:fs/promises')
+  const server = createServer()
+  server.listen(`${path}.live`)
+  await once(server, 'listening')
+  await rename(`${path}.live`, path)
+  await new Promise((resolve) => server.close(resolve))
+}

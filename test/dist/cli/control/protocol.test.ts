@@ -1,0 +1,84 @@
+import { describe, expect, test } from 'vitest'
+import { parseRequest, parseResponse, requestIdOf } from '../../../../dist/cli/control/protocol.ts'
+
+const line = (value: unknown): string => JSON.stringify(value)
+
+describe('requests', () => {
+  test('every method of the protocol is read with its parameters', () => {
+    expect(parseRequest(line({ id: 1, method: 'members' }))).toEqual({ id: 1, method: 'members' })
+    expect(parseRequest(line({ id: 1, method: 'info', params: {} }))).toMatchObject({
+      method: 'info',
+    })
+    expect(
+      parseRequest(line({ id: 2, method: 'ping', params: { node: 'b', timeoutMs: 7 } })),
+    ).toEqual({ id: 2, method: 'ping', where: { node: 'b', timeoutMs: 7 } })
+    expect(
+      parseRequest(line({ id: 3, method: 'spawn', params: { behaviour: 'counter', arg: 4 } })),
+    ).toMatchObject({ spawn: { behaviour: 'counter', arg: 4, supervised: false, name: undefined } })
+    expect(
+      parseRequest(line({ id: 4, method: 'call', params: { name: 'n', method: 'm', input: [1] } })),
+    ).toMatchObject({ call: { name: 'n', method: 'm', input: [1], repeat: 1 } })
+    expect(parseRequest(line({ id: 5, method: 'monitor', params: { name: 'n' } }))).toMatchObject({
+      name: 'n',
+    })
+  })
+
+  test.each<[string, string]>([
+    ['not json', "'line'"],
+    ['[1]', "'line'"],
+    ['null', "'line'"],
+    [line({ method: 'info' }), "'id'"],
+    [line({ id: -1, method: 'info' }), "'id'"],
+    [line({ id: 1.5, method: 'info' }), "'id'"],
+    [line({ id: 1 }), "'method'"],
+    [line({ id: 1, method: 'toString' }), "'method'"],
+    [line({ id: 1, method: 'info', params: [] }), "'params'"],
+    [line({ id: 1, method: 'ping', params: { node: 1 } }), "'node'"],
+    [line({ id: 1, method: 'ping', params: { node: 'b', timeoutMs: 0 } }), "'timeoutMs'"],
+    [line({ id: 1, method: 'spawn', params: {} }), "'behaviour'"],
+    [line({ id: 1, method: 'spawn', params: { behaviour: 'c', supervised: 1 } }), "'supervised'"],
+    [line({ id: 1, method: 'call', params: { name: 'n' } }), "'method'"],
+    [line({ id: 1, method: 'call', params: { name: 'n', method: 'm', repeat: 0 } }), "'repeat'"],
+    [
+      line({ id: 1, method: 'call', params: { name: 'n', method: 'm', repeat: 100_001 } }),
+      "'repeat'",
+    ],
+    [line({ id: 1, method: 'monitor', params: { name: '' } }), "'name'"],
+  ])('%s is refused, naming the field', (text, field) => {
+    expect(() => parseRequest(text)).toThrow(
+      expect.objectContaining({
+        code: 'ERR_CONTROL_REQUEST_INVALID',
+        message: expect.stringContaining(field) as string,
+      }),
+    )
+  })
+
+  test('repeat at its limit passes', () => {
+    const text = line({
+      id: 1,
+      method: 'call',
+      params: { name: 'n', method: 'm', repeat: 100_000 },
+    })
+    expect(parseRequest(text)).toMatchObject({ call: { repeat: 100_000 } })
+  })
+
+  test('the id of a bad request is found where there is one', () => {
+    expect(requestIdOf(line({ id: 7, method: 'x' }))).toBe(7)
+    expect(requestIdOf('garbage')).toBe(0)
+    expect(requestIdOf(line({ id: 'x' }))).toBe(0)
+  })
+})
+
+describe('responses', () => {
+  test('results, events and errors are told apart', () => {
+    expect(parseResponse(line({ id: 1, result: null }))).toMatchObject({ type: 'result' })
+    expect(parseResponse(line({ id: 1, event: { a: 1 } }))).toMatchObject({ type: 'event' })
+    expect(
+      parseResponse(line({ id: 1, error: { code: 'ERR_X', message: 'm', hint: 'h' } })),
+    ).toEqual({ id: 1, type: 'error', error: { code: 'ERR_X', message: 'm', hint: 'h' } })
+  })
+
+  test.each(['{}', '{"id":1}', '{"id":1,"error":{}}', 'x'])('%s is refused', (text) => {
+    expect(() => parseResponse(text)).toThrow(/control line/)
+  })
+})

@@ -1,0 +1,178 @@
+import { describe, expect, test } from 'vitest'
+import { parseArguments, type Parsed } from '../../../dist/cli/program.ts'
+
+const parse = (line: string, env: Record<string, string> = {}): Parsed =>
+  parseArguments(line === '' ? [] : line.split(' '), { version: '9.8.7', env })
+
+const commandOf = (line: string, env?: Record<string, string>): object => {
+  const parsed = parse(line, env)
+  if (parsed.type !== 'command') throw new Error(`not a command: ${JSON.stringify(parsed)}`)
+  return parsed.command
+}
+
+const KEY = 'ab'.repeat(32)
+
+describe('command lines that mean something', () => {
+  test('start takes every flag of the issue, seeds and modules repeated', () => {
+    const line =
+      'start --name a --host 0.0.0.0 --port 0 --seed b@127.0.0.1:4434 --seed c@[::1]:1 ' +
+      '--data-dir d --realm r.json --advertise-host me.example --load x.js --load y.js --json'
+    expect(commandOf(line)).toEqual({
+      command: 'start',
+      name: 'a',
+      host: '0.0.0.0',
+      port: 0,
+      seeds: ['b@127.0.0.1:4434', 'c@[::1]:1'],
+      dataDir: 'd',
+      realm: 'r.json',
+      advertiseHost: 'me.example',
+      load: ['x.js', 'y.js'],
+      json: true,
+      debug: false,
+    })
+  })
+
+  test('start without more than a name binds the loopback address and the default port', () => {
+    expect(commandOf('start --name a')).toMatchObject({ host: '127.0.0.1', port: 4433, seeds: [] })
+  })
+
+  test('a call takes JSON input, also a negative number', () => {
+    expect(commandOf('ref call hits add -5 --data-dir d')).toEqual({
+      command: 'ref call',
+      name: 'hits',
+      method: 'add',
+      input: -5,
+      node: undefined,
+      repeat: 1,
+      timeoutMs: 5000,
+      dataDir: 'd',
+      json: false,
+      debug: false,
+    })
+    expect(commandOf('ref call hits get --data-dir d')).toMatchObject({ input: undefined })
+  })
+
+  test('spawn takes a node, a name, an argument and supervision', () => {
+    expect(
+      commandOf('spawn counter --node b --name hits --arg {"n":1} --supervised --data-dir d'),
+    ).toMatchObject({
+      behaviour: 'counter',
+      node: 'b',
+      name: 'hits',
+      arg: { n: 1 },
+      supervised: true,
+    })
+  })
+
+  test.each([
+    ['members --data-dir d', { command: 'members', dataDir: 'd' }],
+    ['ping b --data-dir d --timeout-ms 50', { command: 'ping', node: 'b', timeoutMs: 50 }],
+    ['ref monitor hits --node b --data-dir d', { command: 'ref monitor', name: 'hits', node: 'b' }],
+    [
+      'realm create com.example --out f',
+      { command: 'realm create', name: 'com.example', out: 'f' },
+    ],
+    [`realm issue ${KEY} --realm f`, { command: 'realm issue', nodeKey: KEY, validDays: 365 }],
+    ['demo --json --debug', { command: 'demo', json: true, debug: true }],
+  ])('%s', (line, expected) => {
+    expect(commandOf(line)).toMatchObject(expected)
+  })
+
+  test('the data directory and the realm may come from the environment, flags win', () => {
+    const env = { FOVEA_DATA_DIR: 'e', FOVEA_REALM: 'r' }
+    expect(commandOf('members', env)).toMatchObject({ dataDir: 'e' })
+    expect(commandOf('members --data-dir d', env)).toMatchObject({ dataDir: 'd' })
+    expect(commandOf('start --name a', env)).toMatchObject({ dataDir: 'e', realm: 'r' })
+  })
+})
+
+describe('command lines that are wrong give a message and a usage line', () => {
+  test.each([
+    ['', 'a command is missing', 'Usage: fovea'],
+    ['ref', 'a command is missing', 'Usage: fovea ref'],
+    ['nonsense', "unknown command 'nonsense'", 'Usage: fovea'],
+    ['member --data-dir d', 'Did you mean members?', 'Usage: fovea'],
+    ['ref nonsense', "unknown command 'nonsense'", 'Usage: fovea ref'],
+    ['start', "required option '--name <name>' not specified", 'Usage: fovea start'],
+    ['start --name a --nonsense', "unknown option '--nonsense'", 'Usage: fovea start'],
+    ['start --name', "option '--name <name>' argument missing", 'Usage: fovea start'],
+    ['start --name 1a', 'expected a node name', 'Usage: fovea start'],
+    ['start --name a --port 65536', 'expected a whole number from 0 to 65535', 'fovea start'],
+    ['start --name a --port x', 'expected a whole number from 0 to 65535', 'fovea start'],
+    ['start --name a --seed b', 'expected name@host:port', 'fovea start'],
+    ['start --name a --seed b@h', 'expected name@host:port', 'fovea start'],
+    ['start --name a --seed b@h:0', 'expected name@host:port', 'fovea start'],
+    ['start --name a --seed b@h:65536', 'expected name@host:port', 'fovea start'],
+    ['start --name a --seed @h:1', 'expected name@host:port', 'fovea start'],
+    ['start --name a --seed b@h/x:1', 'expected name@host:port', 'fovea start'],
+    ['start --name a extra', 'too many arguments', 'fovea start'],
+    ['members', "required option '--data-dir <dir>' not specified", 'fovea members'],
+    ['ping --data-dir d', "missing required argument 'node'", 'Usage: fovea ping'],
+    ['ping b --data-dir d --timeout-ms 0', 'expected a whole number from 1', 'fovea ping'],
+    ['spawn --data-dir d', "missing required argument 'behaviour'", 'fovea spawn'],
+    ['spawn counter --arg {x --data-dir d', 'expected JSON', 'fovea spawn'],
+    ['spawn counter --supervised --data-dir d', "needs '--name <name>'", 'fovea spawn'],
+    ['ref call hits --data-dir d', "missing required argument 'method'", 'fovea ref call'],
+    ['ref call hits add x --data-dir d', 'expected JSON', 'fovea ref call'],
+    [
+      'ref call hits add --repeat 0 --data-dir d',
+      'whole number from 1 to 100000',
+      'fovea ref call',
+    ],
+    ['ref call hits add --repeat 100001 --data-dir d', 'from 1 to 100000', 'fovea ref call'],
+    ['realm create com.example', "required option '--out <file>'", 'fovea realm create'],
+    ['realm issue abc --realm f', 'expected a node key', 'fovea realm issue'],
+    ['realm issue', "required option '--realm <file>'", 'fovea realm issue'],
+    ['demo --fast', "unknown option '--fast'", 'fovea demo'],
+  ])('fovea %s', (line, message, usage) => {
+    const parsed = parse(line)
+    expect(parsed.type).toBe('usage')
+    if (parsed.type !== 'usage') return
+    expect(parsed.message).toContain(message)
+    expect(parsed.message).not.toMatch(/^error:/)
+    expect(parsed.usage).toContain(usage)
+  })
+})
+
+describe('help', () => {
+  test('--version prints the version alone', () => {
+    expect(parse('--version')).toEqual({ type: 'shown', text: '9.8.7' })
+  })
+
+  test.each([
+    '',
+    'start',
+    'members',
+    'ping',
+    'spawn',
+    'ref',
+    'ref call',
+    'ref monitor',
+    'realm',
+    'realm create',
+    'realm issue',
+    'demo',
+  ])('fovea %s --help shows a usage line within 100 columns', (command) => {
+    const parsed = parse(`${command} --help`.trim())
+    expect(parsed.type).toBe('shown')
+    if (parsed.type !== 'shown') return
+    expect(parsed.text).toContain(`Usage: fovea ${command}`.trim())
+    expect(Math.max(...parsed.text.split('\n').map((l) => l.length))).toBeLessThanOrEqual(110)
+  })
+
+  test.each(['', 'start', 'spawn', 'ref call'])('fovea %s --help has examples', (command) => {
+    const parsed = parse(`${command} --help`.trim())
+    expect(parsed.type === 'shown' && parsed.text).toContain('Examples:\n  $ fovea ')
+  })
+
+  test('every example in the help is a command line that parses', () => {
+    for (const command of ['', 'start', 'spawn', 'ref call']) {
+      const parsed = parse(`${command} --help`.trim())
+      const text = parsed.type === 'shown' ? parsed.text : ''
+      const examples = [...text.matchAll(/\$ fovea (.+)/g)].map((match) => match[1] ?? '')
+      expect(examples.length).toBeGreaterThan(1)
+      for (const example of examples)
+        expect(parse(example), example).toMatchObject({ type: 'command' })
+    }
+  })
+})
