@@ -54,6 +54,7 @@ export interface NodeCertificate {
 
 /** Options of {@link createCertificate}. */
 export interface CertificateOptions {
+  /** Wall time now; validity is counted from it. */
   readonly wallNowMs: number
   /** NotBefore lies one hour before now, NotAfter this long after it. Default ten years. */
   readonly validMs?: number
@@ -111,33 +112,39 @@ export function checkCertificate(
 ): NodeKey {
   const der = chain[0]
   if (der === undefined || chain.length !== 1) {
-    throw refused('CHAIN', `expected exactly one certificate, received ${chain.length}`)
+    throw refused(
+      'ERR_CERTIFICATE_CHAIN',
+      `expected exactly one certificate, received ${chain.length}`,
+    )
   }
   const certificate = parse(der)
   if (certificate.publicKey.asymmetricKeyType !== 'ed25519') {
-    throw refused('KEY_TYPE', `expected Ed25519, received ${keyType(certificate)}`)
+    throw refused('ERR_CERTIFICATE_KEY_TYPE', `expected Ed25519, received ${keyType(certificate)}`)
   }
   if (certificate.issuer !== certificate.subject || !verifies(certificate)) {
-    throw refused('SIGNATURE', 'the certificate is not signed by its own key')
+    throw refused('ERR_CERTIFICATE_SIGNATURE', 'the certificate is not signed by its own key')
   }
   const unknown = certificateExtensions(der).find(
     (extension) => extension.critical && !KNOWN_EXTENSIONS.has(extension.oidHex),
   )
   if (unknown !== undefined) {
-    throw refused('EXTENSION', `unknown critical extension ${unknown.oidHex}`)
+    throw refused('ERR_CERTIFICATE_EXTENSION', `unknown critical extension ${unknown.oidHex}`)
   }
   checkPurpose(certificate)
   checkDates(certificate, wallNowMs, options.clockSkewMs ?? CLOCK_SKEW_MS)
   const nodeKey = nodeKeyOfPublicKey(rawPublicKey(certificate.publicKey))
   if (certificate.subjectAltName !== `URI:${nodeUri(nodeKey)}`) {
-    throw refused('NAME', `the alternative name is not ${nodeUri(nodeKey)}`)
+    throw refused('ERR_CERTIFICATE_NAME', `the alternative name is not ${nodeUri(nodeKey)}`)
   }
   return nodeKey
 }
 
 function parse(der: Uint8Array): X509Certificate {
   if (der.length > CERTIFICATE_BYTES_MAX) {
-    throw refused('MALFORMED', `${der.length} bytes, at most ${CERTIFICATE_BYTES_MAX} are read`)
+    throw refused(
+      'ERR_CERTIFICATE_MALFORMED',
+      `${der.length} bytes, at most ${CERTIFICATE_BYTES_MAX} are read`,
+    )
   }
   try {
     const certificate = new X509Certificate(der)
@@ -148,9 +155,9 @@ function parse(der: Uint8Array): X509Certificate {
       return certificate
     }
   } catch (cause) {
-    throw refused('MALFORMED', 'the certificate can not be read', cause)
+    throw refused('ERR_CERTIFICATE_MALFORMED', 'the certificate can not be read', cause)
   }
-  throw refused('MALFORMED', 'the certificate is not one DER value')
+  throw refused('ERR_CERTIFICATE_MALFORMED', 'the certificate is not one DER value')
 }
 
 function verifies(certificate: X509Certificate): boolean {
@@ -165,7 +172,10 @@ function checkPurpose(certificate: X509Certificate): void {
   // `keyUsage` is Node's name for the extended key usage.
   const purposes: readonly string[] = certificate.keyUsage ?? []
   if (certificate.ca || !purposes.includes(SERVER_AUTH) || !purposes.includes(CLIENT_AUTH)) {
-    throw refused('PURPOSE', 'the certificate is not for both ends of a node connection')
+    throw refused(
+      'ERR_CERTIFICATE_PURPOSE',
+      'the certificate is not for both ends of a node connection',
+    )
   }
 }
 
@@ -173,13 +183,13 @@ function checkDates(certificate: X509Certificate, wallNowMs: number, clockSkewMs
   const notBeforeMs = Date.parse(certificate.validFrom)
   const notAfterMs = Date.parse(certificate.validTo)
   if (Number.isNaN(notBeforeMs) || Number.isNaN(notAfterMs)) {
-    throw refused('MALFORMED', 'a validity date can not be read')
+    throw refused('ERR_CERTIFICATE_MALFORMED', 'a validity date can not be read')
   }
   if (notBeforeMs > wallNowMs + clockSkewMs) {
-    throw refused('NOT_YET_VALID', `valid from ${certificate.validFrom}`)
+    throw refused('ERR_CERTIFICATE_NOT_YET_VALID', `valid from ${certificate.validFrom}`)
   }
   if (notAfterMs < wallNowMs - clockSkewMs) {
-    throw refused('EXPIRED', `valid to ${certificate.validTo}`)
+    throw refused('ERR_CERTIFICATE_EXPIRED', `valid to ${certificate.validTo}`)
   }
 }
 
@@ -206,9 +216,9 @@ function keyType(certificate: X509Certificate): string {
   return String(certificate.publicKey.asymmetricKeyType)
 }
 
-function refused(rule: string, detail: string, cause?: unknown): CertificateError {
+function refused(code: string, detail: string, cause?: unknown): CertificateError {
   return new CertificateError(
-    `ERR_CERTIFICATE_${rule}`,
+    code,
     `certificate refused: ${detail}`,
     cause === undefined ? {} : { cause },
   )

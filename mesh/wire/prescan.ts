@@ -77,7 +77,7 @@ export class Prescan {
     for (;;) {
       while (left === 0) {
         if (depth === 0) {
-          if (this.#at !== end) throw this.#error('TRAILING', 'bytes follow the value')
+          if (this.#at !== end) throw this.#error('ERR_CODEC_TRAILING', 'bytes follow the value')
           return
         }
         depth--
@@ -108,9 +108,9 @@ export class Prescan {
       if (values > end - this.#at) throw this.#truncated()
       if (this.elements + values > elementsMax) throw this.#tooMany()
       if (opensMap && count > mapKeysMax) {
-        throw this.#error('MAP_KEYS', `a map of ${count} keys, at most ${mapKeysMax}`)
+        throw this.#error('ERR_CODEC_MAP_KEYS', `a map of ${count} keys, at most ${mapKeysMax}`)
       }
-      if (depth === depthMax) throw this.#error('DEPTH', `deeper than ${depthMax}`)
+      if (depth === depthMax) throw this.#error('ERR_CODEC_DEPTH', `deeper than ${depthMax}`)
       this.#left[depth] = left
       this.#isMap[depth] = isMap ? 1 : 0
       depth++
@@ -130,11 +130,11 @@ export class Prescan {
     let length: number
     if (token >= 0xa0 && token < 0xc0) length = token & 0x1f
     else if (token >= 0xd9 && token <= 0xdb) length = this.#uint(1 << (token - 0xd9))
-    else throw this.#error('KEY', 'a map key is not a string')
+    else throw this.#error('ERR_CODEC_KEY', 'a map key is not a string')
     const start = this.#at
     this.#skip(length)
     if (length === 9 && this.#bytes[start] === 0x5f && this.#isProto(start)) {
-      throw this.#error('KEY', 'a map key is __proto__')
+      throw this.#error('ERR_CODEC_KEY', 'a map key is __proto__')
     }
   }
 
@@ -151,7 +151,7 @@ export class Prescan {
     else if (token >= 0xd4) this.#extension(1 << (token - 0xd4))
     else if (token >= 0xc7) this.#extension(this.#uint(1 << (token - 0xc7)))
     else if (token >= 0xc4) this.#skip(this.#uint(1 << (token - 0xc4)))
-    else throw this.#error('TOKEN', 'token 0xc1')
+    else throw this.#error('ERR_CODEC_TOKEN', 'token 0xc1')
   }
 
   #extension(length: number): void {
@@ -159,7 +159,7 @@ export class Prescan {
     const type = this.#bytes[this.#at++]!
     const start = this.#at
     if (this.#allowed[type] !== 1) {
-      throw this.#error('EXTENSION', `extension type ${type} is not allowed here`)
+      throw this.#error('ERR_CODEC_EXTENSION', `extension type ${type} is not allowed here`)
     }
     this.#skip(length)
     if (type >= REGISTERED_TYPE_MIN && type <= EXTENSION_TYPE_MAX) {
@@ -190,19 +190,19 @@ export class Prescan {
   }
 
   #badExtension(type: number): CodecError {
-    return this.#error('EXTENSION', `malformed extension of type ${type}`)
+    return this.#error('ERR_CODEC_EXTENSION', `malformed extension of type ${type}`)
   }
 
   #truncated(): CodecError {
-    return this.#error('TRUNCATED', 'the bytes end inside a value')
+    return this.#error('ERR_CODEC_TRUNCATED', 'the bytes end inside a value')
   }
 
   #tooMany(): CodecError {
-    return this.#error('ELEMENTS', `more than ${this.#limits.elementsMax} values`)
+    return this.#error('ERR_CODEC_ELEMENTS', `more than ${this.#limits.elementsMax} values`)
   }
 
-  #error(rule: string, detail: string): CodecError {
-    return new CodecError(`ERR_CODEC_${rule}`, `${detail} (at byte ${this.#at})`)
+  #error(code: string, detail: string): CodecError {
+    return new CodecError(code, `${detail} (at byte ${this.#at})`)
   }
 }
 

@@ -25,7 +25,9 @@ import { formatPath } from './value-path.ts'
 
 /** Options of {@link checkTravels}. */
 export interface TravelOptions<Context = void> {
+  /** Classes that travel besides the built-in ones. */
   readonly extensions?: readonly Extension<never, Context>[]
+  /** What the extensions are called with. */
   readonly context?: Context
   /** Default {@link VALUE_LIMITS}. */
   readonly limits?: CodecLimits

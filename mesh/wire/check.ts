@@ -1,0 +1,263 @@
+/**
+ * The mesh's own messages: their fields, and the guards that every one of them passes before other
+ * code sees it. A guard takes what the codec decoded and gives a fresh object with the known fields,
+ * each of the right shape and within its limit, or throws `MessageError` naming the field. Fields
+ * it does not know are ignored, so a newer peer may send more.
+ *
+ * Hand-written: a schema library costs a hundred times as much per message (dependencies.md).
+ * What other layers own (payloads of `dist`, of pub/sub, of RPC) is checked there.
+ */
+import type { NodeKey } from '../identity/node-key.ts'
+import { nodeKeyFromBytes } from '../identity/node-key.ts'
+import { MessageError } from './errors.ts'
+import { FRAME_BYTES_MAX_LIMIT } from './frame.ts'
+
+/** Limits of single fields; characters are UTF-16 units. */
+export interface MessageFieldLimits {
+  /** Names of nodes, hosts, reasons, codes. */
+  readonly nameCharactersMax: number
+  /** Texts for people. */
+  readonly textCharactersMax: number
+  readonly capabilitiesMax: number
+  /** Members in one `swim_sync`; a larger mesh sends several. */
+  readonly syncEntriesMax: number
+}
+
+/** The limits in force; wire constants, so not options. */
+export const MESSAGE_FIELD_LIMITS: MessageFieldLimits = Object.freeze({
+  nameCharactersMax: 255,
+  textCharactersMax: 1024,
+  capabilitiesMax: 64,
+  syncEntriesMax: 4096,
+})
+
+/** `connect` and `accepted`: what a node says about itself. */
+export interface HelloMessage {
+  readonly versionMin: number
+  readonly versionMax: number
+  readonly nodeKey: NodeKey
+  readonly name: string
+  readonly host: string
+  readonly port: number
+  readonly incarnation: number
+  readonly dials: number
+  readonly realmId: Uint8Array
+  /** Only `checkMembership` looks into it. */
+  readonly membership: unknown
+  readonly capabilities: readonly string[]
+  readonly frameBytesMax: number
+}
+
+/** `rejected`: why there is no link. */
+export interface RejectedMessage {
+  readonly reason: string
+  readonly message: string
+}
+
+/** `disconnect`: goodbye. */
+export interface DisconnectMessage {
+  readonly reason: string
+  readonly message: string
+}
+
+/** `ping` and `pong`; the answer carries the number of the question. */
+export interface PingMessage {
+  readonly sequence: number
+}
+
+/** `error`: the last frame before a link is closed for an error. */
+export interface ErrorMessage {
+  readonly code: string
+  readonly message: string
+}
+
+/** A member in a `swim_sync` frame. */
+export interface SyncEntryMessage {
+  readonly key: NodeKey
+  readonly name: string
+  readonly host: string
+  readonly port: number
+  readonly incarnation: number
+}
+
+/** `swim_sync`: whom the sender is linked with. */
+export interface SyncMessage {
+  readonly entries: readonly SyncEntryMessage[]
+}
+
+/** The fields of a `connect` or `accepted` message, ready for the codec. */
+export function helloFields(hello: HelloMessage): Readonly<Record<string, unknown>> {
+  return { ...hello, nodeKey: hello.nodeKey.bytes }
+}
+
+/** The fields of a `swim_sync` message, ready for the codec. */
+export function syncFields(sync: SyncMessage): Readonly<Record<string, unknown>> {
+  return { entries: sync.entries.map((entry) => ({ ...entry, key: entry.key.bytes })) }
+}
+
+/**
+ * Checks a `connect` message.
+ *
+ * @example
+ * const hello = parseConnect(codec.decode(payload))
+ */
+export function parseConnect(value: unknown): HelloMessage {
+  return parseHello('connect', value)
+}
+
+/** Checks an `accepted` message. */
+export function parseAccepted(value: unknown): HelloMessage {
+  return parseHello('accepted', value)
+}
+
+/** Checks a `rejected` message. */
+export function parseRejected(value: unknown): RejectedMessage {
+  const fields = new Fields('rejected', value)
+  return { reason: fields.name('reason'), message: fields.text('message') }
+}
+
+/** Checks a `disconnect` message. */
+export function parseDisconnect(value: unknown): DisconnectMessage {
+  const fields = new Fields('disconnect', value)
+  return { reason: fields.name('reason'), message: fields.text('message') }
+}
+
+/** Checks a `ping` message. */
+export function parsePing(value: unknown): PingMessage {
+  return { sequence: new Fields('ping', value).whole('sequence', 0, UINT32_MAX) }
+}
+
+/** Checks a `pong` message. */
+export function parsePong(value: unknown): PingMessage {
+  return { sequence: new Fields('pong', value).whole('sequence', 0, UINT32_MAX) }
+}
+
+/** Checks an `error` message. */
+export function parseError(value: unknown): ErrorMessage {
+  const fields = new Fields('error', value)
+  return { code: fields.name('code'), message: fields.text('message') }
+}
+
+/** Checks a `swim_sync` message. */
+export function parseSync(value: unknown): SyncMessage {
+  const list = new Fields('swim_sync', value).list('entries', MESSAGE_FIELD_LIMITS.syncEntriesMax)
+  return { entries: list.map((entry, index) => parseSyncEntry(entry, index)) }
+}
+
+const UINT32_MAX = 4_294_967_295
+const REALM_ID_BYTES = 32
+const NODE_KEY_BYTES = 32
+
+function parseSyncEntry(value: unknown, index: number): SyncEntryMessage {
+  const fields = new Fields('swim_sync', value, `entries[${index}].`)
+  return {
+    key: fields.nodeKey('key'),
+    name: fields.name('name'),
+    host: fields.name('host'),
+    port: fields.whole('port', 1, 65_535),
+    incarnation: fields.whole('incarnation', 0, Number.MAX_SAFE_INTEGER),
+  }
+}
+
+function parseHello(type: string, value: unknown): HelloMessage {
+  const fields = new Fields(type, value)
+  const capabilities = fields.list('capabilities', MESSAGE_FIELD_LIMITS.capabilitiesMax)
+  const versionMin = fields.whole('versionMin', 1, UINT32_MAX)
+  return {
+    versionMin,
+    versionMax: fields.whole('versionMax', versionMin, UINT32_MAX),
+    nodeKey: fields.nodeKey('nodeKey'),
+    name: fields.name('name'),
+    host: fields.name('host'),
+    port: fields.whole('port', 1, 65_535),
+    incarnation: fields.whole('incarnation', 0, Number.MAX_SAFE_INTEGER),
+    dials: fields.whole('dials', 0, Number.MAX_SAFE_INTEGER),
+    realmId: fields.bytes('realmId', REALM_ID_BYTES),
+    membership: fields.get('membership'),
+    capabilities: capabilities.map((item, index) => {
+      if (!isName(item)) throw fields.error(`capabilities[${index}]`, NAME_EXPECTED)
+      return item
+    }),
+    frameBytesMax: fields.whole('frameBytesMax', 1024, FRAME_BYTES_MAX_LIMIT),
+  }
+}
+
+const NAME_EXPECTED = `a string of 1 to ${MESSAGE_FIELD_LIMITS.nameCharactersMax} printable characters`
+
+/** No control characters: names end up in log lines and on terminals. */
+// eslint-disable-next-line no-control-regex
+const CONTROL = /[\u0000-\u001f\u007f-\u009f]/
+
+function isName(value: unknown): value is string {
+  if (typeof value !== 'string' || value.length === 0) return false
+  return value.length <= MESSAGE_FIELD_LIMITS.nameCharactersMax && !CONTROL.test(value)
+}
+
+/** Typed access to the fields of one decoded map. Reads own properties only. */
+class Fields {
+  readonly #type: string
+  readonly #prefix: string
+  readonly #record: Readonly<Record<string, unknown>>
+
+  constructor(type: string, value: unknown, prefix = '') {
+    this.#type = type
+    this.#prefix = prefix
+    const isRecord =
+      typeof value === 'object' &&
+      value !== null &&
+      Object.getPrototypeOf(value) === Object.prototype
+    if (!isRecord) throw new MessageError(type, prefix.slice(0, -1), 'a map')
+    this.#record = value as Readonly<Record<string, unknown>>
+  }
+
+  get(field: string): unknown {
+    return Object.hasOwn(this.#record, field) ? this.#record[field] : undefined
+  }
+
+  whole(field: string, min: number, max: number): number {
+    const value = this.get(field)
+    if (!Number.isInteger(value) || (value as number) < min || (value as number) > max) {
+      throw this.error(field, `a whole number from ${min} to ${max}`)
+    }
+    return value as number
+  }
+
+  name(field: string): string {
+    const value = this.get(field)
+    if (!isName(value)) throw this.error(field, NAME_EXPECTED)
+    return value
+  }
+
+  text(field: string): string {
+    const value = this.get(field)
+    const max = MESSAGE_FIELD_LIMITS.textCharactersMax
+    if (typeof value !== 'string' || value.length > max) {
+      throw this.error(field, `a string of at most ${max} characters`)
+    }
+    return value
+  }
+
+  bytes(field: string, length: number): Uint8Array {
+    const value = this.get(field)
+    if (!(value instanceof Uint8Array) || value.length !== length) {
+      throw this.error(field, `${length} bytes`)
+    }
+    return value
+  }
+
+  nodeKey(field: string): NodeKey {
+    return nodeKeyFromBytes(this.bytes(field, NODE_KEY_BYTES))
+  }
+
+  list(field: string, max: number): readonly unknown[] {
+    const value = this.get(field)
+    if (!Array.isArray(value) || value.length > max) {
+      throw this.error(field, `an array of at most ${max} elements`)
+    }
+    return value
+  }
+
+  error(field: string, expected: string): MessageError {
+    return new MessageError(this.#type, this.#prefix + field, expected)
+  }
+}
