@@ -11,7 +11,8 @@
  *
  * A node makes a fresh certificate at each start; the key, not the certificate, is what lasts.
  */
-import 'reflect-metadata'
+// Braces without names: a bare import would be repeated in our declarations.
+import {} from 'reflect-metadata'
 import { createHash, X509Certificate } from 'node:crypto'
 import type { webcrypto } from 'node:crypto'
 import * as x509 from '@peculiar/x509'

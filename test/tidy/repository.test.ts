@@ -40,6 +40,23 @@ describe('checkLock', () => {
   })
 })
 
+describe('checkLock: other platforms', () => {
+  const lock = (...locked: string[]): string =>
+    JSON.stringify({
+      packages: {
+        'node_modules/a': { optionalDependencies: { '@b/win': '1.0.0' } },
+        ...Object.fromEntries(locked.map((name) => [name, {}])),
+      },
+    })
+  it('finds an optional package that is left out', () => {
+    expect(checkLock('package-lock.json', lock())).toEqual([
+      'package-lock.json: @b/win is missing, run: node .ci/complete-lock.mjs',
+    ])
+    expect(checkLock('package-lock.json', lock('node_modules/@b/win'))).toEqual([])
+    expect(checkLock('package-lock.json', lock('node_modules/a/node_modules/@b/win'))).toEqual([])
+  })
+})
+
 describe('checkIgnores', () => {
   const attributes = '* text=auto\ndist/** -linguist-vendored -linguist-generated\n'
   it.each(['dist', 'dist/', '/dist', '/dist/', '**/dist'])(

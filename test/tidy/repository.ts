@@ -36,11 +36,27 @@ export function checkMachinePaths(files: readonly TrackedFile[]): Violation[] {
   )
 }
 
-/** A lock file that names where packages were fetched from works only there. */
+/**
+ * A lock file that names where packages were fetched from works only there, and one that leaves out an
+ * optional package of another platform is refused by `npm ci` everywhere.
+ */
 export function checkLock(path: string, text: string): Violation[] {
-  return [...text.matchAll(/"resolved"\s*:\s*"([a-z+]+:\/\/[^"]*)"/g)].map(
+  const registries = [...text.matchAll(/"resolved"\s*:\s*"([a-z+]+:\/\/[^"]*)"/g)].map(
     (match) => `${path}: names a registry, ${match[1] ?? ''}`,
   )
+  const { packages = {} } = JSON.parse(text) as LockFile
+  const locked = Object.keys(packages)
+  const missing = Object.values(packages)
+    .flatMap(({ optionalDependencies }) => Object.keys(optionalDependencies ?? {}))
+    .filter((name) => !locked.some((entry) => entry.endsWith(`node_modules/${name}`)))
+    .map((name) => `${path}: ${name} is missing, run: node .ci/complete-lock.mjs`)
+  return [...registries, ...missing]
+}
+
+interface LockFile {
+  readonly packages?: Readonly<
+    Record<string, { readonly optionalDependencies?: Readonly<Record<string, string>> }>
+  >
 }
 
 /** `dist/` is source: it may not be ignored, and tools must not take it for output. */
