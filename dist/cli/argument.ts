@@ -2,6 +2,7 @@
  * Values of flags and arguments: each function gives the value or throws a sentence that says what
  * was expected. Nothing here knows the parser.
  */
+import { NodeId } from '../node-id.ts'
 
 /** A value was not what its flag takes; the message starts with what was expected. */
 export class ArgumentProblem extends Error {
@@ -49,12 +50,7 @@ export function parseNodeName(value: string): string {
 
 /** A node id `name@host:port`, as seeds are given. */
 export function parseSeed(value: string): string {
-  const match = /^([^@]+)@(.+):(\d{1,5})$/.exec(value)
-  const name = match?.[1] ?? ''
-  const host = match?.[2] ?? ''
-  const port = Number(match?.[3] ?? 0)
-  const hostIsPlain = /^(\[[0-9a-fA-F:.%]+\]|[0-9a-fA-F:.]+|[A-Za-z0-9._-]+)$/.test(host)
-  if (!NODE_NAME.test(name) || !hostIsPlain || port < 1 || port > PORT_MAX) {
+  if (NodeId.tryParse(value) === undefined) {
     throw new ArgumentProblem('expected name@host:port, for example b@127.0.0.1:4434')
   }
   return value

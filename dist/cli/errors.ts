@@ -3,6 +3,7 @@
  * one line `ERR_CODE: message`, one line that says what to do, never a stack trace.
  */
 import { FoveaError, formatReason, type ErrorCatalogue } from '../../runtime/index.ts'
+import { HINTS } from './hints.ts'
 
 /** A command or a control request failed for a reason that its user can act on. */
 export class CliError extends FoveaError {
@@ -130,17 +131,6 @@ export const cliErrors: ErrorCatalogue = Object.freeze({
     action: 'run fovea demo --debug to see the output of its nodes',
   },
 })
-
-/** What to do about codes of other layers, as far as a flag of this program is the answer. */
-const HINTS: Readonly<Record<string, string>> = {
-  ERR_REALM_REQUIRED: 'make one with: fovea realm create com.example.dev --out realm.json',
-  ERR_TRANSPORT_PORT_BUSY: 'choose another --port; --port 0 takes a free one',
-  ERR_TRANSPORT_BAD_ADDRESS:
-    '--host is an address of this machine, for example 127.0.0.1 or 0.0.0.0',
-  ERR_DATA_DIR_LOCKED: 'stop the other node, or give this one its own --data-dir',
-  ERR_DATA_DIR_FOREIGN: 'give this node its own, empty --data-dir',
-  ERR_DATA_DIR_UNREADABLE: 'check the owner and the permissions of --data-dir',
-}
 
 /** An error as shown or sent: plain strings only. */
 export interface ErrorReport {

@@ -6,6 +6,7 @@
  * It ends by having nothing left to do; should something keep it alive after its command is done, it
  * is ended after a moment with the exit code it has.
  */
+import { isatty } from 'node:tty'
 import { createRealClock, createSystemEntropy } from '../../runtime/index.ts'
 import type { CliIo, StopCause } from './io.ts'
 import { printFailure, runCli } from './run.ts'
@@ -17,7 +18,7 @@ const io: CliIo = {
   clock,
   entropy: createSystemEntropy(),
   env: process.env,
-  terminal: process.stdout.isTTY === true,
+  terminal: isatty(1),
   out: (line) => void process.stdout.write(`${line}\n`),
   err: (line) => void process.stderr.write(`${line}\n`),
   onStop,

@@ -12,8 +12,11 @@ import { findSocketPath, type SocketPathOptions } from './socket-path.ts'
 
 /** Options of {@link connectControl}. */
 export interface ControlClientOptions {
+  /** Data directory of the running node. */
   readonly dataDir: string
+  /** Ends requests that wait too long. */
   readonly clock: Clock
+  /** Where the socket is, for tests. */
   readonly socketPath?: SocketPathOptions
 }
 
@@ -21,6 +24,7 @@ export interface ControlClientOptions {
 export interface ControlRequestOptions {
   /** Infinity waits as long as the node lives. */
   readonly timeoutMs: number
+  /** Called for what a long request says before its result. */
   readonly onEvent?: (event: unknown) => void
 }
 

@@ -25,8 +25,11 @@ import type { ControlTarget, TargetOptions } from './target.ts'
 
 /** Options of {@link openControlServer}. */
 export interface ControlServerOptions {
+  /** Data directory of the node; the socket is made there. */
   readonly dataDir: string
+  /** The node that is asked. */
   readonly target: ControlTarget
+  /** Default: silent. */
   readonly logger?: Logger
   /** Longest line. Default 1 MiB. */
   readonly controlLineBytesMax?: number
@@ -36,6 +39,7 @@ export interface ControlServerOptions {
   readonly controlRequestsMax?: number
   /** Deadline of a request that names none. Default 5,000. */
   readonly requestTimeoutMs?: number
+  /** Where the socket is made, for tests. */
   readonly socketPath?: SocketPathOptions
 }
 

@@ -12,15 +12,17 @@ import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { CliError, systemCodeOf } from '../errors.ts'
 
-/** 104 bytes on macOS and 108 on Linux, with their closing zero; some room left. */
 const SOCKET_PATH_BYTES_MAX = 100
 const SOCKET_NAME = 'control.sock'
 const NOTE_NAME = 'control.path'
 
 /** What decides the path, for tests. */
 export interface SocketPathOptions {
+  /** Default: this one. */
   readonly platform?: NodeJS.Platform
+  /** Default: the system's. */
   readonly temporaryDir?: string
+  /** Longest path used. Default 100: 104 bytes on macOS and 108 on Linux, less their closing zero. */
   readonly pathBytesMax?: number
 }
 

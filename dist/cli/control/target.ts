@@ -30,6 +30,7 @@ export interface MemberRow {
 export interface TargetOptions {
   /** `name@host:port`, or a name that only one member has; undefined is the node itself. */
   readonly node?: string | undefined
+  /** Deadline of the request; of each call when it repeats. */
   readonly timeoutMs: number
   /** Aborted when the asking command went away. */
   readonly signal: AbortSignal

@@ -13,9 +13,11 @@ interface Waiter {
 
 /** Options of {@link EventLog.wait}. */
 export interface WaitOptions {
+  /** Deadline. */
   readonly timeoutMs: number
   /** What is waited for, for the message. */
   readonly what: string
+  /** Ends the wait early; its reason is the error. */
   readonly signal?: AbortSignal
 }
 
@@ -37,13 +39,13 @@ export class EventLog {
   push(event: OutputEvent): void {
     if (this.#events.length >= EVENTS_MAX) this.#events = this.#events.slice(EVENTS_MAX / 2)
     this.#events.push(event)
-    for (const waiter of [...this.#waiters]) if (waiter.match(event)) waiter.resolve(event)
+    for (const waiter of this.#waiters) if (waiter.match(event)) waiter.resolve(event)
   }
 
   /** No more events will come: whoever waits is told `reason`. */
   end(reason: Error): void {
     this.#ended ??= reason
-    for (const waiter of [...this.#waiters]) waiter.reject(reason)
+    for (const waiter of this.#waiters) waiter.reject(reason)
   }
 
   /** The first event that matches; rejects with `ERR_CONTROL_TIMEOUT`, or when nothing can come. */

@@ -20,10 +20,15 @@ const STDERR_CHARACTERS_MAX = 20_000
 
 /** How to start a node. */
 export interface NodeProcessOptions {
+  /** Name of the node and of its data directory. */
   readonly name: string
+  /** Where data directories are. */
   readonly directory: string
+  /** The realm, with its authority key. */
   readonly realmFile: string
+  /** Node ids to join. */
   readonly seeds: readonly string[]
+  /** For deadlines. */
   readonly clock: Clock
 }
 
@@ -55,7 +60,8 @@ export class NodeProcess {
     flags.push('--data-dir', this.#dataDir, '--realm', options.realmFile, '--json')
     for (const seed of options.seeds) flags.push('--seed', seed)
     this.#child = spawn(process.execPath, [main, 'start', ...flags], {
-      stdio: ['ignore', 'pipe', 'pipe', 'ipc'],
+      // The last one is our own standard error: whoever reads that to its end waits for the nodes too.
+      stdio: ['ignore', 'pipe', 'pipe', 'ipc', 2],
     })
     this.exited = this.#watch()
   }

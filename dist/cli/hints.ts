@@ -1,0 +1,10 @@
+/** What to do about codes of other layers, as far as a flag of this program is the answer. */
+export const HINTS: Readonly<Record<string, string>> = {
+  ERR_REALM_REQUIRED: 'make one with: fovea realm create com.example.dev --out realm.json',
+  ERR_TRANSPORT_PORT_BUSY: 'choose another --port; --port 0 takes a free one',
+  ERR_TRANSPORT_BAD_ADDRESS:
+    '--host is an address of this machine, for example 127.0.0.1 or 0.0.0.0',
+  ERR_DATA_DIR_LOCKED: 'stop the other node, or give this one its own --data-dir',
+  ERR_DATA_DIR_FOREIGN: 'give this node its own, empty --data-dir',
+  ERR_DATA_DIR_UNREADABLE: 'check the owner and the permissions of --data-dir',
+}
