@@ -2,6 +2,9 @@
  * The root of every error that Fovea raises on purpose, and the catalogue of the runtime layer.
  * Each layer has such a catalogue; a test checks that codes are unique and documented.
  */
+import { inspect } from 'node:util'
+import type { ExitReason } from './exit-reason.ts'
+import type { Pid } from './pid.ts'
 
 /** Extra parts of an error. */
 export interface FoveaErrorOptions {
@@ -32,3 +35,283 @@ export interface ErrorEntry {
 
 /** Codes of one layer. */
 export type ErrorCatalogue = Readonly<Record<`ERR_${string}`, ErrorEntry>>
+
+/** Codes of the runtime layer. */
+export const runtimeErrors: ErrorCatalogue = Object.freeze({
+  ERR_CALL_TIMEOUT: {
+    when: 'A call had no reply within its `timeoutMs`.',
+    stateChanged:
+      'Perhaps: the server may still handle it, or may have; its late reply is dropped.',
+    retry: 'Only if the request may be handled twice.',
+    action: 'Find out why the server is slow, or raise `timeoutMs`.',
+  },
+  ERR_CALL_EXIT: {
+    when: 'The called process is not there, or ended before it replied; `reason` says why.',
+    stateChanged: 'Not if `reason` is `noproc` or `calling_self`; otherwise perhaps.',
+    retry: 'After a supervisor restarted it; never for `calling_self`.',
+    action: 'Branch on `reason`.',
+  },
+  ERR_CALL_ABORTED: {
+    when: 'The `signal` of a call was aborted.',
+    stateChanged: 'Perhaps, unless it was aborted before the call.',
+    retry: 'The caller did not want an answer any more.',
+    action: 'Nothing.',
+  },
+  ERR_CALLS_MAX: {
+    when: 'More than `callsPendingMax` calls of one system waited for a reply.',
+    stateChanged: 'No: the call was not sent.',
+    retry: 'After a pause.',
+    action: 'Look for a server that keeps its replies back.',
+  },
+  ERR_MAILBOX_FULL: {
+    when: 'The mailbox of the called process held `mailboxMessagesMax` user messages.',
+    stateChanged: 'No: the call was not queued.',
+    retry: 'After a pause.',
+    action: 'The server is overloaded: add servers or slow the callers down.',
+  },
+  ERR_ALREADY_STARTED: {
+    when: 'A process was to start under a name that is taken; `pid` holds it.',
+    stateChanged: 'No: no process was started and `init` did not run.',
+    retry: 'Not needed: use `pid`.',
+    action: 'Use the running process.',
+  },
+  ERR_NAME_TAKEN: {
+    when: 'A name was registered that another process holds; `pid` holds it.',
+    stateChanged: 'No.',
+    retry: 'When the holder has ended or the name was freed.',
+    action: 'Choose another name or free this one.',
+  },
+  ERR_NAME_UNKNOWN: {
+    when: 'A name was to be freed that nobody holds.',
+    stateChanged: 'No.',
+    retry: 'No.',
+    action: 'Check the name.',
+  },
+  ERR_NAME_INVALID: {
+    when: 'A name is empty, or was to be given to a process that is dead or lives elsewhere.',
+    stateChanged: 'No.',
+    retry: 'No.',
+    action: 'Register live local processes under names that are not empty.',
+  },
+  ERR_NAMES_MAX: {
+    when: 'A system held `namesMax` names.',
+    stateChanged: 'No.',
+    retry: 'After names were freed.',
+    action: 'Use a registry process for names in bulk, or raise the limit.',
+  },
+  ERR_NOPROC: {
+    when: 'A process that does not trap exits linked itself to a dead local process (L-11), or a dead process was to own something.',
+    stateChanged: 'No.',
+    retry: 'No.',
+    action: 'Catch it, or trap exits and get the signal as a message.',
+  },
+  ERR_PROCESSES_MAX: {
+    when: 'A system held `processesMax` processes.',
+    stateChanged: 'No: nothing was started.',
+    retry: 'After processes ended.',
+    action: 'Look for a leak, or raise the limit.',
+  },
+  ERR_LINKS_MAX: {
+    when: 'A process held `linksPerProcessMax` links.',
+    stateChanged: 'No.',
+    retry: 'After links were removed.',
+    action: 'Spread the links over several processes.',
+  },
+  ERR_MONITORS_MAX: {
+    when: 'A process owned `monitorsPerProcessMax` monitors.',
+    stateChanged: 'No.',
+    retry: 'After monitors fired or were removed.',
+    action: 'Look for monitors that are never removed.',
+  },
+  ERR_TIMERS_MAX: {
+    when: 'A system held `timersMax` timers.',
+    stateChanged: 'No.',
+    retry: 'After timers fired or were cancelled.',
+    action: 'Look for timers that are never cancelled.',
+  },
+  ERR_RECEIVE_TIMEOUT: {
+    when: 'No message matched within the `timeoutMs` of a receive.',
+    stateChanged: 'No: messages that did not match stay queued.',
+    retry: 'Yes.',
+    action: 'Catch it where silence is expected.',
+  },
+  ERR_RECEIVE_PENDING: {
+    when: 'A process called `receive` while an earlier `receive` of it was still waiting.',
+    stateChanged: 'No.',
+    retry: 'After the earlier one settled.',
+    action: 'Await each receive.',
+  },
+  ERR_SYSTEM_STOPPED: {
+    when: 'Something was to start in a system that has stopped.',
+    stateChanged: 'No.',
+    retry: 'No: a stopped system does not start again.',
+    action: 'Make a new system.',
+  },
+  ERR_ARGUMENT: {
+    when: 'An argument has the wrong shape; the message names it and shows the value.',
+    stateChanged: 'No.',
+    retry: 'No.',
+    action: 'Fix the caller.',
+  },
+  ERR_OPTION_UNKNOWN: {
+    when: 'An option bag holds a name that is not an option.',
+    stateChanged: 'No.',
+    retry: 'No.',
+    action: 'Fix the name; the message lists the known ones.',
+  },
+  ERR_OPTION_INVALID: {
+    when: 'An option has the wrong shape or is out of range.',
+    stateChanged: 'No.',
+    retry: 'No.',
+    action: 'Fix the value; the message says what is expected.',
+  },
+  ERR_OPTION_RENAMED: {
+    when: 'An option is written in its old spelling.',
+    stateChanged: 'No.',
+    retry: 'No.',
+    action: 'Use the name in the message.',
+  },
+})
+
+/** The question a failed call asked. */
+export interface FailedCall {
+  /** The process, or the name nobody held. */
+  readonly server: Pid | string
+  /** The message's name, or the `type` of its input; undefined if it has neither. */
+  readonly request: string | undefined
+}
+
+const targetText = (server: Pid | string): string =>
+  typeof server === 'string' ? `'${server}'` : String(server)
+
+const callText = (call: FailedCall): string =>
+  `call ${call.request === undefined ? '' : `'${call.request}' `}to ${targetText(call.server)}`
+
+/** A call that got no reply; the subclasses say why. */
+export class CallError extends FoveaError implements FailedCall {
+  override readonly name: string = 'CallError'
+  readonly server: Pid | string
+  readonly request: string | undefined
+  constructor(code: string, call: FailedCall, what: string, options?: FoveaErrorOptions) {
+    super(code, `${callText(call)} ${what}`, options)
+    this.server = call.server
+    this.request = call.request
+  }
+}
+
+/** No reply came in time. */
+export class CallTimeoutError extends CallError {
+  override readonly name: string = 'CallTimeoutError'
+  readonly timeoutMs: number
+  constructor(call: FailedCall, timeoutMs: number) {
+    super('ERR_CALL_TIMEOUT', call, `had no reply within ${timeoutMs} ms`)
+    this.timeoutMs = timeoutMs
+  }
+}
+
+/** The called process is not there or ended; `reason` is its exit reason, `noproc`, `noconnection` or `calling_self`. */
+export class CallExitError extends CallError {
+  override readonly name: string = 'CallExitError'
+  readonly reason: ExitReason
+  constructor(call: FailedCall, reason: ExitReason) {
+    const text = reason instanceof Error ? reason.message : inspect(reason, { depth: 1 })
+    super(
+      'ERR_CALL_EXIT',
+      call,
+      `failed: ${text}`,
+      reason instanceof Error ? { cause: reason } : undefined,
+    )
+    this.reason = reason
+  }
+}
+
+/** The caller's signal was aborted; `cause` is the signal's reason. */
+export class CallAbortedError extends CallError {
+  override readonly name = 'CallAbortedError'
+  constructor(call: FailedCall, cause: unknown) {
+    super('ERR_CALL_ABORTED', call, 'was aborted', { cause })
+  }
+}
+
+/** The mailbox of the called process is full. */
+export class MailboxFullError extends CallError {
+  override readonly name = 'MailboxFullError'
+  readonly messagesMax: number
+  constructor(call: FailedCall, messagesMax: number) {
+    super('ERR_MAILBOX_FULL', call, `was refused: ${messagesMax} messages are queued`)
+    this.messagesMax = messagesMax
+  }
+}
+
+/** The name to start under is held by `pid` (N-08). */
+export class AlreadyStartedError extends FoveaError {
+  override readonly name = 'AlreadyStartedError'
+  readonly pid: Pid
+  constructor(label: string, pid: Pid) {
+    super('ERR_ALREADY_STARTED', `'${label}' is already started as ${String(pid)}`)
+    this.pid = pid
+  }
+}
+
+/** A name cannot be registered or freed; `pid` is its holder, if that is why. */
+export class NameError extends FoveaError {
+  override readonly name = 'NameError'
+  readonly pid: Pid | undefined
+  constructor(code: string, message: string, pid?: Pid) {
+    super(code, message)
+    this.pid = pid
+  }
+}
+
+/** A process that is needed alive is dead. */
+export class NoProcessError extends FoveaError {
+  override readonly name = 'NoProcessError'
+  readonly pid: Pid
+  constructor(pid: Pid, what: string) {
+    super('ERR_NOPROC', `${what}: ${String(pid)} is not alive`)
+    this.pid = pid
+  }
+}
+
+/** A limit of the system was reached; `limit` is the option that sets it. */
+export class LimitError extends FoveaError {
+  override readonly name = 'LimitError'
+  readonly limit: string
+  readonly max: number
+  constructor(code: string, limit: string, max: number) {
+    super(code, `limit reached: ${limit} is ${max}`)
+    this.limit = limit
+    this.max = max
+  }
+}
+
+/** No message matched in time. */
+export class ReceiveTimeoutError extends FoveaError {
+  override readonly name = 'ReceiveTimeoutError'
+  readonly timeoutMs: number
+  constructor(timeoutMs: number) {
+    super('ERR_RECEIVE_TIMEOUT', `no message matched within ${timeoutMs} ms`)
+    this.timeoutMs = timeoutMs
+  }
+}
+
+/** The system has stopped. */
+export class SystemStoppedError extends FoveaError {
+  override readonly name = 'SystemStoppedError'
+  constructor(node: string) {
+    super('ERR_SYSTEM_STOPPED', `system ${node} has stopped`)
+  }
+}
+
+/** An argument has the wrong shape. */
+export class ArgumentError extends FoveaError {
+  override readonly name = 'ArgumentError'
+  readonly argument: string
+  constructor(argument: string, expected: string, received: unknown) {
+    super(
+      'ERR_ARGUMENT',
+      `'${argument}' must be ${expected}, received ${inspect(received, { depth: 1, breakLength: Infinity })}`,
+    )
+    this.argument = argument
+  }
+}

@@ -108,7 +108,7 @@ export function resolveOptions<T extends object>(
       `${where}: options must be an object, received ${show(given)}`,
     )
   }
-  const merged: Record<string, unknown> = { ...defaults }
+  const merged = { ...defaults } as Record<string, unknown>
   const known = checks as Readonly<Record<string, OptionCheck>>
   for (const [name, value] of Object.entries(given ?? {})) {
     const check = Object.hasOwn(known, name) ? known[name] : undefined

@@ -1,0 +1,675 @@
+/**
+ * The implementation of {@link System}: the process table and the operations, over the parts in the other
+ * files. Signals act synchronously: when `exit`, `link` or `monitor` returns, it has happened.
+ */
+import { abortCallOn, Call, requestTag } from './call.ts'
+import { enterProcess, leaveProcess, runningCell } from './context.ts'
+import { Deaths } from './deaths.ts'
+import {
+  AlreadyStartedError,
+  ArgumentError,
+  CallAbortedError,
+  CallExitError,
+  LimitError,
+  MailboxFullError,
+  NoProcessError,
+  SystemStoppedError,
+} from './errors.ts'
+import { publishDropped, publishExit, publishStart } from './inspect.ts'
+import { ItemKind, Message } from './item.ts'
+import { addLocalLink, removeLocalLink } from './links.ts'
+import { pushItem, pushUserItem, takeMatching } from './mailbox.ts'
+import { Counters } from './metrics.ts'
+import { isRemoteOwner, Monitor, MonitorRefValue } from './monitors.ts'
+import { isVia, Names } from './names.ts'
+import { pidEquals, ProcessPid } from './pid.ts'
+import { DEAD, TRAPPING } from './process-flags.ts'
+import { ProcessCell } from './process.ts'
+import { checkLinks, Remote } from './remote.ts'
+import { Scheduler } from './scheduler.ts'
+import { plainProgram } from './spawn.ts'
+import { Stopper } from './stopper.ts'
+import { checkDelay, Timer, TimerRefValue } from './timer.ts'
+import type { CallOptions } from './call.ts'
+import type { Clock } from './clock.ts'
+import type { Entropy } from './entropy.ts'
+import type { ExitReason } from './exit-reason.ts'
+import type { DropReason } from './inspect.ts'
+import type { Logger } from './log.ts'
+import type { SystemStats } from './metrics.ts'
+import type { MonitorRef, RemoteName } from './monitors.ts'
+import type { Pid } from './pid.ts'
+import type { Process, Program, StartOptions } from './program.ts'
+import type { Inbound, RemoteGate } from './remote.ts'
+import type { Monitored, ProcessBody } from './spawn.ts'
+import type {
+  DemonitorOptions,
+  MonitorTarget,
+  StopOptions,
+  System,
+  SystemOptions,
+  Target,
+  TimerOptions,
+} from './system.ts'
+import type { TimerRef, Timers } from './timer.ts'
+import type { Via } from './names.ts'
+
+// A promise hands out its two functions only to an executor. One shared executor that leaves them here
+// saves a closure per call; they are read in the next statements, never later.
+const settlers: { resolve: (value: unknown) => void; reject: (error: unknown) => void } = {
+  resolve: () => {},
+  reject: () => {},
+}
+const captureSettlers = (
+  resolve: (value: unknown) => void,
+  reject: (error: unknown) => void,
+): void => {
+  settlers.resolve = resolve
+  settlers.reject = reject
+}
+
+const hex = (bytes: Uint8Array): string => Buffer.from(bytes).toString('hex')
+
+/** Everything a system owns. */
+export class SystemCore implements System {
+  readonly node: string
+  readonly incarnation: number
+  readonly clock: Clock
+  readonly entropy: Entropy
+  readonly logger: Logger
+  readonly options: Readonly<SystemOptions>
+  readonly scheduler: Scheduler
+  readonly timers: Timers
+  readonly deaths: Deaths
+  readonly remote: Remote
+  readonly names: Names
+  gate: RemoteGate | undefined = undefined
+  callsPending = 0
+  callsTimedOut = 0
+  readonly #stopper: Stopper
+  readonly #counters = new Counters()
+  readonly #table = new Map<number, ProcessCell>()
+  readonly #monitors = new Map<number, Monitor>()
+  #lastId = 0
+
+  constructor(options: Readonly<SystemOptions>) {
+    this.options = options
+    this.clock = options.clock
+    this.entropy = options.entropy
+    this.logger = options.logger
+    this.node = options.node ?? `local-${hex(options.entropy.bytes(4))}`
+    this.incarnation = options.incarnation
+    this.scheduler = new Scheduler(options.clock, {
+      messageBudget: options.messageBudget,
+      turnBudgetMs: options.clock.virtual ? Infinity : options.turnBudgetMs,
+      longHandlerMs: options.longHandlerMs,
+    })
+    this.timers = this.scheduler.timers
+    this.deaths = new Deaths(this)
+    this.remote = new Remote(this)
+    this.names = new Names(options.namesMax)
+    this.#stopper = new Stopper(this, this.#table)
+  }
+
+  get stopping(): boolean {
+    return this.#stopper.started
+  }
+  get inbound(): Inbound {
+    return this.remote
+  }
+
+  // --- processes ------------------------------------------------------------------------------
+
+  start(program: Program, options: StartOptions = {}): ProcessCell {
+    const { name, parent, mailboxMessagesMax } = options
+    this.#checkStart(name)
+    const pid = new ProcessPid(this.node, ++this.#lastId, this.incarnation, this)
+    const cell = new ProcessCell(
+      pid,
+      this,
+      program,
+      parent,
+      options.state,
+      mailboxMessagesMax ?? this.options.mailboxMessagesMax,
+    )
+    if (options.trapExit === true) cell.flags |= TRAPPING
+    ProcessPid.attach(pid, cell)
+    this.#table.set(pid.id, cell)
+    this.#counters.started++
+    if (name !== undefined) this.#nameNew(cell, name)
+    if ('initArg' in options) {
+      pushItem(cell, new Message(ItemKind.init, undefined, options.initArg))
+    }
+    if (options.monitor !== undefined) cell.more().startRef = this.monitor(options.monitor, pid)
+    publishStart(cell)
+    if (options.link === true && parent !== undefined) this.#linkNew(cell, parent)
+    return cell
+  }
+
+  #checkStart(name: string | Via | undefined): void {
+    if (this.#stopper.done) throw new SystemStoppedError(this.node)
+    if (this.#table.size >= this.options.processesMax) {
+      throw new LimitError('ERR_PROCESSES_MAX', 'processesMax', this.options.processesMax)
+    }
+    if (name === undefined) return
+    const holder = isVia(name) ? name.whereisName() : this.whereis(name)
+    if (holder !== undefined) throw new AlreadyStartedError(isVia(name) ? name.label : name, holder)
+    if (!isVia(name)) this.names.checkFree(name)
+  }
+
+  #nameNew(cell: ProcessCell, name: string | Via): void {
+    if (!isVia(name)) {
+      this.names.register(name, cell)
+      return
+    }
+    if (name.registerName(cell.pid)) return
+    const holder = name.whereisName()
+    this.deaths.end(cell, 'normal', true)
+    throw new AlreadyStartedError(name.label, holder ?? cell.pid)
+  }
+
+  /** Atomic with the start; our half only if the parent lives elsewhere: its node adds the other. */
+  #linkNew(cell: ProcessCell, parent: Pid): void {
+    const other = this.live(parent)
+    if (other !== undefined) {
+      checkLinks(other, this.options.linksPerProcessMax)
+      addLocalLink(cell, other)
+      addLocalLink(other, cell)
+    } else if (this.#isForeign(parent)) this.remote.addLink(cell, parent)
+    else this.deaths.signal(cell, parent, 'noproc', true)
+  }
+
+  spawn(body: ProcessBody, options: StartOptions = {}): Pid {
+    return this.start(plainProgram, { ...options, initArg: body }).pid
+  }
+
+  spawnMonitor(body: ProcessBody, options: StartOptions & { readonly owner: Pid }): Monitored {
+    const { owner, ...rest } = options
+    const cell = this.start(plainProgram, { ...rest, initArg: body, monitor: owner })
+    return { pid: cell.pid, ref: cell.monitorRef! }
+  }
+
+  process(pid: Pid): ProcessCell | undefined {
+    return this.live(pid)
+  }
+  isAlive(pid: Pid): boolean {
+    return this.live(pid) !== undefined
+  }
+  processes(): Iterable<Process> {
+    return this.#table.values()
+  }
+
+  // --- names ----------------------------------------------------------------------------------
+
+  whereis(name: string): Pid | undefined {
+    return this.names.get(name)?.pid
+  }
+  register(name: string, pid: Pid): void {
+    this.names.register(name, this.live(pid))
+  }
+  unregister(name: string): void {
+    this.names.unregister(name)
+  }
+  registered(): string[] {
+    return this.names.all()
+  }
+
+  // --- messages -------------------------------------------------------------------------------
+
+  /** The live local process a target means. */
+  live(to: Target): ProcessCell | undefined {
+    if (typeof to === 'object') {
+      const cell = ProcessPid.cellOf(to as Pid)
+      if (cell !== undefined && cell.core === this) {
+        return (cell.flags & DEAD) === 0 ? cell : undefined
+      }
+    }
+    return this.#liveSlow(to)
+  }
+
+  #liveSlow(to: Target): ProcessCell | undefined {
+    if (typeof to === 'string') return this.names.get(to)
+    const pid = this.#pidOf(to)
+    if (pid === undefined || this.#isForeign(pid)) return undefined
+    return this.#table.get(pid.id)
+  }
+
+  /** The pid of a pid or via target. */
+  #pidOf(to: Target): Pid | undefined {
+    if (ProcessPid.is(to)) return to
+    if (typeof to === 'object' && to !== null && 'via' in to) return to.via.whereisName()
+    throw new ArgumentError('to', 'a pid, a name or { via }', to)
+  }
+
+  #isForeign(pid: Pid): boolean {
+    return pid.node !== this.node || pid.incarnation !== this.incarnation
+  }
+
+  /** The pid a target means, if it lives elsewhere. */
+  #foreign(to: Target): Pid | undefined {
+    if (typeof to === 'string') return undefined
+    const pid = this.#pidOf(to)
+    return pid !== undefined && pid.node !== this.node ? pid : undefined
+  }
+
+  send(to: Target, message: unknown): void {
+    const cell = this.live(to)
+    if (cell === undefined) {
+      const pid = this.#foreign(to)
+      if (pid === undefined) this.#dropped(to, 'info', undefined, 'noproc')
+      else if (this.gate?.send(pid, message) !== true) {
+        this.#dropped(to, 'info', undefined, 'noconnection')
+      }
+    } else if (!pushUserItem(cell, new Message(ItemKind.info, undefined, message))) {
+      this.#dropped(to, 'info', undefined, 'mailbox_full')
+    }
+  }
+
+  cast(to: Target, name: string | undefined, input: unknown): boolean {
+    const cell = this.live(to)
+    if (cell !== undefined) {
+      if (pushUserItem(cell, new Message(ItemKind.cast, name, input))) return true
+      return this.#dropped(to, 'cast', name, 'mailbox_full')
+    }
+    const pid = this.#foreign(to)
+    if (pid === undefined) return this.#dropped(to, 'cast', name, 'noproc')
+    if (this.gate?.cast(pid, name, input) === true) return true
+    return this.#dropped(to, 'cast', name, 'noconnection')
+  }
+
+  sendLocal(to: Pid | string, message: unknown): void {
+    if (this.live(to) === undefined) this.#dropped(to, 'info', undefined, 'noproc')
+    else this.send(to, message)
+  }
+
+  castLocal(to: Pid | string, name: string | undefined, input: unknown): boolean {
+    if (this.live(to) === undefined) return this.#dropped(to, 'cast', name, 'noproc')
+    return this.cast(to, name, input)
+  }
+
+  #dropped(to: Target, kind: 'cast' | 'info', name: string | undefined, reason: DropReason): false {
+    if (reason === 'noproc') this.#counters.droppedNoproc++
+    else if (reason === 'mailbox_full') this.#counters.droppedMailboxFull++
+    else this.#counters.droppedNoconnection++
+    publishDropped({ to: serverOf(to), kind, name, reason })
+    return false
+  }
+
+  call(
+    to: Target,
+    name: string | undefined,
+    input: unknown,
+    options?: CallOptions,
+  ): Promise<unknown> {
+    const promise = new Promise<unknown>(captureSettlers)
+    const { resolve, reject } = settlers
+    const from = options?.from ?? runningCell()?.pid
+    const timeoutMs = options?.timeoutMs ?? this.options.callTimeoutMs
+    const cell = this.live(to)
+    if (cell === undefined) {
+      this.#callElsewhere(to, name, input, from, timeoutMs, options?.signal, resolve, reject)
+      return promise
+    }
+    const call = new Call(name, input, from, cell.pid, timeoutMs, resolve, reject)
+    if (from !== undefined && (from === cell.pid || pidEquals(from, cell.pid))) {
+      call.failExit('calling_self')
+    } else if (options === undefined || this.#mayCall(call, options)) {
+      if (this.enterCall(cell, call) && options?.signal !== undefined) {
+        abortCallOn(call, options.signal)
+      }
+    }
+    return promise
+  }
+
+  /** Refuses nonsense and what is aborted already. */
+  #mayCall(call: Call, { signal }: CallOptions): boolean {
+    if (!(call.delayMs >= 0)) {
+      call.fail(new ArgumentError('timeoutMs', 'a number of at least 0', call.delayMs))
+    } else if (signal?.aborted === true) call.fail(new CallAbortedError(call, signal.reason))
+    return !call.settled
+  }
+
+  /** Queues a call, or fails it and returns false. */
+  enterCall(cell: ProcessCell, call: Call): boolean {
+    if (this.callsPending >= this.options.callsPendingMax) {
+      call.fail(new LimitError('ERR_CALLS_MAX', 'callsPendingMax', this.options.callsPendingMax))
+      return false
+    }
+    if (!pushUserItem(cell, call)) {
+      this.#counters.callsRefused++
+      call.fail(new MailboxFullError(call, cell.userItemsMax))
+      return false
+    }
+    call.join(cell)
+    return true
+  }
+
+  #callElsewhere(
+    to: Target,
+    name: string | undefined,
+    input: unknown,
+    from: Pid | undefined,
+    timeoutMs: number,
+    signal: AbortSignal | undefined,
+    resolve: (value: unknown) => void,
+    reject: (error: unknown) => void,
+  ): void {
+    const pid = this.#foreign(to)
+    if (pid === undefined) {
+      const server = serverOf(to)
+      reject(new CallExitError({ server, request: requestTag(name, input) }, 'noproc'))
+      return
+    }
+    const call = new Call(name, input, from, pid, timeoutMs, resolve, reject)
+    if (!this.#mayCall(call, { signal })) return
+    if (signal !== undefined) abortCallOn(call, signal)
+    this.remote.callOut(call, pid)
+  }
+
+  // --- signals --------------------------------------------------------------------------------
+
+  exit(to: Pid, reason: ExitReason, from: Pid | undefined = runningCell()?.pid): void {
+    const cell = this.live(to)
+    if (cell !== undefined) this.deaths.signal(cell, from, reason, false)
+    else if (to.node !== this.node) this.gate?.exit(to, from, reason, false)
+  }
+
+  link(a: Pid, b: Pid): void {
+    const cell = this.live(a)
+    if (cell === undefined) throw new NoProcessError(a, 'link')
+    if (pidEquals(a, b)) return
+    const peer = this.live(b)
+    if (peer !== undefined) {
+      checkLinks(cell, this.options.linksPerProcessMax)
+      checkLinks(peer, this.options.linksPerProcessMax)
+      addLocalLink(cell, peer)
+      addLocalLink(peer, cell)
+    } else if (this.#foreign(b) !== undefined) {
+      checkLinks(cell, this.options.linksPerProcessMax)
+      this.remote.linkOut(cell, b)
+    } else if (cell.trapExit) this.deaths.signal(cell, b, 'noproc', true)
+    else throw new NoProcessError(b, 'link')
+  }
+
+  unlink(a: Pid, b: Pid): void {
+    const cell = this.live(a)
+    if (cell === undefined) return
+    const peer = this.live(b)
+    if (peer !== undefined) {
+      removeLocalLink(cell, peer)
+      removeLocalLink(peer, cell)
+    } else if (this.#foreign(b) !== undefined) this.remote.unlinkOut(cell, b)
+  }
+
+  // --- monitors -------------------------------------------------------------------------------
+
+  monitor(owner: Pid, target: MonitorTarget): MonitorRef {
+    const cell = this.live(owner)
+    if (cell === undefined) {
+      if (this.#foreign(owner) === undefined) throw new NoProcessError(owner, 'monitor')
+      throw new ArgumentError('owner', 'a local process', owner)
+    }
+    const monitoring = (cell.more().monitoring ??= new Set<Monitor>())
+    if (monitoring.size >= this.options.monitorsPerProcessMax) {
+      throw new LimitError(
+        'ERR_MONITORS_MAX',
+        'monitorsPerProcessMax',
+        this.options.monitorsPerProcessMax,
+      )
+    }
+    const monitor = this.#newMonitor(cell, typeof target === 'string' ? target : undefined)
+    if (typeof target === 'object' && ProcessPid.is(target) && pidEquals(owner, target)) {
+      return monitor.ref // M-12: never fires
+    }
+    monitoring.add(monitor)
+    this.#monitors.set(monitor.ref.id, monitor)
+    this.#watch(monitor, cell.pid, target)
+    return monitor.ref
+  }
+
+  #newMonitor(owner: Monitor['owner'], name: string | undefined): Monitor {
+    return new Monitor(new MonitorRefValue(this.node, ++this.#lastId), owner, name)
+  }
+
+  /** Points `monitor` at its target, or fires it. */
+  #watch(monitor: Monitor, owner: Pid | undefined, target: MonitorTarget): void {
+    const isName = typeof target === 'object' && 'name' in target
+    const local: Pid | string | undefined =
+      isName && target.node === this.node ? target.name : isName ? undefined : target
+    if (local === undefined) {
+      this.remote.monitorOut(monitor, owner, target as RemoteName)
+      return
+    }
+    const cell = this.live(local)
+    if (cell !== undefined) {
+      monitor.target = cell
+      ;(cell.more().monitoredBy ??= new Set<Monitor>()).add(monitor)
+    } else if (typeof local === 'string') this.deaths.notifyDown(monitor, 'noproc')
+    else if (local.node !== this.node) this.remote.monitorOut(monitor, owner, local)
+    else {
+      monitor.remote = local // only for the pid in DOWN
+      this.deaths.notifyDown(monitor, 'noproc')
+    }
+  }
+
+  demonitor(ref: MonitorRef, options: DemonitorOptions = {}): boolean {
+    const monitor = this.#monitors.get(ref.id)
+    const active = monitor !== undefined && monitor.ref.node === ref.node
+    if (active && options.owner !== undefined && !this.#owns(monitor, options.owner)) {
+      return options.info !== true
+    }
+    if (active) this.dropMonitor(monitor)
+    if (options.flush === true) this.#flushDown(ref, options.owner, monitor)
+    return active || options.info !== true
+  }
+
+  #owns(monitor: Monitor, pid: Pid): boolean {
+    const { owner } = monitor
+    return owner instanceof ProcessCell && pidEquals(owner.pid, pid)
+  }
+
+  #flushDown(ref: MonitorRef, owner: Pid | undefined, monitor: Monitor | undefined): void {
+    const known = owner === undefined ? monitor?.owner : this.live(owner)
+    const cells = known instanceof ProcessCell ? [known] : this.#table.values()
+    const isDown = (item: Message | Call): boolean =>
+      item.kind === ItemKind.down && item.ref?.id === ref.id && item.ref.node === ref.node
+    for (const cell of cells) {
+      if (takeMatching(cell, cell, isDown) !== undefined) return
+      const saved = cell.extras?.receiver
+      if (saved !== undefined && takeMatching(cell, saved, isDown) !== undefined) return
+    }
+  }
+
+  watch(target: Pid, callback: (reason: ExitReason) => void): () => void {
+    let over = false
+    const monitor = this.#newMonitor((reason) => {
+      if (!over) callback(reason)
+    }, undefined)
+    if (this.live(target) === undefined && (this.gate === undefined || target.node === this.node)) {
+      const reason = target.node === this.node ? 'noproc' : 'noconnection'
+      this.clock.microtask(() => this.deaths.notifyDown(monitor, reason))
+    } else {
+      this.#monitors.set(monitor.ref.id, monitor)
+      this.#watch(monitor, undefined, target)
+    }
+    return () => {
+      over = true
+      this.dropMonitor(monitor)
+    }
+  }
+
+  monitorOf(ref: MonitorRef): Monitor | undefined {
+    const monitor = this.#monitors.get(ref.id)
+    return monitor?.ref.node === ref.node ? monitor : undefined
+  }
+
+  /** Takes a monitor out of every place; it is spent. */
+  forgetMonitor(monitor: Monitor): void {
+    const { owner, target } = monitor
+    if (!isRemoteOwner(owner)) this.#monitors.delete(monitor.ref.id)
+    if (owner instanceof ProcessCell) owner.extras?.monitoring?.delete(monitor)
+    target?.extras?.monitoredBy?.delete(monitor)
+    this.remote.forgetMonitor(monitor)
+  }
+
+  /** Removes a monitor before it fired, and tells the other node if the target lives there. */
+  dropMonitor(monitor: Monitor): void {
+    const active = isRemoteOwner(monitor.owner) || this.#monitors.has(monitor.ref.id)
+    this.forgetMonitor(monitor)
+    if (!active || monitor.remote === undefined) return
+    const owner = monitor.owner instanceof ProcessCell ? monitor.owner.pid : undefined
+    this.gate?.demonitor(monitor.ref, owner, monitor.remote)
+  }
+
+  // --- timers ---------------------------------------------------------------------------------
+
+  sendAfter(delayMs: number, to: Target, message: unknown, options?: TimerOptions): TimerRef {
+    return this.#messageTimer(delayMs, to, message, ItemKind.info, options)
+  }
+  startTimer(delayMs: number, to: Target, message: unknown, options?: TimerOptions): TimerRef {
+    return this.#messageTimer(delayMs, to, message, ItemKind.timer, options)
+  }
+
+  #messageTimer(
+    delayMs: number,
+    to: Target,
+    message: unknown,
+    kind: typeof ItemKind.info | typeof ItemKind.timer,
+    options: TimerOptions = {},
+  ): TimerRef {
+    const fire = (): void => {
+      const cell = this.live(to)
+      if (cell === undefined) this.send(to, message)
+      else if (!pushUserItem(cell, new Message(kind, undefined, message, undefined, ref))) {
+        this.#dropped(to, 'info', undefined, 'mailbox_full')
+      }
+    }
+    const target = ProcessPid.is(to) ? this.live(to) : undefined
+    const owner = options.owner === undefined ? undefined : this.live(options.owner)
+    const dead =
+      (options.owner !== undefined && owner === undefined) ||
+      (target === undefined && ProcessPid.is(to) && to.node === this.node)
+    const ref = this.#timerRef(delayMs, fire, owner, target, !dead)
+    return ref
+  }
+
+  setTimer(process: Process, delayMs: number, fn: () => void): TimerRef {
+    const cell = this.live(process.pid)
+    return this.#timerRef(delayMs, fn, cell, undefined, cell !== undefined)
+  }
+
+  /** A timer whose process is dead is never armed (TM-03). */
+  #timerRef(
+    delayMs: number,
+    run: () => void,
+    owner: ProcessCell | undefined,
+    target: ProcessCell | undefined,
+    armed: boolean,
+  ): TimerRef {
+    checkDelay(delayMs)
+    if (this.timers.count >= this.options.timersMax) {
+      throw new LimitError('ERR_TIMERS_MAX', 'timersMax', this.options.timersMax)
+    }
+    const timer = new Timer(this, delayMs, run, owner, target)
+    if (armed && !this.#stopper.done) {
+      this.timers.count++
+      timer.hold()
+      this.timers.add(timer)
+    }
+    return new TimerRefValue(this.node, ++this.#lastId, timer)
+  }
+
+  cancelTimer(ref: TimerRef): number | false {
+    const timer = TimerRefValue.timerOf(ref)
+    const remaining = timer === undefined ? undefined : this.timers.remainingMs(timer)
+    if (timer === undefined || remaining === undefined) return false
+    timer.cancel()
+    return remaining
+  }
+
+  readTimer(ref: TimerRef): number | false {
+    const timer = TimerRefValue.timerOf(ref)
+    return (timer === undefined ? undefined : this.timers.remainingMs(timer)) ?? false
+  }
+
+  // --- the whole ------------------------------------------------------------------------------
+
+  stats(): SystemStats {
+    const counters = this.#counters
+    return {
+      processes: this.#table.size,
+      processesStarted: counters.started,
+      processesEnded: this.deaths.ended,
+      processesCrashed: this.deaths.crashed,
+      messagesDelivered: this.scheduler.delivered,
+      messagesDroppedNoproc: counters.droppedNoproc,
+      messagesDroppedMailboxFull: counters.droppedMailboxFull,
+      messagesDroppedNoconnection: counters.droppedNoconnection,
+      callsPending: this.callsPending,
+      callsTimedOut: this.callsTimedOut,
+      callsRefused: counters.callsRefused,
+      timers: this.timers.count,
+      names: this.names.size,
+      monitors: this.#monitors.size,
+      runQueue: this.scheduler.queued,
+      turns: this.scheduler.turns,
+    }
+  }
+
+  stop(options: StopOptions = {}): Promise<void> {
+    return this.#stopper.stop(options.signal)
+  }
+  async [Symbol.asyncDispose](): Promise<void> {
+    await this.stop()
+  }
+
+  setRemote(gate: RemoteGate | undefined): void {
+    this.gate = gate
+  }
+
+  pidFor(node: string, id: number, incarnation: number): Pid {
+    if (node === this.node && incarnation === this.incarnation) {
+      const cell = this.#table.get(id)
+      if (cell !== undefined) return cell.pid
+    }
+    return new ProcessPid(node, id, incarnation, this)
+  }
+
+  monitorRefFor(node: string, id: number): MonitorRef {
+    return new MonitorRefValue(node, id)
+  }
+
+  // --- for the other parts --------------------------------------------------------------------
+
+  /** A process is dead from now on: nothing finds it any more. */
+  forgetProcess(cell: ProcessCell): void {
+    this.#table.delete(cell.pid.id)
+    this.names.release(cell)
+  }
+
+  /** A process is buried. */
+  processEnded(cell: ProcessCell, reason: ExitReason, crashed: boolean): void {
+    publishExit(cell, reason, crashed)
+    this.#stopper.ended(cell)
+  }
+
+  /** A callback of code outside processes failed. */
+  reportStray(what: string, error: unknown): void {
+    this.report({ error, what }, 'callback failed')
+  }
+
+  /** Logs an error; a logger that throws must not break the runtime. */
+  report(fields: Readonly<Record<string, unknown>>, message: string): void {
+    try {
+      this.logger.error(fields, message)
+    } catch {
+      // There is nobody left to tell.
+    }
+  }
+}
+
+/** A target as errors show it. */
+function serverOf(to: Target): Pid | string {
+  if (typeof to === 'object' && 'via' in to) return to.via.label
+  return to
+}

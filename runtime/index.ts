@@ -1,0 +1,97 @@
+/**
+ * The runtime layer: processes, signals, time. This is the service interface the layers above are written
+ * against; the package's own index.ts picks what users see of it.
+ *
+ * Deviations from the first draft of the contract, for who coded against it:
+ * - `System` is an interface; make one with `createSystem`.
+ * - `demonitor` takes `owner` in its options (M-11); contexts pass their own pid.
+ * - the ref of `StartOptions.monitor` is `process.monitorRef`.
+ * - a `Via` is one name in one directory: `{ label, whereisName, registerName, unregisterName }`.
+ */
+export type { Clock, ClockTimer } from './clock.ts'
+export { createRealClock } from './clock.ts'
+export type { Entropy } from './entropy.ts'
+export { createSeededEntropy, createSystemEntropy } from './entropy.ts'
+export type { LogMethod, Logger } from './log.ts'
+export { silentLogger, withFields } from './log.ts'
+export type { OptionCheck } from './options.ts'
+export {
+  booleanOption,
+  functionOption,
+  numberOption,
+  objectOption,
+  oneOfOption,
+  OptionError,
+  optional,
+  resolveOptions,
+  stringOption,
+} from './options.ts'
+export { invariant, InvariantError } from './invariant.ts'
+export type { ErrorCatalogue, ErrorEntry, FailedCall, FoveaErrorOptions } from './errors.ts'
+export {
+  AlreadyStartedError,
+  ArgumentError,
+  CallAbortedError,
+  CallError,
+  CallExitError,
+  CallTimeoutError,
+  FoveaError,
+  LimitError,
+  MailboxFullError,
+  NameError,
+  NoProcessError,
+  ReceiveTimeoutError,
+  runtimeErrors,
+  SystemStoppedError,
+} from './errors.ts'
+export type { ExitReason, NoCatch } from './exit-reason.ts'
+export {
+  exit,
+  ExitThrow,
+  formatReason,
+  isCleanExit,
+  isShutdown,
+  reasonOfThrown,
+} from './exit-reason.ts'
+
+export type { Pid } from './pid.ts'
+export { formatPid, homeOf, isPid, pidEquals, pidKey, ProcessPid } from './pid.ts'
+export type { MessageKind, StopRequest } from './item.ts'
+export { ItemKind, Message } from './item.ts'
+export type { CallOptions } from './call.ts'
+export { Call, requestTag } from './call.ts'
+export type { Process, Program, StartOptions } from './program.ts'
+export type { Monitored, ProcessBody, ProcessContext } from './spawn.ts'
+export type { Match, Received, ReceiveOptions } from './receive.ts'
+export type { MonitorRef, RemoteName } from './monitors.ts'
+export { MonitorRefValue } from './monitors.ts'
+export type { TimerRef } from './timer.ts'
+export { TIMER_DELAY_MS_MAX } from './timer-wheel.ts'
+export type { Via } from './names.ts'
+export { isVia } from './names.ts'
+export type { ExitFate, ExitSignalFacts } from './signal.ts'
+export { exitFate } from './signal.ts'
+export { currentProcess, runAs, self } from './context.ts'
+export type { Inbound, InboundCallOptions, RemoteGate } from './remote.ts'
+export type {
+  DropReason,
+  LongHandlerEvent,
+  MessageDroppedEvent,
+  ProcessEvent,
+  ProcessExitEvent,
+} from './inspect.ts'
+export { inspectChannels } from './inspect.ts'
+export type { SystemStats } from './metrics.ts'
+export type {
+  DemonitorOptions,
+  MonitorTarget,
+  StopOptions,
+  System,
+  SystemOptions,
+  Target,
+  TimerOptions,
+} from './system.ts'
+export { createSystem, SYSTEM_DEFAULTS } from './system.ts'
+export { defaultSystem } from './default-system.ts'
+export type { SimClockOptions } from './simulation/sim-clock.ts'
+export { createSimClock, SimClock } from './simulation/sim-clock.ts'

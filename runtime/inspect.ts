@@ -1,0 +1,98 @@
+/**
+ * Windows into a running system through `node:diagnostics_channel`. A channel nobody listens to costs
+ * one `hasSubscribers` check; no channel is used per message except the long-handler one.
+ *
+ * | channel | message |
+ * |---|---|
+ * | `fovea:process:start` | {@link ProcessEvent} |
+ * | `fovea:process:exit` | {@link ProcessExitEvent}, for every end |
+ * | `fovea:process:crash` | {@link ProcessExitEvent}, when its own code failed |
+ * | `fovea:message:dropped` | {@link MessageDroppedEvent} |
+ * | `fovea:handler:long` | {@link LongHandlerEvent} |
+ */
+import { channel } from 'node:diagnostics_channel'
+import type { Channel } from 'node:diagnostics_channel'
+import type { ExitReason } from './exit-reason.ts'
+import type { Pid } from './pid.ts'
+import type { ProcessCell } from './process.ts'
+
+/** Names of the channels. */
+export const inspectChannels: Readonly<
+  Record<'processStart' | 'processExit' | 'processCrash' | 'messageDropped' | 'handlerLong', string>
+> = Object.freeze({
+  processStart: 'fovea:process:start',
+  processExit: 'fovea:process:exit',
+  processCrash: 'fovea:process:crash',
+  messageDropped: 'fovea:message:dropped',
+  handlerLong: 'fovea:handler:long',
+})
+
+/** A process was started. */
+export interface ProcessEvent {
+  readonly pid: Pid
+  readonly label: string
+  readonly parent: Pid | undefined
+}
+
+/** A process ended. */
+export interface ProcessExitEvent extends ProcessEvent {
+  readonly reason: ExitReason
+}
+
+/** Why a message did not arrive. */
+export type DropReason = 'noproc' | 'mailbox_full' | 'noconnection'
+
+/** A message went nowhere and nobody waits for an answer. */
+export interface MessageDroppedEvent {
+  readonly to: Pid | string
+  readonly kind: 'cast' | 'info'
+  readonly name: string | undefined
+  readonly reason: DropReason
+}
+
+/** The synchronous part of a handler took long. */
+export interface LongHandlerEvent {
+  readonly pid: Pid
+  readonly label: string
+  readonly name: string | undefined
+  readonly tookMs: number
+}
+
+const startChannel: Channel = channel(inspectChannels.processStart)
+const exitChannel: Channel = channel(inspectChannels.processExit)
+const crashChannel: Channel = channel(inspectChannels.processCrash)
+const droppedChannel: Channel = channel(inspectChannels.messageDropped)
+
+/** The scheduler measures handlers only while this channel has subscribers. */
+export const longHandlerChannel: Channel = channel(inspectChannels.handlerLong)
+
+export function publishStart(cell: ProcessCell): void {
+  if (!startChannel.hasSubscribers) return
+  const { pid, label, parent } = cell
+  startChannel.publish({ pid, label, parent } satisfies ProcessEvent)
+}
+
+export function publishExit(cell: ProcessCell, reason: ExitReason, crashed: boolean): void {
+  if (!exitChannel.hasSubscribers && !crashChannel.hasSubscribers) return
+  const { pid, label, parent } = cell
+  const event = { pid, label, parent, reason } satisfies ProcessExitEvent
+  exitChannel.publish(event)
+  if (crashed) crashChannel.publish(event)
+}
+
+export function publishDropped(event: MessageDroppedEvent): void {
+  if (droppedChannel.hasSubscribers) droppedChannel.publish(event)
+}
+
+export function publishLongHandler(
+  cell: ProcessCell,
+  name: string | undefined,
+  tookMs: number,
+): void {
+  longHandlerChannel.publish({
+    pid: cell.pid,
+    label: cell.label,
+    name,
+    tookMs,
+  } satisfies LongHandlerEvent)
+}

@@ -1,0 +1,83 @@
+/**
+ * The one FIFO of a process, as an intrusive list: queueing allocates nothing beyond the item, taking
+ * is O(1) at any length (NX-L12). The bound counts user messages only; a signal is never refused.
+ */
+import { ItemKind, USER_KIND_MAX } from './item.ts'
+import type { Message, StopRequest } from './item.ts'
+import type { Call } from './call.ts'
+import type { ExitReason } from './exit-reason.ts'
+import { BUSY, QUEUED } from './process-flags.ts'
+import type { ProcessCell } from './process.ts'
+
+/** Queues a signal at the tail, or a user message that was already counted. */
+export function pushItem(cell: ProcessCell, item: Message | Call): void {
+  if (cell.tail === undefined) cell.head = item
+  else cell.tail.next = item
+  cell.tail = item
+  if ((cell.flags & (QUEUED | BUSY)) === 0) cell.core.scheduler.ready(cell)
+}
+
+/** Queues a user message unless the mailbox is full. */
+export function pushUserItem(cell: ProcessCell, item: Message | Call): boolean {
+  if (cell.userItems >= cell.userItemsMax) return false
+  cell.userItems++
+  pushItem(cell, item)
+  return true
+}
+
+/** Takes the oldest item. */
+export function takeItem(cell: ProcessCell): Message | Call | undefined {
+  const item = cell.head
+  if (item === undefined) return undefined
+  cell.head = item.next
+  if (item.next === undefined) cell.tail = undefined
+  else item.next = undefined
+  if (item.kind <= USER_KIND_MAX) cell.userItems--
+  return item
+}
+
+/** A list of items: a mailbox, or the save queue of a selective receive. */
+export interface ItemList {
+  head: Message | Call | undefined
+  tail: Message | Call | undefined
+}
+
+/** Appends to a list that is nobody's mailbox. */
+export function appendItem(list: ItemList, item: Message | Call): void {
+  if (list.tail === undefined) list.head = item
+  else list.tail.next = item
+  list.tail = item
+}
+
+/**
+ * Takes the oldest item of `list` that `matches`; the others keep their order (P-09). `owner` stops
+ * counting it.
+ */
+export function takeMatching(
+  owner: ProcessCell,
+  list: ItemList,
+  matches: (item: Message | Call) => boolean,
+): Message | Call | undefined {
+  let before: Message | Call | undefined
+  for (let item = list.head; item !== undefined; before = item, item = item.next) {
+    if (!matches(item)) continue
+    if (before === undefined) list.head = item.next
+    else before.next = item.next
+    if (list.tail === item) list.tail = before
+    item.next = undefined
+    if (item.kind <= USER_KIND_MAX) owner.userItems--
+    return item
+  }
+  return undefined
+}
+
+/** Drops everything at death. Pending calls were failed already; queued stop requests learn the reason. */
+export function dropItems(cell: ProcessCell, reason: ExitReason): void {
+  let item = cell.head
+  cell.head = undefined
+  cell.tail = undefined
+  cell.userItems = 0
+  for (; item !== undefined; item = item.next) {
+    if (item.kind === ItemKind.stop) (item.value as StopRequest).settle(reason)
+  }
+}

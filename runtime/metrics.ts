@@ -1,0 +1,39 @@
+/** Plain counters of a system, read on demand; exporting them is somebody else's business. */
+
+/** A snapshot of a system. Totals count from its start. */
+export interface SystemStats {
+  /** Live now. */
+  readonly processes: number
+  readonly processesStarted: number
+  readonly processesEnded: number
+  /** Ended by their own failure. */
+  readonly processesCrashed: number
+  /** Items handled by processes. */
+  readonly messagesDelivered: number
+  /** Messages nobody waits for that went nowhere, by reason. */
+  readonly messagesDroppedNoproc: number
+  readonly messagesDroppedMailboxFull: number
+  readonly messagesDroppedNoconnection: number
+  /** Waiting for a reply now. */
+  readonly callsPending: number
+  readonly callsTimedOut: number
+  /** Refused because the mailbox was full. */
+  readonly callsRefused: number
+  /** Armed now. */
+  readonly timers: number
+  readonly names: number
+  readonly monitors: number
+  /** Processes with work now. */
+  readonly runQueue: number
+  /** Turns of the event loop the scheduler took. */
+  readonly turns: number
+}
+
+/** The counters no other part keeps. */
+export class Counters {
+  started = 0
+  droppedNoproc = 0
+  droppedMailboxFull = 0
+  droppedNoconnection = 0
+  callsRefused = 0
+}

@@ -1,0 +1,67 @@
+/**
+ * The two sides of the runtime's service interface: {@link Program}, the code of a process as the
+ * behaviours write it, and {@link Process}, what that code sees of its process.
+ */
+import type { Call } from './call.ts'
+import type { ExitReason } from './exit-reason.ts'
+import type { Message } from './item.ts'
+import type { MonitorRef } from './monitors.ts'
+import type { Pid } from './pid.ts'
+import type { System } from './system.ts'
+import type { Via } from './names.ts'
+
+/**
+ * The code of a process. One program object may serve any number of processes: what belongs to one
+ * process lives in `process.state`.
+ */
+export interface Program {
+  /** For logs and inspection: `'gen_server counter/1'`. */
+  readonly label: string
+  /**
+   * Handles one item. A promise means busy until it is settled: the next item waits. A throw or a
+   * rejection ends the process with that reason and nothing else.
+   */
+  handle(process: Process, item: Message | Call): void | Promise<void>
+  /** After death, for clean-up of the program's own things. Never user code; must not throw. */
+  onExit?(process: Process, reason: ExitReason): void
+}
+
+/** A process as its program sees it. */
+export interface Process {
+  readonly pid: Pid
+  readonly system: System
+  readonly parent: Pid | undefined
+  readonly label: string
+  readonly alive: boolean
+  /** Aborted at death, with the exit reason. Made on first use. */
+  readonly signal: AbortSignal
+  /** The program's slot; emptied at death, after `onExit`. */
+  state: unknown
+  /** Whether exit signals become messages. */
+  trapExit: boolean
+  /** Queued user messages, those skipped by a selective receive included. */
+  readonly mailboxLength: number
+  readonly startedAtMs: number
+  /** The monitor made by `StartOptions.monitor`. */
+  readonly monitorRef: MonitorRef | undefined
+  /** Ends the process now, as if its code had called exit(reason). */
+  exit(reason: ExitReason): void
+  /** Puts a message at the tail of its mailbox; never refused. */
+  post(message: Message): void
+}
+
+/** How a process is started. */
+export interface StartOptions {
+  readonly parent?: Pid | undefined
+  /** Link to `parent` before the process can run. */
+  readonly link?: boolean | undefined
+  /** Monitor on behalf of this process before the new one can run; see `Process.monitorRef`. */
+  readonly monitor?: Pid | undefined
+  readonly trapExit?: boolean | undefined
+  readonly name?: string | Via | undefined
+  /** Bound of its mailbox; default the system's. */
+  readonly mailboxMessagesMax?: number | undefined
+  readonly state?: unknown
+  /** When the key is present, an `init` item with this value is first in the mailbox. */
+  readonly initArg?: unknown
+}

@@ -1,0 +1,148 @@
+/**
+ * Selective receive for plain processes. The process is busy except while it waits in `receive`; then
+ * the scheduler offers it one item after the other, within the message budget like everybody else's, and
+ * what does not match goes to a save queue that the next receive looks at first (P-09).
+ */
+import { ReceiveTimeoutError, FoveaError } from './errors.ts'
+import { ItemKind, USER_KIND_MAX } from './item.ts'
+import { appendItem, takeMatching } from './mailbox.ts'
+import { BUSY, DEAD } from './process-flags.ts'
+import type { Call } from './call.ts'
+import type { ExitReason } from './exit-reason.ts'
+import type { Message } from './item.ts'
+import type { ItemList } from './mailbox.ts'
+import type { MonitorRef } from './monitors.ts'
+import type { Pid } from './pid.ts'
+import type { ProcessCell } from './process.ts'
+import type { TimerRef } from './timer.ts'
+
+/** What `receive` yields for anything that is not a plain message. */
+export type Received =
+  | { readonly type: 'exit'; readonly from: Pid | undefined; readonly reason: ExitReason }
+  | {
+      readonly type: 'down'
+      readonly ref: MonitorRef
+      readonly pid: Pid | undefined
+      readonly name: string | undefined
+      readonly reason: ExitReason
+    }
+  | { readonly type: 'timeout'; readonly ref: TimerRef; readonly message: unknown }
+  | { readonly type: 'cast'; readonly name: string | undefined; readonly input: unknown }
+  | {
+      readonly type: 'call'
+      readonly name: string | undefined
+      readonly input: unknown
+      readonly call: Call
+    }
+
+/** How long to wait for a match. */
+export interface ReceiveOptions {
+  /** Rejects with `ERR_RECEIVE_TIMEOUT` after this; 0 only looks at what is queued. */
+  readonly timeoutMs?: number | undefined
+}
+
+/** Decides whether a value is taken. */
+export type Match = (value: unknown) => boolean
+
+interface Waiting {
+  readonly match: Match | undefined
+  readonly resolve: (value: unknown) => void
+  /** Cancels the deadline. */
+  readonly cancel: (() => void) | undefined
+}
+
+/** The receiving side of one plain process. */
+export class Receiver implements ItemList {
+  /** The save queue. */
+  head: Message | Call | undefined = undefined
+  tail: Message | Call | undefined = undefined
+  readonly #cell: ProcessCell
+  #waiting: Waiting | undefined
+
+  constructor(cell: ProcessCell) {
+    this.#cell = cell
+  }
+
+  receive(match: Match | undefined, options: ReceiveOptions = {}): Promise<unknown> {
+    if (this.#waiting !== undefined) {
+      throw new FoveaError('ERR_RECEIVE_PENDING', 'an earlier receive of this process still waits')
+    }
+    const { timeoutMs } = options
+    const found = this.#take(this, match) ?? (timeoutMs === 0 && this.#take(this.#cell, match))
+    if (found) return Promise.resolve(valueOf(found))
+    if (timeoutMs === 0) return Promise.reject(new ReceiveTimeoutError(0))
+    return new Promise((resolve, reject) => {
+      this.#waiting = { match, resolve, cancel: this.#deadline(timeoutMs, match, resolve, reject) }
+      this.#cell.core.scheduler.release(this.#cell)
+    })
+  }
+
+  /** The next item of the mailbox, while the process waits. */
+  offer(item: Message | Call): void {
+    const waiting = this.#waiting
+    const value = valueOf(item)
+    if (waiting !== undefined && (waiting.match === undefined || waiting.match(value))) {
+      this.#endWaiting()
+      waiting.cancel?.()
+      waiting.resolve(value)
+      return
+    }
+    if (item.kind <= USER_KIND_MAX) this.#cell.userItems++
+    appendItem(this, item)
+  }
+
+  #endWaiting(): void {
+    this.#waiting = undefined
+    this.#cell.flags |= BUSY
+  }
+
+  #take(list: ItemList, match: Match | undefined): Message | Call | undefined {
+    return takeMatching(this.#cell, list, (item) => match === undefined || match(valueOf(item)))
+  }
+
+  #deadline(
+    timeoutMs: number | undefined,
+    match: Match | undefined,
+    resolve: (value: unknown) => void,
+    reject: (error: unknown) => void,
+  ): (() => void) | undefined {
+    if (timeoutMs === undefined || timeoutMs === Infinity) return undefined
+    const { core } = this.#cell
+    const ref = core.setTimer(this.#cell, timeoutMs, () => {
+      if ((this.#cell.flags & DEAD) !== 0) return
+      // What is queued was there before the deadline was seen, so it wins.
+      const found = this.#take(this.#cell, match)
+      this.#endWaiting()
+      if (found === undefined) reject(new ReceiveTimeoutError(timeoutMs))
+      else resolve(valueOf(found))
+    })
+    return () => core.cancelTimer(ref)
+  }
+}
+
+/** An item as a plain process sees it. */
+function valueOf(item: Message | Call): unknown {
+  switch (item.kind) {
+    case ItemKind.exit:
+      return { type: 'exit', from: item.from, reason: item.value } satisfies Received
+    case ItemKind.down: {
+      const { ref, from: pid, name, value: reason } = item
+      return { type: 'down', ref: ref as MonitorRef, pid, name, reason } satisfies Received
+    }
+    case ItemKind.timer:
+      return {
+        type: 'timeout',
+        ref: item.ref as TimerRef,
+        message: item.value,
+      } satisfies Received
+    case ItemKind.cast:
+      return { type: 'cast', name: item.name, input: item.value } satisfies Received
+    case ItemKind.call:
+      return { type: 'call', name: item.name, input: item.input, call: item } satisfies Received
+    case ItemKind.info:
+    case ItemKind.stop:
+    case ItemKind.timeout:
+    case ItemKind.init:
+      return item.value
+  }
+}

@@ -1,0 +1,227 @@
+/**
+ * Who runs next, and when the event loop gets its turn.
+ *
+ * Ready processes wait in a ring and are served in slices, in microtasks, so that a message and its
+ * reply cost no macrotask. All microtask drains of one macrotask turn share one message budget, which
+ * only `clock.nextTurn` resets; when it is used up the rest waits for that turn, after timers and
+ * sockets had theirs. A message storm therefore cannot starve them.
+ *
+ *     macrotask   | run  run   run (budget used up)      | I/O, timers | turn: stamp, run, expire, rearm | ...
+ *
+ * Hot path: no await, closure, Error or clock reading per message. The time budget beside the message
+ * budget reads the clock every few messages, more often while handlers prove slow.
+ */
+import { enterProcess, leaveProcess } from './context.ts'
+import { longHandlerChannel, publishLongHandler } from './inspect.ts'
+import { ItemKind } from './item.ts'
+import { takeItem } from './mailbox.ts'
+import { BUSY, DEAD, QUEUED } from './process-flags.ts'
+import { reasonOfThrown } from './exit-reason.ts'
+import { Timers } from './timer.ts'
+import type { Call } from './call.ts'
+import type { Clock } from './clock.ts'
+import type { Message, StopRequest } from './item.ts'
+import type { ProcessCell } from './process.ts'
+
+/** Messages one process may handle before the next in the queue has its slice. */
+const SLICE = 32
+const CHECK_EVERY_MAX = 64
+const QUEUE_SIZE_MIN = 64
+
+/** What the scheduler is told once. */
+export interface SchedulerOptions {
+  readonly messageBudget: number
+  /** Infinity switches the time budget off. */
+  readonly turnBudgetMs: number
+  readonly longHandlerMs: number
+}
+
+/** The run queue of one system. */
+export class Scheduler {
+  /** Messages delivered so far. */
+  delivered = 0
+  /** Macrotask turns so far. */
+  turns = 0
+  /** The clock as of the last turn; for start times and the like, never for deadlines. */
+  coarseNowMs: number
+  /** Driven by the turns of this scheduler. */
+  readonly timers: Timers
+  readonly #clock: Clock
+  readonly #options: SchedulerOptions
+  readonly #runLater: () => void
+  readonly #turnLater: () => void
+  #queue: (ProcessCell | undefined)[] = new Array<ProcessCell | undefined>(QUEUE_SIZE_MIN)
+  #mask = QUEUE_SIZE_MIN - 1
+  #first = 0
+  #end = 0
+  #left: number
+  #running = false
+  #runArmed = false
+  #turnArmed = false
+  #checkEvery = 8
+  #untilCheck = 8
+  #checkedAtMs = -1
+  #turnStartMs = -1
+
+  constructor(clock: Clock, options: SchedulerOptions) {
+    this.#clock = clock
+    this.#options = options
+    this.#left = options.messageBudget
+    this.coarseNowMs = Math.floor(clock.now())
+    this.#runLater = () => {
+      this.#runArmed = false
+      this.#run()
+    }
+    this.#turnLater = () => this.#turn()
+    this.timers = new Timers(clock, () => this.requestTurn())
+  }
+
+  /** Processes waiting for their slice. */
+  get queued(): number {
+    return (this.#end - this.#first) & this.#mask
+  }
+
+  /** Puts a process that is not queued, busy or dead into the run queue. */
+  ready(cell: ProcessCell): void {
+    this.#enqueue(cell)
+    if (!this.#runArmed && !this.#running && this.#left > 0) {
+      this.#runArmed = true
+      this.#clock.microtask(this.#runLater)
+    }
+    this.requestTurn()
+  }
+
+  /** Asks for a macrotask turn: it stamps new timers, expires due ones and resets the budget. */
+  requestTurn(): void {
+    if (this.#turnArmed) return
+    this.#turnArmed = true
+    this.#clock.nextTurn(this.#turnLater)
+  }
+
+  #enqueue(cell: ProcessCell): void {
+    cell.flags |= QUEUED
+    this.#queue[this.#end] = cell
+    this.#end = (this.#end + 1) & this.#mask
+    if (this.#end === this.#first) this.#grow()
+  }
+
+  #grow(): void {
+    const size = this.#mask + 1
+    const grown = new Array<ProcessCell | undefined>(size * 2)
+    for (let i = 0; i < size; i++) grown[i] = this.#queue[(this.#first + i) & this.#mask]
+    this.#queue = grown
+    this.#first = 0
+    this.#end = size
+    this.#mask = size * 2 - 1
+  }
+
+  #turn(): void {
+    this.#turnArmed = false
+    this.turns++
+    this.#left = this.#options.messageBudget
+    this.#turnStartMs = -1
+    const nowMs = this.#clock.now()
+    this.coarseNowMs = Math.floor(nowMs)
+    this.timers.stamp(nowMs)
+    if (this.#first !== this.#end && !this.#runArmed) this.#run()
+    const moreDue = this.timers.expire(nowMs, this.#options.messageBudget)
+    if (moreDue || this.#first !== this.#end) this.requestTurn()
+    this.timers.rearm(nowMs)
+  }
+
+  #run(): void {
+    const before = this.#left
+    this.#running = true
+    while (this.#left > 0 && this.#first !== this.#end) {
+      const cell = this.#queue[this.#first]!
+      this.#queue[this.#first] = undefined
+      this.#first = (this.#first + 1) & this.#mask
+      cell.flags &= ~QUEUED
+      this.#serve(cell)
+      if (cell.head !== undefined && (cell.flags & (BUSY | DEAD | QUEUED)) === 0) {
+        this.#enqueue(cell)
+      }
+    }
+    this.#running = false
+    this.delivered += before - this.#left
+  }
+
+  #serve(cell: ProcessCell): void {
+    const before = enterProcess(cell)
+    for (let slice = SLICE; slice > 0 && this.#left > 0; slice--) {
+      if ((cell.flags & (BUSY | DEAD)) !== 0) break
+      const item = takeItem(cell)
+      if (item === undefined) break
+      this.#left--
+      if (--this.#untilCheck <= 0) this.#checkTime()
+      if (item.kind === ItemKind.call && item.settled) continue
+      if (item.kind <= ItemKind.call) cell.lastName = item.name
+      if (item.kind === ItemKind.stop) this.#handleStop(cell, item)
+      else if (longHandlerChannel.hasSubscribers) this.#handleTimed(cell, item)
+      else this.#handle(cell, item)
+    }
+    leaveProcess(before)
+  }
+
+  #handle(cell: ProcessCell, item: Message | Call): void {
+    let result: void | Promise<void>
+    try {
+      result = cell.program.handle(cell, item)
+    } catch (error) {
+      cell.core.deaths.end(cell, reasonOfThrown(error), true)
+      return
+    }
+    if (result instanceof Promise) this.#await(cell, result)
+  }
+
+  #handleTimed(cell: ProcessCell, item: Message | Call): void {
+    const startMs = this.#clock.now()
+    this.#handle(cell, item)
+    const tookMs = this.#clock.now() - startMs
+    if (tookMs >= this.#options.longHandlerMs) publishLongHandler(cell, item.name, tookMs)
+  }
+
+  /** A stop request is the last item of a process: it ends when this is handled, at the latest. */
+  #handleStop(cell: ProcessCell, item: Message): void {
+    const request = item.value as StopRequest
+    const extras = cell.more()
+    extras.stopping = request
+    extras.resume = () => cell.core.deaths.end(cell, request.reason, true)
+    this.#handle(cell, item)
+    if ((cell.flags & BUSY) === 0) extras.resume()
+  }
+
+  /** Busy until settled. After death the continuations change nothing (zombie guard). */
+  #await(cell: ProcessCell, result: Promise<void>): void {
+    const extras = cell.more()
+    cell.flags |= BUSY
+    extras.resume ??= () => this.release(cell)
+    extras.crash ??= (error) => cell.core.deaths.end(cell, reasonOfThrown(error), true)
+    result.then(extras.resume, extras.crash)
+  }
+
+  /** Ends BUSY: the process may take its next item. */
+  release(cell: ProcessCell): void {
+    if ((cell.flags & DEAD) !== 0) return
+    cell.flags &= ~BUSY
+    if (cell.head !== undefined && (cell.flags & QUEUED) === 0) this.ready(cell)
+  }
+
+  /** Ends the turn's budget when handlers used up its time. */
+  #checkTime(): void {
+    const budgetMs = this.#options.turnBudgetMs
+    if (budgetMs === Infinity) {
+      this.#untilCheck = CHECK_EVERY_MAX
+      return
+    }
+    const nowMs = this.#clock.now()
+    const firstOfTurn = this.#turnStartMs < 0
+    if (firstOfTurn) this.#turnStartMs = nowMs
+    else if (nowMs - this.#turnStartMs > budgetMs) this.#left = 0
+    const tookMs = firstOfTurn ? 0 : nowMs - this.#checkedAtMs
+    if (tookMs > budgetMs / 4) this.#checkEvery = Math.max(1, this.#checkEvery >> 2)
+    else if (this.#checkEvery < CHECK_EVERY_MAX) this.#checkEvery *= 2
+    this.#checkedAtMs = nowMs
+    this.#untilCheck = this.#checkEvery
+  }
+}

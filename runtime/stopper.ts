@@ -1,0 +1,95 @@
+/**
+ * Stopping a system: the roots of the process tree are asked first, newest first, and stop their children
+ * themselves as supervisors do; what has no parent left by then is asked next; what is still there at the
+ * deadline is killed. Then nothing of the system is left: no timer, no pending call, no name.
+ */
+import { ItemKind, Message } from './item.ts'
+import { plainProgram } from './spawn.ts'
+import type { StopRequest } from './item.ts'
+import type { SystemCore } from './core.ts'
+import type { ProcessCell } from './process.ts'
+import { Call } from './call.ts'
+
+/** Stops one system once. */
+export class Stopper {
+  /** Nothing starts any more. */
+  done = false
+  readonly #core: SystemCore
+  readonly #table: ReadonlyMap<number, ProcessCell>
+  #promise: Promise<void> | undefined
+  /** Processes that were asked to stop and have not ended. */
+  readonly #asked = new Set<ProcessCell>()
+  #drained: (() => void) | undefined
+
+  constructor(core: SystemCore, table: ReadonlyMap<number, ProcessCell>) {
+    this.#core = core
+    this.#table = table
+  }
+
+  get started(): boolean {
+    return this.#promise !== undefined
+  }
+
+  stop(signal: AbortSignal | undefined): Promise<void> {
+    return (this.#promise ??= this.#stop(signal))
+  }
+
+  /** A process was buried. */
+  ended(cell: ProcessCell): void {
+    if (this.#promise === undefined) return
+    this.#asked.delete(cell)
+    if (this.#table.size === 0) this.#drained?.()
+    else if (this.#asked.size === 0) this.#core.clock.microtask(() => this.#askRoots())
+  }
+
+  async #stop(signal: AbortSignal | undefined): Promise<void> {
+    const { clock, options } = this.#core
+    const kill = (): void => this.#killAll()
+    const deadline =
+      options.stopTimeoutMs === Infinity ? undefined : clock.setTimer(options.stopTimeoutMs, kill)
+    if (signal?.aborted === true) clock.microtask(kill)
+    else signal?.addEventListener('abort', kill, { once: true })
+    await new Promise<void>((resolve) => {
+      this.#drained = resolve
+      if (this.#table.size === 0) resolve()
+      else clock.microtask(() => this.#askRoots())
+    })
+    this.done = true
+    deadline?.cancel()
+    signal?.removeEventListener('abort', kill)
+    this.#core.remote.close()
+    this.#core.timers.close((entry) => {
+      if (entry instanceof Call) entry.failExit('noproc')
+    })
+    this.#core.timers.count = 0
+  }
+
+  #askRoots(): void {
+    if (this.done || this.#asked.size > 0) return
+    const roots: ProcessCell[] = []
+    for (const cell of this.#table.values()) {
+      if (cell.parent === undefined || this.#core.live(cell.parent) === undefined) roots.push(cell)
+    }
+    // A parent that is not an ancestor by links may be one of two in a circle of restarts: ask all then.
+    const batch = roots.length > 0 ? roots : [...this.#table.values()]
+    for (const cell of batch) this.#asked.add(cell)
+    for (const cell of batch.reverse()) this.#ask(cell)
+  }
+
+  /** A plain process has nothing that could refuse or clean up; others get to run their terminate. */
+  #ask(cell: ProcessCell): void {
+    if (!cell.alive) return
+    if (cell.program === plainProgram) {
+      this.#core.deaths.end(cell, 'shutdown', false)
+      return
+    }
+    const request: StopRequest = { reason: 'shutdown', settle: () => {} }
+    cell.post(new Message(ItemKind.stop, undefined, request))
+  }
+
+  #killAll(): void {
+    for (const cell of [...this.#table.values()]) {
+      this.#core.deaths.signal(cell, undefined, 'kill', false)
+    }
+  }
+}
