@@ -21,6 +21,7 @@ import {
   checkLayers,
   checkMissing,
   checkThirdParty,
+  exportedNames,
   importsOf,
   LAYERS,
   layerOf,
@@ -32,6 +33,7 @@ import {
   checkDependencyList,
   checkDevOnly,
   checkIgnores,
+  checkLinks,
   checkLock,
   checkMachinePaths,
   checkUnused,
@@ -120,7 +122,15 @@ describe('papers', () => {
     expect(checkCodes(codeUses(library), cataloguesOf(library), readmes)).toEqual([])
   })
   it('explain every option', () => {
-    expect(checkOptions(optionFields(library), readmes)).toEqual([])
+    const indexes = library.filter(({ path }) => /^(?:\w+\/)?index\.ts$/.test(path))
+    const names = indexes.flatMap(exportedNames).map((name) => name.replace(/^\w+ /, ''))
+    expect(checkOptions(optionFields(library, new Set(names)), readmes)).toEqual([])
+  })
+  it('link to what is there', () => {
+    const papers = paths
+      .filter((path) => path.endsWith('.md'))
+      .map((path) => ({ path, text: readText(path) }))
+    expect(checkLinks(papers, new Set(paths))).toEqual([])
   })
   it('say why each dependency is used', () => {
     expect(checkDependencyList(manifest, adapters)).toEqual([])

@@ -81,12 +81,15 @@ export interface OptionField {
   readonly documented: boolean
 }
 
-/** The fields of every exported interface whose name ends in `Options`. */
-export function optionFields(sources: readonly Source[]): OptionField[] {
+/** The fields of the `...Options` interfaces among `owners`, the names that a user can reach. */
+export function optionFields(
+  sources: readonly Source[],
+  owners: ReadonlySet<string>,
+): OptionField[] {
   return sources.flatMap((source) =>
-    [...source.code.matchAll(/\bexport\s+interface\s+([\w$]*Options)\b[^{]*\{/g)].flatMap((match) =>
-      fieldsOf(source, match[1] ?? '', match.index + match[0].length - 1),
-    ),
+    [...source.code.matchAll(/\bexport\s+interface\s+([\w$]*Options)\b[^{]*\{/g)]
+      .filter((match) => owners.has(match[1] ?? '') && !/ErrorOptions$/.test(match[1] ?? ''))
+      .flatMap((match) => fieldsOf(source, match[1] ?? '', match.index + match[0].length - 1)),
   )
 }
 

@@ -4,6 +4,7 @@ import {
   checkDependencyList,
   checkDevOnly,
   checkIgnores,
+  checkLinks,
   checkLock,
   checkMachinePaths,
   checkUnused,
@@ -135,5 +136,19 @@ describe('entriesOf', () => {
         bin: { fovea: 'build/dist/cli/main.js' },
       }),
     ).toEqual(['index.ts', 'dist/cli/main.ts'])
+  })
+})
+
+describe('checkLinks', () => {
+  it('finds a link to nothing', () => {
+    const text = [
+      '[a](b.md) [c](./gone.md#part) [d](../mesh) [e](https://x.example/y) [f](#here)',
+      '```',
+      '[g](gone-too.md)',
+      '```',
+    ].join('\n')
+    expect(
+      checkLinks([{ path: 'docs/a.md', text }], new Set(['docs/b.md', 'mesh/index.ts'])),
+    ).toEqual(['docs/a.md: links to ./gone.md, which is not there'])
   })
 })

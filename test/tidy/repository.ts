@@ -1,4 +1,5 @@
 /** Rules about the files around the code: package.json, lock files, ignore lists, dependency list. */
+import { posix } from 'node:path'
 import type { Adapter } from './imports.ts'
 import type { Violation } from './source.ts'
 
@@ -170,4 +171,18 @@ export function checkAdapterLint(config: string, adapters: readonly Adapter[]): 
       .filter((file) => !listed.has(file))
       .map((file) => `.oxlintrc.json: ${file} is no adapter file of docs/dependencies.md`),
   ]
+}
+
+/** Links between our papers that lead nowhere. Code blocks are not read. */
+export function checkLinks(files: readonly TrackedFile[], paths: ReadonlySet<string>): Violation[] {
+  return files.flatMap(({ path, text }) =>
+    [...text.replaceAll(/^```[^]*?^```/gm, '').matchAll(/\]\(([^)#\s]+)(?:#[^)\s]*)?\)/g)]
+      .map((match) => match[1] ?? '')
+      .filter((link) => !/^[a-z]+:/.test(link))
+      .filter((link) => {
+        const target = posix.join(posix.dirname(path), link).replace(/\/$/, '')
+        return !paths.has(target) && ![...paths].some((known) => known.startsWith(`${target}/`))
+      })
+      .map((link) => `${path}: links to ${link}, which is not there`),
+  )
 }
