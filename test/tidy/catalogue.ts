@@ -88,7 +88,7 @@ export function optionFields(
 ): OptionField[] {
   return sources.flatMap((source) =>
     [...source.code.matchAll(/\bexport\s+interface\s+([\w$]*Options)\b[^{]*\{/g)]
-      .filter((match) => owners.has(match[1] ?? '') && !/ErrorOptions$/.test(match[1] ?? ''))
+      .filter((match) => owners.has(match[1] ?? '') && match[1]?.endsWith('ErrorOptions') === false)
       .flatMap((match) => fieldsOf(source, match[1] ?? '', match.index + match[0].length - 1)),
   )
 }
