@@ -1,0 +1,336 @@
+/**
+ * What all behaviours share, as Erlang's gen and proc_lib: start with an acknowledgement of `init`,
+ * names, and stop.
+ *
+ * Time line of a start:
+ *
+ *     start()  -> system.start: pid exists, name taken, linked       (a taken name throws here: N-08)
+ *              -> first item `init`: the program runs init           (the mailbox may fill meanwhile)
+ *              -> succeed: start resolves with the ref, then `continue`, then the mailbox (G-05)
+ *              or the process ends: name free, links told, and only then start rejects (N-09, V1)
+ *
+ * Invariant: a start settles exactly once, whatever ends the process; `Starting` is the process's
+ * state until init is done, so that `onExit` finds it.
+ */
+import { isDeepStrictEqual } from 'node:util'
+import {
+  booleanOption,
+  currentProcess,
+  defaultSystem,
+  homeOf,
+  isPid,
+  ItemKind,
+  Message,
+  numberOption,
+  objectOption,
+  optional,
+  resolveOptions,
+  type ExitReason,
+  type OptionCheck,
+  type Pid,
+  type Process,
+  type Program,
+  type StopRequest,
+  type System,
+  type Via,
+} from '../runtime/index.ts'
+import {
+  InitializationError,
+  InitTimeoutError,
+  NoParentError,
+  StartAbortedError,
+  StartIgnoredError,
+  StopAbortedError,
+  StopExitError,
+  StopTimeoutError,
+} from './errors.ts'
+
+/** How a server is started. */
+export interface ServerOptions {
+  /** Register under this name before `init` runs; a taken name rejects with the holder's pid. */
+  readonly name?: string | Via | undefined
+  /** Where it runs. Default: the running process's system, else the default system. */
+  readonly system?: System | undefined
+  /** Its parent, usually the starter. With `trapExit`, an EXIT from it means terminate (G-51). */
+  readonly parent?: Pid | undefined
+  /** Link to the parent before the process can run. Default false; `startLink` sets it. */
+  readonly link?: boolean | undefined
+  /** Monitor it for this process before it can run; `startMonitor` gives the reference. */
+  readonly monitor?: Pid | undefined
+  /** Exit signals become messages and `terminate` runs when the parent ends. Default false. */
+  readonly trapExit?: boolean | undefined
+  /**
+   * Milliseconds that an asynchronous `init` may take before its process is killed. Default 5000.
+   * Lower it to fail fast; rather than raise it, move slow work to `continue`.
+   */
+  readonly initTimeoutMs?: number | undefined
+  /** Gives up the start and kills the process. */
+  readonly signal?: AbortSignal | undefined
+  /** Bound of its mailbox in user messages. Default: the system's. */
+  readonly mailboxMessagesMax?: number | undefined
+}
+
+/** How long to wait for a process to stop. */
+export interface StopOptions {
+  /** Reject after so many milliseconds; the process goes on stopping. Default: no limit, as in OTP. */
+  readonly timeoutMs?: number | undefined
+  /** Stop waiting. */
+  readonly signal?: AbortSignal | undefined
+  /** Where a name is looked up. Default: the running process's system, else the default system. */
+  readonly system?: System | undefined
+}
+
+/** Options `T` of which those named `K` have defaults. */
+export type Filled<T, K extends keyof T> = Omit<T, K> & {
+  readonly [P in K]-?: Exclude<T[P], undefined>
+}
+
+/** A process as callers name it. */
+export type ProcessTarget = Pid | { readonly pid: Pid } | string | { readonly via: Via }
+
+/** Cast that asks a process on another node to stop; names with `$` are the behaviours' own. */
+export const STOP_NAME = '$stop'
+
+const INIT_TIMEOUT_DEFAULT_MS = 5000
+
+const anything: OptionCheck = { expected: 'a value', test: () => true }
+const pidOption: OptionCheck = { expected: 'a pid', test: isPid }
+const timeoutOption: OptionCheck = numberOption(0, Infinity, true)
+
+const serverDefaults: ServerOptions = Object.freeze({ initTimeoutMs: INIT_TIMEOUT_DEFAULT_MS })
+
+const serverChecks: { readonly [K in keyof ServerOptions]-?: OptionCheck } = {
+  name: optional(anything),
+  system: optional(objectOption),
+  parent: optional(pidOption),
+  link: optional(booleanOption),
+  monitor: optional(pidOption),
+  trapExit: optional(booleanOption),
+  initTimeoutMs: timeoutOption,
+  signal: optional(objectOption),
+  mailboxMessagesMax: optional(numberOption(1, Number.MAX_SAFE_INTEGER)),
+}
+
+const stopDefaults: StopOptions = Object.freeze({ timeoutMs: Infinity })
+
+const stopChecks: { readonly [K in keyof StopOptions]-?: OptionCheck } = {
+  timeoutMs: timeoutOption,
+  signal: optional(objectOption),
+  system: optional(objectOption),
+}
+
+/** The system that `options` or the running process mean. */
+export function pickSystem(options: { readonly system?: System | undefined }): System {
+  return options.system ?? currentProcess()?.system ?? defaultSystem()
+}
+
+/** The state of a process whose `init` is not done: who waits for it, and for how long. */
+export class Starting<R = unknown> {
+  readonly arg: unknown
+  readonly initTimeoutMs: number
+  /** Why start rejects, when that is more than the exit reason. */
+  failure: Error | undefined = undefined
+  /** Set once the process exists; until then the system's own error is the better one. */
+  #begun = false
+  readonly #resolve: (ref: R) => void
+  readonly #reject: (error: Error) => void
+  readonly #signal: AbortSignal | undefined
+  #onAbort: (() => void) | undefined = undefined
+
+  constructor(
+    arg: unknown,
+    options: ServerOptions,
+    resolve: (ref: R) => void,
+    reject: (error: Error) => void,
+  ) {
+    this.arg = arg
+    this.initTimeoutMs = options.initTimeoutMs ?? INIT_TIMEOUT_DEFAULT_MS
+    this.#signal = options.signal
+    this.#resolve = resolve
+    this.#reject = reject
+  }
+
+  /** The process exists: its end is a failed start, and so is the starter's signal. */
+  begin(process: Process): void {
+    this.#begun = true
+    const signal = this.#signal
+    if (signal === undefined) return
+    this.#onAbort = () => {
+      this.failure = new StartAbortedError(process.label, signal.reason)
+      process.exit('killed')
+    }
+    signal.addEventListener('abort', this.#onAbort, { once: true })
+  }
+
+  /** Kills the process if `init`, which turned out to be asynchronous, is too slow (G-17). */
+  limit(process: Process): void {
+    const { initTimeoutMs } = this
+    if (initTimeoutMs === Infinity) return
+    process.system.setTimer(process, initTimeoutMs, () => {
+      if (process.state !== this) return
+      this.failure = new InitTimeoutError(process.label, initTimeoutMs)
+      process.exit('killed')
+    })
+  }
+
+  succeed(ref: R): void {
+    this.#unwatch()
+    this.#resolve(ref)
+  }
+
+  /** `init` chose not to run: that is a normal end, but there is no ref (G-11). */
+  ignore(process: Process): void {
+    this.failure = new StartIgnoredError(process.label)
+    process.exit('normal')
+  }
+
+  /** The process has ended, with its name free and its links told. */
+  fail(process: Process, reason: ExitReason): void {
+    if (!this.#begun) return
+    this.#unwatch()
+    this.#reject(this.failure ?? new InitializationError(process.label, reason))
+  }
+
+  #unwatch(): void {
+    if (this.#onAbort !== undefined) this.#signal?.removeEventListener('abort', this.#onAbort)
+  }
+}
+
+/** Starts `program` with a {@link Starting} as its state; resolves with what the program gives it. */
+export function startProcess<R>(
+  program: Program,
+  arg: unknown,
+  given: ServerOptions | undefined,
+  onStarted?: (process: Process) => void,
+): Promise<R> {
+  return new Promise<R>((resolve, reject) => {
+    const options =
+      given === undefined
+        ? serverDefaults
+        : resolveOptions(program.label, serverDefaults, serverChecks, given)
+    if (options.signal?.aborted === true) {
+      throw new StartAbortedError(program.label, options.signal.reason)
+    }
+    const parent = options.parent ?? (options.link === true ? parentPid(program.label) : undefined)
+    const starting = new Starting<R>(arg, options, resolve, reject)
+    const process = pickSystem(options).start(program, {
+      parent,
+      link: options.link === true,
+      monitor: options.monitor,
+      trapExit: options.trapExit,
+      name: options.name,
+      mailboxMessagesMax: options.mailboxMessagesMax,
+      state: starting,
+      initArg: arg,
+    })
+    starting.begin(process)
+    onStarted?.(process)
+  })
+}
+
+/** The running process, to be a parent or owner. */
+export function parentPid(where: string): Pid {
+  const process = currentProcess()
+  if (process === undefined) throw new NoParentError(where)
+  return process.pid
+}
+
+/** The pid that `target` means now; `undefined` for a name that nobody has. */
+export function resolveTarget(target: ProcessTarget, system: System): Pid | undefined {
+  if (typeof target === 'string') return system.whereis(target)
+  if (isPid(target)) return target
+  if ('pid' in target) return target.pid
+  return target.via.whereisName()
+}
+
+/**
+ * Asks a process to stop after what is queued before it (G-47) and waits until it is dead. Rejects if
+ * it was dead already (G-44) or ended for another reason (G-45).
+ */
+export function stopProcess(
+  target: ProcessTarget,
+  reason: ExitReason = 'normal',
+  given: StopOptions = {},
+): Promise<void> {
+  return new Promise<void>((resolve, reject) => {
+    const options = resolveOptions('stop', stopDefaults, stopChecks, given)
+    const pid = resolveTarget(target, options.system ?? systemOf(target))
+    const name = typeof target === 'string' ? target : pid === undefined ? 'process' : String(pid)
+    if (pid === undefined) throw new StopExitError(name, 'noproc')
+    if (options.signal?.aborted === true) throw new StopAbortedError(name, options.signal.reason)
+    const self = currentProcess()
+    if (self !== undefined && self === self.system.process(pid)) {
+      throw new StopExitError(name, 'calling_self')
+    }
+    const wait = new StopWait(name, reason, options, resolve, reject)
+    wait.begin(homeOf(pid))
+    requestStop(pid, { reason, settle: (actual) => wait.settle(actual) })
+  })
+}
+
+function systemOf(target: ProcessTarget): System {
+  const pid = typeof target === 'object' && 'pid' in target ? target.pid : target
+  return isPid(pid) ? homeOf(pid) : pickSystem({})
+}
+
+/** A local process takes the request from its mailbox; on another node it is a cast and a monitor. */
+function requestStop(pid: Pid, request: StopRequest): void {
+  const home = homeOf(pid)
+  const process = home.process(pid)
+  if (process !== undefined) {
+    process.post(new Message(ItemKind.stop, undefined, request))
+  } else if (pid.node === home.node) {
+    request.settle('noproc')
+  } else {
+    home.watch(pid, request.settle)
+    home.cast(pid, STOP_NAME, request.reason)
+  }
+}
+
+/** One `stop` that waits: for the exit reason, its deadline or its signal. */
+class StopWait {
+  readonly #name: string
+  readonly #reason: ExitReason
+  readonly #options: Readonly<StopOptions>
+  readonly #resolve: () => void
+  readonly #reject: (error: Error) => void
+  #release: () => void = () => {}
+
+  constructor(
+    name: string,
+    reason: ExitReason,
+    options: Readonly<StopOptions>,
+    resolve: () => void,
+    reject: (error: Error) => void,
+  ) {
+    this.#name = name
+    this.#reason = reason
+    this.#options = options
+    this.#resolve = resolve
+    this.#reject = reject
+  }
+
+  begin(system: System): void {
+    const { timeoutMs = Infinity, signal } = this.#options
+    const give = (error: Error): void => {
+      this.#release()
+      this.#reject(error)
+    }
+    const timer =
+      timeoutMs === Infinity
+        ? undefined
+        : system.clock.setTimer(timeoutMs, () => give(new StopTimeoutError(this.#name, timeoutMs)))
+    const onAbort = (): void => give(new StopAbortedError(this.#name, signal?.reason))
+    signal?.addEventListener('abort', onAbort, { once: true })
+    this.#release = () => {
+      timer?.cancel()
+      signal?.removeEventListener('abort', onAbort)
+    }
+  }
+
+  settle(actual: ExitReason): void {
+    this.#release()
+    if (isDeepStrictEqual(actual, this.#reason)) this.#resolve()
+    else this.#reject(new StopExitError(this.#name, actual))
+  }
+}

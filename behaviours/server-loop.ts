@@ -1,0 +1,354 @@
+/**
+ * The loop of a server, as gen_server's: one item at a time, results applied, reply, continue, timeout,
+ * stop, terminate. It knows nothing of contracts or message shapes: a {@link ServerModule} does.
+ *
+ * Invariants:
+ * - A handler sees the state of the last handler that succeeded; a failed one leaves no trace (G-33).
+ * - `terminate` runs once, and only for ends this loop causes itself: a result, a throw, a stop request,
+ *   the parent's EXIT while trapping. A signal that kills never reaches this code (G-48, G-49).
+ * - For a stop with a reply: `terminate` to its end, then the reply, then death (G-30).
+ * - Nothing is done for a dead process: every continuation asks `alive` first.
+ * - A synchronous handler costs no promise.
+ *
+ * Follows gen_server.erl (OTP 25) loop/handle_common_reply/terminate; cases G-02 to G-09, G-18 to G-57.
+ */
+import {
+  formatPid,
+  ItemKind,
+  Message,
+  pidEquals,
+  reasonOfThrown,
+  runAs,
+  type Call,
+  type ExitReason,
+  type Pid,
+  type Process,
+  type Program,
+  type StopRequest,
+  type TimerRef,
+} from '../runtime/index.ts'
+import type { Ref } from './contract.ts'
+import { BadReturnError, CallUnknownError, HandlerMissingError } from './errors.ts'
+import { Starting, STOP_NAME } from './gen.ts'
+import { Ignore, NoReply, Ok, Reply, Stop, type After } from './results.ts'
+import { ReturnTimeout, ServerCell } from './server-cell.ts'
+import { NOBODY, ServerContext, type Info } from './server-context.ts'
+
+/** Given by a module for a message that it refused without running a handler. */
+export const REFUSED: unique symbol = Symbol('refused')
+
+/** Where a result came from, for modules that allow shorthands. */
+export type ResultOf = 'call' | 'cast' | 'info' | 'continue'
+
+/** The user's part of a server, whatever shape the user wrote it in. */
+export interface ServerModule {
+  readonly label: string
+  /** Makes the ref that `start` resolves with. */
+  ref(pid: Pid): Ref<unknown>
+  init(arg: unknown, ctx: ServerContext): unknown
+  /** Runs the handler of a call, or answers it and gives {@link REFUSED}. */
+  call(state: unknown, call: Call, ctx: ServerContext): unknown
+  cast(state: unknown, message: Message, ctx: ServerContext): unknown
+  readonly info: ((state: unknown, info: Info, ctx: ServerContext) => unknown) | undefined
+  readonly continue: ((state: unknown, token: unknown, ctx: ServerContext) => unknown) | undefined
+  readonly terminate: ((reason: ExitReason, state: unknown) => unknown) | undefined
+  /** Reads a shorthand (`[reply, state]`, a bare state); undefined if there is none such. */
+  readonly shorthand:
+    | ((result: unknown, of: ResultOf) => Reply<unknown, unknown> | NoReply<unknown> | undefined)
+    | undefined
+}
+
+type Thenable = PromiseLike<unknown>
+
+function isThenable(value: unknown): value is Thenable {
+  if (value instanceof Promise) return true
+  if (typeof value !== 'object' || value === null) return false
+  return typeof (value as { readonly then?: unknown }).then === 'function'
+}
+
+/** Goes on after an asynchronous handler: as that process, or not at all if it died meanwhile. */
+function resume(
+  process: Process,
+  next: () => void | Promise<void>,
+): void | Promise<void> | undefined {
+  return process.alive ? runAs(process, next) : undefined
+}
+
+/** The program of every server of one module. */
+export class ServerLoop implements Program {
+  readonly label: string
+  readonly #module: ServerModule
+
+  constructor(module: ServerModule) {
+    this.label = module.label
+    this.#module = module
+  }
+
+  handle(process: Process, item: Message | Call): void | Promise<void> {
+    if (item.kind === ItemKind.init) return this.#init(process)
+    const cell = process.state as ServerCell
+    if (cell.timeout !== undefined) {
+      const live = item.kind === ItemKind.timeout && item.value === cell.timeout
+      this.#disarm(process, cell)
+      if (live) return this.#info(process, cell, { type: 'timeout' })
+    }
+    switch (item.kind) {
+      case ItemKind.call:
+        return this.#call(process, cell, item)
+      case ItemKind.cast:
+        return this.#cast(process, cell, item)
+      case ItemKind.exit:
+        return this.#exit(process, cell, item)
+      case ItemKind.stop:
+        return this.#end(process, cell, (item.value as StopRequest).reason)
+      case ItemKind.timeout:
+        return undefined
+      case ItemKind.info:
+        return this.#info(process, cell, { type: 'message', message: item.value })
+      case ItemKind.down:
+        return this.#info(process, cell, downInfo(item))
+      case ItemKind.timer:
+        return this.#info(process, cell, timerInfo(item))
+    }
+  }
+
+  onExit(process: Process, reason: ExitReason): void {
+    if (process.state instanceof Starting) process.state.fail(process, reason)
+  }
+
+  // --- start
+
+  #init(process: Process): void | Promise<void> {
+    const starting = process.state as Starting
+    let result: unknown
+    try {
+      result = this.#module.init(starting.arg, this.#context(process))
+    } catch (thrown) {
+      return process.exit(reasonOfThrown(thrown))
+    }
+    if (!isThenable(result)) return this.#started(process, starting, result)
+    starting.limit(process)
+    return Promise.resolve(
+      result.then(
+        (settled) => resume(process, () => this.#started(process, starting, settled)),
+        (thrown) => process.exit(reasonOfThrown(thrown)),
+      ),
+    )
+  }
+
+  #started(process: Process, starting: Starting, result: unknown): void | Promise<void> {
+    if (result instanceof Stop) return process.exit(result.reason)
+    if (result instanceof Ignore) return starting.ignore(process)
+    const wrapped = result instanceof Ok
+    const ref = this.#module.ref(process.pid)
+    const cell = new ServerCell(wrapped ? result.state : result, ref, process.parent)
+    process.state = cell
+    starting.succeed(ref)
+    if (!wrapped || result.after === undefined) return undefined
+    return this.#afterwards(process, cell, result.after)
+  }
+
+  // --- messages
+
+  #call(process: Process, cell: ServerCell, call: Call): void | Promise<void> {
+    let result: unknown
+    try {
+      result = this.#module.call(cell.state, call, this.#context(process, call))
+    } catch (thrown) {
+      return this.#end(process, cell, reasonOfThrown(thrown))
+    }
+    if (result instanceof Reply) {
+      cell.state = result.state
+      call.reply(result.reply)
+      return result.after === undefined ? undefined : this.#afterwards(process, cell, result.after)
+    }
+    return this.#apply(process, cell, result, 'call', call)
+  }
+
+  #cast(process: Process, cell: ServerCell, message: Message): void | Promise<void> {
+    if (message.name === STOP_NAME) return this.#end(process, cell, message.value)
+    let result: unknown
+    try {
+      result = this.#module.cast(cell.state, message, this.#context(process))
+    } catch (thrown) {
+      return this.#end(process, cell, reasonOfThrown(thrown))
+    }
+    return this.#apply(process, cell, result, 'cast', undefined)
+  }
+
+  #exit(process: Process, cell: ServerCell, item: Message): void | Promise<void> {
+    const from = item.from as Pid
+    if (cell.parent !== undefined && pidEquals(from, cell.parent)) {
+      return this.#end(process, cell, item.value)
+    }
+    return this.#info(process, cell, { type: 'exit', from, reason: item.value })
+  }
+
+  #info(process: Process, cell: ServerCell, info: Info): void | Promise<void> {
+    const handler = this.#module.info
+    if (handler === undefined) {
+      process.system.logger.warn(
+        { process: formatPid(process.pid), label: this.label, type: info.type },
+        'message dropped: the server has no info handler',
+      )
+      return undefined
+    }
+    let result: unknown
+    try {
+      result = handler(cell.state, info, this.#context(process))
+    } catch (thrown) {
+      return this.#end(process, cell, reasonOfThrown(thrown))
+    }
+    return this.#apply(process, cell, result, 'info', undefined)
+  }
+
+  // --- results
+
+  #apply(
+    process: Process,
+    cell: ServerCell,
+    result: unknown,
+    of: ResultOf,
+    call: Call | undefined,
+  ): void | Promise<void> {
+    if (result instanceof NoReply) {
+      cell.state = result.state
+      return result.after === undefined ? undefined : this.#afterwards(process, cell, result.after)
+    }
+    if (result instanceof Reply && call !== undefined) {
+      cell.state = result.state
+      call.reply(result.reply)
+      return result.after === undefined ? undefined : this.#afterwards(process, cell, result.after)
+    }
+    if (result === REFUSED) return undefined
+    if (result instanceof Stop) return this.#stop(process, cell, result, call)
+    if (isThenable(result)) return this.#await(process, cell, result, of, call)
+    const read = this.#module.shorthand?.(result, of)
+    if (read !== undefined) return this.#apply(process, cell, read, of, call)
+    return this.#end(process, cell, new BadReturnError(`${of} handler of ${this.label}`, result))
+  }
+
+  #await(
+    process: Process,
+    cell: ServerCell,
+    result: Thenable,
+    of: ResultOf,
+    call: Call | undefined,
+  ): Promise<void> {
+    return Promise.resolve(
+      result.then(
+        (settled) => resume(process, () => this.#apply(process, cell, settled, of, call)),
+        (thrown) => resume(process, () => this.#end(process, cell, reasonOfThrown(thrown))),
+      ),
+    )
+  }
+
+  #stop(
+    process: Process,
+    cell: ServerCell,
+    result: Stop<unknown, unknown>,
+    call: Call | undefined,
+  ): void | Promise<void> {
+    if (!result.keepsState) cell.state = result.state
+    return this.#end(process, cell, result.reason, call, result.reply)
+  }
+
+  #afterwards(process: Process, cell: ServerCell, after: After): void | Promise<void> {
+    if (after.continue !== undefined) return this.#continue(process, cell, after.continue)
+    if (after.timeoutMs !== undefined) this.#arm(process, cell, after.timeoutMs)
+    return undefined
+  }
+
+  /** Runs `continue` and whatever it continues with, before the mailbox (G-05, G-06). */
+  #continue(process: Process, cell: ServerCell, first: unknown): void | Promise<void> {
+    const handler = this.#module.continue
+    if (handler === undefined) {
+      return this.#end(process, cell, new HandlerMissingError(this.label, 'continue handler'))
+    }
+    let token = first
+    for (;;) {
+      let result: unknown
+      try {
+        result = handler(cell.state, token, this.#context(process))
+      } catch (thrown) {
+        return this.#end(process, cell, reasonOfThrown(thrown))
+      }
+      const next = result instanceof NoReply ? (result.after?.continue as unknown) : undefined
+      if (next === undefined) return this.#apply(process, cell, result, 'continue', undefined)
+      cell.state = (result as NoReply<unknown>).state
+      token = next
+    }
+  }
+
+  #arm(process: Process, cell: ServerCell, timeoutMs: number): void {
+    if (timeoutMs === Infinity) return
+    const timeout = new ReturnTimeout()
+    const fire = (): void => process.post(new Message(ItemKind.timeout, undefined, timeout))
+    cell.timeout = timeout
+    // With 0 it goes behind what is queued, and the first of those cancels it (G-04).
+    if (timeoutMs <= 0) fire()
+    else timeout.timer = process.system.setTimer(process, timeoutMs, fire)
+  }
+
+  #disarm(process: Process, cell: ServerCell): void {
+    const timer = cell.timeout?.timer
+    cell.timeout = undefined
+    if (timer !== undefined) process.system.cancelTimer(timer)
+  }
+
+  // --- end
+
+  /** `terminate`, then the reply, then death. */
+  #end(
+    process: Process,
+    cell: ServerCell,
+    reason: ExitReason,
+    call?: Call,
+    reply?: { readonly value: unknown },
+  ): void | Promise<void> {
+    const { terminate } = this.#module
+    const finish = (actual: ExitReason): void => {
+      if (!process.alive) return
+      if (reply !== undefined) call?.reply(reply.value)
+      process.exit(actual)
+    }
+    if (terminate === undefined) return finish(reason)
+    let done: unknown
+    try {
+      done = terminate(reason, cell.state)
+    } catch (thrown) {
+      return finish(reasonOfThrown(thrown))
+    }
+    if (!isThenable(done)) return finish(reason)
+    return Promise.resolve(
+      done.then(
+        () => finish(reason),
+        (thrown) => finish(reasonOfThrown(thrown)),
+      ),
+    )
+  }
+
+  #context(process: Process, call?: Call): ServerContext {
+    return new ServerContext(process, call ?? NOBODY, this.#module)
+  }
+}
+
+/** Answers a call of a name that `contract` does not have. */
+export function refuseCall(call: Call, contract: string, isCast: boolean): typeof REFUSED {
+  call.fail(new CallUnknownError(contract, call.name ?? 'a message', isCast))
+  return REFUSED
+}
+
+function downInfo(item: Message): Info {
+  return {
+    type: 'down',
+    ref: item.ref as Extract<Info, { type: 'down' }>['ref'],
+    pid: item.from,
+    name: item.name,
+    reason: item.value,
+  }
+}
+
+function timerInfo(item: Message): Info {
+  return { type: 'timer', ref: item.ref as TimerRef, message: item.value }
+}
