@@ -75,6 +75,8 @@ export class Call implements FailedCall, Timed {
   timedNext: Timed | undefined
   /** @internal Removes the listener on the caller's signal. */
   detach: (() => void) | undefined
+  /** Its number on the wire, for the gate that carries it to another node; 0 before. */
+  wireId: number
 
   constructor(
     name: string | undefined,
@@ -101,6 +103,7 @@ export class Call implements FailedCall, Timed {
     this.timedPrev = undefined
     this.timedNext = undefined
     this.detach = undefined
+    this.wireId = 0
   }
 
   /** Milliseconds the caller waits. */

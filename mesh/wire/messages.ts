@@ -75,6 +75,7 @@ export const WireType = {
   distReply: 0xaa,
   distCast: 0xab,
   distChunk: 0xac,
+  distCancel: 0xad,
 } as const
 
 /** Name of a message type. */
