@@ -1,0 +1,230 @@
+/**
+ * Expected failures of the distribution layer and their catalogue.
+ *
+ * One rule joins noex's error classes and OTP's reasons: a call fails the same way for a local and a
+ * remote process, so what `RemoteCall` raises are *subclasses* of the runtime's call errors and keep
+ * their codes. Branch on `code` and `reason` (`ERR_CALL_EXIT`, `'noconnection'`), on the runtime's
+ * class, or on noex's class and fields; all three see the same failure:
+ *
+ * | failure of a call | code | reason | class |
+ * |---|---|---|---|
+ * | no reply in time | ERR_CALL_TIMEOUT | | RemoteCallTimeoutError, a CallTimeoutError |
+ * | no such process | ERR_CALL_EXIT | 'noproc' | RemoteServerNotRunningError, a CallExitError |
+ * | node unknown, cut off or lost | ERR_CALL_EXIT | 'noconnection' | NodeNotReachableError, a CallExitError |
+ * | the process ended | ERR_CALL_EXIT | its own | CallExitError |
+ * | input or answer cannot travel | ERR_VALUE_... | | MessageSerializationError |
+ *
+ * A ref used directly (`ref.call.add(5)`) raises the runtime's own class, with the same code and reason.
+ */
+import {
+  CallExitError,
+  CallTimeoutError,
+  FoveaError,
+  formatPid,
+  isPid,
+  type ErrorCatalogue,
+  type ExitReason,
+  type FailedCall,
+  type FoveaErrorOptions,
+} from '../runtime/index.ts'
+
+const serverIdOf = (call: FailedCall): string =>
+  isPid(call.server) ? formatPid(call.server) : String(call.server)
+
+/** A remote call had no reply in time. */
+export class RemoteCallTimeoutError extends CallTimeoutError {
+  override readonly name: string = 'RemoteCallTimeoutError'
+  readonly serverId: string
+  /** The node id if it is known, else the node key. */
+  readonly nodeId: string
+  constructor(call: FailedCall, timeoutMs: number, nodeId: string) {
+    super(call, timeoutMs)
+    this.serverId = serverIdOf(call)
+    this.nodeId = nodeId
+  }
+}
+
+/** There is no such process, or no process of that name, on the node. */
+export class RemoteServerNotRunningError extends CallExitError {
+  override readonly name: string = 'RemoteServerNotRunningError'
+  readonly serverId: string
+  readonly nodeId: string
+  constructor(call: FailedCall, nodeId: string) {
+    super(call, 'noproc')
+    this.serverId = serverIdOf(call)
+    this.nodeId = nodeId
+  }
+}
+
+/** The node is not known, cannot be dialled, or was lost while the answer was awaited. */
+export class NodeNotReachableError extends CallExitError {
+  override readonly name: string = 'NodeNotReachableError'
+  readonly nodeId: string
+  constructor(call: FailedCall, nodeId: string) {
+    super(call, 'noconnection')
+    this.message = `node ${nodeId} is not reachable: ${this.message}`
+    this.nodeId = nodeId
+  }
+}
+
+/** A value could not be sent; `path` names the offending part. The peer never saw the message. */
+export class MessageSerializationError extends FoveaError {
+  override readonly name: string = 'MessageSerializationError'
+  readonly operation: 'serialize' | 'deserialize'
+  /** Where in the value, e.g. `input.items[3]`; empty when the whole value is meant. */
+  readonly path: string
+  constructor(code: string, message: string, path: string, cause: unknown) {
+    super(code, message, { cause })
+    this.operation = 'serialize'
+    this.path = path
+  }
+}
+
+/** An error that was raised on another node. Branch on `code`; fields of the original are kept. */
+export class RemoteError extends FoveaError {
+  override readonly name: string
+  /** Key of the node it came from. */
+  readonly remoteNode: string
+  /** The stack over there, if that node sends stacks. */
+  readonly remoteStack: string | undefined
+  constructor(
+    original: { name: string; message: string; code: string; stack: string | undefined },
+    remoteNode: string,
+    options: FoveaErrorOptions,
+  ) {
+    super(original.code, original.message, options)
+    this.name = original.name
+    this.remoteNode = remoteNode
+    this.remoteStack = original.stack
+    const stack = original.stack ?? `${original.name}: ${original.message}`
+    Object.defineProperty(this, 'stack', {
+      value: `${stack}\n    [on node ${remoteNode.slice(0, 14)}]`,
+      configurable: true,
+      writable: true,
+      enumerable: false,
+    })
+  }
+}
+
+/** A node, or this node's own limit, refused a message; `code` says which. */
+export class DistRefusedError extends FoveaError {
+  override readonly name: string = 'DistRefusedError'
+}
+
+/** A peer sent something that is no distribution message. Its connection is closed. */
+export class DistProtocolError extends FoveaError {
+  override readonly name: string = 'DistProtocolError'
+}
+
+/** A ref speaks another major version of its contract than this program knows. */
+export class ContractVersionError extends FoveaError {
+  override readonly name: string = 'ContractVersionError'
+  readonly known: string
+  readonly received: string
+  constructor(known: string, received: string) {
+    super('ERR_CONTRACT_VERSION', `the process speaks '${received}', this program '${known}'`)
+    this.known = known
+    this.received = received
+  }
+}
+
+/** `Cluster`, `RemoteCall` and the others were used before `Cluster.start` or after its stop. */
+export class ClusterNotStartedError extends FoveaError {
+  override readonly name: string = 'ClusterNotStartedError'
+  constructor(what: string) {
+    super('ERR_CLUSTER_NOT_STARTED', `${what}: the node is not started; await Cluster.start() first`)
+  }
+}
+
+/** `Cluster.start` was called twice, or the options contradict each other. */
+export class InvalidClusterConfigError extends FoveaError {
+  override readonly name: string = 'InvalidClusterConfigError'
+  readonly reason: string
+  constructor(reason: string, options: FoveaErrorOptions = {}) {
+    super('ERR_CLUSTER_CONFIG', `invalid cluster configuration: ${reason}`, options)
+    this.reason = reason
+  }
+}
+
+/** A text is no `name@host:port`. */
+export class InvalidNodeIdError extends FoveaError {
+  override readonly name: string = 'InvalidNodeIdError'
+  readonly value: string
+  readonly reason: string
+  constructor(value: unknown, reason: string) {
+    super('ERR_NODE_ID_INVALID', `'${String(value)}' is no node id: ${reason}`)
+    this.value = String(value)
+    this.reason = reason
+  }
+}
+
+/** A behaviour name is taken or malformed. */
+export class BehaviorRegistryError extends FoveaError {
+  override readonly name: string = 'BehaviorRegistryError'
+  readonly behaviorName: string
+  constructor(code: string, behaviorName: string, message: string) {
+    super(code, `behaviour '${behaviorName}' ${message}`)
+    this.behaviorName = behaviorName
+  }
+}
+
+/** A spawn on another node failed; the subclasses and `code` say why. */
+export class RemoteSpawnError extends FoveaError {
+  override readonly name: string = 'RemoteSpawnError'
+  readonly behaviorName: string
+  readonly nodeId: string
+  constructor(
+    code: string,
+    spawn: { readonly behaviorName: string; readonly nodeId: string },
+    what: string,
+    options: FoveaErrorOptions = {},
+  ) {
+    super(code, `spawn of '${spawn.behaviorName}' on ${spawn.nodeId} ${what}`, options)
+    this.behaviorName = spawn.behaviorName
+    this.nodeId = spawn.nodeId
+  }
+}
+
+type SpawnNames = { readonly behaviorName: string; readonly nodeId: string }
+
+/** The node does not offer a behaviour of that name to others. */
+export class BehaviorNotFoundError extends RemoteSpawnError {
+  override readonly name: string = 'BehaviorNotFoundError'
+  constructor(spawn: SpawnNames) {
+    super('ERR_BEHAVIOR_NOT_FOUND', spawn, 'failed: it is not registered there with { remote: true }')
+  }
+}
+
+/** No answer in time. The node kills the process if it was not up by then. */
+export class RemoteSpawnTimeoutError extends RemoteSpawnError {
+  override readonly name: string = 'RemoteSpawnTimeoutError'
+  readonly timeoutMs: number
+  constructor(spawn: SpawnNames, timeoutMs: number) {
+    super('ERR_SPAWN_TIMEOUT', spawn, `was not up within ${timeoutMs} ms`)
+    this.timeoutMs = timeoutMs
+  }
+}
+
+/** `init` threw, stopped or ignored; `reason` is the exit reason as far as it can travel. */
+export class RemoteSpawnInitError extends RemoteSpawnError {
+  override readonly name: string = 'RemoteSpawnInitError'
+  readonly reason: ExitReason
+  constructor(spawn: SpawnNames, reason: ExitReason) {
+    const text = reason instanceof Error ? reason.message : String(reason)
+    super('ERR_SPAWN_INIT', spawn, `failed in init: ${text}`, { cause: reason })
+    this.reason = reason
+  }
+}
+
+/** The name is taken over there. */
+export class RemoteSpawnRegistrationError extends RemoteSpawnError {
+  override readonly name: string = 'RemoteSpawnRegistrationError'
+  readonly registeredName: string
+  constructor(spawn: SpawnNames, registeredName: string) {
+    super('ERR_SPAWN_REGISTRATION', spawn, `failed: the name '${registeredName}' is taken`)
+    this.registeredName = registeredName
+  }
+}
+
+/** Codes of the distribution layer. */
+export const distErrors: ErrorCatalogue = Object.freeze({})
