@@ -18,7 +18,7 @@
  * of this file passes either way.
  */
 import { addExtension, Packr } from 'msgpackr/pack'
-import { invariant } from '../../runtime/invariant.ts'
+import { invariant } from '../../runtime/index.ts'
 import { CodecError, UnsendableError } from './errors.ts'
 import {
   EXTENSION_TYPE_MAX,

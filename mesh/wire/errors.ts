@@ -1,6 +1,6 @@
 /** Errors of the wire: frames, codec, mesh messages, and values that do not travel. */
-import { FoveaError } from '../../runtime/errors.ts'
-import type { ErrorCatalogue } from '../../runtime/errors.ts'
+import { FoveaError } from '../../runtime/index.ts'
+import type { ErrorCatalogue } from '../../runtime/index.ts'
 import type { CodecLimits } from './limits.ts'
 
 /** A byte stream from a peer is not a sequence of frames; the stream can not be trusted any more. */

@@ -12,7 +12,7 @@
  * - After an error, or a handler that threw, the stream has lost its place: every later `push`
  *   throws again.
  */
-import { invariant } from '../../runtime/invariant.ts'
+import { invariant } from '../../runtime/index.ts'
 import { FrameError } from './errors.ts'
 import { isWireType, wireTypeName } from './messages.ts'
 

@@ -22,9 +22,9 @@ import type { CodecLimits } from './limits.ts'
 const PROTO = [0x5f, 0x5f, 0x70, 0x72, 0x6f, 0x74, 0x6f, 0x5f, 0x5f] as const
 
 /** Bytes after the token, for tokens 0xc0 to 0xdf of fixed size; -1 for the others. */
-const FIXED_SIZES: Int8Array = Int8Array.of(
-  ...[0, -1, 0, 0, -1, -1, -1, -1, -1, -1, 4, 8, 1, 2, 4, 8], // nil, 0xc1, booleans, bin, ext, numbers
-  ...[1, 2, 4, 8, -1, -1, -1, -1, -1, -1, -1, -1, -1, -1, -1, -1], // ints, fixext, str, array, map
+const FIXED_SIZES: Int8Array = new Int8Array(
+  // 0xc0: nil, 0xc1, booleans, bin, ext, floats, uints. 0xd0: ints, fixext, str, array, map.
+  [0, -1, 0, 0, -1, -1, -1, -1, -1, -1, 4, 8, 1, 2, 4, 8].concat([1, 2, 4, 8], Array(12).fill(-1)),
 )
 
 /** Checks values one after another; keeps its stack, so a codec has one. */

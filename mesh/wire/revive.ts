@@ -8,7 +8,7 @@
 import { CodecError } from './errors.ts'
 import { ExtensionType, isRawExtension, MarkKind } from './extension.ts'
 import type { Extension, RawExtension } from './extension.ts'
-import { FoveaError } from '../../runtime/errors.ts'
+import { FoveaError } from '../../runtime/index.ts'
 import { decodeUtf16 } from './travels.ts'
 import { decodeTypedArray } from './typed-array.ts'
 

@@ -45,7 +45,8 @@ export function checkTravels<Context = void>(
   value: unknown,
   options: TravelOptions<Context> = {},
 ): void {
-  if (typeof value === 'boolean' || typeof value === 'number' || value == null) return
+  if (value === undefined || value === null) return
+  if (typeof value === 'boolean' || typeof value === 'number') return
   const { extensions = [], limits = VALUE_LIMITS, root = '' } = options
   new WireForm<Context>(limits, extensions).of(value, options.context as Context, root)
 }

@@ -1,0 +1,123 @@
+/**
+ * Who this node is: its keys, its certificate, its membership in a realm, and which start of the
+ * node this is. Made once, before anything else of the mesh, and injected everywhere (ML15).
+ *
+ * Incarnations order the starts of one key. With a data directory the number is on disk, one higher
+ * than ever before, before it is used; without one the key is new too, and the wall clock serves.
+ */
+import type { Clock, Entropy } from '../../runtime/index.ts'
+import { createCertificate } from './certificate.ts'
+import { openDataDir } from './data-dir.ts'
+import type { DataDir } from './data-dir.ts'
+import { RealmError } from './errors.ts'
+import { nodeKeysFromSeed } from './keys.ts'
+import type { NodeKeys } from './keys.ts'
+import { parseMembershipFile } from './membership.ts'
+import type { Membership } from './membership.ts'
+import type { NodeKey } from './node-key.ts'
+import { checkMembership, issueMembership } from './realm.ts'
+import type { Realm } from './realm.ts'
+
+/** An open identity; at most one per data directory exists at a time. */
+export interface Identity {
+  readonly keys: NodeKeys
+  readonly nodeKey: NodeKey
+  readonly realm: Realm
+  /** Fresh at each start. */
+  readonly certificatePem: string
+  readonly membership: Membership
+  /** At least 1; higher than at every earlier start of this key. */
+  readonly incarnation: number
+  /** Undefined for a node that keeps nothing. */
+  readonly dataDir: string | undefined
+  /** Lets another process use the data directory. Idempotent. */
+  close(): Promise<void>
+}
+
+/** Options of {@link openIdentity}. */
+export interface IdentityOptions {
+  /** Where the key and the incarnation are kept; without it both are new at each start. */
+  readonly dataDir?: string
+  /** The realm that the node belongs to. */
+  readonly realm: Realm
+  /** Wall time for certificate and membership. */
+  readonly clock: Clock
+  /** Where a new key comes from. */
+  readonly entropy: Entropy
+  /**
+   * The node's membership, when the realm cannot issue and `membership.json` of the data directory
+   * is not used.
+   */
+  readonly membership?: Membership
+}
+
+/**
+ * Opens the identity of a node, making it on first use.
+ *
+ * Rejects with `DataDirError` (`ERR_DATA_DIR_...`) or `RealmError` (`ERR_MEMBERSHIP_REQUIRED`, or
+ * `ERR_REALM_...` for a membership that is not valid); the data directory is free again then.
+ *
+ * @example
+ * const identity = await openIdentity({ dataDir, realm, clock, entropy })
+ * try { ... } finally { await identity.close() }
+ */
+export async function openIdentity(options: IdentityOptions): Promise<Identity> {
+  const { dataDir: path, realm, entropy } = options
+  const createKeys = (): NodeKeys => nodeKeysFromSeed(entropy.bytes(32))
+  if (path === undefined) return complete(options, createKeys(), undefined)
+  const dataDir = await openDataDir({ path, realmIdHex: realm.idHex, createKeys })
+  try {
+    return await complete(options, dataDir.keys, dataDir)
+  } catch (error) {
+    await dataDir.close()
+    throw error
+  }
+}
+
+async function complete(
+  options: IdentityOptions,
+  keys: NodeKeys,
+  dataDir: DataDir | undefined,
+): Promise<Identity> {
+  const { realm, clock } = options
+  const wallNowMs = clock.wallNow()
+  const membership = await findMembership(options, keys.nodeKey, dataDir)
+  const { pem } = await createCertificate(keys, { wallNowMs })
+  return Object.freeze({
+    keys,
+    nodeKey: keys.nodeKey,
+    realm,
+    certificatePem: pem,
+    membership,
+    incarnation: dataDir?.incarnation ?? Math.max(1, Math.floor(wallNowMs)),
+    dataDir: dataDir?.path,
+    close: async () => dataDir?.close(),
+  })
+}
+
+async function findMembership(
+  options: IdentityOptions,
+  nodeKey: NodeKey,
+  dataDir: DataDir | undefined,
+): Promise<Membership> {
+  const { realm, clock, membership } = options
+  const wallNowMs = clock.wallNow()
+  if (membership !== undefined) return checkMembership(realm, membership, nodeKey, wallNowMs)
+  if (realm.canIssue) return issueMembership(realm, nodeKey, { wallNowMs })
+  const text = await dataDir?.readMembership()
+  if (text !== undefined) {
+    return checkMembership(realm, parseMembershipFile(text), nodeKey, wallNowMs)
+  }
+  throw new RealmError('ERR_MEMBERSHIP_REQUIRED', howToGetMembership(realm, nodeKey, dataDir))
+}
+
+function howToGetMembership(realm: Realm, nodeKey: NodeKey, dataDir: DataDir | undefined): string {
+  const missing = `the realm file of ${realm.name} has no private key and this node no membership`
+  if (dataDir === undefined) {
+    return `${missing}; give the node a data directory, so that it keeps the key that is made a member`
+  }
+  return (
+    `${missing}; where the key is, run 'fovea realm issue ${nodeKey.hex}' ` +
+    `and put its output into ${dataDir.membershipPath} (mode 600)`
+  )
+}
