@@ -182,6 +182,8 @@ export interface TransportStream {
   reset(code: number): void
   /** Tells the peer to stop sending. */
   stopSending(code: number): void
+  /** Changes the urgency of our direction; the only way for a stream that the peer opened. */
+  prioritize(urgency: number): void
   /** Stops reading: flow control then stops the sender. */
   pause(): void
   resume(): void

@@ -1,0 +1,92 @@
+/**
+ * The few header fields of QUIC packets that decide where a packet goes, read in place (RFC 9000,
+ * section 17; RFC 8999 for what all versions share). No copy, no native call: this runs for every
+ * packet that reaches the port, garbage included.
+ */
+
+/** Our connection ids: short enough for small packets, long enough not to be guessed. */
+export const CONNECTION_ID_BYTES = 8
+
+/** A client's first packet is at least this long; shorter ones must be dropped (14.1). */
+export const INITIAL_BYTES_MIN = 1_200
+
+const LONG_HEADER = 0x80
+const FIXED_BIT = 0x40
+const TYPE_MASK = 0x30
+const LONGEST_ID = 20
+/** The first id a client chooses for us must be this long (7.2). */
+const FIRST_ID_BYTES_MIN = 8
+
+/** The plain part of a packet with a long header. */
+export interface LongHeader {
+  readonly version: number
+  readonly destinationId: Buffer
+  readonly sourceId: Buffer
+  /** True for a version 1 Initial. */
+  readonly initial: boolean
+  /** Token of an Initial, empty without one. */
+  readonly token: Buffer
+}
+
+/** True when `packet` has a long header: handshake, or version negotiation. */
+export function isLong(packet: Buffer): boolean {
+  return (packet[0]! & LONG_HEADER) !== 0
+}
+
+/**
+ * The destination connection id as a map key, `undefined` when there is none that could be ours.
+ * Latin-1 text is the cheapest key of a `Map` that compares by content.
+ */
+export function destinationKey(packet: Buffer): string | undefined {
+  const first = packet[0]
+  if (first === undefined) return undefined
+  if ((first & LONG_HEADER) !== 0) {
+    const length = packet[5]
+    if (length === undefined || length > LONGEST_ID || packet.length < 6 + length) return undefined
+    return packet.toString('latin1', 6, 6 + length)
+  }
+  if ((first & FIXED_BIT) === 0 || packet.length <= 1 + CONNECTION_ID_BYTES) return undefined
+  return packet.toString('latin1', 1, 1 + CONNECTION_ID_BYTES)
+}
+
+/** The map key of one of our ids. */
+export function idKey(id: Uint8Array): string {
+  return Buffer.from(id.buffer, id.byteOffset, id.length).toString('latin1')
+}
+
+/**
+ * Reads a client's first packet; `undefined` for everything that cannot be one. Ids and token are
+ * copies: the packet is overwritten when it is decrypted.
+ */
+export function readLongHeader(packet: Buffer): LongHeader | undefined {
+  if (packet.length < INITIAL_BYTES_MIN || !isLong(packet)) return undefined
+  const version = packet.readUInt32BE(1)
+  const destinationEnd = 6 + packet[5]!
+  const sourceStart = destinationEnd + 1
+  const sourceEnd = sourceStart + packet[destinationEnd]!
+  // Other versions may have longer ids (RFC 8999), but then the answer could not be built here.
+  if (packet[5]! > LONGEST_ID || packet[destinationEnd]! > LONGEST_ID) return undefined
+  const destinationId = Buffer.from(packet.subarray(6, destinationEnd))
+  const sourceId = Buffer.from(packet.subarray(sourceStart, sourceEnd))
+  const initial =
+    version === 1 &&
+    (packet[0]! & (FIXED_BIT | TYPE_MASK)) === FIXED_BIT &&
+    destinationId.length >= FIRST_ID_BYTES_MIN
+  const token = initial ? readToken(packet, sourceEnd) : EMPTY
+  if (token === undefined) return undefined
+  return { version, destinationId, sourceId, initial, token }
+}
+
+const EMPTY: Buffer = Buffer.alloc(0)
+
+/** The token of an Initial: a variable-length integer (16) and that many bytes. */
+function readToken(packet: Buffer, offset: number): Buffer | undefined {
+  const first = packet[offset]!
+  const size = 1 << (first >> 6)
+  // A token of ours has less than 64 bytes, so its length takes one or two bytes.
+  if (size > 2) return undefined
+  const length = size === 1 ? first : packet.readUInt16BE(offset) & 0x3fff
+  const start = offset + size
+  if (start + length > packet.length) return undefined
+  return Buffer.from(packet.subarray(start, start + length))
+}
