@@ -43,40 +43,41 @@ export interface Callee {
 }
 
 /** A request that waits for its reply; handlers get it as a mailbox item. */
-export class Call implements FailedCall, Timed {
-  readonly kind: typeof ItemKind.call = ItemKind.call
-  readonly name: string | undefined
-  readonly input: unknown
+export class Call implements FailedCall {
+  // Fields are declared, not defined: a definition would store each of them twice per call.
+  declare readonly kind: typeof ItemKind.call
+  declare readonly name: string | undefined
+  declare readonly input: unknown
   /** The calling process, if known. */
-  readonly from: Pid | undefined
+  declare readonly from: Pid | undefined
   /** The process that owes the reply. */
-  readonly server: Pid
+  declare readonly server: Pid
   /** @internal */
-  next: Message | Call | undefined
+  declare next: Message | Call | undefined
   /** @internal */
-  callee: Callee | undefined
+  declare callee: Callee | undefined
   /** @internal */
-  resolve: ((value: unknown) => void) | undefined
+  declare resolve: ((value: unknown) => void) | undefined
   /** @internal */
-  reject: ((error: unknown) => void) | undefined
+  declare reject: ((error: unknown) => void) | undefined
   /** @internal */
-  pendingPrev: Call | undefined
+  declare pendingPrev: Call | undefined
   /** @internal */
-  pendingNext: Call | undefined
+  declare pendingNext: Call | undefined
   /** @internal */
-  readonly delayMs: number
+  declare readonly delayMs: number
   /** @internal */
-  at: number
+  declare at: number
   /** @internal */
-  slot: number
+  declare slot: number
   /** @internal */
-  timedPrev: Timed | undefined
+  declare timedPrev: Timed | undefined
   /** @internal */
-  timedNext: Timed | undefined
+  declare timedNext: Timed | undefined
   /** @internal Removes the listener on the caller's signal. */
-  detach: (() => void) | undefined
+  declare detach: (() => void) | undefined
   /** Its number on the wire, for the gate that carries it to another node; 0 before. */
-  wireId: number
+  declare wireId: number
 
   constructor(
     name: string | undefined,
@@ -87,6 +88,7 @@ export class Call implements FailedCall, Timed {
     resolve: (value: unknown) => void,
     reject: (error: unknown) => void,
   ) {
+    this.kind = ItemKind.call
     this.name = name
     this.input = input
     this.from = from

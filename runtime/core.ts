@@ -3,7 +3,7 @@
  * files. Signals act synchronously: when `exit`, `link` or `monitor` returns, it has happened.
  */
 import { abortCallOn, Call, requestTag } from './call.ts'
-import { enterProcess, leaveProcess, runningCell } from './context.ts'
+import { runningCell } from './context.ts'
 import { Deaths } from './deaths.ts'
 import {
   AlreadyStartedError,
@@ -18,18 +18,19 @@ import {
 import { publishDropped, publishExit, publishStart } from './inspect.ts'
 import { ItemKind, Message } from './item.ts'
 import { addLocalLink, removeLocalLink } from './links.ts'
-import { pushItem, pushUserItem, takeMatching } from './mailbox.ts'
+import { pushItem, pushUserItem } from './mailbox.ts'
 import { Counters } from './metrics.ts'
-import { isRemoteOwner, Monitor, MonitorRefValue } from './monitors.ts'
+import { MonitorRefValue } from './monitors.ts'
+import { MonitorTable } from './monitor-table.ts'
 import { isVia, Names } from './names.ts'
 import { pidEquals, ProcessPid } from './pid.ts'
 import { DEAD, TRAPPING } from './process-flags.ts'
 import { ProcessCell } from './process.ts'
+import { ProcessTimers } from './process-timers.ts'
 import { checkLinks, Remote } from './remote.ts'
 import { Scheduler } from './scheduler.ts'
 import { plainProgram } from './spawn.ts'
 import { Stopper } from './stopper.ts'
-import { checkDelay, Timer, TimerRefValue } from './timer.ts'
 import type { CallOptions } from './call.ts'
 import type { Clock } from './clock.ts'
 import type { Entropy } from './entropy.ts'
@@ -37,7 +38,7 @@ import type { ExitReason } from './exit-reason.ts'
 import type { DropReason } from './inspect.ts'
 import type { Logger } from './log.ts'
 import type { SystemStats } from './metrics.ts'
-import type { MonitorRef, RemoteName } from './monitors.ts'
+import type { MonitorRef } from './monitors.ts'
 import type { Pid } from './pid.ts'
 import type { Process, Program, StartOptions } from './program.ts'
 import type { Inbound, RemoteGate } from './remote.ts'
@@ -68,6 +69,8 @@ const captureSettlers = (
   settlers.reject = reject
 }
 
+const NO_OPTIONS: StartOptions = Object.freeze({})
+
 const hex = (bytes: Uint8Array): string => Buffer.from(bytes).toString('hex')
 
 /** Everything a system owns. */
@@ -83,13 +86,14 @@ export class SystemCore implements System {
   readonly deaths: Deaths
   readonly remote: Remote
   readonly names: Names
+  readonly monitors: MonitorTable
   gate: RemoteGate | undefined = undefined
   callsPending = 0
   callsTimedOut = 0
   readonly #stopper: Stopper
+  readonly #processTimers: ProcessTimers
   readonly #counters = new Counters()
   readonly #table = new Map<number, ProcessCell>()
-  readonly #monitors = new Map<number, Monitor>()
   #lastId = 0
 
   constructor(options: Readonly<SystemOptions>) {
@@ -108,9 +112,15 @@ export class SystemCore implements System {
     this.deaths = new Deaths(this)
     this.remote = new Remote(this)
     this.names = new Names(options.namesMax)
+    this.monitors = new MonitorTable(this)
     this.#stopper = new Stopper(this, this.#table)
+    this.#processTimers = new ProcessTimers(this)
   }
 
+  /** Nothing can start or be armed any more. */
+  get stopped(): boolean {
+    return this.#stopper.done
+  }
   get stopping(): boolean {
     return this.#stopper.started
   }
@@ -120,10 +130,14 @@ export class SystemCore implements System {
 
   // --- processes ------------------------------------------------------------------------------
 
-  start(program: Program, options: StartOptions = {}): ProcessCell {
+  start(program: Program, options: StartOptions = NO_OPTIONS): ProcessCell {
+    return this.#start(program, options, 'initArg' in options, options.initArg)
+  }
+
+  #start(program: Program, options: StartOptions, init: boolean, initArg: unknown): ProcessCell {
     const { name, parent, mailboxMessagesMax } = options
     this.#checkStart(name)
-    const pid = new ProcessPid(this.node, ++this.#lastId, this.incarnation, this)
+    const pid = new ProcessPid(this.node, this.nextId(), this.incarnation, this)
     const cell = new ProcessCell(
       pid,
       this,
@@ -137,9 +151,7 @@ export class SystemCore implements System {
     this.#table.set(pid.id, cell)
     this.#counters.started++
     if (name !== undefined) this.#nameNew(cell, name)
-    if ('initArg' in options) {
-      pushItem(cell, new Message(ItemKind.init, undefined, options.initArg))
-    }
+    if (init) pushItem(cell, new Message(ItemKind.init, undefined, initArg))
     if (options.monitor !== undefined) cell.more().startRef = this.monitor(options.monitor, pid)
     publishStart(cell)
     if (options.link === true && parent !== undefined) this.#linkNew(cell, parent)
@@ -175,17 +187,17 @@ export class SystemCore implements System {
       checkLinks(other, this.options.linksPerProcessMax)
       addLocalLink(cell, other)
       addLocalLink(other, cell)
-    } else if (this.#isForeign(parent)) this.remote.addLink(cell, parent)
+    } else if (this.isForeign(parent)) this.remote.addLink(cell, parent)
     else this.deaths.signal(cell, parent, 'noproc', true)
   }
 
-  spawn(body: ProcessBody, options: StartOptions = {}): Pid {
-    return this.start(plainProgram, { ...options, initArg: body }).pid
+  spawn(body: ProcessBody, options: StartOptions = NO_OPTIONS): Pid {
+    return this.#start(plainProgram, options, true, body).pid
   }
 
   spawnMonitor(body: ProcessBody, options: StartOptions & { readonly owner: Pid }): Monitored {
     const { owner, ...rest } = options
-    const cell = this.start(plainProgram, { ...rest, initArg: body, monitor: owner })
+    const cell = this.#start(plainProgram, { ...rest, monitor: owner }, true, body)
     return { pid: cell.pid, ref: cell.monitorRef! }
   }
 
@@ -230,7 +242,7 @@ export class SystemCore implements System {
   #liveSlow(to: Target): ProcessCell | undefined {
     if (typeof to === 'string') return this.names.get(to)
     const pid = this.#pidOf(to)
-    if (pid === undefined || this.#isForeign(pid)) return undefined
+    if (pid === undefined || this.isForeign(pid)) return undefined
     return this.#table.get(pid.id)
   }
 
@@ -241,12 +253,12 @@ export class SystemCore implements System {
     throw new ArgumentError('to', 'a pid, a name or { via }', to)
   }
 
-  #isForeign(pid: Pid): boolean {
+  isForeign(pid: Pid): boolean {
     return pid.node !== this.node || pid.incarnation !== this.incarnation
   }
 
   /** The pid a target means, if it lives elsewhere. */
-  #foreign(to: Target): Pid | undefined {
+  foreign(to: Target): Pid | undefined {
     if (typeof to === 'string') return undefined
     const pid = this.#pidOf(to)
     return pid !== undefined && pid.node !== this.node ? pid : undefined
@@ -255,13 +267,13 @@ export class SystemCore implements System {
   send(to: Target, message: unknown): void {
     const cell = this.live(to)
     if (cell === undefined) {
-      const pid = this.#foreign(to)
-      if (pid === undefined) this.#dropped(to, 'info', undefined, 'noproc')
+      const pid = this.foreign(to)
+      if (pid === undefined) this.dropped(to, 'info', undefined, 'noproc')
       else if (this.gate?.send(pid, message) !== true) {
-        this.#dropped(to, 'info', undefined, 'noconnection')
+        this.dropped(to, 'info', undefined, 'noconnection')
       }
     } else if (!pushUserItem(cell, new Message(ItemKind.info, undefined, message))) {
-      this.#dropped(to, 'info', undefined, 'mailbox_full')
+      this.dropped(to, 'info', undefined, 'mailbox_full')
     }
   }
 
@@ -269,25 +281,26 @@ export class SystemCore implements System {
     const cell = this.live(to)
     if (cell !== undefined) {
       if (pushUserItem(cell, new Message(ItemKind.cast, name, input))) return true
-      return this.#dropped(to, 'cast', name, 'mailbox_full')
+      return this.dropped(to, 'cast', name, 'mailbox_full')
     }
-    const pid = this.#foreign(to)
-    if (pid === undefined) return this.#dropped(to, 'cast', name, 'noproc')
+    const pid = this.foreign(to)
+    if (pid === undefined) return this.dropped(to, 'cast', name, 'noproc')
     if (this.gate?.cast(pid, name, input) === true) return true
-    return this.#dropped(to, 'cast', name, 'noconnection')
+    return this.dropped(to, 'cast', name, 'noconnection')
   }
 
   sendLocal(to: Pid | string, message: unknown): void {
-    if (this.live(to) === undefined) this.#dropped(to, 'info', undefined, 'noproc')
+    if (this.live(to) === undefined) this.dropped(to, 'info', undefined, 'noproc')
     else this.send(to, message)
   }
 
   castLocal(to: Pid | string, name: string | undefined, input: unknown): boolean {
-    if (this.live(to) === undefined) return this.#dropped(to, 'cast', name, 'noproc')
+    if (this.live(to) === undefined) return this.dropped(to, 'cast', name, 'noproc')
     return this.cast(to, name, input)
   }
 
-  #dropped(to: Target, kind: 'cast' | 'info', name: string | undefined, reason: DropReason): false {
+  /** Counts what went nowhere. */
+  dropped(to: Target, kind: 'cast' | 'info', name: string | undefined, reason: DropReason): false {
     if (reason === 'noproc') this.#counters.droppedNoproc++
     else if (reason === 'mailbox_full') this.#counters.droppedMailboxFull++
     else this.#counters.droppedNoconnection++
@@ -354,7 +367,7 @@ export class SystemCore implements System {
     resolve: (value: unknown) => void,
     reject: (error: unknown) => void,
   ): void {
-    const pid = this.#foreign(to)
+    const pid = this.foreign(to)
     if (pid === undefined) {
       const server = serverOf(to)
       reject(new CallExitError({ server, request: requestTag(name, input) }, 'noproc'))
@@ -384,7 +397,7 @@ export class SystemCore implements System {
       checkLinks(peer, this.options.linksPerProcessMax)
       addLocalLink(cell, peer)
       addLocalLink(peer, cell)
-    } else if (this.#foreign(b) !== undefined) {
+    } else if (this.foreign(b) !== undefined) {
       checkLinks(cell, this.options.linksPerProcessMax)
       this.remote.linkOut(cell, b)
     } else if (cell.trapExit) this.deaths.signal(cell, b, 'noproc', true)
@@ -398,198 +411,37 @@ export class SystemCore implements System {
     if (peer !== undefined) {
       removeLocalLink(cell, peer)
       removeLocalLink(peer, cell)
-    } else if (this.#foreign(b) !== undefined) this.remote.unlinkOut(cell, b)
+    } else if (this.foreign(b) !== undefined) this.remote.unlinkOut(cell, b)
   }
 
   // --- monitors -------------------------------------------------------------------------------
 
   monitor(owner: Pid, target: MonitorTarget): MonitorRef {
-    const cell = this.live(owner)
-    if (cell === undefined) {
-      if (this.#foreign(owner) === undefined) throw new NoProcessError(owner, 'monitor')
-      throw new ArgumentError('owner', 'a local process', owner)
-    }
-    const monitoring = (cell.more().monitoring ??= new Set<Monitor>())
-    if (monitoring.size >= this.options.monitorsPerProcessMax) {
-      throw new LimitError(
-        'ERR_MONITORS_MAX',
-        'monitorsPerProcessMax',
-        this.options.monitorsPerProcessMax,
-      )
-    }
-    const monitor = this.#newMonitor(cell, typeof target === 'string' ? target : undefined)
-    if (typeof target === 'object' && ProcessPid.is(target) && pidEquals(owner, target)) {
-      return monitor.ref // M-12: never fires
-    }
-    monitoring.add(monitor)
-    this.#monitors.set(monitor.ref.id, monitor)
-    this.#watch(monitor, cell.pid, target)
-    return monitor.ref
+    return this.monitors.monitor(owner, target)
   }
-
-  #newMonitor(owner: Monitor['owner'], name: string | undefined): Monitor {
-    return new Monitor(new MonitorRefValue(this.node, ++this.#lastId), owner, name)
+  demonitor(ref: MonitorRef, options?: DemonitorOptions): boolean {
+    return this.monitors.demonitor(ref, options)
   }
-
-  /** Points `monitor` at its target, or fires it. */
-  #watch(monitor: Monitor, owner: Pid | undefined, target: MonitorTarget): void {
-    const isName = typeof target === 'object' && 'name' in target
-    const local: Pid | string | undefined =
-      isName && target.node === this.node ? target.name : isName ? undefined : target
-    if (local === undefined) {
-      this.remote.monitorOut(monitor, owner, target as RemoteName)
-      return
-    }
-    const cell = this.live(local)
-    if (cell !== undefined) {
-      monitor.target = cell
-      ;(cell.more().monitoredBy ??= new Set<Monitor>()).add(monitor)
-    } else if (typeof local === 'string') this.deaths.notifyDown(monitor, 'noproc')
-    else if (local.node !== this.node) this.remote.monitorOut(monitor, owner, local)
-    else {
-      monitor.remote = local // only for the pid in DOWN
-      this.deaths.notifyDown(monitor, 'noproc')
-    }
-  }
-
-  demonitor(ref: MonitorRef, options: DemonitorOptions = {}): boolean {
-    const monitor = this.#monitors.get(ref.id)
-    const active = monitor !== undefined && monitor.ref.node === ref.node
-    if (active && options.owner !== undefined && !this.#owns(monitor, options.owner)) {
-      return options.info !== true
-    }
-    if (active) this.dropMonitor(monitor)
-    if (options.flush === true) this.#flushDown(ref, options.owner, monitor)
-    return active || options.info !== true
-  }
-
-  #owns(monitor: Monitor, pid: Pid): boolean {
-    const { owner } = monitor
-    return owner instanceof ProcessCell && pidEquals(owner.pid, pid)
-  }
-
-  #flushDown(ref: MonitorRef, owner: Pid | undefined, monitor: Monitor | undefined): void {
-    const known = owner === undefined ? monitor?.owner : this.live(owner)
-    const cells = known instanceof ProcessCell ? [known] : this.#table.values()
-    const isDown = (item: Message | Call): boolean =>
-      item.kind === ItemKind.down && item.ref?.id === ref.id && item.ref.node === ref.node
-    for (const cell of cells) {
-      if (takeMatching(cell, cell, isDown) !== undefined) return
-      const saved = cell.extras?.receiver
-      if (saved !== undefined && takeMatching(cell, saved, isDown) !== undefined) return
-    }
-  }
-
   watch(target: Pid, callback: (reason: ExitReason) => void): () => void {
-    let over = false
-    const monitor = this.#newMonitor((reason) => {
-      if (!over) callback(reason)
-    }, undefined)
-    if (this.live(target) === undefined && (this.gate === undefined || target.node === this.node)) {
-      const reason = target.node === this.node ? 'noproc' : 'noconnection'
-      this.clock.microtask(() => this.deaths.notifyDown(monitor, reason))
-    } else {
-      this.#monitors.set(monitor.ref.id, monitor)
-      this.#watch(monitor, undefined, target)
-    }
-    return () => {
-      over = true
-      this.dropMonitor(monitor)
-    }
-  }
-
-  monitorOf(ref: MonitorRef): Monitor | undefined {
-    const monitor = this.#monitors.get(ref.id)
-    return monitor?.ref.node === ref.node ? monitor : undefined
-  }
-
-  /** Takes a monitor out of every place; it is spent. */
-  forgetMonitor(monitor: Monitor): void {
-    const { owner, target } = monitor
-    if (!isRemoteOwner(owner)) this.#monitors.delete(monitor.ref.id)
-    if (owner instanceof ProcessCell) owner.extras?.monitoring?.delete(monitor)
-    target?.extras?.monitoredBy?.delete(monitor)
-    this.remote.forgetMonitor(monitor)
-  }
-
-  /** Removes a monitor before it fired, and tells the other node if the target lives there. */
-  dropMonitor(monitor: Monitor): void {
-    const active = isRemoteOwner(monitor.owner) || this.#monitors.has(monitor.ref.id)
-    this.forgetMonitor(monitor)
-    if (!active || monitor.remote === undefined) return
-    const owner = monitor.owner instanceof ProcessCell ? monitor.owner.pid : undefined
-    this.gate?.demonitor(monitor.ref, owner, monitor.remote)
+    return this.monitors.watch(target, callback)
   }
 
   // --- timers ---------------------------------------------------------------------------------
 
   sendAfter(delayMs: number, to: Target, message: unknown, options?: TimerOptions): TimerRef {
-    return this.#messageTimer(delayMs, to, message, ItemKind.info, options)
+    return this.#processTimers.message(delayMs, to, message, ItemKind.info, options)
   }
   startTimer(delayMs: number, to: Target, message: unknown, options?: TimerOptions): TimerRef {
-    return this.#messageTimer(delayMs, to, message, ItemKind.timer, options)
+    return this.#processTimers.message(delayMs, to, message, ItemKind.timer, options)
   }
-
-  #messageTimer(
-    delayMs: number,
-    to: Target,
-    message: unknown,
-    kind: typeof ItemKind.info | typeof ItemKind.timer,
-    options: TimerOptions = {},
-  ): TimerRef {
-    const fire = (): void => {
-      const cell = this.live(to)
-      if (cell === undefined) this.send(to, message)
-      else if (!pushUserItem(cell, new Message(kind, undefined, message, undefined, ref))) {
-        this.#dropped(to, 'info', undefined, 'mailbox_full')
-      }
-    }
-    const target = ProcessPid.is(to) ? this.live(to) : undefined
-    const owner = options.owner === undefined ? undefined : this.live(options.owner)
-    const dead =
-      (options.owner !== undefined && owner === undefined) ||
-      (target === undefined && ProcessPid.is(to) && to.node === this.node)
-    const ref = this.#timerRef(delayMs, fire, owner, target, !dead)
-    return ref
-  }
-
   setTimer(process: Process, delayMs: number, fn: () => void): TimerRef {
-    const cell = this.live(process.pid)
-    return this.#timerRef(delayMs, fn, cell, undefined, cell !== undefined)
+    return this.#processTimers.callback(process, delayMs, fn)
   }
-
-  /** A timer whose process is dead is never armed (TM-03). */
-  #timerRef(
-    delayMs: number,
-    run: () => void,
-    owner: ProcessCell | undefined,
-    target: ProcessCell | undefined,
-    armed: boolean,
-  ): TimerRef {
-    checkDelay(delayMs)
-    if (this.timers.count >= this.options.timersMax) {
-      throw new LimitError('ERR_TIMERS_MAX', 'timersMax', this.options.timersMax)
-    }
-    const timer = new Timer(this, delayMs, run, owner, target)
-    if (armed && !this.#stopper.done) {
-      this.timers.count++
-      timer.hold()
-      this.timers.add(timer)
-    }
-    return new TimerRefValue(this.node, ++this.#lastId, timer)
-  }
-
   cancelTimer(ref: TimerRef): number | false {
-    const timer = TimerRefValue.timerOf(ref)
-    const remaining = timer === undefined ? undefined : this.timers.remainingMs(timer)
-    if (timer === undefined || remaining === undefined) return false
-    timer.cancel()
-    return remaining
+    return this.#processTimers.cancel(ref)
   }
-
   readTimer(ref: TimerRef): number | false {
-    const timer = TimerRefValue.timerOf(ref)
-    return (timer === undefined ? undefined : this.timers.remainingMs(timer)) ?? false
+    return this.#processTimers.read(ref)
   }
 
   // --- the whole ------------------------------------------------------------------------------
@@ -610,7 +462,7 @@ export class SystemCore implements System {
       callsRefused: counters.callsRefused,
       timers: this.timers.count,
       names: this.names.size,
-      monitors: this.#monitors.size,
+      monitors: this.monitors.size,
       runQueue: this.scheduler.queued,
       turns: this.scheduler.turns,
     }
@@ -633,6 +485,14 @@ export class SystemCore implements System {
       if (cell !== undefined) return cell.pid
     }
     return new ProcessPid(node, id, incarnation, this)
+  }
+
+  /** Numbers for processes, monitors and timers. */
+  nextId(): number {
+    return ++this.#lastId
+  }
+  cells(): Iterable<ProcessCell> {
+    return this.#table.values()
   }
 
   monitorRefFor(node: string, id: number): MonitorRef {

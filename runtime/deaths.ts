@@ -69,7 +69,7 @@ export class Deaths {
   /** Tells the owner of `monitor` that its target ended; the monitor is spent. */
   notifyDown(monitor: Monitor, reason: ExitReason): void {
     const { owner } = monitor
-    this.#core.forgetMonitor(monitor)
+    this.#core.monitors.forget(monitor)
     if (typeof owner === 'function') {
       try {
         owner(reason)
@@ -109,10 +109,10 @@ export class Deaths {
 
   #dropOwned(extras: ProcessExtras): void {
     if (extras.timers !== undefined) {
-      for (const timer of [...extras.timers]) timer.cancel()
+      for (const timer of extras.timers) timer.cancel()
     }
     if (extras.monitoring !== undefined) {
-      for (const monitor of extras.monitoring) this.#core.dropMonitor(monitor)
+      for (const monitor of extras.monitoring) this.#core.monitors.drop(monitor)
     }
     extras.receiver = undefined
   }

@@ -182,7 +182,7 @@ export interface FailedCall {
 }
 
 const targetText = (server: Pid | string): string =>
-  typeof server === 'string' ? `'${server}'` : String(server)
+  typeof server === 'string' ? `'${server}'` : server.toString()
 
 const callText = (call: FailedCall): string =>
   `call ${call.request === undefined ? '' : `'${call.request}' `}to ${targetText(call.server)}`
@@ -248,7 +248,7 @@ export class AlreadyStartedError extends FoveaError {
   override readonly name = 'AlreadyStartedError'
   readonly pid: Pid
   constructor(label: string, pid: Pid) {
-    super('ERR_ALREADY_STARTED', `'${label}' is already started as ${String(pid)}`)
+    super('ERR_ALREADY_STARTED', `'${label}' is already started as ${pid.toString()}`)
     this.pid = pid
   }
 }
@@ -268,7 +268,7 @@ export class NoProcessError extends FoveaError {
   override readonly name = 'NoProcessError'
   readonly pid: Pid
   constructor(pid: Pid, what: string) {
-    super('ERR_NOPROC', `${what}: ${String(pid)} is not alive`)
+    super('ERR_NOPROC', `${what}: ${pid.toString()} is not alive`)
     this.pid = pid
   }
 }

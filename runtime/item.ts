@@ -68,13 +68,13 @@ export interface StopRequest {
  * | init | `value` = the start argument |
  */
 export class Message {
-  readonly kind: MessageKind
-  readonly name: string | undefined
-  readonly value: unknown
-  readonly from: Pid | undefined
-  readonly ref: MonitorRef | TimerRef | undefined
+  declare readonly kind: MessageKind
+  declare readonly name: string | undefined
+  declare readonly value: unknown
+  declare readonly from: Pid | undefined
+  declare readonly ref: MonitorRef | TimerRef | undefined
   /** @internal Next in the mailbox. */
-  next: Message | Call | undefined
+  declare next: Message | Call | undefined
 
   constructor(
     kind: MessageKind,

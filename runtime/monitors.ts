@@ -42,6 +42,8 @@ export class Monitor {
   target: ProcessCell | undefined = undefined
   /** What is watched elsewhere. */
   remote: Pid | RemoteName | undefined = undefined
+  /** A local process that was dead already; only for the pid in DOWN. */
+  lost: Pid | undefined = undefined
   /** The name it was made with. */
   readonly name: string | undefined
 
@@ -64,7 +66,7 @@ export function pushDown(owner: ProcessCell, monitor: Monitor, reason: ExitReaso
 function watchedPid(monitor: Monitor): Pid | undefined {
   if (monitor.target !== undefined) return monitor.target.pid
   const remote = monitor.remote
-  return remote !== undefined && 'id' in remote ? remote : undefined
+  return remote !== undefined && 'id' in remote ? remote : monitor.lost
 }
 
 /** How {@link Pid} owners are told from cells and callbacks. */

@@ -16,13 +16,15 @@ export interface Pid {
   readonly node: string
   readonly id: number
   readonly incarnation: number
+  /** As {@link formatPid}. */
+  toString(): string
 }
 
 /** The only implementation of {@link Pid}; made by a system, never by a user. */
 export class ProcessPid implements Pid {
-  readonly node: string
-  readonly id: number
-  readonly incarnation: number
+  declare readonly node: string
+  declare readonly id: number
+  declare readonly incarnation: number
   readonly #home: SystemCore
   #cell: ProcessCell | undefined
 

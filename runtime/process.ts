@@ -43,25 +43,25 @@ export class ProcessExtras {
 
 /** The runtime's record of a process. */
 export class ProcessCell implements Process {
-  readonly pid: ProcessPid
-  readonly core: SystemCore
-  readonly program: Program
-  readonly parent: Pid | undefined
-  readonly startedAtMs: number
-  state: unknown
-  flags: number
-  head: Message | Call | undefined
-  tail: Message | Call | undefined
+  declare readonly pid: ProcessPid
+  declare readonly core: SystemCore
+  declare readonly program: Program
+  declare readonly parent: Pid | undefined
+  declare readonly startedAtMs: number
+  declare state: unknown
+  declare flags: number
+  declare head: Message | Call | undefined
+  declare tail: Message | Call | undefined
   /** User messages queued or saved. */
-  userItems: number
-  readonly userItemsMax: number
+  declare userItems: number
+  declare readonly userItemsMax: number
   /** Calls that wait for this process to reply. */
-  calls: Call | undefined
+  declare calls: Call | undefined
   /** Nothing, the only linked local process, or a set. */
-  links: ProcessCell | LinkSet | undefined
-  extras: ProcessExtras | undefined
+  declare links: ProcessCell | LinkSet | undefined
+  declare extras: ProcessExtras | undefined
   /** Name of the last call or cast, for the crash report. */
-  lastName: string | undefined
+  declare lastName: string | undefined
 
   constructor(
     pid: ProcessPid,

@@ -239,11 +239,11 @@ export class Remote implements Inbound {
   demonitor(ref: MonitorRef, from: Pid): void {
     const monitor = this.#peers.get(from.node)?.watchers.get(refKey(ref))
     if (monitor === undefined || !isRemoteOwner(monitor.owner)) return
-    if (pidEquals(monitor.owner, from)) this.#core.dropMonitor(monitor)
+    if (pidEquals(monitor.owner, from)) this.#core.monitors.drop(monitor)
   }
 
   down(ref: MonitorRef, reason: ExitReason): void {
-    const monitor = this.#core.monitorOf(ref)
+    const monitor = this.#core.monitors.find(ref)
     if (monitor?.remote !== undefined) this.#core.deaths.notifyDown(monitor, reason)
   }
 
@@ -254,14 +254,14 @@ export class Remote implements Inbound {
     for (let call = peer.calls; call !== undefined; call = peer.calls) {
       call.failExit('noconnection')
     }
-    for (const monitor of [...peer.watchers.values()]) this.#core.forgetMonitor(monitor)
+    for (const monitor of peer.watchers.values()) this.#core.monitors.forget(monitor)
     for (const cell of peer.linked) {
       for (const pid of remoteLinks(cell, node)) {
         removeRemoteLink(cell, pid)
         this.#core.deaths.signal(cell, pid, 'noconnection', true)
       }
     }
-    for (const monitor of [...peer.watching]) {
+    for (const monitor of peer.watching) {
       this.#core.deaths.notifyDown(monitor, 'noconnection')
     }
   }

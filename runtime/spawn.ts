@@ -64,13 +64,11 @@ class PlainContext implements ProcessContext {
   readonly self: Pid
   readonly system: System
   readonly #cell: ProcessCell
-  readonly #receiver: Receiver
 
-  constructor(cell: ProcessCell, receiver: Receiver) {
+  constructor(cell: ProcessCell) {
     this.self = cell.pid
     this.system = cell.core
     this.#cell = cell
-    this.#receiver = receiver
   }
 
   /** The cell, or the end of a zombie continuation. */
@@ -83,8 +81,8 @@ class PlainContext implements ProcessContext {
     return this.#cell.signal
   }
   receive(match?: Match, options?: ReceiveOptions): Promise<unknown> {
-    this.#live()
-    return this.#receiver.receive(match, options)
+    const cell = this.#live()
+    return (cell.more().receiver ??= new Receiver(cell)).receive(match, options)
   }
   send(to: Target, message: unknown): void {
     this.#live().core.send(to, message)
@@ -148,10 +146,8 @@ export const plainProgram: Program = Object.freeze({
 })
 
 function runBody(cell: ProcessCell, body: ProcessBody): void {
-  const receiver = new Receiver(cell)
-  cell.more().receiver = receiver
   cell.flags |= BUSY
-  const result = body(new PlainContext(cell, receiver))
+  const result = body(new PlainContext(cell))
   if (result instanceof Promise) {
     result.then(
       () => cell.exit('normal'),

@@ -88,7 +88,8 @@ export class Stopper {
   }
 
   #killAll(): void {
-    for (const cell of [...this.#table.values()]) {
+    this.done = true // or a callback that starts anew on every death would never end
+    for (const cell of this.#table.values()) {
       this.#core.deaths.signal(cell, undefined, 'kill', false)
     }
   }

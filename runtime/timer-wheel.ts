@@ -30,17 +30,21 @@ export const NOT_TIMED = -1
 
 const BITS = 32
 const LEVELS = 8
-const FRESH = LEVELS * BITS
+const SLOTS = LEVELS * BITS
+/** `slot` of an entry that waits for its stamp. */
+const FRESH = SLOTS
 
 /** Delays above this are refused: about 397 days. */
 export const TIMER_DELAY_MS_MAX: number = 2 ** 35
 
 /** Pure: time is a parameter. */
 export class TimerWheel {
-  readonly #heads: (Timed | undefined)[] = new Array<Timed | undefined>(FRESH + 1).fill(undefined)
-  readonly #tails: (Timed | undefined)[] = new Array<Timed | undefined>(FRESH + 1).fill(undefined)
+  readonly #heads: (Timed | undefined)[] = new Array<Timed | undefined>(SLOTS).fill(undefined)
+  readonly #tails: (Timed | undefined)[] = new Array<Timed | undefined>(SLOTS).fill(undefined)
   /** One bit per slot that is not empty. */
-  readonly #occupied: number[] = new Array<number>(LEVELS + 1).fill(0)
+  readonly #occupied: number[] = new Array<number>(LEVELS).fill(0)
+  #freshHead: Timed | undefined
+  #freshTail: Timed | undefined
   /** Everything due before this instant has fired; slots of this instant itself may still fill. */
   #elapsed = 0
   /** Entries in any list. */
@@ -49,22 +53,31 @@ export class TimerWheel {
   /** Takes a new entry whose delay starts to count at the next {@link stamp}. */
   add(entry: Timed): void {
     this.size++
-    this.#append(FRESH, entry)
+    const tail = this.#freshTail
+    entry.slot = FRESH
+    entry.timedPrev = tail
+    if (tail === undefined) this.#freshHead = entry
+    else tail.timedNext = entry
+    this.#freshTail = entry
   }
 
   /** Takes an entry out; harmless if it is in no list. */
   remove(entry: Timed): void {
     if (entry.slot === NOT_TIMED) return
     this.size--
-    this.#unlink(entry)
+    if (entry.slot === FRESH) this.#unlinkFresh(entry)
+    else this.#unlink(entry)
+    entry.slot = NOT_TIMED
+    entry.timedPrev = undefined
+    entry.timedNext = undefined
   }
 
   /** Gives every fresh entry its due time, counted from `nowMs`. */
   stamp(nowMs: number): void {
-    let entry = this.#heads[FRESH]
+    let entry = this.#freshHead
     if (entry === undefined) return
-    this.#heads[FRESH] = undefined
-    this.#tails[FRESH] = undefined
+    this.#freshHead = undefined
+    this.#freshTail = undefined
     while (entry !== undefined) {
       const next: Timed | undefined = entry.timedNext
       entry.at = Math.max(this.#elapsed, Math.ceil(nowMs + entry.delayMs))
@@ -105,7 +118,8 @@ export class TimerWheel {
 
   /** Takes every entry out and gives it to `drop`. */
   clear(drop: (entry: Timed) => void): void {
-    for (let slot = 0; slot <= FRESH; slot++) {
+    this.stamp(this.#elapsed)
+    for (let slot = 0; slot < SLOTS; slot++) {
       for (let entry = this.#heads[slot]; entry !== undefined; entry = this.#heads[slot]) {
         this.remove(entry)
         drop(entry)
@@ -178,9 +192,14 @@ export class TimerWheel {
     if (timedNext === undefined) this.#tails[slot] = timedPrev
     else timedNext.timedPrev = timedPrev
     if (this.#heads[slot] === undefined) this.#mark(slot, false)
-    entry.slot = NOT_TIMED
-    entry.timedPrev = undefined
-    entry.timedNext = undefined
+  }
+
+  #unlinkFresh(entry: Timed): void {
+    const { timedPrev, timedNext } = entry
+    if (timedPrev === undefined) this.#freshHead = timedNext
+    else timedPrev.timedNext = timedNext
+    if (timedNext === undefined) this.#freshTail = timedPrev
+    else timedNext.timedPrev = timedPrev
   }
 
   #mark(slot: number, occupied: boolean): void {

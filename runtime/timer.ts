@@ -66,8 +66,10 @@ export class Timer implements Timed {
     this.#target = target === owner ? undefined : target
   }
 
-  /** Ties it to its processes: it dies with the first of them. */
-  hold(): void {
+  /** Ties it to its processes, dying with the first of them, and starts it. */
+  arm(): void {
+    this.#core.timers.count++
+    this.#core.timers.add(this)
     if (this.#owner !== undefined) hold(this.#owner, this)
     if (this.#target !== undefined) hold(this.#target, this)
   }
