@@ -18,6 +18,7 @@
  *   more than an acceptor a dialler.
  */
 import type { NodeKey } from '../identity/node-key.ts'
+import type { HelloMessage } from '../wire/check.ts'
 import type { DialOffer, DialVerdict } from './dial-race.ts'
 
 /** Why a `rejected` frame was sent. */
@@ -31,27 +32,12 @@ export type RejectReason =
   | 'too_many_links'
   | 'not_accepting'
 
-/** What a node says about itself in `connect` and in `accepted`. */
-export interface Hello {
-  /** Oldest and newest link protocol that it speaks. */
-  readonly versionMin: number
-  readonly versionMax: number
-  /** Must be the key that the transport has proven (H32). */
-  readonly nodeKey: NodeKey
-  readonly name: string
-  /** Address that others dial; not the source address of this connection. */
-  readonly host: string
-  readonly port: number
-  readonly incarnation: number
-  /** `connect` frames sent so far in this incarnation; see `dial-race.ts`. */
-  readonly dials: number
-  readonly realmId: Uint8Array
-  /** Opaque here; `checkMembership` understands it. */
-  readonly membership: unknown
-  readonly capabilities: readonly string[]
-  /** Largest payload that it takes. */
-  readonly frameBytesMax: number
-}
+/**
+ * What a node says about itself in `connect` and in `accepted`. `nodeKey` must be the key that the
+ * transport has proven (H32); `host` and `port` are what others dial, not the source of this
+ * connection; `dials` counts `connect` frames, see `dial-race.ts`; `membership` is opaque here.
+ */
+export type Hello = HelloMessage
 
 /** Result of a successful handshake. */
 export interface Negotiated {
@@ -62,7 +48,15 @@ export interface Negotiated {
   readonly capabilities: readonly string[]
   /** Largest payload that both take. */
   readonly frameBytesMax: number
+  /** Roles of the peer, as the authority of the realm signed them. */
+  readonly roles: readonly string[]
 }
+
+/** Judges the membership in a hello: the roles it gives, or a complaint. Pure. */
+export type MembershipCheck = (
+  hello: Hello,
+  key: NodeKey,
+) => { readonly roles: readonly string[] } | { readonly complaint: string }
 
 /** How a handshake is set up. */
 export interface HandshakeOptions {
@@ -72,8 +66,7 @@ export interface HandshakeOptions {
   /** Proven by the transport. */
   readonly peerKey: NodeKey
   readonly deadlineMs: number
-  /** Gives a complaint, or undefined when the membership is good. Pure. */
-  readonly checkMembership: (hello: Hello, key: NodeKey) => string | undefined
+  readonly checkMembership: MembershipCheck
 }
 
 /** What happened. */
@@ -125,6 +118,11 @@ export class Handshake {
 
   constructor(options: HandshakeOptions) {
     this.#options = options
+  }
+
+  /** What we say in our `connect`. */
+  get own(): Hello {
+    return this.#options.own
   }
 
   /** True after `established` or `failed`. */
@@ -236,13 +234,16 @@ export class Handshake {
     if (!sameBytes(own.realmId, peer.realmId)) {
       return { reason: 'realm_mismatch', message: REJECT_TEXTS.realm_mismatch }
     }
-    const complaint = this.#options.checkMembership(peer, peerKey)
-    if (complaint !== undefined) return { reason: 'membership_invalid', message: complaint }
+    const membership = this.#options.checkMembership(peer, peerKey)
+    if ('complaint' in membership) {
+      return { reason: 'membership_invalid', message: membership.complaint }
+    }
     return {
       hello: peer,
       version,
       capabilities: own.capabilities.filter((c) => peer.capabilities.includes(c)).sort(),
       frameBytesMax: Math.min(own.frameBytesMax, peer.frameBytesMax),
+      roles: membership.roles,
     }
   }
 }

@@ -24,7 +24,8 @@ const options = (change: Partial<HandshakeOptions> = {}): HandshakeOptions => ({
   own: hello(1),
   peerKey: keyOf(2),
   deadlineMs: 5_000,
-  checkMembership: (h) => (h.membership === 'good' ? undefined : 'signature is wrong'),
+  checkMembership: (h) =>
+    h.membership === 'good' ? { roles: ['web'] } : { complaint: 'signature is wrong' },
   ...change,
 })
 const types = (effects: readonly HandshakeEffect[]) => effects.map((e) => e.type)
@@ -44,7 +45,7 @@ describe('Handshake, dialler', () => {
     )
     expect(effect).toMatchObject({
       type: 'established',
-      negotiated: { version: 1, capabilities: ['dist'], frameBytesMax: 500 },
+      negotiated: { version: 1, capabilities: ['dist'], frameBytesMax: 500, roles: ['web'] },
     })
     expect(h.ended).toBe(true)
   })

@@ -1,0 +1,210 @@
+/**
+ * What the processes of one mesh node share and what outlives their restarts: the pool of links, the
+ * dialler's books, the frame handlers, the members as last seen, counters. The processes find each
+ * other's work through it at use, so a restarted one is found again (architecture 6).
+ */
+import { Supervisor } from '../behaviours/index.ts'
+import type { Clock, Logger, System } from '../runtime/index.ts'
+import type { Candidate, Discovery } from './discovery/discovery.ts'
+import { staticDiscovery } from './discovery/static.ts'
+import type { Identity } from './identity/identity.ts'
+import { checkMembership } from './identity/realm.ts'
+import type { Realm } from './identity/realm.ts'
+import { Connection } from './link/connection.ts'
+import type { ConnectionOptions } from './link/connection.ts'
+import { Attempt, Dialer } from './link/dialer.ts'
+import { LinkError } from './link/errors.ts'
+import { FrameRouter } from './link/frame-router.ts'
+import type { Hello, MembershipCheck } from './link/handshake.ts'
+import { LinkJob, LinkServer } from './link/link-process.ts'
+import type { LinkProcessContext } from './link/link-process.ts'
+import { LinkPool } from './link/pool.ts'
+import { LinkProtocol } from './link/protocol.ts'
+import { SyncProtocol } from './membership/sync-protocol.ts'
+import { MembershipView } from './membership/view.ts'
+import type { ResolvedMeshOptions } from './options.ts'
+import { Refusals } from './refusals.ts'
+import type { Endpoint, Transport, TransportAddress } from './transport/transport.ts'
+import type { TransportConnection } from './transport/transport.ts'
+import { Codec } from './wire/codec.ts'
+
+/** Versions of the link protocol that this node speaks. */
+const LINK_VERSION_MIN = 1
+const LINK_VERSION_MAX = 1
+
+/** What a core is made of. */
+export interface MeshParts {
+  readonly options: ResolvedMeshOptions
+  readonly system: System
+  readonly identity: Identity
+  readonly realm: Realm
+  readonly transport: Transport
+  readonly advertiseHost: string
+}
+
+/** The shared state of one node's mesh. */
+export class MeshCore implements LinkProcessContext {
+  readonly parts: MeshParts
+  readonly options: ConnectionOptions
+  readonly clock: Clock
+  readonly logger: Logger
+  readonly pool: LinkPool
+  readonly dialer: Dialer
+  readonly frames: FrameRouter = new FrameRouter()
+  readonly refusals: Refusals
+  readonly protocol: LinkProtocol
+  readonly syncProtocol: SyncProtocol
+  readonly view: MembershipView
+  readonly sources: Discovery[]
+  readonly lookup: (host: string) => Promise<readonly string[]>
+  readonly chance: () => number
+  /** Name under which the supervisor of link processes is registered. */
+  readonly linksName: string
+  /** Name of the discovery process. */
+  readonly discoveryName: string
+  #endpoint: Endpoint | undefined
+  #port: number
+  #dials = 0
+  #jobs = 0
+  readonly #added: Candidate[] = []
+
+  constructor(parts: MeshParts) {
+    const { options, identity } = parts
+    this.parts = parts
+    this.options = options
+    this.clock = options.clock
+    this.logger = options.logger
+    this.lookup = options.lookup
+    this.chance = () => options.entropy.random()
+    this.refusals = new Refusals(options.clock, options.logger)
+    const handlerError = (error: unknown): void => {
+      this.refusals.count('ERR_LINK_HANDLER', { err: error })
+    }
+    this.pool = new LinkPool(
+      identity.nodeKey,
+      {
+        linksMax: options.linksMax,
+        handshakesMax: options.handshakesMax,
+        incarnationsMax: options.membersMax,
+      },
+      handlerError,
+    )
+    this.dialer = new Dialer(options, options.clock, this.pool, (a) => this.#startDial(a))
+    this.view = new MembershipView(handlerError)
+    const codec = new Codec()
+    this.protocol = new LinkProtocol(codec)
+    this.syncProtocol = new SyncProtocol(codec)
+    this.sources = [
+      staticDiscovery(options.candidates),
+      staticDiscovery(this.#added),
+      ...options.discovery,
+    ]
+    const prefix = `fovea.mesh.${identity.nodeKey.hex.slice(0, 16)}`
+    this.linksName = `${prefix}.links`
+    this.discoveryName = `${prefix}.discovery`
+    this.#port = options.port
+  }
+
+  /** The port to bind: after the first time always the same, because peers know it. */
+  get port(): number {
+    return this.#port
+  }
+
+  /** Where others dial this node. */
+  get address(): TransportAddress {
+    const { advertiseHost, options } = this.parts
+    return { host: advertiseHost, port: options.advertisePort ?? this.#port }
+  }
+
+  endpoint(): Endpoint | undefined {
+    return this.#endpoint
+  }
+
+  /** A freshly bound endpoint, or none. */
+  setEndpoint(endpoint: Endpoint | undefined): void {
+    this.#endpoint = endpoint
+    if (endpoint !== undefined) this.#port = endpoint.address.port
+  }
+
+  hello(dialling: boolean): Hello {
+    if (dialling) this.#dials += 1
+    const { identity, realm, options } = this.parts
+    const { host, port } = this.address
+    return {
+      versionMin: LINK_VERSION_MIN,
+      versionMax: LINK_VERSION_MAX,
+      nodeKey: identity.nodeKey,
+      name: options.name,
+      host,
+      port,
+      incarnation: identity.incarnation,
+      dials: this.#dials,
+      realmId: realm.id,
+      membership: identity.membership,
+      capabilities: options.capabilities,
+      frameBytesMax: options.frameBytesMax,
+    }
+  }
+
+  readonly checkMembership: MembershipCheck = (hello, key) => {
+    try {
+      return checkMembership(this.parts.realm, hello.membership, key, this.clock.wallNow())
+    } catch (error) {
+      return { complaint: error instanceof Error ? error.message : String(error) }
+    }
+  }
+
+  /** A peer has connected. */
+  incoming(transport: TransportConnection): void {
+    if (!this.pool.hasRoom()) {
+      const code = this.pool.accepting ? 'ERR_LINK_HANDSHAKES_FULL' : 'ERR_MESH_STOPPED'
+      const { host, port } = transport.remote
+      this.refusals.count(code, { remote: `${host}:${port}` })
+      transport.close(2, code)
+      return
+    }
+    const deadlineMs = this.clock.now() + this.options.handshakeTimeoutMs
+    const connection = new Connection(this, transport, deadlineMs)
+    this.pool.begin(connection)
+    this.#startProcess(new LinkJob(this, { connection }))
+  }
+
+  /** An address given at run time is tried again after a restart of discovery, too. */
+  keepSeed(candidate: Candidate): void {
+    const kept = this.#added.length < this.parts.options.seedsMax
+    if (kept) this.#added.push(candidate)
+  }
+
+  /** The link processes were restarted: nothing of before counts any more. */
+  linksRestarted(): void {
+    this.dialer.reset(new LinkError('ERR_LINK_CLOSED', 'the link processes were restarted'))
+  }
+
+  #startDial(attempt: Attempt): void {
+    this.#startProcess(new LinkJob(this, { attempt }))
+  }
+
+  #startProcess(job: LinkJob): void {
+    const { system } = this.parts
+    this.#jobs += 1
+    const gone = (): void => job.processGone()
+    const links = system.whereis(this.linksName)
+    // Not now, when the supervisor is away: whoever asked is in the middle of something.
+    if (links === undefined) return this.clock.microtask(gone)
+    Supervisor.startChild(links, {
+      id: `link ${this.#jobs}`,
+      restart: 'temporary',
+      shutdown: this.options.leaveTimeoutMs + 1_000,
+      start: async ({ system: where, parent }) => {
+        const ref = await LinkServer.start(job, {
+          system: where,
+          parent,
+          link: true,
+          trapExit: true,
+        })
+        where.watch(ref.pid, gone)
+        return ref
+      },
+    }).catch(gone)
+  }
+}

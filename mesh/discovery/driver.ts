@@ -1,0 +1,160 @@
+/**
+ * The process of discovery: it runs the sources, dials what they find and keeps the book of
+ * candidates up to date. Restarting it forgets only how often something failed.
+ */
+import { contract, implement, noreply } from '../../behaviours/index.ts'
+import type { Contract, Server } from '../../behaviours/index.ts'
+import type { Clock, Logger } from '../../runtime/index.ts'
+import { Alarm, ALARM } from '../alarm.ts'
+import type { Dialer } from '../link/dialer.ts'
+import { isLastingFailure } from '../link/lasting.ts'
+import type { LinkEvent } from '../link/link.ts'
+import type { LinkPool } from '../link/pool.ts'
+import type { Refusals } from '../refusals.ts'
+import { Candidates } from './candidates.ts'
+import type { CandidatesOptions } from './candidates.ts'
+import type { Candidate, Discovery } from './discovery.ts'
+
+/** What the discovery process needs. */
+export interface DiscoveryContext {
+  readonly options: CandidatesOptions
+  readonly clock: Clock
+  readonly chance: () => number
+  readonly logger: Logger
+  readonly pool: LinkPool
+  readonly dialer: Dialer
+  readonly refusals: Refusals
+  /** Sources in force; `addSeed` adds one, so it survives a restart. */
+  readonly sources: readonly Discovery[]
+}
+
+interface Outcome {
+  readonly candidate: Candidate
+  /** Key of the node that answered, or why none did. */
+  readonly result: { readonly keyHex: string } | { readonly error: unknown }
+}
+
+/** Messages of the discovery process to itself. */
+export interface DiscoveryApi {
+  call: {}
+  cast: {
+    seen(candidates: readonly Candidate[]): void
+    gone(candidates: readonly Candidate[]): void
+    link(event: LinkEvent): void
+    dialled(outcome: Outcome): void
+  }
+}
+
+interface State {
+  readonly context: DiscoveryContext
+  readonly book: Candidates
+  readonly alarm: Alarm
+}
+
+/** The contract of the discovery process. */
+export const DiscoveryContract: Contract<DiscoveryApi> = contract('fovea.discovery/1', {
+  call: {},
+  cast: { seen: true, gone: true, link: true, dialled: true },
+})
+
+/** Runs sources and dials what they find. */
+export const DiscoveryServer: Server<DiscoveryApi, DiscoveryContext> = implement<
+  DiscoveryApi,
+  DiscoveryContext,
+  State
+>(DiscoveryContract, {
+  init: (context, ctx): State => {
+    const { cast } = ctx.self
+    const off = context.pool.onLink((event) => void cast.link(event))
+    ctx.signal.addEventListener('abort', off)
+    for (const source of context.sources) run(source, context, cast, ctx.signal)
+    const book = new Candidates(context.options, context.chance)
+    return { context, book, alarm: new Alarm(context.clock) }
+  },
+  call: {},
+  cast: {
+    seen: (state, candidates, ctx) => {
+      const { book, context } = state
+      for (const candidate of candidates) {
+        if (book.add(candidate, context.clock.now())) continue
+        const { host, port } = candidate
+        context.refusals.count('ERR_SEEDS_FULL', { candidate: `${host}:${port}` })
+      }
+      return after(state, ctx)
+    },
+    gone: (state, candidates, ctx) => {
+      for (const candidate of candidates) state.book.remove(candidate)
+      return after(state, ctx)
+    },
+    link: (state, event, ctx) => {
+      const { hex } = event.link.peer.key
+      if (event.type === 'up') state.book.linkUp(hex)
+      else state.book.linkDown(hex, event.reason, state.context.clock.now())
+      return after(state, ctx)
+    },
+    dialled: (state, { candidate, result }, ctx) => {
+      const { book, context } = state
+      const nowMs = context.clock.now()
+      if ('error' in result) book.failed(candidate, failureOf(result.error), nowMs)
+      else {
+        book.answered(candidate, result.keyHex)
+        // The link may have gone down again while this message was on its way.
+        const linked = context.pool.link(result.keyHex) !== undefined
+        if (!linked) book.linkDown(result.keyHex, 'connection_closed', nowMs)
+      }
+      return after(state, ctx)
+    },
+  },
+  info: (state, info, ctx) => {
+    if (info.type !== 'message' || info.message !== ALARM) return noreply(state)
+    state.alarm.rang()
+    return after(state, ctx)
+  },
+})
+
+interface Self {
+  readonly seen: (candidates: readonly Candidate[]) => boolean
+  readonly gone: (candidates: readonly Candidate[]) => boolean
+  readonly dialled: (outcome: Outcome) => boolean
+}
+
+type Timers = Parameters<Alarm['set']>[0] & { readonly self: { readonly cast: Self } }
+
+/** Dials what is due and sets the alarm. */
+function after(state: State, ctx: Timers): ReturnType<typeof noreply<State>> {
+  const { book, context, alarm } = state
+  for (const candidate of book.take(context.clock.now())) dial(context, candidate, ctx.self.cast)
+  alarm.set(ctx, book.nextDueMs())
+  return noreply(state)
+}
+
+function dial({ dialer, refusals }: DiscoveryContext, candidate: Candidate, self: Self): void {
+  const { host, port } = candidate
+  dialer.connect({ host, port }, { timeoutMs: Infinity }).then(
+    (link) => void self.dialled({ candidate, result: { keyHex: link.peer.key.hex } }),
+    (error: unknown) => {
+      const code = (error as { code?: unknown } | undefined)?.code
+      const known = typeof code === 'string' ? code : 'ERR_LINK_CLOSED'
+      if (known !== 'ERR_LINK_SELF') refusals.count(known, { seed: `${host}:${port}`, err: error })
+      self.dialled({ candidate, result: { error } })
+    },
+  )
+}
+
+function run(source: Discovery, context: DiscoveryContext, self: Self, signal: AbortSignal): void {
+  const failed = (error: unknown): void => {
+    context.refusals.count('ERR_DISCOVERY_SOURCE', { source: source.name, err: error })
+  }
+  const sink = {
+    seen: (candidates: readonly Candidate[]) => void self.seen(candidates),
+    gone: (candidates: readonly Candidate[]) => void self.gone(candidates),
+    failed,
+  }
+  const start = async (): Promise<void> => source.start(sink, { signal })
+  start().catch(failed)
+}
+
+function failureOf(error: unknown): 'retry' | 'lasting' | 'self' {
+  if ((error as { code?: unknown } | undefined)?.code === 'ERR_LINK_SELF') return 'self'
+  return isLastingFailure(error) ? 'lasting' : 'retry'
+}

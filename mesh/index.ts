@@ -1,0 +1,94 @@
+/**
+ * The mesh layer: authenticated nodes that find each other and talk over links. `startMesh` is the way
+ * in; the rest is what the layer above (`dist`) builds on.
+ */
+export type { Mesh, MeshStats, MeshStopOptions } from './mesh.ts'
+export { startMesh } from './mesh.ts'
+export type { MeshOptions } from './options.ts'
+export { MESH_DEFAULTS } from './options.ts'
+export { MeshError } from './mesh-error.ts'
+export { MESH_ERROR_PARTS, MESH_ERRORS } from './errors.ts'
+
+export type { NodeKey } from './identity/node-key.ts'
+export {
+  compareNodeKeys,
+  isNodeKey,
+  nodeKeyEquals,
+  nodeKeyFromBytes,
+  nodeKeyFromHex,
+  nodeKeyOfPublicKey,
+} from './identity/node-key.ts'
+export type { NodeKeys } from './identity/keys.ts'
+export { generateNodeKeys, nodeKeysFromPem, verifySignature } from './identity/keys.ts'
+export { checkCertificate, createCertificate } from './identity/certificate.ts'
+export type { Membership as RealmMembership } from './identity/membership.ts'
+export { formatMembership, parseMembershipFile } from './identity/membership.ts'
+export type { RealmPolicy } from './identity/policy.ts'
+export type {
+  CreateRealmOptions,
+  FormatRealmOptions,
+  IssueOptions,
+  Realm,
+} from './identity/realm.ts'
+export {
+  checkMembership,
+  createRealm,
+  formatRealm,
+  isRealm,
+  isRealmName,
+  issueMembership,
+  loadRealm,
+} from './identity/realm.ts'
+export type { Identity, IdentityOptions } from './identity/identity.ts'
+export { openIdentity } from './identity/identity.ts'
+export { CertificateError, DataDirError, KeyError, RealmError } from './identity/errors.ts'
+
+export type { WireTypeId, WireTypeName } from './wire/messages.ts'
+export { WireType, wireTypeName } from './wire/messages.ts'
+export {
+  encodeFrame,
+  FRAME_BYTES_MAX_DEFAULT,
+  FRAME_BYTES_MAX_LIMIT,
+  FrameDecoder,
+  HEADER_BYTES,
+  PROTOCOL_VERSION,
+  writeHeader,
+} from './wire/frame.ts'
+export type { CodecOptions } from './wire/codec.ts'
+export { Codec } from './wire/codec.ts'
+export type { Extension } from './wire/extension.ts'
+export type { CodecLimits } from './wire/limits.ts'
+export { MESSAGE_LIMITS, VALUE_LIMITS } from './wire/limits.ts'
+export { checkTravels } from './wire/travels.ts'
+export { CodecError, FrameError, MessageError, UnsendableError } from './wire/errors.ts'
+
+export type {
+  CloseInfo,
+  ConnectionHandlers,
+  ConnectionStats,
+  DialOptions,
+  Endpoint,
+  EndpointOptions,
+  EndpointStats,
+  Refusal,
+  StreamHandlers,
+  StreamOptions,
+  Transport,
+  TransportAddress,
+  TransportConnection,
+  TransportSecurity,
+  TransportStream,
+} from './transport/transport.ts'
+export { TransportError } from './transport/errors.ts'
+
+export type { LaneName, Link, LinkEvent, LinkState, PeerInfo } from './link/link.ts'
+export type { LinkDownReason } from './link/reasons.ts'
+export type { LinkFrameHandler } from './link/frame-router.ts'
+export type { ConnectOptions, DialTarget } from './link/dialer.ts'
+export type { LinkErrorCode } from './link/errors.ts'
+export { LinkError } from './link/errors.ts'
+
+export type { Member, MemberEvent, Membership, MemberState } from './membership/membership.ts'
+export type { Candidate, Discovery, DiscoverySink } from './discovery/discovery.ts'
+export { parseSeed, staticDiscovery } from './discovery/static.ts'
+export { formatNodeId } from './link/peer-info.ts'

@@ -1,0 +1,621 @@
+/**
+ * One connection with a peer from its first byte to its last: handshake, frames, keepalive, goodbye.
+ * It is a passive object: the transport calls it with bytes, its link process (`link-process.ts`)
+ * calls `tick`, and it calls the pool, the frame router and its process. No mailbox lies between a
+ * frame and its handler.
+ *
+ *     handshaking --accepted--> established --disconnect, error, silence--> closing --> closed
+ *          |                                                                  ^
+ *          +--rejected, early frame, timeout----------------------------------+
+ *
+ * Invariants:
+ * - `up` is reported once at most and `down` exactly once after it; no frame is handed out before
+ *   `up` or after `down`.
+ * - An error on this connection closes this connection and nothing else: the peer gets an `error`
+ *   frame with the code, the log a line, the counter one more.
+ * - Whatever happens, the transport connection is closed within `leaveTimeoutMs` of `closing`.
+ * - A goodbye from the peer lets what it sent before on the dist lane be handled first.
+ */
+import type { Clock, ExitReason } from '../../runtime/index.ts'
+import type { NodeKey } from '../identity/node-key.ts'
+import type { Refusals } from '../refusals.ts'
+import type { CloseInfo, TransportConnection, TransportStream } from '../transport/transport.ts'
+import { WireType, wireTypeName } from '../wire/messages.ts'
+import { LinkError } from './errors.ts'
+import type { LinkErrorCode } from './errors.ts'
+import type { FrameRouter } from './frame-router.ts'
+import { Handshake } from './handshake.ts'
+import type {
+  HandshakeEffect,
+  HandshakeFailure,
+  HandshakeInput,
+  Hello,
+  MembershipCheck,
+} from './handshake.ts'
+import { Keepalive } from './keepalive.ts'
+import { Lane, LANE_BYTE_DIST, LANE_URGENCY, laneOfFirstByte } from './lane.ts'
+import type { LaneEvents } from './lane.ts'
+import type { LaneName, Link, LinkState, PeerInfo } from './link.ts'
+import { peerInfoOf } from './peer-info.ts'
+import type { LinkPool } from './pool.ts'
+import type { LinkProtocol } from './protocol.ts'
+import type { LinkDownReason } from './reasons.ts'
+
+/** Dials of all connections of a node; defaults in `mesh/options.ts`. */
+export interface ConnectionOptions {
+  readonly keepaliveIntervalMs: number
+  readonly keepaliveMissesMax: number
+  readonly handshakeTimeoutMs: number
+  readonly leaveTimeoutMs: number
+  readonly frameBytesMax: number
+  readonly bytesQueuedMax: number
+}
+
+/** What all connections of a node share. */
+export interface ConnectionContext {
+  readonly options: ConnectionOptions
+  readonly clock: Clock
+  readonly pool: LinkPool
+  readonly protocol: LinkProtocol
+  readonly frames: FrameRouter
+  readonly refusals: Refusals
+  /** Our hello; `dialling` counts one more `connect`. */
+  hello(dialling: boolean): Hello
+  readonly checkMembership: MembershipCheck
+}
+
+/** The process of a connection. */
+export interface ConnectionProcess {
+  /** `nextDueMs` has changed. */
+  wake(): void
+  /** The connection is over. */
+  ended(reason: ExitReason): void
+}
+
+/** Who asked for a connection that we dialled. */
+export interface ConnectionDial {
+  succeed(link: Link): void
+  /** Another connection with that node takes precedence: wait for it. */
+  supersede(key: NodeKey): void
+  fail(error: Error): void
+}
+
+/** Application codes of a transport close. */
+const CloseCode = Object.freeze({ done: 0, protocol: 1, rejected: 2, timeout: 3, replaced: 4 })
+
+/** Frame types that only the control lane may carry. */
+const CONTROL_TYPE_MAX = 0x0f
+
+/** A link and its connection. */
+export class Connection implements Link {
+  readonly initiator: boolean
+  readonly peerKey: NodeKey
+  readonly #context: ConnectionContext
+  readonly #transport: TransportConnection
+  readonly #dial: ConnectionDial | undefined
+  readonly #handshake: Handshake
+  readonly #laneEvents: LaneEvents
+  readonly #drainHandlers = new Set<(lane: LaneName) => void>()
+  readonly #lanes: { control: Lane | undefined; dist: Lane | undefined }
+  #process: ConnectionProcess | undefined
+  #state: LinkState = 'handshaking'
+  #peer: PeerInfo | undefined
+  #keepalive: Keepalive | undefined
+  /** Latest dial number of the peer that we know; see `dial-race.ts`. */
+  #peerDials = 0
+  #up = false
+  #draining = false
+  #exitReason: ExitReason = 'normal'
+  #dueMs: number
+  #closed: Promise<void>
+  #settleClosed: () => void = () => {}
+
+  constructor(
+    context: ConnectionContext,
+    transport: TransportConnection,
+    deadlineMs: number,
+    dial?: ConnectionDial,
+  ) {
+    this.#context = context
+    this.#transport = transport
+    this.#dial = dial
+    this.initiator = transport.initiator
+    this.peerKey = transport.peerKey
+    this.#dueMs = deadlineMs
+    this.#lanes = { control: undefined, dist: undefined }
+    this.#closed = new Promise((resolve) => (this.#settleClosed = resolve))
+    this.#handshake = new Handshake({
+      role: dial === undefined ? 'acceptor' : 'dialer',
+      own: context.hello(dial !== undefined),
+      peerKey: transport.peerKey,
+      deadlineMs,
+      checkMembership: context.checkMembership,
+    })
+    this.#laneEvents = {
+      onFrame: (lane, type, payload) => this.#frame(lane, type, payload),
+      onBytes: () => this.#keepalive?.heard(),
+      onDrain: (lane) => this.#drained(lane.name),
+      onEnd: () => this.#laneEnded(),
+      onBroken: (lane) => this.#fail('ERR_LINK_PROTOCOL', `the peer gave up the ${lane.name} lane`),
+      onError: (_lane, error) => this.#broken(error),
+    }
+  }
+
+  get peer(): PeerInfo {
+    if (this.#peer === undefined) {
+      throw new LinkError('ERR_LINK_CLOSED', 'the peer is not known before the link is accepted')
+    }
+    return this.#peer
+  }
+
+  get state(): LinkState {
+    return this.#state
+  }
+
+  get rttMs(): number {
+    return this.#keepalive?.rttMs ?? 0
+  }
+
+  get bytesQueued(): number {
+    return (this.#lanes.control?.bytesQueued ?? 0) + (this.#lanes.dist?.bytesQueued ?? 0)
+  }
+
+  /** See `EstablishedLink.peerDials`. */
+  get peerDials(): number {
+    return this.#peerDials
+  }
+
+  /** When `tick` must be called. */
+  get nextDueMs(): number {
+    return this.#dueMs
+  }
+
+  /** Resolves when nothing of the connection is left. */
+  get closed(): Promise<void> {
+    return this.#closed
+  }
+
+  /** Begins, on behalf of `process`. */
+  start(process: ConnectionProcess): void {
+    this.#process = process
+    if (this.initiator) {
+      const control = this.#open('control')
+      this.#open('dist')
+      this.#apply(this.#handshake.input({ type: 'start' }, this.#now()))
+      control?.read()
+    }
+    this.#transport.handle({
+      onStream: (stream) => this.#incoming(stream),
+      onClosed: (info) => this.#transportClosed(info),
+    })
+    if (!this.initiator) this.#input({ type: 'start' })
+  }
+
+  /** Time has passed. */
+  tick(): void {
+    const nowMs = this.#now()
+    if (nowMs < this.#dueMs) return
+    if (this.#state === 'handshaking') this.#input({ type: 'tick' })
+    else if (this.#state === 'closing') this.#lingerOver()
+    else if (this.#state === 'established') this.#beat(nowMs)
+  }
+
+  send(lane: LaneName, frame: Uint8Array): boolean {
+    if (this.#state !== 'established') return false
+    const { frameBytesMax } = this.peer
+    if (frame.length - 8 > frameBytesMax) {
+      const text = `a frame of ${frame.length - 8} bytes, the peer takes ${frameBytesMax}`
+      this.#context.refusals.count('ERR_LINK_FRAME_TOO_LARGE', this.#fields())
+      throw new LinkError('ERR_LINK_FRAME_TOO_LARGE', text)
+    }
+    try {
+      return this.#lanes[lane]?.send(frame) ?? false
+    } catch (error) {
+      if (error instanceof LinkError) this.#context.refusals.count(error.code, this.#fields())
+      throw error
+    }
+  }
+
+  onDrain(fn: (lane: LaneName) => void): () => void {
+    this.#drainHandlers.add(fn)
+    return () => void this.#drainHandlers.delete(fn)
+  }
+
+  close(reason = 'normal'): Promise<void> {
+    if (this.#state === 'handshaking') this.abandon(reason)
+    if (this.#state === 'established') {
+      this.#sendControl(this.#context.protocol.disconnect(reason))
+      this.#linger()
+      this.#down('graceful_shutdown')
+    }
+    return this.#closed
+  }
+
+  /** Gives up a handshake: the other connection with this node takes precedence, or we stop. */
+  abandon(reason: string): void {
+    if (this.#state !== 'handshaking') return
+    this.#state = 'closing'
+    this.#context.pool.dropDial(this)
+    this.#dial?.supersede(this.peerKey)
+    this.#closeTransport(CloseCode.rejected, reason)
+  }
+
+  /** Ends an established link at once: the peer has opened a new one or has been restarted. */
+  replace(): void {
+    if (this.#state === 'closed') return
+    this.#state = 'closing'
+    this.#down('connection_closed')
+    this.#closeTransport(CloseCode.replaced, 'replaced')
+  }
+
+  /** The link process is gone, whatever killed it. */
+  processGone(): void {
+    this.#process = undefined
+    if (this.#state === 'closed') return
+    this.#state = 'closing'
+    this.#dial?.fail(new LinkError('ERR_LINK_CLOSED', 'the link process ended'))
+    this.#down('connection_closed')
+    this.#closeTransport(CloseCode.protocol, 'ERR_LINK_CLOSED')
+    this.#context.pool.forget(this)
+  }
+
+  #now(): number {
+    return this.#context.clock.now()
+  }
+
+  #fields(): Record<string, unknown> {
+    const { host, port } = this.#transport.remote
+    return { peer: this.#peer?.nodeId ?? this.peerKey.hex, remote: `${host}:${port}` }
+  }
+
+  // --- streams -------------------------------------------------------------------------------
+
+  /** Opens one of our two streams (dialler). */
+  #open(name: LaneName): Lane | undefined {
+    try {
+      const stream = this.#transport.openStream({ urgency: LANE_URGENCY[name] })
+      const lane = this.#lane(name, stream)
+      if (name === 'dist') stream.write(Uint8Array.of(LANE_BYTE_DIST))
+      return lane
+    } catch {
+      // The connection died since it was handed out; its onClosed follows.
+      return undefined
+    }
+  }
+
+  #lane(name: LaneName, stream: TransportStream): Lane {
+    const { frameBytesMax, bytesQueuedMax } = this.#context.options
+    const lane = new Lane(name, stream, { frameBytesMax, bytesQueuedMax }, this.#laneEvents)
+    this.#lanes[name] = lane
+    return lane
+  }
+
+  /** A stream of the peer: its first byte says which lane it is (acceptor). */
+  #incoming(stream: TransportStream): void {
+    if (this.initiator) return this.#fail('ERR_LINK_PROTOCOL', 'the acceptor opened a stream')
+    let lane: Lane | undefined
+    stream.handle({
+      onData: (bytes) => {
+        if (lane !== undefined) return lane.take(bytes)
+        if (bytes.length === 0) return
+        lane = this.#accept(stream, bytes)
+      },
+      onDrain: () => lane?.drained(),
+      onEnd: () => lane?.finished(),
+      onReset: () => lane?.broken(),
+      onStopped: () => lane?.broken(),
+    })
+  }
+
+  #accept(stream: TransportStream, bytes: Uint8Array): Lane | undefined {
+    const name = laneOfFirstByte(bytes[0]!)
+    if (name === undefined || this.#lanes[name] !== undefined) {
+      const text = `a stream that begins with byte ${bytes[0]!}, which is no free lane`
+      this.#fail('ERR_LINK_PROTOCOL', text)
+      return undefined
+    }
+    const lane = this.#lane(name, stream)
+    stream.prioritize(LANE_URGENCY[name])
+    if (name === 'control') lane.take(bytes)
+    else {
+      this.#input({ type: 'lane_open' })
+      if (bytes.length > 1) lane.take(bytes.subarray(1))
+    }
+    return lane
+  }
+
+  #drained(lane: LaneName): void {
+    for (const fn of this.#drainHandlers) {
+      try {
+        fn(lane)
+      } catch (error) {
+        this.#handlerThrew(error)
+      }
+    }
+  }
+
+  // --- frames --------------------------------------------------------------------------------
+
+  #frame(lane: Lane, type: number, payload: Uint8Array): void {
+    switch (this.#state) {
+      case 'established':
+        return this.#establishedFrame(lane, type, payload)
+      case 'handshaking':
+        return this.#handshakeFrame(lane, type, payload)
+      case 'closing':
+        return this.#closingFrame(lane, type, payload)
+      case 'closed':
+    }
+  }
+
+  #establishedFrame(lane: Lane, type: number, payload: Uint8Array): void {
+    if (type > CONTROL_TYPE_MAX) return this.#dispatch(type, payload)
+    if (lane.name !== 'control') {
+      return this.#fail('ERR_LINK_PROTOCOL', `${wireTypeName(type)} on the ${lane.name} lane`)
+    }
+    const { protocol } = this.#context
+    switch (type) {
+      case WireType.ping:
+        return this.#ping(payload)
+      case WireType.pong:
+        this.#keepalive?.pong(protocol.readPong(payload).sequence, this.#now())
+        return
+      case WireType.disconnect:
+        return this.#goodbye(protocol.readDisconnect(payload).reason)
+      case WireType.error: {
+        const { code, message } = protocol.readError(payload)
+        return this.#peerError(`${code}: ${message}`)
+      }
+      case WireType.rejected: {
+        const { reason, message } = protocol.readRejected(payload)
+        return this.#peerError(`${reason}: ${message}`)
+      }
+      default:
+        this.#fail('ERR_LINK_PROTOCOL', `${wireTypeName(type)} on an established link`)
+    }
+  }
+
+  #handshakeFrame(lane: Lane, type: number, payload: Uint8Array): void {
+    const { protocol } = this.#context
+    if (lane.name !== 'control') return this.#early(type)
+    switch (type) {
+      case WireType.connect:
+        return this.#input({ type: 'connect', hello: protocol.readHello(payload) })
+      case WireType.accepted:
+        return this.#input({ type: 'accepted', hello: protocol.readHello(payload) })
+      case WireType.rejected:
+        return this.#input({ type: 'rejected', ...protocol.readRejected(payload) })
+      case WireType.error: {
+        const { code, message } = protocol.readError(payload)
+        return this.#peerError(`${code}: ${message}`)
+      }
+      default:
+        this.#early(type)
+    }
+  }
+
+  /** While a goodbye drains, what the peer sent before it still counts; else only its goodbye does. */
+  #closingFrame(lane: Lane, type: number, payload: Uint8Array): void {
+    if (this.#draining) {
+      if (type > CONTROL_TYPE_MAX) this.#dispatch(type, payload)
+    } else if (lane.name === 'control' && type === WireType.disconnect) {
+      this.#closeTransport(CloseCode.done, 'goodbye')
+    }
+  }
+
+  #dispatch(type: number, payload: Uint8Array): void {
+    if (this.#context.frames.dispatch(this, type, payload)) return
+    this.#context.refusals.count('ERR_LINK_FRAME_UNHANDLED', {
+      ...this.#fields(),
+      type: wireTypeName(type),
+    })
+  }
+
+  #early(type: number): void {
+    this.#input({ type: 'other_frame', name: wireTypeName(type) })
+  }
+
+  #ping(payload: Uint8Array): void {
+    const { protocol, refusals } = this.#context
+    const { sequence } = protocol.readPing(payload)
+    if (this.#keepalive?.ping() === true) this.#sendControl(protocol.pong(sequence))
+    else refusals.count('ERR_LINK_PING_FLOOD', this.#fields())
+  }
+
+  /** A frame of our own; a full control lane loses it, and the keepalive judges what follows. */
+  #sendControl(frame: Uint8Array): void {
+    try {
+      this.#lanes.control?.send(frame)
+    } catch {
+      this.#context.refusals.count('ERR_LINK_QUEUE_FULL', { ...this.#fields(), lane: 'control' })
+    }
+  }
+
+  // --- handshake -----------------------------------------------------------------------------
+
+  #input(input: HandshakeInput): void {
+    this.#apply(this.#handshake.input(input, this.#now()))
+  }
+
+  #apply(effects: readonly HandshakeEffect[]): void {
+    const { protocol, pool } = this.#context
+    for (const effect of effects) {
+      switch (effect.type) {
+        case 'send_connect':
+          this.#sendControl(protocol.connect(this.#handshake.own))
+          break
+        case 'judge':
+          this.#input({ type: 'verdict', verdict: pool.judge(this, effect.offer) })
+          break
+        case 'send_accepted':
+          this.#sendControl(protocol.accepted(this.#context.hello(false)))
+          break
+        case 'send_rejected':
+          this.#sendControl(protocol.rejected(effect.reason, effect.message))
+          break
+        case 'established':
+          this.#peer = peerInfoOf(this.peerKey, effect.negotiated)
+          this.#peerDials = effect.negotiated.hello.dials
+          this.#established()
+          break
+        case 'failed':
+          this.#handshakeFailed(effect.failure)
+      }
+    }
+  }
+
+  #established(): void {
+    const nowMs = this.#now()
+    const { keepaliveIntervalMs: intervalMs, keepaliveMissesMax: missesMax } = this.#context.options
+    this.#state = 'established'
+    this.#keepalive = new Keepalive({ intervalMs, missesMax }, nowMs)
+    this.#dueMs = nowMs + intervalMs
+    this.#process?.wake()
+    if (!this.#context.pool.up(this))
+      return this.#fail('ERR_LINK_LIMIT', 'as many links as allowed')
+    this.#up = true
+    this.#context.pool.announce({ type: 'up', link: this })
+    this.#dial?.succeed(this)
+    // What the acceptor sent on the dist lane waits in the transport until here.
+    if (this.initiator && this.#state === 'established') this.#lanes.dist?.read()
+  }
+
+  #handshakeFailed(failure: HandshakeFailure): void {
+    const { code, reason, message } = failure
+    this.#context.pool.dropDial(this)
+    if (code === 'ERR_LINK_REJECTED' && reason === 'simultaneous_dial') {
+      this.#dial?.supersede(this.peerKey)
+    } else {
+      const text = `${this.peerKey.hex.slice(0, 8)} ${message} (${reason})`
+      this.#dial?.fail(new LinkError(code, text, { reason }))
+      this.#context.refusals.count(code, { ...this.#fields(), reason, detail: message })
+    }
+    this.#exitReason = { shutdown: reason }
+    // A refusal must reach the peer before the connection goes; a rejection needs no answer.
+    if (code === 'ERR_LINK_REFUSED') return this.#linger()
+    if (code === 'ERR_LINK_REJECTED') return this.#closeNow(CloseCode.done, 'rejected')
+    if (code === 'ERR_LINK_HANDSHAKE_TIMEOUT') return this.#closeNow(CloseCode.timeout, code)
+    this.#sendControl(this.#context.protocol.error(code, message))
+    this.#linger()
+  }
+
+  // --- life and death ------------------------------------------------------------------------
+
+  #beat(nowMs: number): void {
+    const verdict = this.#keepalive?.tick(nowMs)
+    if (verdict === undefined) return
+    this.#dueMs = nowMs + this.#context.options.keepaliveIntervalMs
+    if (verdict.type === 'ping') {
+      this.#sendControl(this.#context.protocol.ping(verdict.sequence))
+      return
+    }
+    this.#context.refusals.count('ERR_LINK_HEARTBEAT', {
+      ...this.#fields(),
+      misses: verdict.misses,
+    })
+    this.#exitReason = { shutdown: 'heartbeat_timeout' }
+    this.#state = 'closing'
+    this.#down('heartbeat_timeout')
+    this.#closeTransport(CloseCode.timeout, 'ERR_LINK_HEARTBEAT')
+  }
+
+  /** The peer said goodbye: what it sent before is still handled, then we close. */
+  #goodbye(_reason: string): void {
+    this.#draining = true
+    this.#linger()
+    this.#laneEnded()
+  }
+
+  #laneEnded(): void {
+    const { control, dist } = this.#lanes
+    if (this.#state === 'established' || this.#state === 'handshaking') {
+      // A control lane that ends without a goodbye is the end of the link all the same.
+      if (control?.peerEnded === true) this.#fail('ERR_LINK_PROTOCOL', 'the control lane ended')
+      return
+    }
+    if (this.#draining && dist?.peerEnded === true) this.#lingerOver()
+  }
+
+  #lingerOver(): void {
+    this.#draining = false
+    if (this.#up) this.#down('graceful_shutdown')
+    this.#closeTransport(CloseCode.done, 'goodbye')
+  }
+
+  #peerError(text: string): void {
+    this.#context.refusals.count('ERR_LINK_PEER_ERROR', { ...this.#fields(), detail: text })
+    this.#dial?.fail(new LinkError('ERR_LINK_PEER_ERROR', `the peer closed the link: ${text}`))
+    this.#exitReason = { shutdown: 'peer_error' }
+    this.#down('connection_closed')
+    this.#closeNow(CloseCode.protocol, 'ERR_LINK_PEER_ERROR')
+  }
+
+  /** Bytes that are no frames, a message that is no message, or a handler that threw. */
+  #broken(error: unknown): void {
+    const code = (error as { code?: unknown } | undefined)?.code
+    const fromPeer = typeof code === 'string' && /^ERR_(FRAME|CODEC|MESSAGE|DIST)_/.test(code)
+    if (!fromPeer) return this.#handlerThrew(error)
+    this.#end(code, error instanceof Error ? error.message : code, { shutdown: code })
+  }
+
+  #handlerThrew(error: unknown): void {
+    this.#end('ERR_LINK_HANDLER', 'a handler failed', error, { err: error })
+  }
+
+  #fail(code: LinkErrorCode, message: string): void {
+    this.#end(code, message, { shutdown: code })
+  }
+
+  /** Tells the peer, the log and the counter, and closes. */
+  #end(code: string, message: string, exitReason: ExitReason, more: object = {}): void {
+    if (this.#state === 'closing' || this.#state === 'closed') return
+    this.#context.refusals.count(code, { ...this.#fields(), detail: message, ...more })
+    this.#sendControl(this.#context.protocol.error(code, message))
+    this.#exitReason = exitReason
+    this.#linger()
+    this.#context.pool.dropDial(this)
+    this.#dial?.fail(new LinkError('ERR_LINK_CLOSED', `${code}: ${message}`))
+    this.#down('connection_closed')
+  }
+
+  /** Ends both lanes and leaves the peer `leaveTimeoutMs` to take what is queued and close. */
+  #linger(): void {
+    this.#state = 'closing'
+    this.#lanes.dist?.end()
+    this.#lanes.control?.end()
+    this.#dueMs = this.#now() + this.#context.options.leaveTimeoutMs
+    this.#process?.wake()
+  }
+
+  #closeNow(code: number, reason: string): void {
+    this.#state = 'closing'
+    this.#closeTransport(code, reason)
+  }
+
+  #closeTransport(code: number, reason: string): void {
+    this.#dueMs = Infinity
+    if (this.#transport.closed === undefined) this.#transport.close(code, reason)
+  }
+
+  #transportClosed(info: CloseInfo): void {
+    if (this.#state === 'closed') return
+    const ended = info.reason === '' ? info.by : `${info.by}: ${info.reason}`
+    this.#state = 'closed'
+    this.#dueMs = Infinity
+    this.#dial?.fail(new LinkError('ERR_LINK_CLOSED', `the connection ended (${ended})`))
+    const silent = info.by === 'idle_timeout'
+    this.#down(
+      this.#draining ? 'graceful_shutdown' : silent ? 'heartbeat_timeout' : 'connection_closed',
+    )
+    this.#context.pool.forget(this)
+    this.#drainHandlers.clear()
+    this.#settleClosed()
+    this.#process?.ended(this.#exitReason)
+  }
+
+  #down(reason: LinkDownReason): void {
+    if (!this.#up) return
+    this.#up = false
+    this.#context.pool.down(this, reason)
+  }
+}

@@ -1,0 +1,148 @@
+/**
+ * One ordered channel of a link: a transport stream, the frame decoder of what comes in, and the
+ * bound of what goes out. Whoever owns the lane decides what frames mean.
+ *
+ * The control lane is a stream of frames from its first byte (a frame begins with the protocol
+ * version, 0x01). Every other stream begins with one byte that names its lane, 0x80 or above, because
+ * streams of one connection are not ordered with each other and "the second one" means nothing.
+ */
+import { FrameDecoder } from '../wire/frame.ts'
+import type { FrameHandler } from '../wire/frame.ts'
+import type { TransportStream } from '../transport/transport.ts'
+import { LinkError } from './errors.ts'
+import type { LaneName } from './link.ts'
+
+/** First byte of the stream of a lane. */
+export const LANE_BYTE_DIST = 0x81
+
+/** The lane that the first byte of a stream names; undefined for one that this node does not know. */
+export function laneOfFirstByte(byte: number): LaneName | undefined {
+  if (byte < 0x80) return 'control'
+  return byte === LANE_BYTE_DIST ? 'dist' : undefined
+}
+
+/** Urgency of the streams: keepalives go first, whatever is queued on `dist`. */
+export const LANE_URGENCY: Readonly<Record<LaneName, number>> = Object.freeze({
+  control: 0,
+  dist: 64,
+})
+
+/** What a lane tells its owner. */
+export interface LaneEvents {
+  /** A whole frame; `payload` is valid during the call. */
+  readonly onFrame: (lane: Lane, type: number, payload: Uint8Array) => void
+  readonly onBytes: () => void
+  readonly onDrain: (lane: Lane) => void
+  /** The peer finished its direction. */
+  readonly onEnd: (lane: Lane) => void
+  /** The peer reset the stream or stopped reading it. */
+  readonly onBroken: (lane: Lane) => void
+  /** Bytes that are no frames, or a handler that threw. */
+  readonly onError: (lane: Lane, error: unknown) => void
+}
+
+/** Limits of a lane. */
+export interface LaneOptions {
+  readonly frameBytesMax: number
+  readonly bytesQueuedMax: number
+}
+
+/** One channel. */
+export class Lane {
+  readonly name: LaneName
+  readonly #stream: TransportStream
+  readonly #decoder: FrameDecoder
+  readonly #events: LaneEvents
+  readonly #bytesQueuedMax: number
+  readonly #onFrame: FrameHandler
+  #ended = false
+  #peerEnded = false
+
+  constructor(name: LaneName, stream: TransportStream, options: LaneOptions, events: LaneEvents) {
+    this.name = name
+    this.#stream = stream
+    this.#events = events
+    this.#bytesQueuedMax = options.bytesQueuedMax
+    this.#decoder = new FrameDecoder({ frameBytesMax: options.frameBytesMax })
+    // One closure per lane, none per chunk.
+    this.#onFrame = (type, payload) => events.onFrame(this, type, payload)
+  }
+
+  /** True when the peer has finished its direction. */
+  get peerEnded(): boolean {
+    return this.#peerEnded
+  }
+
+  /** Bytes accepted and not yet taken by the network. */
+  get bytesQueued(): number {
+    return this.#stream.bytesQueued
+  }
+
+  /** Starts reading a stream that nobody reads yet; until then the transport keeps what arrives. */
+  read(): void {
+    this.#stream.handle({
+      onData: (bytes) => this.take(bytes),
+      onDrain: () => this.drained(),
+      onEnd: () => this.finished(),
+      onReset: () => this.broken(),
+      onStopped: () => this.broken(),
+    })
+  }
+
+  /** Takes bytes of the stream. */
+  take(bytes: Uint8Array): void {
+    this.#events.onBytes()
+    try {
+      this.#decoder.push(bytes, this.#onFrame)
+    } catch (error) {
+      this.#events.onError(this, error)
+    }
+  }
+
+  /** `send` may go on. */
+  drained(): void {
+    this.#events.onDrain(this)
+  }
+
+  /** The peer finished its direction. */
+  finished(): void {
+    this.#peerEnded = true
+    this.#events.onEnd(this)
+  }
+
+  /** The peer gave the stream up. */
+  broken(): void {
+    this.#events.onBroken(this)
+  }
+
+  /** Queues a frame; false means "enough". Throws `ERR_LINK_QUEUE_FULL`. */
+  send(frame: Uint8Array): boolean {
+    if (this.#ended) return false
+    if (this.#stream.bytesQueued + frame.length > this.#bytesQueuedMax) throw this.#full(undefined)
+    try {
+      return this.#stream.write(frame)
+    } catch (error) {
+      const code = (error as { code?: unknown }).code
+      if (code === 'ERR_TRANSPORT_QUEUE_FULL') throw this.#full(error)
+      // The peer stopped reading or the connection has just ended: its event is on the way.
+      if (code === 'ERR_TRANSPORT_STREAM_ENDED' || code === 'ERR_TRANSPORT_CLOSED') return false
+      throw error
+    }
+  }
+
+  /** Finishes our direction after what is queued. Idempotent. */
+  end(): void {
+    if (this.#ended) return
+    this.#ended = true
+    try {
+      this.#stream.end()
+    } catch {
+      // Ended by the peer or with the connection: what we wanted.
+    }
+  }
+
+  #full(cause: unknown): LinkError {
+    const text = `the ${this.name} lane holds ${this.#stream.bytesQueued} bytes and takes no more`
+    return new LinkError('ERR_LINK_QUEUE_FULL', text, cause === undefined ? {} : { cause })
+  }
+}

@@ -1,0 +1,65 @@
+/**
+ * A link as the layers above see it: an accepted, authenticated connection with one peer. Calls on it
+ * are direct: no mailbox lies between a frame and its handler.
+ */
+import type { NodeKey } from '../identity/node-key.ts'
+import type { TransportAddress } from '../transport/transport.ts'
+import type { LinkDownReason } from './reasons.ts'
+
+/**
+ * Ordered channels of a link, each with its own queue, so that none delays another: `control` for
+ * short frames that keep the mesh alive, `dist` for what processes say to each other.
+ */
+export type LaneName = 'control' | 'dist'
+
+/** Where a link is in its life. After `closing` nothing is delivered and nothing can be sent. */
+export type LinkState = 'handshaking' | 'established' | 'closing' | 'closed'
+
+/** The node at the other end, as its own hello and certificate describe it. */
+export interface PeerInfo {
+  readonly key: NodeKey
+  /** `name@host:port` as it advertises itself. */
+  readonly nodeId: string
+  readonly name: string
+  /** What others dial; not necessarily where its packets come from. */
+  readonly address: TransportAddress
+  readonly incarnation: number
+  /** What both nodes can do. */
+  readonly capabilities: readonly string[]
+  /** Roles that the authority of the realm gave it, for the realm's policy. */
+  readonly roles: readonly string[]
+  /** Largest payload in bytes that both take: chunk larger values. */
+  readonly frameBytesMax: number
+}
+
+/** One accepted connection. */
+export interface Link {
+  readonly peer: PeerInfo
+  /** True when this side dialled. */
+  readonly initiator: boolean
+  readonly state: LinkState
+  /** Smoothed round trip of keepalives, 0 before the first. */
+  readonly rttMs: number
+  /** Bytes accepted by `send` and not yet taken by the network. */
+  readonly bytesQueued: number
+  /**
+   * Queues a whole frame (header and payload), which must not be changed afterwards.
+   *
+   * - `true`: queued, go on.
+   * - `false` on a live link: queued, but enough; wait for `onDrain`.
+   * - `false` on a link that is not established: dropped; its `down` event tells.
+   *
+   * Throws `ERR_LINK_QUEUE_FULL` above `bytesQueuedMax` and `ERR_LINK_FRAME_TOO_LARGE` above the
+   * peer's limit; nothing is queued then.
+   */
+  send(lane: LaneName, frame: Uint8Array): boolean
+  /** Calls `fn` whenever a lane takes frames again after `send` gave false; gives the way to stop. */
+  onDrain(fn: (lane: LaneName) => void): () => void
+  /** Says goodbye and closes; resolves when the connection is gone. Idempotent. */
+  close(reason?: string): Promise<void>
+}
+
+/** A link came up or went down. `down` comes once, after `up`, and nothing of that link comes later. */
+export type LinkEvent =
+  | { readonly type: 'up'; readonly link: Link }
+  | { readonly type: 'down'; readonly link: Link; readonly reason: LinkDownReason }

@@ -1,0 +1,193 @@
+/**
+ * The links of a node by the key of their peer: who is established, who is on the way, and who may
+ * come. Synchronous; it outlives the processes of the links.
+ *
+ * Invariants:
+ * - Never two established links to one key: `judge` tears the old one down (its `down` event first)
+ *   before the new one is accepted.
+ * - Never more than `linksMax` established, `handshakesMax` others.
+ * - Every `up` is followed by exactly one `down` of the same link, also when link processes die.
+ */
+import { compareNodeKeys } from '../identity/node-key.ts'
+import type { NodeKey } from '../identity/node-key.ts'
+import type { Connection } from './connection.ts'
+import { judgeDial } from './dial-race.ts'
+import type { DialOffer } from './dial-race.ts'
+import type { Verdict } from './handshake.ts'
+import type { Link, LinkEvent } from './link.ts'
+import type { LinkDownReason } from './reasons.ts'
+
+/** Limits of {@link LinkPool}. */
+export interface PoolOptions {
+  readonly linksMax: number
+  /** Connections that are not links yet, or no longer. */
+  readonly handshakesMax: number
+  /** Peers whose newest incarnation is remembered after their link is gone. */
+  readonly incarnationsMax: number
+}
+
+/** Whether a dial that reached a node may send its `connect`. */
+export type DialClaim =
+  | { readonly type: 'go' }
+  /** There is a link already. */
+  | { readonly type: 'linked'; readonly link: Link }
+  /** Another dial to that node is ahead. */
+  | { readonly type: 'busy' }
+  | { readonly type: 'self' }
+  | { readonly type: 'full' }
+  | { readonly type: 'stopping' }
+
+/** All links of a node. */
+export class LinkPool {
+  readonly #ownKey: NodeKey
+  readonly #options: PoolOptions
+  readonly #onHandlerError: (error: unknown) => void
+  readonly #links = new Map<string, Connection>()
+  /** Dials whose `connect` was sent, by key of the peer. */
+  readonly #dials = new Map<string, Connection>()
+  /** Connections that are no established link: before, or lingering after. */
+  readonly #pending = new Set<Connection>()
+  /** Newest incarnation that a key has proven, oldest entry first. */
+  readonly #incarnations = new Map<string, number>()
+  readonly #handlers = new Set<(event: LinkEvent) => void>()
+  #accepting = true
+
+  constructor(ownKey: NodeKey, options: PoolOptions, onHandlerError: (error: unknown) => void) {
+    this.#ownKey = ownKey
+    this.#options = options
+    this.#onHandlerError = onHandlerError
+  }
+
+  /** False when the mesh stops: nobody comes in and no dial goes out. */
+  get accepting(): boolean {
+    return this.#accepting
+  }
+
+  /** Connections that are no established link. */
+  get pendingCount(): number {
+    return this.#pending.size
+  }
+
+  /** Every established link. */
+  links(): readonly Connection[] {
+    return Array.from(this.#links.values())
+  }
+
+  /** The established link to that node. */
+  link(keyHex: string): Connection | undefined {
+    return this.#links.get(keyHex)
+  }
+
+  /** Calls `handler` for every link that comes up or goes down; gives the way to stop. */
+  onLink(handler: (event: LinkEvent) => void): () => void {
+    // A wrapper, so that the same function registered twice is called and removed twice.
+    const entry = (event: LinkEvent): void => handler(event)
+    this.#handlers.add(entry)
+    return () => void this.#handlers.delete(entry)
+  }
+
+  /** True when one more handshake may begin. */
+  hasRoom(): boolean {
+    return this.#accepting && this.#pending.size < this.#options.handshakesMax
+  }
+
+  /** A connection begins its handshake. */
+  begin(connection: Connection): void {
+    this.#pending.add(connection)
+    if (connection.initiator) this.#dials.set(connection.peerKey.hex, connection)
+  }
+
+  /** May a dial that has reached `key` send its `connect`? */
+  claim(key: NodeKey): DialClaim {
+    if (key.hex === this.#ownKey.hex) return { type: 'self' }
+    const link = this.#links.get(key.hex)
+    if (link !== undefined) return { type: 'linked', link }
+    if (!this.#accepting) return { type: 'stopping' }
+    if (this.#dials.has(key.hex)) return { type: 'busy' }
+    if (this.#links.size + this.#dials.size >= this.#options.linksMax) return { type: 'full' }
+    return { type: 'go' }
+  }
+
+  /** Judges a peer's complete `connect`; when it accepts, the way is already clear. */
+  judge(connection: Connection, offer: DialOffer): Verdict {
+    const { hex } = connection.peerKey
+    if (!this.#accepting) return { type: 'reject', reason: 'not_accepting' }
+    const link = this.#links.get(hex)
+    const verdict = judgeDial({
+      keyOrder: compareNodeKeys(this.#ownKey, connection.peerKey),
+      dialing: this.#dials.has(hex),
+      established:
+        link === undefined
+          ? undefined
+          : { incarnation: link.peer.incarnation, peerDials: link.peerDials },
+      incarnationProven: this.#incarnations.get(hex) ?? 0,
+      offer,
+    })
+    if (verdict.type === 'reject') return verdict
+    if (!verdict.replace && this.#links.size >= this.#options.linksMax) {
+      return { type: 'reject', reason: 'too_many_links' }
+    }
+    if (verdict.replace) link?.replace()
+    if (verdict.dropDial) this.#dials.get(hex)?.abandon('simultaneous_dial')
+    return verdict
+  }
+
+  /** An accepted connection becomes a link; false when there is no room for it. */
+  up(connection: Connection): boolean {
+    const { hex } = connection.peerKey
+    if (this.#dials.get(hex) === connection) this.#dials.delete(hex)
+    if (this.#links.has(hex) || this.#links.size >= this.#options.linksMax) return false
+    this.#pending.delete(connection)
+    this.#links.set(hex, connection)
+    this.#incarnations.delete(hex)
+    this.#incarnations.set(hex, connection.peer.incarnation)
+    if (this.#incarnations.size > this.#options.incarnationsMax) {
+      for (const oldest of this.#incarnations.keys()) {
+        this.#incarnations.delete(oldest)
+        break
+      }
+    }
+    return true
+  }
+
+  /** A link went down; its connection may still say its goodbye. */
+  down(connection: Connection, reason: LinkDownReason): void {
+    const { hex } = connection.peerKey
+    if (this.#links.get(hex) === connection) this.#links.delete(hex)
+    if (connection.state !== 'closed') this.#pending.add(connection)
+    this.announce({ type: 'down', link: connection, reason })
+  }
+
+  /** Nothing of the connection is left, or it lost its race. */
+  forget(connection: Connection): void {
+    this.#pending.delete(connection)
+    if (this.#dials.get(connection.peerKey.hex) === connection) {
+      this.#dials.delete(connection.peerKey.hex)
+    }
+  }
+
+  /** A dial that is given up must not count as under way any more. */
+  dropDial(connection: Connection): void {
+    if (this.#dials.get(connection.peerKey.hex) === connection) {
+      this.#dials.delete(connection.peerKey.hex)
+    }
+  }
+
+  /** Tells every handler; one that throws harms nobody else. */
+  announce(event: LinkEvent): void {
+    for (const handler of this.#handlers) {
+      try {
+        handler(event)
+      } catch (error) {
+        this.#onHandlerError(error)
+      }
+    }
+  }
+
+  /** Lets nobody in any more and says goodbye to all; resolves when every connection is gone. */
+  async leave(reason: string): Promise<void> {
+    this.#accepting = false
+    const all = [...this.#links.values(), ...this.#pending]
+    await Promise.all(all.map((connection) => connection.close(reason)))
+  }
+}

@@ -1,0 +1,87 @@
+/**
+ * The frames of the link itself, to bytes and back. What a guard refuses raises `MessageError` or
+ * `CodecError`, which closes the link it came from.
+ */
+import { isHost, isNodeName } from '../host.ts'
+import type { Codec } from '../wire/codec.ts'
+import {
+  helloFields,
+  MESSAGE_FIELD_LIMITS,
+  parseConnect,
+  parseDisconnect,
+  parseError,
+  parsePing,
+  parsePong,
+  parseRejected,
+} from '../wire/check.ts'
+import type {
+  DisconnectMessage,
+  ErrorMessage,
+  HelloMessage,
+  PingMessage,
+  RejectedMessage,
+} from '../wire/check.ts'
+import { MessageError } from '../wire/errors.ts'
+import { WireType } from '../wire/messages.ts'
+
+/** Writes and reads link frames. */
+export class LinkProtocol {
+  readonly #codec: Codec
+
+  constructor(codec: Codec) {
+    this.#codec = codec
+  }
+
+  connect(hello: HelloMessage): Uint8Array {
+    return this.#codec.encodeFrame(WireType.connect, helloFields(hello))
+  }
+  accepted(hello: HelloMessage): Uint8Array {
+    return this.#codec.encodeFrame(WireType.accepted, helloFields(hello))
+  }
+  rejected(reason: string, message: string): Uint8Array {
+    return this.#codec.encodeFrame(WireType.rejected, { reason, message: cut(message) })
+  }
+  disconnect(reason: string): Uint8Array {
+    return this.#codec.encodeFrame(WireType.disconnect, { reason: cutName(reason), message: '' })
+  }
+  error(code: string, message: string): Uint8Array {
+    return this.#codec.encodeFrame(WireType.error, { code: cutName(code), message: cut(message) })
+  }
+  ping(sequence: number): Uint8Array {
+    return this.#codec.encodeFrame(WireType.ping, { sequence })
+  }
+  pong(sequence: number): Uint8Array {
+    return this.#codec.encodeFrame(WireType.pong, { sequence })
+  }
+
+  /** Of `connect` and `accepted`. */
+  readHello(payload: Uint8Array): HelloMessage {
+    const hello = parseConnect(this.#codec.decode(payload))
+    if (!isNodeName(hello.name)) throw new MessageError('connect', 'name', 'a node name')
+    if (!isHost(hello.host)) throw new MessageError('connect', 'host', 'an address or host name')
+    return hello
+  }
+  readRejected(payload: Uint8Array): RejectedMessage {
+    return parseRejected(this.#codec.decode(payload))
+  }
+  readDisconnect(payload: Uint8Array): DisconnectMessage {
+    return parseDisconnect(this.#codec.decode(payload))
+  }
+  readError(payload: Uint8Array): ErrorMessage {
+    return parseError(this.#codec.decode(payload))
+  }
+  readPing(payload: Uint8Array): PingMessage {
+    return parsePing(this.#codec.decode(payload))
+  }
+  readPong(payload: Uint8Array): PingMessage {
+    return parsePong(this.#codec.decode(payload))
+  }
+}
+
+function cut(text: string): string {
+  return text.slice(0, MESSAGE_FIELD_LIMITS.textCharactersMax)
+}
+
+function cutName(text: string): string {
+  return text === '' ? 'unspecified' : text.slice(0, MESSAGE_FIELD_LIMITS.nameCharactersMax)
+}

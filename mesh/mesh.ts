@@ -1,0 +1,264 @@
+/**
+ * The composition root: a node of the mesh with its identity, its port, its links and its members.
+ *
+ *     const mesh = await startMesh({ realm: './my.realm', name: 'shop', seeds: ['10.0.0.7:4433'] })
+ *
+ * Life: `startMesh` resolves when the port is bound and seeds are being dialled (not when they have
+ * answered: a node runs alone until it finds others, D7). `stop` says goodbye to every peer, closes the
+ * port and leaves nothing behind. `ended` tells when the mesh is over, also when it gave up by itself.
+ */
+import { Supervisor } from '../behaviours/index.ts'
+import type { SupervisorRef } from '../behaviours/index.ts'
+import { createSystem, formatReason } from '../runtime/index.ts'
+import type { ExitReason, System } from '../runtime/index.ts'
+import { MeshCore } from './core.ts'
+import { DiscoveryContract } from './discovery/driver.ts'
+import type { Candidate } from './discovery/discovery.ts'
+import { parseSeed } from './discovery/static.ts'
+import { chooseAdvertiseHost } from './host.ts'
+import { openIdentity } from './identity/identity.ts'
+import type { Identity } from './identity/identity.ts'
+import type { NodeKey } from './identity/node-key.ts'
+import { loadRealm } from './identity/realm.ts'
+import type { Realm } from './identity/realm.ts'
+import type { ConnectOptions, DialTarget } from './link/dialer.ts'
+import { LinkError } from './link/errors.ts'
+import type { LinkFrameHandler } from './link/frame-router.ts'
+import type { Link, LinkEvent } from './link/link.ts'
+import { formatNodeId } from './link/peer-info.ts'
+import { lookupHost } from './lookup.ts'
+import type { Membership } from './membership/membership.ts'
+import { MeshError } from './mesh-error.ts'
+import { resolveMeshOptions } from './options.ts'
+import type { MeshOptions, ResolvedMeshOptions } from './options.ts'
+import { startTree } from './tree.ts'
+import type { EndpointStats, Transport, TransportAddress } from './transport/transport.ts'
+
+/** How a mesh is stopped. */
+export interface MeshStopOptions {
+  /** Word in the goodbye to the peers. Default `'shutdown'`. */
+  readonly reason?: string
+}
+
+/** Numbers of a mesh, made for a scrape. */
+export interface MeshStats {
+  readonly links: number
+  /** Connections that are no link yet, or no longer. */
+  readonly handshakes: number
+  /** Dials under way or waiting. */
+  readonly dials: number
+  readonly members: number
+  /** Everything refused or dropped, by error code. */
+  readonly refused: Readonly<Record<string, number>>
+  readonly endpoint: EndpointStats | undefined
+}
+
+/** A node of the mesh. */
+export interface Mesh extends AsyncDisposable {
+  readonly system: System
+  readonly identity: Identity
+  readonly key: NodeKey
+  /** `name@host:port` as advertised. */
+  readonly nodeId: string
+  /** Where others dial this node. */
+  readonly address: TransportAddress
+  readonly realm: Realm
+  /** Why the mesh ended, once it has. */
+  readonly ended: Promise<ExitReason>
+  readonly membership: Membership
+  /** Established links. */
+  links(): readonly Link[]
+  linkTo(keyHex: string): Link | undefined
+  /** The link to that node: the one that exists, or a new one. */
+  connect(target: DialTarget, options?: ConnectOptions): Promise<Link>
+  /** Says goodbye to that node; it does not dial us until we dial it. */
+  disconnect(keyHex: string, reason?: string): Promise<void>
+  /** Calls `handler` for every link that comes up or goes down; gives the way to stop. */
+  onLink(handler: (event: LinkEvent) => void): () => void
+  /** Hands frames of types `from` to `to` to `handler`; gives the way to stop. */
+  handleFrames(from: number, to: number, handler: LinkFrameHandler): () => void
+  /** One more address to try, as if it had been in `seeds`. */
+  addSeed(seed: string | Candidate): void
+  stats(): MeshStats
+  stop(options?: MeshStopOptions): Promise<void>
+}
+
+/**
+ * Starts a node of the mesh.
+ *
+ * @example
+ * await using mesh = await startMesh({ realm: createRealm('com.example.shop'), port: 0 })
+ */
+export async function startMesh(given: MeshOptions): Promise<Mesh> {
+  const options = resolveMeshOptions(given, lookupHost)
+  const advertiseHost = chooseAdvertiseHost(options.host, options.advertiseHost)
+  const realm = await loadRealm(options.realm)
+  const { dataDir, membership, clock, entropy, logger } = options
+  const identity = await openIdentity({
+    realm,
+    clock,
+    entropy,
+    ...(dataDir === undefined ? {} : { dataDir }),
+    ...(membership === undefined ? {} : { membership }),
+  })
+  const system =
+    options.system ??
+    createSystem({
+      clock,
+      entropy,
+      logger,
+      node: identity.nodeKey.hex,
+      incarnation: identity.incarnation,
+    })
+  const ownSystem = options.system === undefined
+  const release = async (): Promise<void> => {
+    if (ownSystem) await system.stop()
+    await identity.close()
+  }
+  try {
+    const transport = await transportOf(options)
+    const core = new MeshCore({ options, system, identity, realm, transport, advertiseHost })
+    const tree = await startTree(core)
+    return new MeshNode(core, tree, release)
+  } catch (error) {
+    await release()
+    throw startError(error)
+  }
+}
+
+class MeshNode implements Mesh {
+  readonly system: System
+  readonly identity: Identity
+  readonly key: NodeKey
+  readonly realm: Realm
+  readonly membership: Membership
+  readonly ended: Promise<ExitReason>
+  readonly #core: MeshCore
+  readonly #tree: SupervisorRef
+  readonly #release: () => Promise<void>
+  #stopped: Promise<void> | undefined
+
+  constructor(core: MeshCore, tree: SupervisorRef, release: () => Promise<void>) {
+    const { system, identity, realm } = core.parts
+    this.#core = core
+    this.#tree = tree
+    this.#release = release
+    this.system = system
+    this.identity = identity
+    this.key = identity.nodeKey
+    this.realm = realm
+    this.membership = core.view
+    this.ended = new Promise((resolve) => {
+      system.watch(tree.pid, (reason) => {
+        this.#treeEnded(reason)
+        resolve(reason)
+      })
+    })
+  }
+
+  get address(): TransportAddress {
+    return this.#core.address
+  }
+
+  get nodeId(): string {
+    return formatNodeId(this.#core.parts.options.name, this.address)
+  }
+
+  links(): readonly Link[] {
+    return this.#core.pool.links()
+  }
+
+  linkTo(keyHex: string): Link | undefined {
+    return this.#core.pool.link(keyHex)
+  }
+
+  async connect(target: DialTarget, options: ConnectOptions = {}): Promise<Link> {
+    this.#check()
+    return this.#core.dialer.connect(target, options)
+  }
+
+  async disconnect(keyHex: string, reason = 'normal'): Promise<void> {
+    await this.#core.pool.link(keyHex)?.close(reason)
+  }
+
+  onLink(handler: (event: LinkEvent) => void): () => void {
+    return this.#core.pool.onLink(handler)
+  }
+
+  handleFrames(from: number, to: number, handler: LinkFrameHandler): () => void {
+    return this.#core.frames.handle(from, to, handler)
+  }
+
+  addSeed(seed: string | Candidate): void {
+    this.#check()
+    const candidate = typeof seed === 'string' ? parseSeed(seed) : seed
+    const pid = this.system.whereis(this.#core.discoveryName)
+    if (pid !== undefined) DiscoveryContract.at(pid).cast.seen([candidate])
+    this.#core.keepSeed(candidate)
+  }
+
+  stats(): MeshStats {
+    const { pool, dialer, view, refusals } = this.#core
+    return {
+      links: pool.links().length,
+      handshakes: pool.pendingCount,
+      dials: dialer.size,
+      members: view.members().length,
+      refused: refusals.counters(),
+      endpoint: this.#core.endpoint()?.stats(),
+    }
+  }
+
+  stop(options: MeshStopOptions = {}): Promise<void> {
+    this.#stopped ??= this.#stop(options.reason ?? 'shutdown')
+    return this.#stopped
+  }
+
+  [Symbol.asyncDispose](): Promise<void> {
+    return this.stop()
+  }
+
+  async #stop(reason: string): Promise<void> {
+    const { pool, dialer } = this.#core
+    const left = pool.leave(reason)
+    dialer.reset(new LinkError('ERR_DIAL_ABORTED', 'the mesh stops'))
+    await left
+    if (this.system.isAlive(this.#tree.pid)) {
+      await Supervisor.stop(this.#tree, 'shutdown').catch(() => {})
+    }
+    await this.#core.endpoint()?.close()
+    await this.#release()
+  }
+
+  /** The tree gave up although nobody asked: what it held is released all the same. */
+  #treeEnded(reason: ExitReason): void {
+    if (this.#stopped !== undefined) return
+    this.#core.logger.error({ reason: formatReason(reason) }, 'the mesh gave up and is stopped')
+    void this.stop()
+  }
+
+  #check(): void {
+    if (this.#stopped !== undefined) throw new MeshError('ERR_MESH_STOPPED', 'the mesh has stopped')
+  }
+}
+
+async function transportOf(options: ResolvedMeshOptions): Promise<Transport> {
+  if (options.transport !== 'quic') return options.transport
+  // Lazy: the binding costs 13 ms and 45 MiB, and does not exist on every platform.
+  const { createQuicTransport } = await import('./transport/quic/index.ts')
+  return createQuicTransport()
+}
+
+/** What went wrong, without the supervisors around it. */
+function startError(error: unknown): unknown {
+  let at = error
+  for (let depth = 0; depth < 10; depth++) {
+    const { reason, cause } = (at ?? {}) as { reason?: unknown; cause?: unknown }
+    const code = (at as { code?: unknown } | undefined)?.code
+    if (typeof code === 'string' && /^ERR_(TRANSPORT|MESH|LINK|OPTION)/.test(code)) return at
+    const inner = reason ?? cause ?? (at as { shutdown?: unknown } | undefined)?.shutdown
+    if (inner === undefined) return error
+    at = inner
+  }
+  return error
+}

@@ -1,0 +1,261 @@
+/**
+ * Options of a mesh node: their defaults, their checks, and what each dial does. Merged once, checked
+ * once; inner code reads {@link ResolvedMeshOptions}.
+ */
+import { createRealClock, createSystemEntropy, silentLogger } from '../runtime/index.ts'
+import {
+  functionOption,
+  numberOption,
+  objectOption,
+  optional,
+  resolveOptions,
+  stringOption,
+} from '../runtime/index.ts'
+import type { Clock, Entropy, Logger, OptionCheck, System } from '../runtime/index.ts'
+import type { Candidate, Discovery } from './discovery/discovery.ts'
+import { parseSeed } from './discovery/static.ts'
+import { isHost, isNodeName } from './host.ts'
+import type { Membership } from './identity/membership.ts'
+import type { Realm } from './identity/realm.ts'
+import { MeshError } from './mesh-error.ts'
+import type { Transport } from './transport/transport.ts'
+import { FRAME_BYTES_MAX_DEFAULT, FRAME_BYTES_MAX_LIMIT } from './wire/frame.ts'
+
+/** What `startMesh` takes. Only `realm` has no default. */
+export interface MeshOptions {
+  /**
+   * The realm of this node: the path of a realm file, or a realm. Nodes of different realms refuse
+   * each other. A bare name is not a realm: without the file anybody could claim it.
+   */
+  readonly realm?: string | Realm | undefined
+  /** Name part of the node id: a letter, then letters, digits, `_`, `-`; 64 at most. Default `'node'`. */
+  readonly name?: string | undefined
+  /** The same as `name`, in noex's word. Give one of them. */
+  readonly nodeName?: string | undefined
+  /** Address to bind. Default `'0.0.0.0'`; `'::'` binds both families. */
+  readonly host?: string | undefined
+  /**
+   * Host that others dial, an address or a name. Default: `host` if it is one address, else the first
+   * IPv4 address of this machine that is not internal. Set it behind NAT and in containers.
+   */
+  readonly advertiseHost?: string | undefined
+  /** UDP port to bind. Default 4433; 0 takes a free one. */
+  readonly port?: number | undefined
+  /** Port that others dial. Default: the bound one. Set it when a router maps ports. */
+  readonly advertisePort?: number | undefined
+  /** Nodes to find the mesh by: `'name@host:port'`, `'host:port'`. Tried until they answer. */
+  readonly seeds?: readonly string[] | undefined
+  /** Further sources of addresses. */
+  readonly discovery?: readonly Discovery[] | undefined
+  /** Directory of key and incarnation. Without it each start is a new node with a new key. */
+  readonly dataDir?: string | undefined
+  /**
+   * Membership of this node, issued elsewhere. Needed when the realm file has no private key and the
+   * data directory no `membership.json`.
+   */
+  readonly membership?: Membership | undefined
+  /** Words that say what this node can do; a link carries those that both sides have. */
+  readonly capabilities?: readonly string[] | undefined
+
+  /**
+   * A ping goes out this often per link. Default 1,000 ms. Lower finds dead peers sooner and costs a
+   * packet per link and interval; keep it above the longest pause of the event loop.
+   */
+  readonly keepaliveIntervalMs?: number | undefined
+  /** Silent intervals until a link is down. Default 3. Raise it on lossy networks. */
+  readonly keepaliveMissesMax?: number | undefined
+  /** Time of one handshake, transport included. Default 5,000 ms. */
+  readonly handshakeTimeoutMs?: number | undefined
+  /** Time of `mesh.connect` when the caller names none, waiting included. Default 10,000 ms. */
+  readonly connectTimeoutMs?: number | undefined
+  /** How long a goodbye may wait for the peer to take what is queued. Default 1,000 ms. */
+  readonly leaveTimeoutMs?: number | undefined
+  /** First pause before a node is dialled again. Default 500 ms, doubled each time, with jitter. */
+  readonly reconnectBaseMs?: number | undefined
+  /** Longest pause. Default 30,000 ms. Raising it spares dead addresses and slows healing. */
+  readonly reconnectMaxMs?: number | undefined
+  /** One neighbour is told about all others this often. Default 10,000 ms. */
+  readonly syncIntervalMs?: number | undefined
+  /** A node that is down or has left is forgotten after this. Default 24 h. */
+  readonly downMemberForgetMs?: number | undefined
+
+  /** Largest frame payload that this node takes. Default 1 MiB, at most 16 MiB. */
+  readonly frameBytesMax?: number | undefined
+  /** Bytes that may wait in one lane of one link. Default 16 MiB; then `ERR_LINK_QUEUE_FULL`. */
+  readonly bytesQueuedMax?: number | undefined
+  /** Established links. Default 1,024; then peers are rejected with `too_many_links`. */
+  readonly linksMax?: number | undefined
+  /** Connections that are no links yet, or no longer. Default 256. */
+  readonly handshakesMax?: number | undefined
+  /** Dials under way at once. Default 16. */
+  readonly dialsMax?: number | undefined
+  /** Dials that wait for their turn. Default 1,024; then `ERR_DIAL_QUEUE_FULL`. */
+  readonly dialQueueMax?: number | undefined
+  /** Members known at once, up or not. Default 4,096; at least `linksMax`. */
+  readonly membersMax?: number | undefined
+  /** Unknown nodes that one neighbour may make us try at a time. Default 256. */
+  readonly hearsayMax?: number | undefined
+  /** Addresses from seeds and discovery. Default 256; then `ERR_SEEDS_FULL`. */
+  readonly seedsMax?: number | undefined
+
+  /** `'quic'` (default), or a transport, such as the simulated one. */
+  readonly transport?: 'quic' | Transport | undefined
+  /** Addresses of a host name. Default: the resolver of the operating system. */
+  readonly lookup?: ((host: string) => Promise<readonly string[]>) | undefined
+  readonly clock?: Clock | undefined
+  readonly entropy?: Entropy | undefined
+  readonly logger?: Logger | undefined
+  /** System whose processes run the mesh. Default: one of its own, stopped with it. */
+  readonly system?: System | undefined
+}
+
+/** Options that stay without a value when they are not given. */
+type Unset =
+  'realm' | 'nodeName' | 'advertiseHost' | 'advertisePort' | 'dataDir' | 'membership' | 'system'
+
+/** {@link MeshOptions} with everything decided. */
+export type ResolvedMeshOptions = Readonly<
+  Required<{ [K in Exclude<keyof MeshOptions, Unset>]: NonNullable<MeshOptions[K]> }> & {
+    [K in Unset]: MeshOptions[K]
+  } & { readonly realm: string | Realm; readonly candidates: readonly Candidate[] }
+>
+
+const DAY_MS = 86_400_000
+
+/** The defaults of numbers and words. */
+export const MESH_DEFAULTS: Readonly<
+  Omit<Required<MeshOptions>, Unset | 'clock' | 'entropy' | 'lookup'>
+> = Object.freeze({
+  name: 'node',
+  host: '0.0.0.0',
+  port: 4433,
+  seeds: Object.freeze([]),
+  discovery: Object.freeze([]),
+  capabilities: Object.freeze([]),
+  keepaliveIntervalMs: 1_000,
+  keepaliveMissesMax: 3,
+  handshakeTimeoutMs: 5_000,
+  connectTimeoutMs: 10_000,
+  leaveTimeoutMs: 1_000,
+  reconnectBaseMs: 500,
+  reconnectMaxMs: 30_000,
+  syncIntervalMs: 10_000,
+  downMemberForgetMs: DAY_MS,
+  frameBytesMax: FRAME_BYTES_MAX_DEFAULT,
+  bytesQueuedMax: 16_777_216,
+  linksMax: 1_024,
+  handshakesMax: 256,
+  dialsMax: 16,
+  dialQueueMax: 1_024,
+  membersMax: 4_096,
+  hearsayMax: 256,
+  seedsMax: 256,
+  transport: 'quic',
+  logger: silentLogger,
+})
+
+const nameOption: OptionCheck = {
+  expected: 'a letter, then letters, digits, _ or -, 64 characters at most',
+  test: isNodeName,
+}
+const hostOption: OptionCheck = { expected: 'an IP address or a host name', test: isHost }
+const listOption: OptionCheck = { expected: 'a list', test: Array.isArray }
+const wordsOption: OptionCheck = {
+  expected: 'a list of at most 64 words of 1 to 64 characters',
+  test: (value) =>
+    Array.isArray(value) &&
+    value.length <= 64 &&
+    value.every((word) => typeof word === 'string' && /^[\x21-\x7e]{1,64}$/.test(word)),
+}
+const realmOption: OptionCheck = {
+  expected: 'the path of a realm file, or a realm',
+  test: (value) => stringOption.test(value) || objectOption.test(value),
+}
+const transportOption: OptionCheck = {
+  expected: "'quic' or a transport",
+  test: (value) => value === 'quic' || objectOption.test(value),
+}
+const millis = (min: number): OptionCheck => numberOption(min, 2_147_483_647)
+const amount = (min: number, max = 1_048_576): OptionCheck => numberOption(min, max)
+
+const CHECKS: { readonly [K in keyof MeshOptions]-?: OptionCheck } = {
+  realm: optional(realmOption),
+  name: nameOption,
+  nodeName: optional(nameOption),
+  host: hostOption,
+  advertiseHost: optional(hostOption),
+  port: numberOption(0, 65_535),
+  advertisePort: optional(numberOption(1, 65_535)),
+  seeds: listOption,
+  discovery: listOption,
+  dataDir: optional(stringOption),
+  membership: optional(objectOption),
+  capabilities: wordsOption,
+  keepaliveIntervalMs: millis(50),
+  keepaliveMissesMax: amount(1, 1_000),
+  handshakeTimeoutMs: millis(50),
+  connectTimeoutMs: millis(1),
+  leaveTimeoutMs: millis(0),
+  reconnectBaseMs: millis(10),
+  reconnectMaxMs: millis(10),
+  syncIntervalMs: millis(100),
+  downMemberForgetMs: millis(1),
+  frameBytesMax: amount(1_024, FRAME_BYTES_MAX_LIMIT),
+  bytesQueuedMax: amount(4_096, 2_147_483_647),
+  linksMax: amount(1),
+  handshakesMax: amount(1),
+  dialsMax: amount(1),
+  dialQueueMax: amount(1),
+  membersMax: amount(1),
+  hearsayMax: amount(1),
+  seedsMax: amount(1),
+  transport: transportOption,
+  lookup: optional(functionOption),
+  clock: optional(objectOption),
+  entropy: optional(objectOption),
+  logger: objectOption,
+  system: optional(objectOption),
+}
+
+/** Checks `given` and decides everything that is not given. */
+export function resolveMeshOptions(
+  given: MeshOptions,
+  lookup: (host: string) => Promise<readonly string[]>,
+): ResolvedMeshOptions {
+  const merged = resolveOptions<MeshOptions>('startMesh', MESH_DEFAULTS, CHECKS, given)
+  if (merged.realm === undefined) {
+    throw new MeshError(
+      'ERR_REALM_REQUIRED',
+      "startMesh: 'realm' is required: the path of a realm file (made by `fovea realm create`), or " +
+        'a realm made by createRealm',
+    )
+  }
+  if (given.nodeName !== undefined && given.name !== undefined && given.name !== given.nodeName) {
+    throw contradiction("'name' and 'nodeName' mean the same and differ")
+  }
+  const seeds = merged.seeds ?? []
+  const {
+    linksMax = 0,
+    membersMax = 0,
+    seedsMax = 0,
+    reconnectBaseMs = 0,
+    reconnectMaxMs = 0,
+  } = merged
+  if (membersMax < linksMax) throw contradiction("'membersMax' must be at least 'linksMax'")
+  if (seeds.length > seedsMax) throw contradiction("more 'seeds' than 'seedsMax'")
+  if (reconnectMaxMs < reconnectBaseMs) {
+    throw contradiction("'reconnectMaxMs' must be at least 'reconnectBaseMs'")
+  }
+  return Object.freeze({
+    clock: createRealClock(),
+    entropy: createSystemEntropy(),
+    lookup,
+    ...merged,
+    name: given.nodeName ?? merged.name,
+    candidates: seeds.map((seed) => parseSeed(seed)),
+  }) as ResolvedMeshOptions
+}
+
+function contradiction(message: string): MeshError {
+  return new MeshError('ERR_MESH_OPTIONS', `startMesh: ${message}`)
+}

@@ -1,0 +1,134 @@
+/**
+ * The supervision tree of a mesh node (architecture 6):
+ *
+ *     mesh (rest_for_one)
+ *     ├─ identity      holds keys, membership and the lock of the data directory
+ *     ├─ endpoint      holds the UDP socket
+ *     ├─ links         one temporary process per connection
+ *     ├─ membership    the member exchange
+ *     └─ discovery     seeds and other sources
+ *
+ * When a part ends, it and everything after it is started again: a new endpoint means new links, new
+ * links are reported to a new membership. No child calls its supervisor in `init` (ML4).
+ */
+import { contract, implement, Supervisor } from '../behaviours/index.ts'
+import type { ChildSpec, Contract, Server, SupervisorRef } from '../behaviours/index.ts'
+import type { MeshCore } from './core.ts'
+import { DiscoveryServer } from './discovery/driver.ts'
+import { MembershipServer } from './membership/driver.ts'
+import { checkCertificate } from './identity/certificate.ts'
+import type { Endpoint, EndpointOptions } from './transport/transport.ts'
+
+/** A process that only holds something. */
+export interface HolderApi {
+  call: {}
+  cast: {}
+}
+
+const IdentityContract: Contract<HolderApi> = contract('fovea.identity/1', { call: {}, cast: {} })
+const EndpointContract: Contract<HolderApi> = contract('fovea.endpoint/1', { call: {}, cast: {} })
+
+/** Holds the identity, which was opened before the tree was; its end takes the whole mesh along. */
+const IdentityServer: Server<HolderApi, MeshCore> = implement<HolderApi, MeshCore, MeshCore>(
+  IdentityContract,
+  { init: (core): MeshCore => core, call: {}, cast: {} },
+)
+
+/** Holds the socket: binds it in `init`, and closes it however the process ends. */
+const EndpointServer: Server<HolderApi, MeshCore> = implement<HolderApi, MeshCore, Endpoint>(
+  EndpointContract,
+  {
+    init: async (core, ctx): Promise<Endpoint> => {
+      // A killed predecessor could not wait for its socket; the port is ours again after this.
+      await core.endpoint()?.close()
+      const endpoint = await core.parts.transport.open(endpointOptions(core))
+      core.setEndpoint(endpoint)
+      ctx.signal.addEventListener('abort', () => {
+        void endpoint.close()
+      })
+      return endpoint
+    },
+    call: {},
+    cast: {},
+    terminate: (_reason, endpoint) => endpoint.close(),
+  },
+)
+
+function endpointOptions(core: MeshCore): EndpointOptions {
+  const { options, identity, realm } = core.parts
+  return {
+    host: options.host,
+    port: core.port,
+    security: {
+      certificatePem: identity.certificatePem,
+      privateKeyPem: identity.keys.privateKeyPem,
+      alpn: realm.alpn,
+      verifyPeer: (chain) => checkCertificate(chain, core.clock.wallNow()),
+    },
+    onConnection: (connection) => core.incoming(connection),
+    onRefused: ({ code, remote, message }) => {
+      core.refusals.count(code, { remote: `${remote.host}:${remote.port}`, detail: message })
+    },
+  }
+}
+
+/** The links supervisor; a new one starts with empty books. */
+function linksChild(core: MeshCore): ChildSpec<SupervisorRef> {
+  const { linksMax, handshakesMax, dialsMax } = core.parts.options
+  return {
+    id: 'links',
+    type: 'supervisor',
+    start: ({ system, parent }) => {
+      core.linksRestarted()
+      return Supervisor.start({
+        strategy: 'one_for_one',
+        childrenMax: linksMax + handshakesMax + dialsMax,
+        name: core.linksName,
+        system,
+        parent,
+        link: true,
+      })
+    },
+  }
+}
+
+/** Starts the tree; resolves when the socket is bound and seeds are being dialled. */
+export function startTree(core: MeshCore): Promise<SupervisorRef> {
+  const { options, system, identity } = core.parts
+  const { pool, dialer, frames, refusals, clock, chance, logger, view, sources } = core
+  const membership = {
+    options: { ...options, ownKeyHex: identity.nodeKey.hex },
+    protocol: core.syncProtocol,
+    ...{ clock, chance, pool, dialer, frames, refusals, view },
+  }
+  const discovery = {
+    options: { ...options, candidatesMax: options.seedsMax },
+    ...{ clock, chance, logger, pool, dialer, refusals, sources },
+  }
+  return Supervisor.start({
+    system,
+    strategy: 'rest_for_one',
+    intensity: 10,
+    periodMs: 10_000,
+    children: [
+      IdentityServer.child(core, { id: 'identity' }),
+      {
+        ...EndpointServer.child(core, { id: 'endpoint' }),
+        start: ({ system: where, parent }) =>
+          EndpointServer.start(core, { system: where, parent, link: true, trapExit: true }),
+      },
+      linksChild(core),
+      MembershipServer.child(membership, { id: 'membership' }),
+      {
+        ...DiscoveryServer.child(discovery, { id: 'discovery' }),
+        start: ({ system: where, parent }) =>
+          DiscoveryServer.start(discovery, {
+            system: where,
+            parent,
+            link: true,
+            name: core.discoveryName,
+          }),
+      },
+    ],
+  })
+}
