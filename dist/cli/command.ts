@@ -71,6 +71,8 @@ export interface RealmCreateArguments extends CommonArguments {
   readonly command: 'realm create'
   readonly name: string
   readonly out: string
+  /** Where the same goes without the authority's private key. */
+  readonly publicOut: string | undefined
 }
 
 /** `fovea realm issue`. */

@@ -216,10 +216,12 @@ class Parse {
       .description(REALM_CREATE_DESCRIPTION)
       .argument('<name>', 'reverse DNS, for example com.example.dev', checked(parseText))
       .requiredOption('--out <file>', 'where to write it; refuses to overwrite', checked(parseText))
+      .option('--public-out <file>', 'the same without its authority key', checked(parseText))
     this.#leaf(create, (values, args) => ({
       command: 'realm create',
       name: args[0] as string,
       out: values['out'] as string,
+      publicOut: values['publicOut'] as string | undefined,
     }))
 
     const issue = realm
@@ -337,8 +339,8 @@ on the running node itself.`
 const REALM_DESCRIPTION = `A realm is a closed mesh: a name and a key. Nodes of different realms refuse each other.`
 const REALM_CREATE_DESCRIPTION = `Makes a realm and writes it, with its authority key, to a file only you can read.
 Whoever has this file can let nodes in: fine for development, one secret place in production.`
-const REALM_ISSUE_DESCRIPTION = `Signs that the node with this key belongs to the realm, for nodes that do not get the
-authority key.`
+const REALM_ISSUE_DESCRIPTION = `Signs that the node with this key belongs to the realm, for nodes that have the public
+realm file only. Such a node says its key when it is started without a membership.`
 const DEMO_DESCRIPTION = `Starts three nodes as processes of this machine and shows what a mesh does: join, members,
 spawn, calls with their round-trip times, a crash and its restart, kill -9, leave. Leaves nothing behind.`
 

@@ -102,6 +102,23 @@ describe('realm files', () => {
   })
 })
 
+describe('a realm whose authority key stays in one place', () => {
+  test('a node with the public file says its key, and starts once it has a membership', async () => {
+    const [secret, open] = [bench.path('secret.json'), bench.path('public.json')]
+    await bench.ask(['realm', 'create', 'x.y', '--out', secret, '--public-out', open])
+    expect(await readFile(open, 'utf8')).not.toContain('PRIVATE')
+    const args = ['start', '--name', 'a', '--port', '0', '--data-dir', bench.path('a')]
+    const refused = await bench.run([...args, '--realm', open])
+    expectFailure(refused, 'ERR_MEMBERSHIP_REQUIRED')
+    const key = /\b[0-9a-f]{64}\b/.exec(refused.stderr)?.[0] ?? ''
+    const out = bench.path('a/membership.json')
+    await bench.ask(['realm', 'issue', key, '--realm', secret, '--out', out])
+    const member = await bench.node('a', open)
+    const founder = await bench.node('b', secret, ['--seed', member.id])
+    expect(await member.process.event('node_up')).toMatchObject({ node: founder.id })
+  }, 20_000)
+})
+
 describe('a node that cannot start says why: one line, exit code 1', () => {
   const start = (...flags: string[]): Promise<Ended> =>
     bench.run(['start', '--name', 'x', '--port', '0', ...flags])

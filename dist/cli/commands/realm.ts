@@ -22,10 +22,14 @@ export async function realmCreate(
 ): Promise<void> {
   const realm = createRealm(options.name)
   await writeSecretFile(options.out, formatRealm(realm))
+  const { publicOut } = options
+  if (publicOut !== undefined) {
+    await writeSecretFile(publicOut, formatRealm(realm, { includePrivateKey: false }))
+  }
   out.result(
-    { name: realm.name, id: realm.idHex, file: options.out },
+    { name: realm.name, id: realm.idHex, file: options.out, publicFile: publicOut },
     `realm ${realm.name} is in ${options.out} (id ${realm.idHex.slice(0, 16)})\n` +
-      `keep this file secret: whoever has it can let nodes into the realm`,
+      'keep this file secret: whoever has it can let nodes into the realm',
   )
 }
 

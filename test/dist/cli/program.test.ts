@@ -70,7 +70,7 @@ describe('command lines that mean something', () => {
     ['ref monitor hits --node b --data-dir d', { command: 'ref monitor', name: 'hits', node: 'b' }],
     [
       'realm create com.example --out f',
-      { command: 'realm create', name: 'com.example', out: 'f' },
+      { command: 'realm create', name: 'com.example', out: 'f', publicOut: undefined },
     ],
     [`realm issue ${KEY} --realm f`, { command: 'realm issue', nodeKey: KEY, validDays: 365 }],
     ['demo --json --debug', { command: 'demo', json: true, debug: true }],

@@ -314,7 +314,8 @@ describe('a client that misbehaves', () => {
     const socket = await raw(server.path)
     const closed = once(socket, 'close')
     await server.stop()
-    await closed
+    expect(await closed).toHaveLength(1)
+    expect(server.stats().connections).toBe(0)
   })
 })
 
