@@ -12,12 +12,11 @@ import {
   CallExitError,
   LimitError,
   MailboxFullError,
-  NoProcessError,
   SystemStoppedError,
 } from './errors.ts'
 import { publishDropped, publishExit, publishStart } from './inspect.ts'
 import { ItemKind, Message } from './item.ts'
-import { addLocalLink, removeLocalLink } from './links.ts'
+import { LinkTable } from './link-table.ts'
 import { pushItem, pushUserItem } from './mailbox.ts'
 import { Counters } from './metrics.ts'
 import { MonitorRefValue } from './monitors.ts'
@@ -27,7 +26,7 @@ import { pidEquals, ProcessPid } from './pid.ts'
 import { DEAD, TRAPPING } from './process-flags.ts'
 import { ProcessCell } from './process.ts'
 import { ProcessTimers } from './process-timers.ts'
-import { checkLinks, Remote } from './remote.ts'
+import { Remote } from './remote.ts'
 import { Scheduler } from './scheduler.ts'
 import { plainProgram } from './spawn.ts'
 import { Stopper } from './stopper.ts'
@@ -86,6 +85,7 @@ export class SystemCore implements System {
   readonly deaths: Deaths
   readonly remote: Remote
   readonly names: Names
+  readonly links: LinkTable
   readonly monitors: MonitorTable
   gate: RemoteGate | undefined = undefined
   callsPending = 0
@@ -112,6 +112,7 @@ export class SystemCore implements System {
     this.deaths = new Deaths(this)
     this.remote = new Remote(this)
     this.names = new Names(options.namesMax)
+    this.links = new LinkTable(this)
     this.monitors = new MonitorTable(this)
     this.#stopper = new Stopper(this, this.#table)
     this.#processTimers = new ProcessTimers(this)
@@ -136,7 +137,7 @@ export class SystemCore implements System {
 
   #start(program: Program, options: StartOptions, init: boolean, initArg: unknown): ProcessCell {
     const { name, parent, mailboxMessagesMax } = options
-    this.#checkStart(name)
+    this.#checkStart(options)
     const pid = new ProcessPid(this.node, this.nextId(), this.incarnation, this)
     const cell = new ProcessCell(
       pid,
@@ -154,15 +155,19 @@ export class SystemCore implements System {
     if (init) pushItem(cell, new Message(ItemKind.init, undefined, initArg))
     if (options.monitor !== undefined) cell.more().startRef = this.monitor(options.monitor, pid)
     publishStart(cell)
-    if (options.link === true && parent !== undefined) this.#linkNew(cell, parent)
+    if (options.link === true && parent !== undefined) this.links.linkNew(cell, parent)
     return cell
   }
 
-  #checkStart(name: string | Via | undefined): void {
+  /** Everything that can refuse a start comes first, so a refused start leaves nothing behind. */
+  #checkStart({ name, parent, link, monitor }: StartOptions): void {
     if (this.#stopper.done) throw new SystemStoppedError(this.node)
     if (this.#table.size >= this.options.processesMax) {
       throw new LimitError('ERR_PROCESSES_MAX', 'processesMax', this.options.processesMax)
     }
+    const linked = link === true && parent !== undefined ? this.live(parent) : undefined
+    if (linked !== undefined) this.links.checkRoom(linked)
+    if (monitor !== undefined) this.monitors.checkOwner(monitor)
     if (name === undefined) return
     const holder = isVia(name) ? name.whereisName() : this.whereis(name)
     if (holder !== undefined) throw new AlreadyStartedError(isVia(name) ? name.label : name, holder)
@@ -178,17 +183,6 @@ export class SystemCore implements System {
     const holder = name.whereisName()
     this.deaths.end(cell, 'normal', true)
     throw new AlreadyStartedError(name.label, holder ?? cell.pid)
-  }
-
-  /** Atomic with the start; our half only if the parent lives elsewhere: its node adds the other. */
-  #linkNew(cell: ProcessCell, parent: Pid): void {
-    const other = this.live(parent)
-    if (other !== undefined) {
-      checkLinks(other, this.options.linksPerProcessMax)
-      addLocalLink(cell, other)
-      addLocalLink(other, cell)
-    } else if (this.isForeign(parent)) this.remote.addLink(cell, parent)
-    else this.deaths.signal(cell, parent, 'noproc', true)
   }
 
   spawn(body: ProcessBody, options: StartOptions = NO_OPTIONS): Pid {
@@ -230,7 +224,7 @@ export class SystemCore implements System {
 
   /** The live local process a target means. */
   live(to: Target): ProcessCell | undefined {
-    if (typeof to === 'object') {
+    if (typeof to === 'object' && to !== null) {
       const cell = ProcessPid.cellOf(to as Pid)
       if (cell !== undefined && cell.core === this) {
         return (cell.flags & DEAD) === 0 ? cell : undefined
@@ -242,25 +236,27 @@ export class SystemCore implements System {
   #liveSlow(to: Target): ProcessCell | undefined {
     if (typeof to === 'string') return this.names.get(to)
     const pid = this.#pidOf(to)
-    if (pid === undefined || this.isForeign(pid)) return undefined
+    if (pid === undefined || this.#isForeign(pid)) return undefined
     return this.#table.get(pid.id)
   }
 
-  /** The pid of a pid or via target. */
+  /** The pid of a pid or via target; undefined for nonsense. */
   #pidOf(to: Target): Pid | undefined {
     if (ProcessPid.is(to)) return to
-    if (typeof to === 'object' && to !== null && 'via' in to) return to.via.whereisName()
-    throw new ArgumentError('to', 'a pid, a name or { via }', to)
+    return typeof to === 'object' && to !== null && 'via' in to ? to.via.whereisName() : undefined
   }
 
-  isForeign(pid: Pid): boolean {
+  #isForeign(pid: Pid): boolean {
     return pid.node !== this.node || pid.incarnation !== this.incarnation
   }
 
-  /** The pid a target means, if it lives elsewhere. */
+  /** The pid a target means, if it lives elsewhere. Throws for what is no target. */
   foreign(to: Target): Pid | undefined {
     if (typeof to === 'string') return undefined
     const pid = this.#pidOf(to)
+    if (pid === undefined && !(typeof to === 'object' && to !== null && 'via' in to)) {
+      throw new ArgumentError('to', 'a pid, a name or { via }', to)
+    }
     return pid !== undefined && pid.node !== this.node ? pid : undefined
   }
 
@@ -367,7 +363,13 @@ export class SystemCore implements System {
     resolve: (value: unknown) => void,
     reject: (error: unknown) => void,
   ): void {
-    const pid = this.foreign(to)
+    let pid: Pid | undefined
+    try {
+      pid = this.foreign(to)
+    } catch (error) {
+      reject(error)
+      return
+    }
     if (pid === undefined) {
       const server = serverOf(to)
       reject(new CallExitError({ server, request: requestTag(name, input) }, 'noproc'))
@@ -382,36 +384,17 @@ export class SystemCore implements System {
   // --- signals --------------------------------------------------------------------------------
 
   exit(to: Pid, reason: ExitReason, from: Pid | undefined = runningCell()?.pid): void {
+    if (!ProcessPid.is(to)) throw new ArgumentError('to', 'a pid', to)
     const cell = this.live(to)
     if (cell !== undefined) this.deaths.signal(cell, from, reason, false)
     else if (to.node !== this.node) this.gate?.exit(to, from, reason, false)
   }
 
   link(a: Pid, b: Pid): void {
-    const cell = this.live(a)
-    if (cell === undefined) throw new NoProcessError(a, 'link')
-    if (pidEquals(a, b)) return
-    const peer = this.live(b)
-    if (peer !== undefined) {
-      checkLinks(cell, this.options.linksPerProcessMax)
-      checkLinks(peer, this.options.linksPerProcessMax)
-      addLocalLink(cell, peer)
-      addLocalLink(peer, cell)
-    } else if (this.foreign(b) !== undefined) {
-      checkLinks(cell, this.options.linksPerProcessMax)
-      this.remote.linkOut(cell, b)
-    } else if (cell.trapExit) this.deaths.signal(cell, b, 'noproc', true)
-    else throw new NoProcessError(b, 'link')
+    this.links.link(a, b)
   }
-
   unlink(a: Pid, b: Pid): void {
-    const cell = this.live(a)
-    if (cell === undefined) return
-    const peer = this.live(b)
-    if (peer !== undefined) {
-      removeLocalLink(cell, peer)
-      removeLocalLink(peer, cell)
-    } else if (this.foreign(b) !== undefined) this.remote.unlinkOut(cell, b)
+    this.links.unlink(a, b)
   }
 
   // --- monitors -------------------------------------------------------------------------------

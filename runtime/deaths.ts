@@ -7,6 +7,7 @@
  *     end(A) -> mark A -> bury A: calls fail, timers stop, monitors of A go, EXIT to links -> mark B,
  *               DOWN to monitors, AbortSignal, onExit, report -> bury B -> ...
  */
+import { enterProcess, leaveProcess } from './context.ts'
 import { exitFate } from './signal.ts'
 import { isCleanExit } from './exit-reason.ts'
 import { ItemKind, Message } from './item.ts'
@@ -83,7 +84,15 @@ export class Deaths {
   #buryAll(): void {
     this.#burying = true
     const queue = this.#queue
-    for (let i = 0; i < queue.length; i++) this.#bury(queue[i]!)
+    const before = enterProcess(undefined) // callbacks run in nobody's name
+    for (let i = 0; i < queue.length; i++) {
+      try {
+        this.#bury(queue[i]!)
+      } catch (error) {
+        this.#core.reportStray(`end of ${queue[i]!.cell.label}`, error)
+      }
+    }
+    leaveProcess(before)
     queue.length = 0
     this.#burying = false
   }

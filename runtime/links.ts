@@ -30,6 +30,11 @@ function linkSet(cell: ProcessCell): LinkSet {
   return set
 }
 
+/** Whether `cell` is linked with `peer`. */
+export function hasLocalLink(cell: ProcessCell, peer: ProcessCell): boolean {
+  return cell.links instanceof LinkSet ? cell.links.local.has(peer) : cell.links === peer
+}
+
 /** One direction of a local link. */
 export function addLocalLink(cell: ProcessCell, peer: ProcessCell): void {
   if (cell.links === peer) return

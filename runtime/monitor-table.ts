@@ -36,15 +36,10 @@ export class MonitorTable {
 
   monitor(owner: Pid, target: MonitorTarget): MonitorRef {
     checkTarget(target)
-    const cell = this.#owner(owner)
-    const { monitorsPerProcessMax } = this.#core.options
-    const monitoring = (cell.more().monitoring ??= new Set<Monitor>())
-    if (monitoring.size >= monitorsPerProcessMax) {
-      throw new LimitError('ERR_MONITORS_MAX', 'monitorsPerProcessMax', monitorsPerProcessMax)
-    }
+    const cell = this.checkOwner(owner)
     const monitor = this.#make(cell, typeof target === 'string' ? target : undefined)
     if (isPid(target) && pidEquals(owner, target)) return monitor.ref
-    monitoring.add(monitor)
+    ;(cell.more().monitoring ??= new Set<Monitor>()).add(monitor)
     this.#byId.set(monitor.ref.id, monitor)
     this.#point(monitor, cell.pid, target)
     return monitor.ref
@@ -94,11 +89,18 @@ export class MonitorTable {
     this.#core.gate?.demonitor(monitor.ref, owner, monitor.remote)
   }
 
-  #owner(owner: Pid): ProcessCell {
+  /** The process of `owner`; throws unless it may own one more monitor. */
+  checkOwner(owner: Pid): ProcessCell {
     const cell = this.#core.live(owner)
-    if (cell !== undefined) return cell
-    if (this.#core.foreign(owner) === undefined) throw new NoProcessError(owner, 'monitor')
-    throw new ArgumentError('owner', 'a local process', owner)
+    if (cell === undefined) {
+      if (this.#core.foreign(owner) === undefined) throw new NoProcessError(owner, 'monitor')
+      throw new ArgumentError('owner', 'a local process', owner)
+    }
+    const max = this.#core.options.monitorsPerProcessMax
+    if ((cell.extras?.monitoring?.size ?? 0) >= max) {
+      throw new LimitError('ERR_MONITORS_MAX', 'monitorsPerProcessMax', max)
+    }
+    return cell
   }
 
   #make(owner: Monitor['owner'], name: string | undefined): Monitor {

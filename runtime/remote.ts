@@ -4,7 +4,7 @@
  * link, monitor and call that crosses nodes, so that a lost connection is one call: `connectionLost`
  * reports `noconnection` once to each of them and forgets them (X-02 to X-05, X-22).
  */
-import { CallExitError, LimitError } from './errors.ts'
+import { CallExitError } from './errors.ts'
 import { addRemoteLink, linkCount, remoteLinks, removeRemoteLink } from './links.ts'
 import { Call, requestTag } from './call.ts'
 import { isRemoteOwner, Monitor } from './monitors.ts'
@@ -264,12 +264,5 @@ export class Remote implements Inbound {
     for (const monitor of peer.watching) {
       this.#core.deaths.notifyDown(monitor, 'noconnection')
     }
-  }
-}
-
-/** Refuses a link beyond the limit of a process. */
-export function checkLinks(cell: ProcessCell, linksMax: number): void {
-  if (linkCount(cell) >= linksMax) {
-    throw new LimitError('ERR_LINKS_MAX', 'linksPerProcessMax', linksMax)
   }
 }

@@ -124,8 +124,8 @@ export class Scheduler {
     this.coarseNowMs = Math.floor(nowMs)
     this.timers.stamp(nowMs)
     if (this.#first !== this.#end && !this.#runArmed) this.#run()
-    const moreDue = this.timers.expire(nowMs, this.#options.messageBudget)
-    if (moreDue || this.#first !== this.#end) this.requestTurn()
+    const moreDue = this.timers.expire(this.#options.messageBudget)
+    if (this.timers.observe(nowMs) || moreDue || this.#first !== this.#end) this.requestTurn()
     this.timers.rearm(nowMs)
   }
 
@@ -217,7 +217,10 @@ export class Scheduler {
     const nowMs = this.#clock.now()
     const firstOfTurn = this.#turnStartMs < 0
     if (firstOfTurn) this.#turnStartMs = nowMs
-    else if (nowMs - this.#turnStartMs > budgetMs) this.#left = 0
+    else if (nowMs - this.#turnStartMs > budgetMs) {
+      this.delivered -= this.#left // what is left of the budget is not going to be delivered
+      this.#left = 0
+    }
     const tookMs = firstOfTurn ? 0 : nowMs - this.#checkedAtMs
     if (tookMs > budgetMs / 4) this.#checkEvery = Math.max(1, this.#checkEvery >> 2)
     else if (this.#checkEvery < CHECK_EVERY_MAX) this.#checkEvery *= 2

@@ -62,6 +62,7 @@ export class Stopper {
       if (entry instanceof Call) entry.failExit('noproc')
     })
     this.#core.timers.count = 0
+    await new Promise<void>((resolve) => clock.nextTurn(resolve)) // the last turn asked for is over
   }
 
   #askRoots(): void {

@@ -32,7 +32,7 @@ const BITS = 32
 const LEVELS = 8
 const SLOTS = LEVELS * BITS
 /** `slot` of an entry that waits for its stamp. */
-const FRESH = SLOTS
+export const FRESH: number = SLOTS
 
 /** Delays above this are refused: about 397 days. */
 export const TIMER_DELAY_MS_MAX: number = 2 ** 35

@@ -2,14 +2,16 @@
  * Timers of one system: the wheel, driven by at most one clock timer.
  *
  * The clock timer is armed at the end of a turn, for the next due entry; it holds the program alive
- * only while entries exist, so a program that is done ends at once (NX-L14). When it fires nothing
- * expires yet: it asks for a turn, and the turn delivers replies that are due before it expires
- * deadlines, also after the loop was blocked.
+ * only while entries exist, so a program that is done ends at once (NX-L14).
+ *
+ * Nothing expires when it is first seen to be due. An entry expires in the turn after the clock was read
+ * past its due time, so there is a whole pass of the event loop in between: replies that wait in a
+ * mailbox or a socket are delivered before their deadline, also after the loop was blocked.
  */
 import { enterProcess, leaveProcess } from './context.ts'
 import { ArgumentError } from './errors.ts'
 import { reasonOfThrown } from './exit-reason.ts'
-import { NOT_TIMED, TIMER_DELAY_MS_MAX, TimerWheel } from './timer-wheel.ts'
+import { FRESH, NOT_TIMED, TIMER_DELAY_MS_MAX, TimerWheel } from './timer-wheel.ts'
 import type { Clock, ClockTimer } from './clock.ts'
 import type { SystemCore } from './core.ts'
 import type { ProcessCell } from './process.ts'
@@ -124,6 +126,8 @@ export class Timers {
   readonly #originMs: number
   #armed: ClockTimer | undefined
   #armedAtMs = Infinity
+  /** What is due by then may expire. */
+  #observedMs = -Infinity
   #referenced = true
 
   constructor(clock: Clock, requestTurn: () => void) {
@@ -146,16 +150,22 @@ export class Timers {
     this.#wheel.stamp(nowMs - this.#originMs)
   }
 
-  /** True if more entries are due than were allowed to fire. */
-  expire(nowMs: number, countMax: number): boolean {
-    return this.#wheel.expire(nowMs - this.#originMs, countMax)
+  /** Fires what was observed to be due; true if there was more than allowed. */
+  expire(countMax: number): boolean {
+    return this.#wheel.expire(this.#observedMs, countMax)
+  }
+
+  /** Notes a clock reading; true if something may expire in the next turn. */
+  observe(nowMs: number): boolean {
+    this.#observedMs = nowMs - this.#originMs
+    return this.#wheel.nextDueMs() <= this.#observedMs
   }
 
   /** Makes the clock call back in time for the next entry. */
   rearm(nowMs: number): void {
     const dueMs = this.#wheel.nextDueMs()
     this.#reference(this.#wheel.size > 0)
-    if (dueMs >= this.#armedAtMs) return
+    if (dueMs >= this.#armedAtMs || dueMs <= this.#observedMs) return
     this.#armed?.cancel()
     this.#armedAtMs = dueMs
     this.#referenced = true
@@ -163,6 +173,7 @@ export class Timers {
     this.#armed = this.#clock.setTimer(delayMs, () => {
       this.#armed = undefined
       this.#armedAtMs = Infinity
+      this.observe(this.#clock.now())
       this.#requestTurn()
     })
   }
@@ -170,7 +181,7 @@ export class Timers {
   /** Milliseconds until `timer` fires, or undefined if it is not armed. */
   remainingMs(timer: Timer): number | undefined {
     if (timer.slot === NOT_TIMED) return undefined
-    if (timer.at === 0) return timer.delayMs
+    if (timer.slot === FRESH) return timer.delayMs
     return Math.max(0, timer.at + this.#originMs - this.#clock.now())
   }
 
