@@ -102,8 +102,11 @@ export interface MeshOptions {
   readonly transport?: 'quic' | Transport | undefined
   /** Addresses of a host name. Default: the resolver of the operating system. */
   readonly lookup?: ((host: string) => Promise<readonly string[]>) | undefined
+  /** Time. Default: the machine's. A simulated one makes runs repeatable. */
   readonly clock?: Clock | undefined
+  /** Chance: keys, jitter, choices. Default: the operating system's. */
   readonly entropy?: Entropy | undefined
+  /** Where lines go, in pino's shape. Default: nowhere. */
   readonly logger?: Logger | undefined
   /** System whose processes run the mesh. Default: one of its own, stopped with it. */
   readonly system?: System | undefined

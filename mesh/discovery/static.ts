@@ -1,4 +1,5 @@
 /** Seeds written by the operator: addresses that are there from the start and never go away. */
+import { isHost, isNodeName } from '../host.ts'
 import { MeshError } from '../mesh-error.ts'
 import type { Candidate, Discovery, DiscoverySink } from './discovery.ts'
 
@@ -19,13 +20,14 @@ export function parseSeed(seed: string): Candidate {
   const groups = SEED_PATTERN.exec(seed)?.groups
   const host = groups?.['v6'] ?? groups?.['host']
   const port = Number(groups?.['port'] ?? SEED_PORT_DEFAULT)
-  if (host === undefined || host.length > 253 || port < 1 || port > 65_535) {
+  const name = groups?.['name']
+  const named = name === undefined || isNodeName(name)
+  if (!named || !isHost(host) || port < 1 || port > 65_535) {
     throw new MeshError(
       'ERR_SEED_INVALID',
       `a seed is written 'name@host:port' or 'host:port', received '${seed.slice(0, 300)}'`,
     )
   }
-  const name = groups?.['name']
   return name === undefined ? { host, port } : { name, host, port }
 }
 

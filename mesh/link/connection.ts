@@ -19,7 +19,7 @@
 import type { Clock, ExitReason } from '../../runtime/index.ts'
 import type { NodeKey } from '../identity/node-key.ts'
 import type { Refusals } from '../refusals.ts'
-import type { CloseInfo, TransportConnection, TransportStream } from '../transport/transport.ts'
+import type { CloseInfo, TransportConnection } from '../transport/transport.ts'
 import { WireType, wireTypeName } from '../wire/messages.ts'
 import { LinkError } from './errors.ts'
 import type { LinkErrorCode } from './errors.ts'
@@ -33,8 +33,8 @@ import type {
   MembershipCheck,
 } from './handshake.ts'
 import { Keepalive } from './keepalive.ts'
-import { Lane, LANE_BYTE_DIST, LANE_URGENCY, laneOfFirstByte } from './lane.ts'
-import type { LaneEvents } from './lane.ts'
+import type { Lane } from './lane.ts'
+import { Lanes } from './lanes.ts'
 import type { LaneName, Link, LinkState, PeerInfo } from './link.ts'
 import { peerInfoOf } from './peer-info.ts'
 import type { LinkPool } from './pool.ts'
@@ -92,11 +92,11 @@ export class Connection implements Link {
   readonly peerKey: NodeKey
   readonly #context: ConnectionContext
   readonly #transport: TransportConnection
-  readonly #dial: ConnectionDial | undefined
+  /** Who waits for our dial; nobody once it is told how the dial ended. */
+  #dial: ConnectionDial | undefined
   readonly #handshake: Handshake
-  readonly #laneEvents: LaneEvents
   readonly #drainHandlers = new Set<(lane: LaneName) => void>()
-  readonly #lanes: { control: Lane | undefined; dist: Lane | undefined }
+  readonly #lanes: Lanes
   #process: ConnectionProcess | undefined
   #state: LinkState = 'handshaking'
   #peer: PeerInfo | undefined
@@ -122,7 +122,6 @@ export class Connection implements Link {
     this.initiator = transport.initiator
     this.peerKey = transport.peerKey
     this.#dueMs = deadlineMs
-    this.#lanes = { control: undefined, dist: undefined }
     this.#closed = new Promise((resolve) => (this.#settleClosed = resolve))
     this.#handshake = new Handshake({
       role: dial === undefined ? 'acceptor' : 'dialer',
@@ -131,14 +130,16 @@ export class Connection implements Link {
       deadlineMs,
       checkMembership: context.checkMembership,
     })
-    this.#laneEvents = {
+    this.#lanes = new Lanes(transport, context.options, {
       onFrame: (lane, type, payload) => this.#frame(lane, type, payload),
       onBytes: () => this.#keepalive?.heard(),
       onDrain: (lane) => this.#drained(lane.name),
       onEnd: () => this.#laneEnded(),
       onBroken: (lane) => this.#fail('ERR_LINK_PROTOCOL', `the peer gave up the ${lane.name} lane`),
       onError: (_lane, error) => this.#broken(error),
-    }
+      onDistOpen: () => this.#input({ type: 'lane_open' }),
+      onStranger: (text) => this.#fail('ERR_LINK_PROTOCOL', text),
+    })
   }
 
   get peer(): PeerInfo {
@@ -157,7 +158,7 @@ export class Connection implements Link {
   }
 
   get bytesQueued(): number {
-    return (this.#lanes.control?.bytesQueued ?? 0) + (this.#lanes.dist?.bytesQueued ?? 0)
+    return this.#lanes.bytesQueued
   }
 
   /** See `EstablishedLink.peerDials`. */
@@ -179,16 +180,17 @@ export class Connection implements Link {
   start(process: ConnectionProcess): void {
     this.#process = process
     if (this.initiator) {
-      const control = this.#open('control')
-      this.#open('dist')
-      this.#apply(this.#handshake.input({ type: 'start' }, this.#now()))
-      control?.read()
+      this.#lanes.open()
+      this.#lanes.control?.read()
     }
+    this.#input({ type: 'start' })
     this.#transport.handle({
-      onStream: (stream) => this.#incoming(stream),
+      onStream: (stream) => {
+        if (this.initiator) this.#fail('ERR_LINK_PROTOCOL', 'the acceptor opened a stream')
+        else this.#lanes.incoming(stream)
+      },
       onClosed: (info) => this.#transportClosed(info),
     })
-    if (!this.initiator) this.#input({ type: 'start' })
   }
 
   /** Time has passed. */
@@ -209,7 +211,8 @@ export class Connection implements Link {
       throw new LinkError('ERR_LINK_FRAME_TOO_LARGE', text)
     }
     try {
-      return this.#lanes[lane]?.send(frame) ?? false
+      const { control, dist } = this.#lanes
+      return (lane === 'control' ? control : dist)?.send(frame) ?? false
     } catch (error) {
       if (error instanceof LinkError) this.#context.refusals.count(error.code, this.#fields())
       throw error
@@ -236,7 +239,7 @@ export class Connection implements Link {
     if (this.#state !== 'handshaking') return
     this.#state = 'closing'
     this.#context.pool.dropDial(this)
-    this.#dial?.supersede(this.peerKey)
+    this.#dialSuperseded()
     this.#closeTransport(CloseCode.rejected, reason)
   }
 
@@ -253,10 +256,23 @@ export class Connection implements Link {
     this.#process = undefined
     if (this.#state === 'closed') return
     this.#state = 'closing'
-    this.#dial?.fail(new LinkError('ERR_LINK_CLOSED', 'the link process ended'))
+    this.#dialFailed(new LinkError('ERR_LINK_CLOSED', 'the link process ended'))
     this.#down('connection_closed')
     this.#closeTransport(CloseCode.protocol, 'ERR_LINK_CLOSED')
     this.#context.pool.forget(this)
+  }
+
+  #dialFailed(error: Error): void {
+    const dial = this.#dial
+    this.#dial = undefined
+    dial?.fail(error)
+  }
+
+  /** The attempt waits for the other connection and has nothing to do with this one any more. */
+  #dialSuperseded(): void {
+    const dial = this.#dial
+    this.#dial = undefined
+    dial?.supersede(this.peerKey)
   }
 
   #now(): number {
@@ -266,62 +282,6 @@ export class Connection implements Link {
   #fields(): Record<string, unknown> {
     const { host, port } = this.#transport.remote
     return { peer: this.#peer?.nodeId ?? this.peerKey.hex, remote: `${host}:${port}` }
-  }
-
-  // --- streams -------------------------------------------------------------------------------
-
-  /** Opens one of our two streams (dialler). */
-  #open(name: LaneName): Lane | undefined {
-    try {
-      const stream = this.#transport.openStream({ urgency: LANE_URGENCY[name] })
-      const lane = this.#lane(name, stream)
-      if (name === 'dist') stream.write(Uint8Array.of(LANE_BYTE_DIST))
-      return lane
-    } catch {
-      // The connection died since it was handed out; its onClosed follows.
-      return undefined
-    }
-  }
-
-  #lane(name: LaneName, stream: TransportStream): Lane {
-    const { frameBytesMax, bytesQueuedMax } = this.#context.options
-    const lane = new Lane(name, stream, { frameBytesMax, bytesQueuedMax }, this.#laneEvents)
-    this.#lanes[name] = lane
-    return lane
-  }
-
-  /** A stream of the peer: its first byte says which lane it is (acceptor). */
-  #incoming(stream: TransportStream): void {
-    if (this.initiator) return this.#fail('ERR_LINK_PROTOCOL', 'the acceptor opened a stream')
-    let lane: Lane | undefined
-    stream.handle({
-      onData: (bytes) => {
-        if (lane !== undefined) return lane.take(bytes)
-        if (bytes.length === 0) return
-        lane = this.#accept(stream, bytes)
-      },
-      onDrain: () => lane?.drained(),
-      onEnd: () => lane?.finished(),
-      onReset: () => lane?.broken(),
-      onStopped: () => lane?.broken(),
-    })
-  }
-
-  #accept(stream: TransportStream, bytes: Uint8Array): Lane | undefined {
-    const name = laneOfFirstByte(bytes[0]!)
-    if (name === undefined || this.#lanes[name] !== undefined) {
-      const text = `a stream that begins with byte ${bytes[0]!}, which is no free lane`
-      this.#fail('ERR_LINK_PROTOCOL', text)
-      return undefined
-    }
-    const lane = this.#lane(name, stream)
-    stream.prioritize(LANE_URGENCY[name])
-    if (name === 'control') lane.take(bytes)
-    else {
-      this.#input({ type: 'lane_open' })
-      if (bytes.length > 1) lane.take(bytes.subarray(1))
-    }
-    return lane
   }
 
   #drained(lane: LaneName): void {
@@ -476,6 +436,7 @@ export class Connection implements Link {
     this.#up = true
     this.#context.pool.announce({ type: 'up', link: this })
     this.#dial?.succeed(this)
+    this.#dial = undefined
     // What the acceptor sent on the dist lane waits in the transport until here.
     if (this.initiator && this.#state === 'established') this.#lanes.dist?.read()
   }
@@ -484,10 +445,10 @@ export class Connection implements Link {
     const { code, reason, message } = failure
     this.#context.pool.dropDial(this)
     if (code === 'ERR_LINK_REJECTED' && reason === 'simultaneous_dial') {
-      this.#dial?.supersede(this.peerKey)
+      this.#dialSuperseded()
     } else {
       const text = `${this.peerKey.hex.slice(0, 8)} ${message} (${reason})`
-      this.#dial?.fail(new LinkError(code, text, { reason }))
+      this.#dialFailed(new LinkError(code, text, { reason }))
       this.#context.refusals.count(code, { ...this.#fields(), reason, detail: message })
     }
     this.#exitReason = { shutdown: reason }
@@ -544,7 +505,7 @@ export class Connection implements Link {
 
   #peerError(text: string): void {
     this.#context.refusals.count('ERR_LINK_PEER_ERROR', { ...this.#fields(), detail: text })
-    this.#dial?.fail(new LinkError('ERR_LINK_PEER_ERROR', `the peer closed the link: ${text}`))
+    this.#dialFailed(new LinkError('ERR_LINK_PEER_ERROR', `the peer closed the link: ${text}`))
     this.#exitReason = { shutdown: 'peer_error' }
     this.#down('connection_closed')
     this.#closeNow(CloseCode.protocol, 'ERR_LINK_PEER_ERROR')
@@ -574,15 +535,14 @@ export class Connection implements Link {
     this.#exitReason = exitReason
     this.#linger()
     this.#context.pool.dropDial(this)
-    this.#dial?.fail(new LinkError('ERR_LINK_CLOSED', `${code}: ${message}`))
+    this.#dialFailed(new LinkError('ERR_LINK_CLOSED', `${code}: ${message}`))
     this.#down('connection_closed')
   }
 
   /** Ends both lanes and leaves the peer `leaveTimeoutMs` to take what is queued and close. */
   #linger(): void {
     this.#state = 'closing'
-    this.#lanes.dist?.end()
-    this.#lanes.control?.end()
+    this.#lanes.end()
     this.#dueMs = this.#now() + this.#context.options.leaveTimeoutMs
     this.#process?.wake()
   }
@@ -602,7 +562,7 @@ export class Connection implements Link {
     const ended = info.reason === '' ? info.by : `${info.by}: ${info.reason}`
     this.#state = 'closed'
     this.#dueMs = Infinity
-    this.#dial?.fail(new LinkError('ERR_LINK_CLOSED', `the connection ended (${ended})`))
+    this.#dialFailed(new LinkError('ERR_LINK_CLOSED', `the connection ended (${ended})`))
     const silent = info.by === 'idle_timeout'
     this.#down(
       this.#draining ? 'graceful_shutdown' : silent ? 'heartbeat_timeout' : 'connection_closed',

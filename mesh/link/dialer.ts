@@ -27,6 +27,7 @@ export interface DialTarget {
 
 /** Options of {@link Dialer.connect}. */
 export interface ConnectOptions {
+  /** Gives up the wait; the attempt goes on if somebody else waits for it. */
   readonly signal?: AbortSignal | undefined
   /** Milliseconds until `ERR_DIAL_TIMEOUT`, waiting in the queue included. */
   readonly timeoutMs?: number | undefined
@@ -59,13 +60,13 @@ export class Attempt implements ConnectionDial {
   readonly id: string
   readonly target: DialTarget
   readonly waiters: Set<Waiter> = new Set()
-  readonly #abort = new AbortController()
+  readonly #abort: AbortController = new AbortController()
   readonly #settle: (attempt: Attempt, result: Link | Error) => void
   readonly #superseded: (attempt: Attempt) => void
   state: AttemptState = 'queued'
-  timer: ClockTimer | undefined
+  timer: ClockTimer | undefined = undefined
   /** Monotonic end of the attempt, once it runs. */
-  deadlineMs = Infinity
+  deadlineMs: number = Infinity
   /** Node that is or will be at the other end, when known. */
   key: NodeKey | undefined
 
@@ -98,6 +99,13 @@ export class Attempt implements ConnectionDial {
 
   fail(error: Error): void {
     this.#settle(this, error)
+  }
+
+  /** Its process is gone; an attempt that waits for another connection does not mind. */
+  processGone(): void {
+    if (this.state === 'running') {
+      this.fail(new LinkError('ERR_LINK_CLOSED', 'the link process ended'))
+    }
   }
 
   /** Ends what its process still does. */

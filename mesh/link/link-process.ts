@@ -49,7 +49,7 @@ export class LinkJob {
   processGone(): void {
     this.connection?.processGone()
     if (this.connection === undefined) this.reached?.close(0, 'link process ended')
-    this.attempt?.fail(new LinkError('ERR_LINK_CLOSED', 'the link process ended'))
+    this.attempt?.processGone()
   }
 }
 

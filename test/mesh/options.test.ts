@@ -1,0 +1,72 @@
+import { describe, expect, it } from 'vitest'
+import { createRealm } from '../../mesh/identity/realm.ts'
+import { MESH_DEFAULTS, resolveMeshOptions } from '../../mesh/options.ts'
+import type { MeshOptions } from '../../mesh/options.ts'
+
+const realm = createRealm('com.example.options')
+const lookup = async () => []
+const resolve = (given: object) => resolveMeshOptions({ realm, ...given } as MeshOptions, lookup)
+
+describe('resolveMeshOptions', () => {
+  it('fills in what is not given and freezes the result', () => {
+    const options = resolve({})
+    expect(options).toMatchObject({ ...MESH_DEFAULTS, realm, lookup, candidates: [] })
+    expect(Object.isFrozen(options)).toBe(true)
+  })
+
+  it('a realm is required, and a message says how to get one', () => {
+    expect(() => resolveMeshOptions({}, lookup)).toThrow(
+      expect.objectContaining({
+        code: 'ERR_REALM_REQUIRED',
+        message: expect.stringContaining('fovea realm create') as string,
+      }),
+    )
+  })
+
+  it('reads seeds once', () => {
+    expect(resolve({ seeds: ['a@10.0.0.1:1', 'h'] }).candidates).toEqual([
+      { name: 'a', host: '10.0.0.1', port: 1 },
+      { host: 'h', port: 4433 },
+    ])
+    expect(() => resolve({ seeds: ['?'] })).toThrow(
+      expect.objectContaining({ code: 'ERR_SEED_INVALID' }),
+    )
+  })
+
+  it("takes noex's nodeName for name, and refuses two that differ", () => {
+    expect(resolve({ nodeName: 'shop' }).name).toBe('shop')
+    expect(resolve({ nodeName: 'shop', name: 'shop' }).name).toBe('shop')
+    expect(() => resolve({ nodeName: 'shop', name: 'bar' })).toThrow(
+      expect.objectContaining({ code: 'ERR_MESH_OPTIONS' }),
+    )
+  })
+
+  it.each<[string, object]>([
+    ['membersMax below linksMax', { linksMax: 10, membersMax: 9 }],
+    ['more seeds than seedsMax', { seeds: ['a', 'b'], seedsMax: 1 }],
+    ['reconnectMaxMs below reconnectBaseMs', { reconnectBaseMs: 100, reconnectMaxMs: 99 }],
+  ])('refuses %s', (_claim, given) => {
+    expect(() => resolve(given)).toThrow(expect.objectContaining({ code: 'ERR_MESH_OPTIONS' }))
+  })
+
+  it.each<[string, object]>([
+    ['a bare wildcard name', { name: '1' }],
+    ['a host with a port', { host: '0.0.0.0:1' }],
+    ['a port out of range', { port: 65_536 }],
+    ['a keepalive of nothing', { keepaliveIntervalMs: 0 }],
+    ['a frame limit above 16 MiB', { frameBytesMax: 16_777_217 }],
+    ['a frame limit below 1 KiB', { frameBytesMax: 1_023 }],
+    ['seeds that are no list', { seeds: 'a:1' }],
+    ['capabilities that are no words', { capabilities: ['a b'] }],
+  ])('names the option for %s', (_claim, given) => {
+    expect(() => resolve(given)).toThrow(
+      expect.objectContaining({ code: 'ERR_OPTION_INVALID', option: Object.keys(given)[0] }),
+    )
+  })
+
+  it('refuses an unknown option', () => {
+    expect(() => resolve({ keepAliveMs: 1 })).toThrow(
+      expect.objectContaining({ code: 'ERR_OPTION_UNKNOWN' }),
+    )
+  })
+})
