@@ -2,14 +2,11 @@
  * What the end of a native connection means: for the handlers of a connection, for whoever waits
  * for a dial, and for the listener that refused somebody.
  */
-import { codeOfThrown, QuicCode, TransportError } from '../errors.ts'
+import { QuicCode, TransportError } from '../errors.ts'
 import type { TransportErrorCode } from '../errors.ts'
 import type { CloseInfo, TransportAddress } from '../transport.ts'
 import type { BindingCloseError } from './binding.ts'
 import type { NativeConnection } from './native-connection.ts'
-
-/** Longest text of a close; longer ones are cut, because it must fit one packet. */
-export const REASON_BYTES_MAX = 256
 
 const CRYPTO_FIRST = 0x100
 const CRYPTO_LAST = 0x1ff
@@ -58,24 +55,6 @@ export function refusalCodeOf(native: NativeConnection): TransportErrorCode | un
   const { errorCode } = local
   const tls = errorCode >= CRYPTO_FIRST && errorCode <= CRYPTO_LAST
   return tls ? 'ERR_TRANSPORT_PEER_KEY' : 'ERR_TRANSPORT_GARBAGE'
-}
-
-/** The bytes of `reason`, cut to {@link REASON_BYTES_MAX} without splitting a character. */
-export function reasonBytes(reason: string): Uint8Array {
-  const bytes = Buffer.from(reason)
-  if (bytes.length <= REASON_BYTES_MAX) return bytes
-  let end = REASON_BYTES_MAX
-  while (end > 0 && (bytes[end]! & 0xc0) === 0x80) end--
-  return bytes.subarray(0, end)
-}
-
-/** The text of the error that ends a connection whose handler threw. */
-export function handlerReason(thrown: unknown): string {
-  const code = codeOfThrown(thrown, 'ERR_TRANSPORT_HANDLER')
-  const text = thrown instanceof Error ? thrown.message : String(thrown)
-  return code === 'ERR_TRANSPORT_HANDLER'
-    ? `${code}: ${text}`
-    : `ERR_TRANSPORT_HANDLER: ${code}: ${text}`
 }
 
 function isProtocolMismatch(error: BindingCloseError): boolean {

@@ -16,6 +16,8 @@ import type { Logger } from '../../../runtime/index.ts'
 import type { NodeKey } from '../../identity/node-key.ts'
 import { nodeKeyEquals } from '../../identity/node-key.ts'
 import { displayHost } from '../address.ts'
+import { handlerReason, reasonBytes } from '../close-reason.ts'
+import { checkCode, CLOSE_CODE_MAX } from '../codes.ts'
 import { codeOfThrown, QuicCode, TransportError } from '../errors.ts'
 import type {
   CloseInfo,
@@ -27,23 +29,13 @@ import type {
   TransportStream,
 } from '../transport.ts'
 import type { BindingAddress, BindingPath } from './binding.ts'
-import {
-  closeInfoOf,
-  dialErrorOf,
-  handlerReason,
-  reasonBytes,
-  refusalCodeOf,
-} from './close-info.ts'
+import { closeInfoOf, dialErrorOf, refusalCodeOf } from './close-info.ts'
 import type { ResolvedQuicOptions } from './config.ts'
 import { Deadline } from './deadlines.ts'
-import { checkCode } from './native-checks.ts'
 import type { NativeConnection } from './native-connection.ts'
 import { StreamSet } from './stream-set.ts'
 import { STAGE_BYTES, URGENCY_DEFAULT } from './stream.ts'
 import type { QuicStream, StreamOwner } from './stream.ts'
-
-/** Codes of applications: 32 bits on every transport. */
-const CLOSE_CODE_MAX = 2 ** 32 - 1
 
 /** Stages kept for the next write. */
 const STAGES_KEPT = 16

@@ -25,6 +25,7 @@ import {
   isLoopbackHost,
   socketHost,
 } from '../address.ts'
+import { Dial } from '../dial.ts'
 import { QuicCode, TransportError } from '../errors.ts'
 import type {
   DialOptions,
@@ -41,7 +42,6 @@ import { QuicConnection } from './connection.ts'
 import type { ConnectionOwner, ConnectionStart } from './connection.ts'
 import { DeadlineQueue } from './deadlines.ts'
 import type { DeadlineTime } from './deadlines.ts'
-import { Dial } from './dial.ts'
 import { Door } from './door.ts'
 import type { Guest } from './door.ts'
 import type { Native } from './native.ts'

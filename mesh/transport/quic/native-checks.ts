@@ -7,9 +7,6 @@ import { inspect } from 'node:util'
 import { TransportError } from '../errors.ts'
 import type { BindingAddress } from './binding.ts'
 
-/** Largest code of a close, reset or stop: exact in a JavaScript number and valid on the wire. */
-export const CODE_MAX: number = Number.MAX_SAFE_INTEGER
-
 /** Largest UDP payload that quiche sends. */
 export const UDP_PAYLOAD_BYTES_MAX = 16_383
 
@@ -17,13 +14,6 @@ export const UDP_PAYLOAD_BYTES_MAX = 16_383
 export const CONNECTION_ID_BYTES_MAX = 20
 
 const STREAM_ID_MAX = 2 ** 60
-
-/** Throws unless `code` may be sent as the code of a close, reset or stop. */
-export function checkCode(code: unknown, max: number = CODE_MAX): void {
-  if (typeof code !== 'number' || !Number.isInteger(code) || code < 0 || code > max) {
-    throw badArgument(`code from 0 to ${max}`, code)
-  }
-}
 
 export function checkPem(what: string, pem: unknown): Uint8Array {
   if (typeof pem !== 'string' || !pem.includes('-----BEGIN ')) {

@@ -12,10 +12,10 @@ import type {
   BindingPath,
   BindingPathEvent,
 } from './binding.ts'
+import { checkCode } from '../codes.ts'
 import {
   badArgument,
   checkBytes,
-  checkCode,
   checkConnectionId,
   checkInteger,
   checkStreamId,

@@ -12,9 +12,9 @@
  *
  * Handlers run in the endpoint's turn (`read`, `pump`, `flush`), never inside a call of the user.
  */
+import { checkCode } from '../codes.ts'
 import { TransportError } from '../errors.ts'
 import type { StreamHandlers, TransportConnection, TransportStream } from '../transport.ts'
-import { checkCode } from './native-checks.ts'
 import { ENDED_BY_PEER, GONE, NOTHING } from './native-connection.ts'
 import type { NativeConnection } from './native-connection.ts'
 

@@ -1,11 +1,11 @@
 /**
- * A dial in progress: a promise with the options that can end it. Its deadline is kept by the
- * endpoint, on the clock.
+ * A dial in progress, for every transport: a promise and the signal that can end it. Its deadline is
+ * kept by the endpoint, on the clock.
  */
 import { inspect } from 'node:util'
-import { isNodeKey } from '../../identity/node-key.ts'
-import { TransportError } from '../errors.ts'
-import type { DialOptions, TransportConnection } from '../transport.ts'
+import { isNodeKey } from '../identity/node-key.ts'
+import { TransportError } from './errors.ts'
+import type { DialOptions, TransportConnection } from './transport.ts'
 
 const TIMEOUT_MS_MAX = 2 ** 31 - 1
 

@@ -1,0 +1,124 @@
+/** Options of the simulated network. The limits have the names and meanings of the QUIC transport. */
+import {
+  functionOption,
+  numberOption,
+  objectOption,
+  resolveOptions,
+  silentLogger,
+} from '../../../runtime/index.ts'
+import type { Clock, Entropy, Logger, OptionCheck } from '../../../runtime/index.ts'
+import type { TransportAddress } from '../transport.ts'
+
+/** What one direction between two endpoints is like. */
+export interface LinkConditions {
+  /** Time a packet travels. Milliseconds, default 1. */
+  readonly latencyMs: number
+  /** Up to this much more, drawn per packet. Milliseconds, default 0. */
+  readonly jitterMs: number
+  /** Share of packets lost, 0 to 1, default 0: datagrams vanish, stream bytes come later. */
+  readonly lossRatio: number
+}
+
+/** Options of `MemoryNetwork`; only the clock and the entropy must be given. */
+export interface MemoryNetworkOptions extends Partial<LinkConditions> {
+  /** All time of this network. */
+  readonly clock: Clock
+  /** Jitter and loss are drawn from it, so that a seed repeats a run. */
+  readonly entropy: Entropy
+  /** Conditions that differ for some links; asked once per connection and direction. */
+  readonly conditions?: (from: TransportAddress, to: TransportAddress) => Partial<LinkConditions>
+  /** Silence after which a connection ends. Milliseconds, default 10,000. */
+  readonly idleTimeoutMs?: number
+  /** Silence after which a living endpoint speaks; `Infinity` for never. Default a third of it. */
+  readonly keepaliveIntervalMs?: number
+  /** A dialler must have proven its key by then. Milliseconds, default 5,000. */
+  readonly handshakeTimeoutMs?: number
+  /** Default deadline of a dial. Milliseconds, default 5,000. */
+  readonly dialTimeoutMs?: number
+  /** Connections of an endpoint. Default 4,096. */
+  readonly connectionsMax?: number
+  /** Accepted connections from one host. Default 512. */
+  readonly connectionsPerAddressMax?: number
+  /** Streams of ours open at once on a connection. Default 1,024. */
+  readonly streamsMax?: number
+  /** Bytes of a stream in flight and unread. Default 524,288. */
+  readonly streamWindowBytes?: number
+  /** `write` answers false from here on. Default 65,536. */
+  readonly streamHighWaterBytes?: number
+  /** Above this `write` throws `ERR_TRANSPORT_QUEUE_FULL`. Default 33,554,432. */
+  readonly streamQueueBytesMax?: number
+  /** The same for all streams of a connection. Default 134,217,728. */
+  readonly connectionQueueBytesMax?: number
+  /** Datagrams kept until `handle()`; more are lost. Default 1,024. */
+  readonly datagramQueueMax?: number
+  /** Longest datagram. Default 1,318, as with QUIC packets of 1,350 bytes. */
+  readonly datagramBytesMax?: number
+  /** Errors thrown by handlers go here. Default silent. */
+  readonly logger?: Logger
+}
+
+/** {@link MemoryNetworkOptions} after defaults and checks. */
+export type ResolvedMemoryOptions = Readonly<Required<MemoryNetworkOptions>>
+
+type Merged = Omit<ResolvedMemoryOptions, 'keepaliveIntervalMs' | 'clock' | 'entropy'> & {
+  clock: Clock | undefined
+  entropy: Entropy | undefined
+  keepaliveIntervalMs: number | undefined
+}
+
+const DEFAULTS: Merged = Object.freeze({
+  clock: undefined,
+  entropy: undefined,
+  latencyMs: 1,
+  jitterMs: 0,
+  lossRatio: 0,
+  conditions: () => ({}),
+  idleTimeoutMs: 10_000,
+  keepaliveIntervalMs: undefined,
+  handshakeTimeoutMs: 5_000,
+  dialTimeoutMs: 5_000,
+  connectionsMax: 4_096,
+  connectionsPerAddressMax: 512,
+  streamsMax: 1_024,
+  streamWindowBytes: 524_288,
+  streamHighWaterBytes: 65_536,
+  streamQueueBytesMax: 33_554_432,
+  connectionQueueBytesMax: 134_217_728,
+  datagramQueueMax: 1_024,
+  datagramBytesMax: 1_318,
+  logger: silentLogger,
+})
+
+const count: OptionCheck = numberOption(1, 2 ** 40)
+const milliseconds: OptionCheck = numberOption(1, 2 ** 31 - 1)
+
+const CHECKS: { readonly [K in keyof Merged]: OptionCheck } = {
+  clock: objectOption,
+  entropy: objectOption,
+  latencyMs: numberOption(0, 2 ** 31 - 1, true),
+  jitterMs: numberOption(0, 2 ** 31 - 1, true),
+  lossRatio: numberOption(0, 1, true),
+  conditions: functionOption,
+  idleTimeoutMs: milliseconds,
+  keepaliveIntervalMs: numberOption(1, Infinity),
+  handshakeTimeoutMs: milliseconds,
+  dialTimeoutMs: milliseconds,
+  connectionsMax: count,
+  connectionsPerAddressMax: count,
+  streamsMax: count,
+  streamWindowBytes: count,
+  streamHighWaterBytes: count,
+  streamQueueBytesMax: count,
+  connectionQueueBytesMax: count,
+  datagramQueueMax: count,
+  datagramBytesMax: count,
+  logger: objectOption,
+}
+
+/** Defaults and checks, once per network. */
+export function resolveMemoryOptions(given: MemoryNetworkOptions): ResolvedMemoryOptions {
+  const merged = resolveOptions('MemoryNetwork', DEFAULTS, CHECKS, given)
+  const { clock, entropy } = given
+  const keepaliveIntervalMs = merged.keepaliveIntervalMs ?? Math.floor(merged.idleTimeoutMs / 3)
+  return Object.freeze({ ...merged, clock, entropy, keepaliveIntervalMs })
+}
