@@ -1,0 +1,284 @@
+/** Monitors: cases M of the conformance list. M-20 and M-21 do not apply; runtime/README.md says why. */
+import { describe, expect, it } from 'vitest'
+import { ArgumentError, exit } from '../../runtime/index.ts'
+import { createWorld, failure, idle, inProcess, observe } from './world.ts'
+import type { MonitorRef, Pid, System } from '../../runtime/index.ts'
+import type { Observer, World } from './world.ts'
+
+interface Watched extends Observer {
+  readonly target: Pid
+  readonly ref: MonitorRef
+}
+
+/** A process that monitors another. */
+async function watched({ clock, system }: World): Promise<Watched> {
+  const target = idle(system)
+  const observer = observe(system)
+  await clock.settle()
+  return { ...observer, target, ref: system.monitor(observer.pid, target) }
+}
+
+const down = (ref: MonitorRef, pid: Pid | undefined, reason: unknown, name?: string): unknown => ({
+  type: 'down',
+  ref,
+  pid,
+  name,
+  reason,
+})
+
+const end = (system: System, pid: Pid, reason: unknown): void => system.process(pid)!.exit(reason)
+
+describe('monitors', () => {
+  it.each([
+    ['M-01', 'normal'],
+    ['M-02', 'frop'],
+  ])('%s DOWN carries the reason %s, and its owner lives', async (_id, reason) => {
+    const world = createWorld()
+    const { pid, seen, target, ref } = await watched(world)
+    end(world.system, target, reason)
+    await world.clock.settle()
+    expect(seen).toEqual([down(ref, target, reason)])
+    expect(world.system.isAlive(pid)).toBe(true)
+  })
+
+  it('M-03 monitoring a dead process gives a ref and DOWN noproc', async () => {
+    const { clock, system } = createWorld()
+    const dead = system.spawn(() => {})
+    const { pid, seen } = observe(system)
+    await clock.settle()
+    const ref = system.monitor(pid, dead)
+    await clock.settle()
+    expect(seen).toEqual([down(ref, dead, 'noproc')])
+  })
+
+  it('M-05 monitoring a free name gives DOWN noproc with the name', async () => {
+    const { clock, system } = createWorld()
+    const { pid, seen } = observe(system)
+    await clock.settle()
+    const ref = system.monitor(pid, 'n')
+    const other = system.monitor(pid, { name: 'n', node: system.node })
+    await clock.settle()
+    expect(seen).toEqual([
+      down(ref, undefined, 'noproc', 'n'),
+      expect.objectContaining({ ref: other, pid: undefined, reason: 'noproc' }),
+    ])
+  })
+
+  it('M-06 monitors are counted: three of them, three DOWNs', async () => {
+    const world = createWorld()
+    const { pid, seen, target, ref } = await watched(world)
+    const more = [world.system.monitor(pid, target), world.system.monitor(pid, target)]
+    end(world.system, target, 'boom')
+    await world.clock.settle()
+    expect(seen).toEqual([ref, ...more].map((each) => down(each, target, 'boom')))
+  })
+
+  it('M-07 no DOWN after demonitor', async () => {
+    const world = createWorld()
+    const { seen, target, ref } = await watched(world)
+    world.system.demonitor(ref)
+    end(world.system, target, 'boom')
+    await world.clock.settle()
+    expect(seen).toEqual([])
+    expect(world.system.stats().monitors).toBe(0)
+  })
+
+  it('M-08 a queued DOWN stays unless it is flushed', async () => {
+    for (const flush of [false, true]) {
+      const world = createWorld()
+      const { seen, target, ref, pid } = await watched(world)
+      end(world.system, target, 'boom')
+      world.system.demonitor(ref, { flush, owner: pid })
+      await world.clock.settle()
+      expect(seen).toHaveLength(flush ? 0 : 1)
+    }
+  })
+
+  it('M-08 flush also finds a DOWN that a selective receive has skipped', async () => {
+    const { clock, system } = createWorld()
+    const target = idle(system)
+    const rest: unknown[] = []
+    const pid = system.spawn(async (context) => {
+      const ref = context.monitor(target)
+      await context.receive((value) => value === 'go')
+      context.demonitor(ref, { flush: true })
+      rest.push(await context.receive())
+    })
+    await clock.settle()
+    end(system, target, 'boom')
+    await clock.settle()
+    system.send(pid, 'go')
+    system.send(pid, 'last')
+    await clock.settle()
+    expect(rest).toEqual(['last'])
+  })
+
+  it('M-09 demonitor with info says whether the monitor was active', async () => {
+    const world = createWorld()
+    const { system } = world
+    const { ref, target, pid } = await watched(world)
+    expect(system.demonitor(ref, { info: true })).toBe(true)
+    expect(system.demonitor(ref, { info: true })).toBe(false)
+    expect(system.demonitor(ref)).toBe(true)
+    const fired = system.monitor(pid, target)
+    end(system, target, 'boom')
+    expect(system.demonitor(fired, { info: true })).toBe(false)
+  })
+
+  it('M-11 demonitor by a process that is not the owner returns true and does nothing', async () => {
+    const world = createWorld()
+    const { seen, target, ref } = await watched(world)
+    const result = await inProcess(world.system, (context) => context.demonitor(ref))
+    expect(result).toBe(true)
+    end(world.system, target, 'boom')
+    await world.clock.settle()
+    expect(seen).toEqual([down(ref, target, 'boom')])
+  })
+
+  it('M-12 a process that monitors itself gets a ref that never fires', async () => {
+    const { clock, system } = createWorld()
+    const { pid, seen } = observe(system)
+    await clock.settle()
+    expect(system.monitor(pid, pid)).toMatchObject({ node: system.node })
+    expect(system.stats().monitors).toBe(0)
+    await clock.settle()
+    expect(seen).toEqual([])
+  })
+
+  it('M-13 the end of the owner is nothing to its target', async () => {
+    const world = createWorld()
+    const observed = observe(world.system)
+    const owner = idle(world.system)
+    await world.clock.settle()
+    world.system.monitor(owner, observed.pid)
+    end(world.system, owner, 'boom')
+    await world.clock.settle()
+    expect(world.system.isAlive(observed.pid)).toBe(true)
+    expect(observed.seen).toEqual([])
+    expect(world.system.stats().monitors).toBe(0)
+  })
+
+  it('M-14 DOWN of a killed process says killed', async () => {
+    const world = createWorld()
+    const { seen, target, ref } = await watched(world)
+    world.system.exit(target, 'kill')
+    await world.clock.settle()
+    expect(seen).toEqual([down(ref, target, 'killed')])
+  })
+
+  it('M-15 DOWN never overtakes an earlier message of the same process', async () => {
+    const { clock, system } = createWorld()
+    const { seen } = observe(system, {
+      first: (context) => {
+        context.spawnMonitor((child) => child.send(context.self, 'm'))
+      },
+    })
+    await clock.settle()
+    expect(seen).toEqual(['m', expect.objectContaining({ type: 'down', reason: 'normal' })])
+  })
+
+  it('M-16 spawnMonitor of a body that returns at once always gives normal', async () => {
+    const { clock, system } = createWorld()
+    const { seen } = observe(system, {
+      first: (context) => {
+        for (let i = 0; i < 1000; i++) context.spawnMonitor(() => {})
+      },
+    })
+    await clock.settle()
+    const reasons = seen.map((value) => (value as { reason: unknown }).reason)
+    expect(reasons).toEqual(new Array(1000).fill('normal'))
+  })
+
+  it('M-17 a monitor made after the end has lost the reason: noproc', async () => {
+    const { clock, system } = createWorld()
+    const { seen } = observe(system, {
+      first: async (context) => {
+        const child = context.spawn(() => exit('boom'))
+        await context.receive((value) => value === 'later')
+        context.monitor(child)
+      },
+      name: 'late',
+    })
+    await clock.settle()
+    system.send('late', 'later')
+    await clock.settle()
+    expect(seen).toEqual([expect.objectContaining({ type: 'down', reason: 'noproc' })])
+  })
+
+  it('M-18 a monitor by name stays with the process when the name moves on', async () => {
+    const { clock, system } = createWorld()
+    const b = idle(system, { name: 'n' })
+    const { pid, seen } = observe(system)
+    await clock.settle()
+    const ref = system.monitor(pid, 'n')
+    system.unregister('n')
+    system.register('n', idle(system))
+    end(system, b, 'boom')
+    await clock.settle()
+    expect(seen).toEqual([down(ref, b, 'boom', 'n')])
+  })
+
+  it.each([1, undefined, {}, { node: 'x', id: 1, incarnation: 0 }])(
+    'M-19 %o cannot be monitored',
+    async (nonsense) => {
+      const { system } = createWorld()
+      const error = await failure(
+        inProcess(system, (context) => context.monitor(nonsense as unknown as Pid)),
+      )
+      expect(error).toBeInstanceOf(ArgumentError)
+    },
+  )
+})
+
+describe('watch', () => {
+  it('tells code outside processes the reason, once', async () => {
+    const { clock, system } = createWorld()
+    const target = idle(system)
+    const reasons: unknown[] = []
+    system.watch(target, (reason) => void reasons.push(reason))
+    await clock.settle()
+    end(system, target, 'boom')
+    await clock.settle()
+    expect(reasons).toEqual(['boom'])
+    expect(system.stats().monitors).toBe(0)
+  })
+
+  it('says noproc for a dead process, but only after the caller has gone on', async () => {
+    const { clock, system } = createWorld()
+    const dead = system.spawn(() => {})
+    await clock.settle()
+    const reasons: unknown[] = []
+    system.watch(dead, (reason) => void reasons.push(reason))
+    expect(reasons).toEqual([])
+    await clock.settle()
+    expect(reasons).toEqual(['noproc'])
+    expect(system.stats().monitors).toBe(0)
+  })
+
+  it('says nothing after it was taken back', async () => {
+    const { clock, system } = createWorld()
+    const dead = system.spawn(() => {})
+    await clock.settle()
+    const target = idle(system)
+    const reasons: unknown[] = []
+    system.watch(target, (reason) => void reasons.push(reason))()
+    system.watch(dead, (reason) => void reasons.push(reason))()
+    end(system, target, 'boom')
+    await clock.settle()
+    expect(reasons).toEqual([])
+  })
+
+  it('a callback that throws is logged and harms nobody', async () => {
+    const { clock, system, errors } = createWorld()
+    const target = idle(system)
+    const reasons: unknown[] = []
+    system.watch(target, () => {
+      throw new Error('bad callback')
+    })
+    system.watch(target, (reason) => void reasons.push(reason))
+    await clock.settle()
+    end(system, target, 'normal')
+    expect(reasons).toEqual(['normal'])
+    expect(errors).toHaveLength(1)
+  })
+})
