@@ -1,5 +1,6 @@
 /**
- * A hierarchical timer wheel: eight levels of 32 slots, one millisecond per slot on the lowest.
+ * A hierarchical timer wheel: ten levels of 32 slots, one millisecond per slot on the lowest, which is
+ * good for 35,000 years after its origin.
  * Varghese and Lauck, "Hashed and Hierarchical Timing Wheels" (1987), scheme 7, with windows aligned to
  * powers of 32 as in tokio's timer.
  *
@@ -29,7 +30,7 @@ export interface Timed {
 export const NOT_TIMED = -1
 
 const BITS = 32
-const LEVELS = 8
+const LEVELS = 10
 const SLOTS = LEVELS * BITS
 /** `slot` of an entry that waits for its stamp. */
 export const FRESH: number = SLOTS
