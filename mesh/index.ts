@@ -2,7 +2,7 @@
  * The mesh layer: authenticated nodes that find each other and talk over links. `startMesh` is the way
  * in; the rest is what the layer above (`dist`) builds on.
  */
-export type { Mesh, MeshStats, MeshStopOptions } from './mesh.ts'
+export type { Mesh, MeshExtension, MeshStats, MeshStopOptions } from './mesh.ts'
 export { startMesh } from './mesh.ts'
 export type { MeshOptions } from './options.ts'
 export { MESH_DEFAULTS } from './options.ts'
@@ -23,7 +23,8 @@ export { generateNodeKeys, nodeKeysFromPem, verifySignature } from './identity/k
 export { checkCertificate, createCertificate } from './identity/certificate.ts'
 export type { Membership as RealmMembership } from './identity/membership.ts'
 export { formatMembership, parseMembershipFile } from './identity/membership.ts'
-export type { RealmPolicy } from './identity/policy.ts'
+export type { PolicyAction, RealmPolicy } from './identity/policy.ts'
+export { isGranted } from './identity/policy.ts'
 export type {
   CreateRealmOptions,
   FormatRealmOptions,

@@ -8,7 +8,7 @@
  * port and leaves nothing behind. `ended` tells when the mesh is over, also when it gave up by itself.
  */
 import { Supervisor } from '../behaviours/index.ts'
-import type { SupervisorRef } from '../behaviours/index.ts'
+import type { ChildSpec, SupervisorRef } from '../behaviours/index.ts'
 import { createSystem, formatReason } from '../runtime/index.ts'
 import type { ExitReason, System } from '../runtime/index.ts'
 import { MeshCore } from './core.ts'
@@ -84,12 +84,21 @@ export interface Mesh extends AsyncDisposable {
 }
 
 /**
+ * The parts of a layer above, as children of the mesh's tree: after the links, before anybody is dialled.
+ * Called once, before the port is bound, so that handlers registered in it miss no frame and no link.
+ */
+export type MeshExtension = (mesh: Mesh) => readonly ChildSpec[]
+
+/**
  * Starts a node of the mesh.
  *
  * @example
  * await using mesh = await startMesh({ realm: createRealm('com.example.shop'), port: 0 })
  */
-export async function startMesh(given: MeshOptions): Promise<Mesh> {
+export async function startMesh(
+  given: MeshOptions,
+  extension: MeshExtension = () => [],
+): Promise<Mesh> {
   const options = resolveMeshOptions(given, lookupHost)
   const advertiseHost = chooseAdvertiseHost(options.host, options.advertiseHost)
   const realm = await loadRealm(options.realm)
@@ -118,8 +127,9 @@ export async function startMesh(given: MeshOptions): Promise<Mesh> {
   try {
     const transport = await transportOf(options)
     const core = new MeshCore({ options, system, identity, realm, transport, advertiseHost })
-    const tree = await startTree(core)
-    return new MeshNode(core, tree, release)
+    const mesh = new MeshNode(core, release)
+    mesh.started(await startTree(core, extension(mesh)))
+    return mesh
   } catch (error) {
     await release()
     throw startError(error)
@@ -134,25 +144,29 @@ class MeshNode implements Mesh {
   readonly membership: Membership
   readonly ended: Promise<ExitReason>
   readonly #core: MeshCore
-  readonly #tree: SupervisorRef
   readonly #release: () => Promise<void>
+  #tree: SupervisorRef | undefined
+  #settleEnded: (reason: ExitReason) => void = () => {}
   #stopped: Promise<void> | undefined
 
-  constructor(core: MeshCore, tree: SupervisorRef, release: () => Promise<void>) {
+  constructor(core: MeshCore, release: () => Promise<void>) {
     const { system, identity, realm } = core.parts
     this.#core = core
-    this.#tree = tree
     this.#release = release
     this.system = system
     this.identity = identity
     this.key = identity.nodeKey
     this.realm = realm
     this.membership = core.view
-    this.ended = new Promise((resolve) => {
-      system.watch(tree.pid, (reason) => {
-        this.#treeEnded(reason)
-        resolve(reason)
-      })
+    this.ended = new Promise((resolve) => (this.#settleEnded = resolve))
+  }
+
+  /** The tree runs. */
+  started(tree: SupervisorRef): void {
+    this.#tree = tree
+    this.system.watch(tree.pid, (reason) => {
+      this.#treeEnded(reason)
+      this.#settleEnded(reason)
     })
   }
 
@@ -223,8 +237,9 @@ class MeshNode implements Mesh {
     const left = pool.leave(reason)
     dialer.reset(new LinkError('ERR_DIAL_ABORTED', 'the mesh stops'))
     await left
-    if (this.system.isAlive(this.#tree.pid)) {
-      await Supervisor.stop(this.#tree, 'shutdown').catch(() => {})
+    const tree = this.#tree
+    if (tree !== undefined && this.system.isAlive(tree.pid)) {
+      await Supervisor.stop(tree, 'shutdown').catch(() => {})
     }
     await this.#core.endpoint()?.close()
     await this.#release()

@@ -5,6 +5,7 @@
  *     ├─ identity      holds keys, membership and the lock of the data directory
  *     ├─ endpoint      holds the UDP socket
  *     ├─ links         one temporary process per connection
+ *     ├─ ...           parts of the layers above, such as the dist system
  *     ├─ membership    the member exchange
  *     └─ discovery     seeds and other sources
  *
@@ -93,7 +94,10 @@ function linksChild(core: MeshCore): ChildSpec<SupervisorRef> {
 }
 
 /** Starts the tree; resolves when the socket is bound and seeds are being dialled. */
-export function startTree(core: MeshCore): Promise<SupervisorRef> {
+export function startTree(
+  core: MeshCore,
+  upper: readonly ChildSpec[] = [],
+): Promise<SupervisorRef> {
   const { options, system, identity } = core.parts
   const { pool, dialer, frames, refusals, clock, chance, logger, view, sources } = core
   const membership = {
@@ -118,6 +122,7 @@ export function startTree(core: MeshCore): Promise<SupervisorRef> {
           EndpointServer.start(core, { system: where, parent, link: true, trapExit: true }),
       },
       linksChild(core),
+      ...upper,
       MembershipServer.child(membership, { id: 'membership' }),
       {
         ...DiscoveryServer.child(discovery, { id: 'discovery' }),

@@ -234,6 +234,10 @@ export class Connection implements Link {
     return this.#closed
   }
 
+  fail(code: string, message: string): void {
+    if (this.#state === 'established') this.#end(code, message, { shutdown: code })
+  }
+
   /** Gives up a handshake: the other connection with this node takes precedence, or we stop. */
   abandon(reason: string): void {
     if (this.#state !== 'handshaking') return

@@ -55,6 +55,8 @@ export interface Link {
   send(lane: LaneName, frame: Uint8Array): boolean
   /** Calls `fn` whenever a lane takes frames again after `send` gave false; gives the way to stop. */
   onDrain(fn: (lane: LaneName) => void): () => void
+  /** Ends the link for cause: the peer is told `code`, and both sides see `connection_closed`. */
+  fail(code: string, message: string): void
   /** Says goodbye and closes; resolves when the connection is gone. Idempotent. */
   close(reason?: string): Promise<void>
 }
