@@ -186,11 +186,11 @@ const NAME_EXPECTED = `a string of 1 to ${MESSAGE_FIELD_LIMITS.nameCharactersMax
 
 /** No control characters: names end up in log lines and on terminals. */
 // eslint-disable-next-line no-control-regex
-const CONTROL = /[\u0000-\u001f\u007f-\u009f]/
+const CONTROLS = /[\u0000-\u001f\u007f-\u009f]/g
 
 function isName(value: unknown): value is string {
   if (typeof value !== 'string' || value.length === 0) return false
-  return value.length <= MESSAGE_FIELD_LIMITS.nameCharactersMax && !CONTROL.test(value)
+  return value.length <= MESSAGE_FIELD_LIMITS.nameCharactersMax && value.search(CONTROLS) === -1
 }
 
 /** Typed access to the fields of one decoded map. Reads own properties only. */
@@ -234,7 +234,8 @@ class Fields {
     if (typeof value !== 'string' || value.length > max) {
       throw this.error(field, `a string of at most ${max} characters`)
     }
-    return value
+    // Shown to people, on terminals: an escape sequence must not act there.
+    return value.replace(CONTROLS, ' ')
   }
 
   bytes(field: string, length: number): Uint8Array {
