@@ -10,7 +10,7 @@
 import { Supervisor } from '../behaviours/index.ts'
 import type { ChildSpec, SupervisorRef } from '../behaviours/index.ts'
 import { createSystem, formatReason } from '../runtime/index.ts'
-import type { ExitReason, System } from '../runtime/index.ts'
+import type { ClockTimer, ExitReason, System } from '../runtime/index.ts'
 import { MeshCore } from './core.ts'
 import { DiscoveryContract } from './discovery/driver.ts'
 import type { Candidate } from './discovery/discovery.ts'
@@ -236,13 +236,23 @@ class MeshNode implements Mesh {
     const { pool, dialer } = this.#core
     const left = pool.leave(reason)
     dialer.reset(new LinkError('ERR_DIAL_ABORTED', 'the mesh stops'))
-    await left
+    await this.#atMost(2 * this.#core.options.leaveTimeoutMs, left)
     const tree = this.#tree
     if (tree !== undefined && this.system.isAlive(tree.pid)) {
       await Supervisor.stop(tree, 'shutdown').catch(() => {})
     }
     await this.#core.endpoint()?.close()
     await this.#release()
+  }
+
+  /** Waits for `work`, but no longer than that: a transport that hangs must not hold up a stop. */
+  async #atMost(limitMs: number, work: Promise<void>): Promise<void> {
+    let timer: ClockTimer | undefined
+    const limit = new Promise<void>((resolve) => {
+      timer = this.#core.clock.setTimer(limitMs, resolve)
+    })
+    await Promise.race([work, limit])
+    timer?.cancel()
   }
 
   /** The tree gave up although nobody asked: what it held is released all the same. */

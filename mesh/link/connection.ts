@@ -80,8 +80,18 @@ export interface ConnectionDial {
   fail(error: Error): void
 }
 
-/** Application codes of a transport close. */
-const CloseCode = Object.freeze({ done: 0, protocol: 1, rejected: 2, timeout: 3, replaced: 4 })
+/**
+ * Application codes of a transport close. `goodbye` says what a `disconnect` frame says, for the
+ * peer that does not get that frame any more.
+ */
+const CloseCode = Object.freeze({
+  done: 0,
+  protocol: 1,
+  rejected: 2,
+  timeout: 3,
+  replaced: 4,
+  goodbye: 5,
+})
 
 /** Frame types that only the control lane may carry. */
 const CONTROL_TYPE_MAX = 0x0f
@@ -225,7 +235,7 @@ export class Connection implements Link {
   }
 
   close(reason = 'normal'): Promise<void> {
-    if (this.#state === 'handshaking') this.abandon(reason)
+    if (this.#state === 'handshaking') this.#abandon(CloseCode.goodbye, reason)
     if (this.#state === 'established') {
       this.#sendControl(this.#context.protocol.disconnect(reason))
       this.#linger()
@@ -238,13 +248,17 @@ export class Connection implements Link {
     if (this.#state === 'established') this.#end(code, message, { shutdown: code })
   }
 
-  /** Gives up a handshake: the other connection with this node takes precedence, or we stop. */
-  abandon(reason: string): void {
+  /** Gives up a handshake: the other connection with this node takes precedence. */
+  abandon(): void {
+    this.#abandon(CloseCode.rejected, 'simultaneous_dial')
+  }
+
+  #abandon(code: number, reason: string): void {
     if (this.#state !== 'handshaking') return
     this.#state = 'closing'
     this.#context.pool.dropDial(this)
     this.#dialSuperseded()
-    this.#closeTransport(CloseCode.rejected, reason)
+    this.#closeTransport(code, reason)
   }
 
   /** Ends an established link at once: the peer has opened a new one or has been restarted. */
@@ -363,7 +377,7 @@ export class Connection implements Link {
     if (this.#draining) {
       if (type > CONTROL_TYPE_MAX) this.#dispatch(type, payload)
     } else if (lane.name === 'control' && type === WireType.disconnect) {
-      this.#closeTransport(CloseCode.done, 'goodbye')
+      this.#closeTransport(CloseCode.goodbye, 'goodbye')
     }
   }
 
@@ -504,7 +518,7 @@ export class Connection implements Link {
   #lingerOver(): void {
     this.#draining = false
     if (this.#up) this.#down('graceful_shutdown')
-    this.#closeTransport(CloseCode.done, 'goodbye')
+    this.#closeTransport(CloseCode.goodbye, 'goodbye')
   }
 
   #peerError(text: string): void {
@@ -567,10 +581,9 @@ export class Connection implements Link {
     this.#state = 'closed'
     this.#dueMs = Infinity
     this.#dialFailed(new LinkError('ERR_LINK_CLOSED', `the connection ended (${ended})`))
+    const goodbye = this.#draining || (info.by === 'peer' && info.code === CloseCode.goodbye)
     const silent = info.by === 'idle_timeout'
-    this.#down(
-      this.#draining ? 'graceful_shutdown' : silent ? 'heartbeat_timeout' : 'connection_closed',
-    )
+    this.#down(goodbye ? 'graceful_shutdown' : silent ? 'heartbeat_timeout' : 'connection_closed')
     this.#context.pool.forget(this)
     this.#drainHandlers.clear()
     this.#settleClosed()

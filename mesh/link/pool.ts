@@ -128,7 +128,7 @@ export class LinkPool {
       return { type: 'reject', reason: 'too_many_links' }
     }
     if (verdict.replace) link?.replace()
-    if (verdict.dropDial) this.#dials.get(hex)?.abandon('simultaneous_dial')
+    if (verdict.dropDial) this.#dials.get(hex)?.abandon()
     return verdict
   }
 
