@@ -20,29 +20,18 @@ export interface Assembled {
   readonly payload: Uint8Array
 }
 
-/**
- * Cuts the payload of a message of `type` into chunk payloads of `bytesMax` bytes at most.
- *
- * @example
- * for (const chunk of chunksOf(WireType.distCast, payload, 65_536)) send(WireType.distChunk, chunk)
- */
-export function* chunksOf(
+/** Writes the header of a chunk that belongs to a message of `type` with `total` payload bytes. */
+export function writeChunkHeader(
+  target: Uint8Array,
+  offset: number,
   type: number,
-  payload: Uint8Array,
-  bytesMax: number,
-): Generator<Uint8Array, void, undefined> {
-  const dataMax = bytesMax - CHUNK_HEADER_BYTES
-  for (let at = 0; at < payload.length; at += dataMax) {
-    const data = payload.subarray(at, at + dataMax)
-    const chunk = new Uint8Array(CHUNK_HEADER_BYTES + data.length)
-    chunk[0] = type
-    chunk[1] = payload.length >>> 24
-    chunk[2] = payload.length >>> 16
-    chunk[3] = payload.length >>> 8
-    chunk[4] = payload.length
-    chunk.set(data, CHUNK_HEADER_BYTES)
-    yield chunk
-  }
+  total: number,
+): void {
+  target[offset] = type
+  target[offset + 1] = total >>> 24
+  target[offset + 2] = total >>> 16
+  target[offset + 3] = total >>> 8
+  target[offset + 4] = total
 }
 
 const NOTHING: Uint8Array = new Uint8Array(0)

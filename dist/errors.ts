@@ -132,7 +132,10 @@ export class ContractVersionError extends FoveaError {
 export class ClusterNotStartedError extends FoveaError {
   override readonly name: string = 'ClusterNotStartedError'
   constructor(what: string) {
-    super('ERR_CLUSTER_NOT_STARTED', `${what}: the node is not started; await Cluster.start() first`)
+    super(
+      'ERR_CLUSTER_NOT_STARTED',
+      `${what}: the node is not started; await Cluster.start() first`,
+    )
   }
 }
 
@@ -143,6 +146,24 @@ export class InvalidClusterConfigError extends FoveaError {
   constructor(reason: string, options: FoveaErrorOptions = {}) {
     super('ERR_CLUSTER_CONFIG', `invalid cluster configuration: ${reason}`, options)
     this.reason = reason
+  }
+}
+
+/** `Cluster.waitFor` ended without the node. */
+export class ClusterWaitError extends FoveaError {
+  override readonly name: string = 'ClusterWaitError'
+  readonly nodeId: string
+  readonly timeoutMs: number
+  constructor(nodeId: string, why: 'timeout' | 'aborted' | 'stopped', timeoutMs: number) {
+    const code =
+      why === 'timeout'
+        ? 'ERR_CLUSTER_WAIT_TIMEOUT'
+        : why === 'aborted'
+          ? 'ERR_CLUSTER_WAIT_ABORTED'
+          : 'ERR_CLUSTER_NOT_STARTED'
+    super(code, `node ${nodeId} was not connected within ${timeoutMs} ms: ${why}`)
+    this.nodeId = nodeId
+    this.timeoutMs = timeoutMs
   }
 }
 
@@ -191,7 +212,11 @@ type SpawnNames = { readonly behaviorName: string; readonly nodeId: string }
 export class BehaviorNotFoundError extends RemoteSpawnError {
   override readonly name: string = 'BehaviorNotFoundError'
   constructor(spawn: SpawnNames) {
-    super('ERR_BEHAVIOR_NOT_FOUND', spawn, 'failed: it is not registered there with { remote: true }')
+    super(
+      'ERR_BEHAVIOR_NOT_FOUND',
+      spawn,
+      'failed: it is not registered there with { remote: true }',
+    )
   }
 }
 

@@ -19,7 +19,12 @@ export {
   nodeKeyOfPublicKey,
 } from './identity/node-key.ts'
 export type { NodeKeys } from './identity/keys.ts'
-export { generateNodeKeys, nodeKeysFromPem, verifySignature } from './identity/keys.ts'
+export {
+  generateNodeKeys,
+  nodeKeysFromPem,
+  nodeKeysFromSeed,
+  verifySignature,
+} from './identity/keys.ts'
 export { checkCertificate, createCertificate } from './identity/certificate.ts'
 export type { Membership as RealmMembership } from './identity/membership.ts'
 export { formatMembership, parseMembershipFile } from './identity/membership.ts'
@@ -81,6 +86,8 @@ export type {
   TransportStream,
 } from './transport/transport.ts'
 export { TransportError } from './transport/errors.ts'
+export type { Cut, LinkConditions, MemoryNetworkOptions, Place } from './transport/memory.ts'
+export { MemoryNetwork } from './transport/memory.ts'
 
 export type { LaneName, Link, LinkEvent, LinkState, PeerInfo } from './link/link.ts'
 export type { LinkDownReason } from './link/reasons.ts'
@@ -90,6 +97,7 @@ export type { LinkErrorCode } from './link/errors.ts'
 export { LinkError } from './link/errors.ts'
 
 export type { Member, MemberEvent, Membership, MemberState } from './membership/membership.ts'
+export { Refusals } from './refusals.ts'
 export type { Candidate, Discovery, DiscoverySink } from './discovery/discovery.ts'
 export { parseSeed, staticDiscovery } from './discovery/static.ts'
 export { formatNodeId } from './link/peer-info.ts'

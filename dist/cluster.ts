@@ -1,0 +1,246 @@
+/**
+ * `Cluster`: who is there. A node is connected while an accepted link to it exists; `onNodeUp` comes when
+ * calls to it can go out, `onNodeDown` after everything that crossed the link got its `noconnection`.
+ *
+ * Differs from noex: a node that is gone is forgotten after a while; a peer's word about a third node
+ * changes nothing here; a callback that throws is logged and harms nobody.
+ */
+import { formatReason, type Logger, type System } from '../runtime/index.ts'
+import type { LinkDownReason, LinkEvent, Mesh, NodeKey, PeerInfo } from '../mesh/index.ts'
+import { ClusterWaitError } from './errors.ts'
+import type { NodeDirectory, NodeTarget } from './node-directory.ts'
+import type { NodeId } from './node-id.ts'
+
+/** Why a node went down; noex's words. */
+export type NodeDownReason = LinkDownReason
+
+/** Life of a node as `getStatus` tells it. */
+export type ClusterStatus = 'starting' | 'running' | 'stopping' | 'stopped'
+
+/** A node as this one knows it. */
+export interface ClusterNode {
+  readonly id: NodeId
+  readonly key: NodeKey
+  readonly host: string
+  readonly port: number
+  /** 0 for a node that was never connected. */
+  readonly incarnation: number
+  readonly status: 'connected' | 'connecting' | 'disconnected'
+}
+
+/** How to wait for a node. */
+export interface WaitOptions {
+  /** Default 10,000 ms. */
+  readonly timeoutMs?: number | undefined
+  /** Stops waiting. */
+  readonly signal?: AbortSignal | undefined
+}
+
+/** The functions of `Cluster` for one node. */
+export interface ClusterFunctions {
+  getLocalNodeId(): NodeId
+  getLocalNodeInfo(): ClusterNode
+  /** Every known node except this one, connected or not. */
+  getNodes(): ClusterNode[]
+  getConnectedNodes(): ClusterNode[]
+  getNodeIds(): NodeId[]
+  getNode(node: NodeTarget): ClusterNode | undefined
+  isNodeConnected(node: NodeTarget): boolean
+  getConnectedNodeCount(): number
+  getStatus(): ClusterStatus
+  getUptimeMs(): number
+  /** Calls `callback` for every node that becomes connected; gives the way to stop. */
+  onNodeUp(callback: (nodeId: NodeId, node: ClusterNode) => void): () => void
+  /** Calls `callback` for every node that is lost. */
+  onNodeDown(
+    callback: (nodeId: NodeId, reason: NodeDownReason, node: ClusterNode) => void,
+  ): () => void
+  onStatusChange(callback: (status: ClusterStatus) => void): () => void
+  /** Resolves when that node is connected; at once if it is. */
+  waitFor(node: NodeTarget, options?: WaitOptions): Promise<ClusterNode>
+}
+
+/** What a cluster needs of its node. */
+export interface ClusterParts {
+  readonly system: System
+  readonly mesh: Mesh
+  readonly directory: NodeDirectory
+  readonly logger: Logger
+}
+
+type Down = (nodeId: NodeId, reason: NodeDownReason, node: ClusterNode) => void
+
+const WAIT_MS = 10_000
+
+/** The cluster as one node sees it. */
+export class ClusterView implements ClusterFunctions {
+  readonly #parts: ClusterParts
+  readonly #startedAtMs: number
+  readonly #up = new Set<(nodeId: NodeId, node: ClusterNode) => void>()
+  readonly #down = new Set<Down>()
+  readonly #statusHandlers = new Set<(status: ClusterStatus) => void>()
+  readonly #stopListening: () => void
+  #status: ClusterStatus = 'starting'
+
+  /** Registered with the mesh after the gate, so that its callbacks find the gate ready. */
+  constructor(parts: ClusterParts) {
+    this.#parts = parts
+    this.#startedAtMs = parts.system.clock.now()
+    this.#stopListening = parts.mesh.onLink((event) => this.#onLink(event))
+  }
+
+  getLocalNodeId(): NodeId {
+    return this.#parts.mesh.nodeId as NodeId
+  }
+
+  getLocalNodeInfo(): ClusterNode {
+    const { key, address, identity } = this.#parts.mesh
+    const { host, port } = address
+    const { incarnation } = identity
+    return Object.freeze({
+      id: this.getLocalNodeId(),
+      ...{ key, host, port, incarnation },
+      status: 'connected',
+    })
+  }
+
+  getNodes(): ClusterNode[] {
+    const nodes = new Map<string, ClusterNode>()
+    for (const { key, nodeId, address, incarnation, state } of this.#parts.directory.members()) {
+      const status = state === 'connecting' ? 'connecting' : 'disconnected'
+      const { host, port } = address
+      const id = nodeId as NodeId
+      nodes.set(key.hex, Object.freeze({ id, key, host, port, incarnation, status }))
+    }
+    for (const { peer } of this.#parts.mesh.links()) nodes.set(peer.key.hex, connected(peer))
+    return [...nodes.values()]
+  }
+
+  getConnectedNodes(): ClusterNode[] {
+    return this.#parts.mesh.links().map(({ peer }) => connected(peer))
+  }
+
+  getNodeIds(): NodeId[] {
+    return this.getNodes().map(({ id }) => id)
+  }
+
+  getNode(node: NodeTarget): ClusterNode | undefined {
+    const keyHex = this.#parts.directory.keyOf(node)
+    if (keyHex === this.#parts.directory.ownKeyHex) return this.getLocalNodeInfo()
+    return this.getNodes().find(({ key }) => key.hex === keyHex)
+  }
+
+  isNodeConnected(node: NodeTarget): boolean {
+    const keyHex = this.#parts.directory.keyOf(node)
+    if (keyHex === undefined) return false
+    return (
+      keyHex === this.#parts.directory.ownKeyHex || this.#parts.mesh.linkTo(keyHex) !== undefined
+    )
+  }
+
+  getConnectedNodeCount(): number {
+    return this.#parts.mesh.links().length
+  }
+
+  getStatus(): ClusterStatus {
+    return this.#status
+  }
+
+  getUptimeMs(): number {
+    return this.#parts.system.clock.now() - this.#startedAtMs
+  }
+
+  onNodeUp(callback: (nodeId: NodeId, node: ClusterNode) => void): () => void {
+    return listen(this.#up, (nodeId, node) => callback(nodeId, node))
+  }
+
+  onNodeDown(callback: Down): () => void {
+    return listen(this.#down, (nodeId, reason, node) => callback(nodeId, reason, node))
+  }
+
+  onStatusChange(callback: (status: ClusterStatus) => void): () => void {
+    return listen(this.#statusHandlers, (status) => callback(status))
+  }
+
+  waitFor(node: NodeTarget, options: WaitOptions = {}): Promise<ClusterNode> {
+    const { timeoutMs = WAIT_MS, signal } = options
+    return new Promise((resolve, reject) => {
+      const found = this.isNodeConnected(node) ? this.getNode(node) : undefined
+      if (found !== undefined) return resolve(found)
+      const give = (error: ClusterWaitError): void => {
+        release()
+        reject(error)
+      }
+      const onAbort = (): void => give(new ClusterWaitError(String(node), 'aborted', timeoutMs))
+      if (signal?.aborted === true) {
+        return reject(new ClusterWaitError(String(node), 'aborted', timeoutMs))
+      }
+      const timer = this.#parts.system.clock.setTimer(timeoutMs, () =>
+        give(new ClusterWaitError(String(node), 'timeout', timeoutMs)),
+      )
+      const stopUp = this.onNodeUp((_id, up) => {
+        if (this.#parts.directory.keyOf(node) !== up.key.hex) return
+        release()
+        resolve(up)
+      })
+      const stopStatus = this.onStatusChange((status) => {
+        if (status === 'stopped') give(new ClusterWaitError(String(node), 'stopped', timeoutMs))
+      })
+      const release = (): void => {
+        timer.cancel()
+        stopUp()
+        stopStatus()
+        signal?.removeEventListener('abort', onAbort)
+      }
+      signal?.addEventListener('abort', onAbort, { once: true })
+    })
+  }
+
+  /** @internal */
+  setStatus(status: ClusterStatus): void {
+    if (this.#status === status) return
+    this.#status = status
+    if (status === 'stopped') this.#stopListening()
+    this.#tell(this.#statusHandlers, (callback) => callback(status))
+    if (status !== 'stopped') return
+    this.#up.clear()
+    this.#down.clear()
+    this.#statusHandlers.clear()
+  }
+
+  #onLink(event: LinkEvent): void {
+    const { peer } = event.link
+    const id = peer.nodeId as NodeId
+    if (event.type === 'up') this.#tell(this.#up, (callback) => callback(id, connected(peer)))
+    else {
+      const node = Object.freeze({ ...connected(peer), status: 'disconnected' as const })
+      this.#tell(this.#down, (callback) => callback(id, event.reason, node))
+    }
+  }
+
+  #tell<C>(callbacks: ReadonlySet<C>, tell: (callback: C) => void): void {
+    for (const callback of [...callbacks]) {
+      try {
+        tell(callback)
+      } catch (error) {
+        this.#parts.logger.error(
+          { err: error, detail: formatReason(error) },
+          'a cluster callback failed',
+        )
+      }
+    }
+  }
+}
+
+function connected(peer: PeerInfo): ClusterNode {
+  const { key, address, incarnation } = peer
+  const { host, port } = address
+  const id = peer.nodeId as NodeId
+  return Object.freeze({ id, key, host, port, incarnation, status: 'connected' })
+}
+
+/** Adds a callback of its own identity, so that the same function given twice counts twice. */
+function listen<C>(callbacks: Set<C>, callback: C): () => void {
+  callbacks.add(callback)
+  return () => void callbacks.delete(callback)
+}

@@ -1,0 +1,165 @@
+/**
+ * The one lazily made default node behind the short API: `Cluster.start(options)` starts it on the default
+ * system, and `Cluster`, `RemoteCall`, `RemoteSpawn`, `RemoteMonitor` are its functions. Before the start
+ * and after the stop they throw `ERR_CLUSTER_NOT_STARTED`.
+ *
+ * `BehaviorRegistry` works before the start too, as noex advises: register first, then join.
+ *
+ * This is one of two files that hold module state (house style, rule 8). Programs with more than one node
+ * use `startNode`.
+ */
+import { defaultSystem } from '../runtime/index.ts'
+import type {
+  AnyServer,
+  BehaviorOptions,
+  BehaviorRegistry as Registry,
+  BehaviorSource,
+} from './behavior-registry.ts'
+import type { ClusterFunctions } from './cluster.ts'
+import { ClusterNotStartedError, InvalidClusterConfigError } from './errors.ts'
+import {
+  createBehaviorRegistry,
+  startNode,
+  type FoveaNode,
+  type NodeOptions,
+  type NodeStopOptions,
+} from './node.ts'
+import type { RemoteCallFunctions } from './remote-call.ts'
+import type { RemoteMonitorFunctions } from './remote-monitor.ts'
+import type { RemoteSpawnFunctions } from './remote-spawn.ts'
+
+let registry: Registry | undefined
+let running: FoveaNode | undefined
+let changing: Promise<unknown> | undefined
+
+const behaviors = (): Registry => (registry ??= createBehaviorRegistry())
+
+function node(what: string): FoveaNode {
+  if (running === undefined) throw new ClusterNotStartedError(what)
+  return running
+}
+
+/** The functions of the static {@link Cluster}. */
+export interface DefaultClusterFunctions extends ClusterFunctions {
+  /** Starts the default node; a second start before a stop is refused. */
+  start(options: NodeOptions): Promise<FoveaNode>
+  /** Stops the default node; nothing if there is none. The default system goes on. */
+  stop(options?: NodeStopOptions): Promise<void>
+}
+
+async function start(options: NodeOptions): Promise<FoveaNode> {
+  if (running !== undefined || changing !== undefined) {
+    throw new InvalidClusterConfigError('the default node is started already')
+  }
+  const { system = defaultSystem(), behaviorRegistry = behaviors(), ...rest } = options
+  const started = startNode({ ...rest, system, behaviorRegistry })
+  changing = started
+  try {
+    running = await started
+  } finally {
+    changing = undefined
+  }
+  const mine = running
+  void mine.ended.then(() => {
+    if (running === mine) running = undefined
+  })
+  return mine
+}
+
+async function stop(options?: NodeStopOptions): Promise<void> {
+  await changing?.catch(() => {})
+  const stopping = running
+  if (stopping === undefined) return
+  await stopping.stop(options)
+  if (running === stopping) running = undefined
+}
+
+const cluster = (what: string): ClusterFunctions => node(`Cluster.${what}`).cluster
+
+/**
+ * The default node and the cluster as it sees it.
+ *
+ * @example
+ * await Cluster.start({ nodeName: 'a', realm: './my.realm' })
+ * Cluster.onNodeDown((nodeId, reason) => console.log(nodeId, reason))
+ */
+export const Cluster: DefaultClusterFunctions = Object.freeze<DefaultClusterFunctions>({
+  start,
+  stop,
+  getStatus: () => {
+    if (running !== undefined) return running.cluster.getStatus()
+    return changing === undefined ? 'stopped' : 'starting'
+  },
+  getLocalNodeId: () => cluster('getLocalNodeId').getLocalNodeId(),
+  getLocalNodeInfo: () => cluster('getLocalNodeInfo').getLocalNodeInfo(),
+  getNodes: () => cluster('getNodes').getNodes(),
+  getConnectedNodes: () => cluster('getConnectedNodes').getConnectedNodes(),
+  getNodeIds: () => cluster('getNodeIds').getNodeIds(),
+  getNode: (target) => cluster('getNode').getNode(target),
+  isNodeConnected: (target) => cluster('isNodeConnected').isNodeConnected(target),
+  getConnectedNodeCount: () => cluster('getConnectedNodeCount').getConnectedNodeCount(),
+  getUptimeMs: () => cluster('getUptimeMs').getUptimeMs(),
+  onNodeUp: (callback) => cluster('onNodeUp').onNodeUp(callback),
+  onNodeDown: (callback) => cluster('onNodeDown').onNodeDown(callback),
+  onStatusChange: (callback) => cluster('onStatusChange').onStatusChange(callback),
+  waitFor: (target, options) => cluster('waitFor').waitFor(target, options),
+})
+
+type AnyFunction = (...args: readonly unknown[]) => unknown
+
+/** `remoteCall.call` of the default node at the time of the call. */
+function later<T extends object>(
+  what: string,
+  of: (node: FoveaNode) => T,
+  names: readonly (keyof T & string)[],
+): T {
+  const entries = names.map((name): [string, AnyFunction] => [
+    name,
+    (...args) => (of(node(`${what}.${name}`))[name] as AnyFunction)(...args),
+  ])
+  return Object.freeze(Object.fromEntries(entries)) as unknown as T
+}
+
+/** Calls and casts of the default node. */
+export const RemoteCall: RemoteCallFunctions = later('RemoteCall', (own) => own.remoteCall, [
+  'call',
+  'cast',
+])
+
+/** Spawns of the default node. */
+export const RemoteSpawn: RemoteSpawnFunctions = later('RemoteSpawn', (own) => own.remoteSpawn, [
+  'spawn',
+  'spawnLink',
+  'spawnMonitor',
+])
+
+/** Monitors of the default node. */
+export const RemoteMonitor: RemoteMonitorFunctions = later(
+  'RemoteMonitor',
+  (own) => own.remoteMonitor,
+  ['monitor'],
+)
+
+/** The functions of the static {@link BehaviorRegistry}. */
+export type BehaviorRegistryFunctions = Pick<
+  Registry,
+  'register' | 'unregister' | 'get' | 'has' | 'names'
+>
+
+function register(
+  first: string | AnyServer,
+  second?: BehaviorSource | BehaviorOptions,
+  third?: BehaviorOptions,
+): void {
+  if (typeof first === 'string') behaviors().register(first, second as BehaviorSource, third)
+  else behaviors().register(first, second as BehaviorOptions | undefined)
+}
+
+/** Behaviours of the default node; may be filled before it starts. */
+export const BehaviorRegistry: BehaviorRegistryFunctions = Object.freeze({
+  register,
+  unregister: (name: string) => behaviors().unregister(name),
+  get: (name: string) => behaviors().get(name),
+  has: (name: string) => behaviors().has(name),
+  names: () => behaviors().names(),
+})

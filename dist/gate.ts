@@ -1,0 +1,344 @@
+/**
+ * The runtime's door to other nodes: finds the peer of a pid and hands the signal to its channel.
+ *
+ * A node that is known and has no link is dialled; what was said to it meanwhile waits, in order and
+ * bounded, and goes out when the link is up. If no link comes, all of it fails with `noconnection`. A
+ * node that is unknown, has left, or was just dialled in vain is `noconnection` at once (X-05, X-11).
+ *
+ * A pid of an earlier start of a node is `noconnection` too: that process cannot exist (X-18).
+ */
+import {
+  CallExitError,
+  type Call,
+  type ClockTimer,
+  type ExitReason,
+  type MonitorRef,
+  type Pid,
+  type RemoteGate,
+  type RemoteName,
+  type System,
+} from '../runtime/index.ts'
+import type { Link, LinkEvent, Mesh } from '../mesh/index.ts'
+import type { WireTarget } from './control.ts'
+import { DistRefusedError } from './errors.ts'
+import type { NodeDirectory } from './node-directory.ts'
+import { PeerLink, type PeerHost } from './peer-link.ts'
+
+/** Messages that wait for one link to come up. */
+interface Backlog {
+  readonly waiting: (() => void)[]
+  readonly abort: AbortController
+}
+
+/** Frame types of this layer. */
+export const DIST_TYPE_MIN = 0xa0
+export const DIST_TYPE_MAX = 0xad
+
+/** The gate of one node. */
+export class DistGate implements RemoteGate {
+  readonly #host: PeerHost
+  readonly #mesh: Mesh
+  readonly #system: System
+  readonly #directory: NodeDirectory
+  readonly #peers = new Map<string, PeerLink>()
+  readonly #backlogs = new Map<string, Backlog>()
+  /** Nodes that were dialled in vain, until they may be dialled again. */
+  readonly #holdOffs = new Map<string, ClockTimer>()
+  /** Names that stand behind pids made by {@link DistGate.namedPid}. */
+  readonly #names = new WeakMap<Pid, string>()
+  /** Node ids that were used instead of keys in `{ name, node }`, by key. */
+  readonly #aliases = new Map<string, Set<string>>()
+  readonly #release: (() => void)[] = []
+  #closed = false
+
+  constructor(host: PeerHost, mesh: Mesh, directory: NodeDirectory) {
+    this.#host = host
+    this.#mesh = mesh
+    this.#system = host.system
+    this.#directory = directory
+  }
+
+  /** Takes over the frames and links of the mesh. */
+  open(): void {
+    this.#release.push(
+      this.#mesh.onLink((event) => this.#onLink(event)),
+      this.#mesh.handleFrames(DIST_TYPE_MIN, DIST_TYPE_MAX, (link, type, payload) => {
+        const peer = this.#peers.get(link.peer.key.hex)
+        if (peer?.link === link) peer.receive(type, payload)
+      }),
+    )
+    for (const link of this.#mesh.links()) this.#linkUp(link)
+    this.#system.setRemote(this)
+  }
+
+  /** Gives everything up; every peer is `noconnection` from now on. */
+  close(): void {
+    if (this.#closed) return
+    this.#closed = true
+    for (const release of this.#release) release()
+    for (const keyHex of [...this.#peers.keys()]) this.#linkDown(keyHex)
+    for (const keyHex of [...this.#backlogs.keys()]) this.#dialFailed(keyHex)
+    for (const timer of this.#holdOffs.values()) timer.cancel()
+    this.#holdOffs.clear()
+    this.#system.setRemote(undefined)
+  }
+
+  /** The channel to a node, if there is a link. */
+  peer(keyHex: string): PeerLink | undefined {
+    return this.#peers.get(keyHex)
+  }
+
+  /** Every channel. */
+  peers(): Iterable<PeerLink> {
+    return this.#peers.values()
+  }
+
+  /** A pid that stands for whoever is registered as `name` on that node. */
+  namedPid(keyHex: string, name: string): Pid {
+    const pid = this.#system.pidFor(keyHex, 0, 0)
+    this.#names.set(pid, name)
+    return pid
+  }
+
+  /**
+   * Runs `action` when there is a link to that node: now, or after a dial. `false` when there is none and
+   * none will be tried; `failed` runs when a dial was tried in vain.
+   */
+  whenLinked(keyHex: string, action: (peer: PeerLink) => void, failed: () => void): boolean {
+    const peer = this.#peers.get(keyHex)
+    if (peer !== undefined) {
+      action(peer)
+      return true
+    }
+    return this.#wait(keyHex, () => {
+      const linked = this.#peers.get(keyHex)
+      if (linked === undefined) failed()
+      else action(linked)
+    })
+  }
+
+  // --- RemoteGate -----------------------------------------------------------------------------
+
+  send(to: Pid, message: unknown): boolean {
+    const peer = this.#peers.get(to.node)
+    if (peer === undefined) return this.#wait(to.node, () => void this.#sendLinked(to, message))
+    const target = this.#target(peer, to)
+    return target !== undefined && peer.send(target, message)
+  }
+
+  cast(to: Pid, name: string | undefined, input: unknown): boolean {
+    const peer = this.#peers.get(to.node)
+    if (peer === undefined) return this.#wait(to.node, () => void this.#castLinked(to, name, input))
+    const target = this.#target(peer, to)
+    return target !== undefined && peer.cast(target, name, input)
+  }
+
+  call(call: Call, to: Pid): void {
+    const peer = this.#peers.get(to.node)
+    if (peer === undefined) {
+      const dialling = this.#wait(to.node, () => {
+        if (!call.settled) this.#callLinked(call, to)
+      })
+      if (!dialling && !call.settled) call.fail(this.#unreachable(call, to.node))
+      return
+    }
+    const target = this.#target(peer, to)
+    if (target === undefined) call.fail(new CallExitError(call, 'noconnection'))
+    else peer.call(call, target)
+  }
+
+  callSettled(call: Call): void {
+    this.#peers.get(call.server.node)?.callSettled(call)
+  }
+
+  exit(to: Pid, from: Pid | undefined, reason: ExitReason, viaLink: boolean): void {
+    this.#signal(to.node, (peer) => {
+      if (peer.incarnation === to.incarnation) peer.exit(to, from, reason, viaLink)
+    })
+  }
+
+  link(from: Pid, to: Pid): void {
+    const broken = (): void => this.#system.inbound.exit(to, from, 'noconnection', true)
+    this.#signal(
+      to.node,
+      (peer) => {
+        if (peer.incarnation === to.incarnation) peer.makeLink(from, to)
+        else this.#later(broken)
+      },
+      broken,
+    )
+  }
+
+  unlink(from: Pid, to: Pid): void {
+    this.#signal(to.node, (peer) => {
+      if (peer.incarnation === to.incarnation) peer.unlink(from, to)
+    })
+  }
+
+  monitor(ref: MonitorRef, from: Pid | undefined, to: Pid | RemoteName): void {
+    const broken = (): void => this.#system.inbound.down(ref, 'noconnection')
+    this.#signal(
+      this.#keyOf(to),
+      (peer) => {
+        const target = 'name' in to ? to.name : this.#target(peer, to)
+        if (target === undefined) this.#later(broken)
+        else peer.monitor(ref, from, target)
+      },
+      broken,
+    )
+  }
+
+  demonitor(ref: MonitorRef, from: Pid | undefined, to: Pid | RemoteName): void {
+    this.#signal(this.#keyOf(to), (peer) => peer.demonitor(ref, from))
+  }
+
+  down(ref: MonitorRef, owner: Pid, reason: ExitReason): void {
+    const peer = this.#peers.get(owner.node)
+    // An owner of an earlier start of its node does not exist; its monitors went with its link.
+    if (peer?.incarnation === owner.incarnation) peer.down(ref.id, reason)
+  }
+
+  // --- links ----------------------------------------------------------------------------------
+
+  #onLink(event: LinkEvent): void {
+    if (event.type === 'up') this.#linkUp(event.link)
+    else if (this.#peers.get(event.link.peer.key.hex)?.link === event.link) {
+      this.#linkDown(event.link.peer.key.hex)
+    }
+  }
+
+  #linkUp(link: Link): void {
+    const { hex } = link.peer.key
+    if (this.#closed || this.#peers.has(hex)) return
+    this.#holdOffs.get(hex)?.cancel()
+    this.#holdOffs.delete(hex)
+    this.#peers.set(hex, new PeerLink(this.#host, link))
+    const backlog = this.#backlogs.get(hex)
+    this.#backlogs.delete(hex)
+    for (const action of backlog?.waiting ?? []) action()
+  }
+
+  /** Everything between here and there is broken, once (X-02 to X-04, X-22). */
+  #linkDown(keyHex: string): void {
+    const peer = this.#peers.get(keyHex)
+    this.#peers.delete(keyHex)
+    peer?.lost()
+    this.#connectionLost(keyHex)
+  }
+
+  #connectionLost(keyHex: string): void {
+    const { inbound } = this.#system
+    inbound.connectionLost(keyHex)
+    for (const alias of this.#aliases.get(keyHex) ?? []) inbound.connectionLost(alias)
+    this.#aliases.delete(keyHex)
+  }
+
+  // --- dialling -------------------------------------------------------------------------------
+
+  #signal(keyHex: string, action: (peer: PeerLink) => void, broken?: () => void): void {
+    const peer = this.#peers.get(keyHex)
+    if (peer !== undefined) action(peer)
+    else {
+      const waits = this.#wait(keyHex, () => {
+        const linked = this.#peers.get(keyHex)
+        if (linked !== undefined) action(linked)
+      })
+      if (!waits && broken !== undefined) this.#later(broken)
+    }
+  }
+
+  /** Keeps `action` until a link is up; false when none can be expected. */
+  #wait(keyHex: string, action: () => void): boolean {
+    let backlog = this.#backlogs.get(keyHex)
+    if (backlog === undefined) {
+      backlog = this.#dial(keyHex)
+      if (backlog === undefined) return false
+    }
+    if (backlog.waiting.length >= this.#host.options.dialMessagesMax) {
+      this.#host.refused('ERR_PEER_BACKLOG', { peer: keyHex })
+      return false
+    }
+    backlog.waiting.push(action)
+    return true
+  }
+
+  #dial(keyHex: string): Backlog | undefined {
+    if (this.#closed || this.#holdOffs.has(keyHex)) return undefined
+    const member = this.#directory.member(keyHex)
+    if (member === undefined || member.state === 'left') return undefined
+    const abort = new AbortController()
+    const backlog: Backlog = { waiting: [], abort }
+    this.#backlogs.set(keyHex, backlog)
+    const { host, port } = member.address
+    this.#mesh
+      .connect(
+        { host, port, key: member.key },
+        { signal: abort.signal, timeoutMs: this.#host.options.dialTimeoutMs },
+      )
+      .then(
+        (link) => this.#linkUp(link),
+        () => this.#dialFailed(keyHex),
+      )
+    return backlog
+  }
+
+  #dialFailed(keyHex: string): void {
+    const backlog = this.#backlogs.get(keyHex)
+    if (backlog === undefined) return
+    this.#backlogs.delete(keyHex)
+    backlog.abort.abort()
+    if (!this.#closed) this.#holdOff(keyHex)
+    this.#connectionLost(keyHex)
+    for (const action of backlog.waiting) action()
+  }
+
+  #holdOff(keyHex: string): void {
+    const { dialHoldOffMs } = this.#host.options
+    if (dialHoldOffMs === 0) return
+    const timer = this.#system.clock.setTimer(dialHoldOffMs, () => this.#holdOffs.delete(keyHex))
+    timer.unref()
+    this.#holdOffs.set(keyHex, timer)
+  }
+
+  // --- who ------------------------------------------------------------------------------------
+
+  #sendLinked(to: Pid, message: unknown): boolean {
+    return this.#peers.has(to.node) && this.send(to, message)
+  }
+
+  #castLinked(to: Pid, name: string | undefined, input: unknown): boolean {
+    return this.#peers.has(to.node) && this.cast(to, name, input)
+  }
+
+  #callLinked(call: Call, to: Pid): void {
+    if (this.#peers.has(to.node)) this.call(call, to)
+    else call.fail(new CallExitError(call, 'noconnection'))
+  }
+
+  /** What `to` is at its node; undefined for a process of an earlier start of that node. */
+  #target(peer: PeerLink, to: Pid): WireTarget | undefined {
+    if (to.id === 0) return this.#names.get(to)
+    return to.incarnation === peer.incarnation ? to.id : undefined
+  }
+
+  #keyOf(to: Pid | RemoteName): string {
+    if (!('name' in to)) return to.node
+    const keyHex = this.#directory.keyOf(to.node) ?? to.node
+    if (keyHex === to.node) return keyHex
+    let aliases = this.#aliases.get(keyHex)
+    if (aliases === undefined) this.#aliases.set(keyHex, (aliases = new Set()))
+    aliases.add(to.node)
+    return keyHex
+  }
+
+  #unreachable(call: Call, keyHex: string): Error {
+    const full = this.#backlogs.has(keyHex)
+    if (!full) return new CallExitError(call, 'noconnection')
+    return new DistRefusedError('ERR_PEER_BACKLOG', 'too many messages wait for the link')
+  }
+
+  /** After the caller has its reference, as a signal that travelled would come. */
+  #later(fn: () => void): void {
+    this.#system.clock.microtask(fn)
+  }
+}

@@ -1,0 +1,84 @@
+/**
+ * Who is who: node ids, node keys and members of the mesh. A node may be named by its id
+ * (`name@host:port`), by its key, or by the key's 64 hex digits.
+ */
+import { isNodeKey, type Member, type Mesh, type NodeKey } from '../mesh/index.ts'
+import type { NodeId } from './node-id.ts'
+
+/** A node as callers name it. */
+export type NodeTarget = NodeId | NodeKey | string
+
+/** The nodes that one node knows. */
+export class NodeDirectory {
+  readonly #mesh: Mesh
+  readonly #members = new Map<string, Member>()
+  /** Key by node id; of two nodes at one id, the one that came up last. */
+  readonly #keys = new Map<string, string>()
+  readonly #release: () => void
+
+  constructor(mesh: Mesh) {
+    this.#mesh = mesh
+    for (const member of mesh.membership.members()) this.#know(member)
+    this.#release = mesh.membership.subscribe(({ type, member }) => {
+      if (type === 'forgotten') this.#forget(member)
+      else this.#know(member)
+    })
+  }
+
+  /** Key of this node, hex. */
+  get ownKeyHex(): string {
+    return this.#mesh.key.hex
+  }
+
+  close(): void {
+    this.#release()
+  }
+
+  /** A member by key. */
+  member(keyHex: string): Member | undefined {
+    return this.#members.get(keyHex)
+  }
+
+  /** Every known node except this one. */
+  members(): Member[] {
+    return [...this.#members.values()]
+  }
+
+  /** The key that `node` means; undefined for an id that nobody has. */
+  keyOf(node: NodeTarget): string | undefined {
+    if (isNodeKey(node)) return node.hex
+    if (node === this.#mesh.nodeId || node === this.ownKeyHex) return this.ownKeyHex
+    const known = this.#keys.get(node)
+    if (known !== undefined) return known
+    // A link may be up a moment before its member is.
+    for (const { peer } of this.#mesh.links()) if (peer.nodeId === node) return peer.key.hex
+    return KEY_HEX_PATTERN.test(node) ? node : undefined
+  }
+
+  /** The id of a node for messages; its key if the id is not known. */
+  nameOf(keyHex: string): string {
+    if (keyHex === this.ownKeyHex) return this.#mesh.nodeId
+    return this.#members.get(keyHex)?.nodeId ?? this.#mesh.linkTo(keyHex)?.peer.nodeId ?? keyHex
+  }
+
+  #know(member: Member): void {
+    const { hex } = member.key
+    const before = this.#members.get(hex)
+    if (before !== undefined && before.nodeId !== member.nodeId) this.#dropId(before.nodeId, hex)
+    this.#members.set(hex, member)
+    // Hearsay must not take an id from who had it.
+    const isProven = member.state === 'up'
+    if (isProven || !this.#keys.has(member.nodeId)) this.#keys.set(member.nodeId, hex)
+  }
+
+  #forget(member: Member): void {
+    this.#members.delete(member.key.hex)
+    this.#dropId(member.nodeId, member.key.hex)
+  }
+
+  #dropId(nodeId: string, keyHex: string): void {
+    if (this.#keys.get(nodeId) === keyHex) this.#keys.delete(nodeId)
+  }
+}
+
+const KEY_HEX_PATTERN = /^[0-9a-f]{64}$/

@@ -1,0 +1,242 @@
+/**
+ * A node: one system spread over many. `startNode` starts the mesh (identity, port, links, members), puts
+ * the distribution layer into its supervision tree, and gives the functions that users call.
+ *
+ *     mesh (rest_for_one)
+ *     ├─ identity, endpoint, links
+ *     ├─ dist (rest_for_one)
+ *     │   └─ spawner        parent of everything other nodes started here
+ *     └─ membership, discovery
+ *
+ * A node has a system of its own, whose `node` is the key of the node in hex, unless one is given:
+ * then pids keep that system's name here and are translated on the wire.
+ *
+ * Stopping says goodbye first: other nodes see `graceful_shutdown`, and whatever was linked or monitored
+ * across the link ends with `noconnection`; then the processes here are stopped.
+ */
+import { Supervisor, type ChildSpec, type Contract } from '../behaviours/index.ts'
+import { silentLogger, type ExitReason, type Logger, type System } from '../runtime/index.ts'
+import {
+  Codec,
+  isGranted,
+  Refusals,
+  startMesh,
+  VALUE_LIMITS,
+  type Mesh,
+  type MeshOptions,
+  type NodeKey,
+} from '../mesh/index.ts'
+import { BehaviorRegistry } from './behavior-registry.ts'
+import { ClusterView, type ClusterFunctions } from './cluster.ts'
+import { ContractTable } from './contract-table.ts'
+import { DistGate } from './gate.ts'
+import { NodeDirectory } from './node-directory.ts'
+import type { NodeId } from './node-id.ts'
+import { resolveDistOptions, type DistOptions } from './options.ts'
+import type { PeerHost, PeerStats } from './peer-link.ts'
+import { RemoteCalls, type RemoteCallFunctions } from './remote-call.ts'
+import { remoteMonitorFunctions, type RemoteMonitorFunctions } from './remote-monitor.ts'
+import { RemoteSpawns, type RemoteSpawnFunctions } from './remote-spawn.ts'
+import { Spawner } from './spawner.ts'
+import { termExtensions, type TermContext } from './term.ts'
+
+/** What `startNode` takes: the options of the mesh, the limits of this layer, and what is known. */
+export interface NodeOptions extends MeshOptions, Partial<DistOptions> {
+  /** Contracts of refs that may arrive before a server of theirs is registered here. */
+  readonly contracts?: readonly Contract<never>[] | undefined
+  /** Behaviours registered beforehand; made by {@link createBehaviorRegistry}. */
+  readonly behaviorRegistry?: BehaviorRegistry | undefined
+}
+
+/** How a node is stopped. */
+export interface NodeStopOptions {
+  /** Word in the goodbye to the peers. Default `'shutdown'`. */
+  readonly reason?: string | undefined
+}
+
+/** Numbers of a node's distribution layer. */
+export interface DistStats {
+  /** By key of the peer, hex. */
+  readonly peers: Readonly<Record<string, PeerStats>>
+  /** Everything refused or dropped, by error code. */
+  readonly refused: Readonly<Record<string, number>>
+}
+
+/** A running node. */
+export interface FoveaNode extends AsyncDisposable {
+  /** `name@host:port` as advertised. */
+  readonly id: NodeId
+  readonly key: NodeKey
+  readonly system: System
+  readonly mesh: Mesh
+  readonly cluster: ClusterFunctions
+  readonly remoteCall: RemoteCallFunctions
+  readonly remoteSpawn: RemoteSpawnFunctions
+  readonly remoteMonitor: RemoteMonitorFunctions
+  readonly behaviorRegistry: BehaviorRegistry
+  /** Why the node ended, once it has: stopped, or given up. */
+  readonly ended: Promise<ExitReason>
+  stats(): DistStats
+  /** Says goodbye, stops what runs, closes the port. Idempotent; nothing is left afterwards. */
+  stop(options?: NodeStopOptions): Promise<void>
+}
+
+/** A registry for behaviours that are registered before the node starts. */
+export function createBehaviorRegistry(): BehaviorRegistry {
+  return new BehaviorRegistry(new ContractTable())
+}
+
+/**
+ * Starts a node and resolves when its port is bound; it finds others in the background.
+ *
+ * @example
+ * await using node = await startNode({ realm: './my.realm', nodeName: 'shop', seeds: ['a@10.0.0.7:4433'] })
+ */
+export async function startNode(given: NodeOptions): Promise<FoveaNode> {
+  const { contracts = [], behaviorRegistry, ...options } = given
+  const { dist, rest } = resolveDistOptions(options)
+  const behaviors = behaviorRegistry ?? createBehaviorRegistry()
+  for (const contract of contracts) behaviors.contracts.learn(contract)
+  const logger = given.logger ?? silentLogger
+  let parts: NodeParts | undefined
+  try {
+    const mesh = await startMesh(rest, (starting) => {
+      parts = new NodeParts(starting, dist, behaviors, logger)
+      return [parts.child()]
+    })
+    return new RunningNode(mesh, parts!)
+  } catch (error) {
+    parts?.close()
+    throw error
+  }
+}
+
+/** Everything of this layer in one node. */
+class NodeParts {
+  readonly gate: DistGate
+  readonly directory: NodeDirectory
+  readonly cluster: ClusterView
+  readonly remoteCall: RemoteCallFunctions
+  readonly remoteSpawn: RemoteSpawnFunctions
+  readonly remoteMonitor: RemoteMonitorFunctions
+  readonly behaviors: BehaviorRegistry
+  readonly refusals: Refusals
+  readonly #spawner: Spawner
+
+  constructor(
+    mesh: Mesh,
+    dist: Readonly<DistOptions>,
+    behaviors: BehaviorRegistry,
+    logger: Logger,
+  ) {
+    const { system, realm } = mesh
+    const { contracts } = behaviors
+    const codec = new Codec<TermContext>({
+      limits: {
+        ...VALUE_LIMITS,
+        bytesMax: dist.valueBytesMax,
+        elementsMax: dist.valueElementsMax,
+      },
+      extensions: termExtensions,
+    })
+    this.behaviors = behaviors
+    this.refusals = new Refusals(system.clock, logger)
+    this.#spawner = new Spawner(system, dist.peerSpawnsMax)
+    this.directory = new NodeDirectory(mesh)
+    const host: PeerHost = {
+      ...{ system, logger, codec, contracts, behaviors },
+      options: dist,
+      ownKeyHex: mesh.key.hex,
+      ownIncarnation: mesh.identity.incarnation,
+      spawner: this.#spawner,
+      isGranted: (action, { key, roles }) => isGranted(realm.policy, action, key, roles),
+      refused: (code, fields) => this.refusals.count(code, fields),
+    }
+    this.gate = new DistGate(host, mesh, this.directory)
+    const shared = { system, gate: this.gate, directory: this.directory, contracts }
+    this.remoteCall = new RemoteCalls(shared).functions()
+    this.remoteMonitor = remoteMonitorFunctions(shared)
+    this.remoteSpawn = new RemoteSpawns({
+      ...shared,
+      behaviors,
+      spawner: this.#spawner,
+      spawnTimeoutMs: dist.spawnTimeoutMs,
+    }).functions()
+    this.gate.open()
+    this.cluster = new ClusterView({ system, mesh, directory: this.directory, logger })
+  }
+
+  /** The dist system, a child of the mesh's tree. */
+  child(): ChildSpec {
+    const spec = Supervisor.child(
+      {
+        strategy: 'rest_for_one',
+        intensity: 10,
+        periodMs: 10_000,
+        children: [this.#spawner.child()],
+      },
+      { id: 'dist' },
+    )
+    return spec as unknown as ChildSpec
+  }
+
+  /** After the goodbyes: nothing reaches another node any more. */
+  close(): void {
+    this.gate.close()
+    this.directory.close()
+    this.cluster.setStatus('stopped')
+  }
+}
+
+class RunningNode implements FoveaNode {
+  readonly id: NodeId
+  readonly key: NodeKey
+  readonly system: System
+  readonly mesh: Mesh
+  readonly cluster: ClusterFunctions
+  readonly remoteCall: RemoteCallFunctions
+  readonly remoteSpawn: RemoteSpawnFunctions
+  readonly remoteMonitor: RemoteMonitorFunctions
+  readonly behaviorRegistry: BehaviorRegistry
+  readonly ended: Promise<ExitReason>
+  readonly #parts: NodeParts
+  #stopped: Promise<void> | undefined
+
+  constructor(mesh: Mesh, parts: NodeParts) {
+    this.id = mesh.nodeId as NodeId
+    this.key = mesh.key
+    this.system = mesh.system
+    this.mesh = mesh
+    this.cluster = parts.cluster
+    this.remoteCall = parts.remoteCall
+    this.remoteSpawn = parts.remoteSpawn
+    this.remoteMonitor = parts.remoteMonitor
+    this.behaviorRegistry = parts.behaviors
+    this.#parts = parts
+    this.ended = mesh.ended.then((reason) => {
+      parts.close()
+      return reason
+    })
+    parts.cluster.setStatus('running')
+  }
+
+  stats(): DistStats {
+    const peers = [...this.#parts.gate.peers()].map((peer) => [peer.keyHex, peer.stats] as const)
+    return { peers: Object.fromEntries(peers), refused: this.#parts.refusals.counters() }
+  }
+
+  stop(options: NodeStopOptions = {}): Promise<void> {
+    this.#stopped ??= this.#stop(options.reason ?? 'shutdown')
+    return this.#stopped
+  }
+
+  async #stop(reason: string): Promise<void> {
+    this.#parts.cluster.setStatus('stopping')
+    await this.mesh.stop({ reason })
+    this.#parts.close()
+  }
+
+  [Symbol.asyncDispose](): Promise<void> {
+    return this.stop()
+  }
+}

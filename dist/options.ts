@@ -1,0 +1,122 @@
+/**
+ * Limits and waits of the distribution layer: defaults and checks. A node takes them beside the
+ * options of its mesh; `resolveDistOptions` sorts the one from the other.
+ */
+import { VALUE_LIMITS } from '../mesh/index.ts'
+import {
+  booleanOption,
+  numberOption,
+  OptionError,
+  resolveOptions,
+  type OptionCheck,
+} from '../runtime/index.ts'
+
+/** Dials of the distribution layer. */
+export interface DistOptions {
+  /**
+   * Calls of one peer that may wait for an answer here. Default 65,536; more are refused with
+   * `ERR_PEER_CALLS_MAX`. Lower it to protect slow servers, together with their mailbox bound.
+   */
+  readonly peerCallsMax: number
+  /** Monitors of one peer on processes here. Default 65,536; then DOWN with `ERR_PEER_MONITORS_MAX`. */
+  readonly peerMonitorsMax: number
+  /** Links made by one peer to processes here. Default 65,536; then EXIT with `ERR_PEER_LINKS_MAX`. */
+  readonly peerLinksMax: number
+  /**
+   * Processes of one peer that start or live here. Default 65,536; then `ERR_PEER_SPAWNS_MAX`. It is
+   * counted per node key and survives reconnections.
+   */
+  readonly peerSpawnsMax: number
+  /**
+   * Largest message, encoded, that is sent or put together from chunks. Default 64 MiB. One peer can
+   * make a node hold that much. All nodes of a mesh need the same value.
+   */
+  readonly valueBytesMax: number
+  /** Values inside one message, containers included. Default 4,194,304. */
+  readonly valueElementsMax: number
+  /**
+   * Bytes that may wait for one peer. Default 32 MiB. Above it calls fail with `ERR_PEER_BACKLOG` and
+   * casts return false. Raising it buys longer bursts with memory.
+   */
+  readonly outboxBytesMax: number
+  /**
+   * Bytes on top for what must not be lost: signals, answers. Default 8 MiB. A peer for which that is
+   * not enough is given up with `ERR_PEER_OVERLOADED`.
+   */
+  readonly outboxReserveBytesMax: number
+  /** How long messages to a known node without a link wait for one. Default 5,000 ms. */
+  readonly dialTimeoutMs: number
+  /** After a failed dial, messages fail at once for this long. Default 1,000 ms. */
+  readonly dialHoldOffMs: number
+  /** Messages that may wait for one link to come up. Default 10,000; then `ERR_PEER_BACKLOG`. */
+  readonly dialMessagesMax: number
+  /** Wait for `RemoteSpawn.spawn` when the caller names none. Default 10,000 ms. */
+  readonly spawnTimeoutMs: number
+  /**
+   * Whether errors that leave this node carry their stack, which shows file names. Default true: the
+   * nodes of a realm trust each other.
+   */
+  readonly errorStacks: boolean
+}
+
+/** The defaults. */
+export const DIST_DEFAULTS: DistOptions = Object.freeze({
+  peerCallsMax: 65_536,
+  peerMonitorsMax: 65_536,
+  peerLinksMax: 65_536,
+  peerSpawnsMax: 65_536,
+  valueBytesMax: VALUE_LIMITS.bytesMax,
+  valueElementsMax: VALUE_LIMITS.elementsMax,
+  outboxBytesMax: 33_554_432,
+  outboxReserveBytesMax: 8_388_608,
+  dialTimeoutMs: 5_000,
+  dialHoldOffMs: 1_000,
+  dialMessagesMax: 10_000,
+  spawnTimeoutMs: 10_000,
+  errorStacks: true,
+})
+
+const amount = (min: number, max = 2_147_483_647): OptionCheck => numberOption(min, max)
+
+const CHECKS: { readonly [K in keyof DistOptions]-?: OptionCheck } = {
+  peerCallsMax: amount(1),
+  peerMonitorsMax: amount(1),
+  peerLinksMax: amount(1),
+  peerSpawnsMax: amount(1),
+  valueBytesMax: amount(1_024, 1_073_741_824),
+  valueElementsMax: amount(16, 67_108_864),
+  outboxBytesMax: amount(1_024),
+  outboxReserveBytesMax: amount(0),
+  dialTimeoutMs: amount(1),
+  dialHoldOffMs: amount(0),
+  dialMessagesMax: amount(1),
+  spawnTimeoutMs: amount(1),
+  errorStacks: booleanOption,
+}
+
+/** noex's words for options of the mesh. */
+const RENAMED: Readonly<Record<string, string>> = {
+  heartbeatIntervalMs: 'keepaliveIntervalMs',
+  heartbeatMissThreshold: 'keepaliveMissesMax',
+  reconnectBaseDelayMs: 'reconnectBaseMs',
+  reconnectMaxDelayMs: 'reconnectMaxMs',
+}
+
+/** The options of this layer in `given`, checked and completed, and the rest of `given`. */
+export function resolveDistOptions<T extends object>(
+  given: T,
+): { readonly dist: Readonly<DistOptions>; readonly rest: Omit<T, keyof DistOptions> } {
+  const own: Record<string, unknown> = {}
+  const rest: Record<string, unknown> = {}
+  for (const [name, value] of Object.entries(given)) {
+    const renamed = Object.hasOwn(RENAMED, name) ? RENAMED[name] : undefined
+    if (renamed !== undefined) {
+      const text = `startNode: option '${name}' is called '${renamed}' here`
+      throw new OptionError('ERR_OPTION_RENAMED', name, text)
+    }
+    if (Object.hasOwn(CHECKS, name)) own[name] = value
+    else rest[name] = value
+  }
+  const dist = resolveOptions<DistOptions>('startNode', DIST_DEFAULTS, CHECKS, own)
+  return { dist, rest: rest as Omit<T, keyof DistOptions> }
+}

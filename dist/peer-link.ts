@@ -1,0 +1,390 @@
+/**
+ * The ordered channel to one peer, for as long as one link lives: what goes out, and what waits for an
+ * answer. What comes in as a request is `peer-inbound.ts`.
+ *
+ * Invariants:
+ * - One stream, one order: whatever one process says to another here arrives in that order, be it
+ *   cast, call, link, exit or DOWN (G-37, X-20).
+ * - A message is sent once or not at all. When the link is lost, everything that waits fails with
+ *   `noconnection` once, and a later link starts empty (X-04, X-22).
+ * - An answer is one map look-up; nothing on the receiving side makes a promise.
+ */
+import {
+  CallExitError,
+  invariant,
+  type Call,
+  type ExitReason,
+  type Logger,
+  type MonitorRef,
+  type Pid,
+  type System,
+} from '../runtime/index.ts'
+import { WireType, type Codec, type Link, type PeerInfo } from '../mesh/index.ts'
+import type { BehaviorRegistry } from './behavior-registry.ts'
+import { ChunkAssembler } from './chunk.ts'
+import type { ContractTable } from './contract-table.ts'
+import {
+  MessageEncoder,
+  parseMessage,
+  ReplyStatus,
+  SpawnStatus,
+  type DistMessage,
+  type WireTarget,
+} from './control.ts'
+import { DistProtocolError, DistRefusedError, MessageSerializationError } from './errors.ts'
+import type { DistOptions } from './options.ts'
+import { Outbox } from './outbox.ts'
+import { PeerInbound } from './peer-inbound.ts'
+import type { Spawner } from './spawner.ts'
+import type { TermContext } from './term.ts'
+
+/** What all peer links of a node share. */
+export interface PeerHost {
+  readonly system: System
+  readonly logger: Logger
+  readonly codec: Codec<TermContext>
+  readonly options: Readonly<DistOptions>
+  readonly ownKeyHex: string
+  readonly ownIncarnation: number
+  readonly contracts: ContractTable
+  readonly behaviors: BehaviorRegistry
+  readonly spawner: Spawner
+  /** Whether the realm lets that node do it. */
+  isGranted(action: 'call' | 'spawn', peer: PeerInfo): boolean
+  /** Counts a refusal and says so in the log. */
+  refused(code: string, fields: Readonly<Record<string, unknown>>): void
+}
+
+/** How a spawn on the peer ended. */
+export interface SpawnAnswer {
+  readonly status: number
+  readonly detail: unknown
+  readonly contract: string | undefined
+}
+
+/** What a spawn asks for. */
+export interface SpawnRequest {
+  readonly behavior: string
+  readonly arg: unknown
+  readonly name: string | undefined
+  readonly timeoutMs: number
+  /** Keep its exit reason until the spawner's monitor or link arrives (X-13). */
+  readonly watched: boolean
+}
+
+/** A pending spawn is settled once: by its answer, by the loss of the link, or by its caller. */
+interface PendingSpawn {
+  readonly settle: (answer: SpawnAnswer | undefined) => void
+}
+
+/** Retry of a frame that a willing link refused. */
+const RETRY_MS = 5
+
+/** The channel over one link. */
+export class PeerLink {
+  readonly link: Link
+  readonly keyHex: string
+  readonly incarnation: number
+  readonly host: PeerHost
+  readonly context: TermContext
+  readonly #encoder: MessageEncoder
+  readonly #outbox: Outbox
+  readonly #inbound: PeerInbound
+  readonly #assembler: ChunkAssembler
+  readonly #calls = new Map<number, Call>()
+  readonly #spawns = new Map<number, PendingSpawn>()
+  /** Monitors of ours that watch there: the peer may end these and no others. */
+  readonly #monitors = new Set<number>()
+  readonly #stopDrain: () => void
+  #lastId = 0
+  #lost = false
+
+  constructor(host: PeerHost, link: Link) {
+    this.host = host
+    this.link = link
+    this.keyHex = link.peer.key.hex
+    this.incarnation = link.peer.incarnation
+    this.context = {
+      system: host.system,
+      ownKeyHex: host.ownKeyHex,
+      ownIncarnation: host.ownIncarnation,
+      peerKeyHex: this.keyHex,
+      peerIncarnation: this.incarnation,
+      contracts: host.contracts,
+      errorStacks: host.options.errorStacks,
+    }
+    this.#encoder = new MessageEncoder(host.codec, this.context)
+    this.#assembler = new ChunkAssembler(host.options.valueBytesMax)
+    this.#inbound = new PeerInbound(this)
+    this.#outbox = new Outbox(link, {
+      frameBytesMax: link.peer.frameBytesMax,
+      outboxBytesMax: host.options.outboxBytesMax,
+      reserveBytesMax: host.options.outboxReserveBytesMax,
+      overflow: () => this.#giveUp(),
+      retry: () => void host.system.clock.setTimer(RETRY_MS, () => this.#outbox.drained()),
+    })
+    this.#stopDrain = link.onDrain((lane) => {
+      if (lane === 'dist') this.#outbox.drained()
+    })
+  }
+
+  /** Numbers for a look from outside. */
+  get stats(): PeerStats {
+    return {
+      callsOut: this.#calls.size,
+      spawnsOut: this.#spawns.size,
+      monitorsOut: this.#monitors.size,
+      bytesWaiting: this.#outbox.bytesWaiting,
+      ...this.#inbound.stats,
+    }
+  }
+
+  // --- outgoing -------------------------------------------------------------------------------
+
+  /** False if it was refused here; a value that does not travel is logged. */
+  send(to: WireTarget, message: unknown): boolean {
+    return this.#offerMessage(WireType.distSend, [to, message], { to })
+  }
+
+  /** As `send`. */
+  cast(to: WireTarget, name: string | undefined, input: unknown): boolean {
+    return this.#offerMessage(WireType.distCast, [to, name ?? null, input], { to, name })
+  }
+
+  /** Sends a call, or settles it. */
+  call(call: Call, to: WireTarget): void {
+    const id = ++this.#lastId
+    const { name, input, timeoutMs, from } = call
+    try {
+      const frame = this.#encoder.encode(WireType.distCall, [
+        id,
+        to,
+        name ?? null,
+        input,
+        timeoutMs,
+        this.ownId(from),
+      ])
+      this.#calls.set(id, call)
+      call.wireId = id
+      if (this.#outbox.offer(WireType.distCall, frame)) return
+      this.#calls.delete(id)
+      call.fail(this.#backlog())
+    } catch (error) {
+      call.fail(error)
+    }
+  }
+
+  /** The caller gave up. */
+  callSettled(call: Call): void {
+    if (this.#calls.get(call.wireId) !== call) return
+    this.#calls.delete(call.wireId)
+    this.signal(WireType.distCancel, [call.wireId])
+  }
+
+  /** Starts a behaviour there; `settle` gets `undefined` if the link is lost. Gives its number. */
+  spawn(request: SpawnRequest, settle: PendingSpawn['settle']): number {
+    const id = ++this.#lastId
+    const { behavior, arg, name, timeoutMs, watched } = request
+    const message = [id, behavior, arg, name ?? null, timeoutMs, watched]
+    const frame = this.#encoder.encode(WireType.distSpawn, message)
+    if (!this.#outbox.offer(WireType.distSpawn, frame)) throw this.#backlog()
+    this.#spawns.set(id, { settle })
+    return id
+  }
+
+  /** Nobody waits for that spawn any more. */
+  cancelSpawn(id: number): void {
+    if (this.#spawns.delete(id)) this.signal(WireType.distCancel, [id])
+  }
+
+  /** Monitors a process or name there; `owner` is 0 for code outside processes. */
+  monitor(ref: MonitorRef, owner: Pid | undefined, to: WireTarget): void {
+    this.#monitors.add(ref.id)
+    this.signal(WireType.distMonitor, [ref.id, this.ownId(owner), to])
+  }
+
+  demonitor(ref: MonitorRef, owner: Pid | undefined): void {
+    if (!this.#monitors.delete(ref.id)) return
+    this.signal(WireType.distDemonitor, [ref.id, this.ownId(owner)])
+  }
+
+  /** A process here that the peer monitored has ended. */
+  down(refId: number, reason: ExitReason): void {
+    this.#inbound.monitorSpent(refId)
+    this.signal(WireType.distDown, [refId, reason])
+  }
+
+  makeLink(from: Pid, to: Pid): void {
+    this.signal(WireType.distLink, [from.id, to.id])
+  }
+
+  unlink(from: Pid, to: Pid): void {
+    this.#inbound.linkGone(to.id, from.id)
+    this.signal(WireType.distUnlink, [from.id, to.id])
+  }
+
+  exit(to: Pid, from: Pid | undefined, reason: ExitReason, viaLink: boolean): void {
+    if (viaLink && from !== undefined) this.#inbound.linkGone(to.id, from.id)
+    this.signal(WireType.distExit, [this.ownId(from), to.id, reason, viaLink])
+  }
+
+  /** Sends what must not be lost. */
+  signal(type: number, message: readonly unknown[]): void {
+    if (!this.#lost) this.#outbox.force(type, this.#encoder.encodeSignal(type, message))
+  }
+
+  /** Answers a call of the peer. An answer that cannot be sent becomes an error that says so. */
+  answer(id: number, status: number, value: unknown): void {
+    if (this.#lost) return
+    const type = WireType.distReply
+    let frame: Uint8Array
+    try {
+      frame =
+        status === ReplyStatus.exit
+          ? this.#encoder.encodeSignal(type, [id, status, value])
+          : this.#encoder.encode(type, [id, status, value])
+    } catch (error) {
+      if (!(error instanceof MessageSerializationError)) throw error
+      this.host.refused(error.code, { peer: this.keyHex, path: error.path })
+      frame = this.#encoder.encode(type, [id, ReplyStatus.error, error])
+    }
+    if (this.#outbox.offer(type, frame)) return
+    const refusal = this.#encoder.encode(type, [id, ReplyStatus.error, this.#backlog()])
+    this.#outbox.force(type, frame.length < refusal.length ? frame : refusal)
+  }
+
+  /** The number of a process of ours, 0 for anything else. */
+  ownId(pid: Pid | undefined): number {
+    const { system } = this.host
+    const ours = pid?.node === system.node && pid.incarnation === system.incarnation
+    return ours ? pid.id : 0
+  }
+
+  // --- incoming -------------------------------------------------------------------------------
+
+  /** Handles a frame of this layer. Throws `ERR_DIST_...` and `ERR_CODEC_...` for the link to end. */
+  receive(type: number, payload: Uint8Array): void {
+    if (this.#lost) return
+    if (type === WireType.distChunk) {
+      const whole = this.#assembler.push(payload)
+      if (whole !== undefined) this.#receiveMessage(whole.type, whole.payload)
+      return
+    }
+    if (this.#assembler.busy) {
+      throw new DistProtocolError('ERR_DIST_CHUNK', 'a message came between two chunks')
+    }
+    this.#receiveMessage(type, payload)
+  }
+
+  #receiveMessage(type: number, payload: Uint8Array): void {
+    const message = parseMessage(type, this.host.codec.decode(payload, this.context))
+    switch (message.type) {
+      case 'reply':
+        return this.#onReply(message)
+      case 'spawn_reply':
+        return this.#onSpawnReply(message)
+      case 'down':
+        if (!this.#monitors.delete(message.ref)) return
+        return this.host.system.inbound.down(this.#ownRef(message.ref), message.reason)
+      case 'call':
+      case 'cast':
+      case 'send':
+      case 'link':
+      case 'unlink':
+      case 'exit':
+      case 'monitor':
+      case 'demonitor':
+      case 'spawn':
+      case 'cancel':
+        return this.#inbound.handle(message)
+    }
+  }
+
+  #onReply({ id, status, value }: Extract<DistMessage, { type: 'reply' }>): void {
+    const call = this.#calls.get(id)
+    // Late: its caller gave up. The number is never used again.
+    if (call === undefined) return
+    this.#calls.delete(id)
+    if (status === ReplyStatus.value) call.reply(value)
+    else if (status === ReplyStatus.exit) call.fail(new CallExitError(call, value))
+    else if (status === ReplyStatus.error && value instanceof Error) call.fail(value)
+    else {
+      call.fail(new CallExitError(call, 'noconnection'))
+      throw new DistProtocolError('ERR_DIST_MESSAGE', `the peer answered with status ${status}`)
+    }
+  }
+
+  #onSpawnReply(message: Extract<DistMessage, { type: 'spawn_reply' }>): void {
+    const { id, status, detail, contract } = message
+    const pending = this.#spawns.get(id)
+    if (pending !== undefined) {
+      this.#spawns.delete(id)
+      pending.settle({ status, detail, contract })
+    } else if (status === SpawnStatus.ok) {
+      // Its caller has given up while the answer was on the way: nobody knows this process.
+      this.signal(WireType.distExit, [0, detail, 'kill', false])
+    }
+  }
+
+  // --- the end --------------------------------------------------------------------------------
+
+  /** The link is gone: once, and nothing is delivered or sent after it. */
+  lost(): void {
+    invariant(!this.#lost, 'ERR_INVARIANT_PEER_LOST_TWICE')
+    this.#lost = true
+    this.#stopDrain()
+    this.#outbox.close()
+    this.#assembler.clear()
+    this.#inbound.lost()
+    this.#monitors.clear()
+    const calls = [...this.#calls.values()]
+    const spawns = [...this.#spawns.values()]
+    this.#calls.clear()
+    this.#spawns.clear()
+    // The runtime has these on its own list too; a call is settled once.
+    for (const call of calls) call.fail(new CallExitError(call, 'noconnection'))
+    for (const spawn of spawns) spawn.settle(undefined)
+  }
+
+  #giveUp(): void {
+    this.link.fail('ERR_PEER_OVERLOADED', 'what must not be lost does not fit into the outbox')
+  }
+
+  #backlog(): DistRefusedError {
+    const text = `${this.#outbox.bytesWaiting} bytes wait for ${this.link.peer.nodeId}`
+    return new DistRefusedError('ERR_PEER_BACKLOG', text)
+  }
+
+  #ownRef(id: number): MonitorRef {
+    const { system } = this.host
+    return system.monitorRefFor(system.node, id)
+  }
+
+  #offerMessage(
+    type: number,
+    message: readonly unknown[],
+    fields: Readonly<Record<string, unknown>>,
+  ): boolean {
+    try {
+      if (this.#outbox.offer(type, this.#encoder.encode(type, message))) return true
+      this.host.refused('ERR_PEER_BACKLOG', { peer: this.keyHex, ...fields })
+    } catch (error) {
+      if (!(error instanceof MessageSerializationError)) throw error
+      const { code, path } = error
+      this.host.refused(code, { peer: this.keyHex, path, detail: error.message, ...fields })
+    }
+    return false
+  }
+}
+
+/** Numbers of a {@link PeerLink}. */
+export interface PeerStats {
+  readonly callsOut: number
+  readonly spawnsOut: number
+  readonly monitorsOut: number
+  readonly bytesWaiting: number
+  readonly callsIn: number
+  readonly spawnsIn: number
+  readonly monitorsIn: number
+  readonly linksIn: number
+}
