@@ -19,6 +19,8 @@ export interface NodeKey {
   readonly bytes: Uint8Array
   /** The same as 64 lower-case hex digits. */
   readonly hex: string
+  /** The hex. */
+  toString(): string
 }
 
 /** Hidden so that only this file can make one. `toString` and `toJSON` keep log lines readable. */
