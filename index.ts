@@ -1,0 +1,220 @@
+/**
+ * Fovea: processes, servers, supervisors and registries for TypeScript, with the semantics of Erlang/OTP.
+ *
+ * This entry is what a program on one machine needs. Nodes that find and call each other are in
+ * `fovea/dist`, the mesh below them in `fovea/mesh`, virtual time and a simulated network in
+ * `fovea/simulation`.
+ *
+ * @example
+ * const Counter = defineServer({
+ *   init: (start: number) => start,
+ *   call: { add: (n, by: number) => reply(n + by, n + by) },
+ *   cast: { reset: () => noreply(0) },
+ * })
+ * const counter = await Counter.start(10)
+ * await counter.call.add(5) // 15
+ */
+
+// Systems and processes
+export type {
+  CallOptions,
+  DemonitorOptions,
+  Match,
+  Monitored,
+  MonitorRef,
+  MonitorTarget,
+  Pid,
+  Process,
+  ProcessBody,
+  ProcessContext,
+  Received,
+  ReceiveOptions,
+  RemoteName,
+  StartOptions,
+  System,
+  SystemOptions,
+  SystemStats,
+  Target,
+  TimerOptions,
+  TimerRef,
+  Via,
+} from './runtime/index.ts'
+export {
+  createSystem,
+  defaultSystem,
+  formatPid,
+  homeOf,
+  isPid,
+  isVia,
+  pidEquals,
+  pidKey,
+  self,
+  SYSTEM_DEFAULTS,
+} from './runtime/index.ts'
+
+// Exit reasons
+export type { ExitReason, NoCatch } from './runtime/index.ts'
+export { exit, formatReason, isCleanExit, isShutdown } from './runtime/index.ts'
+
+// Time, chance, log, observation
+export type {
+  Clock,
+  ClockTimer,
+  DropReason,
+  Entropy,
+  Logger,
+  LogMethod,
+  LongHandlerEvent,
+  MessageDroppedEvent,
+  ProcessEvent,
+  ProcessExitEvent,
+} from './runtime/index.ts'
+export {
+  createRealClock,
+  createSystemEntropy,
+  inspectChannels,
+  silentLogger,
+  withFields,
+} from './runtime/index.ts'
+
+// Errors of the runtime
+export type { ErrorCatalogue, ErrorEntry, FailedCall, FoveaErrorOptions } from './runtime/index.ts'
+export {
+  AlreadyStartedError,
+  ArgumentError,
+  CallAbortedError,
+  CallError,
+  CallExitError,
+  CallTimeoutError,
+  FoveaError,
+  InvariantError,
+  LimitError,
+  MailboxFullError,
+  NameError,
+  NoProcessError,
+  OptionError,
+  ReceiveTimeoutError,
+  runtimeErrors,
+  SystemStoppedError,
+} from './runtime/index.ts'
+
+// Contracts and servers
+export type {
+  After,
+  Api,
+  Asks,
+  Behaviour,
+  CallArgs,
+  CallResult,
+  CallsOf,
+  CastsOf,
+  ChildOptions,
+  Common,
+  Contract,
+  Ctx,
+  DefinedCall,
+  DefinedCast,
+  From,
+  GenServerFunctions,
+  GenServerRef,
+  Impl,
+  Inferred,
+  Info,
+  InitResult,
+  InputOf,
+  InputsOf,
+  Maybe,
+  NamedCallOptions,
+  NamedServer,
+  Names,
+  OutputOf,
+  Peer,
+  ProcessTarget,
+  Ref,
+  RefOf,
+  ReplyOf,
+  SchemaIssue,
+  SchemaResult,
+  Server,
+  ServerOptions,
+  Slot,
+  StandardSchema,
+  StateResult,
+  StopOptions,
+} from './behaviours/index.ts'
+export {
+  bareRef,
+  contract,
+  defineServer,
+  GenServer,
+  IGNORE,
+  ignore,
+  Ignore,
+  implement,
+  isRef,
+  noreply,
+  NoReply,
+  ok,
+  Ok,
+  refContract,
+  reply,
+  Reply,
+  stop,
+  Stop,
+} from './behaviours/index.ts'
+
+// Supervisors and registries
+export type {
+  AutoShutdown,
+  ChildContext,
+  ChildCounts,
+  ChildInfo,
+  ChildSpec,
+  ChildStarted,
+  KeyedEntry,
+  RegistryApi,
+  RegistryEntry,
+  RegistryEvent,
+  RegistryFunctions,
+  RegistryHandle,
+  RegistryOptions,
+  RestartType,
+  Shutdown,
+  Strategy,
+  SupervisorApi,
+  SupervisorChildOptions,
+  SupervisorFunctions,
+  SupervisorOptions,
+  SupervisorRef,
+  SupervisorTarget,
+} from './behaviours/index.ts'
+export { Registry, Supervisor, SupervisorContract } from './behaviours/index.ts'
+
+// Errors of the behaviours
+export {
+  AlreadyRegisteredKeyError,
+  BadReturnError,
+  behavioursErrors,
+  CallInputError,
+  CallUnknownError,
+  ChildLimitError,
+  ChildNotFoundError,
+  ChildRunningError,
+  ChildSpecError,
+  ChildStartError,
+  ContractError,
+  DuplicateChildError,
+  HandlerMissingError,
+  InitializationError,
+  InitTimeoutError,
+  NoParentError,
+  RegistryFullError,
+  RegistryKindError,
+  RegistryOwnerError,
+  RegistryStoppedError,
+  StartAbortedError,
+  StartIgnoredError,
+  StopAbortedError,
+  StopExitError,
+  StopTimeoutError,
+} from './behaviours/index.ts'
