@@ -65,10 +65,16 @@ export const cliErrors: ErrorCatalogue = Object.freeze({
   },
   ERR_LOAD_FAILED: {
     when: 'a --load module could not be imported, has no register function, or that function threw',
-    stateChanged: 'the node is stopped again',
+    stateChanged: 'nothing; the node is not started',
     retry: 'no',
     action:
-      'export function register(node) { node.behaviorRegistry.register(...) } from the module',
+      "export function register(registry) { registry.register('name', server, { remote: true }) }",
+  },
+  ERR_NODE_ENDED: {
+    when: 'the node ended although nobody asked: its own supervisors gave up',
+    stateChanged: 'the node has left the mesh',
+    retry: 'yes',
+    action: 'see the log lines before it; start it again, best under a service manager',
   },
   ERR_NODE_NOT_RUNNING: {
     when: 'no node answers at the control socket of this data directory',

@@ -10,7 +10,11 @@ import { createOutput, type Output } from './output.ts'
 import { parseArguments } from './program.ts'
 
 /** Exit codes of the program. */
-export const EXIT = Object.freeze({ done: 0, failed: 1, usage: 2 })
+export const EXIT: Readonly<Record<'done' | 'failed' | 'usage', number>> = Object.freeze({
+  done: 0,
+  failed: 1,
+  usage: 2,
+})
 
 /**
  * Runs the program with the arguments after its name; gives the exit code.

@@ -7,17 +7,21 @@ import {
   contract,
   implement,
   noreply,
+  reply,
   Supervisor,
+  type ChildContext,
   type Contract,
   type Server,
-  type SupervisorRef,
 } from '../../behaviours/index.ts'
-import { formatPid } from '../../runtime/index.ts'
+import { formatPid, type Pid } from '../../runtime/index.ts'
 import type { BehaviorRegistry } from '../behavior-registry.ts'
 import { CliError } from './errors.ts'
 
-/** Name under which nodes of the command line offer keepers. */
+/** Name under which nodes of the command line offer keepers to others. */
 export const SUPERVISED = 'fovea.supervised'
+
+/** The same for the node itself, which may start behaviours that it does not offer to others. */
+export const SUPERVISED_HERE = 'fovea.supervised.here'
 
 /** What a keeper starts and keeps. */
 export interface SupervisedArg {
@@ -33,14 +37,18 @@ export interface Started {
   readonly restarts: number
 }
 
-/** A keeper answers nothing: its child is called by its own name. */
+/** What a keeper answers; its child is called by its own name. */
 export interface SupervisedApi {
-  readonly call: {}
+  readonly call: {
+    /** The child as it runs now, printed. */
+    child(): string
+  }
   readonly cast: {}
 }
 
-const SupervisedContract: Contract<SupervisedApi> = contract('fovea.supervised/1', {
-  call: {},
+/** The contract of keepers. */
+export const SupervisedContract: Contract<SupervisedApi> = contract('fovea.supervised/1', {
+  call: { child: true },
   cast: {},
 })
 
@@ -48,7 +56,7 @@ const SupervisedContract: Contract<SupervisedApi> = contract('fovea.supervised/1
 export interface SupervisedOptions {
   /** Where behaviours are found. */
   readonly registry: BehaviorRegistry
-  /** Only behaviours registered with `{ remote: true }`: for keepers that other nodes may start. */
+  /** Only behaviours registered with `{ remote: true }`: for keepers that other nodes start. */
   readonly remoteOnly: boolean
   /** Called for every start and restart. */
   readonly onStarted: (started: Started) => void
@@ -56,38 +64,49 @@ export interface SupervisedOptions {
 
 /** The server of keepers. */
 export function supervisedServer(options: SupervisedOptions): Server<SupervisedApi, SupervisedArg> {
-  return implement<SupervisedApi, SupervisedArg, SupervisorRef>(SupervisedContract, {
-    init: (arg, ctx) => {
-      const wanted = checkArg(arg)
-      let starts = 0
-      return Supervisor.start({
+  return implement<SupervisedApi, SupervisedArg, Kept>(SupervisedContract, {
+    init: async (arg, ctx) => {
+      const kept = new Kept(checkArg(arg), options)
+      await Supervisor.start({
         system: ctx.system,
         parent: ctx.self.pid,
         link: true,
-        children: [
-          {
-            id: wanted.name,
-            start: async ({ system, parent }) => {
-              const entry = options.registry.find(wanted.behaviour)
-              if (entry === undefined || (options.remoteOnly && !entry.remote)) {
-                throw new CliError(
-                  'ERR_BEHAVIOR_NOT_FOUND',
-                  `behaviour '${wanted.behaviour}' is not registered`,
-                )
-              }
-              const { name } = wanted
-              const started = await entry.start(wanted.arg, { system, parent, link: true, name })
-              options.onStarted({ name, pid: formatPid(started.pid), restarts: starts++ })
-              return started
-            },
-          },
-        ],
+        children: [{ id: kept.name, start: (context) => kept.start(context) }],
       })
+      return kept
     },
-    call: {},
+    call: { child: (kept) => reply(kept.pid, kept) },
     cast: {},
-    info: (state) => noreply(state),
+    info: (kept) => noreply(kept),
   })
+}
+
+/** The child of one keeper. */
+class Kept {
+  readonly name: string
+  readonly #wanted: SupervisedArg
+  readonly #options: SupervisedOptions
+  #starts = 0
+  pid = ''
+
+  constructor(wanted: SupervisedArg, options: SupervisedOptions) {
+    this.name = wanted.name
+    this.#wanted = wanted
+    this.#options = options
+  }
+
+  async start({ system, parent }: ChildContext): Promise<{ readonly pid: Pid }> {
+    const { behaviour, name, arg } = this.#wanted
+    const { registry, remoteOnly, onStarted } = this.#options
+    const entry = registry.find(behaviour, remoteOnly)
+    if (entry === undefined) {
+      throw new CliError('ERR_BEHAVIOR_NOT_FOUND', `behaviour '${behaviour}' is not registered`)
+    }
+    const started = await entry.start(arg, { system, parent, link: true, name })
+    this.pid = formatPid(started.pid)
+    onStarted({ name, pid: this.pid, restarts: this.#starts++ })
+    return started
+  }
 }
 
 /** The argument comes from another node: its shape is not taken on trust. */

@@ -110,7 +110,7 @@ export async function refMonitor(options: MonitorArguments, io: CliIo, out: Outp
             out.event({ event: 'monitoring', name, ...asFields(event) }, `monitoring ${name}`),
         },
       )) as DownResult
-      out.event({ event: 'down', name, ...result }, `${name} is down: ${result.reason}`)
+      out.event({ event: 'down', ...result }, `${name} is down: ${result.reason}`)
     } catch (error) {
       throw interrupted ? new InterruptedError() : error
     } finally {

@@ -224,7 +224,7 @@ class Connection {
       case 'monitor':
         return await target.monitor(
           request.name,
-          (pid) => this.#write(request.id, { event: { monitoring: pid } }),
+          (node) => this.#write(request.id, { event: { node } }),
           this.#where(request.where),
         )
     }

@@ -79,7 +79,7 @@ export interface CallResult {
 
 /** A process ended. */
 export interface DownResult {
-  readonly pid: string
+  readonly name: string
   readonly node: string
   readonly reason: string
 }
@@ -94,7 +94,7 @@ export interface ControlTarget {
   /** Resolves when the named process ended; `onMonitoring` is called once it is being watched. */
   monitor(
     name: string,
-    onMonitoring: (pid: string) => void,
+    onMonitoring: (node: string) => void,
     options: TargetOptions,
   ): Promise<DownResult>
 }

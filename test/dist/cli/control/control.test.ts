@@ -38,7 +38,7 @@ class FakeTarget implements ControlTarget {
   }
   monitor: ControlTarget['monitor'] = (_name, onMonitoring, options) => {
     this.lastOptions = options
-    onMonitoring('<1>')
+    onMonitoring('a@h:1')
     return new Promise((_resolve, reject) => {
       options.signal.addEventListener('abort', () => reject(new Error('aborted')))
     })
@@ -122,7 +122,7 @@ describe('asking a node', () => {
         .request('monitor', { name: 'n' }, { timeoutMs: Infinity, onEvent: resolve })
         .catch(() => {})
     })
-    expect(await monitoring).toEqual({ monitoring: '<1>' })
+    expect(await monitoring).toEqual({ node: 'a@h:1' })
     const aborted = once(target.lastOptions?.signal ?? new EventTarget(), 'abort')
     client.close()
     await aborted
@@ -303,7 +303,7 @@ describe('a client that misbehaves', () => {
     const server = await serve()
     const socket = await raw(server.path)
     socket.write('{"id":1,"method":"monitor","params":{"name":"n"}}\n')
-    expect(await lineOf(socket)).toMatchObject({ id: 1, event: { monitoring: '<1>' } })
+    expect(await lineOf(socket)).toMatchObject({ id: 1, event: { node: 'a@h:1' } })
     const aborted = once(target.lastOptions?.signal ?? new EventTarget(), 'abort')
     socket.end()
     await aborted
