@@ -32,6 +32,7 @@ import {
   type Program,
   type StopRequest,
   type System,
+  type TimerRef,
   type Via,
 } from '../runtime/index.ts'
 import {
@@ -136,6 +137,7 @@ export class Starting<R = unknown> {
   readonly #reject: (error: Error) => void
   readonly #signal: AbortSignal | undefined
   #onAbort: (() => void) | undefined = undefined
+  #timer: TimerRef | undefined = undefined
 
   constructor(
     arg: unknown,
@@ -166,15 +168,15 @@ export class Starting<R = unknown> {
   limit(process: Process): void {
     const { initTimeoutMs } = this
     if (initTimeoutMs === Infinity) return
-    process.system.setTimer(process, initTimeoutMs, () => {
-      if (process.state !== this) return
+    this.#timer = process.system.setTimer(process, initTimeoutMs, () => {
       this.failure = new InitTimeoutError(process.label, initTimeoutMs)
       process.exit('killed')
     })
   }
 
-  succeed(ref: R): void {
+  succeed(process: Process, ref: R): void {
     this.#unwatch()
+    if (this.#timer !== undefined) process.system.cancelTimer(this.#timer)
     this.#resolve(ref)
   }
 

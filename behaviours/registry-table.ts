@@ -120,8 +120,7 @@ export class RegistryTable {
 
   #drop(key: unknown, ownerKey: string): void {
     if (this.unique) {
-      const holder = this.#unique.get(key)
-      if (holder !== undefined && pidKey(holder.pid) === ownerKey) this.#unique.delete(key)
+      this.#unique.delete(key)
       return
     }
     const entries = this.#duplicate.get(key)

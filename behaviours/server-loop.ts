@@ -7,7 +7,8 @@
  * - `terminate` runs once, and only for ends this loop causes itself: a result, a throw, a stop request,
  *   the parent's EXIT while trapping. A signal that kills never reaches this code (G-48, G-49).
  * - For a stop with a reply: `terminate` to its end, then the reply, then death (G-30).
- * - Nothing is done for a dead process: every continuation asks `alive` first.
+ * - Nothing is done for a dead process: continuations ask `alive` first, and so does whatever would run
+ *   user code after a handler that ended its own process.
  * - A synchronous handler costs no promise.
  *
  * Follows gen_server.erl (OTP 25) loop/handle_common_reply/terminate; cases G-02 to G-09, G-18 to G-57.
@@ -137,13 +138,14 @@ export class ServerLoop implements Program {
   }
 
   #started(process: Process, starting: Starting, result: unknown): void | Promise<void> {
+    if (!process.alive) return undefined
     if (result instanceof Stop) return process.exit(result.reason)
     if (result instanceof Ignore) return starting.ignore(process)
     const wrapped = result instanceof Ok
     const ref = this.#module.ref(process.pid)
     const cell = new ServerCell(wrapped ? result.state : result, ref, process.parent)
     process.state = cell
-    starting.succeed(ref)
+    starting.succeed(process, ref)
     if (!wrapped || result.after === undefined) return undefined
     return this.#afterwards(process, cell, result.after)
   }
@@ -254,6 +256,7 @@ export class ServerLoop implements Program {
   }
 
   #afterwards(process: Process, cell: ServerCell, after: After): void | Promise<void> {
+    if (!process.alive) return undefined
     if (after.continue !== undefined) return this.#continue(process, cell, after.continue)
     if (after.timeoutMs !== undefined) this.#arm(process, cell, after.timeoutMs)
     return undefined
@@ -274,7 +277,9 @@ export class ServerLoop implements Program {
         return this.#end(process, cell, reasonOfThrown(thrown))
       }
       const next = result instanceof NoReply ? (result.after?.continue as unknown) : undefined
-      if (next === undefined) return this.#apply(process, cell, result, 'continue', undefined)
+      if (next === undefined || !process.alive) {
+        return this.#apply(process, cell, result, 'continue', undefined)
+      }
       cell.state = (result as NoReply<unknown>).state
       token = next
     }
@@ -306,6 +311,8 @@ export class ServerLoop implements Program {
     call?: Call,
     reply?: { readonly value: unknown },
   ): void | Promise<void> {
+    // A handler may have ended its own process by a signal: then there is nothing left to end.
+    if (!process.alive) return undefined
     const { terminate } = this.#module
     const finish = (actual: ExitReason): void => {
       if (!process.alive) return

@@ -1,0 +1,70 @@
+import { describe, expect, it } from 'vitest'
+import { checkChildSpec, checkChildSpecs, type ChildSpec } from '../../behaviours/index.ts'
+
+const start = (): Promise<never> => Promise.reject(new Error('not started here'))
+
+describe('checkChildSpec', () => {
+  it('U-56 fills the defaults', () => {
+    expect(checkChildSpec({ id: 'a', start }, 'never')).toEqual({
+      id: 'a',
+      start,
+      restart: 'permanent',
+      shutdown: 5000,
+      type: 'worker',
+      significant: false,
+    })
+    expect(checkChildSpec({ id: 'a', start, type: 'supervisor' }, 'never').shutdown).toBe(
+      'infinity',
+    )
+  })
+
+  it.each([
+    ['id', { id: '' }],
+    ['id', { id: undefined }],
+    ['id', { id: 5 }],
+    ['start', { start: undefined }],
+    ['restart', { restart: 'x' }],
+    ['shutdown', { shutdown: -1 }],
+    ['shutdown', { shutdown: Number.NaN }],
+    ['shutdown', { shutdown: 'later' }],
+    ['type', { type: 'boss' }],
+    ['significant', { significant: 1 }],
+    ['significant', { significant: true, restart: 'permanent' }],
+    ['shutdownTimeout', { shutdownTimeout: 5 }],
+    ['surplus', { surplus: 5 }],
+  ])('U-54 refuses a wrong %s: %o', (field, wrong) => {
+    const spec = { id: 'a', start, ...wrong } as unknown as ChildSpec
+    expect(() => checkChildSpec(spec, 'any_significant')).toThrow(
+      expect.objectContaining({ code: 'ERR_CHILD_SPEC', field }),
+    )
+  })
+
+  it('refuses a significant child of a supervisor that never shuts itself down', () => {
+    const spec: ChildSpec = { id: 'a', start, restart: 'transient', significant: true }
+    expect(checkChildSpec(spec, 'all_significant').significant).toBe(true)
+    expect(() => checkChildSpec(spec, 'never')).toThrow(
+      expect.objectContaining({ code: 'ERR_CHILD_SPEC', field: 'significant' }),
+    )
+  })
+
+  it.each([0, 1.5, Infinity, 'infinity', 'brutal_kill'] as const)(
+    'accepts shutdown %s',
+    (shutdown) => {
+      expect(checkChildSpec({ id: 'a', start, shutdown }, 'never').shutdown).toBe(shutdown)
+    },
+  )
+})
+
+describe('checkChildSpecs', () => {
+  it('U-53 refuses an id that is used twice', () => {
+    expect(() =>
+      checkChildSpecs(
+        [
+          { id: 'a', start },
+          { id: 'a', start },
+        ],
+        'never',
+      ),
+    ).toThrow(expect.objectContaining({ code: 'ERR_CHILD_DUPLICATE', childId: 'a' }))
+  })
+})

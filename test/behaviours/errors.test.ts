@@ -1,0 +1,59 @@
+import { readFileSync } from 'node:fs'
+import { describe, expect, it } from 'vitest'
+import * as behaviours from '../../behaviours/index.ts'
+import { createSystem, FoveaError, runtimeErrors, type Pid } from '../../runtime/index.ts'
+
+const pid: Pid = createSystem({ node: 'test' }).spawn(() => undefined)
+
+/** One instance of each class. */
+const samples: readonly FoveaError[] = [
+  new behaviours.CallUnknownError('c', 'r', false),
+  new behaviours.CallInputError('c', 'r', ['i']),
+  new behaviours.ContractError('c', 'm'),
+  new behaviours.InitializationError('s', 'r'),
+  new behaviours.InitTimeoutError('s', 1),
+  new behaviours.StartIgnoredError('s'),
+  new behaviours.StartAbortedError('s', 'c'),
+  new behaviours.NoParentError('w'),
+  new behaviours.StopTimeoutError('s', 1),
+  new behaviours.StopAbortedError('s', 'c'),
+  new behaviours.StopExitError('s', 'r'),
+  new behaviours.BadReturnError('h', 1),
+  new behaviours.HandlerMissingError('s', 'h'),
+  new behaviours.ChildSpecError('c', 'f', 'm'),
+  new behaviours.DuplicateChildError('s', 'c', pid),
+  new behaviours.ChildNotFoundError('s', 'c'),
+  new behaviours.ChildRunningError('s', 'c', false),
+  new behaviours.ChildRunningError('s', 'c', true),
+  new behaviours.ChildStartError('s', 'c', 'r'),
+  new behaviours.ChildLimitError('s', 1),
+  new behaviours.AlreadyRegisteredKeyError('r', 'k', pid),
+  new behaviours.RegistryKindError('r', 'via', 'unique'),
+  new behaviours.RegistryOwnerError('r', pid),
+  new behaviours.RegistryStoppedError('r'),
+  new behaviours.RegistryFullError('r', 1),
+]
+
+const codes = Object.keys(behaviours.behavioursErrors)
+
+describe('the error catalogue', () => {
+  it('has exactly the codes that the classes carry', () => {
+    expect([...new Set(samples.map(({ code }) => code))].sort()).toEqual([...codes].sort())
+  })
+
+  it('shares no code with the layer below', () => {
+    expect(codes.filter((code) => code in runtimeErrors)).toEqual([])
+  })
+
+  it('is in the README, code by code', () => {
+    const readme = readFileSync(new URL('../../behaviours/README.md', import.meta.url), 'utf8')
+    expect(codes.filter((code) => !readme.includes(`\`${code}\``))).toEqual([])
+  })
+
+  it('names each class by its name', () => {
+    const named = Object.entries(behaviours)
+      .filter(([, value]) => typeof value === 'function' && value.prototype instanceof FoveaError)
+      .map(([name]) => name)
+    expect([...new Set(samples.map(({ name }) => name))].sort()).toEqual(named.sort())
+  })
+})

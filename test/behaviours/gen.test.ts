@@ -1,0 +1,337 @@
+import { beforeEach, describe, expect, it } from 'vitest'
+import {
+  createSystem,
+  defaultSystem,
+  silentLogger,
+  type MonitorRef,
+  type Pid,
+  type RemoteGate,
+  type System,
+  type Via,
+} from '../../runtime/index.ts'
+import {
+  noreply,
+  StartAbortedError,
+  StopAbortedError,
+  stopProcess,
+  StopTimeoutError,
+} from '../../behaviours/index.ts'
+import { ending, idler, outcome, scripted, within, world, type World } from './world.ts'
+
+let w: World
+let system: System
+beforeEach(() => {
+  w = world()
+  system = w.system
+})
+
+const never = (): Promise<never> => new Promise<never>(() => {})
+
+describe('start', () => {
+  it('refuses unknown, renamed and wrong options by name', async () => {
+    const server = scripted()
+    await expect(server.start(undefined, { system, nmae: 'x' } as never)).rejects.toMatchObject({
+      code: 'ERR_OPTION_UNKNOWN',
+      option: 'nmae',
+    })
+    await expect(
+      server.start(undefined, { system, initTimeout: 1 } as never),
+    ).rejects.toMatchObject({
+      code: 'ERR_OPTION_RENAMED',
+    })
+    await expect(server.start(undefined, { system, initTimeoutMs: -1 })).rejects.toMatchObject({
+      code: 'ERR_OPTION_INVALID',
+      option: 'initTimeoutMs',
+    })
+    expect(system.stats().processes).toBe(0)
+  })
+
+  it('takes the running process’s system when none is given', async () => {
+    const server = scripted()
+    const ref = await within(system, () => server.start())
+    expect(ref.pid.node).toBe('test')
+  })
+
+  it('takes the default system outside processes', async () => {
+    const ref = await scripted().start()
+    expect(ref.pid.node).toBe(defaultSystem().node)
+    await defaultSystem().stop()
+  })
+
+  it('startLink and startMonitor need to know for whom', async () => {
+    const code = 'ERR_START_NO_PARENT'
+    await expect(scripted().startLink(undefined, { system })).rejects.toMatchObject({ code })
+    await expect(scripted().startMonitor(undefined, { system })).rejects.toMatchObject({ code })
+  })
+
+  it('startLink links to the running process', async () => {
+    const server = scripted()
+    let child: Pid | undefined
+    const parent = system.spawn(async (ctx) => {
+      const ref = await server.startLink()
+      child = ref.pid
+      await ctx.receive()
+      ctx.exit('boom')
+    })
+    await w.clock.settle()
+    const end = ending(system, child!)
+    system.send(parent, 'go')
+    await w.clock.settle()
+    expect(end.reason).toBe('boom')
+  })
+
+  it('an aborted signal kills the process that starts; a later abort does nothing', async () => {
+    const abort = new AbortController()
+    let pid: Pid | undefined
+    const server = scripted({
+      init: (ctx) => {
+        pid = ctx.self.pid
+        return never()
+      },
+    })
+    const started = outcome(server.start(undefined, { system, signal: abort.signal }))
+    await w.clock.settle()
+    abort.abort(new Error('enough'))
+    await w.clock.settle()
+    expect(started.error).toBeInstanceOf(StartAbortedError)
+    expect(system.isAlive(pid!)).toBe(false)
+    await expect(
+      scripted().start(undefined, { system, signal: abort.signal }),
+    ).rejects.toBeInstanceOf(StartAbortedError)
+    const late = new AbortController()
+    const ref = await scripted().start(undefined, { system, signal: late.signal })
+    late.abort()
+    expect(await ref.call.ping()).toBe('pong')
+  })
+
+  it('an init that was asynchronous leaves no timer behind', async () => {
+    await scripted({ init: async () => 0 }).start(undefined, { system })
+    await w.clock.settle()
+    expect(system.stats().timers).toBe(0)
+    expect(w.clock.timerCount).toBeLessThanOrEqual(1)
+  })
+
+  it('initTimeoutMs Infinity waits as long as it takes', async () => {
+    let done: (n: number) => void = () => {}
+    const server = scripted({
+      init: () =>
+        new Promise<number>((resolve) => {
+          done = resolve
+        }),
+    })
+    const started = outcome(server.start(undefined, { system, initTimeoutMs: Infinity }))
+    await w.clock.advance(10_000_000)
+    expect(started.settled).toBe(false)
+    done(1)
+    await w.clock.settle()
+    expect(started.value).toBeDefined()
+  })
+
+  it('a process that dies during its init fails the start with its reason', async () => {
+    let pid: Pid | undefined
+    const server = scripted({
+      init: (ctx) => {
+        pid = ctx.self.pid
+        return never()
+      },
+    })
+    const started = outcome(server.start(undefined, { system }))
+    await w.clock.settle()
+    system.exit(pid!, 'boom')
+    await w.clock.settle()
+    expect(started.error).toMatchObject({ code: 'ERR_INIT_FAILED', reason: 'boom' })
+  })
+
+  it('an init that ends its own process by a signal has failed, whatever it returns', async () => {
+    const server = scripted({
+      init: (ctx) => {
+        ctx.system.exit(ctx.self.pid, 'boom')
+        return 0
+      },
+    })
+    await expect(server.start(undefined, { system })).rejects.toMatchObject({ reason: 'boom' })
+  })
+
+  it('a via that loses the race rejects with the directory’s answer, not with a failed init', async () => {
+    const holder = idler(system)
+    let asked = 0
+    const via: Via = {
+      label: 'v',
+      whereisName: () => (asked++ === 0 ? undefined : holder),
+      registerName: () => false,
+      unregisterName: () => {},
+    }
+    await expect(scripted().start(undefined, { system, name: via })).rejects.toMatchObject({
+      code: 'ERR_ALREADY_STARTED',
+      pid: holder,
+    })
+  })
+
+  it('mailboxMessagesMax bounds the mailbox: at the limit accepted, beyond refused', async () => {
+    const ref = await scripted().start(undefined, { system, mailboxMessagesMax: 2 })
+    expect([ref.cast.add(1), ref.cast.add(1), ref.cast.add(1)]).toEqual([true, true, false])
+    await expect(ref.call.get()).rejects.toMatchObject({ code: 'ERR_MAILBOX_FULL' })
+    expect(await ref.call.get()).toBe(2)
+  })
+})
+
+describe('stop', () => {
+  it('refuses unknown options', async () => {
+    const ref = await scripted().start(undefined, { system })
+    await expect(stopProcess(ref, 'normal', { timeout: 5 } as never)).rejects.toMatchObject({
+      code: 'ERR_OPTION_RENAMED',
+    })
+    expect(system.isAlive(ref.pid)).toBe(true)
+  })
+
+  it('stops by pid, ref, name and via', async () => {
+    const targets = ['pid', 'ref', 'name', 'via'] as const
+    for (const how of targets) {
+      const ref = await scripted().start(undefined, { system, name: how })
+      const via: Via = {
+        label: 'v',
+        whereisName: () => ref.pid,
+        registerName: () => true,
+        unregisterName: () => {},
+      }
+      const target = { pid: ref.pid, ref, name: how, via: { via } }[how]
+      await stopProcess(target, 'normal', { system })
+      expect(system.isAlive(ref.pid)).toBe(false)
+    }
+  })
+
+  it('an abort ends the waiting; an aborted signal stops nothing', async () => {
+    const abort = new AbortController()
+    const ref = await scripted({ terminate: never }).start(undefined, { system })
+    const stopped = outcome(stopProcess(ref, 'normal', { signal: abort.signal }))
+    await w.clock.settle()
+    abort.abort()
+    await w.clock.settle()
+    expect(stopped.error).toBeInstanceOf(StopAbortedError)
+    const other = await scripted().start(undefined, { system })
+    await expect(stopProcess(other, 'normal', { signal: abort.signal })).rejects.toBeInstanceOf(
+      StopAbortedError,
+    )
+    expect(await other.call.ping()).toBe('pong')
+  })
+
+  it('leaves no timer behind', async () => {
+    const ref = await scripted().start(undefined, { system })
+    await stopProcess(ref, 'normal', { timeoutMs: 60_000 })
+    await w.clock.settle()
+    expect(w.clock.nextTimerMs).toBeGreaterThanOrEqual(0)
+    expect(w.clock.timerCount).toBeLessThanOrEqual(1)
+  })
+
+  it('a process that is killed while it stops is reported as killed', async () => {
+    const ref = await scripted({ terminate: never }).start(undefined, { system })
+    const stopped = outcome(stopProcess(ref))
+    await w.clock.settle()
+    system.exit(ref.pid, 'kill')
+    await w.clock.settle()
+    expect(stopped.error).toMatchObject({ code: 'ERR_STOP_EXIT', reason: 'killed' })
+  })
+
+  it('a process that dies before its turn to stop is reported with its reason', async () => {
+    const ref = await scripted().start(undefined, { system })
+    ref.cast.run((_n, ctx) => ctx.exit('boom'))
+    await expect(stopProcess(ref)).rejects.toMatchObject({ reason: 'boom' })
+  })
+
+  it('X-12 a process on another node: asked by a cast, watched by a monitor', async () => {
+    const far = createSystem({ clock: w.clock, logger: silentLogger, node: 'far' })
+    const sent: unknown[] = []
+    let watched: MonitorRef | undefined
+    const gate: Partial<RemoteGate> = {
+      cast: (to, name, input) => {
+        sent.push([name, input])
+        return far.inbound.cast(far.pidFor(to.node, to.id, to.incarnation), name, input)
+      },
+      monitor: (ref) => {
+        watched = ref
+      },
+    }
+    system.setRemote(gate as RemoteGate)
+    const ref = await scripted().start(undefined, { system: far })
+    const pid = system.pidFor('far', ref.pid.id, ref.pid.incarnation)
+    const stopped = outcome(stopProcess(pid, 'shutdown'))
+    await w.clock.settle()
+    expect(sent).toEqual([['$stop', 'shutdown']])
+    expect(far.isAlive(ref.pid)).toBe(false)
+    expect(stopped.settled).toBe(false)
+    system.inbound.down(watched!, 'shutdown')
+    await w.clock.settle()
+    expect(stopped).toMatchObject({ settled: true, value: undefined })
+    const second = outcome(stopProcess(pid, 'shutdown', { timeoutMs: 100 }))
+    await w.clock.advance(100)
+    expect(second.error).toBeInstanceOf(StopTimeoutError)
+  })
+
+  it('a system that stops runs the terminate of its servers', async () => {
+    const log: unknown[] = []
+    await scripted({ log }).start(undefined, { system })
+    await system.stop()
+    expect(log).toEqual([['terminate', 'shutdown', 0]])
+  })
+})
+
+describe('handlers that end their own process', () => {
+  it('run nothing afterwards: no continue, no terminate, no reply', async () => {
+    const log: unknown[] = []
+    const ref = await scripted({
+      log,
+      continue: (n) => {
+        log.push('continue')
+        return noreply(n)
+      },
+    }).start(undefined, { system })
+    const call = outcome(
+      ref.call.run((n, ctx) => {
+        ctx.system.exit(ctx.self.pid, 'boom')
+        return noreply(n + 1, { continue: 'c' })
+      }),
+    )
+    await w.clock.settle()
+    expect(call.error).toMatchObject({ reason: 'boom' })
+    expect(log).toEqual([])
+  })
+
+  it('also in the middle of a chain of continues', async () => {
+    const log: unknown[] = []
+    const server = scripted({
+      log,
+      continue: (n, token, ctx) => {
+        log.push(token)
+        ctx.system.exit(ctx.self.pid, 'boom')
+        return noreply(n, { continue: 'again' })
+      },
+    })
+    const ref = await server.start(undefined, { system })
+    ref.cast.run((n) => noreply(n, { continue: 'once' }))
+    await w.clock.settle()
+    expect(log).toEqual(['once'])
+  })
+
+  it('an asynchronous one that was killed runs nothing when it goes on', async () => {
+    const log: unknown[] = []
+    let go: () => void = () => {}
+    const ref = await scripted({
+      log,
+      continue: (n) => {
+        log.push('continue')
+        return noreply(n)
+      },
+    }).start(undefined, { system })
+    ref.cast.run(async (n) => {
+      await new Promise<void>((resolve) => {
+        go = resolve
+      })
+      return noreply(n, { continue: 'c', timeoutMs: 1 })
+    })
+    await w.clock.settle()
+    system.exit(ref.pid, 'kill')
+    go()
+    await w.clock.advance(10)
+    expect(log).toEqual([])
+  })
+})
