@@ -30,7 +30,7 @@ describe('codes', () => {
     const other = readSource('dist/errors.ts', '  ERR_FRAME_TYPE: {},\n')
     const stray = readSource(
       'dist/a.ts',
-      "throw new E('ERR_STRAY')\ninvariant(x, 'ERR_INVARIANT_X')\n",
+      "throw new E(x ? 'ERR_STRAY' : y)\ninvariant(x, 'ERR_INVARIANT_X')\n",
     )
     const uses = codeUses([errors, stray])
     expect(checkCodes(uses, cataloguesOf([errors, other]), readmes)).toEqual([

@@ -24,13 +24,11 @@ export function codeUses(sources: readonly Source[]): CodeUse[] {
   return sources
     .filter(({ path }) => (LAYERS as readonly string[]).includes(layerOf(path)))
     .flatMap((source) =>
-      [...source.plain.matchAll(/(['"`])(ERR_[A-Z0-9_]+)\1(?!\s*:(?!\s*['"`]ERR_))/g)].map(
-        (match) => ({
-          code: match[2] ?? '',
-          path: source.path,
-          line: lineAt(source, match.index),
-        }),
-      ),
+      [...source.plain.matchAll(/(['"`])(ERR_[A-Z0-9_]+)\1/g)].map((match) => ({
+        code: match[2] ?? '',
+        path: source.path,
+        line: lineAt(source, match.index),
+      })),
     )
 }
 

@@ -9,6 +9,7 @@ import {
   checkTests,
   EXAMPLE_LINES_MAX,
   FILE_CODE_LINES_MAX,
+  TEST_CODE_LINES_MAX,
 } from './code.ts'
 import { readSource, type Source } from './source.ts'
 
@@ -56,6 +57,8 @@ describe('checkFileSize', () => {
   const lines = (count: number): string => '// comment\n\nx()\n'.repeat(count)
   it.each([
     ['mesh/a.ts', FILE_CODE_LINES_MAX],
+    ['test/support/a.ts', FILE_CODE_LINES_MAX],
+    ['test/a.test.ts', TEST_CODE_LINES_MAX],
     ['examples/01-a.ts', EXAMPLE_LINES_MAX],
   ])('lets %s have %i code lines and not one more', (path, limit) => {
     expect(checkFileSize([file(path, lines(limit))])).toEqual([])
@@ -130,6 +133,7 @@ describe('checkTests', () => {
     'it.todo("a")',
     'it.skipIf(x)("a", f)',
     'test.only.each`a`',
+    'it.concurrent.skip("a", f)',
     'xit("a", f)',
     'setTimeout(f, 5)',
     'await sleep(5)',
@@ -138,10 +142,14 @@ describe('checkTests', () => {
   ])('finds %s', (text) => {
     expect(checkTests([file('test/a.test.ts', text)])).toHaveLength(1)
   })
-  it.each(['it("skip this", f)', 'queue.skip', 'clock.setTimeout', 'it.each([1])("a", f)'])(
-    'lets %s be',
-    (text) => {
-      expect(checkTests([file('test/a.test.ts', text)])).toEqual([])
-    },
-  )
+  it.each([
+    'it("skip this", f)',
+    'queue.skip()',
+    'run.fails(x)',
+    'fc.only(x)',
+    'clock.setTimeout',
+    'it.each([1])("a", f)',
+  ])('lets %s be', (text) => {
+    expect(checkTests([file('test/a.test.ts', text)])).toEqual([])
+  })
 })

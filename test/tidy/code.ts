@@ -8,6 +8,8 @@ import { matches, violation, type Source, type Violation } from './source.ts'
 
 /** Code lines of a file at most, by folder. */
 export const FILE_CODE_LINES_MAX = 500
+/** A conformance suite is a list: long, and read by looking up an id. */
+export const TEST_CODE_LINES_MAX = 1000
 /** An example is read from top to bottom. */
 export const EXAMPLE_LINES_MAX = 100
 
@@ -62,10 +64,15 @@ export function codeLines(source: Source): number {
 /** Files that carry more than one idea. */
 export function checkFileSize(sources: readonly Source[]): Violation[] {
   return sources.flatMap((source) => {
-    const limit = layerOf(source.path) === 'examples' ? EXAMPLE_LINES_MAX : FILE_CODE_LINES_MAX
+    const limit = limitOf(source.path)
     const lines = codeLines(source)
     return lines > limit ? [`${source.path} has ${lines} code lines, ${limit} at most`] : []
   })
+}
+
+function limitOf(path: string): number {
+  if (layerOf(path) === 'examples') return EXAMPLE_LINES_MAX
+  return path.endsWith('.test.ts') ? TEST_CODE_LINES_MAX : FILE_CODE_LINES_MAX
 }
 
 const FORBIDDEN_NAMES = /^(?:types|utils?|common|helpers?|misc|shared)$/
@@ -127,7 +134,7 @@ export function checkNotes(sources: readonly Source[]): Violation[] {
 }
 
 const OFF =
-  /\.\s*(?:skip|only|todo|skipIf|runIf|fails)\b(?=\s*[(.`])|(?<![.\w$])(?:xit|xdescribe|fit|fdescribe)\s*\(/
+  /(?<![.\w$])(?:it|test|describe|suite)(?:\s*\.\s*\w+)*\s*\.\s*(?:skip|only|todo|skipIf|runIf|fails)\b|(?<![.\w$])(?:xit|xdescribe|fit|fdescribe)\s*\(/
 const SLEEP =
   /(?<![.\w$#])(?:setTimeout|setInterval|sleep)\s*\(|\b(?:vi\s*\.\s*(?:useFakeTimers|waitFor))\b/
 

@@ -52,14 +52,10 @@ const PLANTS: readonly Plant[] = [
     [RESTRICTED],
   ],
   ['behaviours/up.ts', uses('../mesh/index.ts'), [RESTRICTED]],
-  [
-    'behaviours/machine.ts',
-    "import { createActor } from 'xstate'\nexport const y: unknown = createActor\n",
-    [],
-  ],
+  ['dist/cli/table.ts', "import Table from 'cli-table3'\nexport const y: unknown = Table\n", []],
   [
     'behaviours/gen.ts',
-    "import { createActor } from 'xstate'\nexport const y: unknown = createActor\n",
+    "import { Packr } from 'msgpackr'\nexport const y: unknown = Packr\n",
     [RESTRICTED],
   ],
   ['mesh/link/up.ts', uses('../../dist/index.ts'), [RESTRICTED]],
