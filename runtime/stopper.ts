@@ -10,6 +10,9 @@ import type { SystemCore } from './core.ts'
 import type { ProcessCell } from './process.ts'
 import { Call } from './call.ts'
 
+/** After so many rounds of asking, something starts anew as fast as it is stopped: the rest is killed. */
+const ROUNDS_MAX = 1000
+
 /** Stops one system once. */
 export class Stopper {
   /** Nothing starts any more. */
@@ -20,6 +23,7 @@ export class Stopper {
   /** Processes that were asked to stop and have not ended. */
   readonly #asked = new Set<ProcessCell>()
   #drained: (() => void) | undefined
+  #rounds = 0
 
   constructor(core: SystemCore, table: ReadonlyMap<number, ProcessCell>) {
     this.#core = core
@@ -67,14 +71,16 @@ export class Stopper {
 
   #askRoots(): void {
     if (this.done || this.#asked.size > 0) return
+    if (++this.#rounds > ROUNDS_MAX) {
+      this.#killAll()
+      return
+    }
     const roots: ProcessCell[] = []
     for (const cell of this.#table.values()) {
       if (cell.parent === undefined || this.#core.live(cell.parent) === undefined) roots.push(cell)
     }
-    // A parent that is not an ancestor by links may be one of two in a circle of restarts: ask all then.
-    const batch = roots.length > 0 ? roots : [...this.#table.values()]
-    for (const cell of batch) this.#asked.add(cell)
-    for (const cell of batch.reverse()) this.#ask(cell)
+    for (const cell of roots) this.#asked.add(cell)
+    for (const cell of roots.reverse()) this.#ask(cell)
   }
 
   /** A plain process has nothing that could refuse or clean up; others get to run their terminate. */

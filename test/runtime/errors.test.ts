@@ -1,0 +1,76 @@
+import { describe, expect, it } from 'vitest'
+import {
+  AlreadyStartedError,
+  ArgumentError,
+  CallAbortedError,
+  CallError,
+  CallExitError,
+  CallTimeoutError,
+  FoveaError,
+  LimitError,
+  MailboxFullError,
+  NameError,
+  NoProcessError,
+  ReceiveTimeoutError,
+  runtimeErrors,
+  SystemStoppedError,
+} from '../../runtime/index.ts'
+import { createWorld } from './world.ts'
+
+const pid = createWorld({ node: 'n' }).system.pidFor('n', 7, 0)
+const call = { server: pid, request: 'add' }
+const cause = new Error('cause')
+
+const samples: readonly [FoveaError, string, string][] = [
+  [
+    new CallTimeoutError(call, 5),
+    'ERR_CALL_TIMEOUT',
+    "call 'add' to <n.7.0> had no reply within 5 ms",
+  ],
+  [new CallExitError(call, 'noproc'), 'ERR_CALL_EXIT', "call 'add' to <n.7.0> failed: 'noproc'"],
+  [
+    new CallExitError({ server: 'name', request: undefined }, cause),
+    'ERR_CALL_EXIT',
+    "call to 'name' failed: cause",
+  ],
+  [new CallAbortedError(call, cause), 'ERR_CALL_ABORTED', "call 'add' to <n.7.0> was aborted"],
+  [
+    new MailboxFullError(call, 9),
+    'ERR_MAILBOX_FULL',
+    "call 'add' to <n.7.0> was refused: 9 messages are queued",
+  ],
+  [new AlreadyStartedError('n', pid), 'ERR_ALREADY_STARTED', "'n' is already started as <n.7.0>"],
+  [new NameError('ERR_NAME_TAKEN', 'taken', pid), 'ERR_NAME_TAKEN', 'taken'],
+  [new NoProcessError(pid, 'link'), 'ERR_NOPROC', 'link: <n.7.0> is not alive'],
+  [
+    new LimitError('ERR_LINKS_MAX', 'linksPerProcessMax', 3),
+    'ERR_LINKS_MAX',
+    'limit reached: linksPerProcessMax is 3',
+  ],
+  [new ReceiveTimeoutError(4), 'ERR_RECEIVE_TIMEOUT', 'no message matched within 4 ms'],
+  [new SystemStoppedError('n'), 'ERR_SYSTEM_STOPPED', 'system n has stopped'],
+  [new ArgumentError('to', 'a pid', 5), 'ERR_ARGUMENT', "'to' must be a pid, received 5"],
+]
+
+describe('errors of the runtime', () => {
+  it.each(samples)('%s', (error, code, message) => {
+    expect(error).toBeInstanceOf(FoveaError)
+    expect(error).toMatchObject({ code, message })
+    expect(error.name).toBe(error.constructor.name)
+    expect(Object.keys(runtimeErrors)).toContain(code)
+  })
+
+  it('failed calls share a class and keep their cause', () => {
+    const exited = new CallExitError(call, cause)
+    expect(exited).toBeInstanceOf(CallError)
+    expect(exited).toMatchObject({ reason: cause, cause, server: pid, request: 'add' })
+    expect('cause' in new CallExitError(call, 'noproc')).toBe(false)
+  })
+
+  it('every entry of the catalogue says when, what changed, whether to retry and what to do', () => {
+    for (const [code, entry] of Object.entries(runtimeErrors)) {
+      expect(code).toMatch(/^ERR_[A-Z_]+$/)
+      for (const text of Object.values(entry)) expect(text).toMatch(/^[A-Z].*\.$/)
+    }
+  })
+})

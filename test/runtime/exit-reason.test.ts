@@ -1,0 +1,45 @@
+import { describe, expect, it } from 'vitest'
+import {
+  exit,
+  ExitThrow,
+  formatReason,
+  FoveaError,
+  isCleanExit,
+  isShutdown,
+  reasonOfThrown,
+} from '../../runtime/index.ts'
+
+describe('exit reasons', () => {
+  it.each([
+    ['normal', true, false],
+    ['shutdown', true, true],
+    [{ shutdown: 'x' }, true, true],
+    ['killed', false, false],
+    ['kill', false, false],
+    [undefined, false, false],
+    [null, false, false],
+    [new Error('boom'), false, false],
+  ])('%o: clean %s, shutdown %s', (reason, clean, shutdown) => {
+    expect([isCleanExit(reason), isShutdown(reason)]).toEqual([clean, shutdown])
+  })
+
+  it('what was thrown becomes the reason: an error itself, anything else in nocatch', () => {
+    const boom = new Error('boom')
+    expect(reasonOfThrown(boom)).toBe(boom)
+    expect(reasonOfThrown('t')).toEqual({ nocatch: 't' })
+    expect(reasonOfThrown(new ExitThrow('quit'))).toBe('quit')
+  })
+
+  it('exit throws its reason', () => {
+    expect(() => exit('quit')).toThrow(expect.objectContaining({ reason: 'quit' }))
+  })
+
+  it.each([
+    ['normal', 'normal'],
+    [new FoveaError('ERR_X', 'went wrong'), 'ERR_X: went wrong'],
+    [new TypeError('bad'), 'TypeError: bad'],
+    [{ shutdown: 1 }, '{ shutdown: 1 }'],
+  ])('%o is one line: %s', (reason, text) => {
+    expect(formatReason(reason)).toBe(text)
+  })
+})

@@ -1,0 +1,150 @@
+import { describe, expect, it } from 'vitest'
+import { createRealClock, createSystem, ItemKind } from '../../runtime/index.ts'
+import { createWorld, failure, idle, observe } from './world.ts'
+import type { Program, StopRequest, System } from '../../runtime/index.ts'
+
+/** Ends when asked, and writes down when. */
+const polite = (name: string, log: string[]): Program => ({
+  label: name,
+  handle(_process, item) {
+    if (item.kind === ItemKind.stop) {
+      log.push(`${name}: ${String((item.value as StopRequest).reason)}`)
+    }
+  },
+})
+
+const deaf: Program = { label: 'deaf', handle: () => new Promise<void>(() => {}) }
+
+describe('stop', () => {
+  it('asks the roots, newest first, to stop with reason shutdown', async () => {
+    const { system } = createWorld()
+    const log: string[] = []
+    for (const name of ['one', 'two', 'three']) system.start(polite(name, log))
+    await system.stop()
+    expect(log).toEqual(['three: shutdown', 'two: shutdown', 'one: shutdown'])
+    expect(system.stats().processes).toBe(0)
+  })
+
+  it('leaves children to their parent, and asks those that are left without one', async () => {
+    const { system } = createWorld()
+    const log: string[] = []
+    const parent = system.start(polite('parent', log))
+    const child = system.start(polite('child', log), { parent: parent.pid })
+    system.start(polite('linked', log), { parent: parent.pid, link: true })
+    system.start(polite('grandchild', log), { parent: child.pid })
+    await system.stop()
+    expect(log).toEqual(['parent: shutdown', 'child: shutdown', 'grandchild: shutdown'])
+  })
+
+  it('ends plain processes, trapping or not', async () => {
+    const { clock, system } = createWorld()
+    idle(system)
+    observe(system, { trapExit: true })
+    await clock.settle()
+    await system.stop()
+    expect(system.stats().processes).toBe(0)
+  })
+
+  it('kills what has not stopped at the deadline', async () => {
+    const { clock, system } = createWorld({ stopTimeoutMs: 100 })
+    const process = system.start(deaf)
+    system.send(process.pid, 'busy for ever')
+    const reasons: unknown[] = []
+    system.watch(process.pid, (reason) => void reasons.push(reason))
+    const stopped = system.stop()
+    await clock.advance(99)
+    expect(process.alive).toBe(true)
+    await clock.advance(1)
+    await stopped
+    expect(reasons).toEqual(['killed'])
+  })
+
+  it('kills at once when its signal is aborted, before or while it waits', async () => {
+    for (const before of [true, false]) {
+      const { clock, system } = createWorld()
+      const process = system.start(deaf)
+      system.send(process.pid, 'busy for ever')
+      await clock.settle()
+      const controller = new AbortController()
+      if (before) controller.abort()
+      const stopped = system.stop({ signal: controller.signal })
+      await clock.settle()
+      controller.abort()
+      await stopped
+      expect(process.alive).toBe(false)
+      expect(clock.now()).toBe(0)
+    }
+  })
+
+  it('is idempotent, and true of stopping from its first call', async () => {
+    const { system } = createWorld()
+    system.start(polite('x', []))
+    expect(system.stopping).toBe(false)
+    const first = system.stop()
+    expect(system.stopping).toBe(true)
+    expect(system.stop()).toBe(first)
+    await first
+    await system[Symbol.asyncDispose]()
+  })
+
+  it('leaves no timer, no pending call and no name', async () => {
+    const { clock, system } = createWorld()
+    const { pid } = system.start(polite('x', []), { name: 'n' })
+    const error = failure(system.call(pid, 'never', 1))
+    system.sendAfter(1000, 'nobody', 'm')
+    system.sendAfter(1000, pid, 'm')
+    await clock.settle()
+    await system.stop()
+    expect(await error).toMatchObject({ reason: 'shutdown' })
+    expect(clock.timerCount).toBe(0)
+    expect(system.stats()).toMatchObject({
+      processes: 0,
+      timers: 0,
+      callsPending: 0,
+      names: 0,
+      monitors: 0,
+    })
+  })
+
+  it('afterwards nothing starts, sends fail softly, timers are not armed', async () => {
+    const { clock, system } = createWorld()
+    const pid = idle(system)
+    await system.stop()
+    expect(() => system.spawn(() => {})).toThrow(
+      expect.objectContaining({ code: 'ERR_SYSTEM_STOPPED' }),
+    )
+    expect(system.cast(pid, 'x', 1)).toBe(false)
+    expect(await failure(system.call(pid, 'x', 1))).toMatchObject({ reason: 'noproc' })
+    system.sendAfter(1, 'n', 'm')
+    await clock.settle()
+    expect(clock.timerCount).toBe(0)
+  })
+
+  it('something that starts anew on every death does not keep it from ending', async () => {
+    const { clock, system } = createWorld({ stopTimeoutMs: 50 })
+    const restart = (target: System): void => {
+      const { pid } = target.start(polite('phoenix', []))
+      target.watch(pid, () => restart(target))
+    }
+    restart(system)
+    const stopped = system.stop()
+    await clock.advance(50)
+    await stopped
+    expect(system.stats().processes).toBe(0)
+  })
+
+  it('a real system with timers and calls leaves no open handle', async () => {
+    const handles = (): string[] =>
+      process.getActiveResourcesInfo().filter((name) => name === 'Timeout' || name === 'Immediate')
+    const before = handles()
+    const system = createSystem()
+    const { pid } = system.start(polite('x', []))
+    void failure(system.call(pid, 'never', 1))
+    system.sendAfter(60_000, 'nobody', 'm')
+    const clock = createRealClock()
+    for (let i = 0; i < 3; i++) await new Promise<void>((resolve) => clock.nextTurn(resolve))
+    expect(handles().length).toBeGreaterThan(before.length)
+    await system.stop()
+    expect(handles()).toEqual(before)
+  })
+})
