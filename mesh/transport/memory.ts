@@ -15,6 +15,7 @@ import type { Frame } from './memory/frame.ts'
 import { resolveMemoryOptions } from './memory/options.ts'
 import type {
   LinkConditions,
+  MemoryLimits,
   MemoryNetworkOptions,
   ResolvedMemoryOptions,
 } from './memory/options.ts'
@@ -23,7 +24,7 @@ import { addressKey, isAt } from './memory/places.ts'
 import type { Place } from './memory/places.ts'
 import type { Endpoint, EndpointOptions, Transport, TransportAddress } from './transport.ts'
 
-export type { LinkConditions, MemoryNetworkOptions } from './memory/options.ts'
+export type { LinkConditions, MemoryLimits, MemoryNetworkOptions } from './memory/options.ts'
 export type { Place } from './memory/places.ts'
 
 const FIRST_FREE_PORT = 49_152
@@ -52,6 +53,7 @@ interface Direction {
  * network.heal()
  */
 export class MemoryNetwork {
+  readonly #given: MemoryNetworkOptions
   readonly #options: ResolvedMemoryOptions
   readonly #endpoints = new Map<string, MemoryEndpoint>()
   readonly #directions = new Set<Direction>()
@@ -60,9 +62,9 @@ export class MemoryNetwork {
   #nextPort = FIRST_FREE_PORT
 
   constructor(options: MemoryNetworkOptions) {
+    this.#given = options
     this.#options = resolveMemoryOptions(options)
     this.#owner = {
-      options: this.#options,
       find: (address) => this.#find(address),
       packet: (from, to, fn) => this.#packet(from, to, fn),
       pipe: (from, to, receiver) => this.#pipe(from, to, receiver),
@@ -70,9 +72,10 @@ export class MemoryNetwork {
     }
   }
 
-  /** A transport whose endpoints are in this network. */
-  transport(): Transport {
-    return { name: 'memory', open: (options) => this.#open(options) }
+  /** A transport whose endpoints are in this network; `limits` may differ from the network's. */
+  transport(limits: MemoryLimits = {}): Transport {
+    const options = resolveMemoryOptions({ ...this.#given, ...limits })
+    return { name: 'memory', open: (open) => this.#open(open, options) }
   }
 
   /** Cuts one direction: nothing that `from` sends reaches `to`. */
@@ -108,14 +111,14 @@ export class MemoryNetwork {
     return this.#endpoints.size
   }
 
-  async #open(open: EndpointOptions): Promise<Endpoint> {
+  async #open(open: EndpointOptions, options: ResolvedMemoryOptions): Promise<Endpoint> {
     checkLocalAddress(open)
     const port = open.port === 0 ? this.#freePort(open.host) : open.port
     if (this.#isBusy(open.host, port)) {
       const message = `another endpoint has this port: ${open.host}:${port}`
       throw new TransportError('ERR_TRANSPORT_PORT_BUSY', message)
     }
-    const endpoint = new MemoryEndpoint(this.#owner, open, port)
+    const endpoint = new MemoryEndpoint(this.#owner, { open, options, port })
     this.#endpoints.set(addressKey(endpoint.address), endpoint)
     return endpoint
   }

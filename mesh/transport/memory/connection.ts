@@ -99,8 +99,9 @@ export class MemoryConnection implements TransportConnection, MemoryStreamOwner 
       const { remote } = this
       throw new TransportError('ERR_TRANSPORT_CLOSED', 'the connection is closed', { remote })
     }
-    if (this.#ownOpen >= this.options.streamsMax) {
-      const message = `streamsMax (${this.options.streamsMax}) is reached`
+    const streamsMax = Math.min(this.options.streamsMax, this.#agreed.streamsMax)
+    if (this.#ownOpen >= streamsMax) {
+      const message = `streamsMax (${streamsMax}) is reached`
       throw new TransportError('ERR_TRANSPORT_STREAM_LIMIT', message)
     }
     const stream = new MemoryStream(this, this.#nextOwnId)
@@ -144,6 +145,10 @@ export class MemoryConnection implements TransportConnection, MemoryStreamOwner 
 
   get options(): ResolvedMemoryOptions {
     return this.#owner.options
+  }
+
+  get peerWindowBytes(): number {
+    return this.#agreed.streamWindowBytes
   }
 
   get readBuffer(): Uint8Array {
@@ -337,6 +342,16 @@ export class MemoryConnection implements TransportConnection, MemoryStreamOwner 
     return this.options.keepaliveIntervalMs !== Infinity
   }
 
+  /** What the other side allows. */
+  get #agreed(): ResolvedMemoryOptions {
+    return this.other?.options ?? this.options
+  }
+
+  /** As in QUIC the smaller value of both sides counts. */
+  get #idleTimeoutMs(): number {
+    return Math.min(this.options.idleTimeoutMs, this.#agreed.idleTimeoutMs)
+  }
+
   /** Something was sent; its acknowledgement would be heard. */
   #speak(): void {
     if (!this.#hasKeepalive() && !this.#isDeaf()) this.#heardAtMs = this.nowMs()
@@ -352,12 +367,12 @@ export class MemoryConnection implements TransportConnection, MemoryStreamOwner 
     this.timer?.cancel()
     if (this.#hasKeepalive() && !this.#isDeaf()) return
     if (this.#hasKeepalive()) this.#heardAtMs = this.nowMs()
-    this.#countDown(this.options.idleTimeoutMs)
+    this.#countDown(this.#idleTimeoutMs)
   }
 
   #countDown(delayMs: number): void {
     this.timer = this.options.clock.setTimer(delayMs, () => {
-      const leftMs = this.#heardAtMs + this.options.idleTimeoutMs - this.nowMs()
+      const leftMs = this.#heardAtMs + this.#idleTimeoutMs - this.nowMs()
       if (leftMs > 0) this.#countDown(leftMs)
       else this.finish({ by: 'idle_timeout', code: 0, reason: '' })
     })

@@ -35,7 +35,6 @@ const HELLO_AGAIN_MS = 1_000
 
 /** What an endpoint needs of its network. */
 export interface MemoryEndpointOwner {
-  readonly options: ResolvedMemoryOptions
   /** The endpoint that hears packets to `address`. */
   find(address: TransportAddress): MemoryEndpoint | undefined
   /** Carries one packet of a handshake: `fn` runs at arrival, or never. */
@@ -43,6 +42,13 @@ export interface MemoryEndpointOwner {
   /** Makes the direction from one endpoint to another. */
   pipe(from: MemoryEndpoint, to: MemoryEndpoint, receiver: MemoryConnection): Pipe
   closed(endpoint: MemoryEndpoint): void
+}
+
+/** What an endpoint is made of. */
+export interface MemoryEndpointParts {
+  readonly open: EndpointOptions
+  readonly options: ResolvedMemoryOptions
+  readonly port: number
 }
 
 /** A dial in progress. */
@@ -75,10 +81,11 @@ export class MemoryEndpoint implements Endpoint, MemoryConnectionOwner {
   #packetsDropped = 0
   #refused = 0
 
-  constructor(network: MemoryEndpointOwner, open: EndpointOptions, port: number) {
+  constructor(network: MemoryEndpointOwner, parts: MemoryEndpointParts) {
+    const { open, options, port } = parts
     this.#network = network
     this.#open = open
-    this.options = network.options
+    this.options = options
     this.#clock = this.options.clock
     this.#chain = [certificateBytes(open.security.certificatePem)]
     this.address = Object.freeze({ host: open.host, port })

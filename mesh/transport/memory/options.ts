@@ -19,14 +19,8 @@ export interface LinkConditions {
   readonly lossRatio: number
 }
 
-/** Options of `MemoryNetwork`; only the clock and the entropy must be given. */
-export interface MemoryNetworkOptions extends Partial<LinkConditions> {
-  /** All time of this network. */
-  readonly clock: Clock
-  /** Jitter and loss are drawn from it, so that a seed repeats a run. */
-  readonly entropy: Entropy
-  /** Conditions that differ for some links; asked once per connection and direction. */
-  readonly conditions?: (from: TransportAddress, to: TransportAddress) => Partial<LinkConditions>
+/** Limits of an endpoint of the simulated network. */
+export interface MemoryLimits {
   /** Silence after which a connection ends. Milliseconds, default 10,000. */
   readonly idleTimeoutMs?: number
   /** Silence after which a living endpoint speaks; `Infinity` for never. Default a third of it. */
@@ -55,6 +49,16 @@ export interface MemoryNetworkOptions extends Partial<LinkConditions> {
   readonly datagramBytesMax?: number
   /** Errors thrown by handlers go here. Default silent. */
   readonly logger?: Logger
+}
+
+/** Options of `MemoryNetwork`; only the clock and the entropy must be given. */
+export interface MemoryNetworkOptions extends Partial<LinkConditions>, MemoryLimits {
+  /** All time of this network. */
+  readonly clock: Clock
+  /** Jitter and loss are drawn from it, so that a seed repeats a run. */
+  readonly entropy: Entropy
+  /** Conditions that differ for some links; asked once per connection and direction. */
+  readonly conditions?: (from: TransportAddress, to: TransportAddress) => Partial<LinkConditions>
 }
 
 /** {@link MemoryNetworkOptions} after defaults and checks. */

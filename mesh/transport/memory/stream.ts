@@ -21,6 +21,8 @@ export interface MemoryStreamOwner extends TransportConnection {
   /** Views are cut from it; valid during one `onData`. */
   readonly readBuffer: Uint8Array
   bytesQueued: number
+  /** How much of a stream the other side takes unread. */
+  readonly peerWindowBytes: number
   nowMs(): number
   /** So many bytes left the queue of a stream. */
   sent(bytes: number): void
@@ -52,7 +54,7 @@ export class MemoryStream implements TransportStream {
   constructor(owner: MemoryStreamOwner, id: number) {
     this.#owner = owner
     this.id = id
-    this.#credit = owner.options.streamWindowBytes
+    this.#credit = owner.peerWindowBytes
   }
 
   get connection(): TransportConnection {

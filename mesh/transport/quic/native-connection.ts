@@ -146,14 +146,14 @@ export class NativeConnection {
     return this.#q.streamReadable(id)
   }
 
-  /** Tells a stream that its reader has stopped it (`ENDED_BY_PEER`) from one that goes on (0). */
+  /** 0 while the peer still reads the stream, `ENDED_BY_PEER` or `GONE` when it has stopped. */
   streamStopped(id: number): number {
     checkStreamId(id)
     try {
       this.#q.streamWritable(id, 1)
       return 0
     } catch (error) {
-      return this.#ended(error, 'StreamStopped(') === ENDED_BY_PEER ? ENDED_BY_PEER : 0
+      return this.#ended(error, 'StreamStopped(')
     }
   }
 

@@ -75,6 +75,7 @@ export class QuicStream implements TransportStream {
   #paused = false
   #drainOwed = false
   #stopCode: number | undefined
+  #resetCode: number | undefined
 
   constructor(owner: StreamOwner, id: number, urgency: number = URGENCY_DEFAULT) {
     this.#owner = owner
@@ -192,16 +193,20 @@ export class QuicStream implements TransportStream {
     if (this.#queued === 0) this.#unstage()
     this.#deliverWriteEvents()
     if (this.#owner.closed !== undefined) return
-    if (this.#reading === 'at_end') this.#deliverEnd()
+    if (this.#resetCode !== undefined) this.#deliverReset()
+    else if (this.#reading === 'at_end') this.#deliverEnd()
     else if (this.wantsRead && this.#owner.native.streamReadable(this.id)) this.read()
   }
 
   /** @internal Notices STOP_SENDING although nothing is being written. */
   probeStop(): void {
     if (this.#writing === 'over') return
-    if (this.#owner.native.streamStopped(this.id) !== ENDED_BY_PEER) return
-    this.#sendFailed(ENDED_BY_PEER)
+    const outcome = this.#owner.native.streamStopped(this.id)
+    if (outcome === 0) return
+    this.#sendFailed(outcome)
     this.#deliverWriteEvents()
+    // Stopped and reset at once: the binding has forgotten the stream, and both codes with it.
+    if (outcome === GONE && this.#reading === 'open') this.#readFailed(GONE)
   }
 
   /** @internal The connection is over: nothing of this stream is heard again. */
@@ -345,12 +350,20 @@ export class QuicStream implements TransportStream {
   }
 
   #readFailed(outcome: number): void {
-    if (outcome === NOTHING) return
     const { native } = this.#owner
-    if (outcome === GONE && native.isOver()) return
+    if (outcome === NOTHING || native.isOver()) return
     this.#reading = 'over'
-    if (outcome === ENDED_BY_PEER) this.#handlers!.onReset?.(native.lastCode)
-    else this.#handlers!.onEnd?.()
+    // What is gone without its end was reset, and the code is lost (quiche before 0.24.8).
+    this.#resetCode = outcome === ENDED_BY_PEER ? native.lastCode : 0
+    this.#deliverReset()
+  }
+
+  #deliverReset(): void {
+    if (this.#resetCode === undefined || this.#handlers === undefined) return
+    if (this.#owner.closed !== undefined) return
+    const code = this.#resetCode
+    this.#resetCode = undefined
+    this.#handlers.onReset?.(code)
     this.#endIfOver()
   }
 
@@ -391,7 +404,8 @@ export class QuicStream implements TransportStream {
   }
 
   #endIfOver(): void {
-    if (this.#reading !== 'over' || this.#writing !== 'over' || this.#stopCode !== undefined) return
+    if (this.#reading !== 'over' || this.#writing !== 'over') return
+    if (this.#stopCode !== undefined || this.#resetCode !== undefined) return
     this.#owner.streamEnded(this)
   }
 }
