@@ -83,12 +83,18 @@ class HeldLock implements DirLock {
 
   release(): Promise<void> {
     // The file stays: it keeps the number.
-    this.#released ??= replaceFile(
-      this.#dir,
-      `lock.${this.incarnation}`,
-      JSON.stringify({ ...this.#self, released: true }),
-    )
+    this.#released ??= this.#markReleased()
     return this.#released
+  }
+
+  async #markReleased(): Promise<void> {
+    const text = JSON.stringify({ ...this.#self, released: true })
+    try {
+      await replaceFile(this.#dir, `lock.${this.incarnation}`, text)
+    } catch (cause) {
+      // Somebody removed the directory while we used it; then there is nothing to let go.
+      if ((cause as NodeJS.ErrnoException).code !== 'ENOENT') throw cause
+    }
   }
 }
 

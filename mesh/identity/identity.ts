@@ -37,7 +37,7 @@ export interface Identity {
 /** Options of {@link openIdentity}. */
 export interface IdentityOptions {
   /** Where the key and the incarnation are kept; without it both are new at each start. */
-  readonly dataDir?: string
+  readonly dataDir?: string | undefined
   /** The realm that the node belongs to. */
   readonly realm: Realm
   /** Wall time for certificate and membership. */
@@ -48,7 +48,7 @@ export interface IdentityOptions {
    * The node's membership, when the realm cannot issue and `membership.json` of the data directory
    * is not used.
    */
-  readonly membership?: Membership
+  readonly membership?: Membership | undefined
 }
 
 /**

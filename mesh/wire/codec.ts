@@ -23,6 +23,7 @@ import { CodecError, UnsendableError } from './errors.ts'
 import {
   EXTENSION_TYPE_MAX,
   EXTENSION_TYPE_MIN,
+  ExtensionType,
   RawExtension,
   REGISTERED_TYPE_MIN,
   Verbatim,
@@ -178,6 +179,13 @@ function writeVerbatim(value: Verbatim, allocate: Allocate): void {
   target.set(value.body, position + value.head.length)
 }
 
+/** Both marks come in such numbers that an object for each would be felt. */
+function constantReader(type: number): () => RawExtension {
+  const raw = Object.freeze(new RawExtension(type, new Uint8Array(0)))
+  // msgpackr's word for "do not make a view of the data".
+  return Object.assign(() => raw, { noBuffer: true })
+}
+
 function register(): void {
   for (let type = REGISTERED_TYPE_MIN; type <= EXTENSION_TYPE_MAX; type++) {
     addExtension({ type, unpack: (data: Uint8Array) => new RawExtension(type, data) })
@@ -188,6 +196,9 @@ function register(): void {
     pack: writeVerbatim as unknown as (value: unknown) => Uint8Array,
     unpack: (data: Uint8Array) => new RawExtension(REGISTERED_TYPE_MIN, data),
   })
+  for (const type of [ExtensionType.map, ExtensionType.set]) {
+    addExtension({ type, unpack: constantReader(type) })
+  }
 }
 
 register()

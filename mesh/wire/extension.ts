@@ -5,9 +5,11 @@
  * |---|---|---|
  * | 0x00 | `00` | `undefined` |
  * | 0xff | 4, 8, 12, or `ff` | `Date` (the standard timestamp), or an invalid one |
- * | 0x20 | 1: the kind | mark: the array that it begins is not an array but a `Map` (0: k, v, k, v ...), a `Set` (1), or the value of an extension (its type) |
+ * | 0x20 | an extension's type | mark: the array that it begins is not an array, but the value of that extension; the second element is what the extension encoded to |
  * | 0x21 | kind, then content | typed array, `ArrayBuffer`, `DataView`; little-endian |
  * | 0x22 | UTF-16, little-endian | a string that UTF-8 would not bring back: lone surrogates, or a leading U+FEFF |
+ * | 0x23 | `00` | mark of a `Map`: the array goes on with key, value, key, value |
+ * | 0x24 | `00` | mark of a `Set`: the array goes on with its values |
  * | 0x28 - 0x3f | as the extension says | classes added through {@link Extension} |
  *
  * A mark inside an ordinary array keeps the bytes plain MessagePack, which any other tool can read,
@@ -38,6 +40,8 @@ export const ExtensionType = {
   mark: 0x20,
   typedArray: 0x21,
   utf16: 0x22,
+  map: 0x23,
+  set: 0x24,
   timestamp: 0xff,
 } as const
 
@@ -47,9 +51,6 @@ export const EXTENSION_TYPE_MAX = 0x3f
 
 /** First type that is registered with msgpackr; the last is {@link EXTENSION_TYPE_MAX}. */
 export const REGISTERED_TYPE_MIN = 0x20
-
-/** Kinds of a mark besides extension types. */
-export const MarkKind = { map: 0, set: 1 } as const
 
 const RAW = Symbol.for('fovea.wire.raw')
 
@@ -91,14 +92,25 @@ export const NEGATIVE_ZERO: Verbatim = new Verbatim(
   EMPTY,
 )
 
-const MARKS: readonly Verbatim[] = Array.from(
+/** The first element of an array that is a Map. */
+export const MAP_MARK: Verbatim = new Verbatim(Uint8Array.of(0xd4, ExtensionType.map, 0), EMPTY)
+
+/** The first element of an array that is a Set. */
+export const SET_MARK: Verbatim = new Verbatim(Uint8Array.of(0xd4, ExtensionType.set, 0), EMPTY)
+
+const EXTENSION_MARKS: readonly Verbatim[] = Array.from(
   { length: EXTENSION_TYPE_MAX + 1 },
-  (_, kind) => new Verbatim(Uint8Array.of(0xd4, ExtensionType.mark, kind), EMPTY),
+  (_, type) => new Verbatim(Uint8Array.of(0xd4, ExtensionType.mark, type), EMPTY),
 )
 
-/** The first element of an array that is a Map, a Set, or the value of an extension. */
-export function mark(kind: number): Verbatim {
-  return MARKS[kind]!
+/** The first element of an array that is the value of the extension `type`. */
+export function extensionMark(type: number): Verbatim {
+  return EXTENSION_MARKS[type]!
+}
+
+/** True for types that begin an array and make something else of it. */
+export function isMark(type: number): boolean {
+  return type === ExtensionType.map || type === ExtensionType.set || type === ExtensionType.mark
 }
 
 /** `body` as an extension value; `lead` is a byte before it. */

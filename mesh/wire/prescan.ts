@@ -15,7 +15,7 @@
  * - Longer forms of a header than needed are accepted.
  */
 import { CodecError } from './errors.ts'
-import { EXTENSION_TYPE_MAX, ExtensionType, REGISTERED_TYPE_MIN } from './extension.ts'
+import { EXTENSION_TYPE_MAX, ExtensionType, isMark, REGISTERED_TYPE_MIN } from './extension.ts'
 import type { CodecLimits } from './limits.ts'
 
 /** `__proto__` in ASCII. */
@@ -164,7 +164,7 @@ export class Prescan {
     this.#skip(length)
     if (type >= REGISTERED_TYPE_MIN && type <= EXTENSION_TYPE_MAX) {
       this.extensions++
-      if (type === ExtensionType.mark && length !== 1) throw this.#badExtension(type)
+      if (isMark(type) && this.#bytes[start - 2] !== 0xd4) throw this.#badExtension(type)
       return
     }
     const first = this.#bytes[start]

@@ -6,7 +6,7 @@
  * Works in place and bottom-up: the payload of an extension is complete when its `decode` sees it.
  */
 import { CodecError } from './errors.ts'
-import { ExtensionType, isRawExtension, MarkKind } from './extension.ts'
+import { ExtensionType, isMark, isRawExtension } from './extension.ts'
 import type { Extension, RawExtension } from './extension.ts'
 import { FoveaError } from '../../runtime/index.ts'
 import { decodeUtf16 } from './travels.ts'
@@ -61,39 +61,39 @@ function reviveValue<Context>(run: Run<Context>, value: unknown): unknown {
 function reviveArray<Context>(run: Run<Context>, array: unknown[]): unknown {
   const first: unknown = array[0]
   const isMarked =
-    typeof first === 'object' &&
-    first !== null &&
-    isRawExtension(first) &&
-    first.type === ExtensionType.mark
+    typeof first === 'object' && first !== null && isRawExtension(first) && isMark(first.type)
   for (let i = isMarked ? 1 : 0; i < array.length; i++) {
     const child: unknown = array[i]
     if (typeof child === 'object' && child !== null) array[i] = reviveValue(run, child)
   }
   if (!isMarked) return array
   run.found++
-  return reviveMarked(run, first.data[0]!, array)
+  return reviveMarked(run, first, array)
 }
 
-function reviveMarked<Context>(run: Run<Context>, kind: number, array: unknown[]): unknown {
-  if (kind === MarkKind.map) {
+function reviveMarked<Context>(run: Run<Context>, mark: RawExtension, array: unknown[]): unknown {
+  if (mark.type === ExtensionType.map) {
     if (array.length % 2 !== 1) throw malformed('a Map with a key that has no value')
     const map = new Map<unknown, unknown>()
     for (let i = 1; i < array.length; i += 2) map.set(array[i], array[i + 1])
     return map
   }
-  if (kind === MarkKind.set) {
+  if (mark.type === ExtensionType.set) {
     const set = new Set<unknown>()
     for (let i = 1; i < array.length; i++) set.add(array[i])
     return set
   }
-  if (array.length !== 2) throw malformed(`a marked value of kind ${kind}`)
-  return reviveExtension(run, kind, array[1])
+  const type = mark.data[0]!
+  if (array.length !== 2) throw malformed(`a value of extension type ${type}`)
+  return reviveExtension(run, type, array[1])
 }
 
 function reviveRaw<Context>(run: Run<Context>, raw: RawExtension): unknown {
   run.found++
   switch (raw.type) {
     case ExtensionType.mark:
+    case ExtensionType.map:
+    case ExtensionType.set:
       throw malformed('a mark that does not begin an array')
     case ExtensionType.typedArray:
       return decodeTypedArray(raw.data)

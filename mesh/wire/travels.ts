@@ -16,7 +16,14 @@
  */
 import { CodecError, UnsendableError } from './errors.ts'
 import type { UnsendableReason } from './errors.ts'
-import { ExtensionType, extensionBytes, mark, MarkKind, NEGATIVE_ZERO } from './extension.ts'
+import {
+  ExtensionType,
+  extensionBytes,
+  extensionMark,
+  MAP_MARK,
+  NEGATIVE_ZERO,
+  SET_MARK,
+} from './extension.ts'
 import type { Extension } from './extension.ts'
 import { VALUE_LIMITS } from './limits.ts'
 import type { CodecLimits } from './limits.ts'
@@ -198,7 +205,7 @@ export class WireForm<Context = void> {
     this.#enter(map)
     this.#elements++
     const place = this.#depth - 1
-    const wire: unknown[] = [mark(MarkKind.map)]
+    const wire: unknown[] = [MAP_MARK]
     let index = 0
     for (const [key, value] of map) {
       this.#places[place] = index++
@@ -215,7 +222,7 @@ export class WireForm<Context = void> {
     this.#enter(set)
     this.#elements++
     const place = this.#depth - 1
-    const wire: unknown[] = [mark(MarkKind.set)]
+    const wire: unknown[] = [SET_MARK]
     let index = 0
     for (const value of set) {
       this.#places[place] = index++
@@ -241,7 +248,7 @@ export class WireForm<Context = void> {
       wire = extensionBytes(extension.type, payload)
     } else {
       this.#elements++
-      wire = [mark(extension.type), this.#value(payload)]
+      wire = [extensionMark(extension.type), this.#value(payload)]
     }
     this.#leave()
     return wire

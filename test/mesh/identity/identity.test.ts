@@ -63,8 +63,8 @@ const state = async () =>
 
 describe('an identity without a data directory', () => {
   it('is new each time, and complete', async () => {
-    const a = await open({ dataDir: undefined as never })
-    const b = await open({ dataDir: undefined as never })
+    const a = await open({ dataDir: undefined })
+    const b = await open({ dataDir: undefined })
     expect(a.nodeKey.hex).not.toBe(b.nodeKey.hex)
     expect(a.incarnation).toBe(nowMs)
     expect(a.dataDir).toBeUndefined()
@@ -73,7 +73,7 @@ describe('an identity without a data directory', () => {
   })
 
   it('repeats for a seed', async () => {
-    const seeded = () => open({ dataDir: undefined as never, entropy: createSeededEntropy(7) })
+    const seeded = () => open({ dataDir: undefined, entropy: createSeededEntropy(7) })
     expect((await seeded()).nodeKey.hex).toBe((await seeded()).nodeKey.hex)
   })
 
@@ -287,6 +287,13 @@ describe('the lock of a data directory', () => {
     await opened.pop()?.close()
     await put('lock.7', JSON.stringify({ ...self, bootId: 'another' }))
     expect(await codeOf(open())).toBe(expected)
+  })
+
+  it('is let go without complaint when somebody removed the directory meanwhile', async () => {
+    const identity = await open()
+    await rm(dataDir, { recursive: true })
+    await identity.close()
+    expect((await open()).incarnation).toBe(1)
   })
 
   it('that cannot be read is taken seriously', async () => {

@@ -125,12 +125,14 @@ describe('values', () => {
   })
 
   it.each([
-    ['a mark alone', bytesOf(0xd4, 0x20, 0)],
-    ['a mark that is not first', bytesOf(0x92, 1, 0xd4, 0x20, 0)],
-    ['a Map with half an entry', bytesOf(0x92, 0xd4, 0x20, 0, 1)],
-    ['a mark of an unknown kind', bytesOf(0x92, 0xd4, 0x20, 2, 1)],
+    ['a mark alone', bytesOf(0xd4, 0x23, 0)],
+    ['a mark that is not first', bytesOf(0x92, 1, 0xd4, 0x24, 0)],
+    ['a mark after a mark', bytesOf(0x92, 0xd4, 0x24, 0, 0xd4, 0x23, 0)],
+    ['a Map with half an entry', bytesOf(0x92, 0xd4, 0x23, 0, 1)],
+    ['a mark of a type that none can have', bytesOf(0x92, 0xd4, 0x20, 0x21, 1)],
     ['a mark of an extension that is not here', bytesOf(0x92, 0xd4, 0x20, 0x28, 1)],
-    ['a mark under a key', bytesOf(0x81, 0xa1, 'k', 0xd4, 0x20, 1)],
+    ['a mark under a key', bytesOf(0x81, 0xa1, 'k', 0xd4, 0x20, 0x28)],
+    ['a mark of a Map in a longer form', bytesOf(0x91, 0xc7, 1, 0x23, 0)],
     ['a typed array of an unknown kind', bytesOf(0xc7, 2, 0x21, 99, 0)],
     ['a typed array without a kind', bytesOf(0xc7, 0, 0x21)],
     ['a typed array with half an element', bytesOf(0xc7, 4, 0x21, 7, 1, 2, 3)],

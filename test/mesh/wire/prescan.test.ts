@@ -296,7 +296,7 @@ describe('hostile bytes', () => {
         if (code === 'nothing') allowed.add(type)
       }
     }
-    expect([...allowed]).toEqual([0x00, 0x20, 0x21, 0x22, 0x30, 0xff])
+    expect([...allowed]).toEqual([0x00, 0x20, 0x21, 0x22, 0x23, 0x24, 0x30, 0xff])
   })
 
   it('H28 there is nothing to unpack: no extension and no frame flag means compression', () => {

@@ -139,10 +139,10 @@ export const hostileBytes: fc.Arbitrary<Uint8Array> = fc
       {
         weight: 1,
         arbitrary: fc.constantFrom(
-          [0xd4, 0x20, 0],
-          [0xd4, 0x20, 1],
+          [0xd4, 0x23, 0],
+          [0xd4, 0x24, 0],
           [0xd4, 0x20, 0x28],
-          [0xc7, 1, 0x20, 0],
+          [0xc7, 1, 0x23, 0],
         ),
       },
       {
