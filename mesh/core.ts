@@ -16,6 +16,7 @@ import { Attempt, Dialer } from './link/dialer.ts'
 import { LinkError } from './link/errors.ts'
 import { FrameRouter } from './link/frame-router.ts'
 import type { Hello, MembershipCheck } from './link/handshake.ts'
+import type { LinkEvent } from './link/link.ts'
 import { LinkJob, LinkServer } from './link/link-process.ts'
 import type { LinkProcessContext } from './link/link-process.ts'
 import { LinkPool } from './link/pool.ts'
@@ -89,6 +90,7 @@ export class MeshCore implements LinkProcessContext {
       },
       handlerError,
     )
+    this.pool.onLink((event) => this.#log(event))
     this.dialer = new Dialer(options, options.clock, this.pool, (a) => this.#startDial(a))
     this.view = new MembershipView(handlerError)
     const codec = new Codec()
@@ -178,6 +180,15 @@ export class MeshCore implements LinkProcessContext {
   /** The link processes were restarted: nothing of before counts any more. */
   linksRestarted(): void {
     this.dialer.reset(new LinkError('ERR_LINK_CLOSED', 'the link processes were restarted'))
+  }
+
+  #log(event: LinkEvent): void {
+    const { peer, initiator } = event.link
+    if (event.type === 'up') {
+      const { incarnation } = peer
+      return this.logger.info({ peer: peer.nodeId, incarnation, initiator }, 'link up')
+    }
+    this.logger.info({ peer: peer.nodeId, reason: event.reason }, 'link down')
   }
 
   #startDial(attempt: Attempt): void {

@@ -129,6 +129,7 @@ export async function startMesh(
     const core = new MeshCore({ options, system, identity, realm, transport, advertiseHost })
     const mesh = new MeshNode(core, release)
     mesh.started(await startTree(core, extension(mesh)))
+    logger.info({ node: mesh.nodeId, key: mesh.key.hex, realm: realm.name }, 'mesh started')
     return mesh
   } catch (error) {
     await release()

@@ -128,14 +128,19 @@ function after(state: State, ctx: Timers): ReturnType<typeof noreply<State>> {
   return noreply(state)
 }
 
-function dial({ dialer, refusals }: DiscoveryContext, candidate: Candidate, self: Self): void {
+function dial(
+  { dialer, pool, refusals }: DiscoveryContext,
+  candidate: Candidate,
+  self: Self,
+): void {
   const { host, port } = candidate
   dialer.connect({ host, port }, { timeoutMs: Infinity }).then(
     (link) => void self.dialled({ candidate, result: { keyHex: link.peer.key.hex } }),
     (error: unknown) => {
       const code = (error as { code?: unknown } | undefined)?.code
       const known = typeof code === 'string' ? code : 'ERR_LINK_CLOSED'
-      if (known !== 'ERR_LINK_SELF') refusals.count(known, { seed: `${host}:${port}`, err: error })
+      if (known !== 'ERR_LINK_SELF' && pool.accepting)
+        refusals.count(known, { seed: `${host}:${port}`, err: error })
       self.dialled({ candidate, result: { error } })
     },
   )

@@ -24,7 +24,7 @@ import { WireType, wireTypeName } from '../wire/messages.ts'
 import { LinkError } from './errors.ts'
 import type { LinkErrorCode } from './errors.ts'
 import type { FrameRouter } from './frame-router.ts'
-import { Handshake } from './handshake.ts'
+import { Handshake, REJECT_TEXTS } from './handshake.ts'
 import type {
   HandshakeEffect,
   HandshakeFailure,
@@ -449,8 +449,12 @@ export class Connection implements Link {
     this.#keepalive = new Keepalive({ intervalMs, missesMax }, nowMs)
     this.#dueMs = nowMs + intervalMs
     this.#process?.wake()
-    if (!this.#context.pool.up(this))
-      return this.#fail('ERR_LINK_LIMIT', 'as many links as allowed')
+    const refusal = this.#context.pool.up(this)
+    if (refusal !== undefined) {
+      const message = REJECT_TEXTS[refusal]
+      this.#sendControl(this.#context.protocol.rejected(refusal, message))
+      return this.#handshakeFailed({ code: 'ERR_LINK_REFUSED', reason: refusal, message })
+    }
     this.#up = true
     this.#context.pool.announce({ type: 'up', link: this })
     this.#dial?.succeed(this)
@@ -462,12 +466,14 @@ export class Connection implements Link {
   #handshakeFailed(failure: HandshakeFailure): void {
     const { code, reason, message } = failure
     this.#context.pool.dropDial(this)
-    if (code === 'ERR_LINK_REJECTED' && reason === 'simultaneous_dial') {
+    // Whoever waits for our dial is told; what a peer tried on us only the log can tell.
+    if (!this.initiator) {
+      this.#context.refusals.count(code, { ...this.#fields(), reason, detail: message })
+    } else if (code === 'ERR_LINK_REJECTED' && reason === 'simultaneous_dial') {
       this.#dialSuperseded()
     } else {
       const text = `${this.peerKey.hex.slice(0, 8)} ${message} (${reason})`
       this.#dialFailed(new LinkError(code, text, { reason }))
-      this.#context.refusals.count(code, { ...this.#fields(), reason, detail: message })
     }
     this.#exitReason = { shutdown: reason }
     // A refusal must reach the peer before the connection goes; a rejection needs no answer.

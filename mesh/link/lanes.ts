@@ -15,6 +15,9 @@ export interface LanesEvents extends LaneEvents {
   readonly onStranger: (text: string) => void
 }
 
+/** Streams of one link. */
+const LANES = 2
+
 /** Both lanes. */
 export class Lanes {
   readonly #transport: TransportConnection
@@ -22,6 +25,7 @@ export class Lanes {
   readonly #events: LanesEvents
   #control: Lane | undefined
   #dist: Lane | undefined
+  #streams = 0
 
   constructor(transport: TransportConnection, options: LaneOptions, events: LanesEvents) {
     this.#transport = transport
@@ -60,6 +64,8 @@ export class Lanes {
 
   /** Takes a stream of the peer (acceptor). */
   incoming(stream: TransportStream): void {
+    this.#streams += 1
+    if (this.#streams > LANES) return this.#events.onStranger('more streams than lanes')
     let lane: Lane | undefined
     stream.handle({
       onData: (bytes) => {

@@ -100,6 +100,7 @@ export const LinkServer: Server<LinkApi, LinkJob> = implement<LinkApi, LinkJob, 
         return done ? stop('normal', state) : noreply(state)
       },
       unreachable: (state, error) => {
+        if (state.job.connection !== undefined) return noreply(state)
         state.job.attempt?.fail(asDialError(error))
         return stop('normal', state)
       },
@@ -145,7 +146,10 @@ function reach(job: LinkJob, attempt: Attempt, self: Self): void {
     job.reached = transport
     if (!self.reached()) transport.close(0, 'link process ended')
   }
-  dial().catch((error: unknown) => void self.unreachable(error))
+  const failed = (error: unknown): void => void self.unreachable(error)
+  dial().catch(failed)
+  // A lookup knows no signal: the process ends without it, and what comes of it later is closed.
+  attempt.signal.addEventListener('abort', () => failed(attempt.signal.reason), { once: true })
 }
 
 /** Begins the handshake on a connection that we dialled; true when there is nothing to do. */

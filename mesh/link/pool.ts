@@ -13,7 +13,7 @@ import type { NodeKey } from '../identity/node-key.ts'
 import type { Connection } from './connection.ts'
 import { judgeDial } from './dial-race.ts'
 import type { DialOffer } from './dial-race.ts'
-import type { Verdict } from './handshake.ts'
+import type { RejectReason, Verdict } from './handshake.ts'
 import type { Link, LinkEvent } from './link.ts'
 import type { LinkDownReason } from './reasons.ts'
 
@@ -132,11 +132,16 @@ export class LinkPool {
     return verdict
   }
 
-  /** An accepted connection becomes a link; false when there is no room for it. */
-  up(connection: Connection): boolean {
+  /**
+   * An accepted connection becomes a link, or the reason why not: a dialler learns the incarnation of
+   * its peer only now, and others may have come up meanwhile.
+   */
+  up(connection: Connection): RejectReason | undefined {
     const { hex } = connection.peerKey
-    if (this.#dials.get(hex) === connection) this.#dials.delete(hex)
-    if (this.#links.has(hex) || this.#links.size >= this.#options.linksMax) return false
+    this.dropDial(connection)
+    if (this.#links.has(hex)) return 'simultaneous_dial'
+    if (this.#links.size >= this.#options.linksMax) return 'too_many_links'
+    if (connection.peer.incarnation < (this.#incarnations.get(hex) ?? 0)) return 'stale_incarnation'
     this.#pending.delete(connection)
     this.#links.set(hex, connection)
     this.#incarnations.delete(hex)
@@ -147,7 +152,7 @@ export class LinkPool {
         break
       }
     }
-    return true
+    return undefined
   }
 
   /** A link went down; its connection may still say its goodbye. */
@@ -161,9 +166,7 @@ export class LinkPool {
   /** Nothing of the connection is left, or it lost its race. */
   forget(connection: Connection): void {
     this.#pending.delete(connection)
-    if (this.#dials.get(connection.peerKey.hex) === connection) {
-      this.#dials.delete(connection.peerKey.hex)
-    }
+    this.dropDial(connection)
   }
 
   /** A dial that is given up must not count as under way any more. */

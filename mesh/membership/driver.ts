@@ -169,7 +169,8 @@ function apply({ context }: State, effects: readonly ExchangeEffect[], self: Sel
       case 'dial': {
         const { key, address } = effect
         dialer.connect({ ...address, key }, { timeoutMs: Infinity }).catch((error: unknown) => {
-          refusals.count(codeOf(error), { dial: `${address.host}:${address.port}`, err: error })
+          if (pool.accepting)
+            refusals.count(codeOf(error), { dial: `${address.host}:${address.port}`, err: error })
           self.dialFailed({ keyHex: key.hex, error })
         })
         break

@@ -253,6 +253,25 @@ describe('losing each other', () => {
     })
     expect(cluster.events).toEqual([])
     expect(peersOf(a)).toBe('b')
+    // The other way round: we dial the ghost, after the real one is gone.
+    cluster.network.kill('10.0.0.2')
+    await cluster.clock.advance(5_000)
+    await expect(cluster.during(a.connect({ host: '10.0.0.3', port: 4433 }))).rejects.toMatchObject(
+      { code: 'ERR_LINK_REFUSED', reason: 'stale_incarnation' },
+    )
+    expect(peersOf(a)).toBe('')
+  })
+
+  it('a lookup that never answers ends with its dial', async () => {
+    await using cluster = new Cluster()
+    const a = await cluster.start('a', 1, { lookup: () => new Promise(() => {}) })
+    const before = [...a.system.processes()].length
+    const dial = codeOf(a.connect({ host: 'nowhere.example', port: 4433 }))
+    await cluster.clock.advance(1_000)
+    expect([...a.system.processes()]).toHaveLength(before + 1)
+    await cluster.clock.advance(4_000)
+    expect(await dial).toBe('ERR_DIAL_TIMEOUT')
+    expect([...a.system.processes()]).toHaveLength(before)
   })
 
   it('a node down for downMemberForgetMs is forgotten and not dialled any more', async () => {
