@@ -36,9 +36,13 @@ export interface RemoteGate {
 
 /** Where the outcome of a call from another node goes. */
 export interface InboundCallOptions {
+  /** How long the outcome is of use; Infinity if the other node keeps the deadline. */
   readonly timeoutMs: number
+  /** Takes the reply; must not throw. */
   readonly reply: (value: unknown) => void
+  /** Takes the failure; must not throw. */
   readonly fail: (error: unknown) => void
+  /** The calling process. */
   readonly from?: Pid | undefined
 }
 

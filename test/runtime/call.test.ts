@@ -10,7 +10,7 @@ import {
   LimitError,
   MailboxFullError,
 } from '../../runtime/index.ts'
-import { createWorld, failure, idle, inProcess } from './world.ts'
+import { createCountingClock, createWorld, failure, idle, inProcess, nextTurn } from './world.ts'
 import type { Call, Message, Pid, Process, Program, System } from '../../runtime/index.ts'
 
 /** Adds up; keeps calls named `later` until a cast `answer`. */
@@ -256,9 +256,6 @@ describe('deadlines on the real clock', () => {
     const endMs = clock.now() + ms
     while (clock.now() < endMs);
   }
-  const nextTurn = (): Promise<void> =>
-    new Promise((resolve) => createRealClock().nextTurn(resolve))
-
   it('a reply that is queued when the loop was blocked past the deadline wins', async () => {
     await using system = createSystem()
     const { pid } = start(system)
@@ -283,25 +280,12 @@ describe('deadlines on the real clock', () => {
   })
 
   it('NX-L14 an answered call leaves no timer behind', async () => {
-    const clock = createRealClock()
-    let armed = 0
-    await using system = createSystem({
-      clock: {
-        virtual: false,
-        now: () => clock.now(),
-        wallNow: () => clock.wallNow(),
-        nextTurn: (fn) => clock.nextTurn(fn),
-        microtask: (fn) => clock.microtask(fn),
-        setTimer: (delayMs, fn) => {
-          armed++
-          return clock.setTimer(delayMs, fn)
-        },
-      },
-    })
+    const clock = createCountingClock()
+    await using system = createSystem({ clock })
     const { pid } = start(system)
     for (let i = 0; i < 5000; i++) await system.call(pid, 'add', 1)
     await nextTurn()
-    expect(armed).toBe(0)
+    expect([clock.armed, clock.holding]).toEqual([0, 0])
   })
 
   it('a call that is never answered is timed out by the real clock', async () => {

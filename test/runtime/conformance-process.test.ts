@@ -46,7 +46,6 @@ describe('processes', () => {
     const reasons = reasonsOf(
       system,
       system.spawn(() => {
-        // eslint-disable-next-line no-throw-literal -- the case
         throw 't'
       }),
     )

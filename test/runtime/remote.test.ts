@@ -10,7 +10,7 @@ interface Joined {
   readonly b: World
   /** Calls that `a`'s gate was told to forget. */
   readonly forgotten: Call[]
-  cut(): void
+  readonly cut: () => void
 }
 
 /** `pid` as `system` decodes it. */

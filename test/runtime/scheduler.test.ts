@@ -93,7 +93,7 @@ describe('budget', () => {
     const { messagesDelivered, turns } = system.stats()
     expect(turns).toBe(1)
     expect(messagesDelivered).toBe(20) // before the turn, and in it
-    for (const process of [...system.processes()]) process.exit('normal')
+    for (const process of system.processes()) process.exit('normal')
     await clock.settle()
   })
 

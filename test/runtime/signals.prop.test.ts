@@ -8,6 +8,7 @@ import { describe, expect, it } from 'vitest'
 import { ItemKind } from '../../runtime/index.ts'
 import { createWorld } from './world.ts'
 import type { MonitorRef, Process, Program } from '../../runtime/index.ts'
+import type { World } from './world.ts'
 
 const COUNT = 6
 
@@ -118,74 +119,109 @@ const step = fc.oneof(
   { weight: 1, arbitrary: fc.record({ type: fc.constant('quit' as const), a: who, reason }) },
 )
 
+/** The runtime under the same steps. */
+class Real {
+  readonly world: World = createWorld()
+  readonly processes: Process[]
+  readonly refs: MonitorRef[] = []
+  readonly got: string[][] = Array.from({ length: COUNT }, () => [])
+
+  constructor() {
+    const numbers = new Map<unknown, number>()
+    const program: Program = {
+      label: 'recorder',
+      handle: (process, item) => {
+        if (item.kind !== ItemKind.exit && item.kind !== ItemKind.down) return
+        const about =
+          item.kind === ItemKind.exit
+            ? `exit ${item.from === undefined ? '-' : numbers.get(item.from)}`
+            : `down ${this.refs.findIndex((ref) => ref.id === item.ref!.id)}`
+        this.got[numbers.get(process.pid)!]!.push(`${about} ${String(item.value)}`)
+      },
+    }
+    this.processes = Array.from({ length: COUNT }, (_, i) => {
+      const process = this.world.system.start(program)
+      numbers.set(process.pid, i)
+      return process
+    })
+  }
+
+  /** False if it was refused because one of the two is dead. */
+  link(a: number, b: number): boolean {
+    try {
+      this.world.system.link(this.processes[a]!.pid, this.processes[b]!.pid)
+      return true
+    } catch {
+      return false
+    }
+  }
+}
+
+type Step = typeof step extends fc.Arbitrary<infer T> ? T : never
+
+/** Does one step on both sides; what each says must be equal. */
+function apply(each: Step, real: Real, model: Model): [real: unknown, model: unknown] {
+  const { system } = real.world
+  const { processes, refs } = real
+  switch (each.type) {
+    case 'trap':
+      processes[each.a]!.trapExit = each.on
+      model.processes[each.a]!.traps = each.on
+      return [0, 0]
+    case 'link': {
+      const { alive, traps } = model.processes[each.a]!
+      const allowed = alive && (each.a === each.b || traps || model.processes[each.b]!.alive)
+      model.link(each.a, each.b)
+      return [real.link(each.a, each.b), allowed]
+    }
+    case 'unlink':
+      system.unlink(processes[each.a]!.pid, processes[each.b]!.pid)
+      model.unlink(each.a, each.b)
+      return [0, 0]
+    case 'monitor':
+      if (!model.processes[each.a]!.alive) return [0, 0]
+      refs.push(system.monitor(processes[each.a]!.pid, processes[each.b]!.pid))
+      model.monitor(each.a, each.b)
+      return [0, 0]
+    case 'demonitor': {
+      const index = each.which % Math.max(1, refs.length)
+      const monitor = model.monitors[index]
+      if (monitor === undefined) return [0, 0]
+      const wasActive = monitor.active
+      monitor.active = false
+      return [system.demonitor(refs[index]!, { info: true }), wasActive]
+    }
+    case 'exit':
+      system.exit(processes[each.b]!.pid, each.reason, processes[each.a]!.pid)
+      model.signal(each.b, each.a, each.reason, false)
+      return [0, 0]
+    case 'quit':
+      processes[each.a]!.exit(each.reason)
+      model.end(each.a, each.reason)
+      return [0, 0]
+  }
+}
+
 describe('links, monitors and exits', () => {
   it('do what the model says, whatever the order', async () => {
     await fc.assert(
       fc.asyncProperty(fc.array(step, { maxLength: 40 }), async (steps) => {
-        const { clock, system } = createWorld()
-        const numbers = new Map<unknown, number>()
-        const refs: MonitorRef[] = []
-        const got: string[][] = Array.from({ length: COUNT }, () => [])
-        const program: Program = {
-          label: 'recorder',
-          handle(process, item) {
-            if (item.kind !== ItemKind.exit && item.kind !== ItemKind.down) return
-            const about =
-              item.kind === ItemKind.exit
-                ? `exit ${item.from === undefined ? '-' : numbers.get(item.from)}`
-                : `down ${refs.findIndex((ref) => ref.id === item.ref!.id)}`
-            got[numbers.get(process.pid)!]!.push(`${about} ${String(item.value)}`)
-          },
-        }
-        const processes: Process[] = Array.from({ length: COUNT }, (_, i) => {
-          const process = system.start(program)
-          numbers.set(process.pid, i)
-          return process
-        })
+        const real = new Real()
         const model = new Model(COUNT)
         for (const each of steps) {
-          if (each.type === 'trap') {
-            processes[each.a]!.trapExit = each.on
-            model.processes[each.a]!.traps = each.on
-          } else if (each.type === 'link') {
-            try {
-              system.link(processes[each.a]!.pid, processes[each.b]!.pid)
-            } catch {
-              const { alive, traps } = model.processes[each.a]!
-              expect(alive && (traps || model.processes[each.b]!.alive)).toBe(false)
-            }
-            model.link(each.a, each.b)
-          } else if (each.type === 'unlink') {
-            system.unlink(processes[each.a]!.pid, processes[each.b]!.pid)
-            model.unlink(each.a, each.b)
-          } else if (each.type === 'monitor') {
-            if (!model.processes[each.a]!.alive) continue
-            refs.push(system.monitor(processes[each.a]!.pid, processes[each.b]!.pid))
-            model.monitor(each.a, each.b)
-          } else if (each.type === 'demonitor') {
-            const index = each.which % Math.max(1, refs.length)
-            if (refs[index] === undefined) continue
-            const wasActive = model.monitors[index]!.active
-            expect(system.demonitor(refs[index], { info: true })).toBe(wasActive)
-            model.monitors[index]!.active = false
-          } else if (each.type === 'exit') {
-            system.exit(processes[each.b]!.pid, each.reason, processes[each.a]!.pid)
-            model.signal(each.b, each.a, each.reason, false)
-          } else {
-            processes[each.a]!.exit(each.reason)
-            model.end(each.a, each.reason)
-          }
-          expect(processes.map(({ alive }) => alive)).toEqual(
-            model.processes.map(({ alive }) => alive),
-          )
+          const [said, expected] = apply(each, real, model)
+          expect(said).toEqual(expected)
+          const alive = real.processes.map((process) => process.alive)
+          expect(alive).toEqual(model.processes.map((process) => process.alive))
         }
-        const alive = model.processes.map((process) => process.alive)
-        await clock.settle()
-        for (let i = 0; i < COUNT; i++) {
-          if (alive[i]) expect(got[i]).toEqual(model.processes[i]!.messages)
-        }
+        await real.world.clock.settle()
+        const { system } = real.world
+        const living = model.processes.flatMap(({ alive }, i) => (alive ? [i] : []))
+        expect(living.map((i) => real.got[i])).toEqual(
+          living.map((i) => model.processes[i]!.messages),
+        )
         expect(system.stats().monitors).toBe(model.monitors.filter(({ active }) => active).length)
-        expect(system.stats().processes).toBe(alive.filter(Boolean).length)
+        expect(system.stats().processes).toBe(living.length)
       }),
       { numRuns: 300 },
     )

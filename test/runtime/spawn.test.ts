@@ -1,5 +1,5 @@
 import { describe, expect, it } from 'vitest'
-import { isPid } from '../../runtime/index.ts'
+import { ExitThrow, isPid } from '../../runtime/index.ts'
 import { createWorld, failure, idle, inProcess, observe, reasonsOf } from './world.ts'
 import type { Pid, ProcessContext } from '../../runtime/index.ts'
 
@@ -114,7 +114,7 @@ describe('the context of a plain process', () => {
       () => context.sendAfter(1, target.pid, 'x'),
       () => context.exit('x'),
     ]
-    for (const operation of operations) expect(operation).toThrow()
+    for (const operation of operations) expect(operation).toThrow(ExitThrow)
     await clock.settle()
     expect(target.seen).toEqual([])
     expect(system.stats().processes).toBe(1)

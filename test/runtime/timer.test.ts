@@ -1,6 +1,6 @@
 import { describe, expect, it } from 'vitest'
-import { createRealClock, createSystem, TIMER_DELAY_MS_MAX } from '../../runtime/index.ts'
-import { createWorld, idle, observe } from './world.ts'
+import { createSystem, TIMER_DELAY_MS_MAX } from '../../runtime/index.ts'
+import { createCountingClock, createWorld, idle, nextTurn, observe } from './world.ts'
 import type { Process, System } from '../../runtime/index.ts'
 
 const start = (system: System): Process => system.start({ label: 'timed', handle: () => {} })
@@ -129,47 +129,16 @@ describe('the clock timer', () => {
   })
 
   it('NX-L14 it holds the program alive only while something is timed', async () => {
-    const clock = createRealClock()
-    const holding = new Set<number>()
-    let sequence = 0
-    await using system = createSystem({
-      clock: {
-        virtual: false,
-        now: () => clock.now(),
-        wallNow: () => clock.wallNow(),
-        nextTurn: (fn) => clock.nextTurn(fn),
-        microtask: (fn) => clock.microtask(fn),
-        setTimer: (delayMs, fn) => {
-          const id = sequence++
-          holding.add(id)
-          const timer = clock.setTimer(delayMs, () => {
-            holding.delete(id)
-            fn()
-          })
-          return {
-            cancel: () => {
-              holding.delete(id)
-              timer.cancel()
-            },
-            ref: () => void holding.add(id),
-            unref: () => void holding.delete(id),
-          }
-        },
-      },
-    })
-    const nextTurn = (): Promise<void> => new Promise((resolve) => clock.nextTurn(resolve))
+    const clock = createCountingClock()
+    await using system = createSystem({ clock })
     const pid = idle(system)
-    const ref = system.sendAfter(60_000, pid, 'm')
-    await nextTurn()
-    await nextTurn()
-    expect(holding.size).toBe(1)
-    system.cancelTimer(ref)
-    expect(holding.size).toBe(0)
-    const again = system.sendAfter(90_000, pid, 'm')
-    await nextTurn()
-    await nextTurn()
-    expect(holding.size).toBe(1)
-    system.cancelTimer(again)
-    expect(holding.size).toBe(0)
+    for (const delayMs of [60_000, 90_000]) {
+      const ref = system.sendAfter(delayMs, pid, 'm')
+      await nextTurn()
+      await nextTurn()
+      expect(clock.holding).toBe(1)
+      system.cancelTimer(ref)
+      expect(clock.holding).toBe(0)
+    }
   })
 })

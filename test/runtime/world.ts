@@ -1,6 +1,7 @@
 /** What the tests of the runtime share: a system on virtual time, observers, processes as functions. */
-import { createSimClock, createSystem } from '../../runtime/index.ts'
+import { createRealClock, createSimClock, createSystem } from '../../runtime/index.ts'
 import type {
+  Clock,
   ExitReason,
   Pid,
   ProcessBody,
@@ -97,4 +98,65 @@ export function failure(promise: Promise<unknown>): Promise<unknown> {
     },
     (error: unknown) => error,
   )
+}
+
+/** The real clock, and what it has been asked for. */
+export interface CountingClock extends Clock {
+  /** Timers ever armed. */
+  readonly armed: number
+  /** Timers and turns that hold the program alive now. */
+  readonly holding: number
+}
+
+export function createCountingClock(): CountingClock {
+  const real = createRealClock()
+  const holding = new Set<object>()
+  let armed = 0
+  return {
+    virtual: false,
+    now: () => real.now(),
+    wallNow: () => real.wallNow(),
+    microtask: (fn) => real.microtask(fn),
+    nextTurn: (fn) => {
+      const turn = {}
+      holding.add(turn)
+      real.nextTurn(() => {
+        holding.delete(turn)
+        fn()
+      })
+    },
+    setTimer: (delayMs, fn) => {
+      armed++
+      const timer = real.setTimer(delayMs, () => {
+        holding.delete(timer)
+        fn()
+      })
+      holding.add(timer)
+      return {
+        cancel: () => {
+          holding.delete(timer)
+          timer.cancel()
+        },
+        ref: () => {
+          holding.add(timer)
+          timer.ref()
+        },
+        unref: () => {
+          holding.delete(timer)
+          timer.unref()
+        },
+      }
+    },
+    get armed() {
+      return armed
+    },
+    get holding() {
+      return holding.size
+    },
+  }
+}
+
+/** Resolves in a later turn of the event loop. */
+export function nextTurn(): Promise<void> {
+  return new Promise((resolve) => createRealClock().nextTurn(resolve))
 }
