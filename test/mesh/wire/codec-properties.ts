@@ -19,7 +19,7 @@ export function codecProperties(): void {
       fc.property(travelling, (value) => {
         expect(firstDifference(codec.decode(codec.encode(value)), value)).toBeUndefined()
       }),
-      { numRuns: 2000 },
+      { numRuns: 1000 },
     )
   })
 
@@ -29,7 +29,7 @@ export function codecProperties(): void {
         const message = { before: 'x'.repeat(300), values, after: 'é'.repeat(300) }
         expect(firstDifference(codec.decode(codec.encode(message)), message)).toBeUndefined()
       }),
-      { numRuns: 300 },
+      { numRuns: 150 },
     )
   })
 
@@ -74,7 +74,7 @@ export function codecProperties(): void {
           expectRefusal(error)
         }
       }),
-      { numRuns: 3000 },
+      { numRuns: 1500 },
     )
     expect(prototypeKeys()).toEqual(before)
   })
