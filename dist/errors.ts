@@ -21,6 +21,7 @@ import {
   CallTimeoutError,
   FoveaError,
   formatPid,
+  formatReason,
   isPid,
   type ErrorCatalogue,
   type ExitReason,
@@ -235,7 +236,7 @@ export class RemoteSpawnInitError extends RemoteSpawnError {
   override readonly name: string = 'RemoteSpawnInitError'
   readonly reason: ExitReason
   constructor(spawn: SpawnNames, reason: ExitReason) {
-    const text = reason instanceof Error ? reason.message : String(reason)
+    const text = reason instanceof Error ? reason.message : formatReason(reason)
     super('ERR_SPAWN_INIT', spawn, `failed in init: ${text}`, { cause: reason })
     this.reason = reason
   }
@@ -252,4 +253,167 @@ export class RemoteSpawnRegistrationError extends RemoteSpawnError {
 }
 
 /** Codes of the distribution layer. */
-export const distErrors: ErrorCatalogue = Object.freeze({})
+export const distErrors: ErrorCatalogue = Object.freeze({
+  ERR_CLUSTER_NOT_STARTED: {
+    when: 'Cluster, RemoteCall, RemoteSpawn or RemoteMonitor was used before Cluster.start, or after the node stopped',
+    stateChanged: 'no',
+    retry: 'after Cluster.start',
+    action: 'await Cluster.start() first, or use the functions of a node that startNode gave',
+  },
+  ERR_CLUSTER_CONFIG: {
+    when: 'Cluster.start was called while the default node runs or starts',
+    stateChanged: 'no',
+    retry: 'after Cluster.stop',
+    action: 'use startNode for a second node in one program',
+  },
+  ERR_CLUSTER_WAIT_TIMEOUT: {
+    when: 'a node did not connect within the timeoutMs of Cluster.waitFor',
+    stateChanged: 'no',
+    retry: 'yes',
+    action: 'look whether that node runs, and whether seeds or advertiseHost are right',
+  },
+  ERR_CLUSTER_WAIT_ABORTED: {
+    when: 'the signal given to Cluster.waitFor was aborted',
+    stateChanged: 'no',
+    retry: 'the caller did not want to wait any more',
+    action: 'nothing',
+  },
+  ERR_NODE_ID_INVALID: {
+    when: 'a text is not name@host:port',
+    stateChanged: 'no',
+    retry: 'no',
+    action: 'write it as worker1@192.168.1.10:4369, an IPv6 host in brackets',
+  },
+  ERR_BEHAVIOR_INVALID: {
+    when: 'a behaviour was registered without a name, or is no behaviour',
+    stateChanged: 'no',
+    retry: 'no',
+    action: 'register a server, an object with init, or a function that makes one',
+  },
+  ERR_BEHAVIOR_TAKEN: {
+    when: 'another behaviour is registered under that name',
+    stateChanged: 'no',
+    retry: 'after unregister',
+    action: 'choose another name',
+  },
+  ERR_BEHAVIORS_MAX: {
+    when: '4,096 behaviours are registered',
+    stateChanged: 'no',
+    retry: 'after unregister',
+    action: 'register kinds of servers, not single ones',
+  },
+  ERR_BEHAVIOR_ARG: {
+    when: 'a behaviour in the message shape was spawned with an argument, which it cannot take',
+    stateChanged: 'no',
+    retry: 'without the argument',
+    action: 'register a function that makes the behaviour from the argument',
+  },
+  ERR_BEHAVIOR_NOT_FOUND: {
+    when: 'a spawn named a behaviour that the node does not offer',
+    stateChanged: 'no',
+    retry: 'after it was registered there',
+    action: 'register it there with { remote: true }',
+  },
+  ERR_SPAWN_DENIED: {
+    when: 'the policy of the realm does not grant spawn to this node',
+    stateChanged: 'no',
+    retry: 'no',
+    action: 'change the policy in the realm file of the other node',
+  },
+  ERR_SPAWN_TIMEOUT: {
+    when: 'a spawned process was not up within timeoutMs',
+    stateChanged: 'the process was killed if its node could be told',
+    retry: 'perhaps',
+    action: 'find out why init or the link is slow, or raise timeoutMs',
+  },
+  ERR_SPAWN_INIT: {
+    when: 'init of a spawned process threw, stopped or ignored; reason says which',
+    stateChanged: 'what init did before',
+    retry: 'depends on reason',
+    action: 'branch on reason',
+  },
+  ERR_SPAWN_REGISTRATION: {
+    when: 'the name for a spawned process is taken on its node',
+    stateChanged: 'no: init did not run',
+    retry: 'after the holder ended',
+    action: 'use the holder, or another name',
+  },
+  ERR_SPAWNER_DOWN: {
+    when: 'a spawn came while the spawner of the node was being restarted',
+    stateChanged: 'no',
+    retry: 'yes',
+    action: 'try again',
+  },
+  ERR_PEER_DENIED: {
+    when: 'the policy of the realm does not grant call to the node that called, sent, linked or monitored',
+    stateChanged: 'no',
+    retry: 'no',
+    action: 'change the policy in the realm file of the node that refused',
+  },
+  ERR_PEER_CALLS_MAX: {
+    when: 'a node has peerCallsMax calls waiting at another one',
+    stateChanged: 'no: the call was not queued',
+    retry: 'after a pause',
+    action: 'look for a server that keeps its replies back',
+  },
+  ERR_PEER_SPAWNS_MAX: {
+    when: 'peerSpawnsMax processes of a node start or live on another one',
+    stateChanged: 'no: nothing was started',
+    retry: 'after processes ended',
+    action: 'look for processes that are never stopped',
+  },
+  ERR_PEER_MONITORS_MAX: {
+    when: 'a node has peerMonitorsMax monitors at another one; the monitor fires with it',
+    stateChanged: 'no',
+    retry: 'after monitors fired or were removed',
+    action: 'monitor a supervisor or a node instead of every process',
+  },
+  ERR_PEER_LINKS_MAX: {
+    when: 'a node has made peerLinksMax links to another one; the link breaks with it',
+    stateChanged: 'the linked process gets it as an exit reason',
+    retry: 'after links were removed',
+    action: 'spread the processes, or monitor instead',
+  },
+  ERR_PEER_BACKLOG: {
+    when: 'more waits for a peer than outboxBytesMax bytes or dialMessagesMax messages',
+    stateChanged: 'no: the message was not sent',
+    retry: 'after a pause',
+    action: 'slow the senders down; cast gives false',
+  },
+  ERR_PEER_OVERLOADED: {
+    when: 'signals and answers for a peer filled the reserve beyond outboxBytesMax',
+    stateChanged: 'the link is closed: noconnection on both sides',
+    retry: 'the mesh dials again',
+    action: 'the peer does not read; look at its event loop',
+  },
+  ERR_DIST_MESSAGE: {
+    when: 'a frame of a peer is no message of this layer',
+    stateChanged: 'the link is closed',
+    retry: 'the mesh dials again',
+    action: 'the peer speaks another version, or is broken or hostile',
+  },
+  ERR_DIST_CHUNK: {
+    when: 'chunks of a peer do not make a message, or a larger one than valueBytesMax',
+    stateChanged: 'the link is closed; the unfinished message is dropped',
+    retry: 'the mesh dials again',
+    action: 'give all nodes the same valueBytesMax',
+  },
+  ERR_CONTRACT_VERSION: {
+    when: 'a ref speaks another major version of its contract than this program',
+    stateChanged: 'no: nothing was sent',
+    retry: 'no',
+    action: 'upgrade one of the programs',
+  },
+  ERR_REMOTE: {
+    when: 'an error without a code of its own came from another node; name and message are those of the original',
+    stateChanged: 'depends',
+    retry: 'depends',
+    action: 'branch on name; give errors that cross nodes a code',
+  },
+  ERR_SIMULATION_NOT_CONNECTED: {
+    when: 'simulated nodes did not find each other in a minute of virtual time',
+    stateChanged: 'no',
+    retry: 'no',
+    action: 'look at partitions, realms and seeds of the test',
+  },
+})

@@ -8,7 +8,6 @@
  */
 import {
   isRef,
-  type Asks,
   type CallArgs,
   type CallsOf,
   type CastsOf,
@@ -66,7 +65,11 @@ export interface RemoteCallFunctions {
     message: M,
     options?: CallOptions,
   ): Promise<ReplyOf<Extract<C, { readonly type: M['type'] }>>>
-  call<R = unknown>(target: AnyTarget, message: object & Asks<R>, options?: CallOptions): Promise<R>
+  call<const M extends object>(
+    target: AnyTarget,
+    message: M,
+    options?: CallOptions,
+  ): Promise<ReplyOf<M>>
   /** Tells and does not wait; false when the message was refused on this side. Never throws (G-36). */
   cast<P, K extends keyof CastsOf<P> & string>(
     target: Ref<P> | (NamedTarget<P> & { readonly contract: Contract<P> }),

@@ -5,7 +5,11 @@ import { join } from 'node:path'
 import { once } from 'node:events'
 import { afterEach, beforeEach, describe, expect, test } from 'vitest'
 import { createRealClock, createSimClock } from '../../../../runtime/index.ts'
-import { connectControl, type ControlClient } from '../../../../dist/cli/control/client.ts'
+import {
+  connectControl,
+  connectError,
+  type ControlClient,
+} from '../../../../dist/cli/control/client.ts'
 import {
   openControlServer,
   type ControlServer,
@@ -335,6 +339,16 @@ describe('no node to ask', () => {
       code: 'ERR_NODE_NOT_RUNNING',
       hint: expect.stringContaining('fovea start') as string,
     })
+  })
+
+  test.each([
+    ['EACCES', 'ERR_CONTROL_ACCESS', 'belongs to another user'],
+    ['EPERM', 'ERR_CONTROL_ACCESS', 'belongs to another user'],
+    ['ECONNREFUSED', 'ERR_NODE_NOT_RUNNING', 'its last node has ended'],
+    ['ENOENT', 'ERR_NODE_NOT_RUNNING', 'it has no control socket'],
+  ])('%s of the system is %s', (systemCode, code, words) => {
+    const error = connectError('dir', Object.assign(new Error('no'), { code: systemCode }))
+    expect(error).toMatchObject({ code, message: expect.stringContaining(words) as string })
   })
 
   test('a request longer than a line may be is refused before it is sent', async () => {

@@ -1,0 +1,169 @@
+import { describe, expect, it } from 'vitest'
+import { ChunkAssembler } from '../../dist/chunk.ts'
+import { Outbox, type OutboxLink } from '../../dist/outbox.ts'
+import { encodeFrame, FrameDecoder, WireType } from '../../mesh/index.ts'
+
+const cast = WireType.distCast
+
+/** A link that takes `willing` frames before it says "enough". */
+class FakeLink implements OutboxLink {
+  readonly frames: Uint8Array[] = []
+  willing = Infinity
+  full = false
+  send(_lane: 'dist', frame: Uint8Array): boolean {
+    if (this.full) throw Object.assign(new Error('full'), { code: 'ERR_LINK_QUEUE_FULL' })
+    this.frames.push(frame)
+    this.willing--
+    return this.willing > 0
+  }
+  /** Payloads as the peer would see them, chunks put together. */
+  received(): { type: number; text: string }[] {
+    const out: { type: number; text: string }[] = []
+    const assembler = new ChunkAssembler(2 ** 30)
+    const decoder = new FrameDecoder()
+    const add = (type: number, payload: Uint8Array): void => {
+      if (type === WireType.distChunk) {
+        const whole = assembler.push(payload)
+        if (whole !== undefined) add(whole.type, whole.payload)
+        return
+      }
+      expect(assembler.busy).toBe(false)
+      out.push({ type, text: Buffer.from(payload).toString().slice(0, 8) })
+    }
+    for (const frame of this.frames) decoder.push(frame, add)
+    return out
+  }
+}
+
+interface Made {
+  readonly link: FakeLink
+  readonly outbox: Outbox
+  readonly events: string[]
+}
+
+function made(options: { outbox?: number; reserve?: number; frame?: number } = {}): Made {
+  const link = new FakeLink()
+  const events: string[] = []
+  const outbox = new Outbox(link, {
+    frameBytesMax: options.frame ?? 1024,
+    outboxBytesMax: options.outbox ?? 10_000,
+    reserveBytesMax: options.reserve ?? 1_000,
+    overflow: () => void events.push('overflow'),
+    retry: () => void events.push('retry'),
+  })
+  return { link, outbox, events }
+}
+
+const frame = (text: string, length = 0): Uint8Array => {
+  const payload = new Uint8Array(Math.max(text.length, length))
+  payload.set(Buffer.from(text))
+  return encodeFrame(cast, payload)
+}
+
+/** What `encode` gives for a message that is larger than any frame: its header is not used. */
+const large = (text: string, length: number): Uint8Array => {
+  const bytes = new Uint8Array(8 + length)
+  bytes.set(Buffer.from(text), 8)
+  return bytes
+}
+
+const texts = (link: FakeLink): string[] =>
+  link.received().map(({ text }) => text.replaceAll('\0', ''))
+
+describe('Outbox', () => {
+  it('passes frames straight on while the link takes them', () => {
+    const { link, outbox } = made()
+    expect([outbox.offer(cast, frame('a')), outbox.offer(cast, frame('b'))]).toEqual([true, true])
+    expect(texts(link)).toEqual(['a', 'b'])
+    expect(outbox.bytesWaiting).toBe(0)
+  })
+
+  it('keeps the order across "enough", drain and chunks', () => {
+    const { link, outbox } = made()
+    link.willing = 2
+    outbox.offer(cast, frame('1'))
+    outbox.offer(cast, large('2', 5_000))
+    outbox.offer(cast, frame('3'))
+    outbox.force(cast, frame('4'))
+    expect(link.frames).toHaveLength(2)
+    for (let i = 0; i < 20; i++) {
+      link.willing = 1
+      outbox.drained()
+    }
+    outbox.offer(cast, frame('5'))
+    link.willing = Infinity
+    outbox.drained()
+    expect(texts(link)).toEqual(['1', '2', '3', '4', '5'])
+    expect(outbox.bytesWaiting).toBe(0)
+  })
+
+  it('sends a frame of exactly frameBytesMax whole, and one byte more in chunks', () => {
+    const { link, outbox } = made()
+    outbox.offer(cast, frame('a', 1024))
+    expect(link.frames).toHaveLength(1)
+    outbox.offer(cast, large('b', 1025))
+    expect(link.frames).toHaveLength(3)
+    expect(texts(link)).toEqual(['a', 'b'])
+  })
+
+  it('lets outboxBytesMax bytes wait and refuses the next', () => {
+    const { link, outbox } = made({ outbox: 300 })
+    link.willing = 1
+    outbox.offer(cast, frame('0'))
+    expect(outbox.offer(cast, frame('a', 92))).toBe(true)
+    expect(outbox.offer(cast, frame('b', 92))).toBe(true)
+    expect(outbox.offer(cast, frame('c', 92))).toBe(true)
+    expect(outbox.bytesWaiting).toBe(300)
+    expect(outbox.offer(cast, frame('d', 1))).toBe(false)
+    link.willing = Infinity
+    outbox.drained()
+    expect(texts(link)).toEqual(['0', 'a', 'b', 'c'])
+  })
+
+  it('takes one message above outboxBytesMax when nothing waits', () => {
+    const { link, outbox } = made({ outbox: 100 })
+    link.willing = 1
+    outbox.offer(cast, frame('0'))
+    expect(outbox.offer(cast, large('a', 5_000))).toBe(true)
+    expect(outbox.offer(cast, frame('b'))).toBe(false)
+  })
+
+  it('has a reserve for what must not be lost, and gives the peer up beyond it', () => {
+    const { link, outbox, events } = made({ outbox: 100, reserve: 50 })
+    link.willing = 1
+    outbox.offer(cast, frame('0'))
+    outbox.offer(cast, frame('a', 92))
+    outbox.force(cast, frame('b', 42))
+    expect(outbox.bytesWaiting).toBe(150)
+    expect(events).toEqual([])
+    outbox.force(cast, frame('c', 1))
+    expect(events).toEqual(['overflow'])
+    outbox.force(cast, frame('d', 1))
+    expect(events).toEqual(['overflow'])
+    expect(outbox.bytesWaiting).toBe(0)
+  })
+
+  it('keeps a frame that a willing link refused, and tries again', () => {
+    const { link, outbox, events } = made()
+    link.full = true
+    expect(outbox.offer(cast, frame('a'))).toBe(true)
+    expect(outbox.offer(cast, frame('b'))).toBe(true)
+    expect(events).toEqual(['retry'])
+    link.full = false
+    outbox.drained()
+    expect(texts(link)).toEqual(['a', 'b'])
+  })
+
+  it('sends nothing after close', () => {
+    const { link, outbox } = made()
+    link.willing = 1
+    outbox.offer(cast, frame('a'))
+    outbox.offer(cast, frame('b'))
+    outbox.close()
+    link.willing = Infinity
+    outbox.drained()
+    expect(outbox.offer(cast, frame('c'))).toBe(false)
+    outbox.force(cast, frame('d'))
+    expect(texts(link)).toEqual(['a'])
+  })
+})
