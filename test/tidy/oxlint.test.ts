@@ -74,6 +74,8 @@ const PLANTS: readonly Plant[] = [
   ],
   ['dist/deep.ts', uses('../mesh/wire/frame.ts'), [RESTRICTED]],
   ['dist/good.ts', uses('../mesh/index.ts'), []],
+  ['dist/simulation/index.ts', "export { x } from '../../mesh/index.ts'\n", []],
+  ['mesh/link/index.ts', uses('../../dist/index.ts'), [RESTRICTED]],
   [
     'index.ts',
     "export { x } from './runtime/index.ts'\nexport { x as z } from './mesh/index.ts'\n",
