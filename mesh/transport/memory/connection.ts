@@ -35,6 +35,8 @@ export const READ_BUFFER_BYTES = 65_536
 export interface MemoryConnectionOwner {
   readonly options: ResolvedMemoryOptions
   readonly readBuffer: Uint8Array
+  /** A frame was sent or has arrived. */
+  countPacket(direction: 'sent' | 'received'): void
   /** The frame after which the dialler is judged. */
   finished(connection: MemoryConnection): void
   /** The dialler went away during the handshake. */
@@ -116,6 +118,8 @@ export class MemoryConnection implements TransportConnection, MemoryStreamOwner 
     if (bytes.length > this.datagramBytesMax) return false
     // A copy: unlike `write`, this promises nothing about keeping the bytes.
     this.#bytesSent += bytes.length
+    this.#speak()
+    this.#owner.countPacket('sent')
     this.outgoing!.sendOnce({ type: 'datagram', bytes: Uint8Array.from(bytes) })
     return true
   }
@@ -166,6 +170,7 @@ export class MemoryConnection implements TransportConnection, MemoryStreamOwner 
 
   send(frame: Frame, order: Order): void {
     this.#speak()
+    this.#owner.countPacket('sent')
     this.outgoing?.send(frame, order)
   }
 
@@ -192,6 +197,7 @@ export class MemoryConnection implements TransportConnection, MemoryStreamOwner 
   receive(frame: Frame): void {
     if (this.state === 'over' || (this.closed !== undefined && this.state === 'open')) return
     this.#heardAtMs = this.nowMs()
+    this.#owner.countPacket('received')
     if (frame.type === 'finished') {
       if (this.state === 'handshaking') this.#owner.finished(this)
       return

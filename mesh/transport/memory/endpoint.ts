@@ -152,6 +152,11 @@ export class MemoryEndpoint implements Endpoint, MemoryConnectionOwner {
     for (const other of others) other?.hearingChanged()
   }
 
+  countPacket(direction: 'sent' | 'received'): void {
+    if (direction === 'sent') this.#packetsSent++
+    else this.#packetsReceived++
+  }
+
   finished(connection: MemoryConnection): void {
     connection.timer?.cancel()
     let peerKey: NodeKey

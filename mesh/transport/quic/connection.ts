@@ -33,6 +33,7 @@ import { closeInfoOf, dialErrorOf, refusalCodeOf } from './close-info.ts'
 import type { ResolvedQuicOptions } from './config.ts'
 import { Deadline } from './deadlines.ts'
 import type { NativeConnection } from './native-connection.ts'
+import { isLong, splitDatagram } from './packet.ts'
 import { StreamSet } from './stream-set.ts'
 import { STAGE_BYTES, URGENCY_DEFAULT } from './stream.ts'
 import type { QuicStream, StreamOwner } from './stream.ts'
@@ -226,7 +227,12 @@ export class QuicConnection implements TransportConnection, StreamOwner {
     const { from } = this.#path
     const same = from.port === port && from.host === host
     const path = same ? this.#path : { from: { host, port }, to: this.#owner.local }
-    const used = this.native.recv(packet, path)
+    let used = false
+    if (isLong(packet)) {
+      for (const part of splitDatagram(packet)) if (this.native.recv(part, path)) used = true
+    } else {
+      used = this.native.recv(packet, path)
+    }
     if (used) this.#heard = true
     if (!same) this.#maintain()
     return used

@@ -13,6 +13,8 @@ export const INITIAL_BYTES_MIN = 1_200
 const LONG_HEADER = 0x80
 const FIXED_BIT = 0x40
 const TYPE_MASK = 0x30
+const TYPE_INITIAL = 0x00
+const TYPE_RETRY = 0x30
 const LONGEST_ID = 20
 /** The first id a client chooses for us must be this long (7.2). */
 const FIRST_ID_BYTES_MIN = 8
@@ -77,16 +79,59 @@ export function readLongHeader(packet: Buffer): LongHeader | undefined {
   return { version, destinationId, sourceId, initial, token }
 }
 
+/**
+ * The packets of a datagram that begins with a long header (RFC 9000, section 12.2). The binding gives
+ * up a whole datagram when it cannot decrypt the first packet of it, and that is ordinary just after
+ * a handshake: a repeated Handshake packet, whose keys are gone, in front of the first data.
+ * What cannot be split is given back whole.
+ */
+export function splitDatagram(datagram: Buffer): Buffer[] {
+  const packets: Buffer[] = []
+  let rest = datagram
+  while (rest.length > 0) {
+    const end = isLong(rest) ? longPacketEnd(rest) : rest.length
+    packets.push(rest.subarray(0, end))
+    rest = rest.subarray(end)
+  }
+  return packets
+}
+
+/** Where the first packet of `datagram` ends: its length field says so, except for a Retry. */
+function longPacketEnd(datagram: Buffer): number {
+  const whole = datagram.length
+  if (whole < 7 || datagram.readUInt32BE(1) !== 1) return whole
+  const type = datagram[0]! & TYPE_MASK
+  if (type === TYPE_RETRY) return whole
+  let at = 6 + datagram[5]!
+  at += 1 + (datagram[at] ?? whole)
+  if (type === TYPE_INITIAL) {
+    const token = readVarint(datagram, at)
+    if (token === undefined) return whole
+    at = token.end + token.value
+  }
+  const length = readVarint(datagram, at)
+  if (length === undefined) return whole
+  const end = length.end + length.value
+  return end <= whole ? end : whole
+}
+
+/** A variable-length integer (16) of one, two or four bytes; eight would exceed any datagram. */
+function readVarint(bytes: Buffer, at: number): { value: number; end: number } | undefined {
+  const first = bytes[at]
+  if (first === undefined) return undefined
+  const size = 1 << (first >> 6)
+  const end = at + size
+  if (size === 8 || end > bytes.length) return undefined
+  if (size === 1) return { value: first, end }
+  if (size === 2) return { value: bytes.readUInt16BE(at) & 0x3fff, end }
+  return { value: bytes.readUInt32BE(at) & 0x3fff_ffff, end }
+}
+
 const EMPTY: Buffer = Buffer.alloc(0)
 
-/** The token of an Initial: a variable-length integer (16) and that many bytes. */
+/** The token of an Initial: its length, then its bytes. */
 function readToken(packet: Buffer, offset: number): Buffer | undefined {
-  const first = packet[offset]!
-  const size = 1 << (first >> 6)
-  // A token of ours has less than 64 bytes, so its length takes one or two bytes.
-  if (size > 2) return undefined
-  const length = size === 1 ? first : packet.readUInt16BE(offset) & 0x3fff
-  const start = offset + size
-  if (start + length > packet.length) return undefined
-  return Buffer.from(packet.subarray(start, start + length))
+  const length = readVarint(packet, offset)
+  if (length === undefined || length.end + length.value > packet.length) return undefined
+  return Buffer.from(packet.subarray(length.end, length.end + length.value))
 }
