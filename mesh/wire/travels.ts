@@ -163,7 +163,7 @@ export class WireForm<Context = void> {
     if (keys.length > this.#limits.mapKeysMax) this.#fail('map_keys')
     if (Object.getOwnPropertySymbols(record).length > 0) this.#fail('symbol_key')
     this.#enter(record)
-    this.#elements += keys.length
+    this.#addElements(keys.length)
     const place = this.#depth - 1
     const source = record as Readonly<Record<string, unknown>>
     let copy: Record<string, unknown> | undefined
@@ -203,7 +203,8 @@ export class WireForm<Context = void> {
   #map(map: ReadonlyMap<unknown, unknown>): unknown {
     if (this.#elements + map.size * 2 > this.#limits.elementsMax) this.#fail('elements')
     this.#enter(map)
-    this.#elements++
+    // The mark.
+    this.#addElements(1)
     const place = this.#depth - 1
     const wire: unknown[] = [MAP_MARK]
     let index = 0
@@ -220,7 +221,7 @@ export class WireForm<Context = void> {
   #set(set: ReadonlySet<unknown>): unknown {
     if (this.#elements + set.size > this.#limits.elementsMax) this.#fail('elements')
     this.#enter(set)
-    this.#elements++
+    this.#addElements(1)
     const place = this.#depth - 1
     const wire: unknown[] = [SET_MARK]
     let index = 0
@@ -247,7 +248,7 @@ export class WireForm<Context = void> {
       this.#addBytes(payload.length)
       wire = extensionBytes(extension.type, payload)
     } else {
-      this.#elements++
+      this.#addElements(1)
       wire = [extensionMark(extension.type), this.#value(payload)]
     }
     this.#leave()
@@ -266,6 +267,11 @@ export class WireForm<Context = void> {
   /** Nothing of the user's is kept between two walks. */
   #leave(): void {
     this.#ancestors[--this.#depth] = NOTHING
+  }
+
+  #addElements(count: number): void {
+    this.#elements += count
+    if (this.#elements > this.#limits.elementsMax) this.#fail('elements')
   }
 
   /** A lower bound of the encoded size: shared references must not multiply without an end. */

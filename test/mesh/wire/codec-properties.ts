@@ -8,6 +8,7 @@ import { expect, it } from 'vitest'
 import { FoveaError } from '../../../runtime/index.ts'
 import { Codec } from '../../../mesh/wire/codec.ts'
 import { VALUE_LIMITS } from '../../../mesh/wire/limits.ts'
+import { codeOf } from './bytes.ts'
 import { firstDifference } from './same.ts'
 import { hostileBytes, travelling } from './values.ts'
 
@@ -30,6 +31,23 @@ export function codecProperties(): void {
         expect(firstDifference(codec.decode(codec.encode(message)), message)).toBeUndefined()
       }),
       { numRuns: 150 },
+    )
+  })
+
+  it('what a sender with tight limits lets out, a receiver with the same limits takes, and no more', () => {
+    const limit = fc.integer({ min: 1, max: 12 })
+    fc.assert(
+      fc.property(travelling, limit, limit, limit, (value, depthMax, elementsMax, mapKeysMax) => {
+        const limits = { bytesMax: 1_000_000, depthMax, elementsMax, mapKeysMax }
+        const tight = new Codec({ limits })
+        const sent = codeOf(() => tight.encode(value))
+        const received = codeOf(() => tight.decode(codec.encode(value)))
+        expect([sent, received]).toEqual([
+          received === 'nothing' ? 'nothing' : 'ERR_VALUE_UNSENDABLE',
+          expect.stringMatching(/^nothing$|^ERR_CODEC_(DEPTH|ELEMENTS|MAP_KEYS)$/),
+        ])
+      }),
+      { numRuns: 1000 },
     )
   })
 

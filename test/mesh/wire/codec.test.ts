@@ -180,7 +180,9 @@ describe('frames', () => {
 
   it('small values do not keep the buffer of a large one alive', () => {
     codec.encode({ text: 'x'.repeat(1_000_000) })
-    expect(codec.encode({ a: 1 }).buffer.byteLength).toBeLessThanOrEqual(65_536)
+    const small = codec.encode({ a: 1 })
+    expect(small.buffer.byteLength).toBeLessThanOrEqual(65_536)
+    expect(codec.encode({ b: 1 }).buffer).toBe(small.buffer)
     const half = codec.encode({ text: 'x'.repeat(200_000) })
     expect(half.buffer.byteLength).toBeLessThanOrEqual(2 * half.length)
   })

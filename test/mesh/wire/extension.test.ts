@@ -157,6 +157,8 @@ describe('extensions', () => {
     const inner: Codec = new Codec({ extensions: [nested] })
     const value = [new Box([new Box({ a: 1 }), 2]), { b: [new Box('x')] }]
     expect(inner.decode(inner.encode(value))).toEqual(value)
+    const bad = { list: [new Box(1), { callback: () => 1 }] }
+    expect(thrownBy(() => inner.encode(bad))).toMatchObject({ path: 'list[1].callback' })
   })
 
   it('count against depth and elements on both sides alike', () => {
