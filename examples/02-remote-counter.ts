@@ -29,7 +29,6 @@ const Counter: Server<CounterApi, number> = implement(CounterContract, {
 // Nodes of one realm trust each other; in production the realm is a file, see: fovea realm create
 const realm = createRealm('com.example.counter')
 const near = await startNode({ nodeName: 'near', host: '127.0.0.1', port: 0, realm })
-const joined = new Promise<string>((resolve) => near.cluster.onNodeUp(resolve))
 const far = await startNode({
   nodeName: 'far',
   host: '127.0.0.1',
@@ -40,7 +39,7 @@ const far = await startNode({
 
 // Only what a node registers for remote use can be started there; code never travels.
 far.behaviorRegistry.register('counter', Counter, { remote: true })
-console.log('joined:', await joined)
+console.log('joined:', (await near.cluster.waitFor(far.id)).id)
 
 // The reference knows its contract: add takes a number and gives one, here as on the same node.
 const counter = await near.remoteSpawn.spawn(CounterContract, far.id, { arg: 10 })

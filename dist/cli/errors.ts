@@ -173,6 +173,10 @@ function messageOf(thrown: unknown): string {
   return formatReason(thrown)
 }
 
+/** On one line, and without the stack of an error inside a reason. */
 function oneLine(text: string): string {
-  return text.replace(/\s*\n\s*/g, ' ').trim()
+  return text
+    .replace(/\n\s+at [^\n{]*/g, '')
+    .replace(/\s*\n\s*/g, ' ')
+    .trim()
 }

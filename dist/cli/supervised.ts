@@ -8,6 +8,7 @@ import {
   implement,
   noreply,
   reply,
+  stop,
   Supervisor,
   type ChildContext,
   type Contract,
@@ -67,17 +68,24 @@ export function supervisedServer(options: SupervisedOptions): Server<SupervisedA
   return implement<SupervisedApi, SupervisedArg, Kept>(SupervisedContract, {
     init: async (arg, ctx) => {
       const kept = new Kept(checkArg(arg), options)
-      await Supervisor.start({
-        system: ctx.system,
-        parent: ctx.self.pid,
-        link: true,
-        children: [{ id: kept.name, start: (context) => kept.start(context) }],
-      })
+      // Else a supervisor that cannot start its child would end this process before it can say why.
+      ctx.trapExit(true)
+      const children = [{ id: kept.name, start: (context: ChildContext) => kept.start(context) }]
+      try {
+        await Supervisor.start({
+          system: ctx.system,
+          parent: ctx.self.pid,
+          link: true,
+          children,
+        })
+      } catch (error) {
+        throw kept.failure ?? error
+      }
       return kept
     },
     call: { child: (kept) => reply(kept.pid, kept) },
     cast: {},
-    info: (kept) => noreply(kept),
+    info: (kept, info) => (info.type === 'exit' ? stop(info.reason, kept) : noreply(kept)),
   })
 }
 
@@ -88,6 +96,8 @@ class Kept {
   readonly #options: SupervisedOptions
   #starts = 0
   pid = ''
+  /** Why the first start failed, without the supervisor's words around it. */
+  failure: unknown
 
   constructor(wanted: SupervisedArg, options: SupervisedOptions) {
     this.name = wanted.name
@@ -95,7 +105,16 @@ class Kept {
     this.#options = options
   }
 
-  async start({ system, parent }: ChildContext): Promise<{ readonly pid: Pid }> {
+  async start(context: ChildContext): Promise<{ readonly pid: Pid }> {
+    try {
+      return await this.#start(context)
+    } catch (error) {
+      this.failure = error
+      throw error
+    }
+  }
+
+  async #start({ system, parent }: ChildContext): Promise<{ readonly pid: Pid }> {
     const { behaviour, name, arg } = this.#wanted
     const { registry, remoteOnly, onStarted } = this.#options
     const entry = registry.find(behaviour, remoteOnly)

@@ -118,8 +118,8 @@ describe('a mesh of three processes', () => {
       '--json',
     ])
     await late.event('ready')
-    await early.process.event('node_up', { node: first.id })
-    await late.event('node_up', { node: early.id })
+    expect(await early.process.event('node_up')).toMatchObject({ node: first.id })
+    expect(await late.event('node_up')).toMatchObject({ node: early.id })
   }, 30_000)
 
   test('a node that was killed comes back with its key and a new incarnation', async () => {

@@ -4,7 +4,7 @@
  */
 import { resolve } from 'node:path'
 import { pathToFileURL } from 'node:url'
-import { formatReason, type Logger } from '../../../runtime/index.ts'
+import { formatReason, type Logger, type LogMethod } from '../../../runtime/index.ts'
 import type { BehaviorRegistry } from '../../behavior-registry.ts'
 import { createBehaviorRegistry, startNode, type FoveaNode } from '../../node.ts'
 import type { StartArguments } from '../command.ts'
@@ -23,10 +23,13 @@ const ENDED_BY: Readonly<Record<StopCause, number>> = {
   parent_gone: 129,
 }
 
+const EARLY_LINES_MAX = 1000
+
 /** Runs a node; resolves when it has left. */
 export async function start(options: StartArguments, io: CliIo, out: Output): Promise<void> {
   const stopAsked = stopRequests(io)
   const say = sayer(io, out)
+  const log = new NodeLog(io, out, options.debug)
   const registry = createBehaviorRegistry()
   offerBehaviours(registry, say)
   for (const file of options.load) await load(file, registry)
@@ -41,7 +44,7 @@ export async function start(options: StartArguments, io: CliIo, out: Output): Pr
     behaviorRegistry: registry,
     clock: io.clock,
     entropy: io.entropy,
-    logger: nodeLogger(io, out, options.debug),
+    logger: log.logger,
   })
   let control: ControlServer | undefined
   try {
@@ -50,6 +53,7 @@ export async function start(options: StartArguments, io: CliIo, out: Output): Pr
     control = await openControl(options, node)
     announce(node, control, say)
     tellReady()
+    log.open()
     const cause = await Promise.race([stopAsked.first, ended(node)])
     say('plain', { event: 'stopping', cause }, `stopping (${cause})`)
   } finally {
@@ -139,7 +143,8 @@ function announce(node: FoveaNode, control: ControlServer | undefined, say: Say)
   say(
     'strong',
     { event: 'ready', ...facts, osPid: process.pid, ...place },
-    `${node.id} is ready, key ${node.key.hex.slice(0, 16)}, realm ${facts.realm}`,
+    `${node.id} is ready, key ${node.key.hex.slice(0, 16)}, realm ${facts.realm}` +
+      (control === undefined ? '; no --data-dir, so no control socket' : ''),
   )
 }
 
@@ -154,21 +159,63 @@ function follow(node: FoveaNode, ready: Promise<void>, say: Say): void {
   })
 }
 
-/** Log lines of the node: warnings and errors, everything with `--debug`. */
-function nodeLogger(io: CliIo, out: Output, debug: boolean): Logger {
-  const line =
-    (level: keyof Logger, tone: Tone) =>
-    (fields: Readonly<Record<string, unknown>>, message: string): void => {
-      if (out.json) return out.event({ ...fields, event: 'log', level, message })
-      const details = Object.entries(fields).map(([key, value]) => ` ${key}=${formatValue(value)}`)
-      const time = out.tone('faint', formatTime(io.clock.wallNow()))
-      io.out(`${time} ${out.tone(tone, `${level}: ${message}`)}${details.join('')}`)
+/**
+ * Log lines of the node: warnings and errors, everything with `--debug`. Those from before it is ready
+ * are kept until then: when it cannot start, its error says all that its user needs.
+ */
+class NodeLog {
+  readonly logger: Logger
+  readonly #io: CliIo
+  readonly #out: Output
+  readonly #debug: boolean
+  #kept: (() => void)[] | undefined = []
+
+  constructor(io: CliIo, out: Output, debug: boolean) {
+    this.#io = io
+    this.#out = out
+    this.#debug = debug
+    const ignore = (): void => {}
+    this.logger = {
+      debug: debug ? this.#line('debug', 'faint') : ignore,
+      info: debug ? this.#line('info', 'faint') : ignore,
+      warn: this.#line('warn', 'warning'),
+      error: this.#line('error', 'bad'),
     }
-  const ignore = (): void => {}
-  return {
-    debug: debug ? line('debug', 'faint') : ignore,
-    info: debug ? line('info', 'faint') : ignore,
-    warn: line('warn', 'warning'),
-    error: line('error', 'bad'),
+    if (debug) this.open()
+  }
+
+  open(): void {
+    const kept = this.#kept ?? []
+    this.#kept = undefined
+    for (const print of kept) print()
+  }
+
+  #line(level: keyof Logger, tone: Tone): LogMethod {
+    return (fields, message) => {
+      const print = (): void => this.#print(level, tone, fields, message)
+      if (this.#kept === undefined) print()
+      else if (this.#kept.length < EARLY_LINES_MAX) this.#kept.push(print)
+    }
+  }
+
+  #print(
+    level: keyof Logger,
+    tone: Tone,
+    fields: Readonly<Record<string, unknown>>,
+    message: string,
+  ): void {
+    const text = Object.entries(fields)
+      .filter(([key, value]) => key !== 'code' || !message.includes(String(value)))
+      .map(([key, value]) => ` ${key}=${this.#valueOf(value)}`)
+    const time = this.#out.tone('faint', formatTime(this.#io.clock.wallNow()))
+    this.#out.event(
+      { ...fields, event: 'log', level, message },
+      `${time} ${this.#out.tone(tone, `${level}: ${message}`)}${text.join('')}`,
+    )
+  }
+
+  /** An error is one line; its stack is for `--debug`. */
+  #valueOf(value: unknown): string {
+    return value instanceof Error && !this.#debug ? formatReason(value) : formatValue(value)
   }
 }

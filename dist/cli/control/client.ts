@@ -170,7 +170,8 @@ function notRunning(dataDir: string, why: string): CliError {
   })
 }
 
-function connectError(dataDir: string, error: unknown): CliError {
+/** What a failed connection to the node in `dataDir` means. */
+export function connectError(dataDir: string, error: unknown): CliError {
   if (error instanceof CliError) return error
   const code = systemCodeOf(error)
   if (code === 'EACCES' || code === 'EPERM') {

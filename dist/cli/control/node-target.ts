@@ -2,7 +2,8 @@
 import { CallExitError, formatPid, formatReason } from '../../../runtime/index.ts'
 import type { Member } from '../../../mesh/index.ts'
 import type { FoveaNode } from '../../node.ts'
-import { CliError } from '../errors.ts'
+import { RemoteSpawnInitError } from '../../errors.ts'
+import { CliError, codeOf } from '../errors.ts'
 import {
   SUPERVISED,
   SUPERVISED_HERE,
@@ -74,9 +75,17 @@ export class NodeTarget implements ControlTarget {
       const keeperArg: SupervisedArg = { behaviour, name, arg }
       const keeperName = node === this.#node.id ? SUPERVISED_HERE : SUPERVISED
       const spawnOptions = { arg: keeperArg, ...limits(options) }
-      const keeper = await remoteSpawn.spawn<SupervisedApi>(keeperName, node, spawnOptions)
-      const pid = await keeper.call.child(undefined, limits(options))
-      return { node, pid, ...named, supervised }
+      try {
+        const keeper = await remoteSpawn.spawn<SupervisedApi>(keeperName, node, spawnOptions)
+        const pid = await keeper.call.child(undefined, limits(options))
+        return { node, pid, ...named, supervised }
+      } catch (error) {
+        // Why the child did not start, not that its keeper did not.
+        if (error instanceof RemoteSpawnInitError && codeOf(error.reason) !== undefined) {
+          throw error.reason
+        }
+        throw error
+      }
     }
     const ref = await remoteSpawn.spawn(behaviour, node, { arg, ...named, ...limits(options) })
     return { node, pid: formatPid(ref.pid), ...named, supervised }
