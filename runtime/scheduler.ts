@@ -119,14 +119,16 @@ export class Scheduler {
     this.#turnArmed = false
     this.turns++
     this.#left = this.#options.messageBudget
-    this.#turnStartMs = -1
     const nowMs = this.#clock.now()
+    this.#turnStartMs = nowMs
+    this.#checkedAtMs = nowMs
     this.coarseNowMs = Math.floor(nowMs)
     this.timers.stamp(nowMs)
     if (this.#first !== this.#end && !this.#runArmed) this.#run()
     const moreDue = this.timers.expire(this.#options.messageBudget)
     if (this.timers.observe(nowMs) || moreDue || this.#first !== this.#end) this.requestTurn()
     this.timers.rearm(nowMs)
+    this.#turnStartMs = -1 // drains before the next turn may begin any time later
   }
 
   #run(): void {
@@ -215,16 +217,19 @@ export class Scheduler {
       return
     }
     const nowMs = this.#clock.now()
-    const firstOfTurn = this.#turnStartMs < 0
-    if (firstOfTurn) this.#turnStartMs = nowMs
-    else if (nowMs - this.#turnStartMs > budgetMs) {
+    const tookMs = nowMs - this.#checkedAtMs
+    this.#checkedAtMs = nowMs
+    this.#untilCheck = this.#checkEvery
+    if (this.#turnStartMs < 0) {
+      this.#turnStartMs = nowMs
+      return
+    }
+    if (nowMs - this.#turnStartMs > budgetMs) {
       this.delivered -= this.#left // what is left of the budget is not going to be delivered
       this.#left = 0
     }
-    const tookMs = firstOfTurn ? 0 : nowMs - this.#checkedAtMs
     if (tookMs > budgetMs / 4) this.#checkEvery = Math.max(1, this.#checkEvery >> 2)
     else if (this.#checkEvery < CHECK_EVERY_MAX) this.#checkEvery *= 2
-    this.#checkedAtMs = nowMs
     this.#untilCheck = this.#checkEvery
   }
 }

@@ -11,7 +11,16 @@ import {
   MailboxFullError,
 } from '../../runtime/index.ts'
 import { createCountingClock, createWorld, failure, idle, inProcess, nextTurn } from './world.ts'
-import type { Call, Message, Pid, Process, Program, System } from '../../runtime/index.ts'
+import type {
+  Call,
+  Clock,
+  ClockTimer,
+  Message,
+  Pid,
+  Process,
+  Program,
+  System,
+} from '../../runtime/index.ts'
 
 /** Adds up; keeps calls named `later` until a cast `answer`. */
 const counter: Program = {
@@ -246,6 +255,90 @@ describe('signals of a call', () => {
     }
     await system.call(pid, 'add', 1, { signal })
     expect(listeners).toBe(0)
+  })
+})
+
+describe('deadlines turn by turn', () => {
+  /** A clock whose time and turns the test moves. */
+  class HandClock implements Clock {
+    readonly virtual = false
+    ms = 0
+    readonly #turns: (() => void)[] = []
+    now(): number {
+      return this.ms
+    }
+    wallNow(): number {
+      return this.ms
+    }
+    setTimer(): ClockTimer {
+      return { cancel: () => {}, ref: () => {}, unref: () => {} }
+    }
+    nextTurn(fn: () => void): void {
+      this.#turns.push(fn)
+    }
+    microtask(fn: () => void): void {
+      createRealClock().microtask(fn)
+    }
+    /** One pass of the loop; false if nothing asked for it. */
+    turn(): boolean {
+      const turns = this.#turns.splice(0)
+      for (const turn of turns) turn()
+      return turns.length > 0
+    }
+  }
+
+  /** A call to `later` with a deadline of 20 ms, stamped at 0; the loop then stood until 100. */
+  async function overdue(
+    messageBudget = 1000,
+  ): Promise<{ clock: HandClock; system: System; pid: Pid; outcomes: unknown[] }> {
+    const clock = new HandClock()
+    const system = createSystem({ clock, messageBudget })
+    const { pid } = start(system)
+    const outcomes: unknown[] = []
+    const call = system.call(pid, 'later', 1, { timeoutMs: 20 })
+    call.then(
+      (value) => outcomes.push(value),
+      (error: unknown) => outcomes.push((error as { code: unknown }).code),
+    )
+    await Promise.resolve()
+    while (clock.turn());
+    clock.ms = 100
+    return { clock, system, pid, outcomes }
+  }
+
+  it('a deadline that is first seen to be due is not expired in that turn but in the next', async () => {
+    const { clock, system, pid, outcomes } = await overdue()
+    system.send(pid, 'a reason for a turn')
+    clock.turn()
+    await Promise.resolve()
+    expect(outcomes).toEqual([])
+    expect(clock.turn()).toBe(true)
+    await Promise.resolve()
+    expect(outcomes).toEqual(['ERR_CALL_TIMEOUT'])
+  })
+
+  it('so a reply that a socket brings in between wins', async () => {
+    const { clock, system, pid, outcomes } = await overdue()
+    system.send(pid, 'a reason for a turn')
+    clock.turn()
+    system.cast(pid, 'answer', 'in time')
+    await nextTurn()
+    clock.turn()
+    await nextTurn()
+    expect(outcomes).toEqual(['in time'])
+  })
+
+  it('and within a turn messages come before deadlines', async () => {
+    const { clock, system, pid, outcomes } = await overdue(1)
+    system.send(pid, 'uses the budget of the first turn up')
+    system.send(pid, 'and that of the second')
+    system.cast(pid, 'answer', 'in time')
+    await nextTurn()
+    clock.turn()
+    expect(outcomes).toEqual([])
+    clock.turn()
+    await nextTurn()
+    expect(outcomes).toEqual(['in time'])
   })
 })
 
