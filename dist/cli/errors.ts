@@ -176,7 +176,7 @@ function messageOf(thrown: unknown): string {
 /** On one line, and without the stack of an error inside a reason. */
 function oneLine(text: string): string {
   return text
-    .replace(/\n\s+at [^\n{]*/g, '')
+    .replace(/(?:\n\s+at [^\n{]*)+/g, ' ')
     .replace(/\s*\n\s*/g, ' ')
     .trim()
 }

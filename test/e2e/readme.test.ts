@@ -2,11 +2,13 @@
  * The tour of the README, as a newcomer takes it: every file it shows is saved under its name and run,
  * and what it prints is what the README says it prints.
  */
+import { createSocket } from 'node:dgram'
+import { once } from 'node:events'
 import { mkdir, mkdtemp, readFile, rm, writeFile } from 'node:fs/promises'
 import { existsSync } from 'node:fs'
 import { join } from 'node:path'
 import { afterEach, beforeEach, describe, expect, test } from 'vitest'
-import { Bench, ROOT } from './cli-process.ts'
+import { Bench, ROOT, type CliProcess } from './cli-process.ts'
 
 interface Block {
   readonly language: string
@@ -55,11 +57,7 @@ describe('the tour of the README', () => {
 
   test('every fovea command of the README is a command that parses', async () => {
     const { parseArguments } = await import('../../dist/cli/program.ts')
-    const lines = blocks
-      .filter((block) => block.language === 'sh')
-      .flatMap((block) => block.text.split('\n'))
-      .map((line) => /^(?:npx )?fovea (.+?)(?:\s+#.*|\s+&)?$/.exec(line)?.[1])
-      .filter((line) => line !== undefined)
+    const lines = commandsOf(blocks)
     expect(lines.length).toBeGreaterThan(5)
     for (const line of lines) {
       expect(parseArguments(line.split(/ +/), { version: '1', env: {} }), line).toMatchObject({
@@ -69,6 +67,31 @@ describe('the tour of the README', () => {
   })
 })
 
+describe('the command line of the README', () => {
+  test('its commands work in the order in which they stand there', async () => {
+    const [first, second] = [await freePort(), await freePort()]
+    const lines = commandsOf(blocks).map((line) =>
+      line.replaceAll('4433', first).replaceAll('4434', second),
+    )
+    const said = new Map<string, string>()
+    for (const line of lines) {
+      const args = line.split(/ +/)
+      if (args[0] === 'start') {
+        const node = bench.start(args, { cwd: tour })
+        await textOf(node, 'is ready')
+        if (args.includes('--seed')) await textOf(node, 'is up')
+        continue
+      }
+      const ended = await bench.run(args, { cwd: tour })
+      expect(ended, line).toMatchObject({ code: args.includes('crash') ? 1 : 0 })
+      said.set(args.slice(0, 4).join(' '), ended.stdout)
+    }
+    expect(said.get('members --data-dir tour/a')).toMatch(/b@127.0.0.1:\d+ +up/)
+    expect(said.get('ref call hits add')).toBe('15\n')
+    expect(said.get('ref call hits get')).toMatch(/^10\n1000 calls: p50 [\d.]+ ms/)
+  }, 40_000)
+})
+
 describe('the README itself', () => {
   test('links to files that exist', () => {
     const links = [...readme.matchAll(/\]\(([^)#:]+)(?:#[^)]*)?\)/g)].map((match) => match[1] ?? '')
@@ -76,6 +99,32 @@ describe('the README itself', () => {
     for (const link of links) expect(existsSync(join(ROOT, link)), link).toBe(true)
   })
 })
+
+/** What stands after `npx fovea` in the shell blocks. */
+function commandsOf(all: readonly Block[]): string[] {
+  return all
+    .filter((block) => block.language === 'sh')
+    .flatMap((block) => block.text.split('\n'))
+    .map((line) => /^npx fovea (.+)$/.exec(line)?.[1])
+    .filter((line) => line !== undefined)
+}
+
+function textOf(node: CliProcess, words: string): Promise<unknown> {
+  return node.log.wait((event) => String(event['text']).includes(words), {
+    timeoutMs: 12_000,
+    what: words,
+  })
+}
+
+/** The ports of the README may be in use where this test runs. */
+async function freePort(): Promise<string> {
+  const socket = createSocket('udp4')
+  socket.bind(0, '127.0.0.1')
+  await once(socket, 'listening')
+  const { port } = socket.address()
+  socket.close()
+  return String(port)
+}
 
 /** Each `node FILE` line of a shell block, with the output block that follows it. */
 function programsOf(all: readonly Block[]): { file: string; output: string }[] {
