@@ -177,13 +177,12 @@ function systemOf(target: ProcessTarget): System {
 function call(
   target: GenServerRef<never, never> | NamedServer,
   message: unknown,
-  options: NamedCallOptions = {},
+  options?: NamedCallOptions,
 ): Promise<never> {
-  const { system, ...rest } = options
   const made =
     typeof target === 'object' && 'pid' in target
-      ? homeOf(target.pid).call(target.pid, undefined, message, rest)
-      : pickSystem({ system }).call(target, undefined, message, rest)
+      ? homeOf(target.pid).call(target.pid, undefined, message, options)
+      : pickSystem(options ?? {}).call(target, undefined, message, options)
   return made as Promise<never>
 }
 
