@@ -3,7 +3,7 @@
  * never changes its meaning. Bytes from a peer can raise nothing but these.
  */
 import { FoveaError } from '../../runtime/index.ts'
-import type { ErrorCatalogue } from '../../runtime/index.ts'
+import type { ErrorEntry } from '../../runtime/index.ts'
 import type { TransportAddress } from './transport.ts'
 
 /** Codes of {@link TransportError}. */
@@ -82,7 +82,7 @@ export function codeOfThrown(thrown: unknown, otherwise: TransportErrorCode): st
 }
 
 /** Codes of `mesh/transport`. */
-export const TRANSPORT_ERRORS: ErrorCatalogue & Readonly<Record<TransportErrorCode, unknown>> = {
+export const TRANSPORT_ERRORS: Readonly<Record<TransportErrorCode, ErrorEntry>> = {
   ERR_TRANSPORT_UNAVAILABLE: {
     when: 'there is no QUIC binary for this platform, or it cannot be loaded',
     stateChanged: 'no',

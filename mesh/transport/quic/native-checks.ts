@@ -2,6 +2,7 @@
  * Checks of every number and buffer on its way to the native binding; see `native.ts` for why. They
  * throw `ERR_TRANSPORT_ARGUMENT` (a bug of the caller) or `ERR_TRANSPORT_SECURITY` (keys).
  */
+import { createPrivateKey, X509Certificate } from 'node:crypto'
 import { isIP } from 'node:net'
 import { inspect } from 'node:util'
 import { TransportError } from '../errors.ts'
@@ -13,13 +14,22 @@ export const UDP_PAYLOAD_BYTES_MAX = 16_383
 /** Longest connection id of QUIC version 1. */
 export const CONNECTION_ID_BYTES_MAX = 20
 
-const STREAM_ID_MAX = 2 ** 60
+const STREAM_ID_MAX: number = Number.MAX_SAFE_INTEGER
 
-export function checkPem(what: string, pem: unknown): Uint8Array {
-  if (typeof pem !== 'string' || !pem.includes('-----BEGIN ')) {
-    throw new TransportError('ERR_TRANSPORT_SECURITY', `the ${what} must be PEM text`)
+/** Throws `ERR_TRANSPORT_SECURITY` unless the key and the certificate are PEM and belong together. */
+export function checkKeyPair(certificatePem: unknown, privateKeyPem: unknown): void {
+  let belong = false
+  try {
+    const certificate = new X509Certificate(certificatePem as string)
+    belong = certificate.checkPrivateKey(createPrivateKey(privateKeyPem as string))
+  } catch {
+    // No cause: messages of OpenSSL may quote what they cannot read, and that may be the key.
   }
-  return Buffer.from(pem)
+  if (typeof certificatePem === 'string' && typeof privateKeyPem === 'string' && belong) return
+  throw new TransportError(
+    'ERR_TRANSPORT_SECURITY',
+    'the certificate and its private key must be PEM, unencrypted, and belong together',
+  )
 }
 
 export function checkAlpn(alpn: unknown): void {
@@ -59,7 +69,8 @@ export function checkPeerId(id: unknown): void {
 /** Names, and zones as in `fe80::1%eth0`, would be resolved by the binding, blocking the program. */
 export function checkAddress(address: BindingAddress): void {
   const { host } = address
-  if (isIP(host) === 0 || host.includes('%')) throw badArgument('IP address without zone', host)
+  if (typeof host !== 'string' || isIP(host) === 0 || host.includes('%'))
+    throw badArgument('IP address without zone', host)
   checkInteger('port', address.port, 0, 65_535)
 }
 

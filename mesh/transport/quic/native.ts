@@ -15,8 +15,8 @@ import {
   checkBytes,
   checkConnectionId,
   checkInteger,
+  checkKeyPair,
   checkPeerId,
-  checkPem,
   UDP_PAYLOAD_BYTES_MAX,
 } from './native-checks.ts'
 import { NativeConnection } from './native-connection.ts'
@@ -56,8 +56,7 @@ export class Native {
 
   config(settings: NativeSettings): NativeConfig {
     const binding = this.#binding
-    const key = checkPem('private key', settings.privateKeyPem)
-    const certificate = checkPem('certificate', settings.certificatePem)
+    checkKeyPair(settings.certificatePem, settings.privateKeyPem)
     checkInteger('idleTimeoutMs', settings.idleTimeoutMs, 1, 2 ** 31)
     checkInteger('udpPayloadBytes', settings.udpPayloadBytes, 1200, UDP_PAYLOAD_BYTES_MAX)
     checkInteger('streamWindowBytes', settings.streamWindowBytes, 1, 2 ** 32)
@@ -70,8 +69,8 @@ export class Native {
         VERIFY,
         ALLOW_ANY_CHAIN,
         null,
-        [key],
-        [certificate],
+        [Buffer.from(settings.privateKeyPem)],
+        [Buffer.from(settings.certificatePem)],
         SIGNATURE_ALGORITHMS,
       )
       config.setApplicationProtos([settings.alpn])

@@ -1,0 +1,45 @@
+import { afterAll, beforeAll, describe, expect, it } from 'vitest'
+import type { TransportAddress } from '../../../../mesh/transport/transport.ts'
+import { echo, Kit, Watched } from '../../../conformance/transport-world.ts'
+import { Compiled } from '../../../support/compiled.ts'
+import { quicWorld } from '../../../support/transport-quic.ts'
+
+const CHILD = 'test/support/quic-child.ts'
+
+describe('QUIC between processes', () => {
+  let compiled: Compiled
+  beforeAll(() => {
+    compiled = new Compiled([CHILD])
+  })
+  afterAll(() => compiled.close())
+
+  it('a process that opened, dialled and closed ends by itself', async () => {
+    const kit = new Kit(quicWorld())
+    const listener = await kit.node({ onConnection: (connection) => echo(new Watched(connection)) })
+    const { host, port } = listener.endpoint.address
+    const child = compiled.run(CHILD, ['visit', host, String(port)])
+    await kit.world.until(() => child.exit !== undefined, 'the process to end')
+    expect({ exit: child.exit, output: child.output }).toEqual({
+      exit: { code: 0, signal: null },
+      output: '',
+    })
+    expect(child.messages).toEqual(['done'])
+    await kit.close()
+  })
+
+  it('a process killed with SIGKILL is noticed within the idle timeout', async () => {
+    const kit = new Kit(quicWorld())
+    const dialler = await kit.node({ limits: { idleTimeoutMs: 500 } })
+    const child = compiled.run(CHILD, ['listen'])
+    await kit.world.until(() => child.messages.length > 0, 'the listener')
+    const address = child.messages[0] as TransportAddress
+    const near = new Watched(await dialler.endpoint.dial(address))
+    const out = near.open()
+    out.stream.write(Buffer.from('alive?'))
+    await kit.world.until(() => out.text === 'alive?', 'an echo')
+    child.process.kill('SIGKILL')
+    await kit.world.until(() => near.closed.length === 1, 'the silence to be noticed')
+    expect(near.closed).toEqual([{ by: 'idle_timeout', code: 0, reason: '' }])
+    await kit.close()
+  })
+})
