@@ -1,0 +1,151 @@
+/** Nodes that are known and have no link: dialled on demand, in order, bounded, or noconnection. */
+import { describe, expect, it } from 'vitest'
+import type { Ref } from '../../behaviours/index.ts'
+import type { FoveaNode, NodeOptions } from '../../dist/index.ts'
+import {
+  CounterContract,
+  during,
+  failing,
+  probe,
+  startWorld,
+  type CounterApi,
+  type LoggedWorld,
+} from './support/world.ts'
+
+interface Parted extends AsyncDisposable {
+  readonly world: LoggedWorld
+  readonly a: FoveaNode
+  readonly b: FoveaNode
+  /** A counter on `b`, whose link to `a` is gone while both live. */
+  readonly ref: Ref<CounterApi>
+}
+
+/** Two nodes that lost each other; nobody dials by itself for a long time. */
+async function parted(node: NodeOptions = {}): Promise<Parted> {
+  const world = await startWorld(2, {
+    node: { keepaliveIntervalMs: 100, reconnectBaseMs: 30_000, syncIntervalMs: 60_000, ...node },
+  })
+  const [a, b] = world.nodes as [FoveaNode, FoveaNode]
+  const ref = await during(world, a.remoteSpawn.spawn(CounterContract, b.id, { arg: 0 }))
+  world.partition(a, b)
+  await world.clock.advance(1_000)
+  expect([a.cluster.getConnectedNodeCount(), b.cluster.getConnectedNodeCount()]).toEqual([0, 0])
+  return { world, a, b, ref, [Symbol.asyncDispose]: () => world.stop() }
+}
+
+describe('a known node without a link', () => {
+  it('is dialled by the first message; all of them go out in order', async () => {
+    await using t = await parted()
+    t.world.heal()
+    for (let i = 0; i < 100; i++) expect(t.ref.cast.add(1)).toBe(true)
+    t.a.system.send(t.ref.pid, 'ignored')
+    expect(await during(t.world, t.ref.call.get())).toBe(100)
+    expect(t.a.cluster.isNodeConnected(t.b.id)).toBe(true)
+  })
+
+  it('is dialled by spawn, monitor, link and exit as well', async () => {
+    await using t = await parted()
+    t.world.heal()
+    const owner = probe(t.a)
+    t.a.system.monitor(owner.pid, t.ref.pid)
+    t.a.system.link(owner.pid, t.ref.pid)
+    const spawned = await during(
+      t.world,
+      t.a.remoteSpawn.spawn(CounterContract, t.b.id, { arg: 7 }),
+    )
+    expect(await during(t.world, spawned.call.get())).toBe(7)
+    expect(owner.signals()).toEqual([])
+    t.a.system.exit(t.ref.pid, 'kill')
+    await t.world.clock.advance(10)
+    expect(owner.signals().sort()).toEqual(['down killed', 'exit killed'])
+  })
+
+  it('is noconnection for everything when the dial fails, once', async () => {
+    await using t = await parted({ dialTimeoutMs: 300 })
+    const owner = probe(t.a)
+    t.a.system.monitor(owner.pid, t.ref.pid)
+    t.a.system.link(owner.pid, t.ref.pid)
+    const call = failing(t.world, t.ref.call.get())
+    const spawn = failing(t.world, t.a.remoteSpawn.spawn(CounterContract, t.b.id, { arg: 7 }))
+    expect(t.ref.cast.add(1)).toBe(true)
+    expect(await call).toMatchObject({ code: 'ERR_CALL_EXIT', reason: 'noconnection' })
+    expect(await spawn).toMatchObject({ code: 'ERR_CALL_EXIT', reason: 'noconnection' })
+    await t.world.clock.advance(10)
+    expect(owner.signals().sort()).toEqual(['down noconnection', 'exit noconnection'])
+    t.world.heal()
+    await during(t.world, t.a.cluster.waitFor(t.b.id, { timeoutMs: 120_000 }))
+    await t.world.clock.advance(1_000)
+    // Nothing of before comes after the reconnection.
+    expect(await during(t.world, t.ref.call.get())).toBe(0)
+    expect(owner.signals()).toHaveLength(2)
+  })
+
+  it('is noconnection at once for dialHoldOffMs after a dial in vain, then dialled again', async () => {
+    await using t = await parted({ dialTimeoutMs: 300, dialHoldOffMs: 1_000 })
+    await failing(t.world, t.ref.call.get())
+    const atMs = t.world.clock.now()
+    const at = await t.ref.call.get().catch((error: unknown) => error)
+    expect(at).toMatchObject({ reason: 'noconnection' })
+    expect(t.world.clock.now()).toBe(atMs)
+    expect(t.ref.cast.add(1)).toBe(false)
+    t.world.heal()
+    await t.world.clock.advance(1_000)
+    expect(await during(t.world, t.ref.call.get())).toBe(0)
+  })
+
+  it('keeps dialMessagesMax messages and refuses the next', async () => {
+    await using t = await parted({ dialMessagesMax: 10 })
+    for (let i = 0; i < 10; i++) expect(t.ref.cast.add(1)).toBe(true)
+    expect(t.ref.cast.add(1)).toBe(false)
+    const refused = await t.ref.call.get().catch((error: unknown) => error)
+    expect(refused).toMatchObject({ code: 'ERR_PEER_BACKLOG' })
+    t.world.heal()
+    await t.world.connected()
+    expect(await during(t.world, t.ref.call.get())).toBe(10)
+  })
+
+  it('does not hold a call beyond its deadline', async () => {
+    await using t = await parted({ dialTimeoutMs: 5_000 })
+    const atMs = t.world.clock.now()
+    expect(await failing(t.world, t.ref.call.add(1, { timeoutMs: 50 }))).toMatchObject({
+      code: 'ERR_CALL_TIMEOUT',
+    })
+    expect(t.world.clock.now() - atMs).toBeLessThan(100)
+    t.world.heal()
+    await t.world.clock.advance(6_000)
+    expect(await during(t.world, t.ref.call.get())).toBe(0)
+  })
+
+  it('that has said goodbye is noconnection at once', async () => {
+    await using world = await startWorld(2)
+    const [a, b] = world.nodes as [FoveaNode, FoveaNode]
+    const ref = await during(world, a.remoteSpawn.spawn(CounterContract, b.id, { arg: 0 }))
+    await during(world, b.stop())
+    const atMs = world.clock.now()
+    const error = await ref.call.get().catch((caught: unknown) => caught)
+    expect(error).toMatchObject({ reason: 'noconnection' })
+    expect(world.clock.now()).toBe(atMs)
+  })
+})
+
+describe('two nodes that talk at once', () => {
+  it('NX-D4 do not lose a message when both dial', async () => {
+    await using t = await parted()
+    const back = await during(
+      t.world,
+      t.b.remoteSpawn.spawn(CounterContract, t.b.id, { arg: 0, name: 'local' }),
+    )
+    const onA = probe(t.a)
+    t.world.heal()
+    const toA = t.b.system.pidFor(t.a.key.hex, onA.pid.id, onA.pid.incarnation)
+    for (let i = 0; i < 50; i++) {
+      t.ref.cast.add(1)
+      t.b.system.send(toA, i)
+    }
+    await t.world.clock.advance(2_000)
+    expect(await during(t.world, t.ref.call.get())).toBe(50)
+    expect(onA.seen).toEqual(Array.from({ length: 50 }, (_, i) => i))
+    expect(await during(t.world, back.call.get())).toBe(0)
+    expect(t.a.cluster.getConnectedNodeCount()).toBe(1)
+  })
+})
