@@ -66,12 +66,14 @@ const droppedChannel: Channel = channel(inspectChannels.messageDropped)
 /** The scheduler measures handlers only while this channel has subscribers. */
 export const longHandlerChannel: Channel = channel(inspectChannels.handlerLong)
 
+/** Tells that a process was started. */
 export function publishStart(cell: ProcessCell): void {
   if (!startChannel.hasSubscribers) return
   const { pid, label, parent } = cell
   startChannel.publish({ pid, label, parent } satisfies ProcessEvent)
 }
 
+/** Tells that a process ended, and that it crashed. */
 export function publishExit(cell: ProcessCell, reason: ExitReason, crashed: boolean): void {
   if (!exitChannel.hasSubscribers && !crashChannel.hasSubscribers) return
   const { pid, label, parent } = cell
@@ -80,10 +82,12 @@ export function publishExit(cell: ProcessCell, reason: ExitReason, crashed: bool
   if (crashed) crashChannel.publish(event)
 }
 
+/** Tells that a message went nowhere. */
 export function publishDropped(event: MessageDroppedEvent): void {
   if (droppedChannel.hasSubscribers) droppedChannel.publish(event)
 }
 
+/** Tells that a handler held the loop. */
 export function publishLongHandler(
   cell: ProcessCell,
   name: string | undefined,

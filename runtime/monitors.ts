@@ -7,12 +7,13 @@
 import { ItemKind, Message } from './item.ts'
 import { pushItem } from './mailbox.ts'
 import { DEAD } from './process-flags.ts'
+import type { Branded } from './brand.ts'
 import type { ExitReason } from './exit-reason.ts'
 import type { Pid } from './pid.ts'
 import type { ProcessCell } from './process.ts'
 
 /** Names a monitor; opaque. Unique together with its node. */
-export interface MonitorRef {
+export interface MonitorRef extends Branded<'monitor'> {
   readonly node: string
   readonly id: number
 }

@@ -7,12 +7,13 @@
  * {@link pidEquals}, key maps with {@link pidKey}.
  */
 import { ArgumentError } from './errors.ts'
+import type { Branded } from './brand.ts'
 import type { ProcessCell } from './process.ts'
 import type { SystemCore } from './core.ts'
 import type { System } from './system.ts'
 
 /** Names one process: the node it lives on, its number there, and which start of that node. */
-export interface Pid {
+export interface Pid extends Branded<'pid'> {
   readonly node: string
   readonly id: number
   readonly incarnation: number

@@ -12,13 +12,14 @@ import { enterProcess, leaveProcess } from './context.ts'
 import { ArgumentError } from './errors.ts'
 import { reasonOfThrown } from './exit-reason.ts'
 import { FRESH, NOT_TIMED, TIMER_DELAY_MS_MAX, TimerWheel } from './timer-wheel.ts'
+import type { Branded } from './brand.ts'
 import type { Clock, ClockTimer } from './clock.ts'
 import type { SystemCore } from './core.ts'
 import type { ProcessCell } from './process.ts'
 import type { Timed } from './timer-wheel.ts'
 
 /** Names a timer; opaque. */
-export interface TimerRef {
+export interface TimerRef extends Branded<'timer'> {
   readonly node: string
   readonly id: number
 }
