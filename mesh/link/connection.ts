@@ -588,7 +588,9 @@ export class Connection implements Link {
     this.#dueMs = Infinity
     this.#dialFailed(new LinkError('ERR_LINK_CLOSED', `the connection ended (${ended})`))
     const goodbye = this.#draining || (info.by === 'peer' && info.code === CloseCode.goodbye)
-    const silent = info.by === 'idle_timeout'
+    // Ours fell silent for the peer, or the peer for us: the same silence.
+    const silent =
+      info.by === 'idle_timeout' || (info.by === 'peer' && info.code === CloseCode.timeout)
     this.#down(goodbye ? 'graceful_shutdown' : silent ? 'heartbeat_timeout' : 'connection_closed')
     this.#context.pool.forget(this)
     this.#drainHandlers.clear()

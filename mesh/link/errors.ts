@@ -1,6 +1,6 @@
 /** Errors of links: handshakes that fail, frames that have no place, queues that are full. */
 import { FoveaError } from '../../runtime/index.ts'
-import type { ErrorCatalogue } from '../../runtime/index.ts'
+import type { ErrorCatalogue, ErrorEntry } from '../../runtime/index.ts'
 
 /** Codes of {@link LinkError}. */
 export type LinkErrorCode =
@@ -46,8 +46,8 @@ export class LinkError extends FoveaError {
 }
 
 /** Codes of `mesh/link`. */
-export const LINK_ERRORS: ErrorCatalogue & Readonly<Record<LinkErrorCode, unknown>> = Object.freeze(
-  {
+export const LINK_ERRORS: ErrorCatalogue & Readonly<Record<LinkErrorCode, ErrorEntry>> =
+  Object.freeze({
     ERR_LINK_REJECTED: {
       when: 'the peer answered our connect with `rejected`; `reason` is its word for it',
       stateChanged: 'no; the connection is closed',
@@ -180,5 +180,4 @@ export const LINK_ERRORS: ErrorCatalogue & Readonly<Record<LinkErrorCode, unknow
       retry: 'later',
       action: 'dial less at once, or raise `dialsMax`',
     },
-  },
-)
+  })

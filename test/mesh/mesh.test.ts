@@ -146,6 +146,24 @@ describe('losing each other', () => {
     expect(cluster.events).toHaveLength(4)
   })
 
+  it('a node killed without a word is found within 5 s by all, and by nobody again', async () => {
+    await using cluster = new Cluster()
+    const [a, b] = await pair(cluster)
+    const c = await cluster.start('c', 3, { seeds: [seed(1)] })
+    await cluster.clock.advance(1_000)
+    cluster.events.length = 0
+    cluster.network.kill('10.0.0.2')
+    await cluster.clock.advance(5_000)
+    expect(cluster.events.filter((line) => !line.startsWith('b ')).sort()).toEqual([
+      'a down b heartbeat_timeout',
+      'c down b heartbeat_timeout',
+    ])
+    await cluster.clock.advance(600_000)
+    expect(cluster.events.filter((line) => !line.startsWith('b '))).toHaveLength(2)
+    expect([a, c].map(membersOf)).toEqual(['b down, c up', 'a up, b down'])
+    expect(peersOf(b)).toBe('')
+  })
+
   it('a partition of three against two heals to a full mesh', async () => {
     await using cluster = new Cluster(3, { latencyMs: 2, jitterMs: 3 })
     const meshes: Mesh[] = []
