@@ -43,6 +43,7 @@ export interface EndpointOptions {
   readonly host: string
   /** UDP port; 0 takes a free one. */
   readonly port: number
+  /** What this node shows, and whom it believes. */
   readonly security: TransportSecurity
   /** Called for every connection that a peer dialled and `verifyPeer` accepted. */
   readonly onConnection: (connection: TransportConnection) => void
@@ -60,7 +61,7 @@ export interface Refusal {
 /** A family of endpoints: `quic`, or `memory` for tests. */
 export interface Transport {
   readonly name: string
-  /** Rejects with `ERR_TRANSPORT_PORT_BUSY`, `_BAD_ADDRESS`, `_UNAVAILABLE` or `_BIND`. */
+  /** Rejects with `ERR_TRANSPORT_PORT_BUSY`, `_BAD_ADDRESS`, `_UNAVAILABLE`, `_BIND` or `_SECURITY`. */
   open(options: EndpointOptions): Promise<Endpoint>
 }
 
@@ -70,6 +71,7 @@ export interface DialOptions {
   readonly expect?: NodeKey
   /** Default 5,000. A closed port answers nothing, so this is what ends the wait. */
   readonly timeoutMs?: number
+  /** Ends the dial with `ERR_TRANSPORT_ABORTED` when aborted. */
   readonly signal?: AbortSignal
 }
 
@@ -77,7 +79,10 @@ export interface DialOptions {
 export interface Endpoint {
   /** The address really bound. */
   readonly address: TransportAddress
-  /** Rejects with `ERR_TRANSPORT_TIMEOUT`, `_PROTOCOL`, `_PEER_KEY`, `_REFUSED`, `_CLOSED`, `_ABORTED`. */
+  /**
+   * Rejects with `ERR_TRANSPORT_TIMEOUT`, `_PROTOCOL`, `_PEER_KEY`, `_REFUSED`, `_CLOSED`, `_ABORTED`,
+   * `_BAD_ADDRESS` or `_CONNECTION_LIMIT`.
+   */
   dial(address: TransportAddress, options?: DialOptions): Promise<TransportConnection>
   stats(): EndpointStats
   /** Closes every connection, then the socket. Idempotent; nothing is left when it resolves. */

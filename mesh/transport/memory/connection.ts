@@ -76,6 +76,7 @@ export class MemoryConnection implements TransportConnection, MemoryStreamOwner 
   #early: Frame[] = []
   #earlyDatagrams = 0
   #heardAtMs = 0
+  #wasDeaf = false
   #bytesSent = 0
   #bytesReceived = 0
 
@@ -368,11 +369,18 @@ export class MemoryConnection implements TransportConnection, MemoryStreamOwner 
     return other === undefined || other.state === 'over' || other.outgoing?.cut === true
   }
 
-  /** Counts down while it is deaf, or always when nobody sends keepalives. */
+  /** Counts down while it is deaf, from the moment it became so; always when nobody keeps alive. */
   #listen(): void {
+    if (!this.#hasKeepalive()) {
+      this.#countDown(this.#idleTimeoutMs)
+      return
+    }
+    const deaf = this.#isDeaf()
+    if (deaf === this.#wasDeaf) return
+    this.#wasDeaf = deaf
     this.timer?.cancel()
-    if (this.#hasKeepalive() && !this.#isDeaf()) return
-    if (this.#hasKeepalive()) this.#heardAtMs = this.nowMs()
+    if (!deaf) return
+    this.#heardAtMs = this.nowMs()
     this.#countDown(this.#idleTimeoutMs)
   }
 

@@ -18,13 +18,7 @@ import type { Socket } from 'node:dgram'
 import { createRealClock } from '../../../runtime/index.ts'
 import type { Clock, Logger } from '../../../runtime/index.ts'
 import type { NodeKey } from '../../identity/node-key.ts'
-import {
-  addressGroup,
-  checkRemoteAddress,
-  displayHost,
-  isLoopbackHost,
-  socketHost,
-} from '../address.ts'
+import { checkRemoteAddress, displayHost, isLoopbackHost, socketHost } from '../address.ts'
 import { Dial } from '../dial.ts'
 import { QuicCode, TransportError } from '../errors.ts'
 import type {
