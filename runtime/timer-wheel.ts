@@ -44,46 +44,52 @@ export class TimerWheel {
   readonly #tails: (Timed | undefined)[] = new Array<Timed | undefined>(SLOTS).fill(undefined)
   /** One bit per slot that is not empty. */
   readonly #occupied: number[] = new Array<number>(LEVELS).fill(0)
-  #freshHead: Timed | undefined
-  #freshTail: Timed | undefined
+  /**
+   * Entries without a stamp, newest first, linked by `timedNext`. One that is removed is only marked; it
+   * leaves the list at the stamp, which comes with every turn of the loop.
+   */
+  #fresh: Timed | undefined
   /** Everything due before this instant has fired; slots of this instant itself may still fill. */
   #elapsed = 0
   /** Entries in any list. */
   size = 0
 
-  /** Takes a new entry whose delay starts to count at the next {@link stamp}. */
+  /** Takes a new entry, once; its delay starts to count at the next {@link stamp}. */
   add(entry: Timed): void {
     this.size++
-    const tail = this.#freshTail
     entry.slot = FRESH
-    entry.timedPrev = tail
-    if (tail === undefined) this.#freshHead = entry
-    else tail.timedNext = entry
-    this.#freshTail = entry
+    entry.timedNext = this.#fresh
+    this.#fresh = entry
   }
 
-  /** Takes an entry out; harmless if it is in no list. */
+  /** Takes an entry out for good; harmless if it is out. */
   remove(entry: Timed): void {
     if (entry.slot === NOT_TIMED) return
     this.size--
-    if (entry.slot === FRESH) this.#unlinkFresh(entry)
-    else this.#unlink(entry)
+    if (entry.slot !== FRESH) this.#unlink(entry)
     entry.slot = NOT_TIMED
-    entry.timedPrev = undefined
-    entry.timedNext = undefined
   }
 
-  /** Gives every fresh entry its due time, counted from `nowMs`. */
+  /** Gives every fresh entry its due time, counted from `nowMs`, oldest first. */
   stamp(nowMs: number): void {
-    let entry = this.#freshHead
+    let entry = this.#fresh
     if (entry === undefined) return
-    this.#freshHead = undefined
-    this.#freshTail = undefined
+    this.#fresh = undefined
+    let oldest: Timed | undefined
     while (entry !== undefined) {
       const next: Timed | undefined = entry.timedNext
-      entry.at = Math.max(this.#elapsed, Math.ceil(nowMs + entry.delayMs))
-      this.#place(entry)
+      entry.timedNext = undefined
+      if (entry.slot === FRESH) {
+        entry.timedNext = oldest
+        oldest = entry
+      }
       entry = next
+    }
+    while (oldest !== undefined) {
+      const next: Timed | undefined = oldest.timedNext
+      oldest.at = Math.max(this.#elapsed, Math.ceil(nowMs + oldest.delayMs))
+      this.#place(oldest)
+      oldest = next
     }
   }
 
@@ -193,14 +199,8 @@ export class TimerWheel {
     if (timedNext === undefined) this.#tails[slot] = timedPrev
     else timedNext.timedPrev = timedPrev
     if (this.#heads[slot] === undefined) this.#mark(slot, false)
-  }
-
-  #unlinkFresh(entry: Timed): void {
-    const { timedPrev, timedNext } = entry
-    if (timedPrev === undefined) this.#freshHead = timedNext
-    else timedPrev.timedNext = timedNext
-    if (timedNext === undefined) this.#freshTail = timedPrev
-    else timedNext.timedPrev = timedPrev
+    entry.timedPrev = undefined
+    entry.timedNext = undefined
   }
 
   #mark(slot: number, occupied: boolean): void {
