@@ -8,7 +8,7 @@
  * (the default for `type: 'supervisor'`), because their own children have deadlines already.
  */
 import { inspect } from 'node:util'
-import type { Pid, System } from '../runtime/index.ts'
+import { TIMER_DELAY_MS_MAX, type Pid, type System } from '../runtime/index.ts'
 import { ChildSpecError, DuplicateChildError } from './errors.ts'
 import type { AutoShutdown, RestartType } from './restart-strategy.ts'
 import { IGNORE, type Ignore } from './results.ts'
@@ -78,7 +78,11 @@ export function checkChildSpec(spec: ChildSpec, autoShutdown: AutoShutdown): Che
   }
   if (type !== 'worker' && type !== 'supervisor') refuse('type', "'worker' or 'supervisor'", type)
   if (!isShutdown(shutdown)) {
-    refuse('shutdown', "milliseconds from 0, 'infinity' or 'brutal_kill'", shutdown)
+    refuse(
+      'shutdown',
+      `milliseconds from 0 to ${TIMER_DELAY_MS_MAX}, 'infinity' or 'brutal_kill'`,
+      shutdown,
+    )
   }
   if (typeof significant !== 'boolean') refuse('significant', 'true or false', significant)
   if (significant && autoShutdown === 'never') {
@@ -117,7 +121,9 @@ export function shutdownMs(shutdown: Exclude<Shutdown, 'brutal_kill'>): number {
 }
 
 function isShutdown(value: unknown): value is Shutdown {
-  if (typeof value === 'number') return value >= 0
+  if (typeof value === 'number') {
+    return value >= 0 && (value <= TIMER_DELAY_MS_MAX || value === Infinity)
+  }
   return value === 'infinity' || value === 'brutal_kill'
 }
 

@@ -25,6 +25,7 @@ import {
   objectOption,
   optional,
   resolveOptions,
+  TIMER_DELAY_MS_MAX,
   type ExitReason,
   type OptionCheck,
   type Pid,
@@ -96,7 +97,10 @@ const INIT_TIMEOUT_DEFAULT_MS = 5000
 
 const anything: OptionCheck = { expected: 'a value', test: () => true }
 const pidOption: OptionCheck = { expected: 'a pid', test: isPid }
-const timeoutOption: OptionCheck = numberOption(0, Infinity, true)
+const timeoutOption: OptionCheck = {
+  expected: `milliseconds from 0 to ${TIMER_DELAY_MS_MAX}, or Infinity`,
+  test: (v) => typeof v === 'number' && v >= 0 && (v <= TIMER_DELAY_MS_MAX || v === Infinity),
+}
 
 const serverDefaults: ServerOptions = Object.freeze({ initTimeoutMs: INIT_TIMEOUT_DEFAULT_MS })
 

@@ -1,6 +1,8 @@
 /**
  * What a handler returns. Results are instances of small classes, never plain objects with a tag, so
- * that a state which happens to look like `{ tag: 'stop' }` is a state and not an order.
+ * that a state which happens to look like `{ tag: 'stop' }` is a state and not an order. `'~result'`
+ * exists for the compiler only: without it a `Reply` would pass for a `NoReply`, and with a common name it
+ * would meddle with the types of states.
  *
  * Follows gen_server's return values: `{reply,R,S}`, `{noreply,S}`, `{stop,R,S}`, `{stop,R,Reply,S}`,
  * `{ok,S}` and `ignore`, each with `{continue,C}`, a timeout or `hibernate`.
@@ -21,6 +23,7 @@ export interface After {
 
 /** Answer the caller and go on with a new state. */
 export class Reply<R, S> {
+  declare readonly '~result': 'reply'
   readonly reply: R
   readonly state: S
   readonly after: After | undefined
@@ -29,26 +32,22 @@ export class Reply<R, S> {
     this.state = state
     this.after = after
   }
-  get tag(): 'reply' {
-    return 'reply'
-  }
 }
 
 /** Go on with a new state; whoever waits is answered later or never. */
 export class NoReply<S> {
+  declare readonly '~result': 'noreply'
   readonly state: S
   readonly after: After | undefined
   constructor(state: S, after: After | undefined) {
     this.state = state
     this.after = after
   }
-  get tag(): 'noreply' {
-    return 'noreply'
-  }
 }
 
 /** End the process; `terminate` runs first, then the reply, if there is one, is sent (G-30). */
 export class Stop<S, R = never> {
+  declare readonly '~result': 'stop'
   readonly reason: unknown
   /** The last state; `undefined` with `keepsState` when the state from before the handler counts. */
   readonly state: S | undefined
@@ -66,29 +65,22 @@ export class Stop<S, R = never> {
     this.keepsState = keepsState
     this.reply = reply
   }
-  get tag(): 'stop' {
-    return 'stop'
-  }
 }
 
 /** The first state of a process, with something to do after `init`. */
 export class Ok<S> {
+  declare readonly '~result': 'ok'
   readonly state: S
   readonly after: After | undefined
   constructor(state: S, after: After | undefined) {
     this.state = state
     this.after = after
   }
-  get tag(): 'ok' {
-    return 'ok'
-  }
 }
 
 /** Not started on purpose; see {@link ignore}. */
 export class Ignore {
-  get tag(): 'ignore' {
-    return 'ignore'
-  }
+  declare readonly '~result': 'ignore'
 }
 
 /** The one {@link Ignore}; also what a child's start function gives for "not today" (U-07). */

@@ -67,14 +67,6 @@ function isThenable(value: unknown): value is Thenable {
   return typeof (value as { readonly then?: unknown }).then === 'function'
 }
 
-/** Goes on after an asynchronous handler: as that process, or not at all if it died meanwhile. */
-function resume(
-  process: Process,
-  next: () => void | Promise<void>,
-): void | Promise<void> | undefined {
-  return process.alive ? runAs(process, next) : undefined
-}
-
 /** The program of every server of one module. */
 export class ServerLoop implements Program {
   readonly label: string
@@ -131,7 +123,7 @@ export class ServerLoop implements Program {
     starting.limit(process)
     return Promise.resolve(
       result.then(
-        (settled) => resume(process, () => this.#started(process, starting, settled)),
+        (settled) => runAs(process, () => this.#started(process, starting, settled)),
         (thrown) => process.exit(reasonOfThrown(thrown)),
       ),
     )
@@ -239,8 +231,8 @@ export class ServerLoop implements Program {
   ): Promise<void> {
     return Promise.resolve(
       result.then(
-        (settled) => resume(process, () => this.#apply(process, cell, settled, of, call)),
-        (thrown) => resume(process, () => this.#end(process, cell, reasonOfThrown(thrown))),
+        (settled) => runAs(process, () => this.#apply(process, cell, settled, of, call)),
+        (thrown) => runAs(process, () => this.#end(process, cell, reasonOfThrown(thrown))),
       ),
     )
   }
@@ -258,8 +250,12 @@ export class ServerLoop implements Program {
   #afterwards(process: Process, cell: ServerCell, after: After): void | Promise<void> {
     if (!process.alive) return undefined
     if (after.continue !== undefined) return this.#continue(process, cell, after.continue)
-    if (after.timeoutMs !== undefined) this.#arm(process, cell, after.timeoutMs)
-    return undefined
+    if (after.timeoutMs === undefined) return undefined
+    try {
+      return this.#arm(process, cell, after.timeoutMs)
+    } catch (thrown) {
+      return this.#end(process, cell, reasonOfThrown(thrown))
+    }
   }
 
   /** Runs `continue` and whatever it continues with, before the mailbox (G-05, G-06). */
@@ -291,7 +287,7 @@ export class ServerLoop implements Program {
     const fire = (): void => process.post(new Message(ItemKind.timeout, undefined, timeout))
     cell.timeout = timeout
     // With 0 it goes behind what is queued, and the first of those cancels it (G-04).
-    if (timeoutMs <= 0) fire()
+    if (timeoutMs === 0) fire()
     else timeout.timer = process.system.setTimer(process, timeoutMs, fire)
   }
 

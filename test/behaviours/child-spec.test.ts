@@ -1,5 +1,6 @@
 import { describe, expect, it } from 'vitest'
 import { checkChildSpec, checkChildSpecs, type ChildSpec } from '../../behaviours/index.ts'
+import { TIMER_DELAY_MS_MAX } from '../../runtime/index.ts'
 
 const start = (): Promise<never> => Promise.reject(new Error('not started here'))
 
@@ -26,6 +27,7 @@ describe('checkChildSpec', () => {
     ['restart', { restart: 'x' }],
     ['shutdown', { shutdown: -1 }],
     ['shutdown', { shutdown: Number.NaN }],
+    ['shutdown', { shutdown: TIMER_DELAY_MS_MAX + 1 }],
     ['shutdown', { shutdown: 'later' }],
     ['type', { type: 'boss' }],
     ['significant', { significant: 1 }],
@@ -47,7 +49,7 @@ describe('checkChildSpec', () => {
     )
   })
 
-  it.each([0, 1.5, Infinity, 'infinity', 'brutal_kill'] as const)(
+  it.each([0, 1.5, TIMER_DELAY_MS_MAX, Infinity, 'infinity', 'brutal_kill'] as const)(
     'accepts shutdown %s',
     (shutdown) => {
       expect(checkChildSpec({ id: 'a', start, shutdown }, 'never').shutdown).toBe(shutdown)

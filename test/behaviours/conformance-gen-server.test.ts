@@ -109,6 +109,15 @@ describe('start and init', () => {
     expect(log).toEqual([message('x'), { type: 'timeout' }])
   })
 
+  it('G-04 a return-timeout of 0 with nothing queued comes before what is sent later', async () => {
+    const log: unknown[] = []
+    const ref = await start({ log })
+    await ref.call.run((n) => reply('x', n, { timeoutMs: 0 }))
+    system.send(ref.pid, 'late')
+    await w.clock.settle()
+    expect(log).toEqual([{ type: 'timeout' }, message('late')])
+  })
+
   it('G-05 continue runs before messages that are already in the mailbox', async () => {
     const log: unknown[] = []
     await start({

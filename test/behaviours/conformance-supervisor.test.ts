@@ -421,6 +421,14 @@ describe('administration', () => {
     expect(await Supervisor.countChildren(sup)).toMatchObject({ specs: 1, active: 0, workers: 1 })
   })
 
+  it('U-11 the end of a child that was stopped does not come to the supervisor as well', async () => {
+    const sup = await start({ children: [child('a', { shutdown: 'brutal_kill' })] })
+    const before = system.stats().messagesDelivered
+    await Supervisor.terminateChild(sup, 'a')
+    await w.clock.settle()
+    expect(system.stats().messagesDelivered - before).toBe(1)
+  })
+
   it('U-12 an unknown id is not found', async () => {
     const sup = await start({})
     const code = 'ERR_CHILD_NOT_FOUND'

@@ -163,6 +163,15 @@ implement(wrongReply, {
   cast: {},
 })
 
+implement(contract<{ call: {}; cast: { go(): void } }>('y', { call: {}, cast: { go: true } }), {
+  init: () => 0,
+  call: {},
+  cast: {
+    // @ts-expect-error nobody waits for the reply of a cast
+    go: (n) => reply(1, n),
+  },
+})
+
 // every shape of init
 implement(wrongReply, {
   init: (n: number) => (n > 0 ? ok(n, { continue: 'go' }) : n < 0 ? ignore() : stop('no')),
@@ -290,6 +299,12 @@ export const Union = defineServer({
   init: (): Light => ({ tag: 'idle' }),
   call: { go: (s) => reply(s.tag, { tag: 'busy', n: 1 }) },
   cast: { off: () => noreply({ tag: 'idle' }) },
+})
+/** A state may use any name for its discriminant, also those that results could have used. */
+export const Tagged = defineServer({
+  init: () => ({ tag: 'stop', reason: 'x', state: 1 }),
+  call: { get: (s) => reply(s.tag, { ...s, tag: 'reply' }) },
+  cast: {},
 })
 export const WrongState = defineServer({
   init: (x: number) => x,

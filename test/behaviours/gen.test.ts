@@ -275,6 +275,25 @@ describe('stop', () => {
   })
 })
 
+describe('a return-timeout', () => {
+  it.each([-1, Number.NaN, 'x', 2 ** 36])('of %s is a crash, with terminate', async (timeoutMs) => {
+    const log: unknown[] = []
+    const ref = await scripted({ log }).start(undefined, { system })
+    const end = ending(system, ref.pid)
+    ref.cast.run((n) => noreply(n + 1, { timeoutMs: timeoutMs as number }))
+    await w.clock.settle()
+    expect(end.reason).toMatchObject({ code: 'ERR_ARGUMENT' })
+    expect(log).toMatchObject([['terminate', { code: 'ERR_ARGUMENT' }, 1]])
+  })
+
+  it('of Infinity is none', async () => {
+    const ref = await scripted().start(undefined, { system })
+    ref.cast.run((n) => noreply(n, { timeoutMs: Infinity }))
+    await w.clock.settle()
+    expect(system.stats().timers).toBe(0)
+  })
+})
+
 describe('handlers that end their own process', () => {
   it('run nothing afterwards: no continue, no terminate, no reply', async () => {
     const log: unknown[] = []
