@@ -3,7 +3,8 @@
  *
  * A node that is known and has no link is dialled; what was said to it meanwhile waits, in order and
  * bounded, and goes out when the link is up. If no link comes, all of it fails with `noconnection`. A
- * node that is unknown, has left, or was just dialled in vain is `noconnection` at once (X-05, X-11).
+ * node that is unknown, has left, was just lost or just dialled in vain is `noconnection` at once (X-05,
+ * X-10, X-11).
  *
  * A pid of an earlier start of a node is `noconnection` too: that process cannot exist (X-18).
  */
@@ -30,6 +31,18 @@ interface Backlog {
   readonly abort: AbortController
 }
 
+/** A node that was lost or dialled in vain; not dialled from here while `timer` runs. */
+interface HoldOff {
+  readonly delayMs: number
+  timer: ClockTimer | undefined
+}
+
+/** Longest pause between two dials on demand. The mesh dials lost nodes by itself meanwhile. */
+const HOLD_OFF_MS_MAX = 30_000
+
+/** Nodes whose pauses are remembered; more forgets the oldest. */
+const HOLD_OFFS_MAX = 4_096
+
 /** Frame types of this layer. */
 export const DIST_TYPE_MIN = 0xa0
 export const DIST_TYPE_MAX = 0xad
@@ -42,8 +55,7 @@ export class DistGate implements RemoteGate {
   readonly #directory: NodeDirectory
   readonly #peers = new Map<string, PeerLink>()
   readonly #backlogs = new Map<string, Backlog>()
-  /** Nodes that were dialled in vain, until they may be dialled again. */
-  readonly #holdOffs = new Map<string, ClockTimer>()
+  readonly #holdOffs = new Map<string, HoldOff>()
   /** Names that stand behind pids made by {@link DistGate.namedPid}. */
   readonly #names = new WeakMap<Pid, string>()
   /** Node ids that were used instead of keys in `{ name, node }`, by key. */
@@ -78,7 +90,7 @@ export class DistGate implements RemoteGate {
     for (const release of this.#release) release()
     for (const keyHex of [...this.#peers.keys()]) this.#linkDown(keyHex)
     for (const keyHex of [...this.#backlogs.keys()]) this.#dialFailed(keyHex)
-    for (const timer of this.#holdOffs.values()) timer.cancel()
+    for (const { timer } of this.#holdOffs.values()) timer?.cancel()
     this.#holdOffs.clear()
     this.#system.setRemote(undefined)
   }
@@ -203,6 +215,8 @@ export class DistGate implements RemoteGate {
   #onLink(event: LinkEvent): void {
     if (event.type === 'up') this.#linkUp(event.link)
     else if (this.#peers.get(event.link.peer.key.hex)?.link === event.link) {
+      // It was there a moment ago and is not: asking again at once would only delay the answer.
+      this.#holdOff(event.link.peer.key.hex)
       this.#linkDown(event.link.peer.key.hex)
     }
   }
@@ -210,7 +224,7 @@ export class DistGate implements RemoteGate {
   #linkUp(link: Link): void {
     const { hex } = link.peer.key
     if (this.#closed || this.#peers.has(hex)) return
-    this.#holdOffs.get(hex)?.cancel()
+    this.#holdOffs.get(hex)?.timer?.cancel()
     this.#holdOffs.delete(hex)
     this.#peers.set(hex, new PeerLink(this.#host, link))
     const backlog = this.#backlogs.get(hex)
@@ -263,7 +277,7 @@ export class DistGate implements RemoteGate {
   }
 
   #dial(keyHex: string): Backlog | undefined {
-    if (this.#closed || this.#holdOffs.has(keyHex)) return undefined
+    if (this.#closed || this.#holdOffs.get(keyHex)?.timer !== undefined) return undefined
     const member = this.#directory.member(keyHex)
     if (member === undefined || member.state === 'left') return undefined
     const abort = new AbortController()
@@ -287,17 +301,30 @@ export class DistGate implements RemoteGate {
     if (backlog === undefined) return
     this.#backlogs.delete(keyHex)
     backlog.abort.abort()
-    if (!this.#closed) this.#holdOff(keyHex)
+    this.#holdOff(keyHex)
     this.#connectionLost(keyHex)
     for (const action of backlog.waiting) action()
   }
 
+  /** Each failure doubles the pause; a link that comes up ends it. */
   #holdOff(keyHex: string): void {
     const { dialHoldOffMs } = this.#host.options
-    if (dialHoldOffMs === 0) return
-    const timer = this.#system.clock.setTimer(dialHoldOffMs, () => this.#holdOffs.delete(keyHex))
-    timer.unref()
-    this.#holdOffs.set(keyHex, timer)
+    if (this.#closed || dialHoldOffMs === 0) return
+    const before = this.#holdOffs.get(keyHex)
+    before?.timer?.cancel()
+    this.#holdOffs.delete(keyHex)
+    const doubledMs = before === undefined ? 0 : before.delayMs * 2
+    const delayMs = Math.max(dialHoldOffMs, Math.min(doubledMs, HOLD_OFF_MS_MAX))
+    const holdOff: HoldOff = { delayMs, timer: undefined }
+    holdOff.timer = this.#system.clock.setTimer(delayMs, () => (holdOff.timer = undefined))
+    holdOff.timer.unref()
+    this.#holdOffs.set(keyHex, holdOff)
+    if (this.#holdOffs.size <= HOLD_OFFS_MAX) return
+    for (const [oldest, { timer }] of this.#holdOffs) {
+      timer?.cancel()
+      this.#holdOffs.delete(oldest)
+      return
+    }
   }
 
   // --- who ------------------------------------------------------------------------------------

@@ -44,9 +44,12 @@ export interface DistOptions {
    * not enough is given up with `ERR_PEER_OVERLOADED`.
    */
   readonly outboxReserveBytesMax: number
-  /** How long messages to a known node without a link wait for one. Default 5,000 ms. */
+  /** How long messages to a known node without a link wait for one. Default 2,000 ms. */
   readonly dialTimeoutMs: number
-  /** After a failed dial, messages fail at once for this long. Default 1,000 ms. */
+  /**
+   * After a lost link or a failed dial, messages fail at once for this long, twice as long after each
+   * further failure, up to 30 s. Default 1,000 ms. A link that the mesh makes by itself ends it.
+   */
   readonly dialHoldOffMs: number
   /** Messages that may wait for one link to come up. Default 10,000; then `ERR_PEER_BACKLOG`. */
   readonly dialMessagesMax: number
@@ -69,7 +72,7 @@ export const DIST_DEFAULTS: DistOptions = Object.freeze({
   valueElementsMax: VALUE_LIMITS.elementsMax,
   outboxBytesMax: 33_554_432,
   outboxReserveBytesMax: 8_388_608,
-  dialTimeoutMs: 5_000,
+  dialTimeoutMs: 2_000,
   dialHoldOffMs: 1_000,
   dialMessagesMax: 10_000,
   spawnTimeoutMs: 10_000,

@@ -28,7 +28,8 @@ async function parted(node: NodeOptions = {}): Promise<Parted> {
   const [a, b] = world.nodes as [FoveaNode, FoveaNode]
   const ref = await during(world, a.remoteSpawn.spawn(CounterContract, b.id, { arg: 0 }))
   world.partition(a, b)
-  await world.clock.advance(1_000)
+  // Until the keepalive has noticed and dialHoldOffMs has passed.
+  await world.clock.advance(2_500)
   expect([a.cluster.getConnectedNodeCount(), b.cluster.getConnectedNodeCount()]).toEqual([0, 0])
   return { world, a, b, ref, [Symbol.asyncDispose]: () => world.stop() }
 }
@@ -80,17 +81,28 @@ describe('a known node without a link', () => {
     expect(owner.signals()).toHaveLength(2)
   })
 
-  it('is noconnection at once for dialHoldOffMs after a dial in vain, then dialled again', async () => {
+  it('is noconnection at once for dialHoldOffMs after a loss, twice as long after each dial in vain', async () => {
     await using t = await parted({ dialTimeoutMs: 300, dialHoldOffMs: 1_000 })
-    await failing(t.world, t.ref.call.get())
-    const atMs = t.world.clock.now()
-    const at = await t.ref.call.get().catch((error: unknown) => error)
-    expect(at).toMatchObject({ reason: 'noconnection' })
-    expect(t.world.clock.now()).toBe(atMs)
-    expect(t.ref.cast.add(1)).toBe(false)
+    const waitedMs = async (): Promise<number> => {
+      const atMs = t.world.clock.now()
+      expect(await failing(t.world, t.ref.call.get())).toMatchObject({ reason: 'noconnection' })
+      return t.world.clock.now() - atMs
+    }
+    for (const pauseMs of [2_000, 4_000, 8_000]) {
+      expect(await waitedMs()).toBeGreaterThan(250)
+      expect(await waitedMs()).toBe(0)
+      expect(t.ref.cast.add(1)).toBe(false)
+      await t.world.clock.advance(pauseMs - 20)
+      expect(await waitedMs()).toBe(0)
+      await t.world.clock.advance(20)
+    }
     t.world.heal()
-    await t.world.clock.advance(1_000)
     expect(await during(t.world, t.ref.call.get())).toBe(0)
+    t.world.partition(t.a, t.b)
+    await t.world.clock.advance(1_000)
+    expect(await waitedMs()).toBe(0)
+    await t.world.clock.advance(1_000)
+    expect(await waitedMs()).toBeGreaterThan(250)
   })
 
   it('keeps dialMessagesMax messages and refuses the next', async () => {
