@@ -44,9 +44,10 @@ export async function demo(options: DemoArguments, io: CliIo, out: Output): Prom
     for (const [index, step] of STEPS.entries()) await runStep(step, index + 1, world, out)
   } catch (error) {
     if (options.debug) for (const node of nodes.values()) showNode(node, io)
-    throw error
+    await stopAll(nodes)
+    throw explained(error, nodes)
   } finally {
-    await Promise.all([...nodes.values()].map((node) => node.stop()))
+    await stopAll(nodes)
     await rm(directory, { recursive: true, force: true })
     stopListening()
   }
@@ -76,6 +77,18 @@ async function runStep(step: Step, number: number, world: DemoWorld, out: Output
       .map((line) => `\n${INDENT}${line}`)
       .join('') ?? ''
   out.event({ event: 'step', step: step.name, ...shown.facts }, `${title} ${shown.text}${details}`)
+}
+
+async function stopAll(nodes: ReadonlyMap<string, NodeProcess>): Promise<void> {
+  await Promise.all([...nodes.values()].map((node) => node.stop()))
+}
+
+/** A node that ended by itself is the reason of what failed afterwards. */
+function explained(error: unknown, nodes: ReadonlyMap<string, NodeProcess>): unknown {
+  const surprises = [...nodes.values()].map((node) => node.surprise).filter((s) => s !== undefined)
+  if (!(error instanceof CliError) || surprises.length === 0) return error
+  const message = [error.message, ...surprises].join('; ')
+  return new CliError(error.code, message, { cause: error.cause })
 }
 
 function raceAbort<T>(work: Promise<T>, signal: AbortSignal): Promise<T> {

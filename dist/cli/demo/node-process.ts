@@ -48,6 +48,7 @@ export class NodeProcess {
   readonly #child: ChildProcess
   #control: Promise<ControlClient> | undefined
   #end: ProcessEnd | undefined
+  #killed = false
   #stderr = ''
 
   constructor(options: NodeProcessOptions) {
@@ -87,7 +88,15 @@ export class NodeProcess {
 
   /** Kills it as `kill -9` does. */
   kill(): void {
-    if (this.alive) this.#child.kill('SIGKILL')
+    if (!this.alive) return
+    this.#killed = true
+    this.#child.kill('SIGKILL')
+  }
+
+  /** How it ended, if nobody here made it end so. */
+  get surprise(): string | undefined {
+    const end = this.#end
+    return end === undefined || end.code === 0 || this.#killed ? undefined : this.#describeEnd(end)
   }
 
   /** Ends it, gracefully if it can. Resolves when the process is gone. */
