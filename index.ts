@@ -186,6 +186,7 @@ export type {
   SupervisorFunctions,
   SupervisorOptions,
   SupervisorRef,
+  SupervisorRequestOptions,
   SupervisorTarget,
 } from './behaviours/index.ts'
 export { Registry, Supervisor, SupervisorContract } from './behaviours/index.ts'
@@ -207,6 +208,7 @@ export {
   HandlerMissingError,
   InitializationError,
   InitTimeoutError,
+  LockAbortedError,
   NoParentError,
   RegistryFullError,
   RegistryKindError,

@@ -11,7 +11,7 @@
  *
  * Differs from OTP: a gen_server takes any term; a contract says which messages exist.
  */
-import { currentProcess, homeOf, isPid, type CallOptions, type Pid } from '../runtime/index.ts'
+import { homeOf, isPid, type CallOptions, type Pid } from '../runtime/index.ts'
 import { ContractError } from './errors.ts'
 import { isSchema, type StandardSchema } from './schema.ts'
 

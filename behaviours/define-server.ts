@@ -6,14 +6,7 @@
  * it is the `R` of its `ctx: Ctx<R>`. An input without a type is refused at the call site, never `any`.
  */
 import { contract, type Contract } from './contract.ts'
-import {
-  implement,
-  type AnyImpl,
-  type Common,
-  type InitResult,
-  type Maybe,
-  type Server,
-} from './gen-server.ts'
+import { implement, type Common, type InitResult, type Maybe, type Server } from './gen-server.ts'
 import type { NoReply, Reply, Stop } from './results.ts'
 import type { Ctx } from './server-context.ts'
 

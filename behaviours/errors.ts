@@ -304,6 +304,18 @@ export class RegistryFullError extends FoveaError {
   }
 }
 
+/** The `signal` given to `lock` was aborted before the lock was free. */
+export class LockAbortedError extends FoveaError {
+  override readonly name = 'LockAbortedError'
+  readonly key: unknown
+  constructor(key: unknown, cause: unknown) {
+    super('ERR_REGISTRY_LOCK_ABORTED', `waiting for lock ${formatReason(key)} was aborted`, {
+      cause,
+    })
+    this.key = key
+  }
+}
+
 /** Every code of this layer. */
 export const behavioursErrors: ErrorCatalogue = Object.freeze({
   ERR_CALL_UNKNOWN: {
@@ -449,6 +461,12 @@ export const behavioursErrors: ErrorCatalogue = Object.freeze({
     stateChanged: 'no',
     retry: 'when its supervisor has restarted it; look it up again by name',
     action: 'supervise the registry before its users',
+  },
+  ERR_REGISTRY_LOCK_ABORTED: {
+    when: "lock's signal was aborted before the lock was free",
+    stateChanged: 'no',
+    retry: 'yes',
+    action: 'none',
   },
   ERR_REGISTRY_FULL: {
     when: 'registering when entriesMax entries are held',

@@ -18,14 +18,7 @@ import {
   type Process,
 } from '../runtime/index.ts'
 import type { ChildSpec, Shutdown } from './child-spec.ts'
-import {
-  type CallsOf,
-  type CastsOf,
-  type Contract,
-  type InputOf,
-  type OutputOf,
-  type Ref,
-} from './contract.ts'
+import type { CallsOf, CastsOf, Contract, InputOf, OutputOf, Ref } from './contract.ts'
 import { CallInputError, ContractError, HandlerMissingError } from './errors.ts'
 import { parentPid, startProcess, type ServerOptions } from './gen.ts'
 import type { RestartType } from './restart-strategy.ts'

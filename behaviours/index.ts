@@ -79,6 +79,7 @@ export type {
   SupervisorFunctions,
   SupervisorOptions,
   SupervisorRef,
+  SupervisorRequestOptions,
   SupervisorTarget,
 } from './supervisor.ts'
 export { Supervisor, SupervisorContract } from './supervisor.ts'
@@ -107,6 +108,7 @@ export {
   HandlerMissingError,
   InitializationError,
   InitTimeoutError,
+  LockAbortedError,
   NoParentError,
   RegistryFullError,
   RegistryKindError,

@@ -33,7 +33,7 @@ import {
   type StopOptions,
 } from './gen.ts'
 import type { InitResult, Maybe } from './gen-server.ts'
-import { noreply, NoReply, Reply, reply, type Stop } from './results.ts'
+import { noreply, reply, type NoReply, type Reply, type Stop } from './results.ts'
 import type { Ctx, From, Info, Peer, ServerContext } from './server-context.ts'
 import { refuseCall, ServerLoop, type ResultOf, type ServerModule } from './server-loop.ts'
 

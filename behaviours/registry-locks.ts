@@ -5,6 +5,7 @@
  * Invariant: a key is in `#queues` exactly while somebody holds its lock; the holder is not in the queue.
  */
 import { NoProcessError, type Pid, type System } from '../runtime/index.ts'
+import { LockAbortedError } from './errors.ts'
 
 interface Waiter {
   readonly go: () => void
@@ -20,8 +21,14 @@ export class KeyLocks {
   }
 
   /** Runs `fn` when the lock of `key` is free; see `RegistryHandle.lock`. */
-  async run<T>(key: unknown, owner: Pid, fn: () => T | Promise<T>): Promise<T> {
-    await this.#take(key, owner)
+  async run<T>(
+    key: unknown,
+    owner: Pid,
+    fn: () => T | Promise<T>,
+    signal: AbortSignal | undefined,
+  ): Promise<T> {
+    if (signal?.aborted === true) throw new LockAbortedError(key, signal.reason)
+    await this.#take(key, owner, signal)
     let held = true
     const free = (): void => {
       if (!held) return
@@ -37,24 +44,32 @@ export class KeyLocks {
     }
   }
 
-  #take(key: unknown, owner: Pid): Promise<void> {
+  #take(key: unknown, owner: Pid, signal: AbortSignal | undefined): Promise<void> {
     const queue = this.#queues.get(key)
     if (queue === undefined) {
       this.#queues.set(key, [])
       return Promise.resolve()
     }
     return new Promise<void>((resolve, reject) => {
+      const release = (): void => {
+        unwatch()
+        signal?.removeEventListener('abort', onAbort)
+      }
       const waiter: Waiter = {
         go: () => {
-          unwatch()
+          release()
           resolve()
         },
       }
-      const unwatch = this.#system.watch(owner, () => {
+      const leave = (error: Error): void => {
+        release()
         const at = queue.indexOf(waiter)
         if (at >= 0) queue.splice(at, 1)
-        reject(new NoProcessError(owner, 'lock'))
-      })
+        reject(error)
+      }
+      const onAbort = (): void => leave(new LockAbortedError(key, signal?.reason))
+      const unwatch = this.#system.watch(owner, () => leave(new NoProcessError(owner, 'lock')))
+      signal?.addEventListener('abort', onAbort, { once: true })
       queue.push(waiter)
     })
   }

@@ -108,9 +108,15 @@ export interface RegistryHandle<K = unknown, V = unknown> {
   via(key: K, ...value: undefined extends V ? [value?: V] : [value: V]): Via
   /**
    * Runs `fn` while no other `lock` of the same key runs. The lock is free again when `fn` is done or
-   * throws, or when `owner` dies; an owner that dies waiting is passed over (R-18).
+   * throws, or when `owner` dies; an owner that dies waiting is passed over (R-18). `signal` ends the
+   * waiting, not a running `fn`.
    */
-  lock<T>(key: unknown, owner: Peer, fn: () => T | Promise<T>): Promise<T>
+  lock<T>(
+    key: unknown,
+    owner: Peer,
+    fn: () => T | Promise<T>,
+    options?: { readonly signal?: AbortSignal | undefined },
+  ): Promise<T>
   /** Ends the registry process; its owners that do not trap exits survive a `normal` end only. */
   stop(reason?: ExitReason, options?: StopOptions): Promise<void>
 }
@@ -294,8 +300,13 @@ class Handle implements RegistryHandle {
     if (!table.unique) throw new RegistryKindError(label, 'via', 'unique')
     return new RegistryVia(this, key, value)
   }
-  lock<T>(key: unknown, owner: Peer, fn: () => T | Promise<T>): Promise<T> {
-    return this.#state.locks.run(key, pidOf(owner), fn)
+  lock<T>(
+    key: unknown,
+    owner: Peer,
+    fn: () => T | Promise<T>,
+    options: { readonly signal?: AbortSignal | undefined } = {},
+  ): Promise<T> {
+    return this.#state.locks.run(key, pidOf(owner), fn, options.signal)
   }
   stop(reason?: ExitReason, options?: StopOptions): Promise<void> {
     return stopProcess(this.pid, reason, options)

@@ -19,6 +19,7 @@ import {
   oneOfOption,
   optional,
   resolveOptions,
+  type CallOptions,
   type ExitReason,
   type OptionCheck,
   type Pid,
@@ -346,6 +347,12 @@ export interface SupervisorChildOptions {
   readonly significant?: boolean | undefined
 }
 
+/** How a request to a supervisor is made. */
+export interface SupervisorRequestOptions extends CallOptions {
+  /** Where a name is looked up. Default: the running process's system, else the default system. */
+  readonly system?: System | undefined
+}
+
 /** The functions of {@link Supervisor}. Requests wait as long as it takes, as in OTP (U-68). */
 export interface SupervisorFunctions {
   /** Starts a supervisor and its children; rejects if one of them fails, after stopping the others. */
@@ -360,16 +367,35 @@ export interface SupervisorFunctions {
   /** Stops the children in reverse order, then the supervisor. */
   stop(target: SupervisorTarget, reason?: ExitReason, options?: StopOptions): Promise<void>
   /** Adds a child and starts it; gives what its start function gave. */
-  startChild<R extends ChildStarted>(target: SupervisorTarget, spec: ChildSpec<R>): Promise<R>
+  startChild<R extends ChildStarted>(
+    target: SupervisorTarget,
+    spec: ChildSpec<R>,
+    options?: SupervisorRequestOptions,
+  ): Promise<R>
   /** Stops a child without restart; its specification stays, unless it is temporary (U-11, U-14). */
-  terminateChild(target: SupervisorTarget, id: string): Promise<void>
+  terminateChild(
+    target: SupervisorTarget,
+    id: string,
+    options?: SupervisorRequestOptions,
+  ): Promise<void>
   /** Starts a stopped child again. */
-  restartChild(target: SupervisorTarget, id: string): Promise<ChildStarted>
+  restartChild(
+    target: SupervisorTarget,
+    id: string,
+    options?: SupervisorRequestOptions,
+  ): Promise<ChildStarted>
   /** Removes the specification of a stopped child. */
-  deleteChild(target: SupervisorTarget, id: string): Promise<void>
+  deleteChild(
+    target: SupervisorTarget,
+    id: string,
+    options?: SupervisorRequestOptions,
+  ): Promise<void>
   /** All children, newest first (U-03). */
-  whichChildren(target: SupervisorTarget): Promise<readonly ChildInfo[]>
-  countChildren(target: SupervisorTarget): Promise<ChildCounts>
+  whichChildren(
+    target: SupervisorTarget,
+    options?: SupervisorRequestOptions,
+  ): Promise<readonly ChildInfo[]>
+  countChildren(target: SupervisorTarget, options?: SupervisorRequestOptions): Promise<ChildCounts>
 }
 
 /**
@@ -392,12 +418,12 @@ export const Supervisor: SupervisorFunctions = Object.freeze<SupervisorFunctions
     type: 'supervisor',
   }),
   stop: (target, reason, options) => stopProcess(target, reason, options),
-  startChild: (target, spec) => request(target, 'startChild', spec),
-  terminateChild: (target, id) => request(target, 'terminateChild', id),
-  restartChild: (target, id) => request(target, 'restartChild', id),
-  deleteChild: (target, id) => request(target, 'deleteChild', id),
-  whichChildren: (target) => request(target, 'whichChildren', undefined),
-  countChildren: (target) => request(target, 'countChildren', undefined),
+  startChild: (target, spec, options) => request(target, 'startChild', spec, options),
+  terminateChild: (target, id, options) => request(target, 'terminateChild', id, options),
+  restartChild: (target, id, options) => request(target, 'restartChild', id, options),
+  deleteChild: (target, id, options) => request(target, 'deleteChild', id, options),
+  whichChildren: (target, options) => request(target, 'whichChildren', undefined, options),
+  countChildren: (target, options) => request(target, 'countChildren', undefined, options),
 })
 
 async function start(given: SupervisorOptions = {}): Promise<SupervisorRef> {
@@ -421,11 +447,12 @@ function request<R>(
   target: SupervisorTarget,
   name: keyof SupervisorApi['call'],
   input: unknown,
+  given: SupervisorRequestOptions = {},
 ): Promise<R> {
-  const options = { timeoutMs: Infinity }
+  const options = { timeoutMs: Infinity, ...given }
   if (typeof target === 'object' && 'pid' in target) {
     return homeOf(target.pid).call(target.pid, name, input, options) as Promise<R>
   }
-  const system = isPid(target) ? homeOf(target) : pickSystem({})
+  const system = isPid(target) ? homeOf(target) : pickSystem(given)
   return system.call(target, name, input, options) as Promise<R>
 }

@@ -364,4 +364,26 @@ describe('locks', () => {
     expect(last.settled).toBe(true)
     expect(ran).toEqual(['last'])
   })
+
+  it('R-18 an abort ends the waiting, and the lock goes on to the next', async () => {
+    const registry = await open()
+    const slow = deferred()
+    const abort = new AbortController()
+    const ran: string[] = []
+    const held = registry.lock('k', p, () => slow.wait)
+    const given = outcome(
+      registry.lock('k', q, () => ran.push('given up'), { signal: abort.signal }),
+    )
+    const last = registry.lock('k', q, () => ran.push('last'))
+    await w.clock.settle()
+    abort.abort()
+    slow.open()
+    await held
+    await last
+    expect(given.error).toMatchObject({ code: 'ERR_REGISTRY_LOCK_ABORTED', key: 'k' })
+    expect(ran).toEqual(['last'])
+    await expect(
+      registry.lock('k', q, () => ran.push('x'), { signal: abort.signal }),
+    ).rejects.toMatchObject({ code: 'ERR_REGISTRY_LOCK_ABORTED' })
+  })
 })

@@ -531,16 +531,20 @@ describe('administration', () => {
     },
   )
 
-  it('U-68 requests to an unknown name reject with noproc, and wait for ever otherwise', async () => {
-    const none = {
-      via: {
-        label: 'x',
-        whereisName: () => undefined,
-        registerName: () => true,
-        unregisterName: () => {},
-      },
-    }
-    await expect(Supervisor.whichChildren(none)).rejects.toMatchObject({ reason: 'noproc' })
+  it('U-68 a request to an unknown name rejects with noproc; to a busy one it waits', async () => {
+    await expect(Supervisor.whichChildren('nobody', { system })).rejects.toMatchObject({
+      code: 'ERR_CALL_EXIT',
+      reason: 'noproc',
+    })
+    const sup = await start({ name: 'top' })
+    expect(await Supervisor.whichChildren('top', { system })).toEqual([])
+    const hung = outcome(
+      Supervisor.startChild(sup, { id: 'hung', start: () => new Promise<never>(() => {}) }),
+    )
+    const limited = outcome(Supervisor.countChildren(sup, { timeoutMs: 100 }))
+    await w.clock.advance(3_600_000)
+    expect(hung.settled).toBe(false)
+    expect(limited.error).toMatchObject({ code: 'ERR_CALL_TIMEOUT', timeoutMs: 100 })
   })
 
   it('a supervisor holds childrenMax children and refuses one more', async () => {

@@ -32,6 +32,7 @@ const samples: readonly FoveaError[] = [
   new behaviours.RegistryOwnerError('r', pid),
   new behaviours.RegistryStoppedError('r'),
   new behaviours.RegistryFullError('r', 1),
+  new behaviours.LockAbortedError('k', 'c'),
 ]
 
 const codes = Object.keys(behaviours.behavioursErrors)
