@@ -140,6 +140,11 @@ describe('checkMissing and checkDeadFiles', () => {
       'runtime/b.ts is reached by no entry of package.json',
     ])
   })
+  it('let a test start a built program, but not import it', () => {
+    const started = file('test/a.test.ts', "new URL('../build/x.js', import.meta.url)")
+    expect(checkMissing([started])).toEqual([])
+    expect(checkMissing([imports('test/a.test.ts', '../build/x.js')])).toHaveLength(1)
+  })
   it('count a worker that is started by URL as reached', () => {
     const sources = [
       file('index.ts', "new URL('./dist/worker.js', import.meta.url)"),

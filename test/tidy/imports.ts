@@ -139,12 +139,15 @@ function cycleText(cycle: readonly string[]): string {
   return [...cycle.slice(start), ...cycle.slice(0, start), first].join(' -> ')
 }
 
-/** Imports of files that are not there. */
+/** Imports of files that are not there. A program in `build/` may be named, but not imported. */
 export function checkMissing(sources: readonly Source[]): Violation[] {
   const known = new Set(sources.map(({ path }) => path))
   return sources.flatMap((source) =>
-    importsOf(source).flatMap(({ target, specifier, line }) =>
-      target === undefined || !target.endsWith('.ts') || known.has(target)
+    importsOf(source).flatMap(({ target, specifier, line, byUrl }) =>
+      target === undefined ||
+      !target.endsWith('.ts') ||
+      known.has(target) ||
+      (byUrl && target.startsWith('build/'))
         ? []
         : [`${source.path}:${line} imports '${specifier}', which is not there`],
     ),
