@@ -352,11 +352,11 @@ describe('deadlines on the real clock', () => {
   it('a reply that is queued when the loop was blocked past the deadline wins', async () => {
     await using system = createSystem()
     const { pid } = start(system)
-    const reply = system.call(pid, 'later', 1, { timeoutMs: 20 })
+    const reply = system.call(pid, 'later', 1, { timeoutMs: 100 })
     await nextTurn() // the deadline counts from here
     await nextTurn()
     system.cast(pid, 'answer', 'in time')
-    block(60)
+    block(200)
     expect(await reply).toBe('in time')
   })
 
@@ -364,9 +364,9 @@ describe('deadlines on the real clock', () => {
     await using system = createSystem()
     const { pid } = start(system)
     await nextTurn()
-    block(40)
-    const reply = system.call(pid, 'later', 1, { timeoutMs: 20 })
-    block(40)
+    block(150)
+    const reply = system.call(pid, 'later', 1, { timeoutMs: 100 })
+    block(150)
     await nextTurn()
     system.cast(pid, 'answer', 'in time')
     expect(await reply).toBe('in time')

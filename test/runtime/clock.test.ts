@@ -14,7 +14,7 @@ describe('the real clock', () => {
   it('a microtask runs before the next turn, a turn before a later timer', async () => {
     const order: string[] = []
     await new Promise<void>((resolve) => {
-      clock.setTimer(5, () => {
+      clock.setTimer(100, () => {
         order.push('timer')
         resolve()
       })
