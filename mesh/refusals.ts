@@ -17,6 +17,14 @@ interface Entry {
   unsaid: number
 }
 
+/** Options of {@link Refusals.count}. */
+export interface CountOptions {
+  /** How many at once. Default 1. */
+  readonly times?: number
+  /** Level of the line. Default `warn`; `debug` for what belongs to normal operation. */
+  readonly level?: 'debug' | 'warn' | 'error'
+}
+
 /** Counters and log lines of one node. */
 export class Refusals {
   readonly #clock: Clock
@@ -29,7 +37,11 @@ export class Refusals {
   }
 
   /** One more of `code`, or `times` more. Codes come from the catalogues, so the table is bounded. */
-  count(code: string, fields: Readonly<Record<string, unknown>> = {}, times = 1): void {
+  count(
+    code: string,
+    fields: Readonly<Record<string, unknown>> = {},
+    { times = 1, level }: CountOptions = {},
+  ): void {
     const nowMs = this.#clock.now()
     let entry = this.#entries.get(code)
     if (entry === undefined) {
@@ -48,8 +60,8 @@ export class Refusals {
     entry.lines += 1
     const unsaid = entry.unsaid === 0 ? {} : { unsaid: entry.unsaid }
     entry.unsaid = 0
-    const write = code === 'ERR_LINK_HANDLER' ? this.#logger.error : this.#logger.warn
-    write.call(this.#logger, { code, ...fields, ...unsaid }, `${code} (${entry.count} so far)`)
+    const chosen = level ?? (code === 'ERR_LINK_HANDLER' ? 'error' : 'warn')
+    this.#logger[chosen]({ code, ...fields, ...unsaid }, `${code} (${entry.count} so far)`)
   }
 
   /** Counters by code. */

@@ -468,7 +468,10 @@ export class Connection implements Link {
     this.#context.pool.dropDial(this)
     // Whoever waits for our dial is told; what a peer tried on us only the log can tell.
     if (!this.initiator) {
-      this.#context.refusals.count(code, { ...this.#fields(), reason, detail: message })
+      // Losing a race is nothing to worry about.
+      const level = reason === 'simultaneous_dial' ? 'debug' : 'warn'
+      const fields = { ...this.#fields(), reason, detail: message }
+      this.#context.refusals.count(code, fields, { level })
     } else if (code === 'ERR_LINK_REJECTED' && reason === 'simultaneous_dial') {
       this.#dialSuperseded()
     } else {

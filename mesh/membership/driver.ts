@@ -185,7 +185,7 @@ function apply({ context }: State, effects: readonly ExchangeEffect[], self: Sel
         }
         break
       case 'refused':
-        refusals.count(effect.code, { entries: effect.count }, effect.count)
+        refusals.count(effect.code, { entries: effect.count }, { times: effect.count })
     }
   }
 }

@@ -27,7 +27,7 @@ describe('Refusals', () => {
 
   it('counts several at once with one line', () => {
     const { lines, refusals } = make()
-    refusals.count('ERR_MEMBERS_FULL', {}, 40)
+    refusals.count('ERR_MEMBERS_FULL', {}, { times: 40 })
     expect(lines).toHaveLength(1)
     expect(refusals.counters()).toEqual({ ERR_MEMBERS_FULL: 40 })
   })
