@@ -115,6 +115,7 @@ export interface CloseInfo {
 export interface ConnectionHandlers {
   /** The peer opened a stream. Call `stream.handle()` to start reading it. */
   readonly onStream?: (stream: TransportStream) => void
+  /** The view is valid only during the call: copy what must live longer. */
   readonly onDatagram?: (bytes: Uint8Array) => void
   readonly onClosed: (info: CloseInfo) => void
 }

@@ -287,6 +287,35 @@ export function describeStreams(current: CurrentKit): void {
       expect(isInOrder(Buffer.concat(far.streams[0]!.chunks))).toBe(true)
     })
 
+    it('three hundred blocked streams all go on when their reader does', async () => {
+      const { near, far } = await current().pair({ streamWindowBytes: 4_096 })
+      const { world } = current()
+      far.onStream = ({ stream }) => stream.pause()
+      const streams = Array.from({ length: 300 }, () => near.open())
+      for (const { stream } of streams) {
+        stream.write(Buffer.alloc(10_000))
+        stream.end()
+      }
+      await world.until(() => far.streams.length === 300, 'the streams')
+      for (const { stream } of far.streams) stream.resume()
+      const done = (): boolean => far.streams.every(({ ended }) => ended === 1)
+      await world.until(done, 'every stream')
+      expect(far.streams.every(({ bytes }) => bytes === 10_000)).toBe(true)
+      expect(near.connection.stats().bytesQueued).toBe(0)
+    })
+
+    it('tells two hundred idle writers that their readers have stopped', async () => {
+      const { near, far } = await current().pair()
+      const { world } = current()
+      const streams = Array.from({ length: 200 }, () => near.open())
+      for (const { stream } of streams) stream.write(text('x'))
+      await world.until(() => far.streams.length === 200, 'the streams')
+      for (const { stream } of far.streams) stream.stopSending(5)
+      const told = (): boolean => streams.every(({ stops }) => stops.length === 1)
+      await world.until(told, 'every writer')
+      expect(streams.every(({ stops }) => stops[0] === 5)).toBe(true)
+    })
+
     it('delivers nothing more after pause() inside onData, not even the end', async () => {
       const { near, far } = await current().pair()
       const { world } = current()

@@ -13,17 +13,30 @@ import type { TransportWorld } from './transport-world.ts'
 /** Gives the kit of the running test. */
 export type CurrentKit = () => Kit
 
-/** Runs the kit against worlds made by `makeWorld`, a new one for each test. */
-export function describeTransport(name: string, makeWorld: () => TransportWorld): void {
+const PARTS = {
+  connecting: describeConnecting,
+  streams: describeStreams,
+  limits: describeLimits,
+  endings: describeEndings,
+} as const
+
+/** A part of the kit. */
+export type KitPart = keyof typeof PARTS
+
+const ALL: readonly KitPart[] = ['connecting', 'streams', 'limits', 'endings']
+
+/** Runs the kit, or `parts` of it, against worlds made by `makeWorld`, a new one for each test. */
+export function describeTransport(
+  name: string,
+  makeWorld: () => TransportWorld,
+  parts: readonly KitPart[] = ALL,
+): void {
   describe(`transport ${name}`, () => {
     let kit: Kit
     beforeEach(() => {
       kit = new Kit(makeWorld())
     })
     afterEach(() => kit.close())
-    describeConnecting(() => kit)
-    describeStreams(() => kit)
-    describeLimits(() => kit)
-    describeEndings(() => kit)
+    for (const part of parts) PARTS[part](() => kit)
   })
 }

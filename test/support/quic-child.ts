@@ -1,7 +1,7 @@
 /**
  * Program of a child process in the tests of the QUIC transport.
  *
- * `listen`: opens an endpoint, sends its address, echoes every stream until it is killed.
+ * `listen [idle timeout]`: opens an endpoint, sends its address, echoes every stream until it is killed.
  * `visit <host> <port>`: dials, sends a stream, waits for the echo, closes everything, and must then
  * end by itself: nothing here calls `process.exit`.
  */
@@ -12,13 +12,16 @@ import { createQuicTransport } from '../../mesh/transport/quic/index.ts'
 import type { Endpoint, TransportConnection } from '../../mesh/transport/transport.ts'
 import { createRealClock } from '../../runtime/index.ts'
 
-const [mode, host = '', port = ''] = process.argv.slice(2)
+const [mode, first = '', second = ''] = process.argv.slice(2)
 const wallNowMs = createRealClock().wallNow()
 
-async function open(onConnection: (connection: TransportConnection) => void): Promise<Endpoint> {
+async function open(
+  onConnection: (connection: TransportConnection) => void,
+  idleTimeoutMs = 2_000,
+): Promise<Endpoint> {
   const keys = generateNodeKeys()
   const { pem } = await createCertificate(keys, { wallNowMs })
-  return await createQuicTransport({ idleTimeoutMs: 2_000 }).open({
+  return await createQuicTransport({ idleTimeoutMs }).open({
     host: '127.0.0.1',
     port: 0,
     security: {
@@ -32,7 +35,7 @@ async function open(onConnection: (connection: TransportConnection) => void): Pr
 }
 
 async function listen(): Promise<void> {
-  const endpoint = await open((connection) =>
+  const echo = (connection: TransportConnection): void =>
     connection.handle({
       onStream: (stream) =>
         stream.handle({
@@ -40,14 +43,14 @@ async function listen(): Promise<void> {
           onEnd: () => stream.end(),
         }),
       onClosed: () => {},
-    }),
-  )
+    })
+  const endpoint = await open(echo, first === '' ? undefined : Number(first))
   process.send!(endpoint.address)
 }
 
 async function visit(): Promise<void> {
   const endpoint = await open(() => {})
-  const connection = await endpoint.dial({ host, port: Number(port) })
+  const connection = await endpoint.dial({ host: first, port: Number(second) })
   const closed = new Promise<void>((resolve) => connection.handle({ onClosed: () => resolve() }))
   const stream = connection.openStream()
   const echoed = new Promise<void>((resolve) =>

@@ -23,7 +23,7 @@ import type {
 import type { Frame } from './frame.ts'
 import type { ResolvedMemoryOptions } from './options.ts'
 import type { Order, Pipe } from './pipe.ts'
-import { MemoryStream } from './stream.ts'
+import { MemoryStream, SCRUB_BYTE } from './stream.ts'
 import type { MemoryStreamOwner } from './stream.ts'
 
 const ID_STEP = 4
@@ -269,6 +269,7 @@ export class MemoryConnection implements TransportConnection, MemoryStreamOwner 
     } else if (frame.type === 'datagram') {
       this.#bytesReceived += frame.bytes.length
       this.#handlers.onDatagram?.(frame.bytes)
+      frame.bytes.fill(SCRUB_BYTE)
     } else if (frame.type !== 'finished') {
       this.#takeStreamFrame(frame)
     }

@@ -12,8 +12,8 @@ import type { DataFrame, Frame } from './frame.ts'
 import type { ResolvedMemoryOptions } from './options.ts'
 import type { Order } from './pipe.ts'
 
-/** What a view is overwritten with after `onData`. */
-const SCRUB_BYTE = 0xdd
+/** What a view is overwritten with after its handler. */
+export const SCRUB_BYTE = 0xdd
 
 /** What a stream needs of its connection. */
 export interface MemoryStreamOwner extends TransportConnection {

@@ -97,6 +97,10 @@ export class QuicConnection implements TransportConnection, StreamOwner {
   readonly wake: Deadline<QuicConnection> = new Deadline<QuicConnection>(this)
   /** @internal Handshake deadline, then keepalive, then the end of lingering; injected time. */
   readonly own: Deadline<QuicConnection> = new Deadline<QuicConnection>(this)
+  /** @internal `wake` has come. */
+  wakeDue = false
+  /** @internal `own` has come. */
+  ownDue = false
   /** @internal What to answer to a peer that missed our close. */
   lastPacket: Buffer | undefined
   /** @internal What it counts as for the limit per address. */
@@ -263,10 +267,12 @@ export class QuicConnection implements TransportConnection, StreamOwner {
   /** @internal After sending: notices the end. */
   settle(): void {
     if (this.#state === 'open' && (this.#closing || this.native.isOver())) this.finish()
+    else if (this.#state === 'handshaking' && this.native.isOver()) this.#handshakeOver()
   }
 
   /** @internal The binding's timer. */
   timedOut(): void {
+    this.wakeDue = false
     this.native.onTimeout()
     this.#streams.heard() // lost packets make room in the congestion window
   }

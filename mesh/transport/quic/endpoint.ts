@@ -118,7 +118,7 @@ export class QuicEndpoint implements Endpoint, ConnectionOwner {
       nowMs,
     })
     this.#wakes = new DeadlineQueue(this.#realTime, (connection) => this.#wake(connection))
-    this.#deadlines = new DeadlineQueue(this.#clock, (connection, at) => this.#due(connection, at))
+    this.#deadlines = new DeadlineQueue(this.#clock, (connection) => this.#ownDeadline(connection))
     socket.on('message', (packet, from) => this.#received(packet, from.address, from.port))
   }
 
@@ -264,9 +264,19 @@ export class QuicEndpoint implements Endpoint, ConnectionOwner {
 
   // Packets.
 
+  /** Bytes from strangers: whatever they do to the code below, the program goes on. */
   #received(packet: Buffer, from: string, port: number): void {
     this.#packetsReceived++
     this.#bytesReceived += packet.length
+    try {
+      this.#route(packet, from, port)
+    } catch (error) {
+      this.#packetsDropped++
+      this.logger.error({ error, remote: { host: from, port } }, 'a packet broke something')
+    }
+  }
+
+  #route(packet: Buffer, from: string, port: number): void {
     const key = destinationKey(packet)
     const connection = key === undefined ? undefined : this.#byId.get(key)
     if (connection === undefined) {
@@ -359,7 +369,9 @@ export class QuicEndpoint implements Endpoint, ConnectionOwner {
   /** A bug here ends the connection it is about, never the program. */
   #turn(connection: QuicConnection, nowMs: number): void {
     try {
+      if (connection.wakeDue) connection.timedOut()
       connection.work(nowMs)
+      if (connection.ownDue) this.#due(connection, nowMs)
       this.#afterWork(connection)
     } catch (error) {
       this.#broken(connection, error)
@@ -370,9 +382,9 @@ export class QuicEndpoint implements Endpoint, ConnectionOwner {
     const { native } = connection
     if (native.released) return
     this.sendPackets(connection)
+    connection.settle()
     if (connection.state === 'over') this.#release(connection)
-    else connection.settle()
-    if (!native.released) this.#armWake(connection)
+    else this.#armWake(connection)
   }
 
   #broken(connection: QuicConnection, error: unknown): void {
@@ -390,13 +402,21 @@ export class QuicEndpoint implements Endpoint, ConnectionOwner {
     this.#wakes.set(connection.wake, at)
   }
 
+  // Timers only mark a connection. After a blocked loop they come before the packets that wait in
+  // the socket; the turn comes after them, so nobody is declared silent while his words wait.
+
   #wake(connection: QuicConnection): void {
-    if (connection.native.released) return
-    connection.timedOut()
-    this.#turn(connection, this.#clock.now())
+    connection.wakeDue = true
+    this.touch(connection)
+  }
+
+  #ownDeadline(connection: QuicConnection): void {
+    connection.ownDue = true
+    this.touch(connection)
   }
 
   #due(connection: QuicConnection, nowMs: number): void {
+    connection.ownDue = false
     if (connection.state === 'open') {
       this.#deadlines.set(connection.own, connection.keepalive(nowMs))
     } else if (connection.state === 'handshaking') {

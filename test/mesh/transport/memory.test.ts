@@ -28,4 +28,4 @@ function memoryWorld(conditions: { jitterMs?: number; lossRatio?: number } = {})
 }
 
 describeTransport('memory', () => memoryWorld())
-describeTransport('memory with jitter', () => memoryWorld({ jitterMs: 10 }))
+describeTransport('memory with jitter', () => memoryWorld({ jitterMs: 10 }), ['streams', 'endings'])

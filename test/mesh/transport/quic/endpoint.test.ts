@@ -1,5 +1,8 @@
 import { createSocket } from 'node:dgram'
 import type { Socket } from 'node:dgram'
+import process from 'node:process'
+import { setFlagsFromString } from 'node:v8'
+import { runInNewContext } from 'node:vm'
 import { afterEach, beforeEach, describe, expect, it } from 'vitest'
 import type { TransportAddress } from '../../../../mesh/transport/transport.ts'
 import { createSeededEntropy } from '../../../../runtime/index.ts'
@@ -24,6 +27,14 @@ afterEach(async () => {
   stranger.close()
   await kit.close()
 })
+
+/** Bytes in use after a full collection. */
+function heapBytes(): number {
+  setFlagsFromString('--expose-gc')
+  const collect = runInNewContext('gc') as () => void
+  collect()
+  return process.memoryUsage().heapUsed
+}
 
 /** Sends packets from a socket that is no endpoint, and waits until they have all arrived. */
 async function sendAll(node: KitNode, packets: readonly Uint8Array[]): Promise<void> {
@@ -294,6 +305,34 @@ describe('QUIC leaves nothing', () => {
       )
     await kit.world.until(both, 'the last closes to be forgotten')
     expect([sizesOf(listener.endpoint), sizesOf(dialler.endpoint)]).toEqual([zero, zero])
+  })
+
+  it('a thousand streams and fifty connections later the heap is as it was', async () => {
+    const limits = { idleTimeoutMs: 400 }
+    const listener = await kit.node({ limits, onConnection: (it) => echo(new Watched(it)) })
+    const dialler = await kit.node({ limits })
+    const round = async (): Promise<number> => {
+      for (let i = 0; i < 10; i++) {
+        const dialled = await kit.settled(dialler.endpoint.dial(listener.endpoint.address))
+        const near = new Watched(dialled)
+        const streams = Array.from({ length: 20 }, () => near.open())
+        for (const { stream } of streams) {
+          stream.write(Buffer.alloc(5_000))
+          stream.end()
+        }
+        await kit.world.until(() => streams.every(({ ended }) => ended === 1), 'the echoes')
+        near.connection.close(0, '')
+      }
+      const forgotten = (): boolean =>
+        [listener, dialler].every(({ endpoint }) => sizesOf(endpoint)['ids'] === 0)
+      await kit.world.until(forgotten, 'the last closes to be forgotten')
+      listener.accepted.length = 0
+      return heapBytes()
+    }
+    await round()
+    const before = await round()
+    for (let i = 0; i < 3; i++) await round()
+    expect((await round()) - before).toBeLessThan(1_000_000)
   })
 
   it('two endpoints of one transport do not know of each other', async () => {

@@ -42,4 +42,23 @@ describe('QUIC between processes', () => {
     expect(near.closed).toEqual([{ by: 'idle_timeout', code: 0, reason: '' }])
     await kit.close()
   })
+
+  it('a blocked event loop does not take words that wait in the socket for silence', async () => {
+    const idleTimeoutMs = 1_800
+    const kit = new Kit(quicWorld())
+    const dialler = await kit.node({ limits: { idleTimeoutMs } })
+    const child = compiled.run(CHILD, ['listen', String(idleTimeoutMs)])
+    await kit.world.until(() => child.messages.length > 0, 'the listener')
+    const near = new Watched(await dialler.endpoint.dial(child.messages[0] as TransportAddress))
+    const out = near.open()
+    out.stream.write(Buffer.from('1'))
+    await kit.world.until(() => out.text === '1', 'an echo')
+    // Deaf for longer than our timeout. The peer speaks after a third of it, which starts its own
+    // count again, so it is still there when we wake up.
+    Atomics.wait(new Int32Array(new SharedArrayBuffer(4)), 0, 0, idleTimeoutMs * 1.15)
+    out.stream.write(Buffer.from('2'))
+    await kit.world.until(() => out.text === '12' || near.closed.length > 0, 'the next echo')
+    expect(near.closed).toEqual([])
+    await kit.close()
+  })
 })
