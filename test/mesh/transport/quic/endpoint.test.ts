@@ -8,6 +8,7 @@ import type { TransportAddress } from '../../../../mesh/transport/transport.ts'
 import { createSeededEntropy } from '../../../../runtime/index.ts'
 import { echo, Kit, Watched } from '../../../conformance/transport-world.ts'
 import type { KitNode } from '../../../conformance/transport-world.ts'
+import { p256Identity, rawDial } from '../../../support/raw-quic.ts'
 import { quicWorld, sizesOf } from '../../../support/transport-quic.ts'
 import { UdpRelay } from '../../../support/udp-relay.ts'
 
@@ -148,6 +149,29 @@ describe('QUIC and strangers', () => {
     await kit.world.until(() => node.endpoint.stats().connections === 0, 'the deadline')
     expect(node.refusals).toMatchObject([{ code: 'ERR_TRANSPORT_TIMEOUT' }])
     expect(node.endpoint.stats().connectionsRefused).toBe(1)
+  })
+})
+
+describe('QUIC and wrong identities', () => {
+  it('H3 refuses a dialler without a certificate', async () => {
+    const node = await kit.node()
+    const end = await rawDial(node.endpoint.address, {})
+    expect(end).toMatchObject({ isApp: false, errorCode: 0x174 }) // certificate_required
+    await kit.world.until(() => node.refusals.length > 0, 'the report')
+    expect(node.refusals).toMatchObject([{ code: 'ERR_TRANSPORT_PEER_KEY' }])
+    expect(node.accepted).toEqual([])
+    await expectStillServing(node)
+  })
+
+  it('H3 refuses a dialler whose key is not Ed25519', async () => {
+    const node = await kit.node()
+    const end = await rawDial(node.endpoint.address, await p256Identity())
+    // The listener asks for Ed25519 only, so the handshake fails on both sides.
+    expect(end.isApp).toBe(false)
+    expect(end.errorCode).toBeGreaterThan(0x100)
+    const forgotten = (): boolean => node.endpoint.stats().connections === 0
+    await kit.world.until(forgotten, 'the handshake to be forgotten')
+    expect(node.accepted).toEqual([])
   })
 })
 
