@@ -327,8 +327,14 @@ class RegistryVia implements Via {
   get label(): string {
     return String(this.#key)
   }
+  /** Nobody while the registry does not run, as for a name that nobody has. */
   whereisName(): Pid | undefined {
-    return this.#registry.whereis(this.#key)
+    try {
+      return this.#registry.whereis(this.#key)
+    } catch (error) {
+      if (error instanceof RegistryStoppedError) return undefined
+      throw error
+    }
   }
   registerName(pid: Pid): boolean {
     try {

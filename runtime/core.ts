@@ -179,8 +179,14 @@ export class SystemCore implements System {
       this.names.register(name, cell)
       return
     }
-    if (name.registerName(cell.pid)) return
-    const holder = name.whereisName()
+    let holder: Pid | undefined
+    try {
+      if (name.registerName(cell.pid)) return
+      holder = name.whereisName()
+    } catch (error) {
+      this.deaths.end(cell, 'normal', true)
+      throw error
+    }
     this.deaths.end(cell, 'normal', true)
     throw new AlreadyStartedError(name.label, holder ?? cell.pid)
   }
@@ -243,7 +249,17 @@ export class SystemCore implements System {
   /** The pid of a pid or via target; undefined for nonsense. */
   #pidOf(to: Target): Pid | undefined {
     if (ProcessPid.is(to)) return to
-    return typeof to === 'object' && to !== null && 'via' in to ? to.via.whereisName() : undefined
+    return typeof to === 'object' && to !== null && 'via' in to ? this.#lookUp(to.via) : undefined
+  }
+
+  /** A directory that fails knows nobody: a send does not throw because of it (G-36). */
+  #lookUp(via: Via): Pid | undefined {
+    try {
+      return via.whereisName()
+    } catch (error) {
+      this.reportStray(`look-up of '${via.label}'`, error)
+      return undefined
+    }
   }
 
   #isForeign(pid: Pid): boolean {
@@ -458,6 +474,9 @@ export class SystemCore implements System {
     await this.stop()
   }
 
+  get hasRemote(): boolean {
+    return this.gate !== undefined
+  }
   setRemote(gate: RemoteGate | undefined): void {
     this.gate = gate
   }

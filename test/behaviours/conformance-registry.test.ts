@@ -231,6 +231,23 @@ describe('via', () => {
     expect(registry.lookup('k')).toMatchObject([{ value: 'w' }])
   })
 
+  it('R-05 G-36 a via name of a stopped registry is a name that nobody has', async () => {
+    const registry = await Registry.start<string>({ system })
+    const via = registry.via('k')
+    await registry.stop()
+    expect(GenServer.cast({ via }, 'x', { system })).toBe(false)
+    expect(GenServer.isRunning({ via })).toBe(false)
+    await expect(GenServer.call({ via }, 'x', { system })).rejects.toMatchObject({
+      code: 'ERR_CALL_EXIT',
+      reason: 'noproc',
+    })
+    const before = system.stats().processes
+    await expect(scripted().start(undefined, { system, name: via })).rejects.toMatchObject({
+      code: 'ERR_REGISTRY_STOPPED',
+    })
+    expect(system.stats().processes).toBe(before)
+  })
+
   it('R-15 via needs unique keys', async () => {
     const registry = await open({ keys: 'duplicate' })
     expect(() => registry.via('k')).toThrow(expect.objectContaining({ code: 'ERR_REGISTRY_KIND' }))

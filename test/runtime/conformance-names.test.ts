@@ -147,4 +147,49 @@ describe('names', () => {
     )
     expect(system.stats().processes).toBe(1)
   })
+
+  it('a directory whose registerName throws refuses the start and leaves no process behind', async () => {
+    const { clock, system } = createWorld()
+    const via: Via = {
+      ...viaDirectory(),
+      registerName: () => {
+        throw new Error('directory is down')
+      },
+    }
+    let ran = false
+    expect(() =>
+      system.spawn(
+        () => {
+          ran = true
+        },
+        { name: via },
+      ),
+    ).toThrow('directory is down')
+    await clock.settle()
+    expect(ran).toBe(false)
+    expect(system.stats()).toMatchObject({ processes: 0, processesStarted: 1, processesEnded: 1 })
+  })
+
+  it('G-36 a directory whose whereisName throws knows nobody: no send, cast or timer throws', async () => {
+    const { clock, system, errors } = createWorld()
+    const via: Via = {
+      ...viaDirectory(),
+      whereisName: () => {
+        throw new Error('directory is down')
+      },
+    }
+    const owner = idle(system)
+    system.send({ via }, 1)
+    expect(system.cast({ via }, 'x', 1)).toBe(false)
+    expect(await failure(system.call({ via }, 'x', 1))).toMatchObject({
+      code: 'ERR_CALL_EXIT',
+      server: via.label,
+      reason: 'noproc',
+    })
+    system.sendAfter(10, { via }, 1, { owner })
+    await clock.advance(10)
+    expect(system.isAlive(owner)).toBe(true)
+    expect(system.stats().messagesDroppedNoproc).toBe(3)
+    expect(errors[0]).toMatchObject({ fields: { what: `look-up of '${via.label}'` } })
+  })
 })
