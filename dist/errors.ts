@@ -261,7 +261,7 @@ export const distErrors: ErrorCatalogue = Object.freeze({
     action: 'await Cluster.start() first, or use the functions of a node that startNode gave',
   },
   ERR_CLUSTER_CONFIG: {
-    when: 'Cluster.start was called while the default node runs or starts',
+    when: 'Cluster.start was called while the default node runs or starts, or a system was given to a second node',
     stateChanged: 'no',
     retry: 'after Cluster.stop',
     action: 'use startNode for a second node in one program',

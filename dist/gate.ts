@@ -205,9 +205,7 @@ export class DistGate implements RemoteGate {
   }
 
   down(ref: MonitorRef, owner: Pid, reason: ExitReason): void {
-    const peer = this.#peers.get(owner.node)
-    // An owner of an earlier start of its node does not exist; its monitors went with its link.
-    if (peer?.incarnation === owner.incarnation) peer.down(ref.id, reason)
+    this.#peers.get(owner.node)?.down(ref.id, reason)
   }
 
   // --- links ----------------------------------------------------------------------------------

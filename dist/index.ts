@@ -32,7 +32,14 @@ export { isNodeId, NodeId } from './node-id.ts'
 export type { DistOptions } from './options.ts'
 export { DIST_DEFAULTS } from './options.ts'
 export type { PeerStats } from './peer-link.ts'
-export type { AnyTarget, NamedTarget, RemoteCallFunctions } from './remote-call.ts'
+export type {
+  AnyTarget,
+  MessageTarget,
+  NamedTarget,
+  RemoteCallFunctions,
+  TypedTarget,
+  Untyped,
+} from './remote-call.ts'
 export type {
   MonitorableTarget,
   RemoteMonitorFunctions,

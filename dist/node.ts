@@ -29,6 +29,7 @@ import {
 import { BehaviorRegistry } from './behavior-registry.ts'
 import { ClusterView, type ClusterFunctions } from './cluster.ts'
 import { ContractTable } from './contract-table.ts'
+import { InvalidClusterConfigError } from './errors.ts'
 import { DistGate } from './gate.ts'
 import { NodeDirectory } from './node-directory.ts'
 import type { NodeId } from './node-id.ts'
@@ -95,6 +96,9 @@ export function createBehaviorRegistry(): BehaviorRegistry {
 export async function startNode(given: NodeOptions): Promise<FoveaNode> {
   const { contracts = [], behaviorRegistry, ...options } = given
   const { dist, rest } = resolveDistOptions(options)
+  if (given.system?.hasRemote === true) {
+    throw new InvalidClusterConfigError('the system belongs to another node already')
+  }
   const behaviors = behaviorRegistry ?? createBehaviorRegistry()
   for (const contract of contracts) behaviors.contracts.learn(contract)
   const logger = given.logger ?? silentLogger

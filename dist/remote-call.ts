@@ -46,39 +46,63 @@ export interface NamedTarget<P = unknown> {
   readonly contract?: Contract<P> | undefined
 }
 
-/** Anything that can be called without knowing its types. */
+/** Anything that can be called. */
 export type AnyTarget = Pid | Ref<unknown> | GenServerRef | NamedTarget
+
+/** `T` if its type says nothing of its messages; a typed target must not be used past its types. */
+export type Untyped<T> = '__messages' extends keyof T
+  ? never
+  : T extends { readonly contract: Contract<infer P> }
+    ? unknown extends P
+      ? T
+      : never
+    : T extends { readonly call: infer C; readonly cast: infer K }
+      ? [keyof C, keyof K] extends [never, never]
+        ? T
+        : never
+      : T
+
+/** A target whose type says which messages it takes. */
+export type TypedTarget<P> = Ref<P> | (NamedTarget<P> & { readonly contract: Contract<P> })
+
+/** A server in the message shape; a ref with a contract is none. */
+export type MessageTarget<C, K> = GenServerRef<C, K> & { readonly call?: undefined }
 
 /** The functions of `RemoteCall`. */
 export interface RemoteCallFunctions {
   /** Calls by the contract of the target. */
   call<P, K extends keyof CallsOf<P> & string>(
-    target: Ref<P> | (NamedTarget<P> & { readonly contract: Contract<P> }),
+    target: TypedTarget<P>,
     name: K,
     ...args: CallArgs<CallsOf<P>[K]>
   ): Promise<OutputOf<CallsOf<P>[K]>>
   /** Calls a process of which only a name or pid is known. */
-  call(target: AnyTarget, name: string, input?: unknown, options?: CallOptions): Promise<unknown>
+  call<T extends AnyTarget>(
+    target: T & Untyped<T>,
+    name: string,
+    input?: unknown,
+    options?: CallOptions,
+  ): Promise<unknown>
   /** Calls a server in the message shape. */
   call<C extends { readonly type: string }, const M extends C>(
-    target: GenServerRef<C, never>,
+    target: MessageTarget<C, never>,
     message: M,
     options?: CallOptions,
   ): Promise<ReplyOf<Extract<C, { readonly type: M['type'] }>>>
-  call<const M extends object>(
-    target: AnyTarget,
+  call<T extends AnyTarget, const M extends object>(
+    target: T & Untyped<T>,
     message: M,
     options?: CallOptions,
   ): Promise<ReplyOf<M>>
   /** Tells and does not wait; false when the message was refused on this side. Never throws (G-36). */
   cast<P, K extends keyof CastsOf<P> & string>(
-    target: Ref<P> | (NamedTarget<P> & { readonly contract: Contract<P> }),
+    target: TypedTarget<P>,
     name: K,
     ...args: InputsOf<CastsOf<P>[K]>
   ): boolean
-  cast(target: AnyTarget, name: string, input?: unknown): boolean
-  cast<K>(target: GenServerRef<never, K>, message: K): boolean
-  cast(target: AnyTarget, message: object): boolean
+  cast<T extends AnyTarget>(target: T & Untyped<T>, name: string, input?: unknown): boolean
+  cast<K>(target: MessageTarget<never, K>, message: K): boolean
+  cast<T extends AnyTarget>(target: T & Untyped<T>, message: object): boolean
 }
 
 /** The message as the server sees it, and the options of the call. */

@@ -177,6 +177,8 @@ export interface System extends AsyncDisposable {
   stop(options?: StopOptions): Promise<void>
 
   // Distribution
+  /** Whether a gate is set: the system belongs to a node. */
+  readonly hasRemote: boolean
   /** Without a gate everything to another node fails with `noconnection`. */
   setRemote(gate: RemoteGate | undefined): void
   readonly inbound: Inbound

@@ -202,9 +202,12 @@ describe('a call that fails', () => {
     })
     expect(reason.stack).toMatch(/support\/world\.ts[^]*\[on node/)
     expect((await pending)['reason']).toMatchObject({ code: 'ERR_TOLD' })
-    const again = await counterOnB(world)
+    const again = await counterOnB(world, { name: 'again' })
+    const target = { name: 'again', node: b!.id, contract: CounterContract }
+    const named = failing(world, a!.remoteCall.call(target, 'hang'))
     const viaRemoteCall = await failing(world, a!.remoteCall.call(again, 'crash'))
     expect(viaRemoteCall).toMatchObject({ code: 'ERR_CALL_EXIT', reason: { code: 'ERR_TOLD' } })
+    expect(await named).toMatchObject({ server: 'again', reason: { code: 'ERR_TOLD' } })
   })
 
   it('has the reason a server stopped with, whatever travels', async () => {
@@ -285,6 +288,42 @@ describe('a call that fails', () => {
     ])
     expect(GenServer.isRunning(server)).toBe(true)
     expect(await during(world, ref.call.get())).toBe(10)
+  })
+
+  it('is not executed if it was still queued when the connection was lost', async () => {
+    await using world = await startWorld(2, { node: { keepaliveIntervalMs: 100 } })
+    const [a, b] = world.nodes
+    let release = (): void => {}
+    const held = new Promise<void>((resolve) => (release = resolve))
+    const done: string[] = []
+    await during(
+      world,
+      GenServer.start(
+        {
+          init: () => 0,
+          handleCall: async (message: { type: string }, n: number) => {
+            if (message.type === 'hold') await held
+            done.push(message.type)
+            return [message.type, n]
+          },
+          handleCast: (message: { type: string }) => done.push(message.type),
+        },
+        { system: b!.system, name: 'slow' },
+      ),
+    )
+    const there = { name: 'slow', node: b!.id }
+    const options = { timeoutMs: Infinity }
+    const calls = ['hold', 'queued'].map((type) =>
+      failing(world, a!.remoteCall.call(there, { type }, options)),
+    )
+    a!.remoteCall.cast(there, { type: 'cast' })
+    await world.clock.advance(10)
+    world.partition(a!, b!)
+    for (const call of calls) expect(await call).toMatchObject({ reason: 'noconnection' })
+    await world.clock.advance(1_000)
+    release()
+    await world.clock.advance(10)
+    expect(done).toEqual(['hold', 'cast'])
   })
 
   it('X-10 is noconnection at once when the node dies during the call, or is down', async () => {

@@ -133,6 +133,7 @@ describe('a known node without a link', () => {
     const [a, b] = world.nodes as [FoveaNode, FoveaNode]
     const ref = await during(world, a.remoteSpawn.spawn(CounterContract, b.id, { arg: 0 }))
     await during(world, b.stop())
+    await world.clock.advance(10_000)
     const atMs = world.clock.now()
     const error = await ref.call.get().catch((caught: unknown) => caught)
     expect(error).toMatchObject({ reason: 'noconnection' })

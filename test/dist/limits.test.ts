@@ -102,6 +102,19 @@ describe('limits of one peer', () => {
     expect(await failing(t.world, second)).toMatchObject({ code: 'ERR_PEER_SPAWNS_MAX' })
   })
 
+  it('peerSpawnsMax: is free again when the spawner was restarted and its processes are gone', async () => {
+    await using t = await two({ peerSpawnsMax: 1 })
+    const first = await t.spawn()
+    const spawner = [...t.b.system.processes()].find(({ label }) => label.includes('spawner'))!
+    t.b.system.exit(spawner.pid, 'kill')
+    await t.world.clock.advance(10)
+    expect(await failing(t.world, first.call.get())).toMatchObject({ reason: 'noproc' })
+    const second = await t.spawn()
+    expect(await during(t.world, second.call.get())).toBe(1)
+    const third = t.a.remoteSpawn.spawn(CounterContract, t.b.id, { arg: 1 })
+    expect(await failing(t.world, third)).toMatchObject({ code: 'ERR_PEER_SPAWNS_MAX' })
+  })
+
   it('outboxBytesMax: calls fail and casts are false when the peer does not read; then all goes on', async () => {
     await using t = await two({ outboxBytesMax: 200_000, bytesQueuedMax: 300_000 })
     const ref = await t.spawn()

@@ -45,6 +45,9 @@ describe('startNode', () => {
     b.behaviorRegistry.register('counter', Counter, { remote: true })
     await world.connected()
     expect(b.system).toBe(system)
+    expect(await failing(world, world.start('n3', { system }))).toMatchObject({
+      ...{ code: 'ERR_CLUSTER_CONFIG', name: 'InvalidClusterConfigError' },
+    })
     const ref = await during(world, a.remoteSpawn.spawn(CounterContract, b.id, { arg: 1 }))
     expect(ref.pid).toMatchObject({ node: b.key.hex })
     // To b and back: its own process, by its own name.

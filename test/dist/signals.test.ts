@@ -301,6 +301,22 @@ describe('RemoteMonitor', () => {
     expect(reasons).toEqual(['noconnection'])
   })
 
+  it('survives a callback that throws; the others are called all the same', async () => {
+    await using t = await two()
+    const reasons: unknown[] = []
+    t.a.remoteMonitor.monitor(t.far, () => {
+      throw new Error('a bad callback')
+    })
+    t.a.remoteMonitor.monitor(t.far, (_ref, reason) => void reasons.push(reason))
+    await t.world.clock.advance(10)
+    t.world.kill(t.b)
+    await t.world.clock.advance(LOSS_MS)
+    expect(reasons).toEqual(['noconnection'])
+    expect(t.world.lines.filter(({ level }) => level === 'error')).toMatchObject([
+      { fields: { error: { message: 'a bad callback' } } },
+    ])
+  })
+
   it('refuses what cannot be monitored', async () => {
     await using t = await two()
     expect(() => t.a.remoteMonitor.monitor({} as never, () => {})).toThrow(

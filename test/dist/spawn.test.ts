@@ -20,6 +20,7 @@ import {
   RemoteSpawnTimeoutError,
   type FoveaNode,
 } from '../../dist/index.ts'
+import { createSystem } from '../../runtime/index.ts'
 import {
   Counter,
   CounterContract,
@@ -356,6 +357,38 @@ describe('the spawner', () => {
     await during(t.world, t.b.stop())
     expect(ended).toEqual(['shutdown'])
     expect(reasons).toEqual(['noconnection'])
+  })
+
+  it('waits for a slow terminate, and kills what does not stop, also in a given system', async () => {
+    await using world = await startWorld(1)
+    const [a] = world.nodes as [FoveaNode]
+    const system = createSystem({ clock: world.clock })
+    const b = await world.start('n2', { system })
+    await world.connected()
+    const ended: string[] = []
+    const terminate = (name: string, ms: number) => () =>
+      new Promise<void>((resolve) => {
+        world.clock.setTimer(ms, () => {
+          ended.push(name)
+          resolve()
+        })
+      })
+    const init = (ctx: { trapExit(flag: boolean): boolean }): boolean => ctx.trapExit(true)
+    for (const [name, ms] of [
+      ['slow', 1_000],
+      ['never', 1e9],
+    ] as const) {
+      const behaviour = { init, terminate: terminate(name, ms) }
+      b.behaviorRegistry.register(name, behaviour as never, { remote: true })
+    }
+    await during(world, a.remoteSpawn.spawn('slow', b.id, { name: 'slow' }))
+    await during(world, a.remoteSpawn.spawn('never', b.id, { name: 'never' }))
+    const atMs = world.clock.now()
+    await during(world, b.stop())
+    expect(ended).toEqual(['slow'])
+    expect(world.clock.now() - atMs).toBeGreaterThan(4_900)
+    expect([system.whereis('slow'), system.whereis('never')]).toEqual([undefined, undefined])
+    await system.stop()
   })
 
   it('that is killed takes its processes along and is started again', async () => {

@@ -90,6 +90,21 @@ describe('pids', () => {
     expect(old).toMatchObject({ node: B, incarnation: 2 ** 41 - 1 })
   })
 
+  it('of the receiver are its own also when a third node wrote their key out', () => {
+    const { a, b } = pair()
+    const ofB = b.system.spawn(() => new Promise(() => {}))
+    const bytes = Buffer.alloc(49)
+    bytes.writeUInt8(2, 0)
+    bytes.writeDoubleBE(ofB.id, 1)
+    bytes.writeDoubleBE(b.ownIncarnation, 9)
+    bytes.write(B, 17, 'hex')
+    const encode = (): unknown => new Uint8Array(bytes)
+    const extension = { type: TermType.pid, matches: () => true, encode, decode: () => 0 }
+    const sent = new Codec<TermContext>({ extensions: [extension] }).encode(new Error('x'), a)
+    const codec = new Codec<TermContext>({ limits: VALUE_LIMITS, extensions: termExtensions })
+    expect(codec.decode(sent, b)).toBe(ofB)
+  })
+
   it('of a system without a node are refused', () => {
     const { pass } = pair()
     const stranger = createSystem().spawn(() => {})

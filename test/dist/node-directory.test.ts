@@ -1,0 +1,90 @@
+import { describe, expect, it } from 'vitest'
+import { NodeDirectory } from '../../dist/node-directory.ts'
+import {
+  nodeKeyFromHex,
+  type Member,
+  type MemberEvent,
+  type MemberState,
+  type Mesh,
+} from '../../mesh/index.ts'
+
+const [OWN, A, B] = ['0', 'a', 'b'].map((digit) => nodeKeyFromHex(digit.repeat(64))) as [
+  Mesh['key'],
+  Mesh['key'],
+  Mesh['key'],
+]
+
+const member = (key: Mesh['key'], nodeId: string, state: MemberState): Member => ({
+  ...{ key, nodeId, state, incarnation: 1, sinceMs: 0 },
+  address: { host: '10.0.0.1', port: 1 },
+})
+
+/** A directory over a mesh that only has members. */
+function directory(...members: Member[]): {
+  readonly known: NodeDirectory
+  readonly tell: (type: MemberEvent['type'], member: Member) => void
+  readonly listeners: () => number
+} {
+  const handlers = new Set<(event: MemberEvent) => void>()
+  const mesh = {
+    key: OWN,
+    nodeId: 'own@10.0.0.9:1',
+    links: () => [{ peer: { key: B, nodeId: 'linked@10.0.0.5:1' } }],
+    linkTo: (hex: string) =>
+      hex === B.hex ? { peer: { nodeId: 'linked@10.0.0.5:1' } } : undefined,
+    membership: {
+      members: () => members,
+      subscribe: (handler: (event: MemberEvent) => void) => {
+        handlers.add(handler)
+        return () => handlers.delete(handler)
+      },
+    },
+  }
+  return {
+    known: new NodeDirectory(mesh as never),
+    tell: (type, which) => handlers.forEach((handler) => handler({ type, member: which })),
+    listeners: () => handlers.size,
+  }
+}
+
+describe('NodeDirectory', () => {
+  it('finds a node by id, key and hex digits', () => {
+    const { known } = directory(member(A, 'a@10.0.0.1:1', 'up'))
+    for (const target of ['a@10.0.0.1:1', A, A.hex]) expect(known.keyOf(target)).toBe(A.hex)
+    for (const target of ['own@10.0.0.9:1', OWN, OWN.hex]) expect(known.keyOf(target)).toBe(OWN.hex)
+    expect(known.keyOf('linked@10.0.0.5:1')).toBe(B.hex)
+    expect(known.keyOf('nobody@10.0.0.1:1')).toBeUndefined()
+    expect(known.keyOf('f'.repeat(64))).toBe('f'.repeat(64))
+    expect(known.nameOf(A.hex)).toBe('a@10.0.0.1:1')
+    expect(known.nameOf(B.hex)).toBe('linked@10.0.0.5:1')
+    expect(known.nameOf(OWN.hex)).toBe('own@10.0.0.9:1')
+    expect(known.nameOf('f'.repeat(64))).toBe('f'.repeat(64))
+  })
+
+  it('does not let hearsay take an id from who proved it, nor from who had it', () => {
+    const { known, tell } = directory(member(A, 'a@10.0.0.1:1', 'up'))
+    tell('connecting', member(B, 'a@10.0.0.1:1', 'connecting'))
+    expect(known.keyOf('a@10.0.0.1:1')).toBe(A.hex)
+    tell('down', member(A, 'a@10.0.0.1:1', 'down'))
+    tell('connecting', member(B, 'a@10.0.0.1:1', 'connecting'))
+    expect(known.keyOf('a@10.0.0.1:1')).toBe(A.hex)
+    // It came up there itself: a node that was set up anew at the same address.
+    tell('up', member(B, 'a@10.0.0.1:1', 'up'))
+    expect(known.keyOf('a@10.0.0.1:1')).toBe(B.hex)
+    tell('forgotten', member(A, 'a@10.0.0.1:1', 'down'))
+    expect(known.keyOf('a@10.0.0.1:1')).toBe(B.hex)
+  })
+
+  it('follows a node to a new id and forgets it when the mesh does', () => {
+    const { known, tell, listeners } = directory()
+    tell('up', member(A, 'a@10.0.0.1:1', 'up'))
+    tell('up', member(A, 'a@10.0.0.2:2', 'up'))
+    expect(known.keyOf('a@10.0.0.1:1')).toBeUndefined()
+    expect(known.keyOf('a@10.0.0.2:2')).toBe(A.hex)
+    expect(known.members()).toHaveLength(1)
+    tell('forgotten', member(A, 'a@10.0.0.2:2', 'down'))
+    expect([known.keyOf('a@10.0.0.2:2'), known.member(A.hex)]).toEqual([undefined, undefined])
+    known.close()
+    expect(listeners()).toBe(0)
+  })
+})
