@@ -54,11 +54,14 @@ export class Stopper {
     if (signal?.aborted === true) clock.microtask(kill)
     else signal?.addEventListener('abort', kill, { once: true })
     await new Promise<void>((resolve) => {
-      this.#drained = resolve
-      if (this.#table.size === 0) resolve()
+      // From the moment the table is empty nothing may start: not even what was waiting for the last end.
+      this.#drained = () => {
+        this.done = true
+        resolve()
+      }
+      if (this.#table.size === 0) this.#drained()
       else clock.microtask(() => this.#askRoots())
     })
-    this.done = true
     deadline?.cancel()
     signal?.removeEventListener('abort', kill)
     this.#core.remote.close()

@@ -145,4 +145,14 @@ describe('stop', () => {
     await system.stop()
     expect(clock.holding).toBe(0)
   })
+
+  it('lets nothing start once the last process has ended, not even what waited for that end', async () => {
+    const { system } = createWorld()
+    const ended = new Promise((resolve) => system.watch(idle(system), resolve))
+    const late = ended.then(() => idle(system))
+    const stopped = system.stop()
+    expect(await failure(late)).toMatchObject({ code: 'ERR_SYSTEM_STOPPED' })
+    await stopped
+    expect(system.stats().processes).toBe(0)
+  })
 })
