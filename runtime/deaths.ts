@@ -97,23 +97,30 @@ export class Deaths {
     this.#burying = false
   }
 
+  /** Each part happens whatever becomes of the one before it: a reason may be any value, also a nasty one. */
   #bury({ cell, reason, own }: Death): void {
-    const crashed = own && !isCleanExit(reason)
-    for (let call = cell.calls; call !== undefined; call = cell.calls) call.failExit(reason)
     const extras = cell.extras
-    extras?.stopping?.settle(reason)
-    dropItems(cell, reason)
-    if (extras !== undefined) this.#dropOwned(extras)
-    this.#signalLinks(cell, reason)
-    if (extras?.monitoredBy !== undefined) {
-      for (const monitor of extras.monitoredBy) this.notifyDown(monitor, reason)
+    try {
+      for (let call = cell.calls; call !== undefined; call = cell.calls) call.failExit(reason)
+      extras?.stopping?.settle(reason)
+      dropItems(cell, reason)
+    } finally {
+      try {
+        if (extras !== undefined) this.#dropOwned(extras)
+        this.#signalLinks(cell, reason)
+        if (extras?.monitoredBy !== undefined) {
+          for (const monitor of extras.monitoredBy) this.notifyDown(monitor, reason)
+        }
+        extras?.abort?.abort(reason)
+      } finally {
+        this.#closeProgram(cell, reason)
+        ProcessPid.attach(cell.pid, undefined)
+        cell.extras = undefined
+        const crashed = own && !isCleanExit(reason)
+        if (crashed) this.#report(cell, reason)
+        this.#core.processEnded(cell, reason, crashed)
+      }
     }
-    extras?.abort?.abort(reason)
-    this.#closeProgram(cell, reason)
-    ProcessPid.attach(cell.pid, undefined)
-    cell.extras = undefined
-    if (crashed) this.#report(cell, reason)
-    this.#core.processEnded(cell, reason, crashed)
   }
 
   #dropOwned(extras: ProcessExtras): void {

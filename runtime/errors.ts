@@ -3,6 +3,7 @@
  * Each layer has such a catalogue; a test checks that codes are unique and documented.
  */
 import { inspect } from 'node:util'
+import { formatReason } from './exit-reason.ts'
 import type { ExitReason } from './exit-reason.ts'
 import type { Pid } from './pid.ts'
 
@@ -187,6 +188,9 @@ const targetText = (server: Pid | string): string =>
 const callText = (call: FailedCall): string =>
   `call ${call.request === undefined ? '' : `'${call.request}' `}to ${targetText(call.server)}`
 
+const quoted = (reason: ExitReason): string =>
+  typeof reason === 'string' ? `'${reason}'` : formatReason(reason)
+
 /** A call that got no reply; the subclasses say why. */
 export class CallError extends FoveaError implements FailedCall {
   override readonly name: string = 'CallError'
@@ -214,7 +218,7 @@ export class CallExitError extends CallError {
   override readonly name: string = 'CallExitError'
   readonly reason: ExitReason
   constructor(call: FailedCall, reason: ExitReason) {
-    const text = reason instanceof Error ? reason.message : inspect(reason, { depth: 1 })
+    const text = reason instanceof Error ? reason.message : quoted(reason)
     super(
       'ERR_CALL_EXIT',
       call,

@@ -24,10 +24,11 @@ export function isCleanExit(reason: ExitReason): boolean {
   return reason === 'normal' || isShutdown(reason)
 }
 
-/** True for `shutdown` and `{ shutdown }`. */
+/** True for `shutdown` and `{ shutdown }`; an error is a failure, whatever fields it has. */
 export function isShutdown(reason: ExitReason): boolean {
   if (reason === 'shutdown') return true
-  return typeof reason === 'object' && reason !== null && 'shutdown' in reason
+  if (typeof reason !== 'object' || reason === null || reason instanceof Error) return false
+  return Object.hasOwn(reason, 'shutdown')
 }
 
 /** The exit reason of a handler that threw `thrown`. */
@@ -37,16 +38,17 @@ export function reasonOfThrown(thrown: unknown): ExitReason {
   return { nocatch: thrown } satisfies NoCatch
 }
 
-/** One line for logs. */
+/** One line for logs; never throws. */
 export function formatReason(reason: ExitReason): string {
   if (typeof reason === 'string') return reason
-  if (reason instanceof Error) {
+  try {
+    if (!(reason instanceof Error)) return inspect(reason, { depth: 3, breakLength: Infinity })
     const code = (reason as { code?: unknown }).code
-    return typeof code === 'string'
-      ? `${code}: ${reason.message}`
-      : `${reason.name}: ${reason.message}`
+    return `${typeof code === 'string' ? code : reason.name}: ${reason.message}`
+  } catch {
+    // Values can say how they are printed, and fail at it.
+    return 'a reason that cannot be printed'
   }
-  return inspect(reason, { depth: 3, breakLength: Infinity })
 }
 
 /** What {@link exit} throws; not an `Error` because it carries no stack and is not a failure. */

@@ -1,4 +1,5 @@
 /** Links, exit signals, trapping: cases L of the conformance list. */
+import { inspect } from 'node:util'
 import { describe, expect, it } from 'vitest'
 import { ArgumentError, exit, ItemKind, NoProcessError } from '../../runtime/index.ts'
 import { createWorld, failure, idle, inProcess, observe, reasonsOf } from './world.ts'
@@ -421,4 +422,25 @@ describe('propagation', () => {
       expect(system.stats().processesCrashed).toBe(0)
     },
   )
+
+  it('a reason that cannot be printed still reaches everybody: calls, links, monitors, stop', async () => {
+    const { clock, system } = createWorld()
+    const nasty = {
+      [inspect.custom]() {
+        throw new Error('no')
+      },
+    }
+    const server = system.start({ label: 'silent', handle: () => {} })
+    const linked = idle(system)
+    system.link(server.pid, linked)
+    const reasons = reasonsOf(system, linked)
+    const calls = [system.call(server.pid, 'x', 1), system.call(server.pid, 'x', 2)]
+    const failed = Promise.all(calls.map(failure))
+    system.exit(server.pid, nasty)
+    expect(await failed).toMatchObject([{ reason: nasty }, { reason: nasty }])
+    await clock.settle()
+    expect(reasons).toEqual([nasty])
+    await system.stop()
+    expect(system.stats()).toMatchObject({ processes: 0, callsPending: 0 })
+  })
 })

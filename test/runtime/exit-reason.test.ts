@@ -1,3 +1,4 @@
+import { inspect } from 'node:util'
 import { describe, expect, it } from 'vitest'
 import {
   exit,
@@ -19,6 +20,8 @@ describe('exit reasons', () => {
     [undefined, false, false],
     [null, false, false],
     [new Error('boom'), false, false],
+    [Object.assign(new Error('a pool failed'), { shutdown: true }), false, false],
+    [Object.create({ shutdown: () => {} }), false, false],
   ])('%o: clean %s, shutdown %s', (reason, clean, shutdown) => {
     expect([isCleanExit(reason), isShutdown(reason)]).toEqual([clean, shutdown])
   })
@@ -41,5 +44,14 @@ describe('exit reasons', () => {
     [{ shutdown: 1 }, '{ shutdown: 1 }'],
   ])('%o is one line: %s', (reason, text) => {
     expect(formatReason(reason)).toBe(text)
+  })
+
+  it('a reason that cannot be printed is one line too', () => {
+    const nasty = {
+      [inspect.custom]() {
+        throw new Error('no')
+      },
+    }
+    expect(formatReason(nasty)).toBe('a reason that cannot be printed')
   })
 })
