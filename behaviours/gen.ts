@@ -137,6 +137,8 @@ export class Starting<R = unknown> {
   failure: Error | undefined = undefined
   /** Set once the process exists; until then the system's own error is the better one. */
   #begun = false
+  /** It ended before `begin`: its parent was dead, so its link killed it at once. */
+  #ended: { readonly reason: ExitReason } | undefined = undefined
   readonly #resolve: (ref: R) => void
   readonly #reject: (error: Error) => void
   readonly #signal: AbortSignal | undefined
@@ -159,6 +161,10 @@ export class Starting<R = unknown> {
   /** The process exists: its end is a failed start, and so is the starter's signal. */
   begin(process: Process): void {
     this.#begun = true
+    if (this.#ended !== undefined) {
+      this.fail(process, this.#ended.reason)
+      return
+    }
     const signal = this.#signal
     if (signal === undefined) return
     this.#onAbort = () => {
@@ -192,7 +198,10 @@ export class Starting<R = unknown> {
 
   /** The process has ended, with its name free and its links told. */
   fail(process: Process, reason: ExitReason): void {
-    if (!this.#begun) return
+    if (!this.#begun) {
+      this.#ended = { reason }
+      return
+    }
     this.#unwatch()
     this.#reject(this.failure ?? new InitializationError(process.label, reason))
   }
@@ -336,7 +345,17 @@ class StopWait {
 
   settle(actual: ExitReason): void {
     this.#release()
-    if (isDeepStrictEqual(actual, this.#reason)) this.#resolve()
+    if (sameReason(actual, this.#reason)) this.#resolve()
     else this.#reject(new StopExitError(this.#name, actual))
+  }
+}
+
+/** By value, because a reason may have crossed the wire; values that refuse to be compared differ. */
+function sameReason(a: ExitReason, b: ExitReason): boolean {
+  if (Object.is(a, b)) return true
+  try {
+    return isDeepStrictEqual(a, b)
+  } catch {
+    return false
   }
 }

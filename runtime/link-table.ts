@@ -49,12 +49,17 @@ export class LinkTable {
     } else if (this.#core.foreign(b) !== undefined) this.#core.remote.unlinkOut(cell, b)
   }
 
-  /** Atomic with the start; our half only if the parent lives elsewhere: its node adds the other. */
+  /**
+   * Atomic with the start; our half only if the parent lives elsewhere: its node adds the other, so without
+   * a way there the link is broken from the first moment (X-05).
+   */
   linkNew(cell: ProcessCell, parent: Pid): void {
+    const { deaths, gate, remote } = this.#core
     const other = this.#core.live(parent)
     if (other !== undefined) join(cell, other)
-    else if (this.#core.foreign(parent) !== undefined) this.#core.remote.addLink(cell, parent)
-    else this.#core.deaths.signal(cell, parent, 'noproc', true)
+    else if (this.#core.foreign(parent) === undefined) deaths.signal(cell, parent, 'noproc', true)
+    else if (gate === undefined) deaths.signal(cell, parent, 'noconnection', true)
+    else remote.addLink(cell, parent)
   }
 
   /** Refuses a link beyond the limit of `cell`. */

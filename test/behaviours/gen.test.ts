@@ -175,6 +175,44 @@ describe('start', () => {
   })
 })
 
+describe('a start linked to a parent that is not there', () => {
+  it('L-11 rejects with noproc, and init does not run', async () => {
+    const parent = idler(system)
+    system.exit(parent, 'kill')
+    let ran = false
+    const server = scripted({
+      init: () => {
+        ran = true
+        return 0
+      },
+    })
+    await expect(server.startLink(undefined, { system, parent })).rejects.toMatchObject({
+      code: 'ERR_INIT_FAILED',
+      reason: 'noproc',
+    })
+    expect(ran).toBe(false)
+    expect(system.stats().processes).toBe(0)
+  })
+
+  it('X-05 rejects with noconnection if it lives where there is no way to', async () => {
+    const parent = idler(createSystem({ clock: w.clock }))
+    await expect(scripted().startLink(undefined, { system, parent })).rejects.toMatchObject({
+      code: 'ERR_INIT_FAILED',
+      reason: 'noconnection',
+    })
+  })
+
+  it('G-51 a trapping server starts, and its EXIT makes it terminate', async () => {
+    const parent = idler(system)
+    system.exit(parent, 'kill')
+    const log: unknown[] = []
+    const ref = await scripted({ log }).startLink(undefined, { system, parent, trapExit: true })
+    await w.clock.settle()
+    expect(log).toEqual([['terminate', 'noproc', 0]])
+    expect(system.isAlive(ref.pid)).toBe(false)
+  })
+})
+
 describe('stop', () => {
   it('refuses unknown options', async () => {
     const ref = await scripted().start(undefined, { system })
