@@ -87,7 +87,7 @@ export interface MeshOptions {
   readonly linksMax?: number | undefined
   /** Connections that are no links yet, or no longer. Default 256. */
   readonly handshakesMax?: number | undefined
-  /** Dials under way at once. Default 16. */
+  /** Dials under way at once. Default 16; the member exchange takes at most three quarters of them. */
   readonly dialsMax?: number | undefined
   /** Dials that wait for their turn. Default 1,024; then `ERR_DIAL_QUEUE_FULL`. */
   readonly dialQueueMax?: number | undefined

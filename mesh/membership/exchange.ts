@@ -10,12 +10,14 @@
  * - A member that left is not dialled until it dials us; one that went down is dialled with growing
  *   pauses until it is forgotten (`downMemberForgetMs`).
  * - Bounded: `membersMax` members; one neighbour can make us try at most `hearsayMax` strangers at a
- *   time; a stranger that does not answer `HEARSAY_ATTEMPTS_MAX` dials is forgotten.
+ *   time; a stranger that does not answer `HEARSAY_ATTEMPTS_MAX` dials is forgotten. Dials begin within
+ *   the shares of `dial-room.ts`, longest due first.
  */
 import { Backoff } from '../link/backoff.ts'
 import type { LinkDownReason } from '../link/reasons.ts'
 import type { NodeKey } from '../identity/node-key.ts'
 import type { TransportAddress } from '../transport/transport.ts'
+import { DialRoom } from './dial-room.ts'
 import type { Member, MemberEvent, MemberState } from './membership.ts'
 
 /** Dials of {@link MemberExchange}; `mesh/options.ts` has their defaults. */
@@ -24,6 +26,8 @@ export interface ExchangeOptions {
   readonly membersMax: number
   /** Strangers that one neighbour may make us try at a time. */
   readonly hearsayMax: number
+  /** Dials of the whole node at once; the exchange takes a share of them, see `dial-room.ts`. */
+  readonly dialsMax: number
   readonly downMemberForgetMs: number
   /** One neighbour, chosen by chance, is told everything this often. */
   readonly syncIntervalMs: number
@@ -239,8 +243,10 @@ export class MemberExchange {
   /** When `tick` has something to do. */
   nextDueMs(): number {
     let dueMs = this.#syncDueMs
+    const room = this.#dialRoom()
     for (const entry of this.#entries.values()) {
-      if (!entry.dialing) dueMs = Math.min(dueMs, entry.dueMs)
+      // Without room it waits for the end of another dial, which is reported.
+      if (!entry.dialing && room.has(entry.toldBy)) dueMs = Math.min(dueMs, entry.dueMs)
       dueMs = Math.min(dueMs, this.#forgetAtMs(entry))
     }
     return dueMs
@@ -255,13 +261,23 @@ export class MemberExchange {
 
   #dials(nowMs: number): ExchangeEffect[] {
     const effects: ExchangeEffect[] = []
-    for (const entry of this.#entries.values()) {
-      if (entry.dialing || nowMs < entry.dueMs) continue
+    const due = Array.from(this.#entries.values()).filter((e) => !e.dialing && nowMs >= e.dueMs)
+    if (due.length === 0) return effects
+    const room = this.#dialRoom()
+    for (const entry of due.sort((a, b) => a.dueMs - b.dueMs)) {
+      if (!room.has(entry.toldBy)) continue
+      room.take(entry.toldBy)
       entry.dialing = true
       entry.dueMs = Infinity
       effects.push({ type: 'dial', key: entry.key, address: entry.nextAddress() })
     }
     return effects
+  }
+
+  #dialRoom(): DialRoom {
+    const room = new DialRoom(this.#options.dialsMax)
+    for (const entry of this.#entries.values()) if (entry.dialing) room.take(entry.toldBy)
+    return room
   }
 
   /** Hearsay about a known member: a further address, or a reason to try one that left again. */

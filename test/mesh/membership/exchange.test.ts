@@ -35,6 +35,7 @@ const make = (change: Partial<ExchangeOptions> = {}) =>
       ownKeyHex: hex(0),
       membersMax: 100,
       hearsayMax: 50,
+      dialsMax: 400,
       downMemberForgetMs: 60_000,
       syncIntervalMs: 10_000,
       reconnectBaseMs: 500,
@@ -192,6 +193,36 @@ describe('MemberExchange', () => {
     expect(dialled(x.sync(hex(2), [told(21)], 0))).toHaveLength(1)
     x.linkUp(peer(11), 0)
     expect(dialled(x.sync(hex(1), [told(14)], 0))).toHaveLength(1)
+  })
+
+  it('H37 strangers of one neighbour take a quarter of the dials, all strangers half, the exchange three', () => {
+    const x = make({ dialsMax: 16 })
+    for (const n of [1, 2, 3]) x.linkUp(peer(n), 0)
+    const names = (from: number, count: number) =>
+      Array.from({ length: count }, (_, i) => told(from + i))
+    expect(dialled(x.sync(hex(1), names(10, 20), 0))).toHaveLength(4)
+    expect(dialled(x.sync(hex(1), names(30, 20), 0))).toHaveLength(0)
+    expect(dialled(x.sync(hex(2), names(50, 20), 0))).toHaveLength(4)
+    expect(dialled(x.sync(hex(3), names(70, 20), 0))).toHaveLength(0)
+
+    // Members that were lost are no strangers.
+    for (let n = 80; n < 90; n++) x.linkUp(peer(n), 0)
+    for (let n = 80; n < 90; n++) x.linkDown(hex(n), 'connection_closed', 0)
+    expect(dialled(x.tick(250)).map((line) => line.slice(0, 2))).toEqual(['50', '51', '52', '53'])
+  })
+
+  it('a dial that waits for room begins when another one ends, the longest due first, and no alarm rings before', () => {
+    const x = make({ dialsMax: 4 })
+    x.linkUp(peer(1), 0)
+    expect(dialled(x.sync(hex(1), [told(10), told(11), told(12)], 0))).toEqual(['0a 10.0.0.10'])
+    expect(x.nextDueMs()).toBe(5_000)
+    expect(x.dialFailed(hex(10), false, 100)).toEqual([])
+    expect(x.nextDueMs()).toBe(0)
+    expect(dialled(x.tick(100))).toEqual(['0b 10.0.0.11'])
+    x.linkUp(peer(11), 200)
+    expect(dialled(x.tick(1_000))).toEqual(['0c 10.0.0.12'])
+    x.dialFailed(hex(12), false, 6_000)
+    expect(dialled(x.tick(6_000))).toEqual(['0a 10.0.0.10'])
   })
 
   it('membersMax members are kept, not one more, and a real node displaces a stranger', () => {
