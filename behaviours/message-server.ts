@@ -33,7 +33,7 @@ import {
   type StopOptions,
 } from './gen.ts'
 import type { InitResult, Maybe } from './gen-server.ts'
-import { noreply, reply, type NoReply, type Reply, type Stop } from './results.ts'
+import { isResult, noreply, reply, type NoReply, type Reply, type Stop } from './results.ts'
 import type { Ctx, From, Info, Peer, ServerContext } from './server-context.ts'
 import { refuseCall, ServerLoop, type ResultOf, type ServerModule } from './server-loop.ts'
 
@@ -261,7 +261,8 @@ class MessageModule implements ServerModule {
   }
 
   shorthand(result: unknown, of: ResultOf): Reply<unknown, unknown> | NoReply<unknown> | undefined {
-    if (of !== 'call') return result === undefined ? undefined : noreply(result)
+    if (result === undefined || isResult(result)) return undefined
+    if (of !== 'call') return noreply(result)
     if (Array.isArray(result) && result.length === 2) return reply(result[0], result[1])
     return undefined
   }

@@ -86,6 +86,17 @@ export class Ignore {
 /** The one {@link Ignore}; also what a child's start function gives for "not today" (U-07). */
 export const IGNORE: Ignore = Object.freeze(new Ignore())
 
+/** Whether `value` is an order of any kind, and so cannot be a state. */
+export function isResult(value: unknown): boolean {
+  return (
+    value instanceof Reply ||
+    value instanceof NoReply ||
+    value instanceof Stop ||
+    value instanceof Ok ||
+    value instanceof Ignore
+  )
+}
+
 /**
  * Answers the caller with `value` and goes on with `state`.
  *

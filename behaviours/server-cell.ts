@@ -5,9 +5,17 @@
 import type { Pid, Process, TimerRef } from '../runtime/index.ts'
 import type { Ref } from './contract.ts'
 
-/** A pending return-timeout; compared by identity, so an old one means nothing. */
+/**
+ * A return-timeout; compared by identity, so an old one means nothing. It stays in the cell, cancelled,
+ * while the message that cancelled it is handled: a message that is refused has not been there.
+ */
 export class ReturnTimeout {
+  readonly timeoutMs: number
+  pending = true
   timer: TimerRef | undefined = undefined
+  constructor(timeoutMs: number) {
+    this.timeoutMs = timeoutMs
+  }
 }
 
 /** What `process.state` of a server holds once its `init` is done. */

@@ -119,7 +119,8 @@ export class ServerContext implements Ctx {
     ref: MonitorRef,
     options?: { readonly flush?: boolean; readonly info?: boolean },
   ): boolean {
-    return this.process.system.demonitor(ref, options)
+    const { pid, system } = this.process
+    return system.demonitor(ref, { ...options, owner: pid })
   }
   link(target: Peer): void {
     this.process.system.link(this.process.pid, pidOf(target))
@@ -143,7 +144,9 @@ export class ServerContext implements Ctx {
     exit(reason)
   }
   spawn(body: (ctx: ProcessContext) => unknown, options: StartOptions = {}): Pid {
-    const { pid, system } = this.process
+    const { alive, pid, system } = this.process
+    // A continuation that outlived its process starts nothing.
+    if (!alive) exit('noproc')
     return system.spawn(body, { parent: pid, ...options })
   }
 }

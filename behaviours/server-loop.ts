@@ -80,10 +80,15 @@ export class ServerLoop implements Program {
   handle(process: Process, item: Message | Call): void | Promise<void> {
     if (item.kind === ItemKind.init) return this.#init(process)
     const cell = process.state as ServerCell
-    if (cell.timeout !== undefined) {
-      const live = item.kind === ItemKind.timeout && item.value === cell.timeout
-      this.#disarm(process, cell)
-      if (live) return this.#info(process, cell, { type: 'timeout' })
+    const { timeout } = cell
+    if (timeout !== undefined) {
+      if (item.kind === ItemKind.timeout) {
+        // One that was cancelled while it was queued must not cancel the one armed since.
+        if (item.value !== timeout || !timeout.pending) return undefined
+        cell.timeout = undefined
+        return this.#info(process, cell, { type: 'timeout' })
+      }
+      this.#disarm(process, cell, timeout)
     }
     switch (item.kind) {
       case ItemKind.call:
@@ -133,6 +138,9 @@ export class ServerLoop implements Program {
     if (!process.alive) return undefined
     if (result instanceof Stop) return process.exit(result.reason)
     if (result instanceof Ignore) return starting.ignore(process)
+    if (result instanceof Reply || result instanceof NoReply) {
+      return process.exit(new BadReturnError(`init of ${this.label}`, result))
+    }
     const wrapped = result instanceof Ok
     const ref = this.#module.ref(process.pid)
     const cell = new ServerCell(wrapped ? result.state : result, ref, process.parent)
@@ -214,7 +222,7 @@ export class ServerLoop implements Program {
       call.reply(result.reply)
       return result.after === undefined ? undefined : this.#afterwards(process, cell, result.after)
     }
-    if (result === REFUSED) return undefined
+    if (result === REFUSED) return this.#rearm(process, cell)
     if (result instanceof Stop) return this.#stop(process, cell, result, call)
     if (isThenable(result)) return this.#await(process, cell, result, of, call)
     const read = this.#module.shorthand?.(result, of)
@@ -283,7 +291,7 @@ export class ServerLoop implements Program {
 
   #arm(process: Process, cell: ServerCell, timeoutMs: number): void {
     if (timeoutMs === Infinity) return
-    const timeout = new ReturnTimeout()
+    const timeout = new ReturnTimeout(timeoutMs)
     const fire = (): void => process.post(new Message(ItemKind.timeout, undefined, timeout))
     cell.timeout = timeout
     // With 0 it goes behind what is queued, and the first of those cancels it (G-04).
@@ -291,10 +299,20 @@ export class ServerLoop implements Program {
     else timeout.timer = process.system.setTimer(process, timeoutMs, fire)
   }
 
-  #disarm(process: Process, cell: ServerCell): void {
-    const timer = cell.timeout?.timer
-    cell.timeout = undefined
-    if (timer !== undefined) process.system.cancelTimer(timer)
+  /** Cancels a pending timeout, or forgets one that an earlier message cancelled. */
+  #disarm(process: Process, cell: ServerCell, timeout: ReturnTimeout): void {
+    if (!timeout.pending) {
+      cell.timeout = undefined
+      return
+    }
+    timeout.pending = false
+    if (timeout.timer !== undefined) process.system.cancelTimer(timeout.timer)
+  }
+
+  /** Arms the timeout anew that a refused message cancelled. */
+  #rearm(process: Process, cell: ServerCell): void {
+    const { timeout } = cell
+    if (timeout !== undefined && process.alive) this.#arm(process, cell, timeout.timeoutMs)
   }
 
   // --- end

@@ -11,6 +11,7 @@ import {
 } from '../../runtime/index.ts'
 import {
   noreply,
+  reply,
   StartAbortedError,
   StopAbortedError,
   stopProcess,
@@ -324,11 +325,80 @@ describe('a return-timeout', () => {
     expect(log).toMatchObject([['terminate', { code: 'ERR_ARGUMENT' }, 1]])
   })
 
+  it('is not lost by a message that the door refuses', async () => {
+    const log: unknown[] = []
+    const ref = await scripted({ log }).start(undefined, { system })
+    ref.cast.run((n) => noreply(n, { timeoutMs: 100 }))
+    await w.clock.advance(60)
+    await expect(system.call(ref.pid, 'nope', 1)).rejects.toMatchObject({
+      code: 'ERR_CALL_UNKNOWN',
+    })
+    system.cast(ref.pid, 'nope', 1)
+    await w.clock.advance(99)
+    expect(log).toEqual([])
+    await w.clock.advance(1)
+    expect(log).toEqual([{ type: 'timeout' }])
+  })
+
+  it('is not armed by a refused message if the message before it had cancelled it', async () => {
+    const log: unknown[] = []
+    const ref = await scripted({ log }).start(undefined, { system })
+    ref.cast.run((n) => noreply(n, { timeoutMs: 100 }))
+    ref.cast.add(1)
+    system.cast(ref.pid, 'nope', 1)
+    await w.clock.advance(1000)
+    expect(log).toEqual([])
+  })
+
+  it('G-04 that was overtaken in the queue does not cancel the one armed since', async () => {
+    const log: unknown[] = []
+    const ref = await scripted({ log }).start(undefined, { system })
+    ref.cast.run((n) => noreply(n, { timeoutMs: 0 }))
+    ref.cast.run((n) => noreply(n, { timeoutMs: 100 }))
+    await w.clock.advance(99)
+    expect(log).toEqual([])
+    await w.clock.advance(1)
+    expect(log).toEqual([{ type: 'timeout' }])
+  })
+
   it('of Infinity is none', async () => {
     const ref = await scripted().start(undefined, { system })
     ref.cast.run((n) => noreply(n, { timeoutMs: Infinity }))
     await w.clock.settle()
     expect(system.stats().timers).toBe(0)
+  })
+})
+
+describe('the operations of a context', () => {
+  it('M-11 demonitor of the monitor of another process changes nothing', async () => {
+    const log: unknown[] = []
+    const owner = await scripted({ log }).start(undefined, { system })
+    const stranger = await scripted().start(undefined, { system })
+    const target = idler(system)
+    const ref = (await owner.call.run((n, ctx) => reply(ctx.monitor(target), n))) as MonitorRef
+    const answer = await stranger.call.run((n, ctx) => reply(ctx.demonitor(ref), n))
+    system.exit(target, 'boom')
+    await w.clock.settle()
+    expect(answer).toBe(true)
+    expect(log).toMatchObject([{ type: 'down', ref, reason: 'boom' }])
+  })
+
+  it('spawn nothing in a continuation that outlived its process', async () => {
+    const ref = await scripted().start(undefined, { system })
+    let go = (): void => {}
+    const gate = new Promise<void>((resolve) => (go = resolve))
+    const run = ref.call.run(async (n, ctx) => {
+      await gate
+      ctx.spawn(() => {})
+      return reply(1, n)
+    })
+    await w.clock.settle()
+    const { processesStarted } = system.stats()
+    system.exit(ref.pid, 'boom')
+    go()
+    await expect(run).rejects.toMatchObject({ reason: 'boom' })
+    await w.clock.settle()
+    expect(system.stats().processesStarted).toBe(processesStarted)
   })
 })
 

@@ -2,6 +2,7 @@ import { beforeEach, describe, expect, it } from 'vitest'
 import type { System } from '../../runtime/index.ts'
 import {
   GenServer,
+  ignore,
   noreply,
   ok,
   reply,
@@ -96,6 +97,29 @@ describe('GenServer', () => {
     GenServer.cast(ref, 'go')
     expect(await GenServer.call(ref, { type: 'get' })).toBe('reply')
   })
+
+  it.each([reply(1, 2), ok(1), ignore()])(
+    'a result of the wrong kind, %o, is a bad return and no state',
+    async (result) => {
+      const ref = await GenServer.start(
+        { init: () => 0, handleCast: (() => result) as never },
+        { system },
+      )
+      const end = ending(system, ref.pid)
+      system.cast(ref.pid, undefined, 'x')
+      await w.clock.settle()
+      expect(end.reason).toMatchObject({ code: 'ERR_BAD_RETURN', value: result })
+    },
+  )
+
+  it.each([reply(1, 2), noreply(1)])(
+    'U-06 an init that returns %o does not start',
+    async (result) => {
+      await expect(
+        GenServer.start({ init: () => result as never }, { system }),
+      ).rejects.toMatchObject({ code: 'ERR_INIT_FAILED', reason: { code: 'ERR_BAD_RETURN' } })
+    },
+  )
 
   it('a handler that returns nothing is a bad return, also for casts', async () => {
     const ref = await GenServer.start(
