@@ -25,6 +25,7 @@
  * Parsing takes whatever a peer sent, after the codec: everything unexpected is a `DistProtocolError`.
  */
 import { UnsendableError, WireType, type Codec } from '../mesh/index.ts'
+import { InvariantError } from '../runtime/index.ts'
 import { DistProtocolError, MessageSerializationError } from './errors.ts'
 import { isWireNumber, unsendableReason, type TermContext } from './term.ts'
 
@@ -284,7 +285,8 @@ export class MessageEncoder {
     try {
       return this.#codec.encodeFrame(type, message, this.#context)
     } catch (error) {
-      if (!(error instanceof UnsendableError)) throw error
+      if (error instanceof InvariantError) throw error
+      if (!(error instanceof UnsendableError)) throw readingFailed(type, error)
       if (error.reason === 'bytes') return this.#encodeLarge(type, message, error)
       throw serializationError(type, error)
     }
@@ -318,6 +320,13 @@ export class MessageEncoder {
 }
 
 const FRAME_HEADER_BYTES = 8
+
+/** The user's own code ran and threw: a getter, a proxy. */
+function readingFailed(type: number, cause: unknown): MessageSerializationError {
+  const root = USER_VALUES.get(type)?.[1] ?? 'message'
+  const text = `${root} can not be sent: reading it failed`
+  return new MessageSerializationError('ERR_VALUE_UNSENDABLE', text, root, cause)
+}
 
 function serializationError(type: number, error: UnsendableError): MessageSerializationError {
   const [place, root] = USER_VALUES.get(type) ?? [0, 'message']

@@ -205,23 +205,41 @@ interface ErrorPayload {
   readonly fields?: Readonly<Record<string, unknown>>
 }
 
-const clip = (text: unknown, charsMax: number): string => String(text).slice(0, charsMax)
+const clip = (text: string, charsMax: number): string => text.slice(0, charsMax)
+
+/** What `read` gives as text; the user's getters and `toString` may throw. */
+function textOf(read: () => unknown, charsMax: number): string {
+  try {
+    return clip(String(read()), charsMax)
+  } catch {
+    return '(unreadable)'
+  }
+}
+
+/** What `read` gives; `undefined` if it throws. */
+function valueOf(read: () => unknown): unknown {
+  try {
+    return read()
+  } catch {
+    return undefined
+  }
+}
 
 function errorPayload(error: Error, context: TermContext, depthLeft: number): ErrorPayload {
-  const { code } = error as { readonly code?: unknown }
   const isRemote = error instanceof RemoteError
-  const stack = isRemote ? error.remoteStack : error.stack
+  const code = valueOf(() => (error as { readonly code?: unknown }).code)
+  const stack = valueOf(() => (isRemote ? error.remoteStack : error.stack))
+  const cause = valueOf(() => error.cause)
   const fields = errorFields(error, context, depthLeft)
-  const hasCause = error.cause !== undefined
   return {
-    name: clip(error.name, NAME_CHARS_MAX),
-    message: clip(error.message, ERROR_TEXT_CHARS_MAX),
+    name: textOf(() => error.name, NAME_CHARS_MAX),
+    message: textOf(() => error.message, ERROR_TEXT_CHARS_MAX),
     code: typeof code === 'string' ? clip(code, NAME_CHARS_MAX) : null,
     ...(context.errorStacks && typeof stack === 'string'
       ? { stack: clip(stack, ERROR_TEXT_CHARS_MAX) }
       : {}),
     ...(isRemote ? { origin: error.remoteNode } : {}),
-    ...(hasCause ? { cause: errorPart(error.cause, context, depthLeft) } : {}),
+    ...(cause === undefined ? {} : { cause: errorPart(cause, context, depthLeft) }),
     ...(fields === undefined ? {} : { fields }),
   }
 }
@@ -237,7 +255,11 @@ function errorFields(
   const names = error instanceof AggregateError ? ['errors'] : []
   for (const name of [...names, ...Object.keys(error)]) {
     if (RESERVED_FIELDS.has(name) || count >= ERROR_FIELDS_MAX) continue
-    const part = errorPart(source[name], context, depthLeft)
+    const part = errorPart(
+      valueOf(() => source[name]),
+      context,
+      depthLeft,
+    )
     if (part === undefined) continue
     fields[name] = part
     count++
@@ -248,7 +270,7 @@ function errorFields(
 /** What travels for a cause or a field; text for a thing that does not travel. */
 function errorPart(value: unknown, context: TermContext, depthLeft: number): unknown {
   if (value instanceof Error) {
-    if (depthLeft === 0) return clip(formatReason(value), ERROR_TEXT_CHARS_MAX)
+    if (depthLeft === 0) return textOf(() => formatReason(value), ERROR_TEXT_CHARS_MAX)
     return new ErrorForm(errorPayload(value, context, depthLeft - 1))
   }
   if (Array.isArray(value) && value.some((item) => item instanceof Error)) {
@@ -259,7 +281,7 @@ function errorPart(value: unknown, context: TermContext, depthLeft: number): unk
     checkTravels(value, { extensions: valueExtensions, context, limits: ERROR_PART_LIMITS })
     return value
   } catch {
-    return clip(inspect(value, { depth: 2, breakLength: Infinity }), ERROR_TEXT_CHARS_MAX)
+    return textOf(() => inspect(value, { depth: 2, breakLength: Infinity }), ERROR_TEXT_CHARS_MAX)
   }
 }
 
@@ -328,5 +350,5 @@ export const termExtensions: readonly Extension<never, TermContext>[] = Object.f
  * with its text.
  */
 export function unsendableReason(reason: unknown): { readonly unsendable: string } {
-  return { unsendable: clip(formatReason(reason), ERROR_TEXT_CHARS_MAX) }
+  return { unsendable: textOf(() => formatReason(reason), ERROR_TEXT_CHARS_MAX) }
 }

@@ -399,6 +399,29 @@ describe('a value that does not travel', () => {
     expect(b!.stats().refused).toEqual({})
   })
 
+  it('because reading it runs code that throws is refused like any other (G-36)', async () => {
+    await using world = await startWorld(2)
+    const [a, b] = world.nodes
+    const ref = await counterOnB(world)
+    const bad = {
+      get secret(): never {
+        throw new Error('a bad getter')
+      },
+    }
+    expect(await failing(world, ref.call.echo(bad))).toMatchObject({
+      ...{ code: 'ERR_VALUE_UNSENDABLE', path: 'input', cause: { message: 'a bad getter' } },
+    })
+    expect(ref.cast.add(bad as never)).toBe(false)
+    const watcher = probe(a!)
+    a!.system.monitor(watcher.pid, ref.pid)
+    await world.clock.advance(10)
+    b!.system.exit(b!.system.pidFor(b!.system.node, ref.pid.id, ref.pid.incarnation), bad)
+    await world.clock.advance(10)
+    expect(watcher.seen).toMatchObject([
+      { type: 'down', reason: { unsendable: '{ secret: [Getter] }' } },
+    ])
+  })
+
   it('in an answer is an error with its path for the caller; the server goes on', async () => {
     await using world = await startWorld(2)
     const [, b] = world.nodes

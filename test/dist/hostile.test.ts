@@ -208,6 +208,8 @@ describe('what a peer may ask', () => {
   it('is answered, also when it is nonsense for the process', async () => {
     await using t = await attack()
     t.send(T.distCall, [1, 999_999, 'get', null, 5_000, 0])
+    t.send(T.distCall, [11, probe(t.b).pid.id, 'hang', null, 1e308, 0])
+    t.send(T.distCall, [12, probe(t.b).pid.id, 'hang', null, 0, 2 ** 53 - 1])
     t.send(T.distCall, [2, 'nobody', null, { then: 1, constructor: 2, toJSON: 3 }, 5_000, 0])
     t.send(T.distSpawn, [3, 'nothing', null, null, 5_000, false])
     t.send(T.distMonitor, [4, 0, 999_999])

@@ -189,6 +189,23 @@ describe('errors', () => {
     expect(there['self']).toMatchObject({ message: 'e' })
   })
 
+  it('are sent as far as they can be read', () => {
+    const throwing = (): never => {
+      throw new Error('a bad getter')
+    }
+    const error = Object.defineProperties(new Error('e'), {
+      field: { enumerable: true, get: throwing },
+      code: { get: throwing },
+      stack: { get: throwing },
+      cause: { get: throwing },
+      name: { get: throwing },
+      odd: { enumerable: true, value: { [Symbol.for('nodejs.util.inspect.custom')]: throwing } },
+    })
+    const there = pair().pass(error) as RemoteError & Record<string, unknown>
+    expect(there).toMatchObject({ message: 'e', name: '(unreadable)', code: 'ERR_REMOTE' })
+    expect([there['field'], there['odd']]).toEqual([undefined, '(unreadable)'])
+  })
+
   it('carry no stack when the node does not send them', () => {
     const there = pair({ errorStacks: false }).pass(new Error('e')) as RemoteError
     expect(there.remoteStack).toBeUndefined()
