@@ -11,8 +11,10 @@
  */
 import {
   formatPid,
+  isPid,
   ItemKind,
   Message,
+  pidEquals,
   pidKey,
   runAs,
   type ExitReason,
@@ -133,8 +135,8 @@ export class Supervised {
       return started
     }
     const pid = (started as { readonly pid?: Pid } | undefined)?.pid
-    if (pid === undefined) {
-      const reason = new TypeError('the start function gave nothing with a pid')
+    if (!isPid(pid) || pidEquals(pid, parent)) {
+      const reason = new TypeError('the start function gave nothing with the pid of a child')
       throw new ChildStartError(this.label, child.id, reason)
     }
     this.#own(child, pid)
@@ -150,9 +152,15 @@ export class Supervised {
       system.exit(pid, 'killed', self)
       return
     }
+    try {
+      system.link(self, pid)
+    } catch (thrown) {
+      // There is no room for the link: what cannot be supervised must not run.
+      system.exit(pid, 'kill', self)
+      throw new ChildStartError(this.label, child.id, thrown)
+    }
     child.pid = pid
     this.#byPid.set(pidKey(pid), child)
-    system.link(self, pid)
   }
 
   /** Stops a child if it runs; without a promise if it is dead when this returns. */
@@ -247,6 +255,7 @@ export class Supervised {
     }
     for (const id of plan.remove) this.children.delete(id)
     for (const id of plan.start) {
+      if (!this.#process.alive) return 'go_on'
       const child = this.children.get(id) as Child
       try {
         await this.start(child)
@@ -254,7 +263,6 @@ export class Supervised {
         this.#failedToRestart(child, error as ChildStartError)
         return 'go_on'
       }
-      if (!this.#process.alive) return 'go_on'
     }
     return 'go_on'
   }

@@ -3,7 +3,13 @@
  * on purpose say so in their names. The oracle's simple_one_for_one cases belong to the dynamic supervisor.
  */
 import { beforeEach, describe, expect, it } from 'vitest'
-import { pidEquals, type ExitReason, type Pid, type System } from '../../runtime/index.ts'
+import {
+  createSystem,
+  pidEquals,
+  type ExitReason,
+  type Pid,
+  type System,
+} from '../../runtime/index.ts'
 import {
   GenServer,
   IGNORE,
@@ -12,6 +18,7 @@ import {
   stopProcess,
   Supervisor,
   SupervisorContract,
+  type ChildContext,
   type ChildSpec,
   type SupervisorOptions,
   type SupervisorRef,
@@ -354,6 +361,63 @@ describe('start and stop', () => {
     expect(system.isAlive(orphan!)).toBe(false)
   })
 
+  it('U-43 a supervisor killed while it stops a group starts nobody of it', async () => {
+    const slow: ChildSpec = {
+      id: 'slow',
+      start: (context) =>
+        scripted({ terminate: () => new Promise(() => {}) }).start(undefined, {
+          ...context,
+          link: true,
+          trapExit: true,
+        }),
+    }
+    const sup = await start({ strategy: 'one_for_all', children: [child('a'), slow] })
+    const slowPid = (await pidOf(sup, 'slow'))!
+    system.exit((await pidOf(sup, 'a'))!, 'kill')
+    await w.clock.settle()
+    system.exit(sup.pid, 'kill')
+    system.exit(slowPid, 'kill')
+    await w.clock.settle()
+    expect(starts).toEqual(['a'])
+    expect(system.stats().processes).toBe(0)
+  })
+
+  it('a child that cannot be linked does not run', async () => {
+    w = world()
+    system = createSystem({ clock: w.clock, linksPerProcessMax: 1 })
+    const unlinked = (id: string): ChildSpec => ({
+      id,
+      start: async () => {
+        starts.push(id)
+        return scripted().start(undefined, { system })
+      },
+    })
+    const sup = await start({ children: [unlinked('a')] })
+    await expect(Supervisor.startChild(sup, unlinked('b'))).rejects.toMatchObject({
+      code: 'ERR_CHILD_START',
+      reason: { code: 'ERR_LINKS_MAX' },
+    })
+    expect(starts).toEqual(['a', 'b'])
+    expect(system.stats().processes).toBe(2)
+  })
+
+  it('U-33 a restart that gives no child is tried again, and then the supervisor gives up', async () => {
+    let count = 0
+    const odd: ChildSpec = {
+      id: 'odd',
+      start: (context) => {
+        count++
+        return count === 1 ? child('odd').start(context) : Promise.resolve({ pid: 'x' } as never)
+      },
+    }
+    const sup = await start({ intensity: 2, children: [child('a'), odd] })
+    const end = ending(system, sup.pid)
+    system.exit((await pidOf(sup, 'odd'))!, 'kill')
+    await w.clock.settle()
+    expect([count, end.reason]).toEqual([3, 'shutdown'])
+    expect(stops).toEqual(['a'])
+  })
+
   it('U-44 a child that unlinked itself is stopped all the same', async () => {
     const sup = await start({ children: [child('a')] })
     const pid = (await pidOf(sup, 'a'))!
@@ -519,6 +583,8 @@ describe('administration', () => {
     ],
     ['rejects', () => Promise.reject(new Error('e'))],
     ['gives no pid', () => Promise.resolve(5 as never)],
+    ['gives a pid that is none', () => Promise.resolve({ pid: 'x' } as never)],
+    ['gives the supervisor', ({ parent }: ChildContext) => Promise.resolve({ pid: parent })],
   ] as const)(
     'U-67 a start function that %s is a failure, the supervisor survives',
     async (_how, fn) => {
