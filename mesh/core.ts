@@ -33,6 +33,9 @@ import { Codec } from './wire/codec.ts'
 const LINK_VERSION_MIN = 1
 const LINK_VERSION_MAX = 1
 
+/** Part of its time that a handshake keeps its place for sure, however many others want to begin. */
+const HANDSHAKE_PATIENCE = 0.1
+
 /** What a core is made of. */
 export interface MeshParts {
   readonly options: ResolvedMeshOptions
@@ -158,14 +161,15 @@ export class MeshCore implements LinkProcessContext {
 
   /** A peer has connected. */
   incoming(transport: TransportConnection): void {
-    if (!this.pool.hasRoom()) {
+    const deadlineMs = this.clock.now() + this.options.handshakeTimeoutMs
+    const patienceMs = this.options.handshakeTimeoutMs * HANDSHAKE_PATIENCE
+    if (!this.pool.hasRoom() && !this.pool.makeRoom(deadlineMs - patienceMs)) {
       const code = this.pool.accepting ? 'ERR_LINK_HANDSHAKES_FULL' : 'ERR_MESH_STOPPED'
       const { host, port } = transport.remote
       this.refusals.count(code, { remote: `${host}:${port}` })
       transport.close(2, code)
       return
     }
-    const deadlineMs = this.clock.now() + this.options.handshakeTimeoutMs
     const connection = new Connection(this, transport, deadlineMs)
     this.pool.begin(connection)
     this.#startProcess(new LinkJob(this, { connection }))

@@ -85,7 +85,10 @@ export interface MeshOptions {
   readonly bytesQueuedMax?: number | undefined
   /** Established links. Default 1,024; then peers are rejected with `too_many_links`. */
   readonly linksMax?: number | undefined
-  /** Connections that are no links yet, or no longer. Default 256. */
+  /**
+   * Connections that are no links yet, or no longer. Default 256. Beyond it the oldest handshake gives
+   * way to a new one once it has had a tenth of `handshakeTimeoutMs`; else the new one is closed.
+   */
   readonly handshakesMax?: number | undefined
   /** Dials under way at once. Default 16; the member exchange takes at most three quarters of them. */
   readonly dialsMax?: number | undefined

@@ -253,6 +253,12 @@ export class Connection implements Link {
     this.#abandon(CloseCode.rejected, 'simultaneous_dial')
   }
 
+  /** Gives up a handshake that takes long, because others want to begin theirs. */
+  giveWay(): void {
+    this.#context.refusals.count('ERR_LINK_HANDSHAKES_FULL', this.#fields())
+    this.#abandon(CloseCode.timeout, 'ERR_LINK_HANDSHAKES_FULL')
+  }
+
   #abandon(code: number, reason: string): void {
     if (this.#state !== 'handshaking') return
     this.#state = 'closing'

@@ -79,7 +79,7 @@ export const LINK_ERRORS: ErrorCatalogue & Readonly<Record<LinkErrorCode, ErrorE
       action: 'raise `linksMax`, or use fewer direct neighbours',
     },
     ERR_LINK_HANDSHAKES_FULL: {
-      when: 'a peer connected while `handshakesMax` handshakes were under way',
+      when: 'a peer connected while `handshakesMax` handshakes were under way; the oldest gave way, or the new one',
       stateChanged: 'no; its connection is closed',
       retry: 'with back-off',
       action: 'nothing in a burst of joins; else look who connects and stays silent',

@@ -91,6 +91,23 @@ export class LinkPool {
     return this.#accepting && this.#pending.size < this.#options.handshakesMax
   }
 
+  /**
+   * Ends the incoming handshake that is due first, if it is due before `dueMs`: a peer that connects
+   * and stays silent must not keep out one that speaks. False when there is none.
+   */
+  makeRoom(dueMs: number): boolean {
+    if (!this.#accepting) return false
+    for (const connection of this.#pending) {
+      if (connection.initiator || connection.state !== 'handshaking') continue
+      // In order of arrival, so this one is due first.
+      if (connection.nextDueMs > dueMs) return false
+      connection.giveWay()
+      this.#pending.delete(connection)
+      return true
+    }
+    return false
+  }
+
   /** A connection begins its handshake. */
   begin(connection: Connection): void {
     this.#pending.add(connection)

@@ -214,6 +214,29 @@ describe('before a link is accepted', () => {
     unharmed(cluster, a, b)
   })
 
+  it('H7 a silent handshake gives way to a newcomer after a tenth of its time, the oldest first', async () => {
+    await using cluster = new Cluster()
+    const [a, b] = await scene(cluster, { handshakesMax: 2 })
+    const silent: Hostile[] = []
+    const knock = async (n: number) =>
+      void silent.push(await (await Hostile.open(cluster, n)).dial('none'))
+    const closed = () => silent.map((peer) => peer.closed?.reason)
+    await knock(70)
+    await cluster.clock.advance(300)
+    await knock(71)
+    await cluster.clock.advance(195)
+    await knock(72) // the first has waited for less than 500 ms
+    await cluster.clock.advance(10)
+    expect(closed()).toEqual([undefined, undefined, 'ERR_LINK_HANDSHAKES_FULL'])
+    const c = await cluster.start('c', 3, { seeds: ['10.0.0.1:4433'] })
+    await cluster.clock.advance(100)
+    expect(peersOf(a)).toBe('b c')
+    expect(peersOf(c)).toBe('a b')
+    expect(closed()).toEqual(['ERR_LINK_HANDSHAKES_FULL', undefined, 'ERR_LINK_HANDSHAKES_FULL'])
+    expect(a.stats().refused).toMatchObject({ ERR_LINK_HANDSHAKES_FULL: 2 })
+    expect(peersOf(b)).toBe('a c')
+  })
+
   it('a dialled peer that talks before it accepts, or opens streams, is dropped', async () => {
     for (const act of ['early', 'stream', 'membership'] as const) {
       await using cluster = new Cluster()
