@@ -34,6 +34,12 @@ import type { MeshOptions, ResolvedMeshOptions } from './options.ts'
 import { startTree } from './tree.ts'
 import type { EndpointStats, Transport, TransportAddress } from './transport/transport.ts'
 
+/**
+ * Streams that a peer may have open. A link has two; each one more is half a MiB that a peer which is
+ * no member yet could make us hold. Some room, so that breaking the rule is seen and answered.
+ */
+const QUIC_STREAMS_MAX = 4
+
 /** How a mesh is stopped. */
 export interface MeshStopOptions {
   /** Word in the goodbye to the peers. Default `'shutdown'`. */
@@ -272,7 +278,8 @@ async function transportOf(options: ResolvedMeshOptions): Promise<Transport> {
   if (options.transport !== 'quic') return options.transport
   // Lazy: the binding costs 13 ms and 45 MiB, and does not exist on every platform.
   const { createQuicTransport } = await import('./transport/quic/index.ts')
-  return createQuicTransport()
+  const { clock, entropy, logger } = options
+  return createQuicTransport({ clock, entropy, logger, streamsMax: QUIC_STREAMS_MAX })
 }
 
 /** What went wrong, without the supervisors around it. */

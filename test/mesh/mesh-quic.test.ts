@@ -1,9 +1,12 @@
 /** The same mesh over real QUIC on 127.0.0.1: waits for events with a deadline, never for time. */
 import { afterEach, describe, expect, it } from 'vitest'
+import { checkCertificate, createCertificate } from '../../mesh/identity/certificate.ts'
+import { generateNodeKeys } from '../../mesh/identity/keys.ts'
 import { createRealm } from '../../mesh/identity/realm.ts'
 import { startMesh } from '../../mesh/mesh.ts'
 import type { Mesh } from '../../mesh/mesh.ts'
 import type { MeshOptions } from '../../mesh/options.ts'
+import { createQuicTransport } from '../../mesh/transport/quic/index.ts'
 import { encodeFrame } from '../../mesh/wire/frame.ts'
 import { createRealClock } from '../../runtime/index.ts'
 import { linkTo, peersOf } from './cluster.ts'
@@ -118,6 +121,32 @@ describe('a mesh over QUIC', () => {
     await down
     await until([a, b], () => peersOf(a) === 'b' && peersOf(b) === 'a')
     expect(a.address.port).toBe(port)
+  })
+
+  it('H16 a peer may open four streams before it is a member, not one more', async () => {
+    const a = await start('a')
+    const keys = generateNodeKeys()
+    const { pem } = await createCertificate(keys, { wallNowMs: clock.wallNow() })
+    const endpoint = await createQuicTransport().open({
+      host: '127.0.0.1',
+      port: 0,
+      security: {
+        certificatePem: pem,
+        privateKeyPem: keys.privateKeyPem,
+        alpn: realm.alpn,
+        verifyPeer: (chain) => checkCertificate(chain, clock.wallNow()),
+      },
+      onConnection: () => {},
+    })
+    try {
+      const connection = await endpoint.dial(a.address)
+      for (let n = 0; n < 4; n++) connection.openStream()
+      expect(() => connection.openStream()).toThrow(
+        expect.objectContaining({ code: 'ERR_TRANSPORT_STREAM_LIMIT' }) as Error,
+      )
+    } finally {
+      await endpoint.close()
+    }
   })
 
   it('H4 a node of another realm is told so', async () => {
