@@ -345,7 +345,7 @@ export const distErrors: ErrorCatalogue = Object.freeze({
     action: 'try again',
   },
   ERR_PEER_DENIED: {
-    when: 'the policy of the realm does not grant call to the node that called, sent, linked or monitored',
+    when: 'the realm does not grant call to the node that called, sent, linked or monitored; or the process belongs to the node itself',
     stateChanged: 'no',
     retry: 'no',
     action: 'change the policy in the realm file of the node that refused',

@@ -3,8 +3,8 @@
  * Over a limit the peer gets an answer with a code, never silence, where anybody waits.
  *
  * The peer speaks for its own processes only (see control.ts). What it may do to ours is what
- * any process may do: send, call, link, monitor, exit. A process number can be guessed; a realm
- * therefore grants `call` to those it trusts with that.
+ * any process may do: send, call, link, monitor, exit; but not to the processes of the node itself. A
+ * process number can be guessed; a realm therefore grants `call` to those it trusts with that.
  */
 import {
   CallExitError,
@@ -112,7 +112,8 @@ export class PeerInbound {
   #call({ id, to, name, input, timeoutMs, from }: Of<'call'>): void {
     const { host } = this.#peer
     if (this.#calls.has(id)) throw duplicate('call', id)
-    const code = !this.#mayCall
+    const target = this.#local(to)
+    const code = this.#denies(target)
       ? 'ERR_PEER_DENIED'
       : this.#calls.size >= host.options.peerCallsMax
         ? 'ERR_PEER_CALLS_MAX'
@@ -122,7 +123,7 @@ export class PeerInbound {
       return
     }
     this.#calls.set(id, undefined)
-    const call = host.system.inbound.call(this.#local(to), name, input, {
+    const call = host.system.inbound.call(target, name, input, {
       timeoutMs,
       reply: (value) => this.#reply(id, value),
       fail: (error) => this.#fail(id, error),
@@ -145,13 +146,15 @@ export class PeerInbound {
   }
 
   #cast({ to, name, input }: Of<'cast'>): void {
-    if (this.#mayCall) this.#peer.host.system.inbound.cast(this.#local(to), name, input)
-    else this.#refusal('ERR_PEER_DENIED')
+    const target = this.#local(to)
+    if (this.#denies(target)) this.#refusal('ERR_PEER_DENIED')
+    else this.#peer.host.system.inbound.cast(target, name, input)
   }
 
   #send({ to, message }: Of<'send'>): void {
-    if (this.#mayCall) this.#peer.host.system.inbound.send(this.#local(to), message)
-    else this.#refusal('ERR_PEER_DENIED')
+    const target = this.#local(to)
+    if (this.#denies(target)) this.#refusal('ERR_PEER_DENIED')
+    else this.#peer.host.system.inbound.send(target, message)
   }
 
   #cancel({ id }: Of<'cancel'>): void {
@@ -168,7 +171,7 @@ export class PeerInbound {
     const { host } = this.#peer
     const theirs = this.#theirs(from)
     const ours = this.#ours(to)
-    const code = !this.#mayCall
+    const code = this.#denies(ours)
       ? 'ERR_PEER_DENIED'
       : this.#links.size >= host.options.peerLinksMax
         ? 'ERR_PEER_LINKS_MAX'
@@ -192,13 +195,14 @@ export class PeerInbound {
   }
 
   #exit({ from, to, reason, viaLink }: Of<'exit'>): void {
+    const ours = this.#ours(to)
     if (viaLink) this.linkGone(from, to)
-    else if (!this.#mayCall) {
+    else if (this.#denies(ours)) {
       this.#refusal('ERR_PEER_DENIED')
       return
     }
     const theirs = from === 0 ? undefined : this.#theirs(from)
-    this.#peer.host.system.inbound.exit(theirs, this.#ours(to), reason, viaLink)
+    this.#peer.host.system.inbound.exit(theirs, ours, reason, viaLink)
   }
 
   #monitor({ ref, owner, to }: Of<'monitor'>): void {
@@ -300,6 +304,11 @@ export class PeerInbound {
   }
 
   // --- who ------------------------------------------------------------------------------------
+
+  /** The realm does not let this peer talk to processes, or nobody may talk to that one. */
+  #denies(target: Pid | string): boolean {
+    return !this.#mayCall || this.#peer.host.spawner.isPrivate(target)
+  }
 
   #refusal(code: string): DistRefusedError {
     const { host, keyHex, link } = this.#peer

@@ -26,6 +26,7 @@ import {
   AlreadyStartedError,
   LimitError,
   NameError,
+  pidEquals,
   pidKey,
   type ExitReason,
   type Pid,
@@ -69,6 +70,12 @@ const EARLY_EXITS_MAX = 1024
 
 /** Time for all processes together to stop before they are killed. */
 const SHUTDOWN_MS = 5_000
+
+/** Labels of the servers of this package, users' supervisors and registries among them. */
+const OWN_LABEL = 'gen_server fovea.'
+
+/** Depth of a supervision tree that is looked through. */
+const ANCESTORS_MAX = 32
 
 /** Books of one spawner process. */
 class Books {
@@ -151,6 +158,32 @@ export class Spawner {
   /** Processes that start or live for `owner`. */
   count(owner: string): number {
     return this.#counts.get(owner) ?? 0
+  }
+
+  /**
+   * Whether a process is a part of the node itself: of the mesh's tree, and not below the spawner. Other
+   * nodes may not talk to those, however they learnt their numbers (H33).
+   */
+  isPrivate(target: Pid | string): boolean {
+    const pid = typeof target === 'string' ? this.#system.whereis(target) : target
+    const process = pid === undefined ? undefined : this.#system.process(pid)
+    // Nearly all are not, and most of the others are someone's own supervisor.
+    if (process === undefined || !process.label.startsWith(OWN_LABEL)) return false
+    const spawner = this.#books?.self
+    if (spawner === undefined) return true
+    const path = this.#path(process.pid)
+    const isSpawned = path.slice(1).some((ancestor) => pidEquals(ancestor, spawner))
+    return !isSpawned && pidEquals(path.at(-1)!, this.#path(spawner).at(-1)!)
+  }
+
+  /** A process and its ancestors, as far as they live here. */
+  #path(from: Pid): Pid[] {
+    const path: Pid[] = []
+    for (let pid: Pid | undefined = from; pid !== undefined && path.length < ANCESTORS_MAX;) {
+      path.push(pid)
+      pid = this.#system.process(pid)?.parent
+    }
+    return path
   }
 
   /** Starts what was ordered. Never rejects. */

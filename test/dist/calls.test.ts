@@ -114,6 +114,24 @@ describe('a remote call', () => {
     expect((back as { pid: unknown }).pid).toBe(mine.pid)
   })
 
+  it('brings back every value of the table as it was', async () => {
+    await using world = await startWorld(2)
+    const ref = await counterOnB(world)
+    const table = {
+      nothing: [null, undefined, true, false],
+      numbers: [0, -0, NaN, Infinity, -Infinity, 1.5, 2 ** 53 - 1, -(2 ** 31), 2n ** 63n],
+      texts: ['', 'ä€😀', '\ud800 alone', '\ufeffmark', 'x'.repeat(70_000)],
+      date: new Date(1_800_000_000_123),
+      map: new Map<unknown, unknown>([
+        [1, 'one'],
+        [{ key: 'object' }, new Set([1, [2]])],
+      ]),
+      binary: [Uint8Array.of(1, 2), Float64Array.of(0.5), new ArrayBuffer(3)],
+      keys: { then: 1, constructor: 2, toJSON: 3, length: 4, '': 5 },
+    }
+    expect(await during(world, ref.call.echo(table))).toEqual(table)
+  })
+
   it('uses a bare ref of an unknown contract by name', async () => {
     await using world = await startWorld(2)
     const [a] = world.nodes

@@ -1,5 +1,6 @@
 /** A member of the realm that speaks the link protocol well and this layer's badly. */
 import { describe, expect, it } from 'vitest'
+import { Supervisor, SupervisorContract, type ServerOptions } from '../../behaviours/index.ts'
 import type { FoveaNode } from '../../dist/index.ts'
 import { termExtensions, type TermContext } from '../../dist/term.ts'
 import { ContractTable } from '../../dist/contract-table.ts'
@@ -201,6 +202,51 @@ describe('H32 a peer speaks for itself only', () => {
     await during(t.world, counter.call.quit('real'))
     await t.world.clock.advance(5)
     expect(watcher.signals()).toEqual(['down real'])
+  })
+})
+
+describe('H33 a process of the node itself', () => {
+  it('cannot be called, cast to, linked or killed from outside, by number or by name', async () => {
+    await using t = await attack()
+    const own = [...t.b.system.processes()].filter(({ label }) => label.includes('fovea.'))
+    expect(own.length).toBeGreaterThan(6)
+    const names = t.b.system.registered()
+    expect(names.length).toBeGreaterThan(0)
+    for (const to of [...own.map(({ pid }) => pid.id), ...names]) {
+      t.send(T.distCall, [7_000, to, 'terminateChild', 'links', 5_000, 0])
+      t.send(T.distCast, [to, '$stop', 'shutdown'])
+      t.send(T.distSend, [to, 'hello'])
+      await t.world.clock.advance(2)
+      expect(t.got.at(-1)).toMatchObject({
+        ...{ type: T.distReply, value: [7_000, 1, { code: 'ERR_PEER_DENIED' }] },
+      })
+      if (typeof to !== 'number') continue
+      t.send(T.distExit, [0, to, 'kill', false])
+      t.send(T.distExit, [5, to, 'kill', true])
+      t.send(T.distLink, [5, to])
+      await t.world.clock.advance(2)
+      expect(t.got.at(-1)).toMatchObject({
+        ...{ type: T.distExit, value: [to, 5, { code: 'ERR_PEER_DENIED' }, true] },
+      })
+    }
+    await t.world.clock.advance(1_000)
+    expect(own.filter(({ alive }) => !alive)).toEqual([])
+    expect(t.downs).toEqual([])
+  })
+
+  it('is not a supervisor of the user, which can be', async () => {
+    await using t = await attack()
+    const own = await during(t.world, Supervisor.start({ system: t.b.system }))
+    const start = (_arg: unknown, { system, parent, link }: ServerOptions) =>
+      Supervisor.start({ system, parent, link })
+    const server = { start, contract: SupervisorContract }
+    t.b.behaviorRegistry.register('supervisor', server as never)
+    const spawned = await during(t.world, t.b.remoteSpawn.spawn('supervisor', t.b.id))
+    for (const { pid } of [own, spawned]) {
+      t.send(T.distCall, [pid.id, pid.id, 'countChildren', null, 5_000, 0])
+      await t.world.clock.advance(2)
+      expect(t.got.at(-1)).toMatchObject({ value: [pid.id, 0, { specs: 0 }] })
+    }
   })
 })
 
