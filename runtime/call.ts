@@ -10,6 +10,7 @@ import { CallAbortedError, CallExitError, CallTimeoutError } from './errors.ts'
 import { ItemKind } from './item.ts'
 import { NOT_TIMED } from './timer-wheel.ts'
 import type { FailedCall } from './errors.ts'
+import type { AbortGroup } from './call-aborts.ts'
 import type { ExitReason } from './exit-reason.ts'
 import type { Message } from './item.ts'
 import type { Pid } from './pid.ts'
@@ -74,8 +75,8 @@ export class Call implements FailedCall {
   declare timedPrev: Timed | undefined
   /** @internal */
   declare timedNext: Timed | undefined
-  /** @internal Removes the listener on the caller's signal. */
-  declare detach: (() => void) | undefined
+  /** @internal Those who wait for the same signal of the caller. */
+  declare aborts: AbortGroup | undefined
   /** Its number on the wire, for the gate that carries it to another node; 0 before. */
   declare wireId: number
 
@@ -104,7 +105,7 @@ export class Call implements FailedCall {
     this.slot = NOT_TIMED
     this.timedPrev = undefined
     this.timedNext = undefined
-    this.detach = undefined
+    this.aborts = undefined
     this.wireId = 0
   }
 
@@ -173,7 +174,7 @@ export class Call implements FailedCall {
   #leave(): void {
     this.resolve = undefined
     this.reject = undefined
-    if (this.detach !== undefined) this.detach()
+    if (this.aborts !== undefined) this.aborts.leave(this)
     const callee = this.callee
     if (callee === undefined) return
     this.callee = undefined
@@ -186,13 +187,6 @@ export class Call implements FailedCall {
     this.pendingNext = undefined
     if (this.slot !== NOT_TIMED) callee.core.timers.remove(this)
   }
-}
-
-/** Gives `call` up when `signal` is aborted. */
-export function abortCallOn(call: Call, signal: AbortSignal): void {
-  const onAbort = (): void => call.abort(signal.reason)
-  signal.addEventListener('abort', onAbort, { once: true })
-  call.detach = () => signal.removeEventListener('abort', onAbort)
 }
 
 /** The name of a request: its name, or the `type` of its input. */

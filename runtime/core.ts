@@ -2,7 +2,8 @@
  * The implementation of {@link System}: the process table and the operations, over the parts in the other
  * files. Signals act synchronously: when `exit`, `link` or `monitor` returns, it has happened.
  */
-import { abortCallOn, Call, requestTag } from './call.ts'
+import { Call, requestTag } from './call.ts'
+import { CallAborts } from './call-aborts.ts'
 import { runningCell } from './context.ts'
 import { Deaths } from './deaths.ts'
 import {
@@ -93,6 +94,7 @@ export class SystemCore implements System {
   readonly #stopper: Stopper
   readonly #processTimers: ProcessTimers
   readonly #counters = new Counters()
+  readonly #aborts = new CallAborts()
   readonly #table = new Map<number, ProcessCell>()
   #lastId = 0
 
@@ -340,7 +342,7 @@ export class SystemCore implements System {
       call.failExit('calling_self')
     } else if (options === undefined || this.#mayCall(call, options)) {
       if (this.enterCall(cell, call) && options?.signal !== undefined) {
-        abortCallOn(call, options.signal)
+        this.#aborts.watch(call, options.signal)
       }
     }
     return promise
@@ -348,7 +350,7 @@ export class SystemCore implements System {
 
   /** Refuses nonsense and what is aborted already. */
   #mayCall(call: Call, { signal }: CallOptions): boolean {
-    if (!(call.delayMs >= 0)) {
+    if (typeof call.delayMs !== 'number' || !(call.delayMs >= 0)) {
       call.fail(new ArgumentError('timeoutMs', 'a number of at least 0', call.delayMs))
     } else if (signal?.aborted === true) call.fail(new CallAbortedError(call, signal.reason))
     return !call.settled
@@ -393,7 +395,7 @@ export class SystemCore implements System {
     }
     const call = new Call(name, input, from, pid, timeoutMs, resolve, reject)
     if (!this.#mayCall(call, { signal })) return
-    if (signal !== undefined) abortCallOn(call, signal)
+    if (signal !== undefined) this.#aborts.watch(call, signal)
     this.remote.callOut(call, pid)
   }
 

@@ -85,9 +85,9 @@ describe('calls', () => {
     expect(await reply).toBe('at last')
   })
 
-  it.each([-1, Number.NaN])('a timeout of %d is refused', async (timeoutMs) => {
+  it.each([-1, Number.NaN, '50'])('a timeout of %o is refused', async (timeoutMs) => {
     const { system } = createWorld()
-    const error = await failure(system.call(start(system).pid, 'add', 1, { timeoutMs }))
+    const error = await failure(system.call(start(system).pid, 'add', 1, { timeoutMs } as never))
     expect(error).toBeInstanceOf(ArgumentError)
   })
 
@@ -236,6 +236,28 @@ describe('signals of a call', () => {
     expect(error).toMatchObject({ code: 'ERR_CALL_ABORTED', cause: 'no' })
     await clock.settle()
     expect(await system.call(pid, 'add', 0)).toBe(0)
+  })
+
+  it('calls that share a signal share one listener, and are all given up', async () => {
+    const { clock, system } = createWorld()
+    const { pid } = start(system)
+    const controller = new AbortController()
+    const { signal } = controller
+    let listeners = 0
+    const add = signal.addEventListener.bind(signal)
+    signal.addEventListener = (...args: Parameters<typeof add>) => {
+      listeners++
+      add(...args)
+    }
+    const calls = Array.from({ length: 100 }, () => system.call(pid, 'later', 1, { signal }))
+    const answered = system.call(pid, 'add', 1, { signal })
+    const errors = Promise.all(calls.map(failure))
+    expect(await answered).toBe(1)
+    expect(listeners).toBe(1)
+    controller.abort('enough')
+    await clock.settle()
+    expect((await errors).every((error) => error instanceof CallAbortedError)).toBe(true)
+    expect(system.stats().callsPending).toBe(0)
   })
 
   it('an answered call leaves no listener on the signal', async () => {
