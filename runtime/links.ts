@@ -9,8 +9,9 @@ import { ProcessCell } from './process.ts'
 /** Links of a process with more than one, or with one to another node. */
 export class LinkSet {
   readonly local: Set<ProcessCell> = new Set<ProcessCell>()
-  /** By pid key. */
-  remote: Map<string, Pid> | undefined = undefined
+  /** By node, then by pid key: the end of one of many links to a node costs no look at the others. */
+  remote: Map<string, Map<string, Pid>> | undefined = undefined
+  remoteCount = 0
 }
 
 /** How many links `cell` has. */
@@ -18,7 +19,7 @@ export function linkCount(cell: ProcessCell): number {
   const links = cell.links
   if (links === undefined) return 0
   if (links instanceof ProcessCell) return 1
-  return links.local.size + (links.remote?.size ?? 0)
+  return links.local.size + links.remoteCount
 }
 
 function linkSet(cell: ProcessCell): LinkSet {
@@ -55,21 +56,36 @@ export function removeLocalLink(cell: ProcessCell, peer: ProcessCell): boolean {
 /** Our direction of a link to another node; false if it was there. */
 export function addRemoteLink(cell: ProcessCell, peer: Pid): boolean {
   const set = linkSet(cell)
-  const remote = (set.remote ??= new Map<string, Pid>())
+  const remote = (set.remote ??= new Map<string, Map<string, Pid>>())
+  const ofNode = remote.get(peer.node) ?? new Map<string, Pid>()
   const key = pidKey(peer)
-  if (remote.has(key)) return false
-  remote.set(key, peer)
+  if (ofNode.has(key)) return false
+  ofNode.set(key, peer)
+  remote.set(peer.node, ofNode)
+  set.remoteCount++
   return true
 }
 
 /** Removes our direction of a link to another node; false if there was none. */
 export function removeRemoteLink(cell: ProcessCell, peer: Pid): boolean {
-  return cell.links instanceof LinkSet && cell.links.remote?.delete(pidKey(peer)) === true
+  const { links } = cell
+  if (!(links instanceof LinkSet)) return false
+  const ofNode = links.remote?.get(peer.node)
+  if (ofNode?.delete(pidKey(peer)) !== true) return false
+  links.remoteCount--
+  if (ofNode.size === 0) links.remote?.delete(peer.node)
+  return true
+}
+
+/** Whether `cell` has any link to `node`. */
+export function hasRemoteLinks(cell: ProcessCell, node: string): boolean {
+  return cell.links instanceof LinkSet && cell.links.remote?.has(node) === true
 }
 
 /** The linked processes of other nodes, only those of `node` if given. */
 export function remoteLinks(cell: ProcessCell, node?: string): Pid[] {
   if (!(cell.links instanceof LinkSet) || cell.links.remote === undefined) return []
-  const all = [...cell.links.remote.values()]
-  return node === undefined ? all : all.filter((pid) => pid.node === node)
+  const { remote } = cell.links
+  if (node !== undefined) return [...(remote.get(node)?.values() ?? [])]
+  return [...remote.values()].flatMap((ofNode) => [...ofNode.values()])
 }

@@ -66,7 +66,7 @@ export class Names {
     }
     this.checkFree(name)
     this.#holders.set(name, cell)
-    ;(cell.more().names ??= []).push(name)
+    ;(cell.more().names ??= new Set<string>()).add(name)
   }
 
   unregister(name: string): void {
@@ -75,8 +75,7 @@ export class Names {
       throw new NameError('ERR_NAME_UNKNOWN', `name '${name}' is not registered`)
     }
     this.#holders.delete(name)
-    const names = cell.more().names!
-    names.splice(names.indexOf(name), 1)
+    cell.extras?.names?.delete(name)
   }
 
   /** Frees everything `cell` holds. */

@@ -60,8 +60,7 @@ export class ProcessTimers {
   }
 
   read(ref: TimerRef): number | false {
-    const timer = TimerRefValue.timerOf(ref)
-    return (timer === undefined ? undefined : this.#core.timers.remainingMs(timer)) ?? false
+    return TimerRefValue.timerOf(ref)?.remainingMs ?? false
   }
 
   /** A timer whose process is dead is never armed (TM-03). */

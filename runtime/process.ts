@@ -24,7 +24,7 @@ import type { Timer } from './timer.ts'
 
 /** Parts that most processes never need. */
 export class ProcessExtras {
-  names: string[] | undefined = undefined
+  names: Set<string> | undefined = undefined
   timers: Set<Timer> | undefined = undefined
   /** Monitors this process owns. */
   monitoring: Set<Monitor> | undefined = undefined

@@ -5,7 +5,7 @@
  * reports `noconnection` once to each of them and forgets them (X-02 to X-05, X-22).
  */
 import { CallExitError } from './errors.ts'
-import { addRemoteLink, linkCount, remoteLinks, removeRemoteLink } from './links.ts'
+import { addRemoteLink, hasRemoteLinks, linkCount, remoteLinks, removeRemoteLink } from './links.ts'
 import { Call, requestTag } from './call.ts'
 import { isRemoteOwner, Monitor } from './monitors.ts'
 import { pidEquals } from './pid.ts'
@@ -137,7 +137,7 @@ export class Remote implements Inbound {
 
   /** After our half of a link was removed. */
   forgetLink(cell: ProcessCell, pid: Pid): void {
-    if (remoteLinks(cell, pid.node).length === 0) this.#peers.get(pid.node)?.linked.delete(cell)
+    if (!hasRemoteLinks(cell, pid.node)) this.#peers.get(pid.node)?.linked.delete(cell)
   }
 
   monitorOut(monitor: Monitor, owner: Pid | undefined, to: Pid | RemoteName): void {

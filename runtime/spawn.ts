@@ -148,10 +148,16 @@ export const plainProgram: Program = Object.freeze({
 function runBody(cell: ProcessCell, body: ProcessBody): void {
   cell.flags |= BUSY
   const result = body(new PlainContext(cell))
-  if (result instanceof Promise) {
+  if (isThenable(result)) {
     result.then(
       () => cell.exit('normal'),
       (error: unknown) => cell.exit(reasonOfThrown(error)),
     )
   } else cell.exit('normal')
+}
+
+/** Also the promises of other libraries and of other realms. */
+function isThenable(value: unknown): value is PromiseLike<unknown> {
+  if (value instanceof Promise) return true
+  return typeof (value as { readonly then?: unknown } | null | undefined)?.then === 'function'
 }

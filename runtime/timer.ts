@@ -85,6 +85,11 @@ export class Timer implements Timed {
     return true
   }
 
+  /** Milliseconds until it runs, by the clock of its own system; undefined if it is not armed. */
+  get remainingMs(): number | undefined {
+    return this.#core.timers.remainingMs(this)
+  }
+
   /** Forgets the processes that hold it. */
   release(): void {
     this.#core.timers.count--

@@ -63,4 +63,17 @@ describe('timers', () => {
     expect(system.readTimer(system.sendAfter(10, pid, 'm'))).toBe(false)
     expect(system.stats().timers).toBe(0)
   })
+
+  it('TM-01 a timer is read and cancelled by its own clock, whichever system is asked', async () => {
+    const { clock, system } = createWorld()
+    const { clock: otherClock, system: other } = createWorld()
+    await otherClock.advance(5000)
+    const { pid, seen } = observe(system)
+    const ref = system.sendAfter(100, pid, 'm')
+    await clock.advance(40)
+    expect(other.readTimer(ref)).toBe(60)
+    expect(other.cancelTimer(ref)).toBe(60)
+    await clock.advance(1000)
+    expect(seen).toEqual([])
+  })
 })

@@ -126,3 +126,16 @@ it('an error inside a body that nobody awaits is the error of its process', asyn
   const error = await failure(inProcess(system, () => Promise.reject(new Error('inside'))))
   expect(error).toMatchObject({ message: 'inside' })
 })
+
+it('a body may give any thenable: the process lives until it settles', async () => {
+  const { clock, system } = createWorld()
+  let settle = (_value: unknown): void => {}
+  const foreign = { then: (resolve: (value: unknown) => void) => void (settle = resolve) }
+  const pid = system.spawn(() => foreign)
+  const reasons = reasonsOf(system, pid)
+  await clock.settle()
+  expect(system.isAlive(pid)).toBe(true)
+  settle(1)
+  await clock.settle()
+  expect(reasons).toEqual(['normal'])
+})
