@@ -18,6 +18,8 @@ import type { MeshCore } from './core.ts'
 import { DiscoveryServer } from './discovery/driver.ts'
 import { MembershipServer } from './membership/driver.ts'
 import { checkCertificate } from './identity/certificate.ts'
+import { CertificateError } from './identity/errors.ts'
+import type { NodeKey } from './identity/node-key.ts'
 import type { Endpoint, EndpointOptions } from './transport/transport.ts'
 
 /** A process that only holds something. */
@@ -64,12 +66,24 @@ function endpointOptions(core: MeshCore): EndpointOptions {
       certificatePem: identity.certificatePem,
       privateKeyPem: identity.keys.privateKeyPem,
       alpn: realm.alpn,
-      verifyPeer: (chain) => checkCertificate(chain, core.clock.wallNow()),
+      verifyPeer: (chain) => verifyPeer(core, chain),
     },
     onConnection: (connection) => core.incoming(connection),
     onRefused: ({ code, remote, message }) => {
       core.refusals.count(code, { remote: `${remote.host}:${remote.port}`, detail: message })
     },
+  }
+}
+
+/** The transport only says that a certificate was refused; the rule that it breaks is counted here. */
+function verifyPeer(core: MeshCore, chain: readonly Uint8Array[]): NodeKey {
+  try {
+    return checkCertificate(chain, core.clock.wallNow())
+  } catch (error) {
+    if (error instanceof CertificateError) {
+      core.refusals.count(error.code, { detail: error.message })
+    }
+    throw error
   }
 }
 

@@ -21,7 +21,7 @@ import type { NodeKey } from '../identity/node-key.ts'
 import type { Refusals } from '../refusals.ts'
 import type { CloseInfo, TransportConnection } from '../transport/transport.ts'
 import { WireType, wireTypeName } from '../wire/messages.ts'
-import { LinkError } from './errors.ts'
+import { closedError, LinkError } from './errors.ts'
 import type { LinkErrorCode } from './errors.ts'
 import type { FrameRouter } from './frame-router.ts'
 import { Handshake, REJECT_TEXTS } from './handshake.ts'
@@ -592,10 +592,9 @@ export class Connection implements Link {
 
   #transportClosed(info: CloseInfo): void {
     if (this.#state === 'closed') return
-    const ended = info.reason === '' ? info.by : `${info.by}: ${info.reason}`
     this.#state = 'closed'
     this.#dueMs = Infinity
-    this.#dialFailed(new LinkError('ERR_LINK_CLOSED', `the connection ended (${ended})`))
+    this.#dialFailed(closedError(info))
     const goodbye = this.#draining || (info.by === 'peer' && info.code === CloseCode.goodbye)
     // Ours fell silent for the peer, or the peer for us: the same silence.
     const silent =

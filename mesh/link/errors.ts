@@ -1,6 +1,7 @@
 /** Errors of links: handshakes that fail, frames that have no place, queues that are full. */
 import { FoveaError } from '../../runtime/index.ts'
 import type { ErrorCatalogue, ErrorEntry } from '../../runtime/index.ts'
+import type { CloseInfo } from '../transport/transport.ts'
 
 /** Codes of {@link LinkError}. */
 export type LinkErrorCode =
@@ -45,11 +46,24 @@ export class LinkError extends FoveaError {
   }
 }
 
+/** What the transport of a peer says when its node does not take our certificate. */
+const REFUSED_CERTIFICATE = /^ERR_CERTIFICATE_[A-Z_]{1,40}$/
+
+/** Why a handshake failed whose connection ended. */
+export function closedError({ by, reason }: CloseInfo): LinkError {
+  if (by === 'error' && REFUSED_CERTIFICATE.test(reason)) {
+    const text = `the peer refused our certificate: ${reason}`
+    return new LinkError('ERR_LINK_REJECTED', text, { reason: 'certificate_refused' })
+  }
+  const ended = reason === '' ? by : `${by}: ${reason}`
+  return new LinkError('ERR_LINK_CLOSED', `the connection ended (${ended})`)
+}
+
 /** Codes of `mesh/link`. */
 export const LINK_ERRORS: ErrorCatalogue & Readonly<Record<LinkErrorCode, ErrorEntry>> =
   Object.freeze({
     ERR_LINK_REJECTED: {
-      when: 'the peer answered our connect with `rejected`; `reason` is its word for it',
+      when: 'the peer answered our connect with `rejected`, or refused our certificate; `reason` is the word for it',
       stateChanged: 'no; the connection is closed',
       retry: 'later for `too_many_links`, `not_accepting`, `simultaneous_dial`; else no',
       action: 'branch on `reason`; the message holds the words of the peer',

@@ -11,6 +11,7 @@ const LASTING_CODES: ReadonlySet<string> = new Set([
 const LASTING_REASONS: ReadonlySet<string> = new Set([
   'realm_mismatch',
   'membership_invalid',
+  'certificate_refused',
   'version_unsupported',
   'stale_incarnation',
   'self',

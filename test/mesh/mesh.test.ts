@@ -2,6 +2,7 @@ import { describe, expect, it } from 'vitest'
 import { createRealm } from '../../mesh/identity/realm.ts'
 import type { Mesh } from '../../mesh/mesh.ts'
 import { startMesh } from '../../mesh/mesh.ts'
+import type { Clock } from '../../runtime/index.ts'
 import { Cluster, codeOf, linkTo, membersOf, peersOf } from './cluster.ts'
 
 const seed = (n: number) => `10.0.0.${n}:4433`
@@ -334,6 +335,31 @@ describe('who is refused', () => {
     expect(cluster.events).toEqual([])
     // D14: a lasting failure is repeated at the longest pause only.
     expect(stranger.stats().refused['ERR_LINK_REALM_MISMATCH']).toBeLessThan(6)
+  })
+
+  it('H3 H40 a node whose wall clock is a day ahead is refused by name of the rule, on both sides', async () => {
+    await using cluster = new Cluster()
+    const { clock } = cluster
+    const ahead: Clock = {
+      virtual: true,
+      now: () => clock.now(),
+      wallNow: () => clock.wallNow() + 86_400_000,
+      setTimer: (delayMs, fn) => clock.setTimer(delayMs, fn),
+      nextTurn: (fn) => clock.nextTurn(fn),
+      microtask: (fn) => clock.microtask(fn),
+    }
+    const a = await cluster.start('a', 1)
+    const b = await cluster.start('b', 2, { clock: ahead })
+    await expect(cluster.during(b.connect(a.address))).rejects.toMatchObject({
+      code: 'ERR_LINK_REJECTED',
+      reason: 'certificate_refused',
+      message: expect.stringContaining('ERR_CERTIFICATE_NOT_YET_VALID') as string,
+    })
+    await expect(cluster.during(a.connect(b.address))).rejects.toMatchObject({
+      code: 'ERR_TRANSPORT_PEER_KEY',
+      cause: { code: 'ERR_CERTIFICATE_NOT_YET_VALID' },
+    })
+    expect(a.stats().refused['ERR_CERTIFICATE_NOT_YET_VALID']).toBe(2)
   })
 
   it('a link beyond linksMax is rejected with too_many_links, and ours with ERR_LINK_LIMIT', async () => {
