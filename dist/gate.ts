@@ -89,7 +89,7 @@ export class DistGate implements RemoteGate {
     this.#closed = true
     for (const release of this.#release) release()
     for (const keyHex of [...this.#peers.keys()]) this.#linkDown(keyHex)
-    for (const keyHex of [...this.#backlogs.keys()]) this.#dialFailed(keyHex)
+    for (const [keyHex, backlog] of [...this.#backlogs]) this.#dialFailed(keyHex, backlog)
     for (const { timer } of this.#holdOffs.values()) timer?.cancel()
     this.#holdOffs.clear()
     this.#system.setRemote(undefined)
@@ -288,15 +288,19 @@ export class DistGate implements RemoteGate {
         { signal: abort.signal, timeoutMs: this.#host.options.dialTimeoutMs },
       )
       .then(
-        (link) => this.#linkUp(link),
-        () => this.#dialFailed(keyHex),
+        (link) => {
+          // It may have gone down again before we hear of it here; it must not count as a peer then.
+          if (link.state === 'established') this.#linkUp(link)
+          else this.#dialFailed(keyHex, backlog)
+        },
+        () => this.#dialFailed(keyHex, backlog),
       )
     return backlog
   }
 
-  #dialFailed(keyHex: string): void {
-    const backlog = this.#backlogs.get(keyHex)
-    if (backlog === undefined) return
+  /** Nothing if that dial was overtaken: by a link that came another way, or by the end. */
+  #dialFailed(keyHex: string, backlog: Backlog): void {
+    if (this.#backlogs.get(keyHex) !== backlog) return
     this.#backlogs.delete(keyHex)
     backlog.abort.abort()
     this.#holdOff(keyHex)

@@ -105,6 +105,48 @@ describe('a known node without a link', () => {
     expect(await waitedMs()).toBeGreaterThan(250)
   })
 
+  it('is reached again when the link that was dialled ended the moment it came up', async () => {
+    await using t = await parted({ reconnectBaseMs: 500 })
+    let ended = 0
+    const stop = t.a.mesh.onLink(({ type, link }) => {
+      if (type !== 'up') return
+      stop()
+      link.fail('ERR_TEST', 'ended at once')
+      ended++
+    })
+    t.world.heal()
+    expect(await failing(t.world, t.ref.call.get())).toMatchObject({ reason: 'noconnection' })
+    expect(ended).toBe(1)
+    await t.world.connected()
+    expect(await during(t.world, t.ref.call.add(1, { timeoutMs: 1_000 }))).toBe(1)
+    expect(Object.keys(t.a.stats().peers)).toEqual([t.b.key.hex])
+  })
+
+  it('is not given up when an older dial to it fails late', async () => {
+    await using t = await parted({ dialTimeoutMs: 10_000, dialHoldOffMs: 100 })
+    const dials: { reject: (error: Error) => void }[] = []
+    const mesh = t.a.mesh as { connect: unknown }
+    const connect = t.a.mesh.connect.bind(t.a.mesh)
+    mesh.connect = (...args: Parameters<typeof connect>) =>
+      dials.length === 0
+        ? new Promise<never>((_resolve, reject) => dials.push({ reject }))
+        : connect(...args)
+    // The first dial hangs; the link comes from the other side and is lost again.
+    expect(t.ref.cast.add(1)).toBe(true)
+    t.world.heal()
+    await during(
+      t.world,
+      t.b.mesh.connect({ ...t.a.mesh.address, key: t.a.key }, { timeoutMs: 5_000 }),
+    )
+    expect(await during(t.world, t.ref.call.get())).toBe(1)
+    t.a.mesh.linkTo(t.b.key.hex)?.fail('ERR_TEST', 'lost again')
+    await t.world.clock.advance(150)
+    dials.push({ reject: () => {} })
+    const call = during(t.world, t.ref.call.get())
+    dials[0]?.reject(new Error('too late'))
+    expect(await call).toBe(1)
+  })
+
   it('keeps dialMessagesMax messages and refuses the next', async () => {
     await using t = await parted({ dialMessagesMax: 10 })
     for (let i = 0; i < 10; i++) expect(t.ref.cast.add(1)).toBe(true)
