@@ -1,6 +1,5 @@
 /** `fovea demo` shows every step, and leaves no process and no file behind however it ends. */
 import { existsSync } from 'node:fs'
-import { rm } from 'node:fs/promises'
 import { afterEach, beforeEach, describe, expect, test } from 'vitest'
 import { Bench, type CliProcess } from './cli-process.ts'
 
@@ -13,6 +12,11 @@ beforeEach(async () => {
 afterEach(async () => {
   await bench.close()
 })
+
+/** The demo, with its temporary files where the bench removes them whatever happens. */
+function startDemo(...flags: readonly string[]): CliProcess {
+  return bench.start(['demo', ...flags], { env: { TMPDIR: bench.directory } })
+}
 
 /** What the running demo has outside itself. */
 async function leftovers(demo: CliProcess): Promise<{ pids: number[]; directory: string }> {
@@ -32,7 +36,7 @@ function alive(pid: number): boolean {
 
 describe('fovea demo', () => {
   test('for people: a line per step, in order, and exit code 0', async () => {
-    const { code, stdout, stderr } = await bench.run(['demo'])
+    const { code, stdout, stderr } = await startDemo().ended
     expect({ code, stderr }).toEqual({ code: 0, stderr: '' })
     const shown = [...stdout.matchAll(/^ *\d+ {2}(\w+)/gm)].map((match) => match[1])
     expect(shown).toEqual(STEPS)
@@ -42,7 +46,7 @@ describe('fovea demo', () => {
   }, 40_000)
 
   test('for programs: the same as events with the measured figures; nothing is left', async () => {
-    const demo = bench.start(['demo', '--json'])
+    const demo = startDemo('--json')
     const { pids, directory } = await leftovers(demo)
     expect(pids).toHaveLength(3)
     expect(await demo.ended).toMatchObject({ code: 0, stderr: '' })
@@ -62,7 +66,7 @@ describe('fovea demo', () => {
   }, 40_000)
 
   test('Ctrl-C in the middle cleans up and exits with 130', async () => {
-    const demo = bench.start(['demo', '--json'])
+    const demo = startDemo('--json')
     const { pids, directory } = await leftovers(demo)
     demo.kill('SIGINT')
     expect(await demo.ended).toMatchObject({ code: 130 })
@@ -71,7 +75,7 @@ describe('fovea demo', () => {
   }, 30_000)
 
   test('a node killed behind its back: exit code 1, the step is named, nothing is left', async () => {
-    const demo = bench.start(['demo', '--json'])
+    const demo = startDemo('--json')
     const { pids, directory } = await leftovers(demo)
     process.kill(pids[0] ?? 0, 'SIGKILL')
     const ended = await demo.ended
@@ -89,11 +93,10 @@ describe('fovea demo', () => {
   }, 40_000)
 
   test('kill -9 of the demo itself ends its nodes', async () => {
-    const demo = bench.start(['demo', '--json'])
-    const { directory } = await leftovers(demo)
+    const demo = startDemo('--json')
+    await leftovers(demo)
     demo.kill('SIGKILL')
     // Its nodes hold its standard error open, so `ended` comes when the last of them is gone.
     expect(await demo.ended).toMatchObject({ signal: 'SIGKILL' })
-    await rm(directory, { recursive: true, force: true })
   }, 30_000)
 })
