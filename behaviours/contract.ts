@@ -94,12 +94,22 @@ export function contract<P>(name: string, names: NoInfer<Names<P>>): Contract<P>
   return new DeclaredContract<P>(name, names)
 }
 
-/** True for a ref of any contract, also a bare one. */
+/**
+ * True for a ref of any contract, also a bare one.
+ *
+ * @example
+ * isRef(await Counter.start(0)) // true
+ */
 export function isRef(value: unknown): value is Ref<unknown> {
   return value instanceof AnyRef
 }
 
-/** The contract that made `ref`; `undefined` for a bare ref. */
+/**
+ * The contract that made `ref`; `undefined` for a bare ref.
+ *
+ * @example
+ * refContract(await Counter.start(0))?.name // 'counter/1'
+ */
 export function refContract(ref: Ref<unknown>): Contract<unknown> | undefined {
   return ref instanceof AnyRef ? ref.declared : undefined
 }
@@ -107,6 +117,9 @@ export function refContract(ref: Ref<unknown>): Contract<unknown> | undefined {
 /**
  * A ref without a contract of this program: it carries the name that came with it and can be used with
  * `RemoteCall.call(ref, name, input)` or sent on.
+ *
+ * @example
+ * bareRef(counter.pid, 'counter/1').contract // 'counter/1'
  */
 export function bareRef(pid: Pid, contractName?: string): Ref<unknown> {
   return new BareRef(pid, contractName)

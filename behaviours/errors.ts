@@ -316,7 +316,12 @@ export class LockAbortedError extends FoveaError {
   }
 }
 
-/** Every code of this layer. */
+/**
+ * Every code of this layer.
+ *
+ * @example
+ * behavioursErrors.ERR_INIT_TIMEOUT?.action // what to do about it
+ */
 export const behavioursErrors: ErrorCatalogue = Object.freeze({
   ERR_CALL_UNKNOWN: {
     when: 'a server got a call of a name or kind that its contract does not have',

@@ -83,7 +83,12 @@ export class Ignore {
   declare readonly '~result': 'ignore'
 }
 
-/** The one {@link Ignore}; also what a child's start function gives for "not today" (U-07). */
+/**
+ * The one {@link Ignore}; also what a child's start function gives for "not today" (U-07).
+ *
+ * @example
+ * children: [{ id: 'metrics', start: async () => (enabled ? Metrics.start() : IGNORE) }]
+ */
 export const IGNORE: Ignore = Object.freeze(new Ignore())
 
 /** Whether `value` is an order of any kind, and so cannot be a state. */
@@ -117,11 +122,26 @@ export function noreply<S>(state: S, after?: After): NoReply<S> {
   return new NoReply(state, after)
 }
 
-/** Ends the process with `reason`, keeping the state from before this handler. */
+/**
+ * Ends the process with `reason`, keeping the state from before this handler.
+ *
+ * @example
+ * info: (state, info) => (info.type === 'down' ? stop(info.reason) : noreply(state))
+ */
 export function stop(reason: unknown): Stop<never>
-/** Ends the process with `reason`; `terminate` sees `state`. */
+/**
+ * Ends the process with `reason`; `terminate` sees `state`.
+ *
+ * @example
+ * cast: { close: (state) => stop('normal', { ...state, open: false }) }
+ */
 export function stop<S>(reason: unknown, state: S): Stop<S>
-/** Ends the process with `reason`; the caller gets `reply` once `terminate` has run (G-30). */
+/**
+ * Ends the process with `reason`; the caller gets `reply` once `terminate` has run (G-30).
+ *
+ * @example
+ * call: { finish: (state) => stop('normal', state, { reply: state.total }) }
+ */
 export function stop<S, R>(reason: unknown, state: S, options: { readonly reply: R }): Stop<S, R>
 export function stop<S, R>(
   reason: unknown,
@@ -142,7 +162,12 @@ export function ok<S>(state: S, after?: After): Ok<S> {
   return new Ok(state, after)
 }
 
-/** From `init`: do not start, and do not call it an error. `start` rejects with `ERR_START_IGNORED`. */
+/**
+ * From `init`: do not start, and do not call it an error. `start` rejects with `ERR_START_IGNORED`.
+ *
+ * @example
+ * init: (config: Config) => (config.enabled ? { hits: 0 } : ignore())
+ */
 export function ignore(): Ignore {
   return IGNORE
 }

@@ -135,7 +135,12 @@ export interface SupervisorApi {
 /** A running supervisor. */
 export type SupervisorRef = Ref<SupervisorApi>
 
-/** The contract of supervisors, for refs from pids. */
+/**
+ * The contract of supervisors, for refs from pids.
+ *
+ * @example
+ * await SupervisorContract.at(pid).call.countChildren()
+ */
 export const SupervisorContract: Contract<SupervisorApi> = contract('fovea.supervisor/1', {
   call: {
     startChild: true,

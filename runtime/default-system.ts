@@ -7,7 +7,12 @@ import type { System } from './system.ts'
 
 let system: System | undefined
 
-/** The lazily made system of this program; a new one after the former was stopped. */
+/**
+ * The lazily made system of this program; a new one after the former was stopped.
+ *
+ * @example
+ * await defaultSystem().stop() // ends every server that was started without { system }
+ */
 export function defaultSystem(): System {
   if (system === undefined || system.stopping) system = createSystem()
   return system

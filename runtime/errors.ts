@@ -37,7 +37,12 @@ export interface ErrorEntry {
 /** Codes of one layer. */
 export type ErrorCatalogue = Readonly<Record<`ERR_${string}`, ErrorEntry>>
 
-/** Codes of the runtime layer. */
+/**
+ * Codes of the runtime layer.
+ *
+ * @example
+ * runtimeErrors.ERR_CALL_TIMEOUT?.action // what to do about it
+ */
 export const runtimeErrors: ErrorCatalogue = Object.freeze({
   ERR_CALL_TIMEOUT: {
     when: 'A call had no reply within its `timeoutMs`.',

@@ -19,12 +19,23 @@ export interface NoCatch {
   readonly nocatch: unknown
 }
 
-/** True for `normal`, `shutdown` and `{ shutdown }`: reasons that are not a crash (G-55, U-19). */
+/**
+ * True for `normal`, `shutdown` and `{ shutdown }`: reasons that are not a crash (G-55, U-19).
+ *
+ * @example
+ * isCleanExit({ shutdown: 'deploy' }) // true
+ * isCleanExit('killed') // false
+ */
 export function isCleanExit(reason: ExitReason): boolean {
   return reason === 'normal' || isShutdown(reason)
 }
 
-/** True for `shutdown` and `{ shutdown }`; an error is a failure, whatever fields it has. */
+/**
+ * True for `shutdown` and `{ shutdown }`; an error is a failure, whatever fields it has.
+ *
+ * @example
+ * isShutdown('normal') // false: it ended by itself
+ */
 export function isShutdown(reason: ExitReason): boolean {
   if (reason === 'shutdown') return true
   if (typeof reason !== 'object' || reason === null || reason instanceof Error) return false
@@ -38,7 +49,12 @@ export function reasonOfThrown(thrown: unknown): ExitReason {
   return { nocatch: thrown } satisfies NoCatch
 }
 
-/** One line for logs; never throws. */
+/**
+ * One line for logs; never throws.
+ *
+ * @example
+ * formatReason(new TypeError('bad')) // 'TypeError: bad'
+ */
 export function formatReason(reason: ExitReason): string {
   if (typeof reason === 'string') return reason
   try {

@@ -16,7 +16,14 @@ import type { ExitReason } from './exit-reason.ts'
 import type { Pid } from './pid.ts'
 import type { ProcessCell } from './process.ts'
 
-/** Names of the channels. */
+/**
+ * Names of the channels.
+ *
+ * @example
+ * diagnosticsChannel.subscribe(inspectChannels.processCrash, (event) => {
+ *   console.error((event as ProcessExitEvent).reason)
+ * })
+ */
 export const inspectChannels: Readonly<
   Record<'processStart' | 'processExit' | 'processCrash' | 'messageDropped' | 'handlerLong', string>
 > = Object.freeze({

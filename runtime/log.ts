@@ -16,7 +16,12 @@ export interface Logger {
 
 const ignore: LogMethod = () => {}
 
-/** Discards everything. */
+/**
+ * Discards everything.
+ *
+ * @example
+ * createSystem({ logger: silentLogger }) // as without the option
+ */
 export const silentLogger: Logger = Object.freeze({
   debug: ignore,
   info: ignore,
@@ -24,7 +29,12 @@ export const silentLogger: Logger = Object.freeze({
   error: ignore,
 })
 
-/** A logger that adds `fields` to every line of `logger`. */
+/**
+ * A logger that adds `fields` to every line of `logger`.
+ *
+ * @example
+ * createSystem({ logger: withFields(pino(), { service: 'shop' }) })
+ */
 export function withFields(logger: Logger, fields: Readonly<Record<string, unknown>>): Logger {
   const add =
     (method: keyof Logger): LogMethod =>

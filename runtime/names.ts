@@ -20,7 +20,12 @@ export interface Via {
   unregisterName(): void
 }
 
-/** Whether `value` can stand for a name. */
+/**
+ * Whether `value` can stand for a name.
+ *
+ * @example
+ * isVia(rooms.via('lobby')) // true, where rooms is a Registry of unique keys
+ */
 export function isVia(value: unknown): value is Via {
   return typeof value === 'object' && value !== null && 'whereisName' in value
 }

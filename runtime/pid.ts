@@ -56,27 +56,54 @@ export class ProcessPid implements Pid {
   }
 }
 
-/** Whether both name the same process. */
+/**
+ * Whether both name the same process.
+ *
+ * @example
+ * pidEquals(system.whereis('counter')!, counter.pid) // true, also if one of them came over the wire
+ */
 export function pidEquals(a: Pid, b: Pid): boolean {
   return a === b || (a.id === b.id && a.node === b.node && a.incarnation === b.incarnation)
 }
 
-/** A string that is equal for equal pids, for map keys. */
+/**
+ * A string that is equal for equal pids, for map keys.
+ *
+ * @example
+ * const scores = new Map<string, number>()
+ * scores.set(pidKey(counter.pid), 1)
+ */
 export function pidKey(pid: Pid): string {
   return `${pid.node}/${pid.incarnation}/${pid.id}`
 }
 
-/** A short form for logs: the node is cut to 14 characters. */
+/**
+ * A short form for logs: the node is cut to 14 characters.
+ *
+ * @example
+ * formatPid(counter.pid) // '<local-1f2e3d4c.7.0>'
+ */
 export function formatPid(pid: Pid): string {
   return `<${pid.node.slice(0, 14)}.${pid.id}.${pid.incarnation}>`
 }
 
-/** Whether `value` is a pid made by a system of this program. */
+/**
+ * Whether `value` is a pid made by a system of this program.
+ *
+ * @example
+ * isPid(counter.pid) // true
+ * isPid({ node: 'a', id: 1, incarnation: 0 }) // false: a look-alike
+ */
 export function isPid(value: unknown): value is Pid {
   return ProcessPid.is(value)
 }
 
-/** The system that made or decoded `pid`. Throws `ERR_ARGUMENT` for a look-alike. */
+/**
+ * The system that made or decoded `pid`. Throws `ERR_ARGUMENT` for a look-alike.
+ *
+ * @example
+ * homeOf(counter.pid).isAlive(counter.pid) // true
+ */
 export function homeOf(pid: Pid): System {
   const home = ProcessPid.is(pid) ? ProcessPid.homeOf(pid) : undefined
   if (home === undefined) throw new ArgumentError('pid', 'a pid made by a system', pid)

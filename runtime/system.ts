@@ -188,7 +188,12 @@ export interface System extends AsyncDisposable {
   monitorRefFor(node: string, id: number): MonitorRef
 }
 
-/** The dials as shipped. */
+/**
+ * The dials as shipped.
+ *
+ * @example
+ * createSystem({ callTimeoutMs: 2 * SYSTEM_DEFAULTS.callTimeoutMs })
+ */
 export const SYSTEM_DEFAULTS: Readonly<Omit<SystemOptions, 'clock' | 'entropy'>> = Object.freeze({
   logger: silentLogger,
   node: undefined,
