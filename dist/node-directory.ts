@@ -12,7 +12,7 @@ export type NodeTarget = NodeId | NodeKey | string
 export class NodeDirectory {
   readonly #mesh: Mesh
   readonly #members = new Map<string, Member>()
-  /** Key by node id; of two nodes at one id, the one that came up last. */
+  /** Key by node id; of two nodes at one id, who is at its address, else the one that came up last. */
   readonly #keys = new Map<string, string>()
   readonly #release: () => void
 
@@ -66,9 +66,29 @@ export class NodeDirectory {
     const before = this.#members.get(hex)
     if (before !== undefined && before.nodeId !== member.nodeId) this.#dropId(before.nodeId, hex)
     this.#members.set(hex, member)
-    // Hearsay must not take an id from who had it.
-    const isProven = member.state === 'up'
-    if (isProven || !this.#keys.has(member.nodeId)) this.#keys.set(member.nodeId, hex)
+    if (this.#mayHave(member)) this.#keys.set(member.nodeId, hex)
+    else if (member.state !== 'up' && this.#keys.get(member.nodeId) === hex) this.#passOn(member)
+  }
+
+  /** Hearsay must not take an id from who had it, nor a mere claim from who is at its address. */
+  #mayHave(member: Member): boolean {
+    const holder = this.#keys.get(member.nodeId)
+    if (holder === undefined) return true
+    if (member.state !== 'up') return false
+    const { hex } = member.key
+    return holder === hex || this.#isThere(hex) || !this.#isThere(holder)
+  }
+
+  /** Linked now, and its packets come from the address in its id. */
+  #isThere(keyHex: string): boolean {
+    return this.#mesh.linkTo(keyHex)?.peer.addressProven === true
+  }
+
+  /** The id of a node that is not up any more goes to one that is, if there is one. */
+  #passOn({ nodeId }: Member): void {
+    for (const other of this.#members.values()) {
+      if (other.nodeId === nodeId && other.state === 'up') this.#keys.set(nodeId, other.key.hex)
+    }
   }
 
   #forget(member: Member): void {

@@ -438,7 +438,7 @@ export class Connection implements Link {
           this.#sendControl(protocol.rejected(effect.reason, effect.message))
           break
         case 'established':
-          this.#peer = peerInfoOf(this.peerKey, effect.negotiated)
+          this.#peer = peerInfoOf(this.peerKey, effect.negotiated, this.#transport.remote)
           this.#peerDials = effect.negotiated.hello.dials
           this.#established()
           break

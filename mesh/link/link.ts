@@ -23,6 +23,11 @@ export interface PeerInfo {
   readonly name: string
   /** What others dial; not necessarily where its packets come from. */
   readonly address: TransportAddress
+  /**
+   * True when its packets come from `address`, or it answered there: nobody else is at that address
+   * now. False also behind NAT, and for a host name.
+   */
+  readonly addressProven: boolean
   readonly incarnation: number
   /** What both nodes can do. */
   readonly capabilities: readonly string[]

@@ -9,8 +9,12 @@ export function formatNodeId(name: string, { host, port }: TransportAddress): st
   return `${name}@${host.includes(':') ? `[${host}]` : host}:${port}`
 }
 
-/** The peer of an accepted link. */
-export function peerInfoOf(key: NodeKey, negotiated: Negotiated): PeerInfo {
+/** The peer of an accepted link whose packets go to and come from `remote`. */
+export function peerInfoOf(
+  key: NodeKey,
+  negotiated: Negotiated,
+  remote: TransportAddress,
+): PeerInfo {
   const { hello, capabilities, frameBytesMax, roles } = negotiated
   const address = Object.freeze({ host: hello.host, port: hello.port })
   return Object.freeze({
@@ -18,6 +22,7 @@ export function peerInfoOf(key: NodeKey, negotiated: Negotiated): PeerInfo {
     nodeId: formatNodeId(hello.name, address),
     name: hello.name,
     address,
+    addressProven: remote.host === address.host && remote.port === address.port,
     incarnation: hello.incarnation,
     capabilities,
     frameBytesMax,

@@ -21,17 +21,22 @@ const member = (key: Mesh['key'], nodeId: string, state: MemberState): Member =>
 
 /** A directory over a mesh that only has members. */
 function directory(...members: Member[]): {
+  /** Keys of nodes whose packets come from their address. */
+  readonly there: Set<string>
   readonly known: NodeDirectory
   readonly tell: (type: MemberEvent['type'], member: Member) => void
   readonly listeners: () => number
 } {
   const handlers = new Set<(event: MemberEvent) => void>()
+  const there = new Set<string>()
   const mesh = {
     key: OWN,
     nodeId: 'own@10.0.0.9:1',
     links: () => [{ peer: { key: B, nodeId: 'linked@10.0.0.5:1' } }],
     linkTo: (hex: string) =>
-      hex === B.hex ? { peer: { nodeId: 'linked@10.0.0.5:1' } } : undefined,
+      hex === B.hex || there.has(hex)
+        ? { peer: { nodeId: 'linked@10.0.0.5:1', addressProven: there.has(hex) } }
+        : undefined,
     membership: {
       members: () => members,
       subscribe: (handler: (event: MemberEvent) => void) => {
@@ -41,6 +46,7 @@ function directory(...members: Member[]): {
     },
   }
   return {
+    there,
     known: new NodeDirectory(mesh as never),
     tell: (type, which) => handlers.forEach((handler) => handler({ type, member: which })),
     listeners: () => handlers.size,
@@ -73,6 +79,26 @@ describe('NodeDirectory', () => {
     expect(known.keyOf('a@10.0.0.1:1')).toBe(B.hex)
     tell('forgotten', member(A, 'a@10.0.0.1:1', 'down'))
     expect(known.keyOf('a@10.0.0.1:1')).toBe(B.hex)
+  })
+
+  it('H32 does not let a node that only claims an id take it from who is at its address', () => {
+    const { known, tell, there } = directory()
+    const id = 'a@10.0.0.1:1'
+    there.add(A.hex)
+    tell('up', member(A, id, 'up'))
+    tell('up', member(B, id, 'up'))
+    expect(known.keyOf(id)).toBe(A.hex)
+    // Who is at the address takes it from a claim, whichever came first.
+    there.clear()
+    tell('up', member(B, id, 'up'))
+    expect(known.keyOf(id)).toBe(B.hex)
+    there.add(A.hex)
+    tell('up', member(A, id, 'up'))
+    expect(known.keyOf(id)).toBe(A.hex)
+    // Gone: the other one is all there is.
+    there.clear()
+    tell('down', member(A, id, 'down'))
+    expect(known.keyOf(id)).toBe(B.hex)
   })
 
   it('follows a node to a new id and forgets it when the mesh does', () => {

@@ -467,6 +467,18 @@ describe('an established link', () => {
     unharmed(cluster, a, b)
   })
 
+  it('H32 an address is proven by who is there, not by who names it', async () => {
+    await using cluster = new Cluster()
+    const [a, b, evil] = await scene(cluster)
+    await evil.join({ name: 'b', host: '10.0.0.2' })
+    const claims = a.links().map(({ peer }) => [peer.key.hex, peer.nodeId, peer.addressProven])
+    expect(claims).toEqual([
+      [b.key.hex, 'b@10.0.0.2:4433', true],
+      [evil.keys.nodeKey.hex, 'b@10.0.0.2:4433', false],
+    ])
+    expect(linkTo(b, 'a').peer.addressProven).toBe(true)
+  })
+
   it('H31 a connect with an old dial number or an old incarnation changes nothing', async () => {
     for (const [change, reason] of [
       [{ dials: 4, incarnation: 9 }, 'simultaneous_dial'],
