@@ -169,7 +169,7 @@ export class Starting<R = unknown> {
     if (signal === undefined) return
     this.#onAbort = () => {
       this.failure = new StartAbortedError(process.label, signal.reason)
-      process.exit('killed')
+      kill(process)
     }
     signal.addEventListener('abort', this.#onAbort, { once: true })
   }
@@ -180,7 +180,7 @@ export class Starting<R = unknown> {
     if (initTimeoutMs === Infinity) return
     this.#timer = process.system.setTimer(process, initTimeoutMs, () => {
       this.failure = new InitTimeoutError(process.label, initTimeoutMs)
-      process.exit('killed')
+      kill(process)
     })
   }
 
@@ -348,6 +348,11 @@ class StopWait {
     if (sameReason(actual, this.#reason)) this.#resolve()
     else this.#reject(new StopExitError(this.#name, actual))
   }
+}
+
+/** By a signal, so that it does not count and is not logged as a crash of its own code. */
+function kill(process: Process): void {
+  process.system.exit(process.pid, 'kill')
 }
 
 /** By value, because a reason may have crossed the wire; values that refuse to be compared differ. */

@@ -272,6 +272,8 @@ describe('start and init', () => {
     await w.clock.advance(1)
     expect(started.error).toBeInstanceOf(InitTimeoutError)
     expect(end.reason).toBe('killed')
+    expect(w.texts('error')).toEqual([]) // killed from outside: the starter was told, nothing crashed
+    expect(system.stats().processesCrashed).toBe(0)
   })
 
   it('N-08 a second start under a taken name rejects with the holder, and its init is not run', async () => {

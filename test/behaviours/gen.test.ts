@@ -96,6 +96,7 @@ describe('start', () => {
     await w.clock.settle()
     expect(started.error).toBeInstanceOf(StartAbortedError)
     expect(system.isAlive(pid!)).toBe(false)
+    expect(w.texts('error')).toEqual([])
     await expect(
       scripted().start(undefined, { system, signal: abort.signal }),
     ).rejects.toBeInstanceOf(StartAbortedError)
