@@ -106,8 +106,8 @@ export class Remote implements Inbound {
   // --- outgoing -------------------------------------------------------------------------------
 
   callOut(call: Call, to: Pid): void {
-    const { gate } = this.#core
-    if (gate === undefined) {
+    const { gate, stopped } = this.#core
+    if (gate === undefined || stopped) {
       call.failExit('noconnection')
       return
     }

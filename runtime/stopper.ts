@@ -24,6 +24,8 @@ export class Stopper {
   readonly #asked = new Set<ProcessCell>()
   #drained: (() => void) | undefined
   #rounds = 0
+  /** Takes the listeners off the callers' signals. */
+  readonly #detach: (() => void)[] = []
 
   constructor(core: SystemCore, table: ReadonlyMap<number, ProcessCell>) {
     this.#core = core
@@ -34,8 +36,20 @@ export class Stopper {
     return this.#promise !== undefined
   }
 
+  /** Stops once; the signal of every caller counts, also of one who comes when stopping takes too long. */
   stop(signal: AbortSignal | undefined): Promise<void> {
-    return (this.#promise ??= this.#stop(signal))
+    this.#promise ??= this.#stop()
+    if (signal !== undefined && !this.done) this.#killOn(signal)
+    return this.#promise
+  }
+
+  #killOn(signal: AbortSignal): void {
+    const kill = (): void => this.#killAll()
+    if (signal.aborted) this.#core.clock.microtask(kill)
+    else {
+      signal.addEventListener('abort', kill, { once: true })
+      this.#detach.push(() => signal.removeEventListener('abort', kill))
+    }
   }
 
   /** A process was buried. */
@@ -46,13 +60,12 @@ export class Stopper {
     else if (this.#asked.size === 0) this.#core.clock.microtask(() => this.#askRoots())
   }
 
-  async #stop(signal: AbortSignal | undefined): Promise<void> {
+  async #stop(): Promise<void> {
     const { clock, options } = this.#core
-    const kill = (): void => this.#killAll()
     const deadline =
-      options.stopTimeoutMs === Infinity ? undefined : clock.setTimer(options.stopTimeoutMs, kill)
-    if (signal?.aborted === true) clock.microtask(kill)
-    else signal?.addEventListener('abort', kill, { once: true })
+      options.stopTimeoutMs === Infinity
+        ? undefined
+        : clock.setTimer(options.stopTimeoutMs, () => this.#killAll())
     await new Promise<void>((resolve) => {
       // From the moment the table is empty nothing may start: not even what was waiting for the last end.
       this.#drained = () => {
@@ -63,7 +76,7 @@ export class Stopper {
       else clock.microtask(() => this.#askRoots())
     })
     deadline?.cancel()
-    signal?.removeEventListener('abort', kill)
+    for (const detach of this.#detach) detach()
     this.#core.remote.close()
     this.#core.timers.close((entry) => {
       if (entry instanceof Call) entry.failExit('noproc')

@@ -1,7 +1,7 @@
 import { describe, expect, it } from 'vitest'
 import { createSystem, ItemKind } from '../../runtime/index.ts'
 import { createCountingClock, createWorld, failure, idle, nextTurn, observe } from './world.ts'
-import type { Program, StopRequest, System } from '../../runtime/index.ts'
+import type { Program, RemoteGate, StopRequest, System } from '../../runtime/index.ts'
 
 /** Ends when asked, and writes down when. */
 const polite = (name: string, log: string[]): Program => ({
@@ -154,5 +154,28 @@ describe('stop', () => {
     expect(await failure(late)).toMatchObject({ code: 'ERR_SYSTEM_STOPPED' })
     await stopped
     expect(system.stats().processes).toBe(0)
+  })
+
+  it('a second stop can lose patience: its signal kills what the first one waits for', async () => {
+    const { clock, system } = createWorld({ stopTimeoutMs: Infinity })
+    const process = system.start(deaf)
+    system.send(process.pid, 1)
+    await clock.settle()
+    const first = system.stop()
+    await clock.settle()
+    expect(process.alive).toBe(true)
+    const second = system.stop({ signal: AbortSignal.abort() })
+    await Promise.all([first, second])
+    expect(process.alive).toBe(false)
+  })
+
+  it('a call to another node after the stop fails at once and arms nothing', async () => {
+    const { clock, system } = createWorld()
+    system.setRemote({ call: () => {} } as Partial<RemoteGate> as RemoteGate)
+    await system.stop()
+    const error = failure(system.call(system.pidFor('far', 1, 0), 'x', 1))
+    expect(await error).toMatchObject({ code: 'ERR_CALL_EXIT', reason: 'noconnection' })
+    await clock.settle()
+    expect(clock.timerCount).toBe(0)
   })
 })
