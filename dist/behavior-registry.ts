@@ -83,6 +83,10 @@ export class BehaviorRegistry {
       const what = `needs a name of 1 to ${BEHAVIOR_NAME_CHARS_MAX} characters`
       throw new BehaviorRegistryError('ERR_BEHAVIOR_INVALID', name.slice(0, 80), what)
     }
+    if (contract !== undefined && contract.name.length > BEHAVIOR_NAME_CHARS_MAX) {
+      const what = `has a contract whose name is longer than ${BEHAVIOR_NAME_CHARS_MAX} characters`
+      throw new BehaviorRegistryError('ERR_BEHAVIOR_INVALID', name, what)
+    }
     const known = this.#byName.get(name)
     if (known !== undefined && known.source !== source) {
       throw new BehaviorRegistryError('ERR_BEHAVIOR_TAKEN', name, 'is registered already')

@@ -116,6 +116,23 @@ function fault(message: string, field: string): DistProtocolError {
   )
 }
 
+/** Whether a peer takes that as the name of a process. */
+export function isTargetName(name: unknown): name is string {
+  return typeof name === 'string' && name !== '' && name.length <= NAME_CHARS_MAX
+}
+
+/** Refuses what the peer would have to end the link over. Throws `MessageSerializationError`. */
+export function checkNames(to: WireTarget, name: string | undefined, root = 'to'): void {
+  if (typeof to !== 'number' && !isTargetName(to)) throw unsendableName(root)
+  const fits = name === undefined || (typeof name === 'string' && name.length <= NAME_CHARS_MAX)
+  if (!fits) throw unsendableName('name')
+}
+
+function unsendableName(path: string): MessageSerializationError {
+  const text = `${path} can not be sent: it must be a name of at most ${NAME_CHARS_MAX} characters`
+  return new MessageSerializationError('ERR_VALUE_UNSENDABLE', text, path, undefined)
+}
+
 /** Checks the array that the codec gave for a frame of `type`. Throws `ERR_DIST_MESSAGE`. */
 export function parseMessage(type: number, value: unknown): DistMessage {
   if (!Array.isArray(value)) throw fault('dist', 'array')
@@ -234,7 +251,7 @@ function process(message: string, field: string, value: unknown): number {
 
 function target(message: string, value: unknown): WireTarget {
   if (isWireNumber(value) && value > 0) return value
-  if (typeof value === 'string' && value !== '' && value.length <= NAME_CHARS_MAX) return value
+  if (isTargetName(value)) return value
   throw fault(message, 'to')
 }
 

@@ -20,7 +20,7 @@ import {
   type System,
 } from '../runtime/index.ts'
 import type { Link, LinkEvent, Mesh } from '../mesh/index.ts'
-import type { WireTarget } from './control.ts'
+import { isTargetName, type WireTarget } from './control.ts'
 import { DistRefusedError } from './errors.ts'
 import type { NodeDirectory } from './node-directory.ts'
 import { PeerLink, type PeerHost } from './peer-link.ts'
@@ -188,12 +188,14 @@ export class DistGate implements RemoteGate {
   }
 
   monitor(ref: MonitorRef, from: Pid | undefined, to: Pid | RemoteName): void {
-    const broken = (): void => this.#system.inbound.down(ref, 'noconnection')
+    const over = (reason: ExitReason) => (): void => this.#system.inbound.down(ref, reason)
+    const broken = over('noconnection')
     this.#signal(
       this.#keyOf(to),
       (peer) => {
         const target = 'name' in to ? to.name : this.#target(peer, to)
         if (target === undefined) this.#later(broken)
+        else if (typeof target === 'string' && !isTargetName(target)) this.#later(over('noproc'))
         else peer.monitor(ref, from, target)
       },
       broken,

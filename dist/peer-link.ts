@@ -24,6 +24,7 @@ import type { BehaviorRegistry } from './behavior-registry.ts'
 import { ChunkAssembler } from './chunk.ts'
 import type { ContractTable } from './contract-table.ts'
 import {
+  checkNames,
   MessageEncoder,
   parseMessage,
   ReplyStatus,
@@ -143,12 +144,12 @@ export class PeerLink {
 
   /** False if it was refused here; a value that does not travel is logged. */
   send(to: WireTarget, message: unknown): boolean {
-    return this.#offerMessage(WireType.distSend, [to, message], { to })
+    return this.#offerMessage(WireType.distSend, [to, message], to, undefined)
   }
 
   /** As `send`. */
   cast(to: WireTarget, name: string | undefined, input: unknown): boolean {
-    return this.#offerMessage(WireType.distCast, [to, name ?? null, input], { to, name })
+    return this.#offerMessage(WireType.distCast, [to, name ?? null, input], to, name)
   }
 
   /** Sends a call, or settles it. */
@@ -156,6 +157,7 @@ export class PeerLink {
     const id = ++this.#lastId
     const { name, input, timeoutMs, from } = call
     try {
+      checkNames(to, name)
       const frame = this.#encoder.encode(WireType.distCall, [
         id,
         to,
@@ -185,6 +187,7 @@ export class PeerLink {
   spawn(request: SpawnRequest, settle: PendingSpawn['settle']): number {
     const id = ++this.#lastId
     const { behavior, arg, name, timeoutMs, watched } = request
+    checkNames(behavior, name, 'behaviour')
     const message = [id, behavior, arg, name ?? null, timeoutMs, watched]
     const frame = this.#encoder.encode(WireType.distSpawn, message)
     if (!this.#outbox.offer(WireType.distSpawn, frame)) throw this.#backlog()
@@ -363,15 +366,17 @@ export class PeerLink {
   #offerMessage(
     type: number,
     message: readonly unknown[],
-    fields: Readonly<Record<string, unknown>>,
+    to: WireTarget,
+    name: string | undefined,
   ): boolean {
     try {
+      checkNames(to, name)
       if (this.#outbox.offer(type, this.#encoder.encode(type, message))) return true
-      this.host.refused('ERR_PEER_BACKLOG', { peer: this.keyHex, ...fields })
+      this.host.refused('ERR_PEER_BACKLOG', { peer: this.keyHex, to, name })
     } catch (error) {
       if (!(error instanceof MessageSerializationError)) throw error
       const { code, path } = error
-      this.host.refused(code, { peer: this.keyHex, path, detail: error.message, ...fields })
+      this.host.refused(code, { peer: this.keyHex, path, detail: error.message, to, name })
     }
     return false
   }

@@ -69,16 +69,16 @@ function encodePid(pid: Pid, context: TermContext): Uint8Array {
     return pidBytes(PidPlace.receiver, RECEIVER_BYTES, pid.id, pid.incarnation)
   }
   if (!KEY_HEX_PATTERN.test(node)) {
-    throw new UnsendableError(
-      'class_instance',
-      '',
-      'a pid of a system without a node',
-      VALUE_LIMITS,
-    )
+    throw unknowable('a pid of a system without a node')
   }
   const bytes = pidBytes(PidPlace.elsewhere, ELSEWHERE_BYTES, pid.id, pid.incarnation)
   bytes.set(Buffer.from(node, 'hex'), RECEIVER_BYTES)
   return bytes
+}
+
+/** Refused here, because the peer would have to end the link over it. */
+function unknowable(detail: string): UnsendableError {
+  return new UnsendableError('reference', '', detail, VALUE_LIMITS)
 }
 
 function pidBytes(place: number, length: number, id: number, incarnation: number): Uint8Array {
@@ -139,7 +139,12 @@ const pidExtension: Extension<Pid & object, TermContext> = Object.freeze({
 const refExtension: Extension<Ref<unknown>, TermContext> = Object.freeze({
   type: TermType.ref,
   matches: isRef,
-  encode: (ref: Ref<unknown>): unknown => [ref.pid, ref.contract ?? null],
+  encode: ({ pid, contract }: Ref<unknown>): unknown => {
+    if (contract !== undefined && contract.length > CONTRACT_NAME_CHARS_MAX) {
+      throw unknowable(`a contract's name of more than ${CONTRACT_NAME_CHARS_MAX} characters`)
+    }
+    return [pid, contract ?? null]
+  },
   decode(payload: unknown, context: TermContext): Ref<unknown> {
     if (!Array.isArray(payload) || payload.length !== 2) throw fault('a malformed ref')
     const [pid, name] = payload as readonly unknown[]
@@ -152,7 +157,7 @@ const refExtension: Extension<Ref<unknown>, TermContext> = Object.freeze({
   },
 })
 
-/** Longest name of a contract that is taken from a peer. */
+/** Longest name of a contract that travels. */
 export const CONTRACT_NAME_CHARS_MAX = 256
 
 const isMonitorRef = (value: object): value is MonitorRef => value instanceof MonitorRefValue
@@ -160,10 +165,13 @@ const isMonitorRef = (value: object): value is MonitorRef => value instanceof Mo
 const monitorRefExtension: Extension<MonitorRef & object, TermContext> = Object.freeze({
   type: TermType.monitorRef,
   matches: isMonitorRef,
-  encode: (ref: MonitorRef, context: TermContext): unknown => [
-    ref.node === context.system.node ? context.ownKeyHex : ref.node,
-    ref.id,
-  ],
+  encode: ({ node, id }: MonitorRef, context: TermContext): unknown => {
+    const keyHex = node === context.system.node ? context.ownKeyHex : node
+    if (!KEY_HEX_PATTERN.test(keyHex)) {
+      throw unknowable('a monitor reference of a system without a node')
+    }
+    return [keyHex, id]
+  },
   decode(payload: unknown, context: TermContext): MonitorRef {
     if (!Array.isArray(payload) || payload.length !== 2) throw fault('a malformed reference')
     const [node, id] = payload as readonly unknown[]

@@ -36,6 +36,7 @@ export type UnsendableReason =
   | 'symbol_key'
   | 'class_instance'
   | 'cycle'
+  | 'reference'
   | 'key'
   | 'bigint'
   | 'depth'
@@ -72,6 +73,8 @@ function explain(reason: UnsendableReason, limits: CodecLimits): string {
       return 'it is a class instance; send plain data'
     case 'cycle':
       return 'it contains itself'
+    case 'reference':
+      return 'it names something that the other node cannot know'
     case 'key':
       return 'the key is __proto__ or not well-formed Unicode'
     case 'bigint':
