@@ -82,6 +82,8 @@ class Entry {
   /** Who told us, while we have never been linked. */
   toldBy: string | undefined
   dialing = false
+  /** The dial under way goes to a proven member where hearsay has it. */
+  dialsHint = false
   dueMs = Infinity
   readonly backoff: Backoff
 
@@ -93,10 +95,13 @@ class Entry {
     this.backoff = b
   }
 
-  /** The proven address first, then hearsay in turn. */
+  /** Hearsay in turn, but a proven address is tried first and every other time. */
   nextAddress(): TransportAddress {
-    const at = this.backoff.attempts % (1 + this.hints.length)
-    return at === 0 ? this.address : this.hints[at - 1]!
+    const { attempts } = this.backoff
+    const places = this.hints.length
+    if (places === 0) return this.address
+    if (this.incarnation === 0) return [this.address, ...this.hints][attempts % (1 + places)]!
+    return attempts % 2 === 1 ? this.address : this.hints[(attempts >> 1) % places]!
   }
 
   view(): Member {
@@ -215,7 +220,9 @@ export class MemberExchange {
     entry.dialing = false
     if (entry.state === 'up' || entry.state === 'left') return []
     const chance = this.#chance()
-    const waitMs = lasting ? entry.backoff.longestMs(chance) : entry.backoff.nextMs(chance)
+    // Who lives at an address that somebody invented says nothing about the member.
+    const waitMs =
+      lasting && !entry.dialsHint ? entry.backoff.longestMs(chance) : entry.backoff.nextMs(chance)
     entry.dueMs = nowMs + waitMs
     if (entry.toldBy === undefined || entry.backoff.attempts < HEARSAY_ATTEMPTS_MAX) return []
     return [this.#forget(entry)]
@@ -269,7 +276,9 @@ export class MemberExchange {
       room.take(entry.toldBy)
       entry.dialing = true
       entry.dueMs = Infinity
-      effects.push({ type: 'dial', key: entry.key, address: entry.nextAddress() })
+      const address = entry.nextAddress()
+      entry.dialsHint = entry.incarnation > 0 && address !== entry.address
+      effects.push({ type: 'dial', key: entry.key, address })
     }
     return effects
   }

@@ -88,10 +88,39 @@ describe('MemberExchange', () => {
       nodeId: 'n2@10.0.0.2:4433',
       reason: 'heartbeat_timeout',
     })
-    // The address is tried in turn with the proven one.
-    expect(dialled(x.tick(300))).toEqual(['02 6.6.6.6'])
+    // The address is tried in turn with the proven one, which is first.
+    expect(dialled(x.tick(300))).toEqual(['02 10.0.0.2'])
     x.dialFailed(hex(2), false, 400)
-    expect(dialled(x.tick(10_000))).toEqual(['02 10.0.0.2'])
+    expect(dialled(x.tick(10_000))).toEqual(['02 6.6.6.6'])
+  })
+
+  it('H37 inventions take every other try of a member at most, and their answers do not slow it down', () => {
+    const x = make({ syncIntervalMs: 1_000_000 })
+    x.linkUp(peer(1), 0)
+    x.linkUp(peer(2), 0)
+    x.linkDown(hex(2), 'heartbeat_timeout', 0)
+    x.sync(
+      hex(1),
+      [6, 7, 8, 9].map((n) => told(2, { host: `6.6.6.${n}` })),
+      10,
+    )
+    const tries: string[] = []
+    const waits: number[] = []
+    for (let now = 250; tries.length < 6; now += waits.at(-1)!) {
+      tries.push(...dialled(x.tick(now)))
+      // Somebody else lives at the invented addresses, which would be a lasting failure.
+      x.dialFailed(hex(2), tries.at(-1)!.includes('6.6.6.'), now)
+      waits.push(x.nextDueMs() - now)
+    }
+    expect(tries.map((line) => line.slice(3))).toEqual([
+      '10.0.0.2',
+      '6.6.6.8',
+      '10.0.0.2',
+      '6.6.6.7',
+      '10.0.0.2',
+      '6.6.6.9',
+    ])
+    expect(waits.slice(0, 4)).toEqual([500, 1_000, 2_000, 4_000])
   })
 
   it('a member that is down is dialled with growing pauses until it answers', () => {
