@@ -462,6 +462,7 @@ export class Connection implements Link {
       return this.#handshakeFailed({ code: 'ERR_LINK_REFUSED', reason: refusal, message })
     }
     this.#up = true
+    this.#lanes.accepted()
     this.#context.pool.announce({ type: 'up', link: this })
     this.#dial?.succeed(this)
     this.#dial = undefined

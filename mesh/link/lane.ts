@@ -27,6 +27,12 @@ export const LANE_URGENCY: Readonly<Record<LaneName, number>> = Object.freeze({
   dist: 64,
 })
 
+/**
+ * Largest frame before the link is accepted: a hello has about 1 KiB. Without it, everybody who
+ * reaches the port could make us hold two unfinished frames of the full size.
+ */
+export const HANDSHAKE_FRAME_BYTES_MAX = 65_536
+
 /** What a lane tells its owner. */
 export interface LaneEvents {
   /** A whole frame; `payload` is valid during the call. */
@@ -53,6 +59,7 @@ export class Lane {
   readonly #stream: TransportStream
   readonly #decoder: FrameDecoder
   readonly #events: LaneEvents
+  readonly #frameBytesMax: number
   readonly #bytesQueuedMax: number
   readonly #onFrame: FrameHandler
   #ended = false
@@ -63,7 +70,9 @@ export class Lane {
     this.#stream = stream
     this.#events = events
     this.#bytesQueuedMax = options.bytesQueuedMax
-    this.#decoder = new FrameDecoder({ frameBytesMax: options.frameBytesMax })
+    this.#frameBytesMax = options.frameBytesMax
+    const frameBytesMax = Math.min(options.frameBytesMax, HANDSHAKE_FRAME_BYTES_MAX)
+    this.#decoder = new FrameDecoder({ frameBytesMax })
     // One closure per lane, none per chunk.
     this.#onFrame = (type, payload) => events.onFrame(this, type, payload)
   }
@@ -76,6 +85,11 @@ export class Lane {
   /** Bytes accepted and not yet taken by the network. */
   get bytesQueued(): number {
     return this.#stream.bytesQueued
+  }
+
+  /** The link is accepted: frames may have their full size. */
+  accepted(): void {
+    this.#decoder.frameBytesMax = this.#frameBytesMax
   }
 
   /** Starts reading a stream that nobody reads yet; until then the transport keeps what arrives. */

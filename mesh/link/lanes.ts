@@ -79,6 +79,12 @@ export class Lanes {
     })
   }
 
+  /** The link is accepted. */
+  accepted(): void {
+    this.#control?.accepted()
+    this.#dist?.accepted()
+  }
+
   /** Finishes our direction of both. */
   end(): void {
     this.#dist?.end()

@@ -82,7 +82,7 @@ const SCRATCH_BYTES_MIN = 512
 
 /** Finds the frames in a byte stream. One per stream. */
 export class FrameDecoder {
-  readonly #frameBytesMax: number
+  #frameBytesMax: number
   readonly #flagsMask: number
   readonly #header: Uint8Array = new Uint8Array(HEADER_BYTES)
   /** Header bytes present; HEADER_BYTES while a payload is being collected. */
@@ -100,6 +100,16 @@ export class FrameDecoder {
   constructor(options: FrameDecoderOptions = {}) {
     this.#frameBytesMax = options.frameBytesMax ?? FRAME_BYTES_MAX_DEFAULT
     this.#flagsMask = options.flagsMask ?? 0
+    this.#checkLimit()
+  }
+
+  /** Another limit from the next header on, also when called from within `onFrame`. */
+  set frameBytesMax(frameBytesMax: number) {
+    this.#frameBytesMax = frameBytesMax
+    this.#checkLimit()
+  }
+
+  #checkLimit(): void {
     invariant(
       this.#frameBytesMax <= FRAME_BYTES_MAX_LIMIT,
       'ERR_INVARIANT_FRAME_LIMIT',

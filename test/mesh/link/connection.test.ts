@@ -194,6 +194,24 @@ describe('before a link is accepted', () => {
     unharmed(cluster, a, b)
   })
 
+  it.each(['control', 'dist'] as const)(
+    'H11 a frame of 64 KiB may begin on the %s lane before the link is accepted, one byte more not',
+    async (lane) => {
+      await using cluster = new Cluster()
+      const [a, b, evil] = await scene(cluster)
+      await evil.dial()
+      evil[lane]!.write(header(lane === 'dist' ? 0xa0 : WireType.connect, 65_536))
+      await cluster.clock.advance(1_000)
+      expect(evil.closed).toBeUndefined()
+      const other = await (await Hostile.open(cluster, 67)).dial()
+      other[lane]!.write(header(lane === 'dist' ? 0xa0 : WireType.connect, 65_537))
+      await cluster.clock.advance(2_000)
+      expect(other.closed).toBeDefined()
+      expect(a.stats().refused).toEqual({ ERR_FRAME_TOO_LARGE: 1 })
+      unharmed(cluster, a, b)
+    },
+  )
+
   it('handshakesMax silent peers are held, one more is closed at once', async () => {
     await using cluster = new Cluster()
     const [a, b] = await scene(cluster, { handshakesMax: 3 })
