@@ -1,7 +1,7 @@
 /**
  * The one lazily made default node behind the short API: `Cluster.start(options)` starts it on the default
  * system, and `Cluster`, `RemoteCall`, `RemoteSpawn`, `RemoteMonitor` are its functions. Before the start
- * and after the stop they throw `ERR_CLUSTER_NOT_STARTED`.
+ * and after the stop they throw `ERR_CLUSTER_NOT_STARTED`; those that give a promise reject with it.
  *
  * `BehaviorRegistry` works before the start too, as noex advises: register first, then join.
  *
@@ -102,41 +102,52 @@ export const Cluster: DefaultClusterFunctions = Object.freeze<DefaultClusterFunc
   onNodeUp: (callback) => cluster('onNodeUp').onNodeUp(callback),
   onNodeDown: (callback) => cluster('onNodeDown').onNodeDown(callback),
   onStatusChange: (callback) => cluster('onStatusChange').onStatusChange(callback),
-  waitFor: (target, options) => cluster('waitFor').waitFor(target, options),
+  waitFor: async (target, options) => cluster('waitFor').waitFor(target, options),
 })
 
 type AnyFunction = (...args: readonly unknown[]) => unknown
 
-/** `remoteCall.call` of the default node at the time of the call. */
+/** `remoteCall.call` of the default node at the time of the call; `asking` are those that give a promise. */
 function later<T extends object>(
   what: string,
   of: (node: FoveaNode) => T,
-  names: readonly (keyof T & string)[],
+  asking: readonly (keyof T & string)[],
+  telling: readonly (keyof T & string)[],
 ): T {
-  const entries = names.map((name): [string, AnyFunction] => [
+  const entry = (name: keyof T & string): [string, AnyFunction] => [
     name,
     (...args) => (of(node(`${what}.${name}`))[name] as AnyFunction)(...args),
-  ])
+  ]
+  const entries = [
+    ...telling.map(entry),
+    ...asking
+      .map(entry)
+      .map(([name, fn]): [string, AnyFunction] => [name, async (...args) => fn(...args)]),
+  ]
   return Object.freeze(Object.fromEntries(entries)) as unknown as T
 }
 
 /** Calls and casts of the default node. */
-export const RemoteCall: RemoteCallFunctions = later('RemoteCall', (own) => own.remoteCall, [
-  'call',
-  'cast',
-])
+export const RemoteCall: RemoteCallFunctions = later(
+  'RemoteCall',
+  (own) => own.remoteCall,
+  ['call'],
+  ['cast'],
+)
 
 /** Spawns of the default node. */
-export const RemoteSpawn: RemoteSpawnFunctions = later('RemoteSpawn', (own) => own.remoteSpawn, [
-  'spawn',
-  'spawnLink',
-  'spawnMonitor',
-])
+export const RemoteSpawn: RemoteSpawnFunctions = later(
+  'RemoteSpawn',
+  (own) => own.remoteSpawn,
+  ['spawn', 'spawnLink', 'spawnMonitor'],
+  [],
+)
 
 /** Monitors of the default node. */
 export const RemoteMonitor: RemoteMonitorFunctions = later(
   'RemoteMonitor',
   (own) => own.remoteMonitor,
+  [],
   ['monitor'],
 )
 

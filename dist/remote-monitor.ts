@@ -55,6 +55,8 @@ export function remoteMonitorFunctions(parts: RemoteMonitorParts): RemoteMonitor
       options: RemoteMonitorOptions = {},
     ): RemoteMonitoring<T> {
       const { signal } = options
+      if (typeof callback !== 'function')
+        throw new ArgumentError('callback', 'a function', callback)
       let over = signal?.aborted === true
       let stop: () => void = () => {}
       const unsubscribe = (): void => {
@@ -69,8 +71,8 @@ export function remoteMonitorFunctions(parts: RemoteMonitorParts): RemoteMonitor
         callback(target, reason)
       }
       if (!over) {
-        signal?.addEventListener('abort', unsubscribe, { once: true })
         stop = watch(parts, target, fire)
+        signal?.addEventListener('abort', unsubscribe, { once: true })
       }
       return Object.freeze({ ref: target, unsubscribe })
     },
@@ -83,9 +85,10 @@ function watch(
   target: MonitorableTarget,
   fire: (reason: ExitReason) => void,
 ): () => void {
-  const pid = isPid(target) ? target : 'pid' in target ? target.pid : undefined
-  if (pid !== undefined) return system.watch(pid, fire)
-  if (!('name' in target)) {
+  if (isPid(target)) return system.watch(target, fire)
+  const isObject = typeof target === 'object' && target !== null
+  if (isObject && 'pid' in target && isPid(target.pid)) return system.watch(target.pid, fire)
+  if (!isObject || !('name' in target) || typeof target.name !== 'string') {
     throw new ArgumentError('target', 'a pid, a ref or { name, node }', target)
   }
   const keyHex = directory.keyOf(target.node)

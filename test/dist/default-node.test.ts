@@ -26,17 +26,20 @@ const options = () => ({
 afterEach(() => Cluster.stop())
 
 describe('before Cluster.start', () => {
-  it('the functions throw ERR_CLUSTER_NOT_STARTED', async () => {
+  it('the functions throw ERR_CLUSTER_NOT_STARTED, those that give a promise reject', async () => {
+    const asked: (() => Promise<unknown>)[] = [
+      () => Cluster.waitFor('a@h:1'),
+      () => RemoteCall.call({ name: 'x', node: 'a@h:1' }, 'get'),
+      () => RemoteSpawn.spawn('x', 'a@h:1'),
+      () => RemoteSpawn.spawnLink('x', 'a@h:1'),
+      () => RemoteSpawn.spawnMonitor('x', 'a@h:1'),
+    ]
+    for (const ask of asked) await expect(ask()).rejects.toThrow(ClusterNotStartedError)
     const uses: (() => unknown)[] = [
       () => Cluster.getLocalNodeId(),
       () => Cluster.getNodes(),
       () => Cluster.onNodeUp(() => {}),
-      () => Cluster.waitFor('a@h:1'),
-      () => RemoteCall.call({ name: 'x', node: 'a@h:1' }, 'get'),
       () => RemoteCall.cast({ name: 'x', node: 'a@h:1' }, 'get'),
-      () => RemoteSpawn.spawn('x', 'a@h:1'),
-      () => RemoteSpawn.spawnLink('x', 'a@h:1'),
-      () => RemoteSpawn.spawnMonitor('x', 'a@h:1'),
       () => RemoteMonitor.monitor({ name: 'x', node: 'a@h:1' }, () => {}),
     ]
     for (const use of uses) {

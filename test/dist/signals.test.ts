@@ -281,6 +281,29 @@ describe('RemoteMonitor', () => {
     expect(reasons.sort()).toEqual(['noconnection', 'noproc', 'noproc'])
   })
 
+  it('refuses what is no target and no callback, and survives a callback that throws', async () => {
+    await using t = await two()
+    const wrong = [null, undefined, 5, {}, { pid: 1 }, { name: 1, node: t.b.id }]
+    for (const target of wrong as unknown as Pid[]) {
+      expect(() => t.a.remoteMonitor.monitor(target, () => {})).toThrow(
+        expect.objectContaining({ code: 'ERR_ARGUMENT' }),
+      )
+    }
+    expect(() => t.a.remoteMonitor.monitor(t.far, undefined as unknown as () => void)).toThrow(
+      expect.objectContaining({ code: 'ERR_ARGUMENT' }),
+    )
+    const reasons: unknown[] = []
+    t.a.remoteMonitor.monitor(t.far, () => {
+      throw new Error('thrown by a callback')
+    })
+    t.a.remoteMonitor.monitor(t.far, (_ref, reason) => reasons.push(reason))
+    await t.world.clock.advance(10)
+    t.b.system.exit(t.onB.pid, 'kill')
+    await t.world.clock.advance(100)
+    expect(reasons).toEqual(['killed'])
+    expect(t.a.cluster.getConnectedNodeCount()).toBe(1)
+  })
+
   it('fires noconnection once when the node is lost, and nothing after unsubscribe or abort', async () => {
     await using t = await two()
     const reasons: unknown[] = []
