@@ -18,6 +18,7 @@ import {
 import { publishDropped, publishExit, publishStart } from './inspect.ts'
 import { ItemKind, Message } from './item.ts'
 import { LinkTable } from './link-table.ts'
+import { unthrowing } from './log.ts'
 import { pushItem, pushUserItem } from './mailbox.ts'
 import { Counters } from './metrics.ts'
 import { MonitorRefValue } from './monitors.ts'
@@ -102,7 +103,7 @@ export class SystemCore implements System {
     this.options = options
     this.clock = options.clock
     this.entropy = options.entropy
-    this.logger = options.logger
+    this.logger = unthrowing(options.logger)
     this.node = options.node ?? `local-${hex(options.entropy.bytes(4))}`
     this.incarnation = options.incarnation
     this.scheduler = new Scheduler(options.clock, {
@@ -522,13 +523,8 @@ export class SystemCore implements System {
     this.report({ error, what }, 'callback failed')
   }
 
-  /** Logs an error; a logger that throws must not break the runtime. */
   report(fields: Readonly<Record<string, unknown>>, message: string): void {
-    try {
-      this.logger.error(fields, message)
-    } catch {
-      // There is nobody left to tell.
-    }
+    this.logger.error(fields, message)
   }
 }
 

@@ -29,6 +29,25 @@ export const silentLogger: Logger = Object.freeze({
   error: ignore,
 })
 
+/** `logger` as the runtime calls it: one that throws must not end the process that has something to say. */
+export function unthrowing(logger: Logger): Logger {
+  const guard =
+    (method: keyof Logger): LogMethod =>
+    (fields, message) => {
+      try {
+        logger[method](fields, message)
+      } catch {
+        // There is nobody left to tell.
+      }
+    }
+  return {
+    debug: guard('debug'),
+    info: guard('info'),
+    warn: guard('warn'),
+    error: guard('error'),
+  }
+}
+
 /**
  * A logger that adds `fields` to every line of `logger`.
  *

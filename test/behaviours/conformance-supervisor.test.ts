@@ -1041,6 +1041,19 @@ describe('trees', () => {
     expect(system.isAlive(after)).toBe(false)
   })
 
+  it('a logger that throws does not end the supervisor that reports a crash', async () => {
+    const fail = (): never => {
+      throw new Error('the disk is full')
+    }
+    const logger = { debug: fail, info: fail, warn: fail, error: fail }
+    system = createSystem({ clock: w.clock, logger })
+    const sup = await start({ children: [child('a')] })
+    const before = await pidOf(sup, 'a')
+    system.exit(before!, 'kill')
+    expect(await pidOf(sup, 'a')).toBeDefined()
+    expect(await pidOf(sup, 'a')).not.toBe(before)
+  })
+
   it('a restart takes no time on the clock', async () => {
     const sup = await start({ children: [child('a')] })
     const at = w.clock.now()
