@@ -129,7 +129,8 @@ export function checkNames(to: WireTarget, name: string | undefined, root = 'to'
 }
 
 function unsendableName(path: string): MessageSerializationError {
-  const text = `${path} can not be sent: it must be a name of at most ${NAME_CHARS_MAX} characters`
+  const what = path === 'to' ? 'the name of the target' : path
+  const text = `${what} can not be sent: it must be a name of at most ${NAME_CHARS_MAX} characters`
   return new MessageSerializationError('ERR_VALUE_UNSENDABLE', text, path, undefined)
 }
 

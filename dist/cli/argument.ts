@@ -35,11 +35,24 @@ export function parseCount(max: number): (value: string) => number {
 
 /** A JSON value. */
 export function parseJson(value: string): unknown {
+  let parsed: unknown
   try {
-    return JSON.parse(value)
+    parsed = JSON.parse(value)
   } catch {
     throw new ArgumentProblem(`expected JSON, for example 5, '"text"' or '{"a":1}'`)
   }
+  if (!fits(parsed, JSON_DEPTH_MAX)) {
+    throw new ArgumentProblem(`expected JSON that is at most ${JSON_DEPTH_MAX} deep`)
+  }
+  return parsed
+}
+
+/** Less than a message between nodes may have. */
+const JSON_DEPTH_MAX = 100
+
+function fits(value: unknown, depthLeft: number): boolean {
+  if (typeof value !== 'object' || value === null) return true
+  return depthLeft > 0 && Object.values(value).every((part) => fits(part, depthLeft - 1))
 }
 
 /** The name of this node: what stands before the @ of its id. */

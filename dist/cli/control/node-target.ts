@@ -1,5 +1,5 @@
 /** A running node behind the control socket: requests of the command line in terms of its API. */
-import { CallExitError, formatPid, formatReason } from '../../../runtime/index.ts'
+import { CallExitError, CallTimeoutError, formatPid, formatReason } from '../../../runtime/index.ts'
 import type { Member } from '../../../mesh/index.ts'
 import type { FoveaNode } from '../../node.ts'
 import { RemoteSpawnInitError } from '../../errors.ts'
@@ -58,7 +58,9 @@ export class NodeTarget implements ControlTarget {
     try {
       await this.#node.remoteCall.call({ name: NOBODY, node }, 'ping', undefined, limits(options))
     } catch (error) {
-      if (!(error instanceof CallExitError && error.reason === 'noproc')) throw error
+      if (!(error instanceof CallExitError && error.reason === 'noproc')) {
+        throw pingError(error, node, options.timeoutMs)
+      }
     }
     return { node, rttMs: clock.now() - startedAt }
   }
@@ -162,6 +164,19 @@ export class NodeTarget implements ControlTarget {
     }
     return found.nodeId
   }
+}
+
+/** Without the name of the process that was never meant to be there. */
+function pingError(error: unknown, node: string, timeoutMs: number): unknown {
+  const code = codeOf(error)
+  const what =
+    error instanceof CallExitError && error.reason === 'noconnection'
+      ? 'is not reachable'
+      : error instanceof CallTimeoutError
+        ? `did not answer within ${timeoutMs} ms`
+        : undefined
+  if (code === undefined || what === undefined) return error
+  return new CliError(code, `node ${node} ${what}`, { cause: error })
 }
 
 function limits({ timeoutMs, signal }: TargetOptions): {

@@ -176,3 +176,14 @@ describe('help', () => {
     }
   })
 })
+
+test('JSON is taken 100 deep and no deeper, however deep it is', () => {
+  const nested = (depth: number): string => '['.repeat(depth) + ']'.repeat(depth)
+  expect(parse(`ref call hits add ${nested(100)} --data-dir d`).type).toBe('command')
+  for (const depth of [101, 60_000]) {
+    expect(parse(`ref call hits add ${nested(depth)} --data-dir d`)).toMatchObject({
+      type: 'usage',
+      message: expect.stringContaining('at most 100 deep') as string,
+    })
+  }
+})

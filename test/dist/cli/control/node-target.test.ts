@@ -112,12 +112,16 @@ describe('ping', () => {
     })
   })
 
-  test('of a node that is lost fails with noconnection', async () => {
+  test('of a node that is lost fails and says only that', async () => {
     world.kill(far)
+    expect(await failing(world, target.ping({ ...on(far.id), timeoutMs: 50 }))).toMatchObject({
+      code: 'ERR_CALL_TIMEOUT',
+      message: `node ${far.id} did not answer within 50 ms`,
+    })
     await world.clock.advance(5000)
     expect(await failing(world, target.ping(on(far.id)))).toMatchObject({
       code: 'ERR_CALL_EXIT',
-      reason: 'noconnection',
+      message: `node ${far.id} is not reachable`,
     })
   })
 })
