@@ -147,6 +147,12 @@ export const runtimeErrors: ErrorCatalogue = Object.freeze({
     retry: 'After the earlier one settled.',
     action: 'Await each receive.',
   },
+  ERR_SETTLE_TURNS_MAX: {
+    when: 'A program on a `SimClock` did not come to rest within `settleTurnsMax` turns of one instant.',
+    stateChanged: 'Yes: time stands at that instant and the program runs on.',
+    retry: 'No.',
+    action: 'Look for processes that send to themselves without end.',
+  },
   ERR_SYSTEM_STOPPED: {
     when: 'Something was to start in a system that has stopped.',
     stateChanged: 'No.',

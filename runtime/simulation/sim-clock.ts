@@ -7,14 +7,22 @@
  * program) still makes progress; only time is virtual.
  */
 import { createRealClock } from '../clock.ts'
-import { ArgumentError } from '../errors.ts'
+import { ArgumentError, LimitError } from '../errors.ts'
 import type { Clock, ClockTimer } from '../clock.ts'
 
 /** Where virtual time begins. */
 export interface SimClockOptions {
   /** Both `now` and `wallNow` start here; default 0. */
   readonly startMs?: number
+  /**
+   * Turns of the event loop that one instant may take, however many systems run in each; default
+   * 100,000. A program that never comes to rest, such as a server that casts to itself, would hold the
+   * clock for ever: the move rejects with `ERR_SETTLE_TURNS_MAX`.
+   */
+  readonly settleTurnsMax?: number
 }
+
+const SETTLE_TURNS_DEFAULT_MAX = 100_000
 
 /** Macrotasks without a pending turn before the program counts as settled. */
 const QUIET_HOPS = 2
@@ -104,6 +112,7 @@ export class SimClock implements Clock {
   readonly virtual = true
   readonly #real: Clock = createRealClock()
   readonly #timers = new TimerHeap()
+  readonly #settleTurnsMax: number
   #nowMs: number
   #sequence = 0
   #turnsPending = 0
@@ -112,6 +121,7 @@ export class SimClock implements Clock {
 
   constructor(options: SimClockOptions = {}) {
     this.#nowMs = options.startMs ?? 0
+    this.#settleTurnsMax = options.settleTurnsMax ?? SETTLE_TURNS_DEFAULT_MAX
   }
 
   /** Armed timers. */
@@ -178,10 +188,14 @@ export class SimClock implements Clock {
 
   async #settle(): Promise<void> {
     let quiet = 0
+    let busy = 0
     while (quiet < QUIET_HOPS) {
       const before = this.#turnsRun
       await new Promise<void>((resolve) => this.#real.nextTurn(resolve))
       quiet = this.#turnsPending === 0 && this.#turnsRun === before ? quiet + 1 : 0
+      if (quiet === 0 && ++busy > this.#settleTurnsMax) {
+        throw new LimitError('ERR_SETTLE_TURNS_MAX', 'settleTurnsMax', this.#settleTurnsMax)
+      }
     }
   }
 

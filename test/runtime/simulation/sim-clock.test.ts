@@ -87,6 +87,29 @@ describe('SimClock', () => {
     expect(clock.now()).toBe(0)
   })
 
+  it('a program that never comes to rest is refused at settleTurnsMax + 1, not at settleTurnsMax', async () => {
+    const clock = createSimClock({ settleTurnsMax: 10 })
+    let left = 10
+    const again = (): void => {
+      if (--left > 0) clock.nextTurn(again)
+    }
+    clock.nextTurn(again)
+    await clock.settle()
+    expect(left).toBe(0)
+    left = Infinity
+    clock.nextTurn(again)
+    await expect(clock.settle()).rejects.toMatchObject({
+      code: 'ERR_SETTLE_TURNS_MAX',
+      limit: 'settleTurnsMax',
+      max: 10,
+    })
+    left = 0
+    await clock.settle()
+    left = 11
+    clock.nextTurn(again)
+    await expect(clock.advance(1)).rejects.toMatchObject({ code: 'ERR_SETTLE_TURNS_MAX' })
+  })
+
   it('overlapping moves follow one another', async () => {
     const clock = createSimClock()
     await Promise.all([clock.advance(10), clock.advance(5), clock.settle()])
