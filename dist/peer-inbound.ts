@@ -7,6 +7,7 @@
  * process number can be guessed; a realm therefore grants `call` to those it trusts with that.
  */
 import {
+  CallError,
   CallExitError,
   CallTimeoutError,
   formatReason,
@@ -138,11 +139,16 @@ export class PeerInbound {
   }
 
   #fail(id: number, error: unknown): void {
+    const call = this.#calls.get(id)
     this.#calls.delete(id)
+    if (this.#lost) return
+    // Not of this call: a server passes on how a call of its own failed.
+    const isOwn = error instanceof CallError && (call === undefined || error.server === call.server)
     // At a deadline the caller has its own; there is nothing to tell.
-    if (this.#lost || error instanceof CallTimeoutError) return
-    if (error instanceof CallExitError) this.#peer.answer(id, ReplyStatus.exit, error.reason)
-    else this.#peer.answer(id, ReplyStatus.error, asError(error))
+    if (isOwn && error instanceof CallTimeoutError) return
+    if (isOwn && error instanceof CallExitError) {
+      this.#peer.answer(id, ReplyStatus.exit, error.reason)
+    } else this.#peer.answer(id, ReplyStatus.error, asError(error))
   }
 
   #cast({ to, name, input }: Of<'cast'>): void {
