@@ -25,17 +25,23 @@ const io: CliIo = {
   exitNow: (code) => process.exit(code),
 }
 
+/**
+ * Signal listeners stay after the release: without them a second Ctrl-C that comes between the end of
+ * the command and the end of the program would kill it by the signal, and hide its exit code.
+ */
 function onStop(handler: (cause: StopCause) => void): () => void {
-  const onInterrupt = (): void => handler('SIGINT')
-  const onTerminate = (): void => handler('SIGTERM')
-  const onParentGone = (): void => handler('parent_gone')
-  process.on('SIGINT', onInterrupt)
-  process.on('SIGTERM', onTerminate)
+  let released = false
+  const stop = (cause: StopCause): void => {
+    if (released) process.exit()
+    else handler(cause)
+  }
+  process.on('SIGINT', stop)
+  process.on('SIGTERM', stop)
+  const onParentGone = (): void => stop('parent_gone')
   // Only when started by another Node program with an IPC channel, as `fovea demo` does.
   if (process.channel !== undefined) process.once('disconnect', onParentGone)
   return () => {
-    process.off('SIGINT', onInterrupt)
-    process.off('SIGTERM', onTerminate)
+    released = true
     process.off('disconnect', onParentGone)
   }
 }
