@@ -3,10 +3,10 @@
  * when it says "enough" they wait here until it drains. A message larger than a frame goes as chunks, and
  * whatever comes after it waits until its last chunk is out, so that nothing overtakes.
  *
- * Bounds: `outboxBytesMax` bytes wait, a single larger message only in an empty outbox; above that
- * messages are refused. Signals, replies and the like must not be lost, so they may use a reserve
- * beyond it; when that is used up too, the peer is given up: `overflow` closes its link, and both
- * sides see `noconnection` instead of a gap.
+ * Bounds: `outboxBytesMax` bytes wait, what went out as chunks not counted, and a single larger message
+ * only in an empty outbox; above that messages are refused. Signals, replies and the like must not be
+ * lost, so they may use a reserve beyond it; when that is used up too, the peer is given up: `overflow`
+ * closes its link, and both sides see `noconnection` instead of a gap.
  */
 import { WireType, writeHeader } from '../mesh/index.ts'
 import { CHUNK_HEADER_BYTES, writeChunkHeader } from './chunk.ts'
@@ -132,7 +132,11 @@ export class Outbox {
     }
     const chunk = this.#chunkOf(first)
     if (!this.#send(chunk)) return false
-    first.sent += chunk.length - HEADER_BYTES - CHUNK_HEADER_BYTES
+    // Closed by what the link did meanwhile.
+    if (this.#head !== first) return true
+    const sent = chunk.length - HEADER_BYTES - CHUNK_HEADER_BYTES
+    first.sent += sent
+    this.#bytes -= sent
     if (first.sent + HEADER_BYTES === first.frame.length) this.#shift(first)
     return true
   }
@@ -142,7 +146,7 @@ export class Outbox {
     if (this.#head !== first) return
     this.#head = first.next
     if (this.#head === undefined) this.#tail = undefined
-    this.#bytes -= first.frame.length
+    this.#bytes -= first.frame.length - first.sent
   }
 
   /** The next chunk of a message as a whole frame; see chunk.ts. */

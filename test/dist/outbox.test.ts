@@ -97,6 +97,29 @@ describe('Outbox', () => {
     expect(outbox.bytesWaiting).toBe(0)
   })
 
+  it('has room again for what went out in chunks of a large message', () => {
+    const { link, outbox } = made({ outbox: 10_000 })
+    link.willing = 1
+    expect(outbox.offer(cast, frame('blocks'))).toBe(true)
+    expect(outbox.offer(cast, frame('large', 12_000))).toBe(true)
+    expect(outbox.bytesWaiting).toBe(12_008)
+    expect(outbox.offer(cast, frame('no room'))).toBe(false)
+    link.willing = 3
+    outbox.drained()
+    const sent = 3 * (1024 - 5)
+    expect(outbox.bytesWaiting).toBe(12_008 - sent)
+    const room = 10_000 - outbox.bytesWaiting
+    expect(outbox.offer(cast, frame('too much', room - 8 + 1))).toBe(false)
+    expect(outbox.offer(cast, frame('fits', room - 8))).toBe(true)
+    expect(outbox.bytesWaiting).toBe(10_000)
+    link.willing = Infinity
+    outbox.drained()
+    expect(outbox.bytesWaiting).toBe(0)
+    expect(link.received().map(({ text }) => text.replace(/\0+$/, ''))).toEqual([
+      ...['blocks', 'large', 'fits'],
+    ])
+  })
+
   it('sends a frame of exactly frameBytesMax whole, and one byte more in chunks', () => {
     const { link, outbox } = made()
     outbox.offer(cast, frame('a', 1024))
