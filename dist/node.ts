@@ -96,9 +96,7 @@ export function createBehaviorRegistry(): BehaviorRegistry {
 export async function startNode(given: NodeOptions): Promise<FoveaNode> {
   const { contracts = [], behaviorRegistry, ...options } = given
   const { dist, rest } = resolveDistOptions(options)
-  if (given.system?.hasRemote === true) {
-    throw new InvalidClusterConfigError('the system belongs to another node already')
-  }
+  if (given.system !== undefined) claimable(given.system)
   const behaviors = behaviorRegistry ?? createBehaviorRegistry()
   for (const contract of contracts) behaviors.contracts.learn(contract)
   const logger = given.logger ?? silentLogger
@@ -113,6 +111,12 @@ export async function startNode(given: NodeOptions): Promise<FoveaNode> {
     parts?.close()
     throw error
   }
+}
+
+/** A system has one door to other nodes. */
+function claimable(system: System): void {
+  if (!system.hasRemote) return
+  throw new InvalidClusterConfigError('the system belongs to another node already')
 }
 
 /** Everything of this layer in one node. */
@@ -135,6 +139,8 @@ class NodeParts {
   ) {
     const { system, realm } = mesh
     const { contracts } = behaviors
+    // Another node may have started on it since startNode looked; from here to `open` nobody can.
+    claimable(system)
     const codec = new Codec<TermContext>({
       limits: {
         ...VALUE_LIMITS,

@@ -71,6 +71,27 @@ describe('startNode', () => {
     await system.stop()
   })
 
+  it('gives a system to one of two nodes that start at once, and the other leaves it alone', async () => {
+    await using world = await startWorld(1)
+    const [a] = world.nodes as [FoveaNode]
+    const system = createSystem({ clock: world.clock, node: 'mine' })
+    const both = Promise.allSettled([
+      world.start('n2', { system }),
+      world.start('n3', { system, host: '10.0.0.9' }),
+    ])
+    const [first, second] = await during(world, both)
+    const outcomes = [first, second].map(({ status }) => status).sort()
+    expect(outcomes).toEqual(['fulfilled', 'rejected'])
+    const failed = first.status === 'rejected' ? first : second
+    expect(failed).toMatchObject({ reason: { code: 'ERR_CLUSTER_CONFIG' } })
+    await world.connected()
+    const ref = await during(world, a.remoteSpawn.spawn(CounterContract, a.id, { arg: 1 }))
+    const seen = CounterContract.at(system.pidFor(a.key.hex, ref.pid.id, ref.pid.incarnation))
+    expect(await during(world, seen.call.get())).toBe(1)
+    await during(world, world.nodes[1]!.stop())
+    await system.stop()
+  })
+
   it('takes contracts, so that refs arrive usable before a server is registered', async () => {
     interface PeekApi {
       call: { peek(): string }
