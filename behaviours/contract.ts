@@ -36,7 +36,9 @@ export type OutputOf<F> = F extends (...a: never) => infer R ? R : never
 export type CallArgs<F> =
   InputsOf<F> extends []
     ? [input?: undefined, options?: CallOptions]
-    : [input: InputOf<F>, options?: CallOptions]
+    : [] extends InputsOf<F>
+      ? [input?: InputOf<F>, options?: CallOptions]
+      : [input: InputOf<F>, options?: CallOptions]
 
 /** A process that speaks a protocol, wherever it lives. */
 export interface Ref<P> {

@@ -21,6 +21,11 @@ declare function assert<T extends true>(): void
 declare function assertNot<T extends false>(): void
 
 declare const ref: Ref<CounterApi>
+/** With inputs that may be left out. */
+declare const search: Ref<{
+  call: { find(text?: string): string; exact(text: string | undefined): string }
+  cast: { forget(text?: string): void }
+}>
 declare const pid: Pid
 declare const node: FoveaNode
 
@@ -41,6 +46,14 @@ export async function calls(): Promise<void> {
   const cast = RemoteCall.cast(ref, 'add', 1)
   assert<Eq<typeof cast, boolean>>()
 
+  const bare = [search.call.find(), RemoteCall.call(search, 'find')] as const
+  assert<Eq<typeof bare, readonly [Promise<string>, Promise<string>]>>()
+  void RemoteCall.call(search, 'find', 'x', { timeoutMs: 1 })
+  search.cast.forget()
+  // @ts-expect-error the input may be left out, not be another
+  void RemoteCall.call(search, 'find', 5)
+  // @ts-expect-error the input may be undefined, not left out
+  void search.call.exact()
   // @ts-expect-error the input is a number
   void RemoteCall.call(ref, 'add', 'x')
   // @ts-expect-error the input is a number
