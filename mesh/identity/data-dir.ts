@@ -14,7 +14,7 @@
  * tightened without a word, because what lies in it is protected by itself. (No modes on Windows.)
  */
 import { chmod, mkdir, readdir, readFile, stat, unlink } from 'node:fs/promises'
-import { join } from 'node:path'
+import { dirname, join } from 'node:path'
 import { claimDir, isLockName } from './dir-lock.ts'
 import type { DirLock } from './dir-lock.ts'
 import { DataDirError } from './errors.ts'
@@ -96,9 +96,26 @@ export async function openDataDir(options: OpenDataDir): Promise<DataDir> {
   }
 }
 
+/**
+ * As `mkdir -p`. Node's own `recursive` never ends where a directory that is there takes no other, as
+ * below `/proc`.
+ */
+async function makeDir(path: string, hasParent = false): Promise<void> {
+  try {
+    await mkdir(path, { mode: 0o700 })
+  } catch (error) {
+    const { code } = error as NodeJS.ErrnoException
+    if (code === 'EEXIST' && (await stat(path)).isDirectory()) return
+    const parent = dirname(path)
+    if (code !== 'ENOENT' || hasParent || parent === path) throw error
+    await makeDir(parent)
+    await makeDir(path, true)
+  }
+}
+
 /** Makes the directory, or makes sure that it is one of ours, before anything in it is touched. */
 async function prepare(path: string): Promise<void> {
-  await mkdir(path, { recursive: true, mode: 0o700 })
+  await makeDir(path)
   const names = await readdir(path)
   const stranger = names.find((name) => !isOurs(name) && !HARMLESS.test(name))
   if (stranger !== undefined && !names.includes(STATE_FILE)) {

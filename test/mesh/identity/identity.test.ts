@@ -196,6 +196,21 @@ describe('a data directory', () => {
     expect(await codeOf(open())).toBe('ERR_DATA_DIR_UNREADABLE')
   })
 
+  it('is made with the directories above it', async () => {
+    const deep = join(dataDir, 'a', 'b', 'c')
+    expect((await open({ dataDir: deep })).incarnation).toBe(1)
+    expect(await modeOf('a', 'b', 'c')).toBe(0o700)
+  })
+
+  it('that cannot be made where it is wanted is refused', async () => {
+    await writeFile(dataDir, 'x')
+    // Below /proc Node's own recursive mkdir never ends.
+    const nowhere = process.platform === 'linux' ? '/proc' : dataDir
+    for (const wanted of [join(nowhere, 'x'), join(nowhere, 'x', 'y')]) {
+      expect(await codeOf(open({ dataDir: wanted }))).toBe('ERR_DATA_DIR_UNREADABLE')
+    }
+  })
+
   it.each<[string, () => Promise<unknown>]>([
     ['no key', () => rm(join(dataDir, 'node.key'))],
     ['a key that is none', () => put('node.key', 'x')],
