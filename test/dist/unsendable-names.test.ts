@@ -29,12 +29,14 @@ beforeEach(async () => {
   a.cluster.onNodeDown((_id, reason) => downs.push(reason))
 })
 
-afterEach(async () => {
+afterEach(() => world.stop())
+
+/** The link is the same as before and calls cross it. */
+async function expectLinked(): Promise<void> {
   await world.clock.advance(100)
   expect(await during(world, ref.call.get())).toBe(0)
   expect(downs).toEqual([])
-  await world.stop()
-})
+}
 
 const unsendable = (path: string) => ({ code: 'ERR_VALUE_UNSENDABLE', path })
 
@@ -48,6 +50,7 @@ describe('a name of 1,024 characters', () => {
       code: 'ERR_CALL_UNKNOWN',
     })
     expect(a.remoteCall.cast(target, LONGEST)).toBe(true)
+    await expectLinked()
   })
 })
 
@@ -64,6 +67,7 @@ describe('a name of 1,025 characters, or none', () => {
     expect(await failing(world, a.system.call(ref.pid, number, 1))).toMatchObject(
       unsendable('name'),
     )
+    await expectLinked()
   })
 
   it('is refused by spawn, as the name of the behaviour and of the process', async () => {
@@ -73,6 +77,7 @@ describe('a name of 1,025 characters, or none', () => {
       const spawn = a.remoteSpawn.spawn(behaviour, b.id)
       expect(await failing(world, spawn)).toMatchObject(unsendable('behaviour'))
     }
+    await expectLinked()
   })
 
   it('is noproc for a monitor', async () => {
@@ -82,6 +87,7 @@ describe('a name of 1,025 characters, or none', () => {
       await world.clock.advance(100)
       expect(reasons).toEqual(['noproc'])
     }
+    await expectLinked()
   })
 })
 
@@ -95,6 +101,7 @@ describe('what names something that the peer cannot know', () => {
     expect(await during(world, ref.call.echo(longest))).toMatchObject({ contract: 'c'.repeat(256) })
     const error = await failing(world, ref.call.echo({ list: [long] }))
     expect(error).toMatchObject(unsendable('input.list[0]'))
+    await expectLinked()
   })
 
   it('a server of such a contract cannot be registered', () => {
@@ -114,5 +121,6 @@ describe('what names something that the peer cannot know', () => {
     const error = await failing(world, ref.call.echo([stranger]))
     expect(error).toMatchObject(unsendable('input[0]'))
     await system.stop()
+    await expectLinked()
   })
 })
