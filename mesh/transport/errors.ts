@@ -199,7 +199,7 @@ export const TRANSPORT_ERRORS: Readonly<Record<TransportErrorCode, ErrorEntry>> 
   },
   ERR_TRANSPORT_GARBAGE: {
     when: 'bytes that are no QUIC packet, or a first packet that no version of QUIC allows',
-    stateChanged: 'no; counted in packetsDropped',
+    stateChanged: 'no; counted in packetsDropped, told to onRefused once a second at most',
     retry: 'no',
     action: 'nothing; the port is reachable by strangers',
   },

@@ -40,7 +40,7 @@ import { Door } from './door.ts'
 import type { Guest } from './door.ts'
 import type { Native } from './native.ts'
 import type { NativeConnection } from './native-connection.ts'
-import { CONNECTION_ID_BYTES, destinationKey, idKey, isLong } from './packet.ts'
+import { CONNECTION_ID_BYTES, destinationKey, idKey, isLong, isTooShort } from './packet.ts'
 import { PacketSender, socketFamily } from './socket.ts'
 
 /** Packets that one connection may send in one turn. */
@@ -51,6 +51,9 @@ const READ_BUFFER_BYTES = 65_536
 
 /** Calls of `onRefused` per second; more are only counted. */
 const REFUSAL_REPORTS_PER_SECOND = 100
+
+/** Reports of bytes that are no QUIC; more are only counted. */
+const GARBAGE_REPORTS_PER_SECOND = 1
 
 /** What an endpoint is made of. */
 export interface EndpointParts {
@@ -78,6 +81,7 @@ export class QuicEndpoint implements Endpoint, ConnectionOwner {
   readonly #realTime: DeadlineTime
   readonly #admission: Admission
   readonly #reports: Bucket
+  readonly #garbageReports: Bucket
   readonly #door: Door
   readonly #wakes: DeadlineQueue<QuicConnection>
   readonly #deadlines: DeadlineQueue<QuicConnection>
@@ -110,6 +114,7 @@ export class QuicEndpoint implements Endpoint, ConnectionOwner {
     const nowMs = this.#clock.now()
     this.#admission = new Admission(options, nowMs)
     this.#reports = new Bucket(REFUSAL_REPORTS_PER_SECOND, nowMs)
+    this.#garbageReports = new Bucket(GARBAGE_REPORTS_PER_SECOND, nowMs)
     this.#door = new Door({
       native: parts.native,
       admission: this.#admission,
@@ -280,8 +285,9 @@ export class QuicEndpoint implements Endpoint, ConnectionOwner {
     const key = destinationKey(packet)
     const connection = key === undefined ? undefined : this.#byId.get(key)
     if (connection === undefined) {
-      if (key === undefined || !isLong(packet)) this.#packetsDropped++
-      else this.#knocked(packet, key, from, port)
+      if (key === undefined || isTooShort(packet)) this.#garbage(from, port)
+      else if (isLong(packet)) this.#knocked(packet, key, from, port)
+      else this.#packetsDropped++ // as a rule late packets of a connection that ended
       return
     }
     if (connection.native.released) {
@@ -340,12 +346,22 @@ export class QuicEndpoint implements Endpoint, ConnectionOwner {
     }
   }
 
+  /** Bytes that cannot be QUIC: somebody speaks another protocol to this port. */
+  #garbage(host: string, port: number): void {
+    this.#packetsDropped++
+    if (!this.#garbageReports.take(this.#clock.now())) return
+    const message = `its bytes are no QUIC packet; ${this.#packetsDropped} packets were dropped so far`
+    this.#tell('ERR_TRANSPORT_GARBAGE', { host: displayHost(host), port }, message)
+  }
+
   #report(code: string, remote: TransportAddress, message: string): void {
     this.#refused++
-    const { onRefused } = this.#open
-    if (onRefused === undefined || !this.#reports.take(this.#clock.now())) return
+    if (this.#reports.take(this.#clock.now())) this.#tell(code, remote, message)
+  }
+
+  #tell(code: string, remote: TransportAddress, message: string): void {
     try {
-      onRefused({ code, remote, message })
+      this.#open.onRefused?.({ code, remote, message })
     } catch (error) {
       this.logger.error({ error }, 'an onRefused handler threw')
     }

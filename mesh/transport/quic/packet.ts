@@ -10,6 +10,9 @@ export const CONNECTION_ID_BYTES = 8
 /** A client's first packet is at least this long; shorter ones must be dropped (14.1). */
 export const INITIAL_BYTES_MIN = 1_200
 
+/** First byte, our id, four bytes for the packet number, sixteen of sample. */
+const PROTECTED_BYTES_MIN = 1 + CONNECTION_ID_BYTES + 4 + 16
+
 const LONG_HEADER = 0x80
 const FIXED_BIT = 0x40
 const TYPE_MASK = 0x30
@@ -33,6 +36,11 @@ export interface LongHeader {
 /** True when `packet` has a long header: handshake, or version negotiation. */
 export function isLong(packet: Buffer): boolean {
   return (packet[0]! & LONG_HEADER) !== 0
+}
+
+/** True for fewer bytes than any protected packet has: the sample of header protection needs them (RFC 9001, 5.4.2). */
+export function isTooShort(packet: Buffer): boolean {
+  return packet.length < PROTECTED_BYTES_MIN
 }
 
 /**

@@ -86,6 +86,10 @@ describe('QUIC and strangers', () => {
       all: true,
     })
     expect(heard).toEqual([])
+    const { port } = stranger.address()
+    const told = { code: 'ERR_TRANSPORT_GARBAGE', remote: { host: '127.0.0.1', port } }
+    expect(node.refusals[0]).toMatchObject(told)
+    expect(node.refusals.length).toBeLessThan(100) // once a second, not once a packet
     await expectStillServing(node)
   })
 

@@ -3,6 +3,7 @@ import {
   destinationKey,
   idKey,
   isLong,
+  isTooShort,
   readLongHeader,
   splitDatagram,
 } from '../../../../mesh/transport/quic/packet.ts'
@@ -24,6 +25,15 @@ function long(parts: {
   const ids = [destination.length, ...destination, source.length, ...source]
   return Buffer.concat([head, Buffer.from([...ids, ...rest]), Buffer.alloc(1_200)])
 }
+
+describe('isTooShort', () => {
+  it('tells what no protected packet can be: 28 bytes are, 29 are not', () => {
+    expect([isTooShort(Buffer.alloc(28, 0x40)), isTooShort(Buffer.alloc(29, 0x40))]).toEqual([
+      true,
+      false,
+    ])
+  })
+})
 
 describe('destinationKey', () => {
   it('finds the id of short and long headers', () => {
