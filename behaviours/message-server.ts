@@ -7,6 +7,7 @@
  * it too (G-40), `cast` never throws (G-36), a missing `handleInfo` is a warning (G-39).
  */
 import {
+  ArgumentError,
   currentProcess,
   homeOf,
   isPid,
@@ -114,7 +115,10 @@ export interface GenServerFunctions {
   stop(target: ProcessTarget, reason?: ExitReason, options?: StopOptions): Promise<void>
   /** Answers a call whose handler returned `noreply`. */
   reply<R>(from: From<R>, value: R): boolean
-  /** Whether a local server is alive. */
+  /**
+   * Whether a server of this node is alive. For one elsewhere it throws `ERR_ARGUMENT`, as
+   * `erlang:is_process_alive/1` does: monitor it instead.
+   */
   isRunning(target: ProcessTarget): boolean
   /** Monitors `target`; the DOWN comes to the info handler of `owner`, default the running process. */
   monitor(target: Peer, owner?: Peer): MonitorRef
@@ -153,7 +157,11 @@ export const GenServer: GenServerFunctions = Object.freeze<GenServerFunctions>({
   reply: (from, value) => from.reply(value),
   isRunning: (target) => {
     const pid = resolveTarget(target, systemOf(target))
-    return pid !== undefined && homeOf(pid).isAlive(pid)
+    if (pid === undefined) return false
+    const home = homeOf(pid)
+    // Nobody here knows; `false` would be a lie (NX-D25).
+    if (pid.node !== home.node) throw new ArgumentError('target', 'a process of this node', pid)
+    return home.isAlive(pid)
   },
   monitor: (target, owner) => {
     const pid = owner === undefined ? currentProcess()?.pid : pidOf(owner)

@@ -141,6 +141,14 @@ describe('GenServer', () => {
     expect(GenServer.isRunning(ref)).toBe(true)
   })
 
+  it('NX-D25 does not say whether a server of another node runs', () => {
+    const elsewhere = system.pidFor('another-node', 1, 0)
+    expect(() => GenServer.isRunning(elsewhere)).toThrow(
+      expect.objectContaining({ code: 'ERR_ARGUMENT' }),
+    )
+    expect(GenServer.isRunning(system.pidFor(system.node, 999, 0))).toBe(false)
+  })
+
   it('is called, cast to and stopped by name', async () => {
     const ref = await GenServer.start(counter(), { system, name: 'counter' })
     expect(await GenServer.call('counter', { type: 'add', by: 1 }, { system })).toBe(1)
