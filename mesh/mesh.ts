@@ -246,7 +246,10 @@ class MeshNode implements Mesh {
     await this.#atMost(2 * this.#core.options.leaveTimeoutMs, left)
     const tree = this.#tree
     if (tree !== undefined && this.system.isAlive(tree.pid)) {
-      await Supervisor.stop(tree, 'shutdown').catch(() => {})
+      // A tree that ends for another reason meanwhile has ended all the same; the port is closed next.
+      await Supervisor.stop(tree, 'shutdown').catch((error: unknown) => {
+        this.#core.parts.options.logger.warn({ err: error }, 'the mesh tree did not stop in order')
+      })
     }
     await this.#core.endpoint()?.close()
     await this.#release()

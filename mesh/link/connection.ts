@@ -20,6 +20,7 @@ import type { Clock, ExitReason } from '../../runtime/index.ts'
 import type { NodeKey } from '../identity/node-key.ts'
 import type { Refusals } from '../refusals.ts'
 import type { CloseInfo, TransportConnection } from '../transport/transport.ts'
+import { HEADER_BYTES } from '../wire/frame.ts'
 import { WireType, wireTypeName } from '../wire/messages.ts'
 import { closedError, LinkError } from './errors.ts'
 import type { LinkErrorCode } from './errors.ts'
@@ -215,8 +216,9 @@ export class Connection implements Link {
   send(lane: LaneName, frame: Uint8Array): boolean {
     if (this.#state !== 'established') return false
     const { frameBytesMax } = this.peer
-    if (frame.length - 8 > frameBytesMax) {
-      const text = `a frame of ${frame.length - 8} bytes, the peer takes ${frameBytesMax}`
+    const payloadBytes = frame.length - HEADER_BYTES
+    if (payloadBytes > frameBytesMax) {
+      const text = `a frame of ${payloadBytes} bytes, the peer takes ${frameBytesMax}`
       this.#context.refusals.count('ERR_LINK_FRAME_TOO_LARGE', this.#fields())
       throw new LinkError('ERR_LINK_FRAME_TOO_LARGE', text)
     }
@@ -345,7 +347,8 @@ export class Connection implements Link {
         this.#keepalive?.pong(protocol.readPong(payload).sequence, this.#now())
         return
       case WireType.disconnect:
-        return this.#goodbye(protocol.readDisconnect(payload).reason)
+        protocol.readDisconnect(payload) // its shape is checked, its words change nothing
+        return this.#goodbye()
       case WireType.error: {
         const { code, message } = protocol.readError(payload)
         return this.#peerError(`${code}: ${message}`)
@@ -410,8 +413,9 @@ export class Connection implements Link {
   #sendControl(frame: Uint8Array): void {
     try {
       this.#lanes.control?.send(frame)
-    } catch {
-      this.#context.refusals.count('ERR_LINK_QUEUE_FULL', { ...this.#fields(), lane: 'control' })
+    } catch (error) {
+      if (!(error instanceof LinkError)) throw error
+      this.#context.refusals.count(error.code, { ...this.#fields(), lane: 'control' })
     }
   }
 
@@ -515,7 +519,7 @@ export class Connection implements Link {
   }
 
   /** The peer said goodbye: what it sent before is still handled, then we close. */
-  #goodbye(_reason: string): void {
+  #goodbye(): void {
     this.#draining = true
     this.#linger()
     this.#laneEnded()
