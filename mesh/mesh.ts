@@ -248,7 +248,7 @@ class MeshNode implements Mesh {
     if (tree !== undefined && this.system.isAlive(tree.pid)) {
       // A tree that ends for another reason meanwhile has ended all the same; the port is closed next.
       await Supervisor.stop(tree, 'shutdown').catch((error: unknown) => {
-        this.#core.parts.options.logger.warn({ err: error }, 'the mesh tree did not stop in order')
+        this.#core.logger.warn({ err: error }, 'the mesh tree did not stop in order')
       })
     }
     await this.#core.endpoint()?.close()
