@@ -129,6 +129,7 @@ export type {
   Names,
   OutputOf,
   Peer,
+  ProcessOperations,
   ProcessTarget,
   Ref,
   RefOf,

@@ -31,7 +31,8 @@ export {
   stop,
   Stop,
 } from './results.ts'
-export type { Ctx, From, Info, Peer } from './server-context.ts'
+export type { Peer, ProcessOperations } from './process-operations.ts'
+export type { Ctx, From, Info } from './server-context.ts'
 export { processOf } from './server-context.ts'
 export type { ProcessTarget, ServerOptions, StopOptions } from './gen.ts'
 export { resolveTarget, stopProcess } from './gen.ts'

@@ -35,7 +35,8 @@ import {
 } from './gen.ts'
 import type { InitResult, Maybe } from './gen-server.ts'
 import { isResult, noreply, reply, type NoReply, type Reply, type Stop } from './results.ts'
-import type { Ctx, From, Info, Peer, ServerContext } from './server-context.ts'
+import type { Peer } from './process-operations.ts'
+import type { Ctx, From, Info, ServerContext } from './server-context.ts'
 import { refuseCall, ServerLoop, type ResultOf, type ServerModule } from './server-loop.ts'
 
 declare const REPLY: unique symbol

@@ -41,7 +41,8 @@ import { KeyLocks } from './registry-locks.ts'
 import { RegistryTable, type KeyedEntry, type RegistryEntry } from './registry-table.ts'
 import { noreply } from './results.ts'
 import { serverState } from './server-cell.ts'
-import { processOf, type Peer } from './server-context.ts'
+import type { Peer } from './process-operations.ts'
+import { processOf } from './server-context.ts'
 
 /** How a registry is started. */
 export interface RegistryOptions {

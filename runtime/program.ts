@@ -22,8 +22,36 @@ export interface Program {
    * rejection ends the process with that reason and nothing else.
    */
   handle(process: Process, item: Message | Call): void | Promise<void>
+  /** What `sys` may see and change of its processes; without it they show no state. */
+  readonly debug?: ProgramDebug
   /** After death, for clean-up of the program's own things. Never user code; must not throw. */
   onExit?(process: Process, reason: ExitReason): void
+}
+
+/** A process below another one, as {@link ProgramDebug.children} lists it. */
+export interface DebugChild {
+  readonly id: string
+  /** Undefined while it does not run. */
+  readonly pid: Pid | undefined
+  readonly type: 'worker' | 'supervisor'
+  readonly restarts: number
+}
+
+/**
+ * A program's door for `sys`. Everything here is synchronous and is called between two messages, or, for
+ * `getState` alone, at any time: it then shows the state of the last handler that has ended.
+ */
+export interface ProgramDebug {
+  /** `'gen_server'`, `'gen_statem'`, `'supervisor'`, ... */
+  readonly behaviour: string
+  /** What `sys.getState` gives; undefined before `init` is done. */
+  getState(process: Process): unknown
+  /** Puts a new state in; throws what it cannot be. */
+  replaceState(process: Process, state: unknown): void
+  /** More for `sys.status`: mode, timers, postponed events. */
+  status?(process: Process): Readonly<Record<string, unknown>>
+  /** The children of a supervisor, in start order. */
+  children?(process: Process): readonly DebugChild[]
 }
 
 /** A process as its program sees it. */

@@ -32,11 +32,11 @@ export function codeUses(sources: readonly Source[]): CodeUse[] {
     )
 }
 
-/** Catalogues as written: each `ERR_X: {` in an `errors.ts` of a layer. */
+/** Catalogues as written: each `ERR_X: {` in an `errors.ts` or `...-errors.ts` of a layer. */
 export function cataloguesOf(sources: readonly Source[]): Map<string, string[]> {
   const found = new Map<string, string[]>()
   for (const source of sources) {
-    if (!/(?:^|\/)errors\.ts$/.test(source.path)) continue
+    if (!/(?:^|\/|-)errors\.ts$/.test(source.path)) continue
     for (const match of source.code.matchAll(/^\s+(ERR_[A-Z0-9_]+)\s*:/gm)) {
       const code = match[1] ?? ''
       found.set(code, [...(found.get(code) ?? []), source.path])

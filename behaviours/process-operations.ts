@@ -1,0 +1,99 @@
+/**
+ * What every behaviour's handlers can do with their process, and the one implementation of it. Contexts
+ * of servers, state machines and event handlers extend it with what is theirs.
+ */
+import {
+  exit,
+  type ExitReason,
+  type MonitorRef,
+  type Pid,
+  type Process,
+  type ProcessContext,
+  type StartOptions,
+  type System,
+  type TimerRef,
+} from '../runtime/index.ts'
+
+/** Who can be linked or monitored. */
+export type Peer = Pid | { readonly pid: Pid }
+
+/** The operations of the process that a handler runs in. */
+export interface ProcessOperations {
+  readonly system: System
+  /** Aborted when the process ends; give it to `fetch` and the like. Made on first use. */
+  readonly signal: AbortSignal
+  /** DOWN comes to `info`, once, also if the process is dead already (M-03). */
+  monitor(target: Peer | string): MonitorRef
+  demonitor(
+    ref: MonitorRef,
+    options?: { readonly flush?: boolean; readonly info?: boolean },
+  ): boolean
+  link(target: Peer): void
+  unlink(target: Peer): void
+  /** Sends `message` to this process's `info` later; the timer ends with the process. */
+  sendAfter(delayMs: number, message: unknown): TimerRef
+  /** Milliseconds that were left, or false if it fired or was cancelled (TM-01). */
+  cancelTimer(ref: TimerRef): number | false
+  /** Sets whether exit signals become messages; gives the previous value. */
+  trapExit(flag: boolean): boolean
+  /** Ends this process as `erlang:exit/1`: `terminate` runs, no stack is kept. May be caught (P-05). */
+  exit(reason: ExitReason): never
+  /** A plain process, with this one as parent; `{ link: true }` links it. */
+  spawn(body: (ctx: ProcessContext) => unknown, options?: StartOptions): Pid
+}
+
+const pidOf = (target: Peer): Pid => ('pid' in target ? target.pid : target)
+
+/** The implementation of {@link ProcessOperations}. */
+export class ProcessOperator implements ProcessOperations {
+  readonly process: Process
+
+  constructor(process: Process) {
+    this.process = process
+  }
+
+  get system(): System {
+    return this.process.system
+  }
+  get signal(): AbortSignal {
+    return this.process.signal
+  }
+  monitor(target: Peer | string): MonitorRef {
+    const { pid, system } = this.process
+    return system.monitor(pid, typeof target === 'string' ? target : pidOf(target))
+  }
+  demonitor(
+    ref: MonitorRef,
+    options?: { readonly flush?: boolean; readonly info?: boolean },
+  ): boolean {
+    const { pid, system } = this.process
+    return system.demonitor(ref, { ...options, owner: pid })
+  }
+  link(target: Peer): void {
+    this.process.system.link(this.process.pid, pidOf(target))
+  }
+  unlink(target: Peer): void {
+    this.process.system.unlink(this.process.pid, pidOf(target))
+  }
+  sendAfter(delayMs: number, message: unknown): TimerRef {
+    const { pid, system } = this.process
+    return system.sendAfter(delayMs, pid, message, { owner: pid })
+  }
+  cancelTimer(ref: TimerRef): number | false {
+    return this.process.system.cancelTimer(ref)
+  }
+  trapExit(flag: boolean): boolean {
+    const before = this.process.trapExit
+    this.process.trapExit = flag
+    return before
+  }
+  exit(reason: ExitReason): never {
+    exit(reason)
+  }
+  spawn(body: (ctx: ProcessContext) => unknown, options: StartOptions = {}): Pid {
+    const { alive, pid, system } = this.process
+    // A continuation that outlived its process starts nothing.
+    if (!alive) exit('noproc')
+    return system.spawn(body, { parent: pid, ...options })
+  }
+}
