@@ -84,10 +84,15 @@ export type RefOf<T> = T extends { readonly contract: Contract<infer P> } | Cont
  * Declares a protocol. The type comes from the annotation, the names are checked against it.
  *
  * @example
- * export const CounterContract: Contract<CounterApi> = contract('counter/1', {
+ * interface CounterApi {
+ *   call: { get(): number; add(by: number): number }
+ *   cast: { reset(): void }
+ * }
+ * const CounterContract: Contract<CounterApi> = contract('counter/1', {
  *   call: { get: true, add: true },
  *   cast: { reset: true },
  * })
+ * assert.equal(CounterContract.name, 'counter/1')
  */
 export function contract<P>(name: string, names: NoInfer<Names<P>>): Contract<P> {
   if (typeof name !== 'string' || name === '') throw new ContractError(String(name), 'needs a name')
@@ -100,7 +105,11 @@ export function contract<P>(name: string, names: NoInfer<Names<P>>): Contract<P>
  * True for a ref of any contract, also a bare one.
  *
  * @example
- * isRef(await Counter.start(0)) // true
+ * const Light = defineServer({ init: () => 'off', call: {}, cast: {} })
+ * const light = await Light.start()
+ * assert.equal(isRef(light), true)
+ * assert.equal(isRef({ pid: light.pid }), false) // a look-alike
+ * await GenServer.stop(light)
  */
 export function isRef(value: unknown): value is Ref<unknown> {
   return value instanceof AnyRef
@@ -110,7 +119,10 @@ export function isRef(value: unknown): value is Ref<unknown> {
  * The contract that made `ref`; `undefined` for a bare ref.
  *
  * @example
- * refContract(await Counter.start(0))?.name // 'counter/1'
+ * const Light = defineServer({ name: 'light/1', init: () => 'off', call: {}, cast: {} })
+ * const light = await Light.start()
+ * assert.equal(refContract(light)?.name, 'light/1')
+ * await GenServer.stop(light)
  */
 export function refContract(ref: Ref<unknown>): Contract<unknown> | undefined {
   return ref instanceof AnyRef ? ref.declared : undefined
@@ -121,7 +133,9 @@ export function refContract(ref: Ref<unknown>): Contract<unknown> | undefined {
  * `RemoteCall.call(ref, name, input)` or sent on.
  *
  * @example
- * bareRef(counter.pid, 'counter/1').contract // 'counter/1'
+ * const pid = defaultSystem().spawn((ctx) => ctx.receive())
+ * assert.equal(bareRef(pid, 'counter/1').contract, 'counter/1')
+ * defaultSystem().exit(pid, 'kill')
  */
 export function bareRef(pid: Pid, contractName?: string): Ref<unknown> {
   return new BareRef(pid, contractName)

@@ -60,29 +60,31 @@ export interface Inferred<C, K> {
  *   cast: { reset: () => noreply(0) },
  * })
  * const counter = await Counter.start(10)
- * await counter.call.add(5) // 15
+ * assert.equal(await counter.call.add(5), 15)
+ * counter.cast.reset()
+ * await GenServer.stop(counter)
  */
 export function defineServer<
   S,
   C extends Record<string, DefinedCall<S>>,
   K extends Record<string, DefinedCast<S>>,
-  A extends [] | [arg: unknown] = [],
+  A = void,
 >(
   definition: {
     /** For logs; give it a version if refs travel: `'counter/1'`. */
     name?: string
-    init: (...a: A) => Maybe<InitResult<S>>
+    init: (arg: A, ctx: Ctx<never>) => Maybe<InitResult<S>>
     call: C
     cast: K
   } & Common<S, unknown>,
-): Server<Inferred<C, K>, A extends [infer X] ? X : void> {
+): Server<Inferred<C, K>, A> {
   const { name = 'server/0', call, cast } = definition
   const declared: Contract<unknown> = contract<unknown>(name, {
     call: namesOf(call),
     cast: namesOf(cast),
   })
   const made = implement<unknown, unknown, unknown>(declared, definition as unknown as never)
-  return made as unknown as Server<Inferred<C, K>, A extends [infer X] ? X : void>
+  return made as unknown as Server<Inferred<C, K>, A>
 }
 
 function namesOf(handlers: object): Readonly<Record<string, true>> {

@@ -320,7 +320,14 @@ export class LockAbortedError extends FoveaError {
  * Every code of this layer.
  *
  * @example
- * behavioursErrors.ERR_INIT_TIMEOUT?.action // what to do about it
+ * const Broken = defineServer({ init: () => stop('no_disk'), call: {}, cast: {} })
+ * try {
+ *   await Broken.start()
+ * } catch (error) {
+ *   assert.ok(error instanceof InitializationError)
+ *   assert.equal(error.reason, 'no_disk')
+ *   assert.ok(behavioursErrors.ERR_INIT_FAILED?.action) // what to do about it
+ * }
  */
 export const behavioursErrors: ErrorCatalogue = Object.freeze({
   ERR_CALL_UNKNOWN: {

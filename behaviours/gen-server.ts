@@ -93,11 +93,22 @@ export interface Server<P, A = void> {
  * Gives a contract its behaviour.
  *
  * @example
- * export const Counter: Server<CounterApi, number> = implement(CounterContract, {
+ * interface CounterApi {
+ *   call: { add(by: number): number }
+ *   cast: { reset(): void }
+ * }
+ * const CounterContract: Contract<CounterApi> = contract('counter/1', {
+ *   call: { add: true },
+ *   cast: { reset: true },
+ * })
+ * const Counter: Server<CounterApi, number> = implement(CounterContract, {
  *   init: (start: number) => start,
- *   call: { get: (n) => reply(n, n), add: (n, by) => reply(n + by, n + by) },
+ *   call: { add: (n, by) => reply(n + by, n + by) },
  *   cast: { reset: () => noreply(0) },
  * })
+ * const counter = await Counter.start(10)
+ * assert.equal(await counter.call.add(5), 15)
+ * await GenServer.stop(counter)
  */
 export function implement<P, A, S>(contract: Contract<P>, impl: Impl<P, A, S>): Server<P, A> {
   return new ContractServer<P, A>(contract, impl as unknown as AnyImpl)

@@ -145,7 +145,8 @@ export interface GenServerFunctions {
  *   init: () => 0,
  *   handleCall: (message: Get, n) => [n, n],
  * })
- * await GenServer.call(ref, { type: 'get' }) // 0
+ * assert.equal(await GenServer.call(ref, { type: 'get' }), 0)
+ * await GenServer.stop(ref)
  */
 export const GenServer: GenServerFunctions = Object.freeze<GenServerFunctions>({
   start: (behaviour, options) =>

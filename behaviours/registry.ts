@@ -374,9 +374,12 @@ export interface RegistryFunctions {
  * Registries.
  *
  * @example
+ * const Room = defineServer({ init: (title: string) => title, call: {}, cast: {} })
  * const rooms = await Registry.start<string>({ name: 'rooms' })
  * const lobby = await Room.start('lobby', { name: rooms.via('lobby') })
- * rooms.whereis('lobby') // lobby.pid
+ * assert.equal(rooms.whereis('lobby'), lobby.pid)
+ * await GenServer.stop(lobby)
+ * await GenServer.stop(rooms)
  */
 export const Registry: RegistryFunctions = Object.freeze<RegistryFunctions>({
   start: async (options) => handleOf(await startRegistry(options)),

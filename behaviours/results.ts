@@ -21,7 +21,14 @@ export interface After {
   readonly hibernate?: boolean
 }
 
-/** Answer the caller and go on with a new state. */
+/**
+ * Answer the caller and go on with a new state.
+ *
+ * @example
+ * const answer = reply('pong', 0)
+ * assert.ok(answer instanceof Reply)
+ * assert.equal(answer.reply, 'pong')
+ */
 export class Reply<R, S> {
   declare readonly '~result': 'reply'
   readonly reply: R
@@ -34,7 +41,14 @@ export class Reply<R, S> {
   }
 }
 
-/** Go on with a new state; whoever waits is answered later or never. */
+/**
+ * Go on with a new state; whoever waits is answered later or never.
+ *
+ * @example
+ * const result = noreply({ waiting: 1 })
+ * assert.ok(result instanceof NoReply)
+ * assert.equal(result.after, undefined)
+ */
 export class NoReply<S> {
   declare readonly '~result': 'noreply'
   readonly state: S
@@ -45,7 +59,14 @@ export class NoReply<S> {
   }
 }
 
-/** End the process; `terminate` runs first, then the reply, if there is one, is sent (G-30). */
+/**
+ * End the process; `terminate` runs first, then the reply, if there is one, is sent (G-30).
+ *
+ * @example
+ * const result = stop('normal', 0, { reply: 'bye' })
+ * assert.ok(result instanceof Stop)
+ * assert.equal(result.reply?.value, 'bye')
+ */
 export class Stop<S, R = never> {
   declare readonly '~result': 'stop'
   readonly reason: unknown
@@ -67,7 +88,14 @@ export class Stop<S, R = never> {
   }
 }
 
-/** The first state of a process, with something to do after `init`. */
+/**
+ * The first state of a process, with something to do after `init`.
+ *
+ * @example
+ * const first = ok(0, { timeoutMs: 100 })
+ * assert.ok(first instanceof Ok)
+ * assert.equal(first.after?.timeoutMs, 100)
+ */
 export class Ok<S> {
   declare readonly '~result': 'ok'
   readonly state: S
@@ -78,7 +106,12 @@ export class Ok<S> {
   }
 }
 
-/** Not started on purpose; see {@link ignore}. */
+/**
+ * Not started on purpose; see {@link ignore}.
+ *
+ * @example
+ * assert.ok(ignore() instanceof Ignore)
+ */
 export class Ignore {
   declare readonly '~result': 'ignore'
 }
@@ -87,7 +120,11 @@ export class Ignore {
  * The one {@link Ignore}; also what a child's start function gives for "not today" (U-07).
  *
  * @example
- * children: [{ id: 'metrics', start: async () => (enabled ? Metrics.start() : IGNORE) }]
+ * const sup = await Supervisor.start({
+ *   children: [{ id: 'metrics', start: async () => IGNORE }], // switched off today
+ * })
+ * assert.equal((await Supervisor.countChildren(sup)).active, 0)
+ * await Supervisor.stop(sup)
  */
 export const IGNORE: Ignore = Object.freeze(new Ignore())
 
@@ -106,7 +143,14 @@ export function isResult(value: unknown): boolean {
  * Answers the caller with `value` and goes on with `state`.
  *
  * @example
- * call: { add: (n: number, by: number) => reply(n + by, n + by) }
+ * const Counter = defineServer({
+ *   init: () => 0,
+ *   call: { add: (n, by: number) => reply(n + by, n + by) },
+ *   cast: {},
+ * })
+ * const counter = await Counter.start()
+ * assert.equal(await counter.call.add(5), 5)
+ * await GenServer.stop(counter)
  */
 export function reply<R, S>(value: R, state: S, after?: After): Reply<R, S> {
   return new Reply(value, state, after)
@@ -116,7 +160,15 @@ export function reply<R, S>(value: R, state: S, after?: After): Reply<R, S> {
  * Goes on with `state` and answers nobody now. Keep `ctx.from` in the state to reply later.
  *
  * @example
- * cast: { reset: () => noreply(0) }
+ * const Counter = defineServer({
+ *   init: () => 7,
+ *   call: { get: (n) => reply(n, n) },
+ *   cast: { reset: () => noreply(0) },
+ * })
+ * const counter = await Counter.start()
+ * counter.cast.reset()
+ * assert.equal(await counter.call.get(), 0)
+ * await GenServer.stop(counter)
  */
 export function noreply<S>(state: S, after?: After): NoReply<S> {
   return new NoReply(state, after)
@@ -126,21 +178,48 @@ export function noreply<S>(state: S, after?: After): NoReply<S> {
  * Ends the process with `reason`, keeping the state from before this handler.
  *
  * @example
- * info: (state, info) => (info.type === 'down' ? stop(info.reason) : noreply(state))
+ * const Shadow = defineServer({
+ *   init: (of: Pid, ctx) => ctx.monitor(of),
+ *   call: {},
+ *   cast: {},
+ *   info: (ref, info) => (info.type === 'down' ? stop(info.reason) : noreply(ref)),
+ * })
+ * const pid = defaultSystem().spawn((ctx) => ctx.receive())
+ * const shadow = await Shadow.start(pid)
+ * const ended = new Promise((resolve) => defaultSystem().watch(shadow.pid, resolve))
+ * defaultSystem().exit(pid, 'kill')
+ * assert.equal(await ended, 'killed')
  */
 export function stop(reason: unknown): Stop<never>
 /**
  * Ends the process with `reason`; `terminate` sees `state`.
  *
  * @example
- * cast: { close: (state) => stop('normal', { ...state, open: false }) }
+ * const closed: string[] = []
+ * const Door = defineServer({
+ *   init: () => 'open',
+ *   call: {},
+ *   cast: { close: () => stop('normal', 'closed') },
+ *   terminate: (_reason, state) => void closed.push(state),
+ * })
+ * const door = await Door.start()
+ * const ended = new Promise((resolve) => defaultSystem().watch(door.pid, resolve))
+ * door.cast.close()
+ * assert.equal(await ended, 'normal')
+ * assert.deepEqual(closed, ['closed'])
  */
 export function stop<S>(reason: unknown, state: S): Stop<S>
 /**
  * Ends the process with `reason`; the caller gets `reply` once `terminate` has run (G-30).
  *
  * @example
- * call: { finish: (state) => stop('normal', state, { reply: state.total }) }
+ * const Sum = defineServer({
+ *   init: () => 42,
+ *   call: { finish: (total) => stop('normal', total, { reply: total }) },
+ *   cast: {},
+ * })
+ * const sum = await Sum.start()
+ * assert.equal(await sum.call.finish(), 42)
  */
 export function stop<S, R>(reason: unknown, state: S, options: { readonly reply: R }): Stop<S, R>
 export function stop<S, R>(
@@ -156,7 +235,15 @@ export function stop<S, R>(
  * The first state of a process with something to do next; a bare state means the same without it.
  *
  * @example
- * init: (path: string) => ok({ path, lines: [] }, { continue: 'load' })
+ * const File = defineServer({
+ *   init: (path: string) => ok({ path, lines: 0 }, { continue: 'load' }), // start resolves at once
+ *   continue: (file) => noreply({ ...file, lines: 3 }), // before any message
+ *   call: { lines: (file) => reply(file.lines, file) },
+ *   cast: {},
+ * })
+ * const file = await File.start('/etc/hosts')
+ * assert.equal(await file.call.lines(), 3)
+ * await GenServer.stop(file)
  */
 export function ok<S>(state: S, after?: After): Ok<S> {
   return new Ok(state, after)
@@ -166,7 +253,12 @@ export function ok<S>(state: S, after?: After): Ok<S> {
  * From `init`: do not start, and do not call it an error. `start` rejects with `ERR_START_IGNORED`.
  *
  * @example
- * init: (config: Config) => (config.enabled ? { hits: 0 } : ignore())
+ * const Metrics = defineServer({
+ *   init: (enabled: boolean) => (enabled ? { hits: 0 } : ignore()),
+ *   call: {},
+ *   cast: {},
+ * })
+ * await assert.rejects(Metrics.start(false), { code: 'ERR_START_IGNORED' })
  */
 export function ignore(): Ignore {
   return IGNORE

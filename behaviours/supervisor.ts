@@ -139,7 +139,9 @@ export type SupervisorRef = Ref<SupervisorApi>
  * The contract of supervisors, for refs from pids.
  *
  * @example
- * await SupervisorContract.at(pid).call.countChildren()
+ * const { pid } = await Supervisor.start()
+ * assert.equal((await SupervisorContract.at(pid).call.countChildren()).specs, 0)
+ * await Supervisor.stop(pid)
  */
 export const SupervisorContract: Contract<SupervisorApi> = contract('fovea.supervisor/1', {
   call: {
@@ -407,10 +409,14 @@ export interface SupervisorFunctions {
  * Supervisors.
  *
  * @example
+ * const Database = defineServer({ init: (path: string) => path, call: {}, cast: {} })
+ * const Cache = defineServer({ init: () => 0, call: {}, cast: {} })
  * const sup = await Supervisor.start({
  *   strategy: 'rest_for_one',
  *   children: [Database.child('db.sqlite', { id: 'db' }), Cache.child(undefined, { id: 'cache' })],
  * })
+ * const ids = (await Supervisor.whichChildren(sup)).map(({ id }) => id)
+ * assert.deepEqual(ids, ['cache', 'db'])
  * await Supervisor.stop(sup)
  */
 export const Supervisor: SupervisorFunctions = Object.freeze<SupervisorFunctions>({

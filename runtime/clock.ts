@@ -78,7 +78,8 @@ class RealClock implements Clock {
  *
  * @example
  * const clock = createRealClock()
- * const startedAt = clock.now()
+ * const startedAtMs = clock.now()
+ * assert.ok(clock.now() >= startedAtMs)
  */
 export function createRealClock(): Clock {
   return new RealClock()

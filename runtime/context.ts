@@ -37,7 +37,15 @@ export function currentProcess(): Process | undefined {
  * The pid of the running process; only synchronously inside one of its handlers, else undefined.
  *
  * @example
- * cast: { hello: (state) => { log(self()); return noreply(state) } }
+ * const Greeter = defineServer({
+ *   init: () => 0,
+ *   call: { whoAreYou: (n) => reply(self(), n) },
+ *   cast: {},
+ * })
+ * const greeter = await Greeter.start()
+ * assert.equal(await greeter.call.whoAreYou(), greeter.pid)
+ * assert.equal(self(), undefined) // not in a process
+ * await GenServer.stop(greeter)
  */
 export function self(): Pid | undefined {
   return running?.pid

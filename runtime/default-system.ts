@@ -11,7 +11,10 @@ let system: System | undefined
  * The lazily made system of this program; a new one after the former was stopped.
  *
  * @example
- * await defaultSystem().stop() // ends every server that was started without { system }
+ * const Light = defineServer({ init: () => 'off', call: {}, cast: {} })
+ * const light = await Light.start() // without { system }
+ * assert.equal(defaultSystem().isAlive(light.pid), true)
+ * await GenServer.stop(light)
  */
 export function defaultSystem(): System {
   if (system === undefined || system.stopping) system = createSystem()

@@ -29,6 +29,7 @@ class SystemEntropy implements Entropy {
  *
  * @example
  * const jitterMs = createSystemEntropy().random() * 100
+ * assert.ok(jitterMs >= 0 && jitterMs < 100)
  */
 export function createSystemEntropy(): Entropy {
   return new SystemEntropy()

@@ -41,7 +41,16 @@ export type ErrorCatalogue = Readonly<Record<`ERR_${string}`, ErrorEntry>>
  * Codes of the runtime layer.
  *
  * @example
- * runtimeErrors.ERR_CALL_TIMEOUT?.action // what to do about it
+ * const Slow = defineServer({ init: () => 0, call: { get: (n) => noreply(n) }, cast: {} })
+ * const slow = await Slow.start()
+ * try {
+ *   await slow.call.get(undefined, { timeoutMs: 1 })
+ * } catch (error) {
+ *   assert.ok(error instanceof CallTimeoutError)
+ *   assert.equal(error.code, 'ERR_CALL_TIMEOUT')
+ *   assert.ok(runtimeErrors.ERR_CALL_TIMEOUT?.action) // what to do about it
+ * }
+ * await GenServer.stop(slow)
  */
 export const runtimeErrors: ErrorCatalogue = Object.freeze({
   ERR_CALL_TIMEOUT: {

@@ -23,8 +23,8 @@ export interface NoCatch {
  * True for `normal`, `shutdown` and `{ shutdown }`: reasons that are not a crash (G-55, U-19).
  *
  * @example
- * isCleanExit({ shutdown: 'deploy' }) // true
- * isCleanExit('killed') // false
+ * assert.equal(isCleanExit({ shutdown: 'deploy' }), true)
+ * assert.equal(isCleanExit('killed'), false)
  */
 export function isCleanExit(reason: ExitReason): boolean {
   return reason === 'normal' || isShutdown(reason)
@@ -34,7 +34,8 @@ export function isCleanExit(reason: ExitReason): boolean {
  * True for `shutdown` and `{ shutdown }`; an error is a failure, whatever fields it has.
  *
  * @example
- * isShutdown('normal') // false: it ended by itself
+ * assert.equal(isShutdown('shutdown'), true)
+ * assert.equal(isShutdown('normal'), false) // it ended by itself
  */
 export function isShutdown(reason: ExitReason): boolean {
   if (reason === 'shutdown') return true
@@ -53,7 +54,7 @@ export function reasonOfThrown(thrown: unknown): ExitReason {
  * One line for logs; never throws.
  *
  * @example
- * formatReason(new TypeError('bad')) // 'TypeError: bad'
+ * assert.equal(formatReason(new TypeError('bad')), 'TypeError: bad')
  */
 export function formatReason(reason: ExitReason): string {
   if (typeof reason === 'string') return reason
@@ -79,7 +80,9 @@ export class ExitThrow {
  * Ends the calling process with `reason`, as `erlang:exit/1`. May be caught (P-05).
  *
  * @example
- * call: { quit: () => exit('shutdown') }
+ * const Quitter = defineServer({ init: () => 0, call: { quit: () => exit('shutdown') }, cast: {} })
+ * const quitter = await Quitter.start()
+ * await assert.rejects(quitter.call.quit(), { code: 'ERR_CALL_EXIT', reason: 'shutdown' })
  */
 export function exit(reason: ExitReason): never {
   throw new ExitThrow(reason)

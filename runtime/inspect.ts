@@ -20,9 +20,16 @@ import type { ProcessCell } from './process.ts'
  * Names of the channels.
  *
  * @example
- * diagnosticsChannel.subscribe(inspectChannels.processCrash, (event) => {
- *   console.error((event as ProcessExitEvent).reason)
+ * const { subscribe, unsubscribe } = await import('node:diagnostics_channel')
+ * const reasons: unknown[] = []
+ * const onCrash = (event: unknown): void => void reasons.push((event as ProcessExitEvent).reason)
+ * subscribe(inspectChannels.processCrash, onCrash)
+ * defaultSystem().spawn(() => {
+ *   throw 'oops'
  * })
+ * await new Promise(setImmediate)
+ * unsubscribe(inspectChannels.processCrash, onCrash)
+ * assert.equal(reasons.length, 1)
  */
 export const inspectChannels: Readonly<
   Record<'processStart' | 'processExit' | 'processCrash' | 'messageDropped' | 'handlerLong', string>

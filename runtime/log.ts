@@ -20,7 +20,8 @@ const ignore: LogMethod = () => {}
  * Discards everything.
  *
  * @example
- * createSystem({ logger: silentLogger }) // as without the option
+ * await using system = createSystem({ logger: silentLogger }) // as without the option
+ * assert.equal(system.stats().processes, 0)
  */
 export const silentLogger: Logger = Object.freeze({
   debug: ignore,
@@ -52,7 +53,11 @@ export function unthrowing(logger: Logger): Logger {
  * A logger that adds `fields` to every line of `logger`.
  *
  * @example
- * createSystem({ logger: withFields(pino(), { service: 'shop' }) })
+ * const lines: unknown[] = []
+ * const write = (fields: object, message: string): void => void lines.push({ ...fields, message })
+ * const logger = withFields({ ...silentLogger, info: write }, { service: 'shop' })
+ * logger.info({ port: 80 }, 'open')
+ * assert.deepEqual(lines, [{ service: 'shop', port: 80, message: 'open' }])
  */
 export function withFields(logger: Logger, fields: Readonly<Record<string, unknown>>): Logger {
   const add =

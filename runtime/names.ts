@@ -24,7 +24,10 @@ export interface Via {
  * Whether `value` can stand for a name.
  *
  * @example
- * isVia(rooms.via('lobby')) // true, where rooms is a Registry of unique keys
+ * const rooms = await Registry.start<string>()
+ * assert.equal(isVia(rooms.via('lobby')), true)
+ * assert.equal(isVia('lobby'), false)
+ * await GenServer.stop(rooms)
  */
 export function isVia(value: unknown): value is Via {
   return typeof value === 'object' && value !== null && 'whereisName' in value

@@ -60,7 +60,10 @@ export class ProcessPid implements Pid {
  * Whether both name the same process.
  *
  * @example
- * pidEquals(system.whereis('counter')!, counter.pid) // true, also if one of them came over the wire
+ * const pid = defaultSystem().spawn((ctx) => ctx.receive(), { name: 'echo' })
+ * const found = defaultSystem().whereis('echo')!
+ * assert.equal(pidEquals(found, pid), true) // also if one of them came over the wire
+ * defaultSystem().exit(pid, 'kill')
  */
 export function pidEquals(a: Pid, b: Pid): boolean {
   return a === b || (a.id === b.id && a.node === b.node && a.incarnation === b.incarnation)
@@ -70,8 +73,10 @@ export function pidEquals(a: Pid, b: Pid): boolean {
  * A string that is equal for equal pids, for map keys.
  *
  * @example
- * const scores = new Map<string, number>()
- * scores.set(pidKey(counter.pid), 1)
+ * const pid = defaultSystem().spawn((ctx) => ctx.receive(), { name: 'echo' })
+ * const scores = new Map([[pidKey(pid), 1]])
+ * assert.equal(scores.get(pidKey(defaultSystem().whereis('echo')!)), 1)
+ * defaultSystem().exit(pid, 'kill')
  */
 export function pidKey(pid: Pid): string {
   return `${pid.node}/${pid.incarnation}/${pid.id}`
@@ -81,7 +86,9 @@ export function pidKey(pid: Pid): string {
  * A short form for logs: the node is cut to 14 characters.
  *
  * @example
- * formatPid(counter.pid) // '<local-1f2e3d4c.7.0>'
+ * const pid = defaultSystem().spawn((ctx) => ctx.receive(), { name: 'echo' })
+ * assert.match(formatPid(pid), /^<local-.*\.\d+\.0>$/) // <local-1f2e3d4c.7.0>
+ * defaultSystem().exit(pid, 'kill')
  */
 export function formatPid(pid: Pid): string {
   return `<${pid.node.slice(0, 14)}.${pid.id}.${pid.incarnation}>`
@@ -91,8 +98,10 @@ export function formatPid(pid: Pid): string {
  * Whether `value` is a pid made by a system of this program.
  *
  * @example
- * isPid(counter.pid) // true
- * isPid({ node: 'a', id: 1, incarnation: 0 }) // false: a look-alike
+ * const pid = defaultSystem().spawn((ctx) => ctx.receive(), { name: 'echo' })
+ * assert.equal(isPid(pid), true)
+ * assert.equal(isPid({ node: 'a', id: 1, incarnation: 0 }), false) // a look-alike
+ * defaultSystem().exit(pid, 'kill')
  */
 export function isPid(value: unknown): value is Pid {
   return ProcessPid.is(value)
@@ -102,7 +111,9 @@ export function isPid(value: unknown): value is Pid {
  * The system that made or decoded `pid`. Throws `ERR_ARGUMENT` for a look-alike.
  *
  * @example
- * homeOf(counter.pid).isAlive(counter.pid) // true
+ * const pid = defaultSystem().spawn((ctx) => ctx.receive(), { name: 'echo' })
+ * assert.equal(homeOf(pid), defaultSystem())
+ * defaultSystem().exit(pid, 'kill')
  */
 export function homeOf(pid: Pid): System {
   const home = ProcessPid.is(pid) ? ProcessPid.homeOf(pid) : undefined

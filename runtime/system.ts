@@ -192,7 +192,8 @@ export interface System extends AsyncDisposable {
  * The dials as shipped.
  *
  * @example
- * createSystem({ callTimeoutMs: 2 * SYSTEM_DEFAULTS.callTimeoutMs })
+ * await using system = createSystem({ callTimeoutMs: 2 * SYSTEM_DEFAULTS.callTimeoutMs })
+ * assert.equal(system.options.callTimeoutMs, 10_000)
  */
 export const SYSTEM_DEFAULTS: Readonly<Omit<SystemOptions, 'clock' | 'entropy'>> = Object.freeze({
   logger: silentLogger,
@@ -242,7 +243,10 @@ const CHECKS: { readonly [K in keyof SystemOptions]-?: OptionCheck } = {
  *
  * @example
  * await using system = createSystem({ callTimeoutMs: 1000 })
- * const pid = system.spawn(async (context) => { await context.receive() })
+ * const pid = system.spawn(async (ctx) => {
+ *   await ctx.receive()
+ * })
+ * assert.equal(system.isAlive(pid), true) // until it got a message, or the system stops
  */
 export function createSystem(options?: Partial<SystemOptions>): System {
   const defaults = {
