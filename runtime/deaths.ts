@@ -112,6 +112,7 @@ export class Deaths {
           for (const monitor of extras.monitoredBy) this.notifyDown(monitor, reason)
         }
         extras?.abort?.abort(reason)
+        extras?.observer?.ended(reason)
       } finally {
         this.#closeProgram(cell, reason)
         ProcessPid.attach(cell.pid, undefined)

@@ -22,6 +22,7 @@ export const ItemKind: Readonly<{
   stop: 6
   timeout: 7
   init: 8
+  system: 9
 }> = Object.freeze({
   cast: 0,
   call: 1,
@@ -32,6 +33,7 @@ export const ItemKind: Readonly<{
   stop: 6,
   timeout: 7,
   init: 8,
+  system: 9,
 })
 
 /** One of {@link ItemKind}. */
@@ -66,6 +68,7 @@ export interface StopRequest {
  * | stop | `value` = a {@link StopRequest} |
  * | timeout | `value` as the program chose it |
  * | init | `value` = the start argument |
+ * | system | `value` = a `SystemRequest`; served by the scheduler, no program ever sees it |
  */
 export class Message {
   declare readonly kind: MessageKind

@@ -6,7 +6,7 @@ import { ItemKind, USER_KIND_MAX } from './item.ts'
 import type { Message, StopRequest } from './item.ts'
 import type { Call } from './call.ts'
 import type { ExitReason } from './exit-reason.ts'
-import { BUSY, QUEUED } from './process-flags.ts'
+import { BUSY, QUEUED, SUSPENDED } from './process-flags.ts'
 import type { ProcessCell } from './process.ts'
 
 /** Queues a signal at the tail, or a user message that was already counted. */
@@ -14,7 +14,9 @@ export function pushItem(cell: ProcessCell, item: Message | Call): void {
   if (cell.tail === undefined) cell.head = item
   else cell.tail.next = item
   cell.tail = item
-  if ((cell.flags & (QUEUED | BUSY)) === 0) cell.core.scheduler.ready(cell)
+  const flags = cell.flags & (QUEUED | BUSY | SUSPENDED)
+  if (flags === 0) cell.core.scheduler.ready(cell)
+  else if (flags === SUSPENDED && item.kind > USER_KIND_MAX) cell.core.scheduler.ready(cell)
 }
 
 /** Queues a user message unless the mailbox is full. */

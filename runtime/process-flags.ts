@@ -8,3 +8,7 @@ export const BUSY = 2
 export const DEAD = 4
 /** Exit signals become messages. */
 export const TRAPPING = 8
+/** Handles nothing but sys requests, stop requests and its parent's EXIT; see suspension.ts. */
+export const SUSPENDED = 16
+/** Somebody traces or measures it: the scheduler serves it on the instrumented path, see observe.ts. */
+export const OBSERVED = 32

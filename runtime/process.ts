@@ -13,12 +13,14 @@ import type { Call } from './call.ts'
 import type { SystemCore } from './core.ts'
 import type { ExitReason } from './exit-reason.ts'
 import { USER_KIND_MAX } from './item.ts'
-import type { Message, StopRequest } from './item.ts'
+import type { ItemKind, Message, StopRequest } from './item.ts'
 import type { LinkSet } from './links.ts'
 import type { Monitor, MonitorRef } from './monitors.ts'
+import type { Observer } from './observe.ts'
 import type { Pid, ProcessPid } from './pid.ts'
 import type { Process, Program } from './program.ts'
 import type { Receiver } from './receive.ts'
+import type { Suspension } from './suspension.ts'
 import type { System } from './system.ts'
 import type { Timer } from './timer.ts'
 
@@ -37,6 +39,13 @@ export class ProcessExtras {
   /** Continuations of an async handler; one pair per process because only one can be in flight. */
   resume: (() => void) | undefined = undefined
   crash: ((error: unknown) => void) | undefined = undefined
+  /** Kind of the item an async handler works on while the process is busy, and since when by the turn. */
+  busyKind: ItemKind | undefined = undefined
+  busySinceMs = 0
+  /** Set while the process is suspended. */
+  suspension: Suspension | undefined = undefined
+  /** Set while somebody traces or measures the process. */
+  observer: Observer | undefined = undefined
   /** The save queue and the waiting receive of a plain process. */
   receiver: Receiver | undefined = undefined
 }

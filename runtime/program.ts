@@ -38,8 +38,8 @@ export interface DebugChild {
 }
 
 /**
- * A program's door for `sys`. Everything here is synchronous and is called between two messages, or, for
- * `getState` alone, at any time: it then shows the state of the last handler that has ended.
+ * A program's door for `sys`. Everything here is synchronous. `replaceState` is called between two messages,
+ * the others at any time: `getState` then shows the state of the last handler that has ended.
  */
 export interface ProgramDebug {
   /** `'gen_server'`, `'gen_statem'`, `'supervisor'`, ... */
@@ -50,6 +50,11 @@ export interface ProgramDebug {
   replaceState(process: Process, state: unknown): void
   /** More for `sys.status`: mode, timers, postponed events. */
   status?(process: Process): Readonly<Record<string, unknown>>
+  /**
+   * The process whose EXIT ends one that traps exits, also while it is suspended; default
+   * `Process.parent`. Undefined: none does.
+   */
+  parent?(process: Process): Pid | undefined
   /** The children of a supervisor, in start order. */
   children?(process: Process): readonly DebugChild[]
 }

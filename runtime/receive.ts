@@ -63,6 +63,13 @@ export class Receiver implements ItemList {
     this.#cell = cell
   }
 
+  /** Items in the save queue. */
+  get saved(): number {
+    let count = 0
+    for (let item = this.head; item !== undefined; item = item.next) count++
+    return count
+  }
+
   receive(match: Match | undefined, options: ReceiveOptions = {}): Promise<unknown> {
     if (this.#waiting !== undefined) {
       throw new FoveaError('ERR_RECEIVE_PENDING', 'an earlier receive of this process still waits')
@@ -97,7 +104,13 @@ export class Receiver implements ItemList {
   }
 
   #take(list: ItemList, match: Match | undefined): Message | Call | undefined {
-    return takeMatching(this.#cell, list, (item) => match === undefined || match(valueOf(item)))
+    const found = takeMatching(
+      this.#cell,
+      list,
+      (item) => item.kind !== ItemKind.system && (match === undefined || match(valueOf(item))),
+    )
+    if (found !== undefined && list === this.#cell) this.#cell.extras?.observer?.taken(found)
+    return found
   }
 
   #deadline(
@@ -108,14 +121,17 @@ export class Receiver implements ItemList {
   ): (() => void) | undefined {
     if (timeoutMs === undefined || timeoutMs === Infinity) return undefined
     const { core } = this.#cell
-    const ref = core.setTimer(this.#cell, timeoutMs, () => {
+    const expire = (): void => {
       if ((this.#cell.flags & DEAD) !== 0) return
+      // A suspended process does nothing; the deadline counts when it goes on.
+      if (this.#cell.extras?.suspension?.later(expire) === true) return
       // What is queued was there before the deadline was seen, so it wins.
       const found = this.#take(this.#cell, match)
       this.#endWaiting()
       if (found === undefined) reject(new ReceiveTimeoutError(timeoutMs))
       else resolve(valueOf(found))
-    })
+    }
+    const ref = core.setTimer(this.#cell, timeoutMs, expire)
     return () => core.cancelTimer(ref)
   }
 }
@@ -143,6 +159,7 @@ function valueOf(item: Message | Call): unknown {
     case ItemKind.stop:
     case ItemKind.timeout:
     case ItemKind.init:
+    case ItemKind.system:
       return item.value
   }
 }

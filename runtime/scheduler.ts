@@ -13,15 +13,17 @@
  */
 import { enterProcess, leaveProcess } from './context.ts'
 import { longHandlerChannel, publishLongHandler } from './inspect.ts'
-import { ItemKind } from './item.ts'
+import { ItemKind, USER_KIND_MAX } from './item.ts'
 import { takeItem } from './mailbox.ts'
-import { BUSY, DEAD, QUEUED } from './process-flags.ts'
+import { BUSY, DEAD, OBSERVED, QUEUED, SUSPENDED } from './process-flags.ts'
 import { reasonOfThrown } from './exit-reason.ts'
+import { takeAdmitted } from './suspension.ts'
 import { Timers } from './timer.ts'
 import type { Call } from './call.ts'
 import type { Clock } from './clock.ts'
 import type { Message, StopRequest } from './item.ts'
 import type { ProcessCell } from './process.ts'
+import type { SystemRequest } from './system-request.ts'
 
 /** Messages one process may handle before the next in the queue has its slice. */
 const SLICE = 32
@@ -140,7 +142,7 @@ export class Scheduler {
       this.#first = (this.#first + 1) & this.#mask
       cell.flags &= ~QUEUED
       this.#serve(cell)
-      if (cell.head !== undefined && (cell.flags & (BUSY | DEAD | QUEUED)) === 0) {
+      if (cell.head !== undefined && (cell.flags & (BUSY | DEAD | QUEUED | SUSPENDED)) === 0) {
         this.#enqueue(cell)
       }
     }
@@ -151,18 +153,73 @@ export class Scheduler {
   #serve(cell: ProcessCell): void {
     const before = enterProcess(cell)
     for (let slice = SLICE; slice > 0 && this.#left > 0; slice--) {
-      if ((cell.flags & (BUSY | DEAD)) !== 0) break
+      if ((cell.flags & (BUSY | DEAD | SUSPENDED | OBSERVED)) !== 0) {
+        if ((cell.flags & (BUSY | DEAD)) === 0) this.#serveSpecial(cell, slice)
+        break
+      }
       const item = takeItem(cell)
       if (item === undefined) break
       this.#left--
       if (--this.#untilCheck <= 0) this.#checkTime()
       if (item.kind === ItemKind.call && item.settled) continue
       if (item.kind <= ItemKind.call) cell.lastName = item.name
-      if (item.kind === ItemKind.stop) this.#handleStop(cell, item)
+      if (item.kind > USER_KIND_MAX) this.#handleSignal(cell, item as Message)
       else if (longHandlerChannel.hasSubscribers) this.#handleTimed(cell, item)
       else this.#handle(cell, item)
     }
     leaveProcess(before)
+  }
+
+  /** {@link #serve} for a process that is suspended or observed. */
+  #serveSpecial(cell: ProcessCell, slice: number): void {
+    for (; slice > 0 && this.#left > 0; slice--) {
+      if ((cell.flags & (BUSY | DEAD)) !== 0) return
+      const item = (cell.flags & SUSPENDED) === 0 ? takeItem(cell) : takeAdmitted(cell)
+      if (item === undefined) return
+      this.#left--
+      if (--this.#untilCheck <= 0) this.#checkTime()
+      if (item.kind === ItemKind.call && item.settled) continue
+      if (item.kind <= ItemKind.call) cell.lastName = item.name
+      if (item.kind > USER_KIND_MAX) this.#handleSignal(cell, item as Message)
+      else this.#handleAny(cell, item)
+    }
+    // A suspended process with items is not queued again by itself: more of them may be admitted.
+    if ((cell.flags & (BUSY | DEAD | QUEUED | SUSPENDED)) === SUSPENDED) this.#enqueue(cell)
+  }
+
+  #handleSignal(cell: ProcessCell, item: Message): void {
+    if (item.kind === ItemKind.system) (item.value as SystemRequest).serve()
+    else if (item.kind === ItemKind.stop) this.#handleStop(cell, item)
+    else this.#handleAny(cell, item)
+  }
+
+  #handleAny(cell: ProcessCell, item: Message | Call): void {
+    if ((cell.flags & OBSERVED) !== 0) this.#handleObserved(cell, item)
+    else if (longHandlerChannel.hasSubscribers) this.#handleTimed(cell, item)
+    else this.#handle(cell, item)
+  }
+
+  /** As {@link #handle}, with everything that happens told to who observes the process. */
+  #handleObserved(cell: ProcessCell, item: Message | Call): void {
+    const observer = cell.extras!.observer!
+    observer.taken(item)
+    if ((cell.flags & DEAD) !== 0) return
+    const startMs = this.#clock.now()
+    let result: void | Promise<void>
+    try {
+      result = cell.program.handle(cell, item)
+    } catch (error) {
+      observer.failed(item, this.#clock.now() - startMs, error)
+      cell.core.deaths.end(cell, reasonOfThrown(error), true)
+      return
+    }
+    const tookMs = this.#clock.now() - startMs
+    if (result instanceof Promise) {
+      this.#await(cell, observer.inFlight(item, startMs, tookMs, result), item.kind)
+    } else observer.handled(item, tookMs)
+    if (longHandlerChannel.hasSubscribers && tookMs >= this.#options.longHandlerMs) {
+      publishLongHandler(cell, item.name, tookMs)
+    }
   }
 
   #handle(cell: ProcessCell, item: Message | Call): void {
@@ -173,7 +230,7 @@ export class Scheduler {
       cell.core.deaths.end(cell, reasonOfThrown(error), true)
       return
     }
-    if (result instanceof Promise) this.#await(cell, result)
+    if (result instanceof Promise) this.#await(cell, result, item.kind)
   }
 
   #handleTimed(cell: ProcessCell, item: Message | Call): void {
@@ -189,14 +246,16 @@ export class Scheduler {
     const extras = cell.more()
     extras.stopping = request
     extras.resume = () => cell.core.deaths.end(cell, request.reason, true)
-    this.#handle(cell, item)
+    this.#handleAny(cell, item)
     if ((cell.flags & BUSY) === 0) extras.resume()
   }
 
   /** Busy until settled. After death the continuations change nothing (zombie guard). */
-  #await(cell: ProcessCell, result: Promise<void>): void {
+  #await(cell: ProcessCell, result: Promise<void>, kind: ItemKind): void {
     const extras = cell.more()
     cell.flags |= BUSY
+    extras.busyKind = kind
+    extras.busySinceMs = this.coarseNowMs
     extras.resume ??= () => this.release(cell)
     extras.crash ??= (error) => cell.core.deaths.end(cell, reasonOfThrown(error), true)
     result.then(extras.resume, extras.crash)

@@ -6,6 +6,7 @@
  * thrown out at that point and changes nothing.
  */
 import { ExitThrow, reasonOfThrown } from './exit-reason.ts'
+import { ArgumentError } from './errors.ts'
 import { ItemKind } from './item.ts'
 import { BUSY } from './process-flags.ts'
 import { Receiver } from './receive.ts'
@@ -137,6 +138,19 @@ class PlainContext implements ProcessContext {
 /** The program of every plain process; its `init` item carries the body. */
 export const plainProgram: Program = Object.freeze({
   label: 'process',
+  debug: Object.freeze({
+    behaviour: 'process',
+    // A plain process keeps its state in its own variables.
+    getState: () => undefined,
+    replaceState: () => {
+      throw new ArgumentError('process', 'one that keeps a state', 'a plain process')
+    },
+    status: (process: Process) => {
+      const cell = process as ProcessCell
+      return { receiving: (cell.flags & BUSY) === 0, saved: cell.extras?.receiver?.saved ?? 0 }
+    },
+    parent: () => undefined,
+  }),
   handle(process: Process, item: Message | Call): void {
     const cell = process as ProcessCell
     if (item.kind === ItemKind.init) runBody(cell, item.value as ProcessBody)
