@@ -3,7 +3,7 @@
  * are for reading, and written to bench/results with the commit they belong to.
  */
 import { benchRemote } from './cluster/remote.ts'
-import { benchLocal } from './micro/local.ts'
+import { benchLocal } from './local/run.ts'
 
 const BENCHMARKS: Readonly<Record<string, () => Promise<void>>> = {
   local: benchLocal,

@@ -1,42 +1,68 @@
 /**
- * The floor for local messages: the least a mailbox can do and still be one. A linked queue, one
- * microtask per burst, a promise per call. No deadline, no links, no death notice, no fairness.
+ * The floor for local messages: the least that a hand-made mailbox does and still is one. A linked queue
+ * of one object per message, handlers found by name in a table, a state that each handler replaces, one
+ * microtask per burst, a promise per call. No deadline, no links, no death notice, no error handling, no
+ * fairness, no limit.
+ *
+ * Why a table of handlers: a loop with one addition written into it is not a mailbox but a sum. Whoever
+ * writes a mailbox by hand has more than one kind of message and finds its handler by name. A call's
+ * handler gives `{ reply, state }`, because it has two things to say; a cast's gives the new state alone.
  */
 
+/** What a handler of a call gives. */
+export interface Answer<S> {
+  readonly reply: number
+  readonly state: S
+}
+
+/** What a mailbox can be asked and told. */
+export interface Handlers<S> {
+  readonly call: Readonly<Record<string, (state: S, input: number) => Answer<S>>>
+  readonly cast: Readonly<Record<string, (state: S, input: number) => S>>
+}
+
 interface Entry {
+  readonly name: string
   readonly input: number
   readonly resolve: ((value: number) => void) | undefined
   next: Entry | undefined
 }
 
-/** A hand-made counter behind a queue. */
-export class FloorMailbox {
-  #total = 0
+/** A hand-made process. */
+export class FloorMailbox<S> {
+  #state: S
   #head: Entry | undefined
   #tail: Entry | undefined
   #armed = false
+  readonly #handlers: Handlers<S>
   readonly #drain = (): void => {
     this.#armed = false
     for (let entry = this.#head; entry !== undefined; entry = this.#head) {
       this.#head = entry.next
       if (entry.next === undefined) this.#tail = undefined
-      this.#total += entry.input
-      entry.resolve?.(this.#total)
+      if (entry.resolve === undefined) {
+        this.#state = this.#handlers.cast[entry.name]!(this.#state, entry.input)
+      } else {
+        const { reply, state } = this.#handlers.call[entry.name]!(this.#state, entry.input)
+        this.#state = state
+        entry.resolve(reply)
+      }
     }
   }
 
-  get total(): number {
-    return this.#total
+  constructor(handlers: Handlers<S>, state: S) {
+    this.#handlers = handlers
+    this.#state = state
   }
 
-  call(input: number): Promise<number> {
+  call(name: string, input: number): Promise<number> {
     return new Promise((resolve) => {
-      this.#push({ input, resolve, next: undefined })
+      this.#push({ name, input, resolve, next: undefined })
     })
   }
 
-  cast(input: number): void {
-    this.#push({ input, resolve: undefined, next: undefined })
+  cast(name: string, input: number): void {
+    this.#push({ name, input, resolve: undefined, next: undefined })
   }
 
   #push(entry: Entry): void {
@@ -47,4 +73,13 @@ export class FloorMailbox {
     this.#armed = true
     queueMicrotask(this.#drain)
   }
+}
+
+/** The same work as the servers of the other sides: a sum. */
+export const sumHandlers: Handlers<number> = {
+  call: {
+    add: (n, by) => ({ reply: n + by, state: n + by }),
+    total: (n) => ({ reply: n, state: n }),
+  },
+  cast: { put: (n, by) => n + by },
 }
