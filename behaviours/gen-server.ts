@@ -25,6 +25,7 @@ import type { RestartType } from './restart-strategy.ts'
 import type { Ignore, NoReply, Ok, Reply, Stop } from './results.ts'
 import { checkInput, type CheckedInput, type StandardSchema } from './schema.ts'
 import type { Ctx, Info, ServerContext } from './server-context.ts'
+import type { ServerDoor } from './server-debug.ts'
 import { REFUSED, refuseCall, ServerLoop, type ServerModule } from './server-loop.ts'
 
 /** A value now or later. */
@@ -114,6 +115,15 @@ export function implement<P, A, S>(contract: Contract<P>, impl: Impl<P, A, S>): 
   return new ContractServer<P, A>(contract, impl as unknown as AnyImpl)
 }
 
+/** {@link implement} for a behaviour that is built on servers, with what `sys` shows of it. */
+export function implementAs<P, A, S>(
+  contract: Contract<P>,
+  impl: Impl<P, A, S>,
+  door: ServerDoor,
+): Server<P, A> {
+  return new ContractServer<P, A>(contract, impl as unknown as AnyImpl, door)
+}
+
 /** An implementation with its types forgotten, as the loop runs it. */
 export type AnyHandler = (state: unknown, input: unknown, ctx: Ctx<never, never>) => unknown
 
@@ -131,9 +141,9 @@ class ContractServer<P, A> implements Server<P, A> {
   readonly contract: Contract<P>
   readonly #loop: ServerLoop
 
-  constructor(declared: Contract<P>, impl: AnyImpl) {
+  constructor(declared: Contract<P>, impl: AnyImpl, door?: ServerDoor) {
     this.contract = declared
-    this.#loop = new ServerLoop(new ContractModule(declared as Contract<unknown>, impl))
+    this.#loop = new ServerLoop(new ContractModule(declared as Contract<unknown>, impl, door))
   }
 
   start(arg: A, options?: ServerOptions): Promise<Ref<P>> {
@@ -191,13 +201,15 @@ class ContractModule implements ServerModule {
   readonly continue: ServerModule['continue']
   readonly terminate: ServerModule['terminate']
   readonly shorthand: undefined = undefined
+  readonly door: ServerDoor | undefined
   readonly #contract: Contract<unknown>
   readonly #impl: AnyImpl
   readonly #calls: ReadonlyMap<string | undefined, Slot>
   readonly #casts: ReadonlyMap<string | undefined, Slot>
 
-  constructor(declared: Contract<unknown>, impl: AnyImpl) {
+  constructor(declared: Contract<unknown>, impl: AnyImpl, door: ServerDoor | undefined) {
     this.label = `gen_server ${declared.name}`
+    this.door = door
     this.#contract = declared
     this.#impl = impl
     this.#calls = slots(this.label, 'call', declared.names.call, impl.call)

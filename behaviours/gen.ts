@@ -26,6 +26,7 @@ import {
   optional,
   resolveOptions,
   TIMER_DELAY_MS_MAX,
+  type CallOptions,
   type ExitReason,
   type OptionCheck,
   type Pid,
@@ -97,7 +98,8 @@ const INIT_TIMEOUT_DEFAULT_MS = 5000
 
 const anything: OptionCheck = { expected: 'a value', test: () => true }
 const pidOption: OptionCheck = { expected: 'a pid', test: isPid }
-const timeoutOption: OptionCheck = {
+/** Milliseconds to wait, or no limit. */
+export const timeoutOption: OptionCheck = {
   expected: `milliseconds from 0 to ${TIMER_DELAY_MS_MAX}, or Infinity`,
   test: (v) => typeof v === 'number' && v >= 0 && (v <= TIMER_DELAY_MS_MAX || v === Infinity),
 }
@@ -258,6 +260,27 @@ export function resolveTarget(target: ProcessTarget, system: System): Pid | unde
   return target.via.whereisName()
 }
 
+/** How a request to a process that may be known by name is made. */
+export interface RequestOptions extends CallOptions {
+  /** Where a name is looked up. Default: the running process's system, else the default system. */
+  readonly system?: System | undefined
+}
+
+/** Calls `target` in the system that knows it. */
+export function callTarget(
+  target: ProcessTarget,
+  name: string,
+  input: unknown,
+  given: RequestOptions = {},
+): Promise<unknown> {
+  const { system, ...options } = given
+  if (isPid(target)) return homeOf(target).call(target, name, input, options)
+  if (typeof target === 'object' && 'pid' in target) {
+    return homeOf(target.pid).call(target.pid, name, input, options)
+  }
+  return pickSystem({ system }).call(target, name, input, options)
+}
+
 /**
  * Asks a process to stop after what is queued before it (G-47) and waits until it is dead. Rejects if
  * it was dead already (G-44) or ended for another reason (G-45).
@@ -283,7 +306,8 @@ export function stopProcess(
   })
 }
 
-function systemOf(target: ProcessTarget): System {
+/** The system that knows `target`. */
+export function systemOf(target: ProcessTarget): System {
   const pid = typeof target === 'object' && 'pid' in target ? target.pid : target
   return isPid(pid) ? homeOf(pid) : pickSystem({})
 }

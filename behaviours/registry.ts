@@ -36,7 +36,7 @@ import {
   RegistryStoppedError,
 } from './errors.ts'
 import { pickSystem, stopProcess, type Filled, type StopOptions } from './gen.ts'
-import { childSpec, implement, type ChildOptions, type Server } from './gen-server.ts'
+import { childSpec, implementAs, type ChildOptions, type Server } from './gen-server.ts'
 import { KeyLocks } from './registry-locks.ts'
 import { RegistryTable, type KeyedEntry, type RegistryEntry } from './registry-table.ts'
 import { noreply } from './results.ts'
@@ -179,7 +179,7 @@ class RegistryState {
   }
 }
 
-const server: Server<RegistryApi, Checked> = implement<RegistryApi, Checked, RegistryState>(
+const server: Server<RegistryApi, Checked> = implementAs<RegistryApi, Checked, RegistryState>(
   RegistryContract,
   {
     init: (options, ctx) => new RegistryState(processOf(ctx), options),
@@ -190,6 +190,12 @@ const server: Server<RegistryApi, Checked> = implement<RegistryApi, Checked, Reg
       else ctx.system.logger.warn({ registry: state.label, type: info.type }, 'message ignored')
       return noreply(state)
     },
+  },
+  {
+    behaviour: 'registry',
+    sealed: true,
+    view: ({ table }: RegistryState) => [...table.all()],
+    status: ({ options, table }: RegistryState) => ({ keys: options.keys, entries: table.size }),
   },
 )
 

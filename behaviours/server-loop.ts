@@ -33,6 +33,7 @@ import { BadReturnError, CallUnknownError, HandlerMissingError } from './errors.
 import { Starting, STOP_NAME } from './gen.ts'
 import { Ignore, NoReply, Ok, Reply, Stop, type After } from './results.ts'
 import { ReturnTimeout, ServerCell } from './server-cell.ts'
+import { ServerDebug, type ServerDoor } from './server-debug.ts'
 import { NOBODY, ServerContext, type Info } from './server-context.ts'
 
 /** Given by a module for a message that it refused without running a handler. */
@@ -53,6 +54,8 @@ export interface ServerModule {
   readonly info: ((state: unknown, info: Info, ctx: ServerContext) => unknown) | undefined
   readonly continue: ((state: unknown, token: unknown, ctx: ServerContext) => unknown) | undefined
   readonly terminate: ((reason: ExitReason, state: unknown) => unknown) | undefined
+  /** For behaviours that are built on servers: what `sys` shows of them. */
+  readonly door?: ServerDoor | undefined
   /** Reads a shorthand (`[reply, state]`, a bare state); undefined if there is none such. */
   readonly shorthand:
     | ((result: unknown, of: ResultOf) => Reply<unknown, unknown> | NoReply<unknown> | undefined)
@@ -70,10 +73,12 @@ function isThenable(value: unknown): value is Thenable {
 /** The program of every server of one module. */
 export class ServerLoop implements Program {
   readonly label: string
+  readonly debug: ServerDebug
   readonly #module: ServerModule
 
   constructor(module: ServerModule) {
     this.label = module.label
+    this.debug = new ServerDebug(module.label, module.door)
     this.#module = module
   }
 

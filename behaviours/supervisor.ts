@@ -49,7 +49,7 @@ import {
   type ServerOptions,
   type StopOptions,
 } from './gen.ts'
-import { childSpec, implement, type Maybe, type Server } from './gen-server.ts'
+import { childSpec, implementAs, type Maybe, type Server } from './gen-server.ts'
 import { RestartIntensity } from './restart-intensity.ts'
 import type { AutoShutdown, RestartType, Strategy } from './restart-strategy.ts'
 import { noreply, reply, stop, type NoReply, type Reply, type Stop } from './results.ts'
@@ -191,7 +191,7 @@ const checks: { readonly [K in keyof SupervisorOptions]-?: OptionCheck } = {
   mailboxMessagesMax: optional(anything),
 }
 
-const server: Server<SupervisorApi, InitArg> = implement<SupervisorApi, InitArg, Supervised>(
+const server: Server<SupervisorApi, InitArg> = implementAs<SupervisorApi, InitArg, Supervised>(
   SupervisorContract,
   {
     init: initialize,
@@ -214,7 +214,19 @@ const server: Server<SupervisorApi, InitArg> = implement<SupervisorApi, InitArg,
     },
     terminate: (_reason, state) => state.stopAll(),
   },
+  {
+    behaviour: 'supervisor',
+    sealed: true,
+    view: (state: Supervised) => ({ ...countsOf(state), children: childrenOf(state) }),
+    children: childrenOf,
+    status: (state: Supervised) => ({ strategy: state.rules.strategy, ...countsOf(state) }),
+  },
 )
+
+/** In start order. */
+function childrenOf({ children }: Supervised): readonly ChildInfo[] {
+  return [...children.values()].map(infoOf)
+}
 
 async function initialize(
   { options, specs }: InitArg,

@@ -43,6 +43,7 @@ export {
   ReceiveTimeoutError,
   runtimeErrors,
   SystemStoppedError,
+  TableError,
 } from './errors.ts'
 export type { ExitReason, NoCatch } from './exit-reason.ts'
 export {
@@ -56,17 +57,37 @@ export {
 
 export type { Pid } from './pid.ts'
 export { formatPid, homeOf, isPid, pidEquals, pidKey, ProcessPid } from './pid.ts'
-export type { MessageKind, StopRequest } from './item.ts'
-export { ItemKind, Message } from './item.ts'
+export type { ItemKindName, MessageKind, StopRequest } from './item.ts'
+export { ItemKind, itemKindName, Message } from './item.ts'
 export type { CallOptions } from './call.ts'
 export { Call, requestTag } from './call.ts'
 export type { DebugChild, Process, Program, ProgramDebug, StartOptions } from './program.ts'
 export type { Monitored, ProcessBody, ProcessContext } from './spawn.ts'
+export { isThenable, plainProgram } from './spawn.ts'
 export type { Match, Received, ReceiveOptions } from './receive.ts'
 export type { MonitorRef, RemoteName } from './monitors.ts'
 export { MonitorRefValue } from './monitors.ts'
 export type { TimerRef } from './timer.ts'
 export { TIMER_DELAY_MS_MAX } from './timer-wheel.ts'
+export type {
+  AnyTable,
+  OrderedTable,
+  SelectOptions,
+  SetTable,
+  Table,
+  TableAccess,
+  TableCursor,
+  TableHeir,
+  TableInfo,
+  TableOptions,
+  Tables,
+  TableTransfer,
+  TableType,
+} from './table.ts'
+export type { CounterStep } from './table-counter.ts'
+export type { TableKey } from './table-key.ts'
+export type { KeyPattern, TableMatch, TablePattern, ValuePattern, Where } from './table-match.ts'
+export type { TableRange } from './table-store.ts'
 export type { Via } from './names.ts'
 export { isVia } from './names.ts'
 export type { ExitFate, ExitSignalFacts } from './signal.ts'
@@ -82,6 +103,12 @@ export type {
 } from './inspect.ts'
 export { inspectChannels } from './inspect.ts'
 export type { SystemStats } from './metrics.ts'
+export type { ItemOutcome, ProcessTap } from './observe.ts'
+export { observeProcess, tapsOf } from './observe.ts'
+export type { ProcessActivity, ProcessFacts } from './process-facts.ts'
+export { factsOf } from './process-facts.ts'
+export type { SystemRequestOptions } from './system-request.ts'
+export { requestOf, resumeProcess, suspendProcess } from './system-request.ts'
 export type {
   DemonitorOptions,
   MonitorTarget,

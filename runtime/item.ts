@@ -39,6 +39,16 @@ export const ItemKind: Readonly<{
 /** One of {@link ItemKind}. */
 export type ItemKind = (typeof ItemKind)[keyof typeof ItemKind]
 
+/** {@link ItemKind} in words. */
+export type ItemKindName = keyof typeof ItemKind
+
+const KIND_NAMES = Object.keys(ItemKind) as ItemKindName[]
+
+/** The word for a kind. */
+export function itemKindName(kind: ItemKind): ItemKindName {
+  return KIND_NAMES[kind]!
+}
+
 /** Kinds of {@link Message}: everything but a call. */
 export type MessageKind = Exclude<ItemKind, typeof ItemKind.call>
 

@@ -47,6 +47,10 @@ export class Observer {
     this.#cell = cell
   }
 
+  get taps(): readonly ProcessTap[] {
+    return this.#taps
+  }
+
   add(tap: ProcessTap): void {
     this.#taps = [...this.#taps, tap]
   }
@@ -130,6 +134,11 @@ export class Observer {
 /** Tells that a tap was taken off because it failed. */
 function dropped({ core, pid, label }: ProcessCell, error: unknown): void {
   core.logger.warn({ pid: pid.toString(), label, error }, 'trace ended: its sink failed')
+}
+
+/** The taps of a process, for those who look for their own. */
+export function tapsOf(process: Process): readonly ProcessTap[] {
+  return (process as ProcessCell).extras?.observer?.taps ?? []
 }
 
 /** Lets `tap` watch a live local process from its next message on; the result takes it off. */
