@@ -1,40 +1,108 @@
 /**
- * Which process is running right now. Valid only synchronously: after the first `await` of a handler
- * other processes run, and a variable that pretended otherwise would name the wrong one (NX-L9).
+ * Which process is running right now. Without `asyncContext` that is known only synchronously: after the
+ * first `await` of a handler other processes run, and a variable that pretended otherwise would name the
+ * wrong one (NX-L9). With it, the continuations of a process know it too.
  *
- * The one variable of this module is not state of a system but the "program counter" of the one
- * thread all systems share; it is set and restored around every handler.
+ * The variables of this module are not state of a system but the "program counter" of the one thread all
+ * systems share. `running` is set and restored around every handler. `tracked` is what it is after an
+ * await; it exists while a system with `asyncContext` does. It cannot belong to one system: a process of
+ * another one, started or called from here, inherits whatever storage it does not know of, and must not be
+ * taken for the process it inherited from. So every scheduler sets it, also for processes that are not
+ * tracked.
  */
+import { AsyncLocalStorage } from 'node:async_hooks'
 import type { ProcessCell } from './process.ts'
 import type { Process } from './program.ts'
 import type { Pid } from './pid.ts'
 
-let running: ProcessCell | undefined
+/** `null`: nobody, and that is certain; `undefined`: no handler runs synchronously. */
+type Running = ProcessCell | null | undefined
 
-/** Marks `cell` as running; give the result to {@link leaveProcess}. */
-export function enterProcess(cell: ProcessCell | undefined): ProcessCell | undefined {
+let running: Running
+let tracked: AsyncLocalStorage<ProcessCell | undefined> | undefined
+let trackers = 0
+
+/** Marks `cell`, or nobody, as running; give the result to {@link leaveProcess}. */
+export function enterProcess(cell: ProcessCell | undefined): Running {
   const before = running
-  running = cell
+  running = cell ?? null
   return before
 }
 
-/** Ends what {@link enterProcess} began. */
-export function leaveProcess(before: ProcessCell | undefined): void {
+/** Ends what {@link enterProcess} or {@link enterSlice} began. */
+export function leaveProcess(before: Running): void {
   running = before
+}
+
+/** {@link enterProcess} for the scheduler: what is awaited from now on continues as `cell`. */
+export function enterSlice(cell: ProcessCell): Running {
+  const before = running
+  running = cell
+  if (tracked !== undefined) tracked.enterWith(cell.core.tracksAsync ? cell : undefined)
+  return before
+}
+
+/** After the last slice of a run: what follows in this task belongs to nobody. */
+export function leaveSlices(): void {
+  if (tracked !== undefined) tracked.enterWith(undefined)
+}
+
+/** Runs `fn`, and what it awaits, as `cell` or as nobody. */
+export function runIn<T>(cell: ProcessCell | undefined, fn: () => T): T {
+  const before = enterProcess(cell)
+  try {
+    if (tracked === undefined) return fn()
+    return tracked.run(cell?.core.tracksAsync === true ? cell : undefined, fn)
+  } finally {
+    running = before
+  }
 }
 
 /** The running process's cell. */
 export function runningCell(): ProcessCell | undefined {
-  return running
+  if (running !== undefined) return running ?? undefined
+  return tracked === undefined ? undefined : tracked.getStore()
 }
 
-/** The running process; only synchronously inside one of its handlers. */
+/** The process whose continuation or rejected promise this is; only with `asyncContext`. */
+export function trackedCell(): ProcessCell | undefined {
+  return tracked?.getStore()
+}
+
+/** Whether some system of this program has `asyncContext`. */
+export function isTracking(): boolean {
+  return tracked !== undefined
+}
+
+/** One more system with `asyncContext`. */
+export function beginTracking(): void {
+  trackers++
+  tracked ??= new AsyncLocalStorage<ProcessCell | undefined>()
+}
+
+/** One less; the last one gives back what tracking costs. */
+export function endTracking(): void {
+  if (--trackers > 0) return
+  tracked?.disable()
+  tracked = undefined
+}
+
+/** `fn` in the name of the process that runs now, whoever calls it; for the settlers of a promise. */
+export function asCaller<T>(fn: (value: T) => void): (value: T) => void {
+  if (tracked === undefined) return fn
+  const cell = runningCell()
+  return (value) => runIn(cell, () => fn(value))
+}
+
+/** The running process; see {@link self}. */
 export function currentProcess(): Process | undefined {
-  return running
+  return runningCell()
 }
 
 /**
- * The pid of the running process; only synchronously inside one of its handlers, else undefined.
+ * The pid of the running process. Synchronously inside a handler that is certain. After an `await` it is
+ * undefined, or with the system's `asyncContext` still that process, also when it has ended meanwhile.
+ * Outside processes it is undefined.
  *
  * @example
  * const Greeter = defineServer({
@@ -48,15 +116,10 @@ export function currentProcess(): Process | undefined {
  * await GenServer.stop(greeter)
  */
 export function self(): Pid | undefined {
-  return running?.pid
+  return runningCell()?.pid
 }
 
 /** Runs `fn` as `process`, for programs that call user code after a promise was settled. */
 export function runAs<T>(process: Process, fn: () => T): T {
-  const before = enterProcess(process as ProcessCell)
-  try {
-    return fn()
-  } finally {
-    leaveProcess(before)
-  }
+  return runIn(process as ProcessCell, fn)
 }

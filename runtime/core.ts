@@ -4,7 +4,7 @@
  */
 import { Call, requestTag } from './call.ts'
 import { CallAborts } from './call-aborts.ts'
-import { runningCell } from './context.ts'
+import { beginTracking, endTracking, runningCell } from './context.ts'
 import { Deaths } from './deaths.ts'
 import {
   AlreadyStartedError,
@@ -19,6 +19,7 @@ import { publishDropped, publishExit, publishStart } from './inspect.ts'
 import { ItemKind, Message } from './item.ts'
 import { LinkTable } from './link-table.ts'
 import { unthrowing } from './log.ts'
+import { LongHandlers } from './long-handlers.ts'
 import { pushItem, pushUserItem } from './mailbox.ts'
 import { Counters } from './metrics.ts'
 import { MonitorRefValue } from './monitors.ts'
@@ -32,6 +33,7 @@ import { Remote } from './remote.ts'
 import { Scheduler } from './scheduler.ts'
 import { plainProgram } from './spawn.ts'
 import { Stopper } from './stopper.ts'
+import { TableRegistry } from './table-registry.ts'
 import type { CallOptions } from './call.ts'
 import type { Clock } from './clock.ts'
 import type { Entropy } from './entropy.ts'
@@ -39,7 +41,7 @@ import type { ExitReason } from './exit-reason.ts'
 import type { DropReason } from './inspect.ts'
 import type { Logger } from './log.ts'
 import type { SystemStats } from './metrics.ts'
-import type { MonitorRef } from './monitors.ts'
+import type { MonitorRef, RemoteName } from './monitors.ts'
 import type { Pid } from './pid.ts'
 import type { Process, Program, StartOptions } from './program.ts'
 import type { Inbound, RemoteGate } from './remote.ts'
@@ -83,12 +85,16 @@ export class SystemCore implements System {
   readonly logger: Logger
   readonly options: Readonly<SystemOptions>
   readonly scheduler: Scheduler
+  readonly longHandlers: LongHandlers
+  /** Whether continuations know whose they are. */
+  readonly tracksAsync: boolean
   readonly timers: Timers
   readonly deaths: Deaths
   readonly remote: Remote
   readonly names: Names
   readonly links: LinkTable
   readonly monitors: MonitorTable
+  readonly tables: TableRegistry
   gate: RemoteGate | undefined = undefined
   callsPending = 0
   callsTimedOut = 0
@@ -106,10 +112,13 @@ export class SystemCore implements System {
     this.logger = unthrowing(options.logger)
     this.node = options.node ?? `local-${hex(options.entropy.bytes(4))}`
     this.incarnation = options.incarnation
+    this.longHandlers = new LongHandlers(options.clock, this.logger, options)
+    this.tracksAsync = options.asyncContext
+    if (this.tracksAsync) beginTracking()
     this.scheduler = new Scheduler(options.clock, {
       messageBudget: options.messageBudget,
       turnBudgetMs: options.clock.virtual ? Infinity : options.turnBudgetMs,
-      longHandlerMs: options.longHandlerMs,
+      longHandlers: this.longHandlers,
     })
     this.timers = this.scheduler.timers
     this.deaths = new Deaths(this)
@@ -117,6 +126,7 @@ export class SystemCore implements System {
     this.names = new Names(options.namesMax)
     this.links = new LinkTable(this)
     this.monitors = new MonitorTable(this)
+    this.tables = new TableRegistry(this)
     this.#stopper = new Stopper(this, this.#table)
     this.#processTimers = new ProcessTimers(this)
   }
@@ -462,8 +472,11 @@ export class SystemCore implements System {
       callsPending: this.callsPending,
       callsTimedOut: this.callsTimedOut,
       callsRefused: counters.callsRefused,
+      handlersLong: this.longHandlers.count,
       timers: this.timers.count,
       names: this.names.size,
+      tables: this.tables.size,
+      tableInsertsRefused: this.tables.insertsRefused,
       monitors: this.monitors.size,
       runQueue: this.scheduler.queued,
       turns: this.scheduler.turns,
@@ -492,6 +505,10 @@ export class SystemCore implements System {
     return new ProcessPid(node, id, incarnation, this)
   }
 
+  pidNamed({ name, node }: RemoteName): Pid | undefined {
+    return node === this.node ? this.whereis(name) : this.gate?.namedPid?.(node, name)
+  }
+
   /** Numbers for processes, monitors and timers. */
   nextId(): number {
     return ++this.#lastId
@@ -510,6 +527,12 @@ export class SystemCore implements System {
   forgetProcess(cell: ProcessCell): void {
     this.#table.delete(cell.pid.id)
     this.names.release(cell)
+  }
+
+  /** The system has stopped: what it shares with the program is given back. */
+  closed(): void {
+    this.longHandlers.close()
+    if (this.tracksAsync) endTracking()
   }
 
   /** A process is buried. */

@@ -7,7 +7,7 @@
  *     end(A) -> mark A -> bury A: calls fail, timers stop, monitors of A go, EXIT to links -> mark B,
  *               DOWN to monitors, AbortSignal, onExit, report -> bury B -> ...
  */
-import { enterProcess, leaveProcess } from './context.ts'
+import { runIn } from './context.ts'
 import { exitFate } from './signal.ts'
 import { isCleanExit } from './exit-reason.ts'
 import { ItemKind, Message } from './item.ts'
@@ -83,8 +83,13 @@ export class Deaths {
 
   #buryAll(): void {
     this.#burying = true
+    runIn(undefined, this.#buryQueue) // callbacks run in nobody's name
+    this.#queue.length = 0
+    this.#burying = false
+  }
+
+  readonly #buryQueue = (): void => {
     const queue = this.#queue
-    const before = enterProcess(undefined) // callbacks run in nobody's name
     for (let i = 0; i < queue.length; i++) {
       try {
         this.#bury(queue[i]!)
@@ -92,9 +97,6 @@ export class Deaths {
         this.#core.reportStray(`end of ${queue[i]!.cell.label}`, error)
       }
     }
-    leaveProcess(before)
-    queue.length = 0
-    this.#burying = false
   }
 
   /** Each part happens whatever becomes of the one before it: a reason may be any value, also a nasty one. */
@@ -131,6 +133,7 @@ export class Deaths {
     if (extras.monitoring !== undefined) {
       for (const monitor of extras.monitoring) this.#core.monitors.drop(monitor)
     }
+    if (extras.tables !== undefined) this.#core.tables.ownerEnded(extras.tables)
     extras.receiver = undefined
   }
 

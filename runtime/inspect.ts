@@ -64,12 +64,15 @@ export interface MessageDroppedEvent {
   readonly reason: DropReason
 }
 
-/** The synchronous part of a handler took long. */
+/** A handler took long: its synchronous part, or it is still in flight. */
 export interface LongHandlerEvent {
   readonly pid: Pid
   readonly label: string
   readonly name: string | undefined
+  /** So far, if it is in flight. */
   readonly tookMs: number
+  /** An asynchronous handler that is not settled; told once. False: it held the event loop. */
+  readonly inFlight: boolean
 }
 
 const startChannel: Channel = channel(inspectChannels.processStart)
@@ -101,16 +104,7 @@ export function publishDropped(event: MessageDroppedEvent): void {
   if (droppedChannel.hasSubscribers) droppedChannel.publish(event)
 }
 
-/** Tells that a handler held the loop. */
-export function publishLongHandler(
-  cell: ProcessCell,
-  name: string | undefined,
-  tookMs: number,
-): void {
-  longHandlerChannel.publish({
-    pid: cell.pid,
-    label: cell.label,
-    name,
-    tookMs,
-  } satisfies LongHandlerEvent)
+/** Tells that a handler took or takes long. */
+export function publishLongHandler(event: LongHandlerEvent): void {
+  if (longHandlerChannel.hasSubscribers) longHandlerChannel.publish(event)
 }

@@ -19,9 +19,14 @@ export interface SystemStats {
   readonly callsTimedOut: number
   /** Refused because the mailbox was full. */
   readonly callsRefused: number
+  /** Reports of handlers that took `longHandlerMs` or more; counted only while handlers are measured. */
+  readonly handlersLong: number
   /** Armed now. */
   readonly timers: number
   readonly names: number
+  readonly tables: number
+  /** Refused because a table was full. */
+  readonly tableInsertsRefused: number
   readonly monitors: number
   /** Processes with work now. */
   readonly runQueue: number

@@ -6,7 +6,7 @@
  * Invariants: a tap never hurts the process; one that throws is taken off and logged. Taps run in nobody's
  * name. After the end of the process nothing is told any more.
  */
-import { enterProcess, leaveProcess } from './context.ts'
+import { runIn } from './context.ts'
 import { CallError } from './errors.ts'
 import { ItemKind } from './item.ts'
 import { OBSERVED } from './process-flags.ts'
@@ -118,16 +118,16 @@ export class Observer {
   }
 
   #tell(fn: (tap: ProcessTap) => void): void {
-    const before = enterProcess(undefined)
-    for (const tap of this.#taps) {
-      try {
-        fn(tap)
-      } catch (error) {
-        this.remove(tap)
-        dropped(this.#cell, error)
+    runIn(undefined, () => {
+      for (const tap of this.#taps) {
+        try {
+          fn(tap)
+        } catch (error) {
+          this.remove(tap)
+          dropped(this.#cell, error)
+        }
       }
-    }
-    leaveProcess(before)
+    })
   }
 }
 

@@ -22,12 +22,16 @@ import type { Process, Program } from './program.ts'
 import type { Receiver } from './receive.ts'
 import type { Suspension } from './suspension.ts'
 import type { System } from './system.ts'
+import type { TableCell } from './table-cell.ts'
+import type { TableKey } from './table-key.ts'
 import type { Timer } from './timer.ts'
 
 /** Parts that most processes never need. */
 export class ProcessExtras {
   names: Set<string> | undefined = undefined
   timers: Set<Timer> | undefined = undefined
+  /** Tables this process owns. */
+  tables: Set<TableCell<TableKey, unknown>> | undefined = undefined
   /** Monitors this process owns. */
   monitoring: Set<Monitor> | undefined = undefined
   /** Monitors that watch this process. */
@@ -39,6 +43,8 @@ export class ProcessExtras {
   /** Continuations of an async handler; one pair per process because only one can be in flight. */
   resume: (() => void) | undefined = undefined
   crash: ((error: unknown) => void) | undefined = undefined
+  /** What a busy process works on: the item of its async handler, or the last call a plain one took. */
+  inHand: Message | Call | undefined = undefined
   /** Kind of the item an async handler works on while the process is busy, and since when by the turn. */
   busyKind: ItemKind | undefined = undefined
   busySinceMs = 0

@@ -11,8 +11,7 @@
  * Hot path: no await, closure, Error or clock reading per message. The time budget beside the message
  * budget reads the clock every few messages, more often while handlers prove slow.
  */
-import { enterProcess, leaveProcess } from './context.ts'
-import { longHandlerChannel, publishLongHandler } from './inspect.ts'
+import { enterSlice, leaveProcess, leaveSlices } from './context.ts'
 import { ItemKind, USER_KIND_MAX } from './item.ts'
 import { takeItem } from './mailbox.ts'
 import { BUSY, DEAD, OBSERVED, QUEUED, SUSPENDED } from './process-flags.ts'
@@ -22,6 +21,7 @@ import { Timers } from './timer.ts'
 import type { Call } from './call.ts'
 import type { Clock } from './clock.ts'
 import type { Message, StopRequest } from './item.ts'
+import type { LongHandlers } from './long-handlers.ts'
 import type { ProcessCell } from './process.ts'
 import type { SystemRequest } from './system-request.ts'
 
@@ -35,7 +35,7 @@ export interface SchedulerOptions {
   readonly messageBudget: number
   /** Infinity switches the time budget off. */
   readonly turnBudgetMs: number
-  readonly longHandlerMs: number
+  readonly longHandlers: LongHandlers
 }
 
 /** The run queue of one system. */
@@ -58,6 +58,8 @@ export class Scheduler {
   #end = 0
   #left: number
   #running = false
+  /** Handlers are measured in this run. */
+  #timing = false
   #runArmed = false
   #turnArmed = false
   #checkEvery = 8
@@ -136,6 +138,7 @@ export class Scheduler {
   #run(): void {
     const before = this.#left
     this.#running = true
+    this.#timing = this.#options.longHandlers.wanted
     while (this.#left > 0 && this.#first !== this.#end) {
       const cell = this.#queue[this.#first]!
       this.#queue[this.#first] = undefined
@@ -147,11 +150,12 @@ export class Scheduler {
       }
     }
     this.#running = false
+    leaveSlices()
     this.delivered += before - this.#left
   }
 
   #serve(cell: ProcessCell): void {
-    const before = enterProcess(cell)
+    const before = enterSlice(cell)
     for (let slice = SLICE; slice > 0 && this.#left > 0; slice--) {
       if ((cell.flags & (BUSY | DEAD | SUSPENDED | OBSERVED)) !== 0) {
         if ((cell.flags & (BUSY | DEAD)) === 0) this.#serveSpecial(cell, slice)
@@ -164,7 +168,7 @@ export class Scheduler {
       if (item.kind === ItemKind.call && item.settled) continue
       if (item.kind <= ItemKind.call) cell.lastName = item.name
       if (item.kind > USER_KIND_MAX) this.#handleSignal(cell, item as Message)
-      else if (longHandlerChannel.hasSubscribers) this.#handleTimed(cell, item)
+      else if (this.#timing) this.#handleTimed(cell, item)
       else this.#handle(cell, item)
     }
     leaveProcess(before)
@@ -195,7 +199,7 @@ export class Scheduler {
 
   #handleAny(cell: ProcessCell, item: Message | Call): void {
     if ((cell.flags & OBSERVED) !== 0) this.#handleObserved(cell, item)
-    else if (longHandlerChannel.hasSubscribers) this.#handleTimed(cell, item)
+    else if (this.#timing) this.#handleTimed(cell, item)
     else this.#handle(cell, item)
   }
 
@@ -215,11 +219,9 @@ export class Scheduler {
     }
     const tookMs = this.#clock.now() - startMs
     if (result instanceof Promise) {
-      this.#await(cell, observer.inFlight(item, startMs, tookMs, result), item.kind)
+      this.#await(cell, observer.inFlight(item, startMs, tookMs, result), item)
     } else observer.handled(item, tookMs)
-    if (longHandlerChannel.hasSubscribers && tookMs >= this.#options.longHandlerMs) {
-      publishLongHandler(cell, item.name, tookMs)
-    }
+    if (this.#timing) this.#options.longHandlers.handled(cell, item, startMs)
   }
 
   #handle(cell: ProcessCell, item: Message | Call): void {
@@ -230,14 +232,13 @@ export class Scheduler {
       cell.core.deaths.end(cell, reasonOfThrown(error), true)
       return
     }
-    if (result instanceof Promise) this.#await(cell, result, item.kind)
+    if (result instanceof Promise) this.#await(cell, result, item)
   }
 
   #handleTimed(cell: ProcessCell, item: Message | Call): void {
     const startMs = this.#clock.now()
     this.#handle(cell, item)
-    const tookMs = this.#clock.now() - startMs
-    if (tookMs >= this.#options.longHandlerMs) publishLongHandler(cell, item.name, tookMs)
+    this.#options.longHandlers.handled(cell, item, startMs)
   }
 
   /** A stop request is the last item of a process: it ends when this is handled, at the latest. */
@@ -251,10 +252,11 @@ export class Scheduler {
   }
 
   /** Busy until settled. After death the continuations change nothing (zombie guard). */
-  #await(cell: ProcessCell, result: Promise<void>, kind: ItemKind): void {
+  #await(cell: ProcessCell, result: Promise<void>, item: Message | Call): void {
     const extras = cell.more()
     cell.flags |= BUSY
-    extras.busyKind = kind
+    extras.inHand = item
+    extras.busyKind = item.kind
     extras.busySinceMs = this.coarseNowMs
     extras.resume ??= () => this.release(cell)
     extras.crash ??= (error) => cell.core.deaths.end(cell, reasonOfThrown(error), true)
@@ -265,6 +267,7 @@ export class Scheduler {
   release(cell: ProcessCell): void {
     if ((cell.flags & DEAD) !== 0) return
     cell.flags &= ~BUSY
+    if (cell.extras !== undefined) cell.extras.inHand = undefined
     if (cell.head !== undefined && (cell.flags & QUEUED) === 0) this.ready(cell)
   }
 

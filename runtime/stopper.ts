@@ -77,12 +77,14 @@ export class Stopper {
     })
     deadline?.cancel()
     for (const detach of this.#detach) detach()
+    this.#core.tables.close()
     this.#core.remote.close()
     this.#core.timers.close((entry) => {
       if (entry instanceof Call) entry.failExit('noproc')
     })
     this.#core.timers.count = 0
     await new Promise<void>((resolve) => clock.nextTurn(resolve)) // the last turn asked for is over
+    this.#core.closed()
   }
 
   #askRoots(): void {
@@ -102,7 +104,7 @@ export class Stopper {
   /** A plain process has nothing that could refuse or clean up; others get to run their terminate. */
   #ask(cell: ProcessCell): void {
     if (!cell.alive) return
-    if (cell.program === plainProgram) {
+    if (cell.program.handle === plainProgram.handle) {
       this.#core.deaths.end(cell, 'shutdown', false)
       return
     }

@@ -10,6 +10,7 @@ import { createSystemEntropy } from './entropy.ts'
 import { SystemCore } from './core.ts'
 import { silentLogger } from './log.ts'
 import {
+  booleanOption,
   numberOption,
   objectOption,
   oneOfOption,
@@ -17,6 +18,7 @@ import {
   resolveOptions,
   stringOption,
 } from './options.ts'
+import { TABLE_ENTRIES_LIMIT } from './table-store.ts'
 import type { CallOptions } from './call.ts'
 import type { Clock } from './clock.ts'
 import type { Entropy } from './entropy.ts'
@@ -30,6 +32,7 @@ import type { Pid } from './pid.ts'
 import type { Process, Program, StartOptions } from './program.ts'
 import type { Inbound, RemoteGate } from './remote.ts'
 import type { Monitored, ProcessBody } from './spawn.ts'
+import type { Tables } from './table.ts'
 import type { TimerRef } from './timer.ts'
 
 /** Where a message goes: a process, a name of this system, or a name in another directory. */
@@ -81,8 +84,22 @@ export interface SystemOptions {
   readonly messageBudget: number
   /** Milliseconds of handlers in one turn of the event loop; default 10. Off under a virtual clock. */
   readonly turnBudgetMs: number
-  /** Synchronous handler time worth a `fovea:handler:long` event, ms. Default 50. */
+  /**
+   * How long a handler may hold the event loop, or be in flight, before it is reported, ms. Default 50.
+   * Handlers are measured while `reportLongHandlers` is set or `fovea:handler:long` has a subscriber.
+   */
   readonly longHandlerMs: number
+  /**
+   * Log and count handlers that take `longHandlerMs` or more (`long_schedule`). Default false; two clock
+   * readings per message when set.
+   */
+  readonly reportLongHandlers: boolean
+  /**
+   * Continuations know whose they are: `self()`, the caller of a call and the starter of a process are
+   * known after an `await` too, and `captureRejections` can work. Default false: it makes a call a third
+   * slower on Node 24 and twice as slow on Node 20 and 22; a call through `ctx` knows its caller anyway.
+   */
+  readonly asyncContext: boolean
   /** How long `stop` lets processes end by themselves before it kills them, ms. Default 5000. */
   readonly stopTimeoutMs: number
   /** User messages one mailbox holds; default 1,000,000. `ERR_MAILBOX_FULL` for calls. */
@@ -97,6 +114,10 @@ export interface SystemOptions {
   readonly monitorsPerProcessMax: number
   /** Registered names; default 1,000,000. `ERR_NAMES_MAX`. */
   readonly namesMax: number
+  /** Tables; default 100,000. `ERR_TABLES_MAX`. */
+  readonly tablesMax: number
+  /** Objects one table holds, unless its options say less or more; default 10,000,000. `ERR_TABLE_ENTRIES_MAX`. */
+  readonly tableEntriesMax: number
   /** Armed timers, calls not counted; default 4,000,000. `ERR_TIMERS_MAX`. */
   readonly timersMax: number
   /** Calls waiting for a reply; default 4,000,000. `ERR_CALLS_MAX`. */
@@ -133,6 +154,9 @@ export interface System extends AsyncDisposable {
   /** Throws `ERR_NAME_UNKNOWN`. */
   unregister(name: string): void
   registered(): string[]
+
+  /** ETS-like tables; see `Tables`. */
+  readonly tables: Tables
 
   // Messages
   /** Never throws for a dead or unknown target: the message is dropped and counted. */
@@ -184,6 +208,8 @@ export interface System extends AsyncDisposable {
   readonly inbound: Inbound
   /** The pid with these parts, decoded; the very pid of the process if it lives here. */
   pidFor(node: string, id: number, incarnation: number): Pid
+  /** The process that has a name here, or a pid that stands for it elsewhere; see `RemoteGate.namedPid`. */
+  pidNamed(target: RemoteName): Pid | undefined
   /** A monitor ref decoded from its parts. */
   monitorRefFor(node: string, id: number): MonitorRef
 }
@@ -203,6 +229,8 @@ export const SYSTEM_DEFAULTS: Readonly<Omit<SystemOptions, 'clock' | 'entropy'>>
   messageBudget: 1000,
   turnBudgetMs: 10,
   longHandlerMs: 50,
+  reportLongHandlers: false,
+  asyncContext: false,
   stopTimeoutMs: 5000,
   mailboxMessagesMax: 1_000_000,
   mailboxPolicy: 'reject',
@@ -210,6 +238,8 @@ export const SYSTEM_DEFAULTS: Readonly<Omit<SystemOptions, 'clock' | 'entropy'>>
   linksPerProcessMax: 4_000_000,
   monitorsPerProcessMax: 1_000_000,
   namesMax: 1_000_000,
+  tablesMax: 100_000,
+  tableEntriesMax: 10_000_000,
   timersMax: 4_000_000,
   callsPendingMax: 4_000_000,
 })
@@ -227,6 +257,8 @@ const CHECKS: { readonly [K in keyof SystemOptions]-?: OptionCheck } = {
   messageBudget: count,
   turnBudgetMs: durationMs,
   longHandlerMs: durationMs,
+  reportLongHandlers: booleanOption,
+  asyncContext: booleanOption,
   stopTimeoutMs: durationMs,
   mailboxMessagesMax: count,
   mailboxPolicy: oneOfOption('reject'),
@@ -234,6 +266,8 @@ const CHECKS: { readonly [K in keyof SystemOptions]-?: OptionCheck } = {
   linksPerProcessMax: count,
   monitorsPerProcessMax: count,
   namesMax: count,
+  tablesMax: count,
+  tableEntriesMax: numberOption(1, TABLE_ENTRIES_LIMIT),
   timersMax: count,
   callsPendingMax: count,
 }

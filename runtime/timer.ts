@@ -8,7 +8,7 @@
  * past its due time, so there is a whole pass of the event loop in between: replies that wait in a
  * mailbox or a socket are delivered before their deadline, also after the loop was blocked.
  */
-import { enterProcess, leaveProcess } from './context.ts'
+import { runIn } from './context.ts'
 import { ArgumentError } from './errors.ts'
 import { reasonOfThrown } from './exit-reason.ts'
 import { FRESH, NOT_TIMED, TIMER_DELAY_MS_MAX, TimerWheel } from './timer-wheel.ts'
@@ -99,14 +99,11 @@ export class Timer implements Timed {
 
   expire(): void {
     this.release()
-    const before = enterProcess(this.#owner)
     try {
-      this.#run()
+      runIn(this.#owner, this.#run)
     } catch (error) {
       if (this.#owner === undefined) this.#core.reportStray('timer', error)
       else this.#core.deaths.end(this.#owner, reasonOfThrown(error), true)
-    } finally {
-      leaveProcess(before)
     }
   }
 }

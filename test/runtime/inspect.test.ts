@@ -83,6 +83,8 @@ describe('inspection channels', () => {
       system.cast(pid, 'long', 1)
       await new Promise<void>((resolve) => clock.nextTurn(resolve))
     })
-    expect(seen).toEqual([{ pid, label: 'long', name: 'long', tookMs: expect.any(Number) }])
+    expect(seen).toEqual([
+      { pid, label: 'long', name: 'long', tookMs: expect.any(Number), inFlight: false },
+    ])
   })
 })
