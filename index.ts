@@ -19,6 +19,7 @@
 export type {
   CallOptions,
   DemonitorOptions,
+  MailboxPolicy,
   Match,
   Monitored,
   MonitorRef,
@@ -50,6 +51,31 @@ export {
   pidKey,
   self,
   SYSTEM_DEFAULTS,
+} from './runtime/index.ts'
+
+// Tables
+export type {
+  AnyTable,
+  CounterStep,
+  KeyPattern,
+  OrderedTable,
+  SelectOptions,
+  SetTable,
+  Table,
+  TableAccess,
+  TableCursor,
+  TableHeir,
+  TableInfo,
+  TableKey,
+  TableMatch,
+  TableOptions,
+  TablePattern,
+  TableRange,
+  Tables,
+  TableTransfer,
+  TableType,
+  ValuePattern,
+  Where,
 } from './runtime/index.ts'
 
 // Exit reasons
@@ -96,6 +122,7 @@ export {
   ReceiveTimeoutError,
   runtimeErrors,
   SystemStoppedError,
+  TableError,
 } from './runtime/index.ts'
 
 // Contracts and servers
@@ -192,6 +219,34 @@ export type {
 } from './behaviours/index.ts'
 export { Registry, Supervisor, SupervisorContract } from './behaviours/index.ts'
 
+// Dynamic and partition supervisors
+export type {
+  DynamicChildSpec,
+  DynamicSupervisorApi,
+  DynamicSupervisorFunctions,
+  DynamicSupervisorOptions,
+  DynamicSupervisorRef,
+  PartitionInfo,
+  PartitionSupervisorApi,
+  PartitionSupervisorFunctions,
+  PartitionSupervisorOptions,
+  PartitionSupervisorRef,
+  PartitionViaOptions,
+  SupervisorInit,
+  SupervisorPlace,
+} from './behaviours/index.ts'
+export {
+  ChildRequestError,
+  ChildSharedError,
+  ChildStartTimeoutError,
+  DynamicSupervisor,
+  DynamicSupervisorContract,
+  PartitionNameError,
+  partitionOf,
+  PartitionSupervisor,
+  PartitionSupervisorContract,
+} from './behaviours/index.ts'
+
 // Errors of the behaviours
 export {
   AlreadyRegisteredKeyError,
@@ -220,4 +275,75 @@ export {
   StopAbortedError,
   StopExitError,
   StopTimeoutError,
+} from './behaviours/index.ts'
+
+// Event managers
+export type {
+  AddHandlerOptions,
+  AddSupHandlerOptions,
+  EventCallResult,
+  EventCtx,
+  EventHandler,
+  EventHandlerExit,
+  EventHandlerImpl,
+  EventHandlerKey,
+  EventResult,
+  EventSink,
+  GenEventApi,
+  GenEventChildOptions,
+  GenEventFunctions,
+  GenEventOptions,
+  GenEventRef,
+  HandlerState,
+  HandlerTarget,
+  NamedManager,
+  SwapArg,
+  SwapFrom,
+  SwapSource,
+} from './behaviours/index.ts'
+export {
+  defineEventHandler,
+  EventHandlerCrashedError,
+  EventHandlerDuplicateError,
+  EventHandlerInitError,
+  EventHandlerLimitError,
+  EventHandlerNotFoundError,
+  GenEvent,
+  GenEventContract,
+  removeHandler,
+  RemoveHandler,
+  swapHandler,
+  SwapHandler,
+} from './behaviours/index.ts'
+
+// Tasks and agents
+export type {
+  StartedTask,
+  StreamResult,
+  StreamSource,
+  TaskChildOptions,
+  TaskContext,
+  TaskFunction,
+  TaskFunctions,
+  TaskOptions,
+  TaskOwner,
+  TaskResult,
+  TaskShutdownOptions,
+  TaskStartOptions,
+  TaskStream,
+  TaskStreamOptions,
+  TaskUse,
+  TaskValues,
+  TaskWaitOptions,
+  TaskYields,
+  YieldManyOptions,
+} from './behaviours/index.ts'
+export {
+  Task,
+  TaskAbortedError,
+  TaskExecutionError,
+  TaskOwnerError,
+  TaskRemoteError,
+  TaskTakenError,
+  TaskTimeoutError,
 } from './behaviours/index.ts'

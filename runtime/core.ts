@@ -20,13 +20,13 @@ import { ItemKind, Message } from './item.ts'
 import { LinkTable } from './link-table.ts'
 import { unthrowing } from './log.ts'
 import { LongHandlers } from './long-handlers.ts'
-import { pushItem, pushUserItem } from './mailbox.ts'
+import { policyFlags, pushItem, pushUserItem } from './mailbox.ts'
 import { Counters } from './metrics.ts'
 import { MonitorRefValue } from './monitors.ts'
 import { MonitorTable } from './monitor-table.ts'
 import { isVia, Names } from './names.ts'
 import { pidEquals, ProcessPid } from './pid.ts'
-import { DEAD, TRAPPING } from './process-flags.ts'
+import { DEAD, DROPS_NEWEST, TRAPPING } from './process-flags.ts'
 import { ProcessCell } from './process.ts'
 import { ProcessTimers } from './process-timers.ts'
 import { Remote } from './remote.ts'
@@ -103,6 +103,7 @@ export class SystemCore implements System {
   readonly #counters = new Counters()
   readonly #aborts = new CallAborts()
   readonly #table = new Map<number, ProcessCell>()
+  readonly #policyFlags: number
   #lastId = 0
 
   constructor(options: Readonly<SystemOptions>) {
@@ -113,6 +114,7 @@ export class SystemCore implements System {
     this.node = options.node ?? `local-${hex(options.entropy.bytes(4))}`
     this.incarnation = options.incarnation
     this.longHandlers = new LongHandlers(options.clock, this.logger, options)
+    this.#policyFlags = policyFlags(options.mailboxPolicy)
     this.tracksAsync = options.asyncContext
     if (this.tracksAsync) beginTracking()
     this.scheduler = new Scheduler(options.clock, {
@@ -149,7 +151,7 @@ export class SystemCore implements System {
   }
 
   #start(program: Program, options: StartOptions, init: boolean, initArg: unknown): ProcessCell {
-    const { name, parent, mailboxMessagesMax } = options
+    const { name, parent, mailboxMessagesMax, mailboxPolicy } = options
     this.#checkStart(options)
     const pid = new ProcessPid(this.node, this.nextId(), this.incarnation, this)
     const cell = new ProcessCell(
@@ -160,6 +162,7 @@ export class SystemCore implements System {
       options.state,
       mailboxMessagesMax ?? this.options.mailboxMessagesMax,
     )
+    cell.flags = mailboxPolicy === undefined ? this.#policyFlags : policyFlags(mailboxPolicy)
     if (options.trapExit === true) cell.flags |= TRAPPING
     ProcessPid.attach(pid, cell)
     this.#table.set(pid.id, cell)
@@ -306,7 +309,8 @@ export class SystemCore implements System {
     const cell = this.live(to)
     if (cell !== undefined) {
       if (pushUserItem(cell, new Message(ItemKind.cast, name, input))) return true
-      return this.dropped(to, 'cast', name, 'mailbox_full')
+      this.dropped(to, 'cast', name, 'mailbox_full')
+      return (cell.flags & DROPS_NEWEST) !== 0
     }
     const pid = this.foreign(to)
     if (pid === undefined) return this.dropped(to, 'cast', name, 'noproc')
@@ -331,6 +335,16 @@ export class SystemCore implements System {
     else this.#counters.droppedNoconnection++
     publishDropped({ to: serverOf(to), kind, name, reason })
     return false
+  }
+
+  /** Counts what a full mailbox let go; a caller learns it. */
+  evicted(cell: ProcessCell, item: Message | Call): void {
+    if (item.kind === ItemKind.call && item.settled) return
+    this.#counters.evicted++
+    const kind =
+      item.kind === ItemKind.cast ? 'cast' : item.kind === ItemKind.call ? 'call' : 'info'
+    publishDropped({ to: cell.pid, kind, name: item.name, reason: 'evicted' })
+    if (item.kind === ItemKind.call) item.fail(new MailboxFullError(item, cell.userItemsMax))
   }
 
   call(
@@ -469,6 +483,7 @@ export class SystemCore implements System {
       messagesDroppedNoproc: counters.droppedNoproc,
       messagesDroppedMailboxFull: counters.droppedMailboxFull,
       messagesDroppedNoconnection: counters.droppedNoconnection,
+      messagesEvicted: counters.evicted,
       callsPending: this.callsPending,
       callsTimedOut: this.callsTimedOut,
       callsRefused: counters.callsRefused,

@@ -162,6 +162,49 @@ export const runtimeErrors: ErrorCatalogue = Object.freeze({
     retry: 'No.',
     action: 'Look for processes that send to themselves without end.',
   },
+  ERR_TABLES_MAX: {
+    when: 'A system held `tablesMax` tables.',
+    stateChanged: 'No.',
+    retry: 'After tables were dropped or their owners ended.',
+    action: 'Put more into one table, or raise the limit.',
+  },
+  ERR_TABLE_ENTRIES_MAX: {
+    when: 'A table held as many objects as its `entriesMax` or the `tableEntriesMax` of the system says.',
+    stateChanged: 'No: of several entries none was inserted.',
+    retry: 'After objects were deleted.',
+    action: 'Delete what is old, or raise the limit.',
+  },
+  ERR_TABLE_GONE: {
+    when: 'A table, or a cursor over it, was used after the table was dropped or ended with its owner.',
+    stateChanged: 'No.',
+    retry: 'No: make a new table, or find the one of that name.',
+    action: 'Give the table an heir, or a longer-lived owner.',
+  },
+  ERR_TABLE_ACCESS: {
+    when: 'The running process may not do this to a `protected` or `private` table of another process.',
+    stateChanged: 'No.',
+    retry: 'No.',
+    action: 'Ask the owner to do it, or make the table `public`.',
+  },
+  ERR_TABLE_NAME_TAKEN: {
+    when: 'A table was to be made under the name of another one.',
+    stateChanged: 'No.',
+    retry: 'When that one is gone.',
+    action: 'Use `tables.whereis(name)`, or another name.',
+  },
+  ERR_TABLE_TYPE: {
+    when: 'An operation was asked of a table whose type does not have it.',
+    stateChanged: 'No.',
+    retry: 'No.',
+    action:
+      'Choose the type that has it: `ordered_set` for an order, not a bag for counters and `get`.',
+  },
+  ERR_TABLE_COUNTER: {
+    when: 'What `updateCounter` was to count is not there or no whole number, or would leave the safe integers.',
+    stateChanged: 'No: of several steps none happened.',
+    retry: 'No.',
+    action: 'Give an `initial` value, or use bigints for large counters.',
+  },
   ERR_SYSTEM_STOPPED: {
     when: 'Something was to start in a system that has stopped.',
     stateChanged: 'No.',
@@ -307,6 +350,24 @@ export class LimitError extends FoveaError {
     this.limit = limit
     this.max = max
   }
+}
+
+/**
+ * A table did not do it; `code` says why.
+ *
+ * @example
+ * const system = defaultSystem()
+ * const table = system.tables.create<string, number>({ owner: 'system' })
+ * table.drop()
+ * try {
+ *   table.insert('a', 1)
+ * } catch (error) {
+ *   assert(error instanceof TableError)
+ *   assert.equal(error.code, 'ERR_TABLE_GONE')
+ * }
+ */
+export class TableError extends FoveaError {
+  override readonly name = 'TableError'
 }
 
 /** No message matched in time. */

@@ -14,10 +14,12 @@ export interface SystemStats {
   readonly messagesDroppedNoproc: number
   readonly messagesDroppedMailboxFull: number
   readonly messagesDroppedNoconnection: number
+  /** Let go by a full mailbox with policy `drop_oldest`, calls included. */
+  readonly messagesEvicted: number
   /** Waiting for a reply now. */
   readonly callsPending: number
   readonly callsTimedOut: number
-  /** Refused because the mailbox was full. */
+  /** Refused because the mailbox was full; calls that were evicted count as messages. */
   readonly callsRefused: number
   /** Reports of handlers that took `longHandlerMs` or more; counted only while handlers are measured. */
   readonly handlersLong: number
@@ -41,4 +43,5 @@ export class Counters {
   droppedMailboxFull = 0
   droppedNoconnection = 0
   callsRefused = 0
+  evicted = 0
 }

@@ -24,6 +24,7 @@ import type { Clock } from './clock.ts'
 import type { Entropy } from './entropy.ts'
 import type { ExitReason } from './exit-reason.ts'
 import type { Logger } from './log.ts'
+import type { MailboxPolicy } from './mailbox.ts'
 import type { SystemStats } from './metrics.ts'
 import type { MonitorRef, RemoteName } from './monitors.ts'
 import type { Via } from './names.ts'
@@ -104,8 +105,13 @@ export interface SystemOptions {
   readonly stopTimeoutMs: number
   /** User messages one mailbox holds; default 1,000,000. `ERR_MAILBOX_FULL` for calls. */
   readonly mailboxMessagesMax: number
-  /** What a full mailbox does: `'reject'` fails calls, returns false from casts and drops sends. */
-  readonly mailboxPolicy: 'reject'
+  /**
+   * What a full mailbox does, default `'reject'`: the arriving message is refused (a call rejects with
+   * `ERR_MAILBOX_FULL`, a cast returns false, a send is dropped). `'drop_oldest'`: the oldest queued one is
+   * let go, for readings of which the last counts; if it is a call, that call rejects. `'drop_newest'`: the
+   * arriving one is swallowed and a cast returns true, for senders that need not know; a call rejects.
+   */
+  readonly mailboxPolicy: MailboxPolicy
   /** Live processes; default 4,000,000. `ERR_PROCESSES_MAX`. */
   readonly processesMax: number
   /** Links of one process; default 4,000,000. `ERR_LINKS_MAX`. */
@@ -261,7 +267,7 @@ const CHECKS: { readonly [K in keyof SystemOptions]-?: OptionCheck } = {
   asyncContext: booleanOption,
   stopTimeoutMs: durationMs,
   mailboxMessagesMax: count,
-  mailboxPolicy: oneOfOption('reject'),
+  mailboxPolicy: oneOfOption('reject', 'drop_oldest', 'drop_newest'),
   processesMax: count,
   linksPerProcessMax: count,
   monitorsPerProcessMax: count,
