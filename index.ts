@@ -289,11 +289,13 @@ export type {
   EventHandlerKey,
   EventResult,
   EventSink,
+  HandlerCtx,
   GenEventApi,
   GenEventChildOptions,
   GenEventFunctions,
   GenEventOptions,
   GenEventRef,
+  HandlerArgs,
   HandlerState,
   HandlerTarget,
   NamedManager,
@@ -346,4 +348,46 @@ export {
   TaskRemoteError,
   TaskTakenError,
   TaskTimeoutError,
+} from './behaviours/index.ts'
+
+// Many servers at once, requests answered later
+export type {
+  CallResponse,
+  LabelledResponse,
+  MultiCallOptions,
+  MultiCallResult,
+  MultiTarget,
+  NoRequest,
+  ResponseOptions,
+  ResponseTimeout,
+} from './behaviours/index.ts'
+export { RequestId, RequestIds, ResponseAbortedError } from './behaviours/index.ts'
+
+// Looking into running processes
+export type { DebugChild, ProcessActivity, ProgramDebug } from './runtime/index.ts'
+export type {
+  LogOptions,
+  ProcessStatus,
+  ProcessTree,
+  Statistics,
+  SysFunctions,
+  SysOptions,
+  SysRequestOptions,
+  TimeStatistics,
+  Trace,
+  TraceBufferOptions,
+  TraceEvent,
+  TraceLog,
+  TraceOptions,
+  TraceSink,
+  TreeNode,
+  TreeOptions,
+} from './behaviours/index.ts'
+export {
+  sys,
+  SysCallbackError,
+  SysRemoteError,
+  SysStateError,
+  SysUnsupportedError,
+  TraceBuffer,
 } from './behaviours/index.ts'

@@ -23,11 +23,13 @@ import {
   Message,
   numberOption,
   objectOption,
+  oneOfOption,
   optional,
   resolveOptions,
   TIMER_DELAY_MS_MAX,
   type CallOptions,
   type ExitReason,
+  type MailboxPolicy,
   type OptionCheck,
   type Pid,
   type Process,
@@ -71,6 +73,8 @@ export interface ServerOptions {
   readonly signal?: AbortSignal | undefined
   /** Bound of its mailbox in user messages. Default: the system's. */
   readonly mailboxMessagesMax?: number | undefined
+  /** What its mailbox does when it is full; see `SystemOptions.mailboxPolicy`. Default: the system's. */
+  readonly mailboxPolicy?: MailboxPolicy | undefined
 }
 
 /** How long to wait for a process to stop. */
@@ -116,6 +120,7 @@ const serverChecks: { readonly [K in keyof ServerOptions]-?: OptionCheck } = {
   initTimeoutMs: timeoutOption,
   signal: optional(objectOption),
   mailboxMessagesMax: optional(numberOption(1, Number.MAX_SAFE_INTEGER)),
+  mailboxPolicy: optional(oneOfOption('reject', 'drop_oldest', 'drop_newest')),
 }
 
 const stopDefaults: StopOptions = Object.freeze({ timeoutMs: Infinity })
@@ -237,6 +242,7 @@ export function startProcess<R>(
       trapExit: options.trapExit,
       name: options.name,
       mailboxMessagesMax: options.mailboxMessagesMax,
+      mailboxPolicy: options.mailboxPolicy,
       state: starting,
       initArg: arg,
     })

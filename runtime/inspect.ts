@@ -53,13 +53,13 @@ export interface ProcessExitEvent extends ProcessEvent {
   readonly reason: ExitReason
 }
 
-/** Why a message did not arrive. */
-export type DropReason = 'noproc' | 'mailbox_full' | 'noconnection'
+/** Why a message did not arrive; `evicted`: it was the oldest of a full mailbox. */
+export type DropReason = 'noproc' | 'mailbox_full' | 'evicted' | 'noconnection'
 
-/** A message went nowhere and nobody waits for an answer. */
+/** A message went nowhere. Of calls only evicted ones are told, the others by their promise alone. */
 export interface MessageDroppedEvent {
   readonly to: Pid | string
-  readonly kind: 'cast' | 'info'
+  readonly kind: 'cast' | 'info' | 'call'
   readonly name: string | undefined
   readonly reason: DropReason
 }

@@ -1,12 +1,14 @@
 /**
  * The one FIFO of a process, as an intrusive list: queueing allocates nothing beyond the item, taking
- * is O(1) at any length (NX-L12). The bound counts user messages only; a signal is never refused.
+ * is O(1) at any length (NX-L12). The bound and its policy concern user messages only; a signal is never
+ * refused or dropped.
  */
+import { ArgumentError } from './errors.ts'
 import { ItemKind, USER_KIND_MAX } from './item.ts'
 import type { Message, StopRequest } from './item.ts'
 import type { Call } from './call.ts'
 import type { ExitReason } from './exit-reason.ts'
-import { BUSY, QUEUED, SUSPENDED } from './process-flags.ts'
+import { BUSY, DROPS_NEWEST, DROPS_OLDEST, QUEUED, SCANNING, SUSPENDED } from './process-flags.ts'
 import type { ProcessCell } from './process.ts'
 
 /** Queues a signal at the tail, or a user message that was already counted. */
@@ -19,9 +21,12 @@ export function pushItem(cell: ProcessCell, item: Message | Call): void {
   else if (flags === SUSPENDED && item.kind > USER_KIND_MAX) cell.core.scheduler.ready(cell)
 }
 
-/** Queues a user message unless the mailbox is full. */
+/** What a mailbox does with a user message that finds it full. */
+export type MailboxPolicy = 'reject' | 'drop_oldest' | 'drop_newest'
+
+/** Queues a user message; false if the mailbox is full and made no room. */
 export function pushUserItem(cell: ProcessCell, item: Message | Call): boolean {
-  if (cell.userItems >= cell.userItemsMax) return false
+  if (cell.userItems >= cell.userItemsMax && !makeRoom(cell)) return false
   cell.userItems++
   pushItem(cell, item)
   return true
@@ -71,6 +76,33 @@ export function takeMatching(
     return item
   }
   return undefined
+}
+
+/** The flags of a process with `policy`. */
+export function policyFlags(policy: MailboxPolicy): number {
+  switch (policy) {
+    case 'reject':
+      return 0
+    case 'drop_oldest':
+      return DROPS_OLDEST
+    case 'drop_newest':
+      return DROPS_NEWEST
+  }
+  throw new ArgumentError('mailboxPolicy', "'reject', 'drop_oldest' or 'drop_newest'", policy)
+}
+
+const isUserItem = (item: Message | Call): boolean => item.kind <= USER_KIND_MAX
+
+/** Lets the oldest user message go if the policy says so. What a receive has skipped is older than the mailbox. */
+function makeRoom(cell: ProcessCell): boolean {
+  if ((cell.flags & (DROPS_OLDEST | SCANNING)) !== DROPS_OLDEST) return false
+  const saved = cell.extras?.receiver
+  const oldest =
+    (saved === undefined ? undefined : takeMatching(cell, saved, isUserItem)) ??
+    takeMatching(cell, cell, isUserItem)
+  if (oldest === undefined) return false
+  cell.core.evicted(cell, oldest)
+  return true
 }
 
 /** Drops everything at death. Pending calls were failed already; queued stop requests learn the reason. */

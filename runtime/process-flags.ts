@@ -12,3 +12,9 @@ export const TRAPPING = 8
 export const SUSPENDED = 16
 /** Somebody traces or measures it: the scheduler serves it on the instrumented path, see observe.ts. */
 export const OBSERVED = 32
+/** A full mailbox lets its oldest user message go for a new one. */
+export const DROPS_OLDEST = 64
+/** A full mailbox swallows what arrives; its sender is not told. */
+export const DROPS_NEWEST = 128
+/** A receive looks through the queues: nothing may be taken out of them meanwhile. */
+export const SCANNING = 256

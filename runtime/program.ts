@@ -5,6 +5,7 @@
 import type { Call } from './call.ts'
 import type { ExitReason } from './exit-reason.ts'
 import type { Message } from './item.ts'
+import type { MailboxPolicy } from './mailbox.ts'
 import type { MonitorRef } from './monitors.ts'
 import type { Pid } from './pid.ts'
 import type { System } from './system.ts'
@@ -56,7 +57,7 @@ export interface ProgramDebug {
    */
   parent?(process: Process): Pid | undefined
   /** The children of a supervisor, in start order. */
-  children?(process: Process): readonly DebugChild[]
+  readonly children?: ((process: Process) => readonly DebugChild[]) | undefined
 }
 
 /** A process as its program sees it. */
@@ -94,6 +95,8 @@ export interface StartOptions {
   readonly name?: string | Via | undefined
   /** Bound of its mailbox; default the system's. */
   readonly mailboxMessagesMax?: number | undefined
+  /** What its mailbox does when it is full; default the system's. */
+  readonly mailboxPolicy?: MailboxPolicy | undefined
   readonly state?: unknown
   /** When the key is present, an `init` item with this value is first in the mailbox. */
   readonly initArg?: unknown

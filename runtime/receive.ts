@@ -6,7 +6,7 @@
 import { ReceiveTimeoutError, FoveaError } from './errors.ts'
 import { ItemKind, USER_KIND_MAX } from './item.ts'
 import { appendItem, takeMatching } from './mailbox.ts'
-import { BUSY, DEAD } from './process-flags.ts'
+import { BUSY, DEAD, SCANNING } from './process-flags.ts'
 import type { Call } from './call.ts'
 import type { ExitReason } from './exit-reason.ts'
 import type { Message } from './item.ts'
@@ -90,6 +90,7 @@ export class Receiver implements ItemList {
     const value = valueOf(item)
     if (waiting !== undefined && (waiting.match === undefined || waiting.match(value))) {
       this.#endWaiting()
+      this.#takeInHand(item)
       waiting.cancel?.()
       waiting.resolve(value)
       return
@@ -104,13 +105,26 @@ export class Receiver implements ItemList {
   }
 
   #take(list: ItemList, match: Match | undefined): Message | Call | undefined {
-    const found = takeMatching(
-      this.#cell,
-      list,
-      (item) => item.kind !== ItemKind.system && (match === undefined || match(valueOf(item))),
-    )
-    if (found !== undefined && list === this.#cell) this.#cell.extras?.observer?.taken(found)
-    return found
+    const cell = this.#cell
+    cell.flags |= SCANNING // `match` may send to its own process, and a full mailbox may let something go
+    try {
+      const found = takeMatching(
+        cell,
+        list,
+        (item) => item.kind !== ItemKind.system && (match === undefined || match(valueOf(item))),
+      )
+      if (found === undefined) return undefined
+      if (list === cell) cell.extras?.observer?.taken(found)
+      this.#takeInHand(found)
+      return found
+    } finally {
+      cell.flags &= ~SCANNING
+    }
+  }
+
+  /** A call that was received counts as owed by this process until the next one is, or it waits again. */
+  #takeInHand(item: Message | Call): void {
+    if (item.kind === ItemKind.call) this.#cell.more().inHand = item
   }
 
   #deadline(
