@@ -358,10 +358,11 @@ export type {
   MultiCallResult,
   MultiTarget,
   NoRequest,
+  RequestId,
   ResponseOptions,
   ResponseTimeout,
 } from './behaviours/index.ts'
-export { RequestId, RequestIds, ResponseAbortedError } from './behaviours/index.ts'
+export { RequestIds, ResponseAbortedError } from './behaviours/index.ts'
 
 // Looking into running processes
 export type { DebugChild, ProcessActivity, ProgramDebug } from './runtime/index.ts'

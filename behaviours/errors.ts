@@ -13,6 +13,12 @@ import {
   type ExitReason,
   type Pid,
 } from '../runtime/index.ts'
+import { requestErrors } from './request-errors.ts'
+import { sysErrors } from './sys-errors.ts'
+import { agentErrors } from './agent-errors.ts'
+import { genEventErrors } from './gen-event-errors.ts'
+import { supervisorErrors } from './supervisor-errors.ts'
+import { taskErrors } from './task-errors.ts'
 
 /** A server has no handler of that name and kind. The server goes on. */
 export class CallUnknownError extends FoveaError {
@@ -330,6 +336,12 @@ export class LockAbortedError extends FoveaError {
  * }
  */
 export const behavioursErrors: ErrorCatalogue = Object.freeze({
+  ...genEventErrors,
+  ...requestErrors,
+  ...sysErrors,
+  ...supervisorErrors,
+  ...taskErrors,
+  ...agentErrors,
   ERR_CALL_UNKNOWN: {
     when: 'a server got a call of a name or kind that its contract does not have',
     stateChanged: 'no',

@@ -72,18 +72,40 @@ export type {
 export { decideExit, planRestart, shouldShutDown } from './restart-strategy.ts'
 export type { RestartIntensityOptions } from './restart-intensity.ts'
 export { RestartIntensity } from './restart-intensity.ts'
+export type { ChildCounts, ChildInfo, SupervisorApi, SupervisorRef } from './supervisor-contract.ts'
+export { SupervisorContract } from './supervisor-contract.ts'
+export type { SupervisorInit, SupervisorOptions, SupervisorPlace } from './supervisor-options.ts'
 export type {
-  ChildCounts,
-  ChildInfo,
-  SupervisorApi,
   SupervisorChildOptions,
-  SupervisorFunctions,
-  SupervisorOptions,
-  SupervisorRef,
   SupervisorRequestOptions,
   SupervisorTarget,
-} from './supervisor.ts'
-export { Supervisor, SupervisorContract } from './supervisor.ts'
+} from './supervisor-requests.ts'
+export type { SupervisorFunctions } from './supervisor.ts'
+export { Supervisor } from './supervisor.ts'
+export type {
+  DynamicChildSpec,
+  DynamicSupervisorApi,
+  DynamicSupervisorFunctions,
+  DynamicSupervisorOptions,
+  DynamicSupervisorRef,
+} from './dynamic-supervisor.ts'
+export { DynamicSupervisor, DynamicSupervisorContract } from './dynamic-supervisor.ts'
+export type {
+  PartitionInfo,
+  PartitionSupervisorApi,
+  PartitionSupervisorFunctions,
+  PartitionSupervisorOptions,
+  PartitionSupervisorRef,
+  PartitionViaOptions,
+} from './partition-supervisor.ts'
+export { PartitionSupervisor, PartitionSupervisorContract } from './partition-supervisor.ts'
+export { partitionOf } from './partition-supervisor-key.ts'
+export {
+  ChildRequestError,
+  ChildSharedError,
+  ChildStartTimeoutError,
+  PartitionNameError,
+} from './supervisor-errors.ts'
 export type {
   RegistryApi,
   RegistryEvent,
@@ -121,3 +143,101 @@ export {
   StopExitError,
   StopTimeoutError,
 } from './errors.ts'
+export type { EventHandlerKey } from './gen-event-errors.ts'
+export {
+  EventHandlerCrashedError,
+  EventHandlerDuplicateError,
+  EventHandlerInitError,
+  EventHandlerLimitError,
+  EventHandlerNotFoundError,
+} from './gen-event-errors.ts'
+export type {
+  AnyHandlerSource,
+  EventCallResult,
+  EventCtx,
+  EventHandler,
+  EventHandlerExit,
+  EventHandlerImpl,
+  EventResult,
+  EventSink,
+  HandlerCtx,
+  SwapArg,
+  SwapSource,
+} from './gen-event-handler.ts'
+export {
+  defineEventHandler,
+  removeHandler,
+  RemoveHandler,
+  swapHandler,
+  SwapHandler,
+} from './gen-event-handler.ts'
+export type {
+  AddHandlerOptions,
+  AddRequest,
+  AddSupHandlerOptions,
+  GenEventApi,
+  GenEventChildOptions,
+  GenEventFunctions,
+  GenEventOptions,
+  GenEventRef,
+  HandlerArgs,
+  HandlerState,
+  HandlerTarget,
+  NamedManager,
+  SwapFrom,
+  SwapRequest,
+} from './gen-event.ts'
+export { GenEvent, GenEventContract } from './gen-event.ts'
+export type {
+  StartedTask,
+  TaskChildOptions,
+  TaskFunctions,
+  TaskOptions,
+  TaskStartOptions,
+  TaskStreamOptions,
+} from './task.ts'
+export { Task } from './task.ts'
+export type { TaskContext, TaskFunction, TaskResult } from './task-process.ts'
+export type { TaskOwner } from './task-owner.ts'
+export type { StreamResult, StreamSource, TaskStream } from './task-stream.ts'
+export type {
+  TaskShutdownOptions,
+  TaskValues,
+  TaskWaitOptions,
+  TaskYields,
+  YieldManyOptions,
+} from './task-wait.ts'
+export type { TaskUse } from './task-errors.ts'
+export {
+  TaskAbortedError,
+  TaskExecutionError,
+  TaskOwnerError,
+  TaskRemoteError,
+  TaskTakenError,
+  TaskTimeoutError,
+} from './task-errors.ts'
+export type { MultiCallOptions, MultiCallResult, MultiTarget } from './multi-call.ts'
+export type {
+  CallResponse,
+  LabelledResponse,
+  NoRequest,
+  RequestId,
+  ResponseOptions,
+  ResponseTimeout,
+} from './requests.ts'
+export { RequestIds } from './requests.ts'
+export { ResponseAbortedError } from './request-errors.ts'
+export type { LogOptions, SysFunctions, TraceLog } from './sys.ts'
+export { sys } from './sys.ts'
+export type { SysOptions, SysRequestOptions } from './sys-target.ts'
+export type { ProcessStatus } from './sys-status.ts'
+export type { Statistics, TimeStatistics } from './sys-statistics.ts'
+export type { Trace, TraceBufferOptions, TraceEvent, TraceOptions, TraceSink } from './sys-trace.ts'
+export { TraceBuffer } from './sys-trace.ts'
+export type { ProcessTree, TreeNode, TreeOptions } from './sys-tree.ts'
+export {
+  SysCallbackError,
+  SysRemoteError,
+  SysStateError,
+  SysUnsupportedError,
+} from './sys-errors.ts'

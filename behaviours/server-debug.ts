@@ -15,6 +15,8 @@ export interface ServerDoor {
   readonly sealed?: boolean
   /** What `sys.getState` gives; default the state itself. */
   readonly view?: (state: never) => unknown
+  /** Turns what `sys.replaceState` was given into a state; for doors with a `view`. */
+  readonly replace?: (state: never, given: unknown) => unknown
   readonly children?: (state: never) => readonly DebugChild[]
   readonly status?: (state: never) => Readonly<Record<string, unknown>>
 }
@@ -24,11 +26,16 @@ const GEN_SERVER: ServerDoor = Object.freeze({ behaviour: 'gen_server' })
 /** The {@link ProgramDebug} of a server loop. */
 export class ServerDebug implements ProgramDebug {
   readonly behaviour: string
+  readonly children: ((process: Process) => readonly DebugChild[]) | undefined
   readonly #label: string
   readonly #door: ServerDoor
 
   constructor(label: string, door: ServerDoor = GEN_SERVER) {
     this.behaviour = door.behaviour
+    const { children } = door
+    this.children =
+      children &&
+      (({ state }) => (state instanceof ServerCell ? children(state.state as never) : []))
     this.#label = label
     this.#door = door
   }
@@ -46,7 +53,8 @@ export class ServerDebug implements ProgramDebug {
       throw new ArgumentError('process', 'one whose state can be replaced', this.#label)
     }
     if (isResult(state)) throw new ArgumentError('state', 'a state, not a result', state)
-    cell.state = state
+    const { replace } = this.#door
+    cell.state = replace === undefined ? state : replace(cell.state as never, state)
   }
 
   status(process: Process): Readonly<Record<string, unknown>> {
@@ -59,11 +67,5 @@ export class ServerDebug implements ProgramDebug {
 
   parent(process: Process): Pid | undefined {
     return process.state instanceof ServerCell ? process.state.parent : process.parent
-  }
-
-  children(process: Process): readonly DebugChild[] {
-    const cell = process.state
-    if (!(cell instanceof ServerCell)) return []
-    return this.#door.children?.(cell.state as never) ?? []
   }
 }

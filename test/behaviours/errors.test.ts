@@ -33,6 +33,11 @@ const samples: readonly FoveaError[] = [
   new behaviours.RegistryStoppedError('r'),
   new behaviours.RegistryFullError('r', 1),
   new behaviours.LockAbortedError('k', 'c'),
+  new behaviours.EventHandlerNotFoundError({ handler: 'h' }),
+  new behaviours.EventHandlerDuplicateError({ handler: 'h', id: 'i' }),
+  new behaviours.EventHandlerInitError({ handler: 'h' }, 'r'),
+  new behaviours.EventHandlerCrashedError({ handler: 'h' }, 'r'),
+  new behaviours.EventHandlerLimitError(1),
 ]
 
 const codes = Object.keys(behaviours.behavioursErrors)
