@@ -241,3 +241,11 @@ export {
   SysStateError,
   SysUnsupportedError,
 } from './sys-errors.ts'
+export type {
+  SupervisedChildOptions,
+  SupervisedTaskOptions,
+  TaskSupervisorFunctions,
+  TaskSupervisorOptions,
+  TaskSupervisorRef,
+} from './task-supervisor.ts'
+export { TaskSupervisor } from './task-supervisor.ts'

@@ -135,7 +135,10 @@ class PlainContext implements ProcessContext {
   }
 }
 
-/** The program of every plain process; its `init` item carries the body. */
+/**
+ * The program of every plain process; its `init` item carries the body. A program that takes its `handle`
+ * is one of a plain process with another name: a task.
+ */
 export const plainProgram: Program = Object.freeze({
   label: 'process',
   debug: Object.freeze({
@@ -171,7 +174,7 @@ function runBody(cell: ProcessCell, body: ProcessBody): void {
 }
 
 /** Also the promises of other libraries and of other realms. */
-function isThenable(value: unknown): value is PromiseLike<unknown> {
+export function isThenable(value: unknown): value is PromiseLike<unknown> {
   if (value instanceof Promise) return true
   return typeof (value as { readonly then?: unknown } | null | undefined)?.then === 'function'
 }
