@@ -22,7 +22,14 @@ import {
   type TimerRef,
   type Via,
 } from '../runtime/index.ts'
-import { bareRef, type Ref } from './contract.ts'
+import {
+  bareRef,
+  type CallsOf,
+  type CastsOf,
+  type InputsOf,
+  type OutputOf,
+  type Ref,
+} from './contract.ts'
 import { HandlerMissingError, NoParentError } from './errors.ts'
 import {
   pickSystem,
@@ -34,6 +41,14 @@ import {
   type StopOptions,
 } from './gen.ts'
 import type { InitResult, Maybe } from './gen-server.ts'
+import {
+  callMany,
+  castMany,
+  type MultiCallOptions,
+  type MultiCallResult,
+  type MultiTarget,
+} from './multi-call.ts'
+import { sendTo, type RequestId } from './requests.ts'
 import { isResult, noreply, reply, type NoReply, type Reply, type Stop } from './results.ts'
 import type { Peer } from './process-operations.ts'
 import type { Ctx, From, Info, ServerContext } from './server-context.ts'
@@ -112,6 +127,58 @@ export interface GenServerFunctions {
   /** Tells and does not wait; false when the message was refused on this side. */
   cast<K>(ref: GenServerRef<never, K>, message: K): boolean
   cast(name: NamedServer, message: unknown, options?: { readonly system?: System }): boolean
+  /**
+   * Asks many servers at once: by name and inputs of a contract, or with a message. Resolves when each of
+   * them has answered or failed, at the latest after `timeoutMs` (G-61).
+   */
+  multiCall<P, K extends keyof CallsOf<P> & string>(
+    targets: readonly Ref<P>[],
+    name: K,
+    inputs: InputsOf<CallsOf<P>[K]>,
+    options?: MultiCallOptions,
+  ): Promise<MultiCallResult<Ref<P>, OutputOf<CallsOf<P>[K]>>>
+  multiCall<C extends { readonly type: string }, const M extends C>(
+    targets: readonly GenServerRef<C, never>[],
+    message: M,
+    options?: MultiCallOptions,
+  ): Promise<
+    MultiCallResult<GenServerRef<C, never>, ReplyOf<Extract<C, { readonly type: M['type'] }>>>
+  >
+  multiCall<T extends MultiTarget>(
+    targets: readonly T[],
+    message: unknown,
+    options?: MultiCallOptions,
+  ): Promise<MultiCallResult<T, unknown>>
+  /** Tells many servers at once; the number of those whose message was accepted on this side (G-62). */
+  abcast<P, K extends keyof CastsOf<P> & string>(
+    targets: readonly Ref<P>[],
+    name: K,
+    inputs: InputsOf<CastsOf<P>[K]>,
+  ): number
+  abcast<K>(targets: readonly GenServerRef<never, K>[], message: K): number
+  abcast(
+    targets: readonly MultiTarget[],
+    message: unknown,
+    options?: { readonly system?: System },
+  ): number
+  /**
+   * Asks and takes the response later, from the request or from a `RequestIds` (G-58 to G-60). It has no
+   * deadline of its own.
+   */
+  sendRequest<P, K extends keyof CallsOf<P> & string>(
+    target: Ref<P>,
+    name: K,
+    inputs: InputsOf<CallsOf<P>[K]>,
+  ): RequestId<OutputOf<CallsOf<P>[K]>>
+  sendRequest<C extends { readonly type: string }, const M extends C>(
+    target: GenServerRef<C, never>,
+    message: M,
+  ): RequestId<ReplyOf<Extract<C, { readonly type: M['type'] }>>>
+  sendRequest(
+    target: MultiTarget,
+    message: unknown,
+    options?: { readonly system?: System },
+  ): RequestId
   /** Stops a server and waits until it is dead; see `StopOptions`. */
   stop(target: ProcessTarget, reason?: ExitReason, options?: StopOptions): Promise<void>
   /** Answers a call whose handler returned `noreply`. */
@@ -155,6 +222,9 @@ export const GenServer: GenServerFunctions = Object.freeze<GenServerFunctions>({
     startProcess(loopOf(behaviour as AnyBehaviour), undefined, { ...options, link: true }),
   call,
   cast,
+  multiCall,
+  abcast,
+  sendRequest,
   stop: (target, reason, options) => stopProcess(target, reason, options),
   reply: (from, value) => from.reply(value),
   isRunning: (target) => {
@@ -205,6 +275,47 @@ function cast(
     return homeOf(target.pid).cast(target.pid, undefined, message)
   }
   return pickSystem(options).cast(target, undefined, message)
+}
+
+function multiCall(
+  targets: readonly MultiTarget[],
+  request: unknown,
+  ...rest: readonly unknown[]
+): Promise<never> {
+  const { name, input, options } = requestOf<MultiCallOptions>(request, rest)
+  return callMany(targets, name, input, options) as Promise<never>
+}
+
+function abcast(
+  targets: readonly MultiTarget[],
+  request: unknown,
+  ...rest: readonly unknown[]
+): number {
+  const { name, input, options } = requestOf<{ readonly system?: System }>(request, rest)
+  return castMany(targets, name, input, options)
+}
+
+function sendRequest(
+  target: MultiTarget,
+  request: unknown,
+  ...rest: readonly unknown[]
+): RequestId<never> {
+  const { name, input, options } = requestOf<{ readonly system?: System }>(request, rest)
+  return sendTo(target, name, input, options?.system) as RequestId<never>
+}
+
+/** `(name, [input], options)` of a contract, or `(message, options)`. */
+function requestOf<O>(
+  request: unknown,
+  [second, third]: readonly unknown[],
+): {
+  readonly name: string | undefined
+  readonly input: unknown
+  readonly options: O | undefined
+} {
+  if (!Array.isArray(second)) return { name: undefined, input: request, options: second as O }
+  if (typeof request !== 'string') throw new ArgumentError('name', 'the name of a call', request)
+  return { name: request, input: second[0] as unknown, options: third as O }
 }
 
 function sendAfter(ref: GenServerRef<never, never>, message: unknown, delayMs: number): TimerRef {

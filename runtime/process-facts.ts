@@ -8,7 +8,7 @@ import { linkCount } from './links.ts'
 import { BUSY, QUEUED } from './process-flags.ts'
 import type { ItemKindName } from './item.ts'
 import type { ProcessCell } from './process.ts'
-import type { Process } from './program.ts'
+import type { Process, ProgramDebug } from './program.ts'
 
 /**
  * What a process is doing: nothing (`waiting`), about to be served (`queued`), in the synchronous part of a
@@ -39,6 +39,11 @@ export interface ProcessFacts {
   readonly monitoredBy: number
   /** Timers that die with it. */
   readonly timers: number
+}
+
+/** What the program of a process shows of it. */
+export function debugOf(process: Process): ProgramDebug | undefined {
+  return (process as ProcessCell).program.debug
 }
 
 /** The facts of a live process. */

@@ -32,6 +32,8 @@ export interface RemoteGate {
   demonitor(ref: MonitorRef, from: Pid | undefined, to: Pid | RemoteName): void
   /** A local process that `owner` monitored ended. */
   down(ref: MonitorRef, owner: Pid, reason: ExitReason): void
+  /** A pid that stands for whoever has `name` on `node` when something reaches it. */
+  namedPid?(node: string, name: string): Pid
 }
 
 /** Where the outcome of a call from another node goes. */

@@ -1,0 +1,276 @@
+/**
+ * Traces: what a process takes, replies and does, as values, while it happens. A trace holds nothing by
+ * itself; a {@link TraceBuffer} keeps the newest events and counts what it let go, so that a trace left
+ * running costs a bounded amount of memory.
+ *
+ * Follows sys:trace, sys:log and sys:install of OTP. Differs: it begins at once, not when the process
+ * comes to it; it sees every message of every kind, `init` included, and the replies that a server gives
+ * later; it ends by itself when its sink fails.
+ */
+import {
+  debugOf,
+  ItemKind,
+  itemKindName,
+  isThenable,
+  numberOption,
+  observeProcess,
+  resolveOptions,
+  type Call,
+  type ExitReason,
+  type ItemKindName,
+  type ItemOutcome,
+  type Message,
+  type OptionCheck,
+  type Pid,
+  type Process,
+  type ProcessTap,
+} from '../runtime/index.ts'
+import { sysChecks, type SysOptions } from './sys-target.ts'
+
+interface Traced {
+  readonly pid: Pid
+  /** By the clock of the system. */
+  readonly atMs: number
+}
+
+/** Something a traced process did. */
+export type TraceEvent =
+  /** It takes an item: `from` is the caller of a call, the source of an EXIT or DOWN. */
+  | (Traced & {
+      readonly type: 'in'
+      readonly kind: ItemKindName
+      readonly name: string | undefined
+      readonly value: unknown
+      readonly from: Pid | undefined
+    })
+  /** It answered a call, now or long after it took it. */
+  | (Traced & {
+      readonly type: 'out'
+      readonly name: string | undefined
+      readonly to: Pid | undefined
+      readonly value: unknown
+    })
+  /** It failed a call on purpose. */
+  | (Traced & {
+      readonly type: 'out_error'
+      readonly name: string | undefined
+      readonly to: Pid | undefined
+      readonly error: unknown
+    })
+  /** A handler is done; a `thrown` one ends the process. */
+  | (Traced & {
+      readonly type: 'handled'
+      readonly kind: ItemKindName
+      readonly name: string | undefined
+      /** The synchronous part. */
+      readonly tookMs: number
+      /** All of an asynchronous handler; 0 for a synchronous one. */
+      readonly inFlightMs: number
+      readonly state: unknown
+      readonly thrown: { readonly error: unknown } | undefined
+    })
+  /** It ended; the last event. */
+  | (Traced & { readonly type: 'exit'; readonly reason: ExitReason })
+
+/** Where events go. A throw or rejection ends the trace with a warning in the log. */
+export type TraceSink = ((event: TraceEvent) => unknown) | TraceBuffer
+
+/** How a process is traced. */
+export interface TraceOptions extends SysOptions {
+  /** The trace ends itself after so many events. Default Infinity: it keeps none of them. */
+  readonly eventsMax?: number | undefined
+}
+
+/** A running trace. */
+export interface Trace {
+  /** False after `stop`, the end of the process, a failure of the sink, or `eventsMax` events. */
+  readonly active: boolean
+  /** Events so far. */
+  readonly events: number
+  stop(): void
+  [Symbol.dispose](): void
+}
+
+/** How much a {@link TraceBuffer} keeps. */
+export interface TraceBufferOptions {
+  /** Events kept; older ones go. Default 1000. More keeps more messages and states alive. */
+  readonly eventsMax?: number | undefined
+}
+
+const bufferDefaults = Object.freeze({ eventsMax: 1000 })
+const countCheck: OptionCheck = numberOption(1, 10_000_000)
+
+/** Options of {@link TraceBuffer}, checked. */
+export const bufferChecks: { readonly eventsMax: OptionCheck } = { eventsMax: countCheck }
+
+/**
+ * The newest events of one or more traces.
+ *
+ * @example
+ * const Counter = defineServer({
+ *   init: (start: number) => start,
+ *   call: { add: (n, by: number) => reply(n + by, n + by) },
+ *   cast: {},
+ * })
+ * const counter = await Counter.start(0)
+ * const buffer = new TraceBuffer({ eventsMax: 3 })
+ * using trace = sys.trace(counter, buffer)
+ * await counter.call.add(1)
+ * await counter.call.add(2)
+ * assert.deepEqual(buffer.toArray().map(({ type }) => type), ['in', 'out', 'handled'])
+ * assert.equal(buffer.dropped, 3)
+ * await GenServer.stop(counter)
+ */
+export class TraceBuffer {
+  readonly eventsMax: number
+  /** Events that were let go for newer ones. */
+  dropped = 0
+  #events: TraceEvent[] = []
+  /** Where the oldest is, once the buffer is full. */
+  #first = 0
+
+  constructor(options?: TraceBufferOptions) {
+    const { eventsMax } = resolveOptions<Required<{ eventsMax: number }>>(
+      'TraceBuffer',
+      bufferDefaults,
+      bufferChecks,
+      options,
+    )
+    this.eventsMax = eventsMax
+  }
+
+  get size(): number {
+    return this.#events.length
+  }
+
+  push(event: TraceEvent): void {
+    if (this.#events.length < this.eventsMax) {
+      this.#events.push(event)
+      return
+    }
+    this.dropped++
+    this.#events[this.#first] = event
+    this.#first = (this.#first + 1) % this.eventsMax
+  }
+
+  /** Oldest first. */
+  toArray(): readonly TraceEvent[] {
+    return [...this.#events.slice(this.#first), ...this.#events.slice(0, this.#first)]
+  }
+
+  /** Forgets the events and their number. */
+  clear(): void {
+    this.#events = []
+    this.#first = 0
+    this.dropped = 0
+  }
+}
+
+interface CheckedTraceOptions extends SysOptions {
+  readonly eventsMax: number
+}
+
+const traceDefaults: CheckedTraceOptions = Object.freeze({ eventsMax: Infinity })
+const traceChecks: { readonly [K in keyof CheckedTraceOptions]-?: OptionCheck } = {
+  ...sysChecks,
+  eventsMax: numberOption(1, Infinity),
+}
+
+/** Checks the options of a trace. */
+export function traceOptions(given: TraceOptions | undefined): Readonly<CheckedTraceOptions> {
+  return resolveOptions('sys.trace', traceDefaults, traceChecks, given)
+}
+
+/** One trace of one process. */
+export class ProcessTrace implements Trace, ProcessTap {
+  events = 0
+  readonly #process: Process
+  readonly #sink: (event: TraceEvent) => unknown
+  readonly #eventsMax: number
+  #release: (() => void) | undefined
+
+  constructor(process: Process, sink: TraceSink, eventsMax: number) {
+    this.#process = process
+    this.#sink = typeof sink === 'function' ? sink : (event) => sink.push(event)
+    this.#eventsMax = eventsMax
+    this.#release = observeProcess(process, this)
+  }
+
+  get active(): boolean {
+    return this.#release !== undefined
+  }
+
+  stop(): void {
+    this.#release?.()
+    this.#release = undefined
+  }
+
+  [Symbol.dispose](): void {
+    this.stop()
+  }
+
+  // --- as a tap
+
+  taken(item: Message | Call): void {
+    const call = item.kind === ItemKind.call
+    this.#tell({
+      ...this.#now(),
+      type: 'in',
+      kind: itemKindName(item.kind),
+      name: item.name,
+      value: call ? item.input : item.value,
+      from: item.from,
+    })
+  }
+
+  replied({ name, from: to }: Call, value: unknown): void {
+    this.#tell({ ...this.#now(), type: 'out', name, to, value })
+  }
+
+  refused({ name, from: to }: Call, error: unknown): void {
+    this.#tell({ ...this.#now(), type: 'out_error', name, to, error })
+  }
+
+  handled(item: Message | Call, outcome: ItemOutcome): void {
+    const process = this.#process
+    this.#tell({
+      ...this.#now(),
+      type: 'handled',
+      kind: itemKindName(item.kind),
+      name: item.name,
+      ...outcome,
+      state: process.alive ? debugOf(process)?.getState(process) : undefined,
+    })
+  }
+
+  ended(reason: ExitReason): void {
+    this.#tell({ ...this.#now(), type: 'exit', reason })
+    this.stop()
+  }
+
+  #now(): Traced {
+    const { pid, system } = this.#process
+    return { pid, atMs: system.clock.now() }
+  }
+
+  #tell(event: TraceEvent): void {
+    if (!this.active) return
+    this.events++
+    if (this.events >= this.#eventsMax) this.stop()
+    let given: unknown
+    try {
+      given = this.#sink(event)
+    } catch (error) {
+      this.#release = undefined
+      throw error // the observer takes the tap off and says so in the log
+    }
+    if (isThenable(given)) given.then(undefined, (error: unknown) => this.#failed(error))
+  }
+
+  #failed(error: unknown): void {
+    if (!this.active) return
+    this.stop()
+    const { pid, label, system } = this.#process
+    system.logger.warn({ pid: String(pid), label, error }, 'trace ended: its sink failed')
+  }
+}
