@@ -17,6 +17,7 @@ import { requestErrors } from './request-errors.ts'
 import { sysErrors } from './sys-errors.ts'
 import { agentErrors } from './agent-errors.ts'
 import { genEventErrors } from './gen-event-errors.ts'
+import { statemErrors } from './gen-statem-errors.ts'
 import { supervisorErrors } from './supervisor-errors.ts'
 import { taskErrors } from './task-errors.ts'
 
@@ -337,6 +338,7 @@ export class LockAbortedError extends FoveaError {
  */
 export const behavioursErrors: ErrorCatalogue = Object.freeze({
   ...genEventErrors,
+  ...statemErrors,
   ...requestErrors,
   ...sysErrors,
   ...supervisorErrors,

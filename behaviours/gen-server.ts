@@ -16,6 +16,7 @@ import {
   type MonitorRef,
   type Pid,
   type Process,
+  type Program,
 } from '../runtime/index.ts'
 import type { ChildSpec, Shutdown } from './child-spec.ts'
 import type { CallsOf, CastsOf, Contract, InputOf, OutputOf, Ref } from './contract.ts'
@@ -112,7 +113,10 @@ export interface Server<P, A = void> {
  * await GenServer.stop(counter)
  */
 export function implement<P, A, S>(contract: Contract<P>, impl: Impl<P, A, S>): Server<P, A> {
-  return new ContractServer<P, A>(contract, impl as unknown as AnyImpl)
+  return new ProgramServer<P, A>(
+    contract,
+    loopOf(contract as Contract<never>, impl as unknown as AnyImpl),
+  )
 }
 
 /** {@link implement} for a behaviour that is built on servers, with what `sys` shows of it. */
@@ -121,7 +125,10 @@ export function implementAs<P, A, S>(
   impl: Impl<P, A, S>,
   door: ServerDoor,
 ): Server<P, A> {
-  return new ContractServer<P, A>(contract, impl as unknown as AnyImpl, door)
+  return new ProgramServer<P, A>(
+    contract,
+    loopOf(contract as Contract<never>, impl as unknown as AnyImpl, door),
+  )
 }
 
 /** An implementation with its types forgotten, as the loop runs it. */
@@ -137,31 +144,36 @@ export interface AnyImpl {
   readonly terminate?: (reason: ExitReason, state: unknown) => unknown
 }
 
-class ContractServer<P, A> implements Server<P, A> {
-  readonly contract: Contract<P>
-  readonly #loop: ServerLoop
+function loopOf(declared: Contract<never>, impl: AnyImpl, door?: ServerDoor): ServerLoop {
+  return new ServerLoop(new ContractModule(declared as Contract<unknown>, impl, door))
+}
 
-  constructor(declared: Contract<P>, impl: AnyImpl, door?: ServerDoor) {
+/** Starts a program that acknowledges its start through `Starting`, for the callers of a contract. */
+export class ProgramServer<P, A> implements Server<P, A> {
+  readonly contract: Contract<P>
+  readonly #program: Program
+
+  constructor(declared: Contract<P>, program: Program) {
     this.contract = declared
-    this.#loop = new ServerLoop(new ContractModule(declared as Contract<unknown>, impl, door))
+    this.#program = program
   }
 
   start(arg: A, options?: ServerOptions): Promise<Ref<P>> {
-    return startProcess<Ref<P>>(this.#loop, arg, options)
+    return startProcess<Ref<P>>(this.#program, arg, options)
   }
 
   startLink(arg: A, options?: ServerOptions): Promise<Ref<P>> {
-    return startProcess<Ref<P>>(this.#loop, arg, { ...options, link: true })
+    return startProcess<Ref<P>>(this.#program, arg, { ...options, link: true })
   }
 
   async startMonitor(
     arg: A,
     options?: ServerOptions,
   ): Promise<{ readonly ref: Ref<P>; readonly monitor: MonitorRef }> {
-    const monitor = options?.monitor ?? parentPid(this.#loop.label)
+    const monitor = options?.monitor ?? parentPid(this.#program.label)
     let made: MonitorRef | undefined
     const ref = await startProcess<Ref<P>>(
-      this.#loop,
+      this.#program,
       arg,
       { ...options, monitor },
       (process: Process) => {
@@ -179,14 +191,22 @@ class ContractServer<P, A> implements Server<P, A> {
   }
 }
 
-/** A specification without fields that were given as `undefined`. */
+/**
+ * A specification without fields that were given as `undefined`. How long its start may take is what
+ * `initTimeoutMs` of the server says.
+ */
 export function childSpec<R extends { readonly pid: Pid }>(
   id: string,
   given: Omit<ChildOptions, 'id' | 'options'>,
   start: ChildSpec<R>['start'],
 ): ChildSpec<R> {
   const fields = Object.entries(given).filter(([, value]) => value !== undefined)
-  return { ...(Object.fromEntries(fields) as Partial<ChildSpec<R>>), id, start }
+  return {
+    ...(Object.fromEntries(fields) as Partial<ChildSpec<R>>),
+    id,
+    start,
+    startTimeoutMs: Infinity,
+  }
 }
 
 /** A handler and the schema of its input, if the contract has one. */

@@ -52,6 +52,67 @@ export type {
   StateResult,
 } from './message-server.ts'
 export { GenServer } from './message-server.ts'
+export type {
+  Actions,
+  AnswerAction,
+  AnyAction,
+  EnterAction,
+  EventAction,
+  HibernateAction,
+  InitAction,
+  Initial,
+  KeepState,
+  NextEventAction,
+  NextState,
+  PostponeAction,
+  RepeatState,
+  ReplyAction,
+  StopAndReply,
+  TimeoutAction,
+  TimeoutTime,
+} from './gen-statem-results.ts'
+export {
+  answer,
+  eventTimeout,
+  genericTimeout,
+  hibernate,
+  initialState,
+  keepState,
+  keepStateAndData,
+  nextEvent,
+  nextState,
+  postpone,
+  repeatState,
+  repeatStateAndData,
+  replyTo,
+  stateTimeout,
+  stopAndReply,
+} from './gen-statem-results.ts'
+export type {
+  CallEvent,
+  CastEvent,
+  InsertedEvent,
+  StatemCtx,
+  StatemEvent,
+} from './gen-statem-events.ts'
+export type { StatemLimits } from './gen-statem-options.ts'
+export type {
+  EnterResult,
+  EventResult,
+  HandleEvent,
+  PayloadHandler,
+  StateFunctions,
+  Statem,
+  StatemInit,
+} from './gen-statem.ts'
+export { implementHandleEvent, implementStatem } from './gen-statem.ts'
+export {
+  BadActionError,
+  BadEnterError,
+  CallUnhandledError,
+  EventLimitError,
+  UnknownStateError,
+} from './gen-statem-errors.ts'
 export { serverState } from './server-cell.ts'
 export type {
   CheckedChildSpec,

@@ -17,7 +17,14 @@ export interface RestartIntensityOptions {
   readonly periodMs: number
 }
 
-/** A sliding window of restarts. */
+/**
+ * A sliding window of restarts.
+ *
+ * @example
+ * const window = new RestartIntensity({ intensity: 2, periodMs: 1000 })
+ * assert.deepEqual([0, 10, 20].map((atMs) => window.add(atMs)), [true, true, false]) // U-30
+ * assert.equal(window.add(1001), true) // the first is forgotten (U-31)
+ */
 export class RestartIntensity {
   readonly intensity: number
   readonly periodMs: number

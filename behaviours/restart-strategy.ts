@@ -13,8 +13,8 @@ import { isCleanExit, type ExitReason } from '../runtime/index.ts'
 /** When a child is started again. */
 export type RestartType = 'permanent' | 'transient' | 'temporary'
 
-/** Which siblings share a child's fate. */
-export type Strategy = 'one_for_one' | 'one_for_all' | 'rest_for_one'
+/** Which siblings share a child's fate; the last has any number of children of one template. */
+export type Strategy = 'one_for_one' | 'one_for_all' | 'rest_for_one' | 'simple_one_for_one'
 
 /** When the end of significant children ends the supervisor. */
 export type AutoShutdown = 'never' | 'any_significant' | 'all_significant'
@@ -49,7 +49,8 @@ export interface RestartPlan {
  * Whether a child that ended with `reason` comes back.
  *
  * @example
- * decideExit('transient', 'shutdown').action // 'keep' (U-19)
+ * assert.equal(decideExit('transient', 'shutdown').action, 'keep') // U-19
+ * assert.equal(decideExit('transient', new Error('boom')).action, 'restart')
  */
 export function decideExit(restart: RestartType, reason: ExitReason): ExitDecision {
   switch (restart) {
@@ -68,7 +69,12 @@ export function decideExit(restart: RestartType, reason: ExitReason): ExitDecisi
  * Who is stopped and started so that `failedId` runs again.
  *
  * @example
- * planRestart('rest_for_one', children, 'b').start // ['b', 'c', 'd'] (U-23)
+ * const children = ['a', 'b', 'c'].map((id) => {
+ *   return { id, restart: 'permanent' as const, significant: false, active: true }
+ * })
+ * const plan = planRestart('rest_for_one', children, 'b')
+ * assert.deepEqual(plan.stop, ['c']) // U-23
+ * assert.deepEqual(plan.start, ['b', 'c'])
  */
 export function planRestart(
   strategy: Strategy,
@@ -77,6 +83,7 @@ export function planRestart(
 ): RestartPlan {
   switch (strategy) {
     case 'one_for_one':
+    case 'simple_one_for_one':
       // Not even a look at the siblings: there may be a hundred thousand of them.
       return { stop: [], remove: [], start: [failedId] }
     case 'one_for_all':
@@ -109,7 +116,13 @@ function planGroup(
 /**
  * Whether the supervisor shuts itself down because `ended`, already marked inactive, will not come
  * back. Asked only for a child that ended by itself: `terminateChild` and group restarts never
- * trigger it (U-49, U-50).
+ * trigger it (U-49, U-50). It may be given the significant ones only, which is what makes it cheap.
+ *
+ * @example
+ * const ended = { id: 'a', restart: 'transient' as const, significant: true, active: false }
+ * const other = { ...ended, id: 'b', active: true }
+ * assert.equal(shouldShutDown('any_significant', [ended, other], ended), true)
+ * assert.equal(shouldShutDown('all_significant', [ended, other], ended), false) // U-48
  */
 export function shouldShutDown(
   autoShutdown: AutoShutdown,

@@ -1,28 +1,24 @@
 /**
- * The children of one supervisor process, and what is done to them: start, stop, restart. Who and when
- * is decided by the pure restart-strategy.ts and restart-intensity.ts; here it is carried out.
+ * The children of one supervisor process with ids and an order, and what is done to them: start, stop,
+ * restart. Who and when is decided by the pure restart-strategy.ts and restart-intensity.ts; here it is
+ * carried out. Children without ids are in dynamic-supervisor-children.ts.
  *
  * Invariants:
  * - `byPid` has exactly the children with a pid. An EXIT of any other pid is a stranger's or a stale
  *   one and changes nothing (U-41), so nothing needs to be flushed from the mailbox.
  * - Iteration order of `children` is start order; restarts keep a child's place.
- * - After every `await` the supervisor may be dead (killed, U-43): a child that comes up then is ended
- *   the way its link would have ended it.
+ * - Under one_for_one the end of a child costs the same whatever the number of its siblings.
  */
 import {
-  formatPid,
-  isPid,
   ItemKind,
   Message,
-  pidEquals,
-  pidKey,
-  runAs,
+  type DebugChild,
   type ExitReason,
   type Pid,
   type Process,
 } from '../runtime/index.ts'
-import { isIgnored, shutdownMs, type ChildStarted, type CheckedChildSpec } from './child-spec.ts'
-import { ChildStartError, InitializationError, StartIgnoredError } from './errors.ts'
+import type { CheckedChildSpec, Shutdown } from './child-spec.ts'
+import { ChildNotFoundError, type ChildStartError } from './errors.ts'
 import type { RestartIntensity } from './restart-intensity.ts'
 import {
   decideExit,
@@ -33,18 +29,9 @@ import {
   type RestartType,
   type Strategy,
 } from './restart-strategy.ts'
-import { adopt } from './server-cell.ts'
-
-/** What a supervisor does after it has dealt with something: go on, or shut down. */
-export type Verdict = 'go_on' | 'shut_down'
-
-/** A message of a supervisor to itself: the last attempt to restart this child failed. */
-export class TryAgain {
-  readonly id: string
-  constructor(id: string) {
-    this.id = id
-  }
-}
+import { ChildKeeper, isNotStarted, type Started } from './supervised-keeper.ts'
+import { SUPERVISION, TryAgain, type Supervision, type Verdict } from './supervised-messages.ts'
+import { PidMap } from './supervised-pids.ts'
 
 /** One child and its specification. */
 export class Child implements ChildView {
@@ -64,6 +51,9 @@ export class Child implements ChildView {
   get restart(): RestartType {
     return this.spec.restart
   }
+  get shutdown(): Shutdown {
+    return this.spec.shutdown
+  }
   get significant(): boolean {
     return this.spec.significant
   }
@@ -81,20 +71,32 @@ export interface SupervisionRules {
 }
 
 /** The children of one supervisor. */
-export class Supervised {
+export class Supervised implements Supervision {
+  readonly mark: typeof SUPERVISION = SUPERVISION
   readonly rules: SupervisionRules
   readonly children: Map<string, Child> = new Map<string, Child>()
-  readonly #byPid = new Map<string, Child>()
+  readonly #byPid: PidMap<Child>
+  /** Those that may end the supervisor by their end; most supervisors have none. */
+  readonly #significant = new Set<Child>()
+  readonly #keeper: ChildKeeper
   readonly #process: Process
 
   constructor(process: Process, rules: SupervisionRules) {
     this.#process = process
     this.rules = rules
+    this.#byPid = new PidMap<Child>(process.pid)
+    this.#keeper = new ChildKeeper(process, (pid) => this.#byPid.has(pid))
   }
 
-  /** The name of the supervisor in errors and logs. */
   get label(): string {
-    return `supervisor ${formatPid(this.#process.pid)}`
+    return this.#keeper.label
+  }
+
+  /** The child `id`; throws {@link ChildNotFoundError}. */
+  child(id: string): Child {
+    const child = this.children.get(id)
+    if (child === undefined) throw new ChildNotFoundError(this.label, String(id))
+    return child
   }
 
   /** Starts the first children in order (U-01); if one fails, those before it are stopped again. */
@@ -117,97 +119,31 @@ export class Supervised {
    * Starts one child. A start that is ignored leaves it without a pid (U-07), and a temporary one is
    * forgotten (U-08). Throws {@link ChildStartError}.
    */
-  async start(child: Child): Promise<ChildStarted | StartIgnoredError> {
-    const { system, pid: parent } = this.#process
-    let started: ChildStarted | StartIgnoredError
-    try {
-      // As this process, also in a later turn: what it starts lands in this system.
-      started = await runAs(this.#process, () => child.spec.start({ system, parent }))
-    } catch (thrown) {
-      if (!(thrown instanceof StartIgnoredError)) {
-        throw new ChildStartError(this.label, child.id, reasonOf(thrown))
-      }
-      started = thrown
-    }
+  async start(child: Child): Promise<Started> {
+    const started = await this.#keeper.start(child.id, child.spec, child.spec.args)
     child.restarting = false
-    if (isIgnored(started) || started instanceof StartIgnoredError) {
+    if (isNotStarted(started)) {
+      this.#significant.delete(child)
       if (child.restart === 'temporary') this.children.delete(child.id)
       return started
     }
-    const pid = (started as { readonly pid?: Pid } | undefined)?.pid
-    if (!isPid(pid) || pidEquals(pid, parent)) {
-      const reason = new TypeError('the start function gave nothing with the pid of a child')
-      throw new ChildStartError(this.label, child.id, reason)
-    }
-    this.#own(child, pid)
-    return started
-  }
-
-  /** Makes a process that was started a linked child, whether or not its start function did. */
-  #own(child: Child, pid: Pid): void {
-    const { system, pid: self, alive } = this.#process
-    const process = system.process(pid)
-    if (process !== undefined) adopt(process, self)
-    if (!alive) {
-      system.exit(pid, 'killed', self)
-      return
-    }
-    try {
-      system.link(self, pid)
-    } catch (thrown) {
-      // There is no room for the link: what cannot be supervised must not run.
-      system.exit(pid, 'kill', self)
-      throw new ChildStartError(this.label, child.id, thrown)
-    }
+    const pid = this.#keeper.adopt(child.id, started)
+    if (pid === undefined) return started
     child.pid = pid
-    this.#byPid.set(pidKey(pid), child)
+    this.#byPid.set(pid, child)
+    if (child.significant) this.#significant.add(child)
+    return started
   }
 
   /** Stops a child if it runs; without a promise if it is dead when this returns. */
   stop(child: Child): Promise<void> | undefined {
-    const { pid } = child
+    const { pid, id, shutdown, restart } = child
     child.restarting = false
+    this.#significant.delete(child)
     if (pid === undefined) return undefined
     child.pid = undefined
-    this.#byPid.delete(pidKey(pid))
-    const { system, pid: self } = this.#process
-    let ended: { readonly reason: ExitReason } | undefined
-    let onEnd: (() => void) | undefined
-    system.watch(pid, (reason) => {
-      ended = { reason }
-      onEnd?.()
-    })
-    system.unlink(self, pid)
-    const { shutdown } = child.spec
-    system.exit(pid, shutdown === 'brutal_kill' ? 'kill' : 'shutdown', self)
-    if (ended !== undefined) return undefined
-    if (pid.node === system.node && !system.isAlive(pid)) return undefined
-    const limitMs = shutdown === 'brutal_kill' ? Infinity : shutdownMs(shutdown)
-    return this.#waitForEnd(child, pid, limitMs, (resolve) => {
-      onEnd = resolve
-    })
-  }
-
-  #waitForEnd(
-    child: Child,
-    pid: Pid,
-    limitMs: number,
-    onEnd: (resolve: () => void) => void,
-  ): Promise<void> {
-    const { system } = this.#process
-    return new Promise<void>((resolve) => {
-      const timer =
-        limitMs === Infinity
-          ? undefined
-          : system.setTimer(this.#process, limitMs, () => {
-              this.#report(child, 'killed', 'child did not stop in time and is killed')
-              system.exit(pid, 'kill', this.#process.pid)
-            })
-      onEnd(() => {
-        if (timer !== undefined) system.cancelTimer(timer)
-        resolve()
-      })
-    })
+    this.#byPid.delete(pid)
+    return this.#keeper.stop({ pid, id, shutdown, restart })
   }
 
   /** Stops every child, last started first, each to its end before the next (U-02). */
@@ -218,25 +154,22 @@ export class Supervised {
     }
   }
 
-  /** A linked process has ended; nothing if it is not a child. */
   ended(pid: Pid, reason: ExitReason): Verdict | Promise<Verdict> {
-    const child = this.#byPid.get(pidKey(pid))
+    const child = this.#byPid.get(pid)
     if (child === undefined) return 'go_on'
-    this.#byPid.delete(pidKey(pid))
+    this.#byPid.delete(pid)
     child.pid = undefined
     const { action, report } = decideExit(child.restart, reason)
-    if (report) this.#report(child, reason, 'child terminated')
+    if (report) this.#keeper.report(child, reason, 'child terminated')
     if (action === 'restart') return this.restart(child)
+    this.#significant.delete(child)
     if (action === 'remove') this.children.delete(child.id)
-    return shouldShutDown(this.rules.autoShutdown, this.children.values(), child)
-      ? 'shut_down'
-      : 'go_on'
+    return shouldShutDown(this.rules.autoShutdown, this.#significant, child) ? 'shut_down' : 'go_on'
   }
 
-  /** A further attempt, unless the child was stopped, deleted or started in the meantime. */
-  tryAgain({ id }: TryAgain): Verdict | Promise<Verdict> {
-    const child = this.children.get(id)
-    return child?.restarting === true ? this.restart(child) : 'go_on'
+  tryAgain({ child }: TryAgain): Verdict | Promise<Verdict> {
+    if (!(child instanceof Child) || !child.restarting) return 'go_on'
+    return this.children.get(child.id) === child ? this.restart(child) : 'go_on'
   }
 
   /** Restarts a child with all that its end takes along, or finds that it was once too often. */
@@ -244,7 +177,11 @@ export class Supervised {
     const { strategy, intensity } = this.rules
     if (!intensity.add(this.#process.system.clock.now())) {
       failed.restarting = false
-      this.#report(failed, 'shutdown', 'restart intensity exceeded: the supervisor shuts down')
+      this.#keeper.report(
+        failed,
+        'shutdown',
+        'restart intensity exceeded: the supervisor shuts down',
+      )
       return 'shut_down'
     }
     failed.restarts++
@@ -269,21 +206,15 @@ export class Supervised {
 
   /** Tries again behind what is queued, so that a stop request has its turn (supervisor.erl). */
   #failedToRestart(child: Child, error: ChildStartError): void {
-    this.#report(child, error.reason, 'child did not start again')
+    this.#keeper.report(child, error.reason, 'child did not start again')
     child.restarting = true
-    this.#process.post(new Message(ItemKind.info, undefined, new TryAgain(child.id)))
+    if (child.significant) this.#significant.add(child)
+    this.#process.post(new Message(ItemKind.info, undefined, new TryAgain(child)))
   }
 
-  #report(child: Child, reason: ExitReason, text: string): void {
-    const { system, pid } = this.#process
-    system.logger.warn(
-      { supervisor: formatPid(pid), child: child.id, restart: child.restart, reason },
-      text,
-    )
+  view(): readonly DebugChild[] {
+    return [...this.children.values()].map(({ id, pid, spec, restarts }) => {
+      return { id, pid, type: spec.type, restarts }
+    })
   }
-}
-
-/** The exit reason in what a start function threw. */
-function reasonOf(thrown: unknown): ExitReason {
-  return thrown instanceof InitializationError ? thrown.reason : thrown
 }

@@ -9,14 +9,15 @@ describe('checkChildSpec', () => {
     expect(checkChildSpec({ id: 'a', start }, 'never')).toEqual({
       id: 'a',
       start,
+      args: [],
+      startTimeoutMs: 60_000,
       restart: 'permanent',
       shutdown: 5000,
       type: 'worker',
       significant: false,
     })
-    expect(checkChildSpec({ id: 'a', start, type: 'supervisor' }, 'never').shutdown).toBe(
-      'infinity',
-    )
+    const supervisor = checkChildSpec({ id: 'a', start, type: 'supervisor' }, 'never')
+    expect(supervisor).toMatchObject({ shutdown: 'infinity', startTimeoutMs: Infinity })
   })
 
   it.each([
@@ -29,6 +30,9 @@ describe('checkChildSpec', () => {
     ['shutdown', { shutdown: Number.NaN }],
     ['shutdown', { shutdown: TIMER_DELAY_MS_MAX + 1 }],
     ['shutdown', { shutdown: 'later' }],
+    ['args', { args: 'x' }],
+    ['startTimeoutMs', { startTimeoutMs: -1 }],
+    ['startTimeoutMs', { startTimeoutMs: 'infinity' }],
     ['type', { type: 'boss' }],
     ['significant', { significant: 1 }],
     ['significant', { significant: true, restart: 'permanent' }],
@@ -39,6 +43,17 @@ describe('checkChildSpec', () => {
     expect(() => checkChildSpec(spec, 'any_significant')).toThrow(
       expect.objectContaining({ code: 'ERR_CHILD_SPEC', field }),
     )
+  })
+
+  it.each([
+    ['surplus', 'known are id, start, args'],
+    ['shutdownTimeout', 'use shutdown'],
+    ['shutdownMs', 'use shutdown'],
+    ['restartType', 'use restart'],
+    ['modules', 'not needed'],
+  ])('says what to write instead of %s', (field, hint) => {
+    const spec = { id: 'a', start, [field]: 5 } as unknown as ChildSpec
+    expect(() => checkChildSpec(spec, 'never')).toThrow(hint)
   })
 
   it('refuses a significant child of a supervisor that never shuts itself down', () => {
