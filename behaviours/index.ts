@@ -98,12 +98,12 @@ export type {
 export type { StatemLimits } from './gen-statem-options.ts'
 export type {
   EnterResult,
-  EventResult,
   HandleEvent,
   PayloadHandler,
   StateFunctions,
   Statem,
   StatemInit,
+  StatemResult,
 } from './gen-statem.ts'
 export { implementHandleEvent, implementStatem } from './gen-statem.ts'
 export {
@@ -310,3 +310,6 @@ export type {
   TaskSupervisorRef,
 } from './task-supervisor.ts'
 export { TaskSupervisor } from './task-supervisor.ts'
+export type { AgentFunctions, AgentRef, AgentTarget } from './agent.ts'
+export { Agent } from './agent.ts'
+export { AgentRemoteError } from './agent-errors.ts'

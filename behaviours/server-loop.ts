@@ -62,9 +62,11 @@ export interface ServerModule {
     | undefined
 }
 
-type Thenable = PromiseLike<unknown>
+/** See {@link isThenable}. */
+export type Thenable = PromiseLike<unknown>
 
-function isThenable(value: unknown): value is Thenable {
+/** Whether a handler's result comes later. */
+export function isThenable(value: unknown): value is Thenable {
   if (value instanceof Promise) return true
   if (typeof value !== 'object' || value === null) return false
   return typeof (value as { readonly then?: unknown }).then === 'function'
@@ -365,7 +367,8 @@ export function refuseCall(call: Call, contract: string, isCast: boolean): typeo
   return REFUSED
 }
 
-function downInfo(item: Message): Info {
+/** What a handler sees of a DOWN. */
+export function downInfo(item: Message): Info {
   return {
     type: 'down',
     ref: item.ref as Extract<Info, { type: 'down' }>['ref'],
@@ -375,6 +378,7 @@ function downInfo(item: Message): Info {
   }
 }
 
-function timerInfo(item: Message): Info {
+/** What a handler sees of a timer of `startTimer`. */
+export function timerInfo(item: Message): Info {
   return { type: 'timer', ref: item.ref as TimerRef, message: item.value }
 }

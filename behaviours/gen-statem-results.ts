@@ -1,0 +1,384 @@
+/**
+ * What the callbacks of a state machine return: results, and actions in them.
+ *
+ * | here | gen_statem |
+ * |---|---|
+ * | `initialState(s, d, actions)` | `{ok,S,D,Actions}` of init |
+ * | `nextState(s, d, actions)` | `{next_state,S,D,Actions}` |
+ * | `keepState(d, actions)`, `keepStateAndData(actions)` | `{keep_state,D,Actions}`, `{keep_state_and_data,Actions}` |
+ * | `repeatState(d, actions)`, `repeatStateAndData(actions)` | the same with `repeat_` |
+ * | `stop(reason, d)`, `stopAndReply(reason, replies, d)` | `{stop,R,D}`, `{stop_and_reply,R,Replies,D}` |
+ *
+ * Names. `stop` and `ignore` are gen_server's: they mean the same. gen_server's `reply(value, state)` is
+ * a result and gen_statem's `{reply,From,Value}` an action, so the action has names of its own:
+ * `answer(value)` for the caller of the event in hand, `replyTo(from, value)` for a caller that was kept.
+ *
+ * Results and actions are instances of few classes with fixed fields, whatever they say; their types tell
+ * them apart by `'~result'` and `'~action'`, which exist for the compiler only.
+ */
+import type { From } from './server-context.ts'
+
+/** What a {@link Transition} does with the state. */
+export const Op: Readonly<{ initial: 0; keep: 1; next: 2; repeat: 3; stop: 4 }> = Object.freeze({
+  initial: 0,
+  keep: 1,
+  next: 2,
+  repeat: 3,
+  stop: 4,
+})
+/** One of {@link Op}. */
+export type Op = (typeof Op)[keyof typeof Op]
+
+/** The one class behind all results but `stop`. */
+export class Transition {
+  readonly op: Op
+  /** The next state, or the exit reason. */
+  readonly state: unknown
+  readonly data: unknown
+  readonly keepsData: boolean
+  readonly actions: unknown
+  constructor(op: Op, state: unknown, data: unknown, keepsData: boolean, actions: unknown) {
+    this.op = op
+    this.state = state
+    this.data = data
+    this.keepsData = keepsData
+    this.actions = actions
+  }
+}
+
+/** What an {@link Action} asks for. */
+export const ActionOp: Readonly<{
+  timeout: 0
+  postpone: 1
+  nextEvent: 2
+  answer: 3
+  replyTo: 4
+  hibernate: 5
+}> = Object.freeze({ timeout: 0, postpone: 1, nextEvent: 2, answer: 3, replyTo: 4, hibernate: 5 })
+/** One of {@link ActionOp}. */
+export type ActionOp = (typeof ActionOp)[keyof typeof ActionOp]
+
+/** The three kinds of timeouts. */
+export type TimeoutKind = 'event_timeout' | 'state_timeout' | 'generic_timeout'
+
+/**
+ * When a timeout is due: milliseconds from now, or at a time of the system's clock. 0 is at once, after
+ * inserted and postponed events and before the mailbox. Infinity and `'cancel'` stop it; `'update'` gives
+ * a running one another payload, and is due at once if there is none (S-21b).
+ */
+export type TimeoutTime = number | { readonly atMs: number } | 'cancel' | 'update'
+
+/** The one class behind all actions. */
+export class Action {
+  readonly op: ActionOp
+  readonly kind: TimeoutKind | undefined
+  readonly name: string | undefined
+  readonly when: TimeoutTime | undefined
+  /** Payload, reply, event, or whether to postpone. */
+  readonly value: unknown
+  readonly from: From<unknown> | undefined
+  constructor(
+    op: ActionOp,
+    value: unknown,
+    kind?: TimeoutKind,
+    name?: string,
+    when?: TimeoutTime,
+    from?: From<unknown>,
+  ) {
+    this.op = op
+    this.kind = kind
+    this.name = name
+    this.when = when
+    this.value = value
+    this.from = from
+  }
+}
+
+// --- types of actions
+
+/** See {@link postpone}. */
+export interface PostponeAction {
+  readonly '~action': 'postpone'
+}
+/** See {@link hibernate}. */
+export interface HibernateAction {
+  readonly '~action': 'hibernate'
+}
+/** See {@link stateTimeout}, {@link eventTimeout}, {@link genericTimeout}. */
+export interface TimeoutAction {
+  readonly '~action': 'timeout'
+}
+/** See {@link replyTo}. */
+export interface ReplyAction {
+  readonly '~action': 'reply'
+}
+/** See {@link answer}. */
+export interface AnswerAction<R> {
+  readonly '~action': 'answer'
+  readonly value: R
+}
+/** See {@link nextEvent}. */
+export interface NextEventAction<E> {
+  readonly '~action': 'next_event'
+  readonly value: E
+}
+
+/** What an enter callback may ask for: nothing that would move events (S-09). */
+export type EnterAction = TimeoutAction | ReplyAction | HibernateAction
+/** What `init` may ask for. */
+export type InitAction<E> = EnterAction | NextEventAction<E>
+/** What the handler of an event may ask for; `R` is the reply of the call in hand. */
+export type EventAction<R, E> = InitAction<E> | PostponeAction | AnswerAction<R>
+/** Any action. */
+export type AnyAction = EventAction<unknown, unknown>
+/** One action or a list of them, done in order. */
+export type Actions<A> = A | readonly A[]
+
+// --- types of results
+
+/** See {@link initialState}. */
+export interface Initial<S, D, A = never> {
+  readonly '~result': 'initial_state'
+  readonly state: S
+  readonly data: D
+  readonly actions: Actions<A> | undefined
+}
+/** See {@link nextState}. */
+export interface NextState<S, D, A = never> {
+  readonly '~result': 'next_state'
+  readonly state: S
+  readonly data: D
+  readonly actions: Actions<A> | undefined
+}
+/** See {@link keepState} and {@link keepStateAndData}. */
+export interface KeepState<D, A = never> {
+  readonly '~result': 'keep_state'
+  readonly data: D
+  readonly actions: Actions<A> | undefined
+}
+/** See {@link repeatState} and {@link repeatStateAndData}. */
+export interface RepeatState<D, A = never> {
+  readonly '~result': 'repeat_state'
+  readonly data: D
+  readonly actions: Actions<A> | undefined
+}
+/** See {@link stopAndReply}. */
+export interface StopAndReply<D, R = never> {
+  readonly '~result': 'stop_and_reply'
+  readonly data: D
+  /** Under a name of its own, or the compiler would infer it into the actions of other results. */
+  readonly '~replies': Actions<ReplyAction | AnswerAction<R>>
+}
+
+// --- results
+
+/**
+ * The first state of a machine and its data, from `init`. Timeouts and inserted events among the actions
+ * count as if an event had brought the machine there.
+ *
+ * @example
+ * init: (code: string) => initialState('locked', { code, entered: '' })
+ */
+export function initialState<const S, D, A extends AnyAction = never>(
+  state: S,
+  data: D,
+  actions?: Actions<A>,
+): Initial<S, D, A> {
+  return made<Initial<S, D, A>>(new Transition(Op.initial, state, data, false, actions))
+}
+
+/**
+ * Goes to `state`, also if it is the present one; only a different state is a change: enter callbacks run,
+ * postponed events are tried again, the state timeout ends (S-06, S-12).
+ *
+ * @example
+ * cast: { button: (data, digit) => nextState('open', data, stateTimeout(10_000, 'lock')) }
+ */
+export function nextState<const S, D, A extends AnyAction = never>(
+  state: S,
+  data: D,
+  actions?: Actions<A>,
+): NextState<S, D, A> {
+  return made<NextState<S, D, A>>(new Transition(Op.next, state, data, false, actions))
+}
+
+/**
+ * Stays in the state, with new data.
+ *
+ * @example
+ * cast: { button: (data, digit) => keepState({ ...data, entered: data.entered + digit }) }
+ */
+export function keepState<D, A extends AnyAction = never>(
+  data: D,
+  actions?: Actions<A>,
+): KeepState<D, A> {
+  return made<KeepState<D, A>>(new Transition(Op.keep, undefined, data, false, actions))
+}
+
+const KEEP: Transition = new Transition(Op.keep, undefined, undefined, true, undefined)
+
+/**
+ * Stays in the state and changes nothing.
+ *
+ * @example
+ * call: { entered: (data) => keepStateAndData(answer(data.entered.length)) }
+ */
+export function keepStateAndData<A extends AnyAction = never>(
+  actions?: Actions<A>,
+): KeepState<never, A> {
+  if (actions === undefined) return made<KeepState<never, A>>(KEEP)
+  return made<KeepState<never, A>>(new Transition(Op.keep, undefined, undefined, true, actions))
+}
+
+/**
+ * Stays in the state with new data and runs its enter callback again. It is not a change of state:
+ * postponed events stay where they are and the state timeout goes on (S-07, S-41).
+ *
+ * @example
+ * cast: { retry: (data) => repeatState({ ...data, attempts: data.attempts + 1 }) }
+ */
+export function repeatState<D, A extends AnyAction = never>(
+  data: D,
+  actions?: Actions<A>,
+): RepeatState<D, A> {
+  return made<RepeatState<D, A>>(new Transition(Op.repeat, undefined, data, false, actions))
+}
+
+/**
+ * {@link repeatState} with the data as it is.
+ *
+ * @example
+ * stateTimeout: () => repeatStateAndData()
+ */
+export function repeatStateAndData<A extends AnyAction = never>(
+  actions?: Actions<A>,
+): RepeatState<never, A> {
+  return made<RepeatState<never, A>>(new Transition(Op.repeat, undefined, undefined, true, actions))
+}
+
+/**
+ * Sends the replies, then ends the machine: `terminate` runs after them (S-27), unlike gen_server's
+ * `stop(reason, state, { reply })` (G-30).
+ *
+ * @example
+ * call: { close: () => stopAndReply('normal', answer('closed')) }
+ */
+export function stopAndReply<R = never>(
+  reason: unknown,
+  replies: Actions<ReplyAction | AnswerAction<R>>,
+): StopAndReply<never, R>
+/**
+ * As above; `terminate` sees `data`.
+ *
+ * @example
+ * call: { close: (data) => stopAndReply('normal', answer('closed'), { ...data, open: false }) }
+ */
+export function stopAndReply<D, R = never>(
+  reason: unknown,
+  replies: Actions<ReplyAction | AnswerAction<R>>,
+  data: D,
+): StopAndReply<D, R>
+export function stopAndReply<D, R>(
+  reason: unknown,
+  replies: Actions<ReplyAction | AnswerAction<R>>,
+  ...rest: readonly [data?: D]
+): StopAndReply<D, R> {
+  const stopping = new Transition(Op.stop, reason, rest[0], rest.length === 0, replies)
+  return made<StopAndReply<D, R>>(stopping)
+}
+
+// --- actions
+
+const POSTPONE: Action = new Action(ActionOp.postpone, true)
+const DO_NOT_POSTPONE: Action = new Action(ActionOp.postpone, false)
+const HIBERNATE: Action = new Action(ActionOp.hibernate, undefined)
+
+/**
+ * Puts the event aside until the state has changed. The last one in a list counts (S-37).
+ *
+ * @example
+ * open: { cast: { button: () => keepStateAndData(postpone()) } }
+ */
+export function postpone(on = true): PostponeAction {
+  return made<PostponeAction>(on ? POSTPONE : DO_NOT_POSTPONE)
+}
+
+/**
+ * Inserts an event before all that wait, in list order (S-13, S-14). It has the form that `handleEvent`
+ * sees, and comes with exactly that type (S-15).
+ *
+ * @example
+ * nextState('checking', data, nextEvent({ type: 'internal', name: 'check', payload: data.entered }))
+ */
+export function nextEvent<const E extends { readonly type: string }>(event: E): NextEventAction<E> {
+  return made<NextEventAction<E>>(new Action(ActionOp.nextEvent, event))
+}
+
+/**
+ * Starts, changes or stops the timeout of the present state; leaving the state ends it.
+ *
+ * @example
+ * nextState('open', data, stateTimeout(10_000, 'lock'))
+ */
+export function stateTimeout(when: TimeoutTime, payload?: unknown): TimeoutAction {
+  const action = new Action(ActionOp.timeout, payload, 'state_timeout', undefined, when)
+  return made<TimeoutAction>(action)
+}
+
+/**
+ * Starts or stops the event timeout: any event that comes before it ends it (S-16).
+ *
+ * @example
+ * keepState(data, eventTimeout(30_000, 'idle'))
+ */
+export function eventTimeout(when: TimeoutTime, payload?: unknown): TimeoutAction {
+  const action = new Action(ActionOp.timeout, payload, 'event_timeout', undefined, when)
+  return made<TimeoutAction>(action)
+}
+
+/**
+ * Starts, changes or stops the timeout called `name`. There is one of each name; state changes leave it
+ * alone (S-20).
+ *
+ * @example
+ * keepState(data, genericTimeout('session', 60_000))
+ */
+export function genericTimeout(name: string, when: TimeoutTime, payload?: unknown): TimeoutAction {
+  return made<TimeoutAction>(new Action(ActionOp.timeout, payload, 'generic_timeout', name, when))
+}
+
+/**
+ * Replies to the caller of the event in hand, as a call handler may.
+ *
+ * @example
+ * call: { state: (data, _input, ctx) => keepStateAndData(answer(ctx.state)) }
+ */
+export function answer<R>(value: R): AnswerAction<R> {
+  return made<AnswerAction<R>>(new Action(ActionOp.answer, value))
+}
+
+/**
+ * Replies to a caller that was kept: a `ctx.from` of an earlier call.
+ *
+ * @example
+ * stateTimeout: (data) => nextState('idle', [], data.map((from) => replyTo(from, 'late')))
+ */
+export function replyTo<R>(from: From<R>, value: NoInfer<R>): ReplyAction {
+  const action = new Action(ActionOp.replyTo, value, undefined, undefined, undefined, from)
+  return made<ReplyAction>(action)
+}
+
+/**
+ * A hint that the machine will idle. Accepted for OTP's sake; V8 has no heap per process to shrink.
+ *
+ * @example
+ * keepState(data, hibernate())
+ */
+export function hibernate(): HibernateAction {
+  return made<HibernateAction>(HIBERNATE)
+}
+
+/** Gives a record the type that tells what it was made as. */
+function made<T>(record: Transition | Action): T {
+  return record as unknown as T
+}
