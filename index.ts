@@ -207,7 +207,6 @@ export type {
   EnterAction,
   EnterResult,
   EventAction,
-  EventResult,
   HandleEvent,
   HibernateAction,
   InitAction,
@@ -226,6 +225,7 @@ export type {
   StatemEvent,
   StatemInit,
   StatemLimits,
+  StatemResult,
   StopAndReply,
   TimeoutAction,
   TimeoutTime,
@@ -384,6 +384,9 @@ export {
 
 // Tasks and agents
 export type {
+  AgentFunctions,
+  AgentRef,
+  AgentTarget,
   StartedTask,
   StreamResult,
   StreamSource,
@@ -410,6 +413,8 @@ export type {
   YieldManyOptions,
 } from './behaviours/index.ts'
 export {
+  Agent,
+  AgentRemoteError,
   Task,
   TaskAbortedError,
   TaskExecutionError,
