@@ -9,20 +9,19 @@
  * - Nothing is kept of a child that is not coming back (D-05, D-07).
  * - No operation looks at the other children, except the last one, which stops them all at once (D-15).
  */
-import {
-  ItemKind,
-  Message,
-  type DebugChild,
-  type ExitReason,
-  type Pid,
-  type Process,
-} from '../runtime/index.ts'
+import { ItemKind, Message, type ExitReason, type Pid, type Process } from '../runtime/index.ts'
 import type { CheckedChildSpec } from './child-spec.ts'
 import { ChildLimitError, type ChildStartError } from './errors.ts'
 import type { RestartIntensity } from './restart-intensity.ts'
-import { decideExit, type AutoShutdown } from './restart-strategy.ts'
+import { decideExit, type AutoShutdown, type Strategy } from './restart-strategy.ts'
 import { ChildKeeper, isNotStarted, type Started, type Stoppable } from './supervised-keeper.ts'
-import { SUPERVISION, TryAgain, type Supervision, type Verdict } from './supervised-messages.ts'
+import {
+  TryAgain,
+  type SupervisedChild,
+  type Supervision,
+  type Verdict,
+} from './supervised-messages.ts'
+import type { ChildInfo } from './supervisor-contract.ts'
 import { PidMap } from './supervised-pids.ts'
 
 /** One child; small, because there may be a million of them. */
@@ -48,6 +47,13 @@ export class DynamicChild implements Stoppable {
   get shutdown(): CheckedChildSpec['shutdown'] {
     return this.spec.shutdown
   }
+  /** Children of this kind have no ids (U-62). */
+  get info(): ChildInfo {
+    const { spec, restarting, restarts } = this
+    const pid = restarting ? undefined : this.pid
+    const { type, restart, significant } = spec
+    return { id: undefined, pid, restarting, type, restart, significant, restarts }
+  }
 }
 
 /** How such children are treated. */
@@ -62,10 +68,11 @@ export interface DynamicRules {
 
 /** The children of one supervisor. */
 export class DynamicChildren implements Supervision {
-  readonly mark: typeof SUPERVISION = SUPERVISION
   readonly rules: DynamicRules
   /** The one specification under simple_one_for_one. */
   readonly template: CheckedChildSpec | undefined
+  restarted = 0
+  refused = 0
   readonly #children: PidMap<DynamicChild>
   readonly #keeper: ChildKeeper
   readonly #process: Process
@@ -81,8 +88,8 @@ export class DynamicChildren implements Supervision {
   get label(): string {
     return this.#keeper.label
   }
-  get size(): number {
-    return this.#children.size
+  get strategy(): Strategy {
+    return this.template === undefined ? 'one_for_one' : 'simple_one_for_one'
   }
   values(): IterableIterator<DynamicChild> {
     return this.#children.values()
@@ -91,7 +98,10 @@ export class DynamicChildren implements Supervision {
   /** Starts a child; keeps nothing if that fails or is ignored (D-02, U-65). */
   async startChild(spec: CheckedChildSpec, args: readonly unknown[]): Promise<Started> {
     const { childrenMax } = this.rules
-    if (this.#children.size >= childrenMax) throw new ChildLimitError(this.label, childrenMax)
+    if (this.#children.size >= childrenMax) {
+      this.refused++
+      throw new ChildLimitError(this.label, childrenMax)
+    }
     const started = await this.#keeper.start(spec.id, spec, this.#argsOf(args))
     const pid = isNotStarted(started) ? undefined : this.#keeper.adopt(spec.id, started)
     if (pid !== undefined) this.#children.set(pid, new DynamicChild(spec, args, pid))
@@ -162,6 +172,7 @@ export class DynamicChildren implements Supervision {
       return 'shut_down'
     }
     child.restarts++
+    this.restarted++
     let pid: Pid | undefined
     try {
       const started = await this.#keeper.start(child.id, child.spec, this.#argsOf(child.args))
@@ -184,9 +195,7 @@ export class DynamicChildren implements Supervision {
     this.#process.post(new Message(ItemKind.info, undefined, new TryAgain(child)))
   }
 
-  view(): readonly DebugChild[] {
-    return Array.from(this.#children.values(), ({ id, pid, restarting, spec, restarts }) => {
-      return { id, pid: restarting ? undefined : pid, type: spec.type, restarts }
-    })
+  view(): readonly SupervisedChild[] {
+    return Array.from(this.#children.values(), ({ id, info }) => ({ ...info, id }))
   }
 }

@@ -27,17 +27,18 @@ import { contract, type Contract, type Ref } from './contract.ts'
 import { DynamicChildren } from './dynamic-supervisor-children.ts'
 import { ChildNotFoundError } from './errors.ts'
 import { stopProcess, type Filled, type StopOptions } from './gen.ts'
-import { implement, type Server } from './gen-server.ts'
+import { implementAs, type Server } from './gen-server.ts'
 import { RestartIntensity } from './restart-intensity.ts'
 import { reply } from './results.ts'
 import { processOf, type Ctx } from './server-context.ts'
-import { answer, refuse, superviseInfo, type Answer } from './supervised-messages.ts'
 import {
-  childCounts,
-  dynamicChildInfo,
-  type ChildCounts,
-  type ChildInfo,
-} from './supervisor-contract.ts'
+  answer,
+  refuse,
+  superviseInfo,
+  supervisionDoor,
+  type Answer,
+} from './supervised-messages.ts'
+import { childCounts, type ChildCounts, type ChildInfo } from './supervisor-contract.ts'
 import {
   limitChecks,
   placeChecks,
@@ -193,29 +194,36 @@ type Checked = Filled<
   'intensity' | 'periodMs' | 'childrenMax' | 'extraArguments'
 >
 
-const server: Server<DynamicSupervisorApi, Checked> = implement<
+const server: Server<DynamicSupervisorApi, Checked> = implementAs<
   DynamicSupervisorApi,
   Checked,
   DynamicChildren
->(DynamicSupervisorContract, {
-  init: (options, ctx) =>
-    new DynamicChildren(processOf(ctx), {
-      intensity: new RestartIntensity(options),
-      childrenMax: options.childrenMax,
-      firstArgs: options.extraArguments,
-      autoShutdown: 'never',
-    }),
-  call: {
-    startChild,
-    terminateChild,
-    whichChildren: (state) => reply(Array.from(state.values(), dynamicChildInfo), state),
-    countChildren: (state) =>
-      reply(childCounts(Array.from(state.values(), dynamicChildInfo)), state),
+>(
+  DynamicSupervisorContract,
+  {
+    init: (options, ctx) =>
+      new DynamicChildren(processOf(ctx), {
+        intensity: new RestartIntensity(options),
+        childrenMax: options.childrenMax,
+        firstArgs: options.extraArguments,
+        autoShutdown: 'never',
+      }),
+    call: {
+      startChild,
+      terminateChild,
+      whichChildren: (state) => reply(listOf(state), state),
+      countChildren: (state) => reply(childCounts(listOf(state)), state),
+    },
+    cast: {},
+    info: superviseInfo,
+    terminate: (_reason, state) => state.stopAll(),
   },
-  cast: {},
-  info: superviseInfo,
-  terminate: (_reason, state) => state.stopAll(),
-})
+  supervisionDoor('dynamic_supervisor'),
+)
+
+function listOf(state: DynamicChildren): ChildInfo[] {
+  return Array.from(state.values(), ({ info }) => info)
+}
 
 async function start(given: DynamicSupervisorOptions = {}): Promise<DynamicSupervisorRef> {
   const options = resolveOptions('DynamicSupervisor.start', defaults, checks, given)

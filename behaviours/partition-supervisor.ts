@@ -19,7 +19,6 @@ import {
   OptionError,
   optional,
   resolveOptions,
-  type DebugChild,
   type ExitReason,
   type OptionCheck,
   type Pid,
@@ -29,7 +28,7 @@ import {
 import type { ChildSpec } from './child-spec.ts'
 import { contract, type Contract, type Ref } from './contract.ts'
 import { pickSystem, stopProcess, type Filled, type StopOptions } from './gen.ts'
-import { implement, type Server } from './gen-server.ts'
+import { implementAs, type Server } from './gen-server.ts'
 import { partitionOf } from './partition-supervisor-key.ts'
 import { RestartIntensity } from './restart-intensity.ts'
 import type { Strategy } from './restart-strategy.ts'
@@ -38,13 +37,14 @@ import { serverState } from './server-cell.ts'
 import { processOf } from './server-context.ts'
 import { Supervised } from './supervised.ts'
 import {
-  SUPERVISION,
   superviseInfo,
+  supervisionDoor,
+  type SupervisedChild,
   type Supervision,
   type TryAgain,
   type Verdict,
 } from './supervised-messages.ts'
-import { childCounts, childInfo, type ChildCounts, type ChildInfo } from './supervisor-contract.ts'
+import { childCounts, type ChildCounts, type ChildInfo } from './supervisor-contract.ts'
 import { PartitionNameError } from './supervisor-errors.ts'
 import {
   limitChecks,
@@ -217,7 +217,6 @@ const checks: { readonly [K in keyof PartitionSupervisorOptions]-?: OptionCheck 
 
 /** The children and how many there were at first: a temporary one may be gone for good. */
 class Partitions implements Supervision {
-  readonly mark: typeof SUPERVISION = SUPERVISION
   readonly count: number
   readonly supervised: Supervised
 
@@ -228,6 +227,15 @@ class Partitions implements Supervision {
   get label(): string {
     return this.supervised.label
   }
+  get strategy(): Strategy {
+    return this.supervised.strategy
+  }
+  get restarted(): number {
+    return this.supervised.restarted
+  }
+  get refused(): number {
+    return this.supervised.refused
+  }
   ended(pid: Pid, reason: ExitReason): Verdict | Promise<Verdict> {
     return this.supervised.ended(pid, reason)
   }
@@ -237,40 +245,44 @@ class Partitions implements Supervision {
   stopAll(): Promise<void> {
     return this.supervised.stopAll()
   }
-  view(): readonly DebugChild[] {
+  view(): readonly SupervisedChild[] {
     return this.supervised.view()
   }
   pidOf(key: unknown): Pid | undefined {
     return this.supervised.children.get(String(partitionOf(key, this.count)))?.pid
   }
   list(): PartitionInfo[] {
-    return Array.from(this.supervised.children.values(), (child) => {
-      return { ...childInfo(child), partition: Number(child.id) }
+    return Array.from(this.supervised.children.values(), ({ id, info }) => {
+      return { ...info, partition: Number(id) }
     })
   }
 }
 
-const server: Server<PartitionSupervisorApi, CheckedInit> = implement<
+const server: Server<PartitionSupervisorApi, CheckedInit> = implementAs<
   PartitionSupervisorApi,
   CheckedInit,
   Partitions
->(PartitionSupervisorContract, {
-  init: async (init, ctx) => {
-    const { strategy, autoShutdown, childrenMax, specs } = init
-    const intensity = new RestartIntensity(init)
-    const rules = { strategy, autoShutdown, childrenMax, intensity }
-    const started = await startSpecs(new Supervised(processOf(ctx), rules), specs)
-    return started instanceof Stop ? started : new Partitions(started, specs.length)
+>(
+  PartitionSupervisorContract,
+  {
+    init: async (init, ctx) => {
+      const { strategy, autoShutdown, childrenMax, specs } = init
+      const intensity = new RestartIntensity(init)
+      const rules = { strategy, autoShutdown, childrenMax, intensity }
+      const started = await startSpecs(new Supervised(processOf(ctx), rules), specs)
+      return started instanceof Stop ? started : new Partitions(started, specs.length)
+    },
+    call: {
+      partitions: (state) => reply(state.count, state),
+      whichChildren: (state) => reply(state.list(), state),
+      countChildren: (state) => reply(childCounts(state.list()), state),
+    },
+    cast: {},
+    info: superviseInfo,
+    terminate: (_reason, state) => state.stopAll(),
   },
-  call: {
-    partitions: (state) => reply(state.count, state),
-    whichChildren: (state) => reply(state.list(), state),
-    countChildren: (state) => reply(childCounts(state.list()), state),
-  },
-  cast: {},
-  info: superviseInfo,
-  terminate: (_reason, state) => state.stopAll(),
-})
+  supervisionDoor('partition_supervisor'),
+)
 
 async function start(given: PartitionSupervisorOptions): Promise<PartitionSupervisorRef> {
   const where = 'PartitionSupervisor.start'

@@ -6,12 +6,12 @@ import type { DebugChild, ExitReason, Pid } from '../runtime/index.ts'
 import type { ChildStarted } from './child-spec.ts'
 import { StartIgnoredError } from './errors.ts'
 import type { Maybe } from './gen-server.ts'
+import type { Strategy } from './restart-strategy.ts'
 import { noreply, reply, stop, type NoReply, type Reply, type Stop } from './results.ts'
 import type { Ctx, Info } from './server-context.ts'
+import type { ServerDoor } from './server-debug.ts'
 import type { Started } from './supervised-keeper.ts'
-
-/** Marks states that are a {@link Supervision}. */
-export const SUPERVISION: unique symbol = Symbol('supervision')
+import { childCounts, type ChildInfo } from './supervisor-contract.ts'
 
 /** What a supervisor does after it has dealt with something: go on, or shut down. */
 export type Verdict = 'go_on' | 'shut_down'
@@ -26,8 +26,6 @@ export class TryAgain<C = unknown> {
 
 /** The children of one supervisor process, of any strategy. */
 export interface Supervision {
-  /** A user's state may have a `view` as well, but not this. */
-  readonly mark: typeof SUPERVISION
   /** The name of the supervisor in errors and logs. */
   readonly label: string
   /** A linked process has ended; nothing if it is not a child. */
@@ -35,23 +33,35 @@ export interface Supervision {
   /** A further attempt, unless the child was stopped, deleted or started in the meantime. */
   tryAgain(message: TryAgain): Verdict | Promise<Verdict>
   stopAll(): Promise<void> | undefined
-  /** For `sys`: the children in start order, without a message. */
-  view(): readonly DebugChild[]
+  /** For `sys`: the children in start order, without a message, all with ids. */
+  view(): readonly SupervisedChild[]
+  readonly strategy: Strategy
+  /** Restarts so far, and children that were refused because there were enough. */
+  readonly restarted: number
+  readonly refused: number
 }
+
+/** A child as `sys` shows it; the ids of children that have none are those of their specifications. */
+export type SupervisedChild = ChildInfo & DebugChild
 
 /** The answer to a request, or none when it was refused. */
 export type Answer<R, S> = Reply<R, S> | NoReply<S>
 
-/**
- * The children of a supervisor whose state is `state`, in start order; `undefined` if it is none. For
- * `Program.debug.children`, with what `serverState(process)` gives.
- */
-export function childrenOf(state: unknown): readonly DebugChild[] | undefined {
-  return isSupervision(state) ? state.view() : undefined
-}
-
-function isSupervision(state: unknown): state is Supervision {
-  return (state as { readonly mark?: unknown } | null | undefined)?.mark === SUPERVISION
+/** What `sys` sees of a supervisor; its state is its own affair. */
+export function supervisionDoor(behaviour: string): ServerDoor {
+  return Object.freeze({
+    behaviour,
+    sealed: true,
+    view: (state: Supervision) => {
+      const children = state.view()
+      return { ...childCounts(children), children }
+    },
+    children: (state: Supervision) => state.view(),
+    status: (state: Supervision) => {
+      const { strategy, restarted, refused } = state
+      return { strategy, ...childCounts(state.view()), restarted, refused }
+    },
+  })
 }
 
 /** The `info` of every supervisor. */

@@ -9,16 +9,14 @@
  * - Iteration order of `children` is start order; restarts keep a child's place.
  * - Under one_for_one the end of a child costs the same whatever the number of its siblings.
  */
-import {
-  ItemKind,
-  Message,
-  type DebugChild,
-  type ExitReason,
-  type Pid,
-  type Process,
-} from '../runtime/index.ts'
+import { ItemKind, Message, type ExitReason, type Pid, type Process } from '../runtime/index.ts'
 import type { CheckedChildSpec, Shutdown } from './child-spec.ts'
-import { ChildNotFoundError, type ChildStartError } from './errors.ts'
+import {
+  ChildLimitError,
+  ChildNotFoundError,
+  DuplicateChildError,
+  type ChildStartError,
+} from './errors.ts'
 import type { RestartIntensity } from './restart-intensity.ts'
 import {
   decideExit,
@@ -30,7 +28,12 @@ import {
   type Strategy,
 } from './restart-strategy.ts'
 import { ChildKeeper, isNotStarted, type Started } from './supervised-keeper.ts'
-import { SUPERVISION, TryAgain, type Supervision, type Verdict } from './supervised-messages.ts'
+import {
+  TryAgain,
+  type SupervisedChild,
+  type Supervision,
+  type Verdict,
+} from './supervised-messages.ts'
 import { PidMap } from './supervised-pids.ts'
 
 /** One child and its specification. */
@@ -60,6 +63,10 @@ export class Child implements ChildView {
   get active(): boolean {
     return this.pid !== undefined || this.restarting
   }
+  get info(): SupervisedChild {
+    const { id, pid, restarting, restart, significant, restarts, spec } = this
+    return { id, pid, restarting, type: spec.type, restart, significant, restarts }
+  }
 }
 
 /** How a supervisor treats its children. */
@@ -72,9 +79,10 @@ export interface SupervisionRules {
 
 /** The children of one supervisor. */
 export class Supervised implements Supervision {
-  readonly mark: typeof SUPERVISION = SUPERVISION
   readonly rules: SupervisionRules
   readonly children: Map<string, Child> = new Map<string, Child>()
+  restarted = 0
+  refused = 0
   readonly #byPid: PidMap<Child>
   /** Those that may end the supervisor by their end; most supervisors have none. */
   readonly #significant = new Set<Child>()
@@ -90,6 +98,23 @@ export class Supervised implements Supervision {
 
   get label(): string {
     return this.#keeper.label
+  }
+
+  get strategy(): Strategy {
+    return this.rules.strategy
+  }
+
+  /** Makes room for a child that is new; throws if its id is taken or there are enough. */
+  admit(spec: CheckedChildSpec): Child {
+    const holder = this.children.get(spec.id)
+    if (holder !== undefined) throw new DuplicateChildError(this.label, spec.id, holder.pid)
+    if (this.children.size >= this.rules.childrenMax) {
+      this.refused++
+      throw new ChildLimitError(this.label, this.rules.childrenMax)
+    }
+    const child = new Child(spec)
+    this.children.set(spec.id, child)
+    return child
   }
 
   /** The child `id`; throws {@link ChildNotFoundError}. */
@@ -185,6 +210,7 @@ export class Supervised implements Supervision {
       return 'shut_down'
     }
     failed.restarts++
+    this.restarted++
     const plan = planRestart(strategy, this.children.values(), failed.id)
     for (const id of plan.stop) {
       const wait = this.stop(this.children.get(id) as Child)
@@ -212,9 +238,7 @@ export class Supervised implements Supervision {
     this.#process.post(new Message(ItemKind.info, undefined, new TryAgain(child)))
   }
 
-  view(): readonly DebugChild[] {
-    return [...this.children.values()].map(({ id, pid, spec, restarts }) => {
-      return { id, pid, type: spec.type, restarts }
-    })
+  view(): readonly SupervisedChild[] {
+    return Array.from(this.children.values(), ({ info }) => info)
   }
 }

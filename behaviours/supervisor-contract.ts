@@ -5,9 +5,7 @@
 import type { Pid } from '../runtime/index.ts'
 import type { ChildSpec, ChildStarted } from './child-spec.ts'
 import { contract, type Contract, type Ref } from './contract.ts'
-import type { DynamicChild } from './dynamic-supervisor-children.ts'
 import type { RestartType } from './restart-strategy.ts'
-import type { Child } from './supervised.ts'
 
 /** A child as `whichChildren` shows it. */
 export interface ChildInfo {
@@ -72,19 +70,6 @@ export const SupervisorContract: Contract<SupervisorApi> = contract('fovea.super
   },
   cast: {},
 })
-
-/** A child of a supervisor with ids. */
-export function childInfo(child: Child): ChildInfo {
-  const { id, pid, restarting, restart, significant, restarts, spec } = child
-  return { id, pid, restarting, type: spec.type, restart, significant, restarts }
-}
-
-/** A child without an id. */
-export function dynamicChildInfo({ pid, restarting, restarts, spec }: DynamicChild): ChildInfo {
-  const { type, restart, significant } = spec
-  const running = restarting ? undefined : pid
-  return { id: undefined, pid: running, restarting, type, restart, significant, restarts }
-}
 
 /** Counts what is listed. */
 export function childCounts(children: Iterable<ChildInfo>): ChildCounts {

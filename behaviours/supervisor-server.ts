@@ -5,23 +5,21 @@
 import { isPid, type Pid } from '../runtime/index.ts'
 import { checkChildSpec, type CheckedChildSpec, type ChildStarted } from './child-spec.ts'
 import { DynamicChildren } from './dynamic-supervisor-children.ts'
-import {
-  BadReturnError,
-  ChildLimitError,
-  ChildNotFoundError,
-  ChildRunningError,
-  DuplicateChildError,
-} from './errors.ts'
-import { implement, type InitResult, type Maybe, type Server } from './gen-server.ts'
+import { BadReturnError, ChildLimitError, ChildNotFoundError, ChildRunningError } from './errors.ts'
+import { implementAs, type InitResult, type Maybe, type Server } from './gen-server.ts'
 import { RestartIntensity } from './restart-intensity.ts'
 import { IGNORE, Ignore, reply, stop, type Stop } from './results.ts'
 import { processOf, type Ctx } from './server-context.ts'
-import { answer, refuse, superviseInfo, type Answer } from './supervised-messages.ts'
-import { Child, Supervised } from './supervised.ts'
+import {
+  answer,
+  refuse,
+  superviseInfo,
+  supervisionDoor,
+  type Answer,
+} from './supervised-messages.ts'
+import { Supervised, type Child } from './supervised.ts'
 import {
   childCounts,
-  childInfo,
-  dynamicChildInfo,
   SupervisorContract,
   type ChildInfo,
   type SupervisorApi,
@@ -44,24 +42,29 @@ export interface SupervisorArg {
 type State = Supervised | DynamicChildren
 
 /** The server behind `Supervisor`. */
-export const supervisorServer: Server<SupervisorApi, SupervisorArg> = implement<
+export const supervisorServer: Server<SupervisorApi, SupervisorArg> = implementAs<
   SupervisorApi,
   SupervisorArg,
   State
->(SupervisorContract, {
-  init: initialize,
-  call: {
-    startChild: (state, input, ctx) => attempt(state, ctx, () => startChild(state, input, ctx)),
-    terminateChild: (state, child, ctx) => attempt(state, ctx, () => terminateChild(state, child)),
-    restartChild: (state, id, ctx) => attempt(state, ctx, () => restartChild(state, id, ctx)),
-    deleteChild: (state, id, ctx) => attempt(state, ctx, () => deleteChild(state, id)),
-    whichChildren: (state) => reply(childrenList(state), state),
-    countChildren: (state) => reply(childCounts(childrenList(state)), state),
+>(
+  SupervisorContract,
+  {
+    init: initialize,
+    call: {
+      startChild: (state, input, ctx) => attempt(state, ctx, () => startChild(state, input, ctx)),
+      terminateChild: (state, child, ctx) =>
+        attempt(state, ctx, () => terminateChild(state, child)),
+      restartChild: (state, id, ctx) => attempt(state, ctx, () => restartChild(state, id, ctx)),
+      deleteChild: (state, id, ctx) => attempt(state, ctx, () => deleteChild(state, id)),
+      whichChildren: (state) => reply(childrenList(state), state),
+      countChildren: (state) => reply(childCounts(childrenList(state)), state),
+    },
+    cast: {},
+    info: superviseInfo,
+    terminate: (_reason, state) => state.stopAll(),
   },
-  cast: {},
-  info: superviseInfo,
-  terminate: (_reason, state) => state.stopAll(),
-})
+  supervisionDoor('supervisor'),
+)
 
 function initialize(
   { checked, init }: SupervisorArg,
@@ -127,17 +130,11 @@ async function startChild(
   if (Array.isArray(given)) {
     throw new ChildRequestError(state.label, 'startChild takes a child specification here')
   }
-  const { children, label, rules } = state
-  const spec = checkChildSpec(given as never, rules.autoShutdown)
-  const holder = children.get(spec.id)
-  if (holder !== undefined) throw new DuplicateChildError(label, spec.id, holder.pid)
-  if (children.size >= rules.childrenMax) throw new ChildLimitError(label, rules.childrenMax)
-  const child = new Child(spec)
-  children.set(spec.id, child)
+  const child = state.admit(checkChildSpec(given as never, state.rules.autoShutdown))
   try {
     return answer<State>(state, ctx, await state.start(child))
   } catch (error) {
-    children.delete(spec.id)
+    state.children.delete(child.id)
     throw error
   }
 }
@@ -192,9 +189,7 @@ function byId({ label }: State): ChildRequestError {
 
 /** Newest first, as in OTP (U-03). */
 function childrenList(state: State): ChildInfo[] {
-  const infos =
-    state instanceof DynamicChildren
-      ? Array.from(state.values(), dynamicChildInfo)
-      : Array.from(state.children.values(), childInfo)
-  return infos.reverse()
+  const children: Iterable<{ readonly info: ChildInfo }> =
+    state instanceof DynamicChildren ? state.values() : state.children.values()
+  return Array.from(children, ({ info }) => info).reverse()
 }
