@@ -16,6 +16,7 @@ import {
   implement,
   contract,
   noreply,
+  type ChildSpec,
   type Contract,
   type Ctx,
   type Info,
@@ -183,3 +184,11 @@ export function scripted(script: Script = {}): Server<ScriptApi> {
 }
 
 export type ScriptRef = Ref<ScriptApi>
+
+/** A scripted server as a linked child; it traps exits and says nothing. */
+export function childSpecOf(id: string): ChildSpec<ScriptRef> {
+  return {
+    id,
+    start: (context) => scripted().start(undefined, { ...context, link: true, trapExit: true }),
+  }
+}
