@@ -3,14 +3,23 @@
  * of servers, state machines and event handlers extend it with what is theirs.
  */
 import {
+  callAs,
+  castAs,
   exit,
+  type ArgumentsOf,
+  type Callable,
+  type Caller,
+  type CallOptions,
+  type Castable,
   type ExitReason,
   type MonitorRef,
   type Pid,
   type Process,
   type ProcessContext,
+  type ReturnOf,
   type StartOptions,
   type System,
+  type Target,
   type TimerRef,
 } from '../runtime/index.ts'
 
@@ -18,7 +27,7 @@ import {
 export type Peer = Pid | { readonly pid: Pid }
 
 /** The operations of the process that a handler runs in. */
-export interface ProcessOperations {
+export interface ProcessOperations extends Caller {
   readonly system: System
   /** Aborted when the process ends; give it to `fetch` and the like. Made on first use. */
   readonly signal: AbortSignal
@@ -38,6 +47,8 @@ export interface ProcessOperations {
   trapExit(flag: boolean): boolean
   /** Ends this process as `erlang:exit/1`: `terminate` runs, no stack is kept. May be caught (P-05). */
   exit(reason: ExitReason): never
+  /** `erlang:exit/2` from this process; `normal` to itself ends it (L-16), also after an `await`. */
+  sendExit(to: Peer, reason: ExitReason): void
   /** A plain process, with this one as parent; `{ link: true }` links it. */
   spawn(body: (ctx: ProcessContext) => unknown, options?: StartOptions): Pid
 }
@@ -50,6 +61,12 @@ export class ProcessOperator implements ProcessOperations {
 
   constructor(process: Process) {
     this.process = process
+  }
+
+  /** The process, or the end of a continuation that outlived it: it starts and sends nothing. */
+  #live(): Process {
+    if (!this.process.alive) exit('noproc')
+    return this.process
   }
 
   get system(): System {
@@ -90,10 +107,35 @@ export class ProcessOperator implements ProcessOperations {
   exit(reason: ExitReason): never {
     exit(reason)
   }
+  sendExit(to: Peer, reason: ExitReason): void {
+    const { pid, system } = this.#live()
+    system.exit(pidOf(to), reason, pid)
+  }
+  call(
+    to: Target,
+    name: string | undefined,
+    input?: unknown,
+    options?: CallOptions,
+  ): Promise<unknown>
+  call<R extends Callable, K extends keyof R['call'] & string>(
+    ref: R,
+    name: K,
+    ...args: ArgumentsOf<R['call'][K]>
+  ): ReturnOf<R['call'][K]>
+  call(
+    to: Target | Callable,
+    name: string | undefined,
+    input?: unknown,
+    options?: CallOptions,
+  ): unknown {
+    const { pid, system } = this.#live()
+    return callAs(system, pid, to, name, input, options)
+  }
+  cast(to: Target | Castable, name: string | undefined, input?: unknown): boolean {
+    return castAs(this.#live().system, to, name, input)
+  }
   spawn(body: (ctx: ProcessContext) => unknown, options: StartOptions = {}): Pid {
-    const { alive, pid, system } = this.process
-    // A continuation that outlived its process starts nothing.
-    if (!alive) exit('noproc')
+    const { pid, system } = this.#live()
     return system.spawn(body, { parent: pid, ...options })
   }
 }

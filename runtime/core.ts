@@ -4,6 +4,7 @@
  */
 import { Call, requestTag } from './call.ts'
 import { CallAborts } from './call-aborts.ts'
+import { CallCycles } from './call-cycles.ts'
 import { beginTracking, endTracking, runningCell } from './context.ts'
 import { Deaths } from './deaths.ts'
 import {
@@ -26,7 +27,7 @@ import { MonitorRefValue } from './monitors.ts'
 import { MonitorTable } from './monitor-table.ts'
 import { isVia, Names } from './names.ts'
 import { pidEquals, ProcessPid } from './pid.ts'
-import { DEAD, DROPS_NEWEST, TRAPPING } from './process-flags.ts'
+import { BUSY, DEAD, DROPS_NEWEST, TRAPPING } from './process-flags.ts'
 import { ProcessCell } from './process.ts'
 import { ProcessTimers } from './process-timers.ts'
 import { Remote } from './remote.ts'
@@ -104,6 +105,7 @@ export class SystemCore implements System {
   readonly #aborts = new CallAborts()
   readonly #table = new Map<number, ProcessCell>()
   readonly #policyFlags: number
+  readonly #cycles: CallCycles
   #lastId = 0
 
   constructor(options: Readonly<SystemOptions>) {
@@ -114,6 +116,7 @@ export class SystemCore implements System {
     this.node = options.node ?? `local-${hex(options.entropy.bytes(4))}`
     this.incarnation = options.incarnation
     this.longHandlers = new LongHandlers(options.clock, this.logger, options)
+    this.#cycles = new CallCycles(options.clock, options.callCycleStepsMax)
     this.#policyFlags = policyFlags(options.mailboxPolicy)
     this.tracksAsync = options.asyncContext
     if (this.tracksAsync) beginTracking()
@@ -150,7 +153,13 @@ export class SystemCore implements System {
     return this.#start(program, options, 'initArg' in options, options.initArg)
   }
 
-  #start(program: Program, options: StartOptions, init: boolean, initArg: unknown): ProcessCell {
+  #start(
+    program: Program,
+    options: StartOptions,
+    init: boolean,
+    initArg: unknown,
+    label?: string,
+  ): ProcessCell {
     const { name, parent, mailboxMessagesMax, mailboxPolicy } = options
     this.#checkStart(options)
     const pid = new ProcessPid(this.node, this.nextId(), this.incarnation, this)
@@ -161,6 +170,7 @@ export class SystemCore implements System {
       parent,
       options.state,
       mailboxMessagesMax ?? this.options.mailboxMessagesMax,
+      options.label ?? label,
     )
     cell.flags = mailboxPolicy === undefined ? this.#policyFlags : policyFlags(mailboxPolicy)
     if (options.trapExit === true) cell.flags |= TRAPPING
@@ -208,12 +218,12 @@ export class SystemCore implements System {
   }
 
   spawn(body: ProcessBody, options: StartOptions = NO_OPTIONS): Pid {
-    return this.#start(plainProgram, options, true, body).pid
+    return this.#start(plainProgram, options, true, body, body.name).pid
   }
 
   spawnMonitor(body: ProcessBody, options: StartOptions & { readonly owner: Pid }): Monitored {
     const { owner, ...rest } = options
-    const cell = this.#start(plainProgram, { ...rest, monitor: owner }, true, body)
+    const cell = this.#start(plainProgram, { ...rest, monitor: owner }, true, body, body.name)
     return { pid: cell.pid, ref: cell.monitorRef! }
   }
 
@@ -393,6 +403,7 @@ export class SystemCore implements System {
       return false
     }
     call.join(cell)
+    if ((cell.flags & BUSY) !== 0 && call.from !== undefined) this.#cycles.suspect(call, call.from)
     return true
   }
 
@@ -487,6 +498,7 @@ export class SystemCore implements System {
       callsPending: this.callsPending,
       callsTimedOut: this.callsTimedOut,
       callsRefused: counters.callsRefused,
+      callCycles: this.#cycles.refused,
       handlersLong: this.longHandlers.count,
       timers: this.timers.count,
       names: this.names.size,

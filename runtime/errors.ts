@@ -66,6 +66,18 @@ export const runtimeErrors: ErrorCatalogue = Object.freeze({
     retry: 'After a supervisor restarted it; never for `calling_self`.',
     action: 'Branch on `reason`.',
   },
+  ERR_CALL_CYCLE: {
+    when: 'A process called one that, directly or over others, waits for the caller; see `cycle`.',
+    stateChanged: 'No: the call was not handled.',
+    retry: 'No: it would close the cycle again.',
+    action: 'Cast instead of one of the calls, or reply before calling.',
+  },
+  ERR_ASYNC_CONTEXT_OFF: {
+    when: 'Something needs a system with the option `asyncContext`.',
+    stateChanged: 'No.',
+    retry: 'No.',
+    action: 'Make the system with `asyncContext: true`; see the README for what that costs.',
+  },
   ERR_CALL_ABORTED: {
     when: 'The `signal` of a call was aborted.',
     stateChanged: 'Perhaps, unless it was aborted before the call.',
@@ -280,15 +292,50 @@ export class CallTimeoutError extends CallError {
 export class CallExitError extends CallError {
   override readonly name: string = 'CallExitError'
   readonly reason: ExitReason
-  constructor(call: FailedCall, reason: ExitReason) {
+  constructor(call: FailedCall, reason: ExitReason, code = 'ERR_CALL_EXIT', what?: string) {
     const text = reason instanceof Error ? reason.message : quoted(reason)
     super(
-      'ERR_CALL_EXIT',
+      code,
       call,
-      `failed: ${text}`,
+      what ?? `failed: ${text}`,
       reason instanceof Error ? { cause: reason } : undefined,
     )
     this.reason = reason
+  }
+}
+
+/**
+ * The call would have waited for itself: each process of `cycle` waits for the next, and the last for the
+ * first, which made this call. `reason` is `call_cycle`.
+ *
+ * @example
+ * interface PairApi {
+ *   call: { ask(other: Ref<PairApi>): unknown }
+ * }
+ * const PairContract: Contract<PairApi> = contract('pair/1', { call: { ask: true }, cast: {} })
+ * const Pair = implement<PairApi, void, number>(PairContract, {
+ *   init: () => 0,
+ *   call: {
+ *     ask: async (n, other, ctx) =>
+ *       reply(await ctx.call(other, 'ask', ctx.self).catch((error: unknown) => error), n),
+ *   },
+ *   cast: {},
+ * })
+ * const a = await Pair.start()
+ * const b = await Pair.start()
+ * const error = await a.call.ask(b) // a asks b, which asks a, which waits for b
+ * assert.ok(error instanceof CallCycleError)
+ * assert.deepEqual(error.cycle, [b.pid, a.pid])
+ * await GenServer.stop(a)
+ * await GenServer.stop(b)
+ */
+export class CallCycleError extends CallExitError {
+  override readonly name = 'CallCycleError'
+  readonly cycle: readonly Pid[]
+  constructor(call: FailedCall, cycle: readonly Pid[]) {
+    const path = [...cycle, cycle[0]].join(' -> ')
+    super(call, 'call_cycle', 'ERR_CALL_CYCLE', `would wait for itself: ${path}`)
+    this.cycle = cycle
   }
 }
 

@@ -32,6 +32,7 @@ export {
   AlreadyStartedError,
   ArgumentError,
   CallAbortedError,
+  CallCycleError,
   CallError,
   CallExitError,
   CallTimeoutError,
@@ -61,6 +62,8 @@ export type { ItemKindName, MessageKind, StopRequest } from './item.ts'
 export { ItemKind, itemKindName, Message } from './item.ts'
 export type { MailboxPolicy } from './mailbox.ts'
 export type { CallOptions } from './call.ts'
+export type { ArgumentsOf, Callable, Caller, Castable, ReturnOf } from './addressee.ts'
+export { callAs, castAs } from './addressee.ts'
 export { Call, requestTag } from './call.ts'
 export type { DebugChild, Process, Program, ProgramDebug, StartOptions } from './program.ts'
 export type { Monitored, ProcessBody, ProcessContext } from './spawn.ts'

@@ -21,6 +21,8 @@ export interface SystemStats {
   readonly callsTimedOut: number
   /** Refused because the mailbox was full; calls that were evicted count as messages. */
   readonly callsRefused: number
+  /** Refused because they would have waited for themselves. */
+  readonly callCycles: number
   /** Reports of handlers that took `longHandlerMs` or more; counted only while handlers are measured. */
   readonly handlersLong: number
   /** Armed now. */

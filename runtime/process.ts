@@ -63,6 +63,8 @@ export class ProcessCell implements Process {
   declare readonly program: Program
   declare readonly parent: Pid | undefined
   declare readonly startedAtMs: number
+  /** Instead of the program's label, unless it is empty. */
+  declare readonly ownLabel: string | undefined
   declare state: unknown
   declare flags: number
   declare head: Message | Call | undefined
@@ -85,7 +87,9 @@ export class ProcessCell implements Process {
     parent: Pid | undefined,
     state: unknown,
     userItemsMax: number,
+    ownLabel: string | undefined,
   ) {
+    this.ownLabel = ownLabel
     this.pid = pid
     this.core = core
     this.program = program
@@ -107,7 +111,7 @@ export class ProcessCell implements Process {
     return this.core
   }
   get label(): string {
-    return this.program.label
+    return this.ownLabel || this.program.label
   }
   get alive(): boolean {
     return (this.flags & DEAD) === 0

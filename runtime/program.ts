@@ -86,6 +86,11 @@ export interface Process {
 
 /** How a process is started. */
 export interface StartOptions {
+  /**
+   * What logs and inspection call it; default the program's label, for a plain process the name of its
+   * function.
+   */
+  readonly label?: string | undefined
   readonly parent?: Pid | undefined
   /** Link to `parent` before the process can run. */
   readonly link?: boolean | undefined

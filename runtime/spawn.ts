@@ -5,11 +5,13 @@
  * Everything in {@link ProcessContext} refuses to work after death: a zombie continuation that uses it is
  * thrown out at that point and changes nothing.
  */
+import { callAs, castAs } from './addressee.ts'
 import { ExitThrow, reasonOfThrown } from './exit-reason.ts'
 import { ArgumentError } from './errors.ts'
 import { ItemKind } from './item.ts'
 import { BUSY } from './process-flags.ts'
 import { Receiver } from './receive.ts'
+import type { Callable, Caller, Castable } from './addressee.ts'
 import type { Call, CallOptions } from './call.ts'
 import type { ExitReason } from './exit-reason.ts'
 import type { Message, StopRequest } from './item.ts'
@@ -30,8 +32,8 @@ export interface Monitored {
   readonly ref: MonitorRef
 }
 
-/** What a plain process can do, as itself. */
-export interface ProcessContext {
+/** What a plain process can do, as itself. Its members may be taken out of it: `({ receive, self }) => ...`. */
+export interface ProcessContext extends Caller {
   readonly self: Pid
   readonly system: System
   /** Aborted when this process ends. */
@@ -39,15 +41,10 @@ export interface ProcessContext {
   /** The next value that matches; see `Received` for what signals look like. */
   receive(match?: Match, options?: ReceiveOptions): Promise<unknown>
   send(to: Target, message: unknown): void
-  cast(to: Target, name: string | undefined, input: unknown): boolean
-  call(
-    to: Target,
-    name: string | undefined,
-    input: unknown,
-    options?: CallOptions,
-  ): Promise<unknown>
   /** Ends this process; may be caught (P-05). */
   exit(reason: ExitReason): never
+  /** `erlang:exit/2` from this process; `normal` to itself ends it (L-16), also after an `await`. */
+  sendExit(to: Pid, reason: ExitReason): void
   /** Throws `ERR_NOPROC` if the process is dead and this one does not trap exits (L-11). */
   link(pid: Pid): void
   unlink(pid: Pid): void
@@ -61,6 +58,10 @@ export interface ProcessContext {
   sendAfter(delayMs: number, to: Target, message: unknown, options?: TimerOptions): TimerRef
 }
 
+/**
+ * Its operations are getters that give a function each, so that they can be taken out of it; that costs
+ * nothing before the first use, as methods bound in the constructor would.
+ */
 class PlainContext implements ProcessContext {
   readonly self: Pid
   readonly system: System
@@ -81,57 +82,67 @@ class PlainContext implements ProcessContext {
   get signal(): AbortSignal {
     return this.#cell.signal
   }
-  receive(match?: Match, options?: ReceiveOptions): Promise<unknown> {
-    const cell = this.#live()
-    return (cell.more().receiver ??= new Receiver(cell)).receive(match, options)
+  get receive(): ProcessContext['receive'] {
+    return (match, options) => {
+      const cell = this.#live()
+      return (cell.more().receiver ??= new Receiver(cell)).receive(match, options)
+    }
   }
-  send(to: Target, message: unknown): void {
-    this.#live().core.send(to, message)
+  get send(): ProcessContext['send'] {
+    return (to, message) => this.#live().core.send(to, message)
   }
-  cast(to: Target, name: string | undefined, input: unknown): boolean {
-    return this.#live().core.cast(to, name, input)
+  get cast(): ProcessContext['cast'] {
+    return (to: Target | Castable, name: string | undefined, input?: unknown) =>
+      castAs(this.#live().core, to, name, input)
   }
-  call(
-    to: Target,
-    name: string | undefined,
-    input: unknown,
-    options?: CallOptions,
-  ): Promise<unknown> {
-    return this.#live().core.call(to, name, input, { ...options, from: this.self })
+  get call(): ProcessContext['call'] {
+    const call = (to: Target | Callable, name?: string, input?: unknown, options?: CallOptions) =>
+      callAs(this.#live().core, this.self, to, name, input, options)
+    return call as ProcessContext['call']
   }
-  exit(reason: ExitReason): never {
-    throw new ExitThrow(reason)
+  get exit(): ProcessContext['exit'] {
+    return (reason) => {
+      throw new ExitThrow(reason)
+    }
   }
-  link(pid: Pid): void {
-    this.#live().core.link(this.self, pid)
+  get sendExit(): ProcessContext['sendExit'] {
+    return (to, reason) => this.#live().core.exit(to, reason, this.self)
   }
-  unlink(pid: Pid): void {
-    this.#live().core.unlink(this.self, pid)
+  get link(): ProcessContext['link'] {
+    return (pid) => this.#live().core.link(this.self, pid)
   }
-  monitor(target: MonitorTarget): MonitorRef {
-    return this.#live().core.monitor(this.self, target)
+  get unlink(): ProcessContext['unlink'] {
+    return (pid) => this.#live().core.unlink(this.self, pid)
   }
-  demonitor(ref: MonitorRef, options?: DemonitorOptions): boolean {
-    return this.#live().core.demonitor(ref, { ...options, owner: this.self })
+  get monitor(): ProcessContext['monitor'] {
+    return (target) => this.#live().core.monitor(this.self, target)
   }
-  trapExit(flag: boolean): boolean {
-    const cell = this.#live()
-    const before = cell.trapExit
-    cell.trapExit = flag
-    return before
+  get demonitor(): ProcessContext['demonitor'] {
+    return (ref, options) => this.#live().core.demonitor(ref, { ...options, owner: this.self })
   }
-  spawn(body: ProcessBody, options?: StartOptions): Pid {
-    return this.#live().core.spawn(body, { ...options, parent: this.self })
+  get trapExit(): ProcessContext['trapExit'] {
+    return (flag) => {
+      const cell = this.#live()
+      const before = cell.trapExit
+      cell.trapExit = flag
+      return before
+    }
   }
-  spawnLink(body: ProcessBody, options?: StartOptions): Pid {
-    return this.spawn(body, { ...options, link: true })
+  get spawn(): ProcessContext['spawn'] {
+    return (body, options) => this.#live().core.spawn(body, { ...options, parent: this.self })
   }
-  spawnMonitor(body: ProcessBody, options?: StartOptions): Monitored {
-    const { core } = this.#live()
-    return core.spawnMonitor(body, { ...options, parent: this.self, owner: this.self })
+  get spawnLink(): ProcessContext['spawnLink'] {
+    return (body, options) => this.spawn(body, { ...options, link: true })
   }
-  sendAfter(delayMs: number, to: Target, message: unknown, options?: TimerOptions): TimerRef {
-    return this.#live().core.sendAfter(delayMs, to, message, options)
+  get spawnMonitor(): ProcessContext['spawnMonitor'] {
+    return (body, options) => {
+      const { core } = this.#live()
+      return core.spawnMonitor(body, { ...options, parent: this.self, owner: this.self })
+    }
+  }
+  get sendAfter(): ProcessContext['sendAfter'] {
+    return (delayMs, to, message, options) =>
+      this.#live().core.sendAfter(delayMs, to, message, options)
   }
 }
 

@@ -126,6 +126,12 @@ export interface SystemOptions {
   readonly tableEntriesMax: number
   /** Armed timers, calls not counted; default 4,000,000. `ERR_TIMERS_MAX`. */
   readonly timersMax: number
+  /**
+   * Queued items that are looked at in one turn to tell whether a call waits for itself; default 10,000.
+   * Lower: less work when busy processes with long queues call each other; 0 switches it off. A cycle that
+   * is not found ends by the deadlines of its calls.
+   */
+  readonly callCycleStepsMax: number
   /** Calls waiting for a reply; default 4,000,000. `ERR_CALLS_MAX`. */
   readonly callsPendingMax: number
 }
@@ -247,6 +253,7 @@ export const SYSTEM_DEFAULTS: Readonly<Omit<SystemOptions, 'clock' | 'entropy'>>
   tablesMax: 100_000,
   tableEntriesMax: 10_000_000,
   timersMax: 4_000_000,
+  callCycleStepsMax: 10_000,
   callsPendingMax: 4_000_000,
 })
 
@@ -275,6 +282,7 @@ const CHECKS: { readonly [K in keyof SystemOptions]-?: OptionCheck } = {
   tablesMax: count,
   tableEntriesMax: numberOption(1, TABLE_ENTRIES_LIMIT),
   timersMax: count,
+  callCycleStepsMax: numberOption(0, Number.MAX_SAFE_INTEGER),
   callsPendingMax: count,
 }
 

@@ -3,6 +3,7 @@ import {
   AlreadyStartedError,
   ArgumentError,
   CallAbortedError,
+  CallCycleError,
   CallError,
   CallExitError,
   CallTimeoutError,
@@ -32,6 +33,11 @@ const samples: readonly [FoveaError, string, string][] = [
     new CallExitError({ server: 'name', request: undefined }, cause),
     'ERR_CALL_EXIT',
     "call to 'name' failed: cause",
+  ],
+  [
+    new CallCycleError(call, [pid, pid]),
+    'ERR_CALL_CYCLE',
+    "call 'add' to <n.7.0> would wait for itself: <n.7.0> -> <n.7.0> -> <n.7.0>",
   ],
   [new CallAbortedError(call, cause), 'ERR_CALL_ABORTED', "call 'add' to <n.7.0> was aborted"],
   [

@@ -53,7 +53,7 @@ async function oneMore(w: World, pid: Pid, kind: string): Promise<unknown> {
   }
   const result = w.system.call(pid, 'c', 3).catch((error: unknown) => (error as Error).message)
   await w.clock.settle()
-  return await Promise.race([result, 'accepted'])
+  return await Promise.race([result, Promise.resolve('accepted')])
 }
 
 describe('a mailbox at its limit', () => {

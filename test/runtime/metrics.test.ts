@@ -26,6 +26,7 @@ it('counts what happened and what is there', async () => {
     callsPending: 0,
     callsTimedOut: 0,
     callsRefused: 0,
+    callCycles: 0,
     handlersLong: 0,
     timers: 1,
     names: 1,
