@@ -146,6 +146,12 @@ export interface GenServerFunctions {
   >
   multiCall<T extends MultiTarget>(
     targets: readonly T[],
+    name: string,
+    inputs: readonly unknown[],
+    options?: MultiCallOptions,
+  ): Promise<MultiCallResult<T, unknown>>
+  multiCall<T extends MultiTarget>(
+    targets: readonly T[],
     message: unknown,
     options?: MultiCallOptions,
   ): Promise<MultiCallResult<T, unknown>>
@@ -156,6 +162,12 @@ export interface GenServerFunctions {
     inputs: InputsOf<CastsOf<P>[K]>,
   ): number
   abcast<K>(targets: readonly GenServerRef<never, K>[], message: K): number
+  abcast(
+    targets: readonly MultiTarget[],
+    name: string,
+    inputs: readonly unknown[],
+    options?: { readonly system?: System },
+  ): number
   abcast(
     targets: readonly MultiTarget[],
     message: unknown,
@@ -174,6 +186,12 @@ export interface GenServerFunctions {
     target: GenServerRef<C, never>,
     message: M,
   ): RequestId<ReplyOf<Extract<C, { readonly type: M['type'] }>>>
+  sendRequest(
+    target: MultiTarget,
+    name: string,
+    inputs: readonly unknown[],
+    options?: { readonly system?: System },
+  ): RequestId
   sendRequest(
     target: MultiTarget,
     message: unknown,

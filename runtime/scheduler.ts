@@ -44,7 +44,7 @@ export class Scheduler {
   delivered = 0
   /** Macrotask turns so far. */
   turns = 0
-  /** The clock as of the last turn; for start times and the like, never for deadlines. */
+  /** The clock as of the last turn or the end of a silence; for start times, never for deadlines. */
   coarseNowMs: number
   /** Driven by the turns of this scheduler. */
   readonly timers: Timers
@@ -92,6 +92,8 @@ export class Scheduler {
       this.#runArmed = true
       this.#clock.microtask(this.#runLater)
     }
+    if (this.#turnArmed) return
+    this.coarseNowMs = Math.floor(this.#clock.now()) // there was silence: the last turn may be long ago
     this.requestTurn()
   }
 
