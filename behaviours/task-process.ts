@@ -75,6 +75,8 @@ export class TaskCell<out R = unknown> implements Task<R> {
   #listener: TaskListener | undefined
   #use: TaskUse | undefined
   #callers: readonly Pid[]
+  /** Those who only want to know that it is dead. */
+  #watchers: Set<() => void> | undefined
 
   private constructor(owner: Pid | undefined, callers: readonly Pid[]) {
     this.owner = owner
@@ -84,6 +86,7 @@ export class TaskCell<out R = unknown> implements Task<R> {
     this.#process = undefined
     this.#listener = undefined
     this.#use = undefined
+    this.#watchers = undefined
   }
 
   static completed<R>(value: R, owner: Pid | undefined): TaskCell<R> {
@@ -145,6 +148,13 @@ export class TaskCell<out R = unknown> implements Task<R> {
     this.#listener = listener
   }
 
+  /** Runs `fn` when the process is dead; the result takes that back. */
+  watch(fn: () => void): () => void {
+    const watchers = (this.#watchers ??= new Set<() => void>())
+    watchers.add(fn)
+    return () => watchers.delete(fn)
+  }
+
   /** The process has ended. */
   ended(reason: ExitReason): void {
     this.#process = undefined
@@ -152,6 +162,9 @@ export class TaskCell<out R = unknown> implements Task<R> {
     const listener = this.#listener
     this.#listener = undefined
     listener?.taskEnded(this)
+    const watchers = this.#watchers
+    this.#watchers = undefined
+    if (watchers !== undefined) for (const watcher of watchers) watcher()
   }
 
   #run(

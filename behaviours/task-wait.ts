@@ -228,13 +228,12 @@ export function shutdownTask<R>(
     if (mine) cell.spend('shut_down')
     const finish = (): void => resolve(mine ? afterShutdown(cell, how) : undefined)
     endTask(cell, how)
-    const { process } = cell
-    if (process === undefined) return finish()
+    if (cell.process === undefined) return finish()
     const abort = (): void => {
       unwatch()
       reject(new TaskAbortedError(cell.label, signal?.reason))
     }
-    const unwatch = process.system.watch(process.pid, () => {
+    const unwatch = cell.watch(() => {
       signal?.removeEventListener('abort', abort)
       finish()
     })

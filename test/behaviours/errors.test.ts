@@ -38,6 +38,22 @@ const samples: readonly FoveaError[] = [
   new behaviours.EventHandlerInitError({ handler: 'h' }, 'r'),
   new behaviours.EventHandlerCrashedError({ handler: 'h' }, 'r'),
   new behaviours.EventHandlerLimitError(1),
+  new behaviours.PoolFullError('p', 1),
+  new behaviours.PoolTimeoutError('p', 1, 1),
+  new behaviours.PoolWorkerError('p', 'r'),
+  new behaviours.PoolStoppedError('p'),
+  new behaviours.TaskExecutionError('t', 'r'),
+  new behaviours.TaskTimeoutError('t', 1),
+  new behaviours.TaskAbortedError('t', 'c'),
+  new behaviours.TaskTakenError('t', 'awaited'),
+  new behaviours.TaskOwnerError('t', pid, pid),
+  new behaviours.TaskRemoteError(pid),
+  new behaviours.AgentRemoteError(pid),
+  new behaviours.ResponseAbortedError('c'),
+  new behaviours.SysRemoteError('o', pid),
+  new behaviours.SysUnsupportedError('o', pid, 'l'),
+  new behaviours.SysCallbackError(pid, 'failed', 'c'),
+  new behaviours.SysStateError(pid, 'c'),
 ]
 
 const codes = Object.keys(behaviours.behavioursErrors)
