@@ -6,6 +6,7 @@
  * Invariant: an admitted item is found without looking twice at what is not, however much is queued; the
  * look goes on behind the last item that was seen.
  */
+import { reasonOfThrown } from './exit-reason.ts'
 import { ItemKind, USER_KIND_MAX } from './item.ts'
 import { pidEquals } from './pid.ts'
 import { SUSPENDED } from './process-flags.ts'
@@ -31,9 +32,9 @@ export class Suspension {
     return true
   }
 
-  /** Runs what was kept. */
-  over(): void {
-    for (const run of this.#later) run()
+  /** What was kept. */
+  get kept(): readonly (() => void)[] {
+    return this.#later
   }
 }
 
@@ -51,7 +52,14 @@ export function resumeCell(cell: ProcessCell): void {
   if (suspension === undefined) return
   cell.extras!.suspension = undefined
   cell.flags &= ~SUSPENDED
-  suspension.over()
+  for (const run of suspension.kept) {
+    try {
+      run()
+    } catch (error) {
+      // As if its timer had fired now: the code of a process ends the process.
+      cell.core.deaths.end(cell, reasonOfThrown(error), true)
+    }
+  }
 }
 
 /** Takes the oldest item that a suspended process may handle. */

@@ -12,6 +12,7 @@ import { runningCell } from './context.ts'
 import { ArgumentError, CallAbortedError, CallExitError, LimitError } from './errors.ts'
 import { ItemKind, Message } from './item.ts'
 import { pushItem, takeMatching } from './mailbox.ts'
+import { DEAD, SCANNING } from './process-flags.ts'
 import { resumeCell, suspendCell } from './suspension.ts'
 import type { ProcessCell } from './process.ts'
 import type { Process } from './program.ts'
@@ -58,9 +59,11 @@ export class SystemRequest {
   /** Nobody waits any more. */
   leave(): void {
     const item = this.#queued
+    const cell = this.#cell
     this.#queued = undefined
-    if (item === undefined || !this.#cell.alive) return
-    takeMatching(this.#cell, this.#cell, (each) => each === item)
+    // While a receive looks through the mailbox nothing may be taken out: `serve` skips it then.
+    if (item === undefined || (cell.flags & (DEAD | SCANNING)) !== 0) return
+    takeMatching(cell, cell, (each) => each === item)
   }
 }
 

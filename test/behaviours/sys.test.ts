@@ -332,6 +332,45 @@ describe('suspend and resume', () => {
     w.system.exit(pid, 'kill')
   })
 
+  it('a match that fails at resume ends its own process, not the request', async () => {
+    const pid = w.system.spawn((ctx) =>
+      ctx.receive(
+        () => {
+          throw new Error('bad match')
+        },
+        { timeoutMs: 10 },
+      ),
+    )
+    await sys.suspend(pid)
+    w.system.send(pid, 'x')
+    await w.clock.advance(20)
+    const end = ending(w.system, pid)
+    await sys.resume(pid).catch(() => {})
+    expect(end.reason).toMatchObject({ message: 'bad match' })
+  })
+
+  it('a request that is given up while a receive looks through the mailbox is skipped', async () => {
+    const aborted = new AbortController()
+    const got: unknown[] = []
+    const pid = w.system.spawn(async (ctx) => {
+      await ctx.receive((m) => m === 'go')
+      const look = (value: unknown): boolean => {
+        aborted.abort()
+        return value === 'last'
+      }
+      got.push(await ctx.receive(look, { timeoutMs: 0 }))
+      got.push(await ctx.receive())
+    })
+    await w.clock.settle()
+    w.system.send(pid, 'go')
+    w.system.send(pid, 'first')
+    const given = outcome(sys.getState(pid, { signal: aborted.signal }))
+    w.system.send(pid, 'last')
+    await w.clock.settle()
+    expect(given.error).toMatchObject({ code: 'ERR_CALL_ABORTED' })
+    expect(got).toEqual(['last', 'first'])
+  })
+
   it('a return-timeout is handled after resume', async () => {
     const seen: unknown[] = []
     const ref = await scripted({
