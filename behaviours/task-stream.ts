@@ -56,6 +56,8 @@ export interface TaskStream<V> extends AsyncIterableIterator<V>, AsyncDisposable
 export interface StreamPlan {
   readonly system: System
   readonly owner: Pid | undefined
+  /** Of every task. */
+  readonly callers: readonly Pid[]
   readonly maxConcurrency: number
   readonly bufferedMax: number
   readonly ordered: boolean

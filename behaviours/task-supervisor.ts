@@ -319,11 +319,11 @@ function stream(
   link: boolean,
 ): StreamCell {
   const startTask = (work: TaskFunction<unknown>, process: Process): Promise<TaskCell> => {
-    const { owner, system } = (process.state as StreamCell).plan
+    const { owner, system, callers } = (process.state as StreamCell).plan
     return startUnder(target, work, {
       owner,
       linkTo: link ? process.pid : undefined,
-      callers: callersWith(owner, system),
+      callers,
       request: { system },
     })
   }

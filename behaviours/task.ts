@@ -291,14 +291,14 @@ function startAlone(
 }
 
 function startInStream(fn: TaskFunction<unknown>, stream: Process): TaskCell {
-  const { owner, system } = (stream.state as StreamCell).plan
+  const { owner, system, callers } = (stream.state as StreamCell).plan
   return TaskCell.start(fn, {
     system,
     owner,
     parent: stream.pid,
     link: true,
     trapExit: undefined,
-    callers: callersWith(owner, system),
+    callers,
   })
 }
 
@@ -315,8 +315,11 @@ export function streamPlan(
   const { maxConcurrency, ordered, timeoutMs, onTimeout, zipInputOnExit } =
     options as Required<TaskStreamOptions>
   const work = fn as (input: unknown, ctx: TaskContext) => unknown
+  const { system, owner } = ownedBy(options)
   return {
-    ...ownedBy(options),
+    system,
+    owner,
+    callers: callersWith(owner, system),
     source,
     startTask,
     maxConcurrency: maxConcurrency as number,
