@@ -14,6 +14,7 @@
  */
 import { isDeepStrictEqual } from 'node:util'
 import {
+  asCaller,
   booleanOption,
   currentProcess,
   defaultSystem,
@@ -149,7 +150,7 @@ export class Starting<R = unknown> {
   readonly #resolve: (ref: R) => void
   readonly #reject: (error: Error) => void
   readonly #signal: AbortSignal | undefined
-  #onAbort: (() => void) | undefined = undefined
+  #unwatch: (() => void) | undefined = undefined
   #timer: TimerRef | undefined = undefined
 
   constructor(
@@ -174,11 +175,10 @@ export class Starting<R = unknown> {
     }
     const signal = this.#signal
     if (signal === undefined) return
-    this.#onAbort = () => {
-      this.failure = new StartAbortedError(process.label, signal.reason)
+    this.#unwatch = process.system.onAbort(signal, (cause) => {
+      this.failure = new StartAbortedError(process.label, cause)
       kill(process)
-    }
-    signal.addEventListener('abort', this.#onAbort, { once: true })
+    })
   }
 
   /** Kills the process if `init`, which turned out to be asynchronous, is too slow (G-17). */
@@ -192,7 +192,7 @@ export class Starting<R = unknown> {
   }
 
   succeed(process: Process, ref: R): void {
-    this.#unwatch()
+    this.#unwatch?.()
     if (this.#timer !== undefined) process.system.cancelTimer(this.#timer)
     this.#resolve(ref)
   }
@@ -209,12 +209,8 @@ export class Starting<R = unknown> {
       this.#ended = { reason }
       return
     }
-    this.#unwatch()
+    this.#unwatch?.()
     this.#reject(this.failure ?? new InitializationError(process.label, reason))
-  }
-
-  #unwatch(): void {
-    if (this.#onAbort !== undefined) this.#signal?.removeEventListener('abort', this.#onAbort)
   }
 }
 
@@ -234,7 +230,7 @@ export function startProcess<R>(
       throw new StartAbortedError(program.label, options.signal.reason)
     }
     const parent = options.parent ?? (options.link === true ? parentPid(program.label) : undefined)
-    const starting = new Starting<R>(arg, options, resolve, reject)
+    const starting = new Starting<R>(arg, options, resolve, asCaller(reject))
     const process = pickSystem(options).start(program, {
       parent,
       link: options.link === true,
@@ -306,7 +302,7 @@ export function stopProcess(
     if (self !== undefined && self === self.system.process(pid)) {
       throw new StopExitError(name, 'calling_self')
     }
-    const wait = new StopWait(name, reason, options, resolve, reject)
+    const wait = new StopWait(name, reason, options, resolve, asCaller(reject))
     wait.begin(homeOf(pid))
     requestStop(pid, { reason, settle: (actual) => wait.settle(actual) })
   })
@@ -365,11 +361,13 @@ class StopWait {
       timeoutMs === Infinity
         ? undefined
         : system.clock.setTimer(timeoutMs, () => give(new StopTimeoutError(this.#name, timeoutMs)))
-    const onAbort = (): void => give(new StopAbortedError(this.#name, signal?.reason))
-    signal?.addEventListener('abort', onAbort, { once: true })
+    const unwatch =
+      signal === undefined
+        ? undefined
+        : system.onAbort(signal, (cause) => give(new StopAbortedError(this.#name, cause)))
     this.#release = () => {
       timer?.cancel()
-      signal?.removeEventListener('abort', onAbort)
+      unwatch?.()
     }
   }
 

@@ -6,11 +6,12 @@
  * callee's death. Everything later returns false and is dropped (G-22, G-23; deviation from G-23b).
  * A call settled while it is queued is skipped, so a timed-out request is not executed (NX-L8).
  */
+import { rejectAs } from './context.ts'
 import { CallAbortedError, CallExitError, CallTimeoutError } from './errors.ts'
 import { ItemKind } from './item.ts'
 import { NOT_TIMED } from './timer-wheel.ts'
 import type { FailedCall } from './errors.ts'
-import type { AbortGroup } from './call-aborts.ts'
+import type { AbortGroup } from './abort-groups.ts'
 import type { ExitReason } from './exit-reason.ts'
 import type { Message } from './item.ts'
 import type { Pid } from './pid.ts'
@@ -136,7 +137,7 @@ export class Call implements FailedCall {
     const reject = this.reject
     if (reject === undefined) return false
     this.#leave()
-    reject(error)
+    rejectAs(this.from, reject, error)
     return true
   }
 

@@ -35,19 +35,32 @@ export interface Clock {
 /** `setTimeout` overflows above this and would fire at once. */
 const TIMER_DELAY_MS_MAX = 2_147_483_647
 
+/** A delay that is too long for one `setTimeout` is waited for in parts. */
 class RealTimer implements ClockTimer {
+  readonly #fn: () => void
   #handle: NodeJS.Timeout
+  #referenced = true
   constructor(delayMs: number, fn: () => void) {
-    this.#handle = setTimeout(fn, Math.min(Math.max(0, delayMs), TIMER_DELAY_MS_MAX))
+    this.#fn = fn
+    this.#handle = this.#wait(Math.max(0, delayMs))
   }
   cancel(): void {
     clearTimeout(this.#handle)
   }
   ref(): void {
+    this.#referenced = true
     this.#handle.ref()
   }
   unref(): void {
+    this.#referenced = false
     this.#handle.unref()
+  }
+  #wait(delayMs: number): NodeJS.Timeout {
+    if (delayMs <= TIMER_DELAY_MS_MAX) return setTimeout(this.#fn, delayMs)
+    return setTimeout(() => {
+      this.#handle = this.#wait(delayMs - TIMER_DELAY_MS_MAX)
+      if (!this.#referenced) this.#handle.unref()
+    }, TIMER_DELAY_MS_MAX)
   }
 }
 

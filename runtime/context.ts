@@ -10,16 +10,20 @@
  * taken for the process it inherited from. So every scheduler sets it, also for processes that are not
  * tracked.
  */
-import { AsyncLocalStorage } from 'node:async_hooks'
+import { AsyncLocalStorage, AsyncResource } from 'node:async_hooks'
+import { ProcessPid } from './pid.ts'
+import type { Pid } from './pid.ts'
 import type { ProcessCell } from './process.ts'
 import type { Process } from './program.ts'
-import type { Pid } from './pid.ts'
+
+/** Whose continuation runs; the pid of a process that is gone for a call that it had made. */
+export type Owner = ProcessCell | ProcessPid
 
 /** `null`: nobody, and that is certain; `undefined`: no handler runs synchronously. */
 type Running = ProcessCell | null | undefined
 
 let running: Running
-let tracked: AsyncLocalStorage<ProcessCell | undefined> | undefined
+let tracked: AsyncLocalStorage<Owner | undefined> | undefined
 let trackers = 0
 
 /** Marks `cell`, or nobody, as running; give the result to {@link leaveProcess}. */
@@ -61,23 +65,34 @@ export function runIn<T>(cell: ProcessCell | undefined, fn: () => T): T {
 /** The running process's cell. */
 export function runningCell(): ProcessCell | undefined {
   if (running !== undefined) return running ?? undefined
-  return tracked === undefined ? undefined : tracked.getStore()
+  if (tracked === undefined) return undefined
+  const owner = tracked.getStore()
+  return owner !== undefined && 'flags' in owner ? owner : undefined
 }
 
-/** The process whose continuation or rejected promise this is; only with `asyncContext`. */
-export function trackedCell(): ProcessCell | undefined {
+/** Whose continuation or rejected promise this is; only with `asyncContext`. */
+export function trackedOwner(): Owner | undefined {
   return tracked?.getStore()
 }
 
-/** Whether some system of this program has `asyncContext`. */
-export function isTracking(): boolean {
-  return tracked !== undefined
+/**
+ * Rejects in the name of `from`, who made the promise: from Node 24 on a stray rejection belongs to who
+ * rejects it.
+ */
+export function rejectAs(
+  from: Pid | undefined,
+  reject: (error: unknown) => void,
+  error: unknown,
+): void {
+  if (tracked === undefined) reject(error)
+  else if (from === undefined || !ProcessPid.is(from)) tracked.run(undefined, reject, error)
+  else tracked.run(ProcessPid.cellOf(from) ?? from, reject, error)
 }
 
 /** One more system with `asyncContext`. */
 export function beginTracking(): void {
   trackers++
-  tracked ??= new AsyncLocalStorage<ProcessCell | undefined>()
+  tracked ??= new AsyncLocalStorage<Owner | undefined>()
 }
 
 /** One less; the last one gives back what tracking costs. */
@@ -85,6 +100,11 @@ export function endTracking(): void {
   if (--trackers > 0) return
   tracked?.disable()
   tracked = undefined
+}
+
+/** `fn` in the context of now, as Node's own timers keep it; for a clock that has its own. */
+export function inThisContext(fn: () => void): () => void {
+  return tracked === undefined ? fn : AsyncResource.bind(fn)
 }
 
 /** `fn` in the name of the process that runs now, whoever calls it; for the settlers of a promise. */

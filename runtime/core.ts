@@ -3,7 +3,7 @@
  * files. Signals act synchronously: when `exit`, `link` or `monitor` returns, it has happened.
  */
 import { Call, requestTag } from './call.ts'
-import { CallAborts } from './call-aborts.ts'
+import { AbortGroups } from './abort-groups.ts'
 import { CallCycles } from './call-cycles.ts'
 import { beginTracking, endTracking, runningCell } from './context.ts'
 import { Deaths } from './deaths.ts'
@@ -22,7 +22,7 @@ import { LinkTable } from './link-table.ts'
 import { unthrowing } from './log.ts'
 import { LongHandlers } from './long-handlers.ts'
 import { policyFlags, pushItem, pushUserItem } from './mailbox.ts'
-import { Counters } from './metrics.ts'
+import { Counters, statsOf } from './metrics.ts'
 import { MonitorRefValue } from './monitors.ts'
 import { MonitorTable } from './monitor-table.ts'
 import { isVia, Names } from './names.ts'
@@ -30,6 +30,7 @@ import { pidEquals, ProcessPid } from './pid.ts'
 import { BUSY, DEAD, DROPS_NEWEST, TRAPPING } from './process-flags.ts'
 import { ProcessCell } from './process.ts'
 import { ProcessTimers } from './process-timers.ts'
+import { Rejections } from './rejections.ts'
 import { Remote } from './remote.ts'
 import { Scheduler } from './scheduler.ts'
 import { plainProgram } from './spawn.ts'
@@ -101,11 +102,12 @@ export class SystemCore implements System {
   callsTimedOut = 0
   readonly #stopper: Stopper
   readonly #processTimers: ProcessTimers
-  readonly #counters = new Counters()
-  readonly #aborts = new CallAborts()
+  readonly counters = new Counters()
+  readonly #aborts = new AbortGroups(this)
   readonly #table = new Map<number, ProcessCell>()
   readonly #policyFlags: number
-  readonly #cycles: CallCycles
+  readonly cycles: CallCycles
+  readonly rejections: Rejections
   #lastId = 0
 
   constructor(options: Readonly<SystemOptions>) {
@@ -116,7 +118,8 @@ export class SystemCore implements System {
     this.node = options.node ?? `local-${hex(options.entropy.bytes(4))}`
     this.incarnation = options.incarnation
     this.longHandlers = new LongHandlers(options.clock, this.logger, options)
-    this.#cycles = new CallCycles(options.clock, options.callCycleStepsMax)
+    this.rejections = new Rejections(this)
+    this.cycles = new CallCycles(options.clock, options.callCycleStepsMax)
     this.#policyFlags = policyFlags(options.mailboxPolicy)
     this.tracksAsync = options.asyncContext
     if (this.tracksAsync) beginTracking()
@@ -176,7 +179,7 @@ export class SystemCore implements System {
     if (options.trapExit === true) cell.flags |= TRAPPING
     ProcessPid.attach(pid, cell)
     this.#table.set(pid.id, cell)
-    this.#counters.started++
+    this.counters.started++
     if (name !== undefined) this.#nameNew(cell, name)
     if (init) pushItem(cell, new Message(ItemKind.init, undefined, initArg))
     if (options.monitor !== undefined) cell.more().startRef = this.monitor(options.monitor, pid)
@@ -340,9 +343,9 @@ export class SystemCore implements System {
 
   /** Counts what went nowhere. */
   dropped(to: Target, kind: 'cast' | 'info', name: string | undefined, reason: DropReason): false {
-    if (reason === 'noproc') this.#counters.droppedNoproc++
-    else if (reason === 'mailbox_full') this.#counters.droppedMailboxFull++
-    else this.#counters.droppedNoconnection++
+    if (reason === 'noproc') this.counters.droppedNoproc++
+    else if (reason === 'mailbox_full') this.counters.droppedMailboxFull++
+    else this.counters.droppedNoconnection++
     publishDropped({ to: serverOf(to), kind, name, reason })
     return false
   }
@@ -350,7 +353,7 @@ export class SystemCore implements System {
   /** Counts what a full mailbox let go; a caller learns it. */
   evicted(cell: ProcessCell, item: Message | Call): void {
     if (item.kind === ItemKind.call && item.settled) return
-    this.#counters.evicted++
+    this.counters.evicted++
     const kind =
       item.kind === ItemKind.cast ? 'cast' : item.kind === ItemKind.call ? 'call' : 'info'
     publishDropped({ to: cell.pid, kind, name: item.name, reason: 'evicted' })
@@ -398,12 +401,12 @@ export class SystemCore implements System {
       return false
     }
     if (!pushUserItem(cell, call)) {
-      this.#counters.callsRefused++
+      this.counters.callsRefused++
       call.fail(new MailboxFullError(call, cell.userItemsMax))
       return false
     }
     call.join(cell)
-    if ((cell.flags & BUSY) !== 0 && call.from !== undefined) this.#cycles.suspect(call, call.from)
+    if ((cell.flags & BUSY) !== 0 && call.from !== undefined) this.cycles.suspect(call, call.from)
     return true
   }
 
@@ -484,30 +487,15 @@ export class SystemCore implements System {
   // --- the whole ------------------------------------------------------------------------------
 
   stats(): SystemStats {
-    const counters = this.#counters
-    return {
-      processes: this.#table.size,
-      processesStarted: counters.started,
-      processesEnded: this.deaths.ended,
-      processesCrashed: this.deaths.crashed,
-      messagesDelivered: this.scheduler.delivered,
-      messagesDroppedNoproc: counters.droppedNoproc,
-      messagesDroppedMailboxFull: counters.droppedMailboxFull,
-      messagesDroppedNoconnection: counters.droppedNoconnection,
-      messagesEvicted: counters.evicted,
-      callsPending: this.callsPending,
-      callsTimedOut: this.callsTimedOut,
-      callsRefused: counters.callsRefused,
-      callCycles: this.#cycles.refused,
-      handlersLong: this.longHandlers.count,
-      timers: this.timers.count,
-      names: this.names.size,
-      tables: this.tables.size,
-      tableInsertsRefused: this.tables.insertsRefused,
-      monitors: this.monitors.size,
-      runQueue: this.scheduler.queued,
-      turns: this.scheduler.turns,
-    }
+    return statsOf(this, this.#table.size)
+  }
+
+  onAbort(signal: AbortSignal, callback: (cause: unknown) => void): () => void {
+    return this.#aborts.onAbort(signal, callback)
+  }
+
+  captureRejections(): Disposable {
+    return this.rejections.capture()
   }
 
   stop(options: StopOptions = {}): Promise<void> {
@@ -559,6 +547,7 @@ export class SystemCore implements System {
   /** The system has stopped: what it shares with the program is given back. */
   closed(): void {
     this.longHandlers.close()
+    this.rejections.close()
     if (this.tracksAsync) endTracking()
   }
 

@@ -1,4 +1,5 @@
 /** Plain counters of a system, read on demand; exporting them is somebody else's business. */
+import type { SystemCore } from './core.ts'
 
 /** A snapshot of a system. Totals count from its start. */
 export interface SystemStats {
@@ -23,6 +24,8 @@ export interface SystemStats {
   readonly callsRefused: number
   /** Refused because they would have waited for themselves. */
   readonly callCycles: number
+  /** Stray rejections that were charged to a process. */
+  readonly rejectionsCaptured: number
   /** Reports of handlers that took `longHandlerMs` or more; counted only while handlers are measured. */
   readonly handlersLong: number
   /** Armed now. */
@@ -46,4 +49,32 @@ export class Counters {
   droppedNoconnection = 0
   callsRefused = 0
   evicted = 0
+}
+
+/** The counters of `core`, wherever they are kept. */
+export function statsOf(core: SystemCore, processes: number): SystemStats {
+  return {
+    processes: processes,
+    processesStarted: core.counters.started,
+    processesEnded: core.deaths.ended,
+    processesCrashed: core.deaths.crashed,
+    messagesDelivered: core.scheduler.delivered,
+    messagesDroppedNoproc: core.counters.droppedNoproc,
+    messagesDroppedMailboxFull: core.counters.droppedMailboxFull,
+    messagesDroppedNoconnection: core.counters.droppedNoconnection,
+    messagesEvicted: core.counters.evicted,
+    callsPending: core.callsPending,
+    callsTimedOut: core.callsTimedOut,
+    callsRefused: core.counters.callsRefused,
+    callCycles: core.cycles.refused,
+    rejectionsCaptured: core.rejections.captured,
+    handlersLong: core.longHandlers.count,
+    timers: core.timers.count,
+    names: core.names.size,
+    tables: core.tables.size,
+    tableInsertsRefused: core.tables.insertsRefused,
+    monitors: core.monitors.size,
+    runQueue: core.scheduler.queued,
+    turns: core.scheduler.turns,
+  }
 }

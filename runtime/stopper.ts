@@ -44,12 +44,7 @@ export class Stopper {
   }
 
   #killOn(signal: AbortSignal): void {
-    const kill = (): void => this.#killAll()
-    if (signal.aborted) this.#core.clock.microtask(kill)
-    else {
-      signal.addEventListener('abort', kill, { once: true })
-      this.#detach.push(() => signal.removeEventListener('abort', kill))
-    }
+    this.#detach.push(this.#core.onAbort(signal, () => this.#killAll()))
   }
 
   /** A process was buried. */

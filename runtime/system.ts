@@ -97,8 +97,8 @@ export interface SystemOptions {
   readonly reportLongHandlers: boolean
   /**
    * Continuations know whose they are: `self()`, the caller of a call and the starter of a process are
-   * known after an `await` too, and `captureRejections` can work. Default false: it makes a call a third
-   * slower on Node 24 and twice as slow on Node 20 and 22; a call through `ctx` knows its caller anyway.
+   * known after an `await` too, and `captureRejections` can work. Default false: a call costs half as much
+   * again on Node 24 and 26, twice as much on 20 and 22. A call through `ctx` knows its caller anyway.
    */
   readonly asyncContext: boolean
   /** How long `stop` lets processes end by themselves before it kills them, ms. Default 5000. */
@@ -197,6 +197,13 @@ export interface System extends AsyncDisposable {
    */
   watch(target: Pid, callback: (reason: ExitReason) => void): () => void
 
+  // Callers' signals
+  /**
+   * Runs `callback` when `signal` is aborted, or in a later microtask if it is already. The result takes it
+   * back. However many wait for one signal, it has one listener: a shared shutdown signal warns of no leak.
+   */
+  onAbort(signal: AbortSignal, callback: (cause: unknown) => void): () => void
+
   // Timers
   /** Sends `message` after `delayMs`. */
   sendAfter(delayMs: number, to: Target, message: unknown, options?: TimerOptions): TimerRef
@@ -208,6 +215,12 @@ export interface System extends AsyncDisposable {
   cancelTimer(ref: TimerRef): number | false
   readTimer(ref: TimerRef): number | false
 
+  /**
+   * From now on a promise that a process's code rejects and nobody awaits ends that process with its reason,
+   * not the program. Needs `asyncContext`, else throws `ERR_ASYNC_CONTEXT_OFF`. Dispose of the result, or
+   * stop the system, and Node's own behaviour is back.
+   */
+  captureRejections(): Disposable
   stats(): SystemStats
   /** Ends every process, newest first, then cancels everything. Idempotent. */
   stop(options?: StopOptions): Promise<void>

@@ -7,6 +7,7 @@
  * program) still makes progress; only time is virtual.
  */
 import { createRealClock } from '../clock.ts'
+import { inThisContext } from '../context.ts'
 import { ArgumentError, LimitError } from '../errors.ts'
 import type { Clock, ClockTimer } from '../clock.ts'
 
@@ -140,7 +141,7 @@ export class SimClock implements Clock {
   }
   setTimer(delayMs: number, fn: () => void): ClockTimer {
     const atMs = this.#nowMs + Math.max(0, delayMs)
-    const timer = new SimTimer(this.#timers, atMs, this.#sequence++, fn)
+    const timer = new SimTimer(this.#timers, atMs, this.#sequence++, inThisContext(fn))
     this.#timers.add(timer)
     return timer
   }

@@ -1,4 +1,4 @@
-import { describe, expect, it } from 'vitest'
+import { describe, expect, it, vi } from 'vitest'
 import { createRealClock } from '../../runtime/index.ts'
 
 describe('the real clock', () => {
@@ -42,5 +42,26 @@ describe('the real clock', () => {
     await new Promise<void>((resolve) => void clock.setTimer(5, resolve))
     timer.cancel()
     expect(fired).toBe(false)
+  })
+
+  it('a delay beyond what setTimeout takes is waited for in parts, to its end', () => {
+    vi.useFakeTimers({ toFake: ['setTimeout', 'clearTimeout'] })
+    try {
+      const fired: string[] = []
+      const partMs = 2 ** 31 - 1
+      clock.setTimer(2 * partMs + 10, () => fired.push('long'))
+      const cancelled = clock.setTimer(partMs + 10, () => fired.push('cancelled'))
+      clock.setTimer(partMs + 5, () => fired.push('unref')).unref()
+      vi.advanceTimersByTime(partMs + 4)
+      expect(fired).toEqual([])
+      cancelled.cancel()
+      vi.advanceTimersByTime(partMs + 5)
+      expect(fired).toEqual(['unref'])
+      vi.advanceTimersByTime(1)
+      expect(fired).toEqual(['unref', 'long'])
+      expect(vi.getTimerCount()).toBe(0)
+    } finally {
+      vi.useRealTimers()
+    }
   })
 })

@@ -27,6 +27,7 @@ it('counts what happened and what is there', async () => {
     callsTimedOut: 0,
     callsRefused: 0,
     callCycles: 0,
+    rejectionsCaptured: 0,
     handlersLong: 0,
     timers: 1,
     names: 1,
