@@ -202,13 +202,19 @@ export type {
   Actions,
   AnswerAction,
   AnyAction,
+  AnyApi,
   CallEvent,
   CastEvent,
+  DefinedPayloadHandler,
+  DefinedState,
+  DefinedStateCall,
+  DefinedStateCast,
   EnterAction,
   EnterResult,
   EventAction,
   HandleEvent,
   HibernateAction,
+  InferredStatem,
   InitAction,
   Initial,
   InsertedEvent,
@@ -235,6 +241,7 @@ export {
   BadActionError,
   BadEnterError,
   CallUnhandledError,
+  defineStatem,
   EventLimitError,
   eventTimeout,
   genericTimeout,
@@ -254,6 +261,26 @@ export {
   stopAndReply,
   UnknownStateError,
 } from './behaviours/index.ts'
+
+// xstate machines
+export type {
+  MachineApi,
+  MachineContext,
+  MachineEvent,
+  MachineInput,
+  MachineLike,
+  MachineMatch,
+  MachineOptions,
+  MachineOutput,
+  MachineServer,
+  MachineSnapshot,
+  MachineState,
+  MachineStep,
+  MachineTag,
+  MachineTransition,
+  MachineValue,
+} from './behaviours/index.ts'
+export { fromMachine, MachineEventError, MachineLimitError } from './behaviours/index.ts'
 
 // Supervisors and registries
 export type {
@@ -466,4 +493,26 @@ export {
   SysStateError,
   SysUnsupportedError,
   TraceBuffer,
+} from './behaviours/index.ts'
+
+// Pools
+export type {
+  CheckoutOptions,
+  PoolApi,
+  PoolChildOptions,
+  PoolFunctions,
+  PoolLease,
+  PoolOptions,
+  PoolRef,
+  PoolStatus,
+  PoolStrategy,
+  PoolTarget,
+  PoolWorker,
+} from './behaviours/index.ts'
+export {
+  Pool,
+  PoolFullError,
+  PoolStoppedError,
+  PoolTimeoutError,
+  PoolWorkerError,
 } from './behaviours/index.ts'

@@ -17,7 +17,9 @@ import { requestErrors } from './request-errors.ts'
 import { sysErrors } from './sys-errors.ts'
 import { agentErrors } from './agent-errors.ts'
 import { genEventErrors } from './gen-event-errors.ts'
+import { poolErrors } from './pool-errors.ts'
 import { statemErrors } from './gen-statem-errors.ts'
+import { machineErrors } from './machine-errors.ts'
 import { supervisorErrors } from './supervisor-errors.ts'
 import { taskErrors } from './task-errors.ts'
 
@@ -338,6 +340,8 @@ export class LockAbortedError extends FoveaError {
  */
 export const behavioursErrors: ErrorCatalogue = Object.freeze({
   ...genEventErrors,
+  ...machineErrors,
+  ...poolErrors,
   ...statemErrors,
   ...requestErrors,
   ...sysErrors,

@@ -352,7 +352,8 @@ export class EventHandlers {
     return last
   }
 
-  #find({ handler, id }: EventHandlerKey): Installed | undefined {
+  #find(wanted: EventHandlerKey): Installed | undefined {
+    const { handler, id } = wanted
     return this.#installed.find(({ key }) => key.handler === handler && key.id === id)
   }
 

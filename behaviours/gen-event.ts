@@ -28,6 +28,7 @@ import {
 } from '../runtime/index.ts'
 import type { ChildSpec, Shutdown } from './child-spec.ts'
 import { contract, type Contract, type Ref } from './contract.ts'
+import { CallInputError } from './errors.ts'
 import {
   callTarget,
   parentPid,
@@ -172,6 +173,14 @@ const door: ServerDoor = {
   }),
 }
 
+/** What comes from outside must not crash the manager: these read fields of their input. */
+const NEEDS_OBJECT: ReadonlySet<string | undefined> = new Set([
+  'addHandler',
+  'deleteHandler',
+  'swapHandler',
+  'callHandler',
+])
+
 class ManagerModule implements ServerModule {
   readonly label: string = 'gen_event'
   readonly door: ServerDoor = door
@@ -188,6 +197,10 @@ class ManagerModule implements ServerModule {
 
   call(state: unknown, call: Call, _ctx: ServerContext): unknown {
     const handlers = state as EventHandlers
+    if (NEEDS_OBJECT.has(call.name) && (typeof call.input !== 'object' || call.input === null)) {
+      call.fail(new CallInputError(GenEventContract.name, String(call.name), ['not an object']))
+      return REFUSED
+    }
     switch (call.name as keyof GenEventApi<unknown>['call']) {
       case 'syncNotify': {
         const wait = handlers.event(call.input)

@@ -106,6 +106,15 @@ export type {
   StatemResult,
 } from './gen-statem.ts'
 export { implementHandleEvent, implementStatem } from './gen-statem.ts'
+export type {
+  AnyApi,
+  DefinedPayloadHandler,
+  DefinedState,
+  DefinedStateCall,
+  DefinedStateCast,
+  InferredStatem,
+} from './gen-statem-define.ts'
+export { defineStatem } from './gen-statem-define.ts'
 export {
   BadActionError,
   BadEnterError,
@@ -313,3 +322,46 @@ export { TaskSupervisor } from './task-supervisor.ts'
 export type { AgentFunctions, AgentRef, AgentTarget } from './agent.ts'
 export { Agent } from './agent.ts'
 export { AgentRemoteError } from './agent-errors.ts'
+export type { MachineOptions } from './machine.ts'
+export { fromMachine } from './machine.ts'
+export type {
+  MachineApi,
+  MachineContext,
+  MachineEvent,
+  MachineInput,
+  MachineLike,
+  MachineMatch,
+  MachineOutput,
+  MachineServer,
+  MachineSnapshot,
+  MachineState,
+  MachineStep,
+  MachineTag,
+  MachineTransition,
+  MachineValue,
+} from './machine-types.ts'
+export { MachineEventError, MachineLimitError } from './machine-errors.ts'
+export {
+  PoolFullError,
+  PoolStoppedError,
+  PoolTimeoutError,
+  PoolWorkerError,
+} from './pool-errors.ts'
+export type { HandBack, PoolCounts, PoolStrategy } from './pool-core.ts'
+export type {
+  CheckinRequest,
+  CheckoutRequest,
+  PoolApi,
+  PoolStatus,
+  PoolWorker,
+} from './pool-server.ts'
+export type {
+  CheckoutOptions,
+  PoolChildOptions,
+  PoolFunctions,
+  PoolLease,
+  PoolOptions,
+  PoolRef,
+  PoolTarget,
+} from './pool.ts'
+export { Pool } from './pool.ts'
