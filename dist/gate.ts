@@ -106,8 +106,10 @@ export class DistGate implements RemoteGate {
   }
 
   /** A pid that stands for whoever is registered as `name` on that node. */
-  namedPid(keyHex: string, name: string): Pid {
+  namedPid(node: string, name: string): Pid {
+    const keyHex = this.#directory.keyOf(node) ?? node
     const pid = this.#system.pidFor(keyHex, 0, 0)
+    if (keyHex === this.#directory.ownKeyHex) return this.#system.whereis(name) ?? pid
     this.#names.set(pid, name)
     return pid
   }

@@ -567,48 +567,6 @@ describe('call', () => {
     expect(await ref.call.ping()).toBe('pong')
   })
 
-  it('G-58 an abandoned request leaves nothing behind', async () => {
-    const ref = await start()
-    const abort = new AbortController()
-    const call = outcome(ref.call.run((n) => noreply(n), { signal: abort.signal }))
-    await w.clock.settle()
-    expect(system.stats().callsPending).toBe(1)
-    abort.abort(new Error('enough'))
-    await w.clock.settle()
-    expect(call.error).toMatchObject({ code: 'ERR_CALL_ABORTED' })
-    expect(system.stats().callsPending).toBe(0)
-  })
-
-  it('G-59 a request to a dying server is an error value of its promise, nothing else', async () => {
-    const ref = await start()
-    const results = Promise.allSettled([
-      ref.call.run((_n, ctx) => ctx.exit('boom')),
-      ref.call.get(),
-    ])
-    expect(await results).toMatchObject([
-      { reason: { reason: 'boom' } },
-      { reason: { reason: 'boom' } },
-    ])
-  })
-
-  it('G-60 responses come in completion order', async () => {
-    const order: string[] = []
-    const kept: From<unknown>[] = []
-    const ref = await start()
-    const ask = (label: string): Promise<unknown> =>
-      ref.call
-        .run((n, ctx) => {
-          kept.push(ctx.from)
-          return noreply(n)
-        })
-        .then(() => order.push(label))
-    const all = [ask('slow'), ask('fast'), ask('mid')]
-    await w.clock.settle()
-    for (const index of [1, 2, 0]) kept[index]?.reply('x')
-    await Promise.all(all)
-    expect(order).toEqual(['fast', 'mid', 'slow'])
-  })
-
   it('G-65 handlers never overlap', async () => {
     let running = 0
     let most = 0

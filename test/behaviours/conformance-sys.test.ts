@@ -133,7 +133,7 @@ describe('many servers', () => {
     await bad.stop()
   })
 
-  it('X-19 multiCall is over after its timeout, and late replies are discarded', async () => {
+  it('multiCall is over after its timeout, and late replies are discarded', async () => {
     const [slow, quick, dead] = [await start(), await start(), await start()]
     await GenServer.stop(dead)
     const kept: From<unknown>[] = []
@@ -190,7 +190,7 @@ describe('sys', () => {
     expect(await ref.call.get()).toBe(4)
   })
 
-  it('G-70 the ancestors of a process begin with its parent', async () => {
+  it('the ancestors of a process begin with its parent', async () => {
     const parent = await start()
     const child = await start({ parent: parent.pid })
     const grandchild = await start({ parent: child.pid })

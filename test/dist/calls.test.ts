@@ -391,6 +391,29 @@ describe('a call that fails', () => {
   })
 })
 
+describe('calls to many', () => {
+  it('reach a name on several nodes, by node id, and tell who is not there', async () => {
+    await using world = await startWorld(3)
+    const [a, b, c] = world.nodes
+    const ref = await counterOnB(world, { name: 'hits' })
+    await during(world, Counter.start(1, { system: a!.system, name: 'hits' }))
+    const targets = [a!.id, b!.id, c!.id, 'gone@10.9.9.9:1'].map((node) => ({ name: 'hits', node }))
+    const { system } = a!
+    const result = await during(world, GenServer.multiCall(targets, 'get', [], { system }))
+    expect(result.replies.map(([, value]) => value)).toEqual([1, 10])
+    expect(result.failed).toMatchObject([
+      [targets[2], { reason: 'noproc' }],
+      [targets[3], { reason: 'noconnection' }],
+    ])
+    expect(GenServer.abcast(targets.slice(0, 2), 'add', [5], { system })).toBe(2)
+    const request = GenServer.sendRequest(ref, 'get', [])
+    expect(await during(world, request.receiveResponse())).toEqual({ type: 'reply', value: 15 })
+    expect(await during(world, GenServer.multiCall([ref], 'add', [1]))).toMatchObject({
+      replies: [[ref, 16]],
+    })
+  })
+})
+
 describe('a value that does not travel', () => {
   it('NX-D11 rejects the call with its path, makes cast and send false, and nothing else breaks', async () => {
     await using world = await startWorld(2)
