@@ -39,11 +39,18 @@ export type StatemEvent<P> =
   | { readonly type: 'event_timeout'; readonly payload: unknown }
   | { readonly type: 'generic_timeout'; readonly name: string; readonly payload: unknown }
 
+/** An input that may be written as a literal, whose arrays `nextEvent` infers as read-only. */
+type Literal<I> = I extends (...a: never) => unknown
+  ? I
+  : I extends object
+    ? { readonly [K in keyof I]: Literal<I[K]> }
+    : I
+
 /** A call or cast to be inserted; the input may be left out where the contract has none. */
 type Insert<E> = E extends { readonly input: infer I }
   ? undefined extends I
-    ? Omit<E, 'input'> & { readonly input?: I }
-    : E
+    ? Omit<E, 'input'> & { readonly input?: Literal<I> }
+    : Omit<E, 'input'> & { readonly input: Literal<I> }
   : never
 
 /** What `nextEvent` takes: a {@link StatemEvent}, or one whose payload is left out. */

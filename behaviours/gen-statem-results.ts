@@ -172,6 +172,8 @@ export interface StopAndReply<D, R = never> {
 
 // --- results
 
+// `NoInfer` in what they give: a result without actions has none, whatever its place would allow.
+
 /**
  * The first state of a machine and its data, from `init`. Timeouts and inserted events among the actions
  * count as if an event had brought the machine there.
@@ -183,7 +185,7 @@ export function initialState<const S, D, A extends AnyAction = never>(
   state: S,
   data: D,
   actions?: Actions<A>,
-): Initial<S, D, A> {
+): Initial<S, D, NoInfer<A>> {
   return made<Initial<S, D, A>>(new Transition(Op.initial, state, data, false, actions))
 }
 
@@ -198,7 +200,7 @@ export function nextState<const S, D, A extends AnyAction = never>(
   state: S,
   data: D,
   actions?: Actions<A>,
-): NextState<S, D, A> {
+): NextState<S, D, NoInfer<A>> {
   return made<NextState<S, D, A>>(new Transition(Op.next, state, data, false, actions))
 }
 
@@ -211,7 +213,7 @@ export function nextState<const S, D, A extends AnyAction = never>(
 export function keepState<D, A extends AnyAction = never>(
   data: D,
   actions?: Actions<A>,
-): KeepState<D, A> {
+): KeepState<D, NoInfer<A>> {
   return made<KeepState<D, A>>(new Transition(Op.keep, undefined, data, false, actions))
 }
 
@@ -225,7 +227,7 @@ const KEEP: Transition = new Transition(Op.keep, undefined, undefined, true, und
  */
 export function keepStateAndData<A extends AnyAction = never>(
   actions?: Actions<A>,
-): KeepState<never, A> {
+): KeepState<never, NoInfer<A>> {
   if (actions === undefined) return made<KeepState<never, A>>(KEEP)
   return made<KeepState<never, A>>(new Transition(Op.keep, undefined, undefined, true, actions))
 }
@@ -240,7 +242,7 @@ export function keepStateAndData<A extends AnyAction = never>(
 export function repeatState<D, A extends AnyAction = never>(
   data: D,
   actions?: Actions<A>,
-): RepeatState<D, A> {
+): RepeatState<D, NoInfer<A>> {
   return made<RepeatState<D, A>>(new Transition(Op.repeat, undefined, data, false, actions))
 }
 
@@ -252,7 +254,7 @@ export function repeatState<D, A extends AnyAction = never>(
  */
 export function repeatStateAndData<A extends AnyAction = never>(
   actions?: Actions<A>,
-): RepeatState<never, A> {
+): RepeatState<never, NoInfer<A>> {
   return made<RepeatState<never, A>>(new Transition(Op.repeat, undefined, undefined, true, actions))
 }
 

@@ -1,0 +1,712 @@
+/**
+ * State machines beyond the conformance cases: state functions, the door, asynchronous callbacks, limits,
+ * fairness, and what `sys` sees.
+ */
+import { beforeEach, describe, expect, it } from 'vitest'
+import { CallExitError, exit, OptionError, type System } from '../../runtime/index.ts'
+import {
+  answer,
+  BadActionError,
+  BadReturnError,
+  CallInputError,
+  CallUnhandledError,
+  CallUnknownError,
+  contract,
+  ContractError,
+  defineStatem,
+  EventLimitError,
+  eventTimeout,
+  genericTimeout,
+  HandlerMissingError,
+  hibernate,
+  implementHandleEvent,
+  implementStatem,
+  InitializationError,
+  initialState,
+  keepState,
+  keepStateAndData,
+  nextEvent,
+  nextState,
+  postpone,
+  repeatStateAndData,
+  replyTo,
+  stateTimeout,
+  stop,
+  stopAndReply,
+  stopProcess,
+  Supervisor,
+  sys,
+  UnknownStateError,
+  type Contract,
+  type Server,
+  type StandardSchema,
+} from '../../behaviours/index.ts'
+import { machine, type MachineRef, type MachineScript } from './statem-world.ts'
+import { ending, outcome, watcher, within, world, type World } from './world.ts'
+
+let w: World
+let system: System
+let log: unknown[]
+beforeEach(() => {
+  w = world()
+  system = w.system
+  log = []
+})
+
+interface LockApi {
+  call: { entered(): number; close(): string }
+  cast: { button(digit: number): void; lock(): void }
+}
+const LockContract: Contract<LockApi> = contract('lock/1', {
+  call: { entered: true, close: true },
+  cast: { button: true, lock: true },
+})
+
+/** Opens at the fourth button for 10 s; buttons pressed while it is open count later. */
+const lock = (): Server<LockApi, string> =>
+  implementStatem(LockContract, {
+    init: (code: string) => initialState('locked', { code, entered: '' }),
+    states: {
+      locked: {
+        enter: (data, previous) => {
+          log.push(`${previous} -> locked`)
+          return keepState({ ...data, entered: '' })
+        },
+        call: { entered: (data) => keepStateAndData(answer(data.entered.length)) },
+        cast: {
+          button: (data, digit) => {
+            const entered = data.entered + String(digit)
+            if (entered.length < data.code.length) return keepState({ ...data, entered })
+            if (entered === data.code) return nextState('open', data, stateTimeout(10_000, 'lock'))
+            return keepState({ ...data, entered: '' })
+          },
+        },
+      },
+      open: {
+        call: { close: (data) => nextState('locked', data, answer('closed')) },
+        cast: {
+          button: () => keepStateAndData(postpone()),
+          lock: (data) => nextState('locked', data),
+        },
+        stateTimeout: (data, why: string) => {
+          log.push(why)
+          return nextState('locked', data)
+        },
+      },
+    },
+    any: { cast: { lock: () => (log.push('locked already'), keepStateAndData()) } },
+  })
+
+describe('state functions', () => {
+  it('run the handler of the state, or the one of any', async () => {
+    const ref = await lock().start('12', { system })
+    await w.clock.settle()
+    expect(log.splice(0)).toEqual(['locked -> locked'])
+    ref.cast.lock()
+    ref.cast.button(1)
+    expect(await ref.call.entered()).toBe(1)
+    expect(log.splice(0)).toEqual(['locked already'])
+    ref.cast.button(2)
+    ref.cast.button(1)
+    await w.clock.settle()
+    expect(await sys.getState(ref)).toMatchObject(['open', { code: '12' }])
+    await w.clock.advance(10_000)
+    expect(log).toEqual(['lock', 'open -> locked'])
+    expect(await ref.call.entered()).toBe(1)
+  })
+
+  it('answer a call that the state does not handle, and go on', async () => {
+    const ref = await lock().start('12', { system })
+    const error = await ref.call.close().catch((thrown: unknown) => thrown)
+    expect(error).toBeInstanceOf(CallUnhandledError)
+    expect(error).toMatchObject({ code: 'ERR_STATEM_UNHANDLED', request: 'close', state: 'locked' })
+    expect(await ref.call.entered()).toBe(0)
+  })
+
+  it('drop a cast or message that the state does not handle, with a warning', async () => {
+    const Plain = implementStatem(LockContract, {
+      init: () => initialState('a', 0),
+      states: {
+        a: { call: { entered: (n) => keepStateAndData(answer(n)) } },
+        b: {
+          call: { close: () => keepStateAndData(answer('')) },
+          cast: { button: () => keepStateAndData(), lock: () => keepStateAndData() },
+        },
+      },
+    })
+    const ref = await Plain.start(undefined, { system })
+    ref.cast.lock()
+    system.send(ref.pid, 'hello')
+    expect(await ref.call.entered()).toBe(0)
+    const dropped = 'event dropped: the state has no handler for it'
+    expect(w.texts('warn')).toEqual([dropped, dropped])
+    expect(w.lines[0]?.fields).toMatchObject({ state: 'a', type: 'cast', name: 'lock' })
+  })
+
+  it('crash at a timeout or internal event without a handler: the machine caused it', async () => {
+    for (const action of [
+      stateTimeout(0),
+      genericTimeout('n', 5),
+      nextEvent({ type: 'internal', name: 'x' }),
+    ]) {
+      const Bare = defineStatem({
+        init: () => initialState('a', 0),
+        states: { a: { cast: { go: () => keepStateAndData(action) } } },
+      })
+      const ref = await Bare.start(undefined, { system })
+      const ended = ending(system, ref.pid)
+      ref.cast.go()
+      await w.clock.advance(5)
+      expect(ended.reason).toBeInstanceOf(HandlerMissingError)
+      expect((ended.reason as Error).message).toContain("state 'a'")
+    }
+  })
+
+  it('pass internal events, generic timeouts, messages and DOWN to their handlers', async () => {
+    const { pid } = watcher(system)
+    const Full = defineStatem({
+      init: () => initialState('a', 0, [genericTimeout('g', 10, 'tick')]),
+      states: {
+        a: {
+          cast: {
+            go: (_data, _input, ctx) => {
+              ctx.monitor(pid)
+              return keepStateAndData([
+                nextEvent({ type: 'internal', name: 'check', payload: ctx.state }),
+                eventTimeout(5, 'quiet'),
+              ])
+            },
+          },
+          internal: { check: (_n, payload) => (log.push(payload), keepStateAndData()) },
+          genericTimeout: {
+            g: (_n, payload) => (log.push(payload), keepStateAndData(eventTimeout(5, 'quiet'))),
+          },
+          eventTimeout: (_n, payload) => (log.push(payload), keepStateAndData()),
+          info: (_n, info) => (log.push(info.type), keepStateAndData()),
+        },
+      },
+    })
+    const ref = await Full.start(undefined, { system })
+    ref.cast.go()
+    await w.clock.advance(15)
+    system.send(ref.pid, 'm')
+    system.exit(pid, 'kill')
+    await w.clock.settle()
+    expect(log).toEqual(['a', 'tick', 'quiet', 'message', 'down'])
+  })
+
+  it('refuse a state that does not exist, at the start and later', async () => {
+    const init = (): never => initialState('nowhere', 0) as never
+    const failed = await implementStatem(LockContract, { ...parts(), init })
+      .start(undefined, { system })
+      .catch((error: unknown) => error)
+    expect(failed).toBeInstanceOf(InitializationError)
+    expect((failed as InitializationError).reason).toBeInstanceOf(UnknownStateError)
+
+    const Lost = defineStatem({
+      init: () => initialState('a', 0),
+      states: { a: { cast: { go: () => nextState('nowhere', 1) as never } } },
+    })
+    const ref = await Lost.start(undefined, { system })
+    const ended = ending(system, ref.pid)
+    ref.cast.go()
+    await w.clock.settle()
+    expect(ended.reason).toMatchObject({ code: 'ERR_STATEM_STATE', state: 'nowhere' })
+  })
+
+  it('refuse a definition that cannot be one', () => {
+    const define = (change: object): unknown =>
+      implementStatem(LockContract, { ...parts(), ...change } as never)
+    const all = parts().states.a
+    expect(() => define({ states: {} })).toThrow(ContractError)
+    expect(() => define({ states: { a: { ...all, cast: { nope: all.cast.lock } } } })).toThrow(
+      ContractError,
+    )
+    expect(() => define({ states: { a: { ...all, onEnter: all.cast.lock } } })).toThrow(
+      ContractError,
+    )
+    expect(() => define({ states: { a: { ...all, info: 5 } } })).toThrow(HandlerMissingError)
+    expect(() => define({ states: { a: { ...all, internal: { x: 5 } } } })).toThrow(
+      HandlerMissingError,
+    )
+    expect(() => define({ states: { a: { ...all, call: {} } } })).toThrow(HandlerMissingError)
+    expect(() => define({ init: undefined })).toThrow(HandlerMissingError)
+    expect(() => implementHandleEvent(LockContract, { init: all.cast.lock } as never)).toThrow(
+      HandlerMissingError,
+    )
+  })
+
+  const parts = () => ({
+    init: () => initialState('a', 0),
+    states: {
+      a: {
+        call: {
+          entered: () => keepStateAndData(answer(0)),
+          close: () => keepStateAndData(answer('')),
+        },
+        cast: { button: () => keepStateAndData(), lock: () => keepStateAndData() },
+      },
+    },
+  })
+})
+
+describe('a machine is a server to others', () => {
+  it('can be named, monitored and stopped', async () => {
+    const named = await lock().start('12', { system, name: 'door' })
+    expect(system.whereis('door')).toEqual(named.pid)
+    const monitored = await within(system, async (ctx) => {
+      const { ref, monitor } = await lock().startMonitor('1', { monitor: ctx.self })
+      await stopProcess(ref)
+      const down = (await ctx.receive()) as { type: string; ref: unknown; reason: unknown }
+      return [down.type, down.ref === monitor, down.reason]
+    })
+    expect(monitored).toEqual(['down', true, 'normal'])
+  })
+
+  it('is restarted by its supervisor in its first state', async () => {
+    const Toggle = defineStatem({
+      init: () => initialState('off', 0),
+      states: {
+        off: { cast: { go: (n) => nextState('on', n + 1) } },
+        on: { cast: { go: () => exit('boom') } },
+      },
+    })
+    const sup = await Supervisor.start({
+      system,
+      children: [Toggle.child(undefined, { id: 't', options: { name: 'toggle' } })],
+    })
+    const before = system.whereis('toggle')
+    system.cast('toggle', 'go', undefined)
+    system.cast('toggle', 'go', undefined)
+    await w.clock.settle()
+    const after = system.whereis('toggle')
+    expect(after).toBeDefined()
+    expect(after).not.toEqual(before)
+    expect(await sys.getState('toggle', { system })).toEqual(['off', 0])
+    await stopProcess(sup.pid)
+  })
+
+  it('answers what its contract does not have without noticing', async () => {
+    const ref = await machine({ log }).start(undefined, { system })
+    ref.cast.run(() => keepStateAndData(eventTimeout(10, 'quiet')))
+    await w.clock.settle()
+    const refused = await system.call(ref.pid, 'nope', undefined).catch((error: unknown) => error)
+    expect(refused).toBeInstanceOf(CallUnknownError)
+    const cast = await system.call(ref.pid, 'tell', undefined).catch((error: unknown) => error)
+    expect(cast).toMatchObject({ code: 'ERR_CALL_UNKNOWN' })
+    system.cast(ref.pid, 'nope', undefined)
+    await w.clock.advance(10)
+    expect(log).toEqual(['quiet'])
+    expect(w.texts('warn')).toEqual(['cast refused'])
+    const locked = await lock().start('1', { system })
+    await expect(system.call(locked.pid, 'nope', undefined)).rejects.toBeInstanceOf(
+      CallUnknownError,
+    )
+    system.cast(locked.pid, 'nope', undefined)
+    await w.clock.settle()
+    expect(w.texts('warn')).toEqual(['cast refused', 'cast refused'])
+  })
+
+  it('checks inputs at its door once, also asynchronously, and keeps what the schema made of them', async () => {
+    const checks: unknown[] = []
+    const even = (later: boolean): StandardSchema<unknown, number> => ({
+      '~standard': {
+        version: 1,
+        vendor: 'test',
+        validate: (value: unknown) => {
+          checks.push(value)
+          const result =
+            Number(value) % 2 === 0
+              ? { value: Number(value) * 10 }
+              : { issues: [{ message: 'must be even' }] }
+          return later ? Promise.resolve(result) : result
+        },
+      },
+    })
+    const Checked = implementStatem(
+      contract<{ call: { put(n: number): number }; cast: { add(n: number): void } }>('put/1', {
+        call: { put: even(true) },
+        cast: { add: even(false) },
+      }),
+      {
+        init: () => initialState('shut', 0),
+        states: {
+          shut: {
+            call: { put: () => keepStateAndData(postpone()) },
+            cast: { add: (n, by) => nextState('open', n + by) },
+          },
+          open: { call: { put: (n, by) => keepStateAndData(answer(n + by)) } },
+        },
+      },
+    )
+    const ref = await Checked.start(undefined, { system })
+    const refused = await ref.call.put(1).catch((error: unknown) => error)
+    expect(refused).toBeInstanceOf(CallInputError)
+    ref.cast.add(3)
+    const put = ref.call.put(2)
+    ref.cast.add(4)
+    expect(await put).toBe(60)
+    expect(checks).toEqual([1, 3, 2, 4])
+    expect(w.texts('warn')).toEqual(['cast refused'])
+  })
+})
+
+describe('asynchronous callbacks', () => {
+  const later = (ms: number): Promise<void> =>
+    new Promise((resolve) => {
+      w.clock.setTimer(ms, resolve)
+    })
+
+  it('keep everything waiting until they are settled', async () => {
+    const ref = await machine({
+      log,
+      enter: async (_previous, state) => {
+        await later(5)
+        log.push(`entered ${state}`)
+        return keepStateAndData()
+      },
+    }).start(undefined, { system })
+    ref.cast.run(async (_s, data) => {
+      await later(5)
+      log.push('slow')
+      return nextState('b', data, nextEvent({ type: 'internal', name: 'next' }))
+    })
+    ref.cast.tell('mail')
+    await w.clock.advance(14)
+    expect(log).toEqual(['entered a', 'slow'])
+    await w.clock.advance(1)
+    expect(log).toEqual(['entered a', 'slow', 'entered b', 'next', 'mail'])
+  })
+
+  it('that reject end the machine with state and data from before', async () => {
+    const error = new Error('late')
+    const ref = await machine({ terminate: (...a) => void log.push(a) }).start(undefined, {
+      system,
+    })
+    const ended = ending(system, ref.pid)
+    ref.cast.run(async () => {
+      await later(5)
+      throw error
+    })
+    await w.clock.advance(5)
+    expect(ended.reason).toBe(error)
+    expect(log).toEqual([[error, 'a', 1]])
+  })
+
+  it('that settle after the death of the machine change nothing', async () => {
+    const ref = await machine({ log, terminate: (...a) => void log.push(a) }).start(undefined, {
+      system,
+    })
+    ref.cast.run(async () => {
+      await later(50)
+      return nextState('b', 2, [
+        stateTimeout(0, 'zombie'),
+        nextEvent({ type: 'internal', name: 'z' }),
+      ])
+    })
+    await w.clock.advance(5)
+    system.exit(ref.pid, 'kill')
+    await w.clock.advance(100)
+    expect(log).toEqual([])
+  })
+
+  it('init may be one, with a limit', async () => {
+    const started = machine({
+      init: async () => {
+        await later(10)
+        return initialState('z', 7)
+      },
+    }).start(undefined, { system })
+    await w.clock.advance(10)
+    expect(await sys.getState(await started)).toEqual(['z', 7])
+    const hung = outcome(
+      machine({ init: () => new Promise(() => {}) }).start(undefined, {
+        system,
+        initTimeoutMs: 20,
+      }),
+    )
+    await w.clock.advance(20)
+    expect(hung.error).toMatchObject({ code: 'ERR_INIT_TIMEOUT' })
+  })
+})
+
+describe('failure', () => {
+  const run = async (
+    script: MachineScript,
+    act: (ref: MachineRef) => void,
+  ): Promise<{ reason: unknown }> => {
+    const ref = await machine({ log, ...script }).start(undefined, { system })
+    const ended = ending(system, ref.pid)
+    act(ref)
+    await w.clock.settle()
+    return ended
+  }
+
+  it('of init: a throw, a rejection, a bare state', async () => {
+    for (const init of [
+      () => {
+        throw new Error('init')
+      },
+      () => Promise.reject(new Error('init')),
+      () => 'a' as never,
+      () => keepStateAndData() as never,
+    ]) {
+      const failed = await machine({ init })
+        .start(undefined, { system })
+        .catch((error: unknown) => error)
+      expect(failed).toBeInstanceOf(InitializationError)
+    }
+  })
+
+  it('of an enter callback: terminate sees where the machine was before', async () => {
+    const ended = await run(
+      {
+        enter: (_p, state) => (state === 'b' ? exit('enter') : keepStateAndData()),
+        terminate: (...a) => void log.push(a),
+      },
+      (ref) => ref.cast.run(() => nextState('b', 2)),
+    )
+    expect(ended.reason).toBe('enter')
+    expect(log).toEqual([['enter', 'a', 1]])
+  })
+
+  it('a stop from an enter callback: terminate sees the state that was entered', async () => {
+    await run(
+      {
+        enter: (_p, state) => (state === 'b' ? stop('done') : keepStateAndData()),
+        terminate: (...a) => void log.push(a),
+      },
+      (ref) => ref.cast.run(() => nextState('b', 2)),
+    )
+    expect(log).toEqual([['done', 'b', 2]])
+  })
+
+  it('a throw in terminate replaces the reason', async () => {
+    const error = new Error('terminate')
+    for (const terminate of [
+      () => {
+        throw error
+      },
+      () => Promise.reject(error),
+    ]) {
+      const ended = await run({ terminate }, (ref) => ref.cast.run(() => stop('r')))
+      expect(ended.reason).toBe(error)
+    }
+  })
+
+  it('terminate may be asynchronous', async () => {
+    const ended = await run({ terminate: () => Promise.resolve() }, (ref) =>
+      ref.cast.run(() => stop('r')),
+    )
+    expect(ended.reason).toBe('r')
+  })
+
+  it("gen_server's results are none here, nor is a stop with a reply", async () => {
+    const ended = await run({}, (ref) =>
+      ref.cast.run(() => stop('r', 1, { reply: 'gen_server' }) as never),
+    )
+    expect(ended.reason).toBeInstanceOf(BadReturnError)
+    const initial = await run({}, (ref) => ref.cast.run(() => initialState('a', 1) as never))
+    expect(initial.reason).toBeInstanceOf(BadReturnError)
+  })
+
+  it('of actions: wrong times, events and callers', async () => {
+    for (const action of [
+      stateTimeout(-1),
+      stateTimeout(Number.NaN),
+      stateTimeout('never' as never),
+      stateTimeout({ atMs: Number.NaN }),
+      stateTimeout(null as never),
+      nextEvent({ type: 'nope' }),
+      nextEvent({ type: 'internal' }),
+      nextEvent({ type: 'cast' }),
+      nextEvent({ type: 'call', name: 'ask' }),
+      nextEvent({ type: 'info', info: 5 }),
+      nextEvent(5 as never),
+      replyTo(undefined as never, 1),
+      answer('nobody asked'),
+      { '~action': 'postpone' },
+    ]) {
+      const ended = await run({}, (ref) => ref.cast.run(() => keepStateAndData(action as never)))
+      expect(ended.reason, JSON.stringify(action)).toBeInstanceOf(BadActionError)
+    }
+    const ended = await run({}, (ref) =>
+      ref.cast.run(() => stopAndReply('r', [postpone()] as never)),
+    )
+    expect(ended.reason).toBeInstanceOf(BadActionError)
+  })
+
+  it('a handler that ends its own process by a signal is not continued', async () => {
+    const ended = await run({ terminate: () => void log.push('terminate') }, (ref) =>
+      ref.cast.run((_s, data, ctx) => {
+        ctx.system.exit(ctx.self.pid, 'kill')
+        return nextState('b', data, nextEvent({ type: 'internal', name: 'x' }))
+      }),
+    )
+    expect(ended.reason).toBe('killed')
+    expect(log).toEqual([])
+  })
+
+  it('calls that nobody answered fail with the exit reason', async () => {
+    const ref = await machine().start(undefined, { system })
+    const asked = outcome(ref.call.run(() => keepStateAndData(hibernate())))
+    ref.cast.run(() => stop({ shutdown: 'x' }))
+    await w.clock.settle()
+    expect(asked.error).toBeInstanceOf(CallExitError)
+    expect(asked.error).toMatchObject({ reason: { shutdown: 'x' } })
+  })
+})
+
+describe('limits', () => {
+  const postponing: MachineScript['on'] = (event, state) =>
+    state === 'a' ? keepStateAndData(postpone()) : (log.push(event.type), keepStateAndData())
+
+  it('postponedMax: one more call or cast is refused, and the machine goes on', async () => {
+    const ref = await machine({
+      ...{ on: postponing },
+      limits: { postponedMax: 2 },
+    }).start(undefined, { system })
+    ref.cast.tell('1')
+    const second = outcome(ref.call.ask('2', { timeoutMs: Infinity }))
+    await w.clock.settle()
+    expect(second.settled).toBe(false)
+    expect(w.texts('warn')).toEqual([])
+    const third = outcome(ref.call.ask('3'))
+    ref.cast.tell('4')
+    system.send(ref.pid, '5')
+    await w.clock.settle()
+    expect(third.error).toBeInstanceOf(EventLimitError)
+    expect(third.error).toMatchObject({ code: 'ERR_STATEM_POSTPONED_MAX', limitCount: 2 })
+    const dropped = 'event dropped: too many are postponed'
+    expect(w.texts('warn')).toEqual([dropped, dropped])
+    ref.cast.run(() => nextState('b', 1))
+    await w.clock.settle()
+    expect(log).toEqual(['cast', 'call'])
+  })
+
+  it('postponedMax: what must not be lost ends the machine', async () => {
+    const ref = await machine({ on: postponing, limits: { postponedMax: 1 } }).start(undefined, {
+      system,
+    })
+    const ended = ending(system, ref.pid)
+    ref.cast.run(() => keepStateAndData(nextEvent({ type: 'internal', name: '1' })))
+    await w.clock.settle()
+    expect(ended.reason).toBeUndefined()
+    ref.cast.run(() => keepStateAndData(nextEvent({ type: 'internal', name: '2' })))
+    await w.clock.settle()
+    expect(ended.reason).toMatchObject({ code: 'ERR_STATEM_POSTPONED_MAX' })
+  })
+
+  it('eventsMax: as many inserted events as allowed, and one more', async () => {
+    const insert = (count: number) => () =>
+      keepStateAndData(
+        Array.from({ length: count }, (_, i) => nextEvent({ type: 'internal', name: String(i) })),
+      )
+    const ref = await machine({ log, limits: { postponedMax: 0, eventsMax: 50 } }).start(
+      undefined,
+      {
+        system,
+      },
+    )
+    const ended = ending(system, ref.pid)
+    ref.cast.run(insert(50))
+    await w.clock.settle()
+    expect(log).toEqual(Array.from({ length: 50 }, (_, i) => String(i)))
+    ref.cast.run(insert(51))
+    await w.clock.settle()
+    expect(ended.reason).toMatchObject({ code: 'ERR_STATEM_EVENTS_MAX', limitCount: 50 })
+  })
+
+  it('refuses unknown and contradictory ones', () => {
+    expect(() => machine({ limits: { postponedMax: 10, eventsMax: 10 } })).toThrow(OptionError)
+    expect(() => machine({ limits: { postponed: 10 } as never })).toThrow(/unknown option/)
+    expect(() => machine({ limits: { postponedMax: -1 } })).toThrow(OptionError)
+  })
+
+  it('a machine that inserts events for ever leaves the others their turns', async () => {
+    let rounds = 0
+    const looping = await machine({
+      on: () => {
+        rounds++
+        return keepStateAndData(nextEvent({ type: 'internal', name: 'again' }))
+      },
+    }).start(undefined, { system })
+    const other = await machine({ log }).start(undefined, { system })
+    looping.cast.tell('go')
+    other.cast.run(() => keepStateAndData(stateTimeout(5, 'timer')))
+    let ticks = 0
+    const tick = (): void => {
+      if (++ticks < 20) w.clock.nextTurn(tick)
+      else system.exit(looping.pid, 'kill')
+    }
+    w.clock.nextTurn(tick)
+    await w.clock.advance(5)
+    expect(log).toEqual(['timer'])
+    expect(rounds).toBeGreaterThan(32)
+    expect(system.process(looping.pid)).toBeUndefined()
+  })
+
+  it('so does one that repeats its state for ever', async () => {
+    let entered = 0
+    const looping = await machine({
+      enter: () => (entered++, repeatStateAndData()),
+    }).start(undefined, { system })
+    let ticks = 0
+    const tick = (): void => {
+      if (++ticks < 10) w.clock.nextTurn(tick)
+      else system.exit(looping.pid, 'kill')
+    }
+    w.clock.nextTurn(tick)
+    await w.clock.settle()
+    expect(entered).toBeGreaterThan(32)
+    expect(system.process(looping.pid)).toBeUndefined()
+  })
+
+  it('leaves no timer behind', async () => {
+    const ref = await machine().start(undefined, { system })
+    ref.cast.run(() =>
+      keepStateAndData([stateTimeout(1e6), eventTimeout(1e6), genericTimeout('n', 1e6)]),
+    )
+    await w.clock.settle()
+    expect(system.stats().timers).toBe(3)
+    await stopProcess(ref)
+    expect(system.stats().timers).toBe(0)
+  })
+})
+
+describe('sys', () => {
+  it('shows postponed events, running timers and the callback mode', async () => {
+    const ref = await machine({
+      on: (event, state) =>
+        event.type === 'cast' && state === 'a' ? keepStateAndData(postpone()) : undefined,
+    }).start(undefined, { system })
+    ref.cast.tell('p')
+    ref.cast.run(() => keepStateAndData([stateTimeout(100, 's'), genericTimeout('n', 50, 'g')]))
+    await w.clock.advance(10)
+    expect(sys.status(ref)).toMatchObject({
+      behaviour: 'gen_statem',
+      state: ['a', 1],
+      details: {
+        callbackMode: 'handle_event_function',
+        state: 'a',
+        postponed: [{ type: 'cast', name: 'tell' }],
+        nextEvents: [],
+        timers: [
+          { type: 'state_timeout', payload: 's', leftMs: 90 },
+          { type: 'generic_timeout', name: 'n', payload: 'g', leftMs: 40 },
+        ],
+      },
+    })
+  })
+
+  it('replaces state and data as a pair, and only by a state that exists', async () => {
+    const ref = await lock().start('12', { system })
+    await w.clock.settle()
+    await sys.replaceState(ref, () => ['open', { code: '9', entered: '' }])
+    expect(await ref.call.close()).toBe('closed')
+    for (const wrong of ['open', ['open'], ['nowhere', {}], [keepStateAndData(), 1]]) {
+      await expect(sys.replaceState(ref, () => wrong)).rejects.toThrow(/pair|no state/)
+    }
+    expect(await sys.getState(ref)).toMatchObject(['locked', { code: '9' }])
+  })
+})
