@@ -17,7 +17,7 @@ import {
   StartScript,
   type ModelSpec,
   type Scenario,
-} from './supervisor-model.ts'
+} from './restart-strategy-model.ts'
 
 /** Carries out the plans on a list, with nothing of its own to decide. */
 class Executor {

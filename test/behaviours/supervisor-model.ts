@@ -1,260 +1,386 @@
 /**
- * supervisor.erl (OTP 25) on plain lists, as literally as TypeScript allows: `children` is newest first, a
- * start or stop is a line in `log`. It shares no code with the library; the model-based tests compare.
+ * supervisor.erl (OTP 25) and dynamic_supervisor.ex on plain lists, for whole trees: starts and ends are lines
+ * in `log`, time is a number. Written from the rules of those two, it shares no code with the library; the
+ * model-based tests compare. Deviations are none.
+ *
+ * Events are worked off one by one, as mailboxes would: an end of a child, or a supervisor's own "try again".
  */
-import fc from 'fast-check'
-import type { AutoShutdown, RestartType, Strategy } from '../../behaviours/index.ts'
+import type { AutoShutdown, RestartType } from '../../behaviours/index.ts'
 
-export interface ModelSpec {
+export type ModelStrategy = 'one_for_one' | 'one_for_all' | 'rest_for_one' | 'dynamic'
+
+/** How a worker takes being stopped: at once, or never, so that its deadline decides. */
+export type ModelStop = 'prompt' | 'stuck'
+
+interface Common {
   readonly id: string
   readonly restart: RestartType
   readonly significant: boolean
 }
 
-type ModelPid = 'undefined' | 'running' | 'restarting'
-
-interface ModelChild {
-  readonly spec: ModelSpec
-  readonly pid: ModelPid
+export interface WorkerSpec extends Common {
+  readonly kind: 'worker'
+  readonly stop: ModelStop
+  readonly shutdown: number | 'brutal_kill' | 'infinity'
 }
 
-/** Whether the next start of a child fails; each side consumes its own copy. */
-export class StartScript {
-  readonly #failures: Map<string, boolean[]>
-  constructor(failures: Readonly<Record<string, readonly boolean[]>>) {
-    this.#failures = new Map(Object.entries(failures).map(([id, list]) => [id, [...list]]))
-  }
-  fails(id: string): boolean {
-    return this.#failures.get(id)?.shift() ?? false
-  }
-}
-
-export type Command =
-  | { readonly type: 'exit'; readonly at: number; readonly reason: string }
-  | { readonly type: 'terminate'; readonly at: number }
-  | { readonly type: 'restart'; readonly at: number }
-  | { readonly type: 'delete'; readonly at: number }
-  | { readonly type: 'start'; readonly restart: RestartType }
-
-export interface Scenario {
-  readonly strategy: Exclude<Strategy, 'simple_one_for_one'>
+export interface SupervisorSpec extends Common {
+  readonly kind: 'supervisor'
+  readonly strategy: ModelStrategy
   readonly autoShutdown: AutoShutdown
   readonly intensity: number
-  readonly specs: readonly ModelSpec[]
-  readonly failures: Readonly<Record<string, readonly boolean[]>>
-  readonly commands: readonly Command[]
+  readonly periodMs: number
+  /** A dynamic one starts without any. */
+  readonly children: readonly NodeSpec[]
 }
 
-const restartTypes = fc.constantFrom<RestartType>('permanent', 'transient', 'temporary')
-const at = fc.nat({ max: 5 })
+export type NodeSpec = WorkerSpec | SupervisorSpec
 
-const command: fc.Arbitrary<Command> = fc.oneof(
-  {
-    weight: 6,
-    arbitrary: fc.record({
-      type: fc.constant('exit' as const),
-      at,
-      reason: fc.constantFrom('normal', 'shutdown', 'boom'),
-    }),
-  },
-  { weight: 1, arbitrary: fc.record({ type: fc.constant('terminate' as const), at }) },
-  { weight: 1, arbitrary: fc.record({ type: fc.constant('restart' as const), at }) },
-  { weight: 1, arbitrary: fc.record({ type: fc.constant('delete' as const), at }) },
-  {
-    weight: 1,
-    arbitrary: fc.record({ type: fc.constant('start' as const), restart: restartTypes }),
-  },
-)
+/** What the next start of a child does. */
+export type StartFault = 'fail' | 'ignore'
 
-/** A supervisor, its first children, which of their later starts fail, and what happens to them. */
-export const scenarios: fc.Arbitrary<Scenario> = fc
-  .record({
-    strategy: fc.constantFrom<Scenario['strategy']>('one_for_one', 'one_for_all', 'rest_for_one'),
-    autoShutdown: fc.constantFrom<AutoShutdown>('never', 'any_significant', 'all_significant'),
-    intensity: fc.integer({ min: 0, max: 12 }),
-    kinds: fc.array(fc.record({ restart: restartTypes, significant: fc.boolean() }), {
-      minLength: 1,
-      maxLength: 5,
-    }),
-    failures: fc.array(fc.array(fc.boolean(), { maxLength: 4 }), { maxLength: 5 }),
-    commands: fc.array(command, { maxLength: 12 }),
-  })
-  .map(({ kinds, failures, ...rest }) => ({
-    ...rest,
-    specs: kinds.map(({ restart, significant }, index) => ({
-      id: `c${index}`,
-      restart,
-      significant: significant && restart !== 'permanent' && rest.autoShutdown !== 'never',
-    })),
-    // The first start of each succeeds.
-    failures: Object.fromEntries(failures.map((list, index) => [`c${index}`, [false, ...list]])),
-  }))
+/** Faults by child, in order; both sides have a copy that they use up. */
+export class StartScript {
+  readonly #faults = new Map<string, StartFault[]>()
 
-type Returned = 'ok' | { readonly tryAgain: string }
+  add(id: string, fault: StartFault, times: number): void {
+    const list = this.#faults.get(id) ?? []
+    for (let i = 0; i < times; i++) list.push(fault)
+    this.#faults.set(id, list)
+  }
+  next(id: string): StartFault | undefined {
+    return this.#faults.get(id)?.shift()
+  }
+}
 
-/** The reference. */
-export class ErlangSupervisor {
-  readonly log: string[] = []
-  down = false
-  /** Newest first, as in supervisor.erl. */
-  #children: ModelChild[] = []
-  #restarts = 0
-  #added = 0
-  readonly #scenario: Scenario
-  readonly #script: StartScript
+export interface ModelChild {
+  readonly spec: NodeSpec
+  pid: 'undefined' | 'running' | 'restarting'
+  /** False for a process that ended and whose supervisor has not noticed. */
+  alive: boolean
+  /** Counts its processes, so that an old one's end is known. */
+  process: number
+  supervisor: ModelSupervisor | undefined
+}
 
-  constructor(scenario: Scenario) {
-    this.#scenario = scenario
-    this.#script = new StartScript(scenario.failures)
-    for (const spec of scenario.specs) {
-      this.#doStart(spec)
-      this.#children = [{ spec, pid: 'running' }, ...this.#children]
+type Returned = 'ok' | { readonly tryAgain: ModelChild }
+type Event =
+  | {
+      readonly type: 'exit'
+      readonly child: ModelChild
+      readonly process: number
+      readonly reason: string
     }
+  | { readonly type: 'try_again'; readonly child: ModelChild }
+
+/** One running supervisor. */
+export class ModelSupervisor {
+  readonly spec: SupervisorSpec
+  readonly parent: { readonly supervisor: ModelSupervisor; readonly child: ModelChild } | undefined
+  /** Newest first, as in supervisor.erl. */
+  children: ModelChild[] = []
+  restarts: number[] = []
+  down = false
+
+  constructor(spec: SupervisorSpec, parent: ModelSupervisor['parent']) {
+    this.spec = spec
+    this.parent = parent
+  }
+  get dynamic(): boolean {
+    return this.spec.strategy === 'dynamic'
+  }
+}
+
+const isClean = (reason: string): boolean =>
+  reason === 'normal' || reason === 'shutdown' || reason === '{shutdown}'
+
+/** A tree of supervisors. */
+export class ModelTree {
+  readonly log: string[] = []
+  readonly script = new StartScript()
+  now = 0
+  readonly root: ModelSupervisor
+  readonly #events: { readonly supervisor: ModelSupervisor; readonly event: Event }[] = []
+
+  constructor(spec: SupervisorSpec) {
+    this.root = new ModelSupervisor(spec, undefined)
+    this.#init(this.root)
+    this.log.push(`start ${spec.id}`)
   }
 
-  /** `id pid` of each child, oldest first. */
-  get view(): string[] {
-    return this.#children.map(({ spec, pid }) => `${spec.id} ${pid}`).reverse()
+  // --- what happens to it
+
+  /** Processes end by themselves, before any supervisor notices; then all is dealt with. */
+  crash(supervisor: ModelSupervisor, children: readonly ModelChild[], reason: string): void {
+    for (const child of children) {
+      child.alive = false
+      this.log.push(`down ${child.spec.id} ${reason}`)
+      this.#events.push({
+        supervisor,
+        event: { type: 'exit', child, process: child.process, reason },
+      })
+    }
+    this.#settle()
   }
 
-  /** The child that `at` means: counted from the oldest. */
-  idAt(at: number): string | undefined {
-    return [...this.#children].reverse()[at]?.spec.id
+  /** Somebody stops a supervisor, with `normal`. */
+  stop(supervisor: ModelSupervisor): void {
+    this.#end(supervisor, 'normal')
+    this.#settle()
   }
 
-  /** The id that the next `start` command gives. */
-  nextId(): string {
-    return `new${this.#added++}`
-  }
-
-  exit(id: string, reason: string): void {
-    const child = this.#find(id)
-    if (child?.pid !== 'running') return
-    const { restart } = child.spec
-    if (restart === 'permanent') return this.#restart(child)
-    if (reason === 'normal' || reason === 'shutdown') return this.#gone(child)
-    if (restart === 'transient') return this.#restart(child)
-    this.#gone(child)
-  }
-
-  terminate(id: string): boolean {
-    const child = this.#find(id)
-    if (child === undefined) return false
+  terminateChild(supervisor: ModelSupervisor, child: ModelChild): string {
     this.#doTerminate(child)
-    this.#del(child)
-    return true
+    this.#del(supervisor, child)
+    return 'ok'
   }
 
-  restartChild(id: string): boolean {
-    const child = this.#find(id)
-    if (child?.pid !== 'undefined') return false
-    if (!this.#doStart(child.spec)) return false
-    this.#set(id, 'running')
-    return true
+  restartChild(child: ModelChild): string {
+    if (child.pid === 'running') return 'ERR_CHILD_RUNNING'
+    return this.#started(this.#doStart(child), child)
   }
 
-  deleteChild(id: string): boolean {
-    const child = this.#find(id)
-    if (child?.pid !== 'undefined') return false
-    this.#children = this.#children.filter(({ spec }) => spec.id !== id)
-    return true
+  deleteChild(supervisor: ModelSupervisor, child: ModelChild): string {
+    if (child.pid === 'running') return 'ERR_CHILD_RUNNING'
+    supervisor.children = supervisor.children.filter((other) => other !== child)
+    return 'ok'
   }
 
-  startChild(spec: ModelSpec): boolean {
-    if (!this.#doStart(spec)) return false
-    this.#children = [{ spec, pid: 'running' }, ...this.#children]
-    return true
+  startChild(supervisor: ModelSupervisor, spec: NodeSpec): string {
+    const child = newChild(spec)
+    const result = this.#doStart(child, supervisor)
+    const keeps = supervisor.dynamic || spec.restart === 'temporary' ? 'ok' : 'ignore'
+    if (result === 'ok' || result === keeps) supervisor.children.unshift(child)
+    return this.#started(result, child)
   }
 
-  #find(id: string): ModelChild | undefined {
-    return this.#children.find(({ spec }) => spec.id === id)
+  #started(result: 'ok' | StartFault, child: ModelChild): string {
+    if (result === 'ok') return 'ok'
+    child.pid = 'undefined'
+    return result === 'fail' ? 'ERR_CHILD_START' : 'ignored'
   }
-  #set(id: string, pid: ModelPid): void {
-    this.#children = this.#children.map((child) =>
-      child.spec.id === id ? { ...child, pid } : child,
+
+  // --- what can be seen of it
+
+  /** Live supervisors, parents first, oldest child first. */
+  supervisors(from: ModelSupervisor = this.root): ModelSupervisor[] {
+    if (from.down) return []
+    const inner = [...from.children].reverse().flatMap(({ supervisor, pid }) => {
+      return pid === 'running' && supervisor !== undefined ? this.supervisors(supervisor) : []
+    })
+    return [from, ...inner]
+  }
+
+  /** Every live supervisor with its children, oldest first; those without ids by their specifications. */
+  get view(): string[] {
+    return this.supervisors().map(({ spec, children }) => {
+      const list = [...children].reverse().map((child) => `${child.spec.id} ${child.pid}`)
+      return `${spec.id}: ${list.join(', ')}`
+    })
+  }
+
+  get processes(): number {
+    const workers = this.supervisors().flatMap(({ children }) =>
+      children.filter(({ spec, pid }) => spec.kind === 'worker' && pid === 'running'),
     )
-  }
-  #doStart(spec: ModelSpec): boolean {
-    const fails = this.#script.fails(spec.id)
-    this.log.push(`${fails ? 'fail' : 'start'} ${spec.id}`)
-    return !fails
-  }
-  #doTerminate({ spec, pid }: ModelChild): void {
-    if (pid === 'running') this.log.push(`stop ${spec.id}`)
-  }
-  /** del_child/2: temporary ones go, others lose their pid. */
-  #del({ spec }: ModelChild): void {
-    if (spec.restart !== 'temporary') return this.#set(spec.id, 'undefined')
-    this.#children = this.#children.filter((child) => child.spec.id !== spec.id)
-  }
-  /** del_child and do_auto_shutdown. */
-  #gone(child: ModelChild): void {
-    this.#del(child)
-    if (!child.spec.significant) return
-    const { autoShutdown } = this.#scenario
-    if (autoShutdown === 'never') return
-    const others = this.#children.some(({ spec, pid }) => spec.significant && pid !== 'undefined')
-    if (autoShutdown === 'any_significant' || !others) this.#shutDown()
-  }
-  #shutDown(): void {
-    for (const child of this.#children) this.#doTerminate(child)
-    this.down = true
+    return this.supervisors().length + workers.length
   }
 
-  /** restart/2 with try_again_restart run to its end: nothing else is in the mailbox. */
-  #restart(child: ModelChild): void {
-    this.#restarts++
-    if (this.#restarts > this.#scenario.intensity) {
-      this.#del(child)
-      this.#shutDown()
+  // --- starting and stopping
+
+  /** init_children: in order; if one fails those before it are stopped again. */
+  #init(supervisor: ModelSupervisor): boolean {
+    for (const spec of supervisor.spec.children) {
+      const child = newChild(spec)
+      const result = this.#doStart(child, supervisor)
+      if (result === 'fail') {
+        for (const other of supervisor.children) this.#doTerminate(other)
+        return false
+      }
+      if (result === 'ok' || spec.restart !== 'temporary') supervisor.children.unshift(child)
+    }
+    return true
+  }
+
+  readonly #owners = new Map<ModelChild, ModelSupervisor>()
+
+  #doStart(child: ModelChild, owner = this.#owners.get(child)): 'ok' | StartFault {
+    const { spec } = child
+    if (owner !== undefined) this.#owners.set(child, owner)
+    let fault = this.script.next(spec.id)
+    if (fault === undefined && spec.kind === 'supervisor') {
+      const parent = { supervisor: owner as ModelSupervisor, child }
+      child.supervisor = new ModelSupervisor(spec, parent)
+      if (!this.#init(child.supervisor)) fault = 'fail'
+    }
+    this.log.push(`${fault ?? 'start'} ${spec.id}`)
+    child.pid = fault === undefined ? 'running' : 'undefined'
+    child.alive = fault === undefined
+    child.process++
+    return fault ?? 'ok'
+  }
+
+  #doTerminate(child: ModelChild): void {
+    const { spec, pid, alive, supervisor } = child
+    child.pid = 'undefined'
+    if (pid !== 'running' || !alive) return
+    child.alive = false
+    if (spec.kind === 'supervisor') {
+      this.#terminateAll(supervisor as ModelSupervisor, 'shutdown')
       return
     }
-    const returned = this.#restartBy(child)
-    if (returned === 'ok') return
-    const again = this.#find(returned.tryAgain)
-    if (again?.pid === 'restarting') this.#restart(again)
+    const killed = spec.shutdown === 'brutal_kill' || spec.stop === 'stuck'
+    if (spec.shutdown !== 'brutal_kill' && spec.stop === 'stuck') this.now += Number(spec.shutdown)
+    this.log.push(`down ${spec.id} ${killed ? 'killed' : 'shutdown'}`)
   }
-  #restartBy(child: ModelChild): Returned {
-    const { id } = child.spec
-    switch (this.#scenario.strategy) {
-      case 'one_for_one': {
-        const started = this.#doStart(child.spec)
-        this.#set(id, started ? 'running' : 'restarting')
-        return started ? 'ok' : { tryAgain: id }
+
+  /** A supervisor's last act; a dynamic one asks all at once, so the longest deadline counts. */
+  #terminateAll(supervisor: ModelSupervisor, reason: string): void {
+    supervisor.down = true
+    const running = supervisor.children.filter(({ pid, alive }) => pid === 'running' && alive)
+    if (!supervisor.dynamic) for (const child of running) this.#doTerminate(child)
+    else this.#terminateTogether(running)
+    this.log.push(`down ${supervisor.spec.id} ${reason}`)
+  }
+
+  /** Killed at once, then those who obey, then those whose time is over, each in start order. */
+  #terminateTogether(running: readonly ModelChild[]): void {
+    const from = this.now
+    const waits = [...running].reverse().map((child) => ({ child, ms: waitOf(child.spec) }))
+    let longest = 0
+    for (const { child, ms } of waits.sort((a, b) => a.ms - b.ms)) {
+      this.now = from
+      this.#doTerminate(child)
+      longest = Math.max(longest, ms)
+    }
+    this.now = from + Math.max(0, longest)
+  }
+
+  /** del_child/2: temporary ones go, and all that have no id; others lose their pid. */
+  #del(supervisor: ModelSupervisor, child: ModelChild): void {
+    child.pid = 'undefined'
+    if (child.spec.restart !== 'temporary' && !supervisor.dynamic) return
+    supervisor.children = supervisor.children.filter((other) => other !== child)
+  }
+
+  // --- ends of children
+
+  #settle(): void {
+    for (let next = this.#events.shift(); next !== undefined; next = this.#events.shift()) {
+      const { supervisor, event } = next
+      if (supervisor.down || !supervisor.children.includes(event.child)) continue
+      const { child } = event
+      if (event.type === 'try_again') {
+        if (child.pid === 'restarting') this.#restart(supervisor, child)
+      } else if (child.pid === 'running' && child.process === event.process) {
+        this.#exit(supervisor, child, event.reason)
+      }
+    }
+  }
+
+  /** do_restart/3. */
+  #exit(supervisor: ModelSupervisor, child: ModelChild, reason: string): void {
+    const { restart } = child.spec
+    if (restart === 'permanent') this.#restart(supervisor, child)
+    else if (isClean(reason)) this.#gone(supervisor, child)
+    else if (restart === 'transient') this.#restart(supervisor, child)
+    else this.#gone(supervisor, child)
+  }
+
+  /** del_child and do_auto_shutdown. */
+  #gone(supervisor: ModelSupervisor, child: ModelChild): void {
+    this.#del(supervisor, child)
+    const { autoShutdown } = supervisor.spec
+    if (!child.spec.significant || autoShutdown === 'never') return
+    const others = supervisor.children.some(
+      ({ spec, pid }) => spec.significant && pid !== 'undefined',
+    )
+    if (autoShutdown === 'any_significant' || !others) this.#end(supervisor, 'shutdown')
+  }
+
+  /** terminate/2, and its end is a message to the one above. */
+  #end(supervisor: ModelSupervisor, reason: string): void {
+    this.#terminateAll(supervisor, reason)
+    const above = supervisor.parent
+    if (above === undefined) return
+    const { child } = above
+    child.alive = false
+    this.#events.push({
+      supervisor: above.supervisor,
+      event: { type: 'exit', child, process: child.process, reason },
+    })
+  }
+
+  /** restart/2 and add_restart/1: the period is inclusive, the limit is more than intensity. */
+  #restart(supervisor: ModelSupervisor, child: ModelChild): void {
+    const { intensity, periodMs } = supervisor.spec
+    supervisor.restarts = [this.now, ...supervisor.restarts].filter(
+      (time) => this.now - time <= periodMs,
+    )
+    if (supervisor.restarts.length > intensity) {
+      this.#del(supervisor, child)
+      this.#end(supervisor, 'shutdown')
+      return
+    }
+    const returned = this.#restartBy(supervisor, child)
+    if (returned === 'ok') return
+    this.#events.push({ supervisor, event: { type: 'try_again', child: returned.tryAgain } })
+  }
+
+  #restartBy(supervisor: ModelSupervisor, child: ModelChild): Returned {
+    const index = supervisor.children.indexOf(child)
+    switch (supervisor.spec.strategy) {
+      case 'one_for_one':
+        return this.#restartOne(child)
+      case 'dynamic': {
+        const returned = this.#restartOne(child)
+        const rest = supervisor.children.filter((other) => other !== child)
+        if (child.pid === 'running') supervisor.children = [child, ...rest]
+        if (child.pid === 'undefined') supervisor.children = rest
+        return returned
       }
       case 'rest_for_one': {
         // split_child: the failed one is the last of ChAfter, with its pid undefined.
-        const index = this.#children.findIndex(({ spec }) => spec.id === id)
-        const after = this.#children
-          .slice(0, index + 1)
-          .map((c) => (c.spec.id === id ? { ...c, pid: 'undefined' as const } : c))
-        const before = this.#children.slice(index + 1)
-        const [returned, restarted] = this.#restartMultiple(after)
-        this.#children = [...restarted, ...before]
-        return returned
+        child.pid = 'undefined'
+        const before = supervisor.children.slice(index + 1)
+        return this.#restartMultiple(supervisor, supervisor.children.slice(0, index + 1), before)
       }
-      case 'one_for_all': {
-        this.#del(child)
-        const [returned, restarted] = this.#restartMultiple(this.#children)
-        this.#children = restarted
-        return returned
-      }
+      case 'one_for_all':
+        this.#del(supervisor, child)
+        return this.#restartMultiple(supervisor, supervisor.children, [])
     }
   }
-  #restartMultiple(children: ModelChild[]): [Returned, ModelChild[]] {
-    const left: ModelChild[] = []
-    for (const child of children) {
-      this.#doTerminate(child)
-      if (child.spec.restart !== 'temporary') left.push({ ...child, pid: 'undefined' })
-    }
-    for (let i = left.length - 1; i >= 0; i--) {
-      const child = left[i] as ModelChild
-      if (!this.#doStart(child.spec)) {
-        left[i] = { ...child, pid: 'restarting' }
-        return [{ tryAgain: child.spec.id }, left]
-      }
-      left[i] = { ...child, pid: 'running' }
-    }
-    return ['ok', left]
+
+  #restartOne(child: ModelChild): Returned {
+    if (this.#doStart(child) !== 'fail') return 'ok'
+    child.pid = 'restarting'
+    return { tryAgain: child }
   }
+
+  #restartMultiple(
+    supervisor: ModelSupervisor,
+    group: readonly ModelChild[],
+    before: readonly ModelChild[],
+  ): Returned {
+    for (const child of group) this.#doTerminate(child)
+    const left = group.filter(({ spec }) => spec.restart !== 'temporary')
+    supervisor.children = [...left, ...before]
+    for (const child of [...left].reverse()) {
+      if (this.#doStart(child) !== 'fail') continue
+      child.pid = 'restarting'
+      return { tryAgain: child }
+    }
+    return 'ok'
+  }
+}
+
+/** How long a child holds up those that stop with it; -1 for being killed without being asked. */
+function waitOf(spec: NodeSpec): number {
+  if (spec.kind === 'supervisor') return 0
+  if (spec.shutdown === 'brutal_kill') return -1
+  return spec.stop === 'stuck' ? Number(spec.shutdown) : 0
+}
+
+function newChild(spec: NodeSpec): ModelChild {
+  return { spec, pid: 'undefined', alive: false, process: 0, supervisor: undefined }
 }

@@ -3,7 +3,7 @@
  * the books say of the ordinary cases is in conformance-supervisor.test.ts.
  */
 import { beforeEach, describe, expect, it } from 'vitest'
-import { type ExitReason, type Pid, type System } from '../../runtime/index.ts'
+import type { ExitReason, Pid, System } from '../../runtime/index.ts'
 import {
   childSpecOf,
   ending,
