@@ -1,6 +1,6 @@
 import { beforeEach, describe, expect, it } from 'vitest'
 import type { System } from '../../runtime/index.ts'
-import { Agent, Supervisor, type AgentRef } from '../../behaviours/index.ts'
+import { Agent, Supervisor, sys, type AgentRef } from '../../behaviours/index.ts'
 import { ending, outcome, within, world, type World } from './world.ts'
 
 let w: World
@@ -132,5 +132,15 @@ describe('from elsewhere', () => {
     await w.clock.advance(1)
     expect(w.texts('warn')).toEqual(['cast refused'])
     expect(system.isAlive(pid)).toBe(true)
+  })
+})
+
+describe('sys', () => {
+  it('sees and replaces the value', async () => {
+    const agent = await Agent.start(() => 1, { system })
+    expect(await sys.getState(agent)).toBe(1)
+    expect(sys.status(agent)).toMatchObject({ behaviour: 'agent', state: 1 })
+    await sys.replaceState(agent, (n: number) => n + 1)
+    expect(await Agent.get(agent, (n) => n)).toBe(2)
   })
 })

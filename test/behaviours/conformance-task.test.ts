@@ -31,7 +31,7 @@ function open<R>(owner: TaskOwner, value?: R) {
   return { task, done: () => done(value as R) }
 }
 
-const sleep = (ctx: TaskContext, ms: number): Promise<unknown> =>
+const nap = (ctx: TaskContext, ms: number): Promise<unknown> =>
   ctx.receive(() => false, { timeoutMs: ms }).catch(() => undefined)
 
 /** What is in the mailbox of a process. */
@@ -269,7 +269,7 @@ describe('streams', () => {
       const stream = Task.asyncStream(
         [1, 1000],
         async (ms, ctx) => {
-          await sleep(ctx, ms)
+          await nap(ctx, ms)
           return ms
         },
         { system, timeoutMs: 100, onTimeout },
@@ -293,7 +293,7 @@ describe('streams', () => {
         const got: unknown[] = []
         const stream = Task.asyncStream(
           [1, 2, 3, 4],
-          (n, inner) => (n === 1 ? 1 : sleep(inner, 10_000)),
+          (n, inner) => (n === 1 ? 1 : nap(inner, 10_000)),
           { owner: ctx, maxConcurrency: 3 },
         )
         for await (const result of stream) {

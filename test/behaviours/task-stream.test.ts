@@ -1,6 +1,6 @@
 import { beforeEach, describe, expect, it } from 'vitest'
 import { createSystem, type Pid, type System } from '../../runtime/index.ts'
-import { Task, type TaskContext, type TaskStreamOptions } from '../../behaviours/index.ts'
+import { sys, Task, type TaskContext, type TaskStreamOptions } from '../../behaviours/index.ts'
 import { ending, idler, outcome, watcher, within, world, type World } from './world.ts'
 
 let w: World
@@ -364,10 +364,12 @@ describe('the end', () => {
     await expect(system.call(stream!.pid, 'hello', 1)).rejects.toMatchObject({
       code: 'ERR_CALL_UNKNOWN',
     })
-    const { debug } = (
-      stream as unknown as { program: { debug: { getState(p: unknown): unknown } } }
-    ).program
-    expect(debug.getState(stream)).toEqual({ running: 1, buffered: 0, waiting: 1 })
+    const seen = sys.status(stream!.pid)
+    expect(seen).toMatchObject({ behaviour: 'task_stream', state: { running: 1, waiting: 1 } })
+    await expect(sys.replaceState(stream!.pid, () => 1)).rejects.toMatchObject({
+      code: expect.any(String) as unknown,
+    })
+    expect(sys.formatTree(sys.tree(system))).toContain('task_stream')
     system.exit(stream!.pid, 'kill')
     await w.clock.advance(0)
     expect(asked.error).toMatchObject({ reason: 'killed' })

@@ -4,6 +4,7 @@ import {
   defineServer,
   noreply,
   reply,
+  sys,
   Task,
   type TaskContext,
   type TaskUse,
@@ -419,6 +420,22 @@ describe('tasks for their effect', () => {
     await system.stop()
     expect(await Task.yield(task)).toEqual({ exit: 'shutdown' })
     expect(w.clock.now()).toBe(0)
+  })
+})
+
+describe('sys', () => {
+  it('sees a task that runs, without a state', async () => {
+    const owner = idler(system)
+    const task = Task.async(hang, { owner })
+    await w.clock.advance(0)
+    const target = { pid: task.pid as Pid }
+    expect(sys.status(target)).toMatchObject({
+      behaviour: 'task',
+      details: { owner, callers: [owner], receiving: true },
+    })
+    await expect(sys.replaceState(target, () => 1)).rejects.toMatchObject({
+      code: expect.any(String) as unknown,
+    })
   })
 })
 
