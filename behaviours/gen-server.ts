@@ -224,16 +224,16 @@ class ContractModule implements ServerModule {
   readonly door: ServerDoor | undefined
   readonly #contract: Contract<unknown>
   readonly #impl: AnyImpl
-  readonly #calls: ReadonlyMap<string | undefined, Slot>
-  readonly #casts: ReadonlyMap<string | undefined, Slot>
+  readonly #calls: Slots
+  readonly #casts: Slots
 
   constructor(declared: Contract<unknown>, impl: AnyImpl, door: ServerDoor | undefined) {
     this.label = `gen_server ${declared.name}`
     this.door = door
     this.#contract = declared
     this.#impl = impl
-    this.#calls = slots(this.label, 'call', declared.names.call, impl.call)
-    this.#casts = slots(this.label, 'cast', declared.names.cast, impl.cast)
+    this.#calls = new Slots(this.label, 'call', declared.names.call, impl.call)
+    this.#casts = new Slots(this.label, 'cast', declared.names.cast, impl.cast)
     this.info = impl.info === undefined ? undefined : (s, i, c) => impl.info?.(s, i, c)
     this.continue = impl.continue === undefined ? undefined : (s, t, c) => impl.continue?.(s, t, c)
     this.terminate = impl.terminate === undefined ? undefined : (r, s) => impl.terminate?.(r, s)
@@ -253,12 +253,23 @@ class ContractModule implements ServerModule {
       return refuseCall(call, this.#contract.name, this.#casts.has(call.name))
     }
     if (slot.schema === undefined) return slot.handler(state, call.input, ctx as Ctx<never, never>)
+    return this.#callChecked(slot, slot.schema, state, call, ctx)
+  }
+
+  // Apart from `call`, because a function with a closure in it pays for the closure's variables each time.
+  #callChecked(
+    { handler }: Slot,
+    schema: StandardSchema,
+    state: unknown,
+    call: Call,
+    ctx: ServerContext,
+  ): unknown {
     const admit = (checked: CheckedInput): unknown => {
-      if (checked.ok) return slot.handler(state, checked.value, ctx as Ctx<never, never>)
+      if (checked.ok) return handler(state, checked.value, ctx as Ctx<never, never>)
       call.fail(new CallInputError(this.#contract.name, String(call.name), checked.issues))
       return REFUSED
     }
-    return whenChecked(checkInput(slot.schema, call.input), admit)
+    return whenChecked(checkInput(schema, call.input), admit)
   }
 
   cast(state: unknown, message: Message, ctx: ServerContext): unknown {
@@ -267,11 +278,21 @@ class ContractModule implements ServerModule {
     if (slot.schema === undefined) {
       return slot.handler(state, message.value, ctx as Ctx<never, never>)
     }
+    return this.#castChecked(slot, slot.schema, state, message, ctx)
+  }
+
+  #castChecked(
+    { handler }: Slot,
+    schema: StandardSchema,
+    state: unknown,
+    message: Message,
+    ctx: ServerContext,
+  ): unknown {
     const admit = (checked: CheckedInput): unknown =>
       checked.ok
-        ? slot.handler(state, checked.value, ctx as Ctx<never, never>)
+        ? handler(state, checked.value, ctx as Ctx<never, never>)
         : this.#refuseCast(message, ctx, checked.issues)
-    return whenChecked(checkInput(slot.schema, message.value), admit)
+    return whenChecked(checkInput(schema, message.value), admit)
   }
 
   #refuseCast(message: Message, ctx: ServerContext, issues: readonly string[]): typeof REFUSED {
@@ -290,21 +311,38 @@ function whenChecked(
   return checked instanceof Promise ? checked.then(admit) : admit(checked)
 }
 
-/** Names and handlers must match: a handler without a name could never be reached. */
-function slots(
-  label: string,
-  kind: 'call' | 'cast',
-  names: object,
-  handlers: Readonly<Record<string, AnyHandler>>,
-): ReadonlyMap<string, Slot> {
-  const made = new Map<string, Slot>()
-  for (const [name, slot] of Object.entries(names)) {
-    const handler = Object.hasOwn(handlers, name) ? handlers[name] : undefined
-    if (typeof handler !== 'function') throw new HandlerMissingError(label, `${kind} '${name}'`)
-    made.set(name, { handler, schema: slot === true ? undefined : (slot as StandardSchema) })
+/** The calls or casts of one module by name. */
+class Slots {
+  readonly #byName = new Map<string | undefined, Slot>()
+  // Messages of one name come in runs; the last one is found again without a look-up.
+  #lastName: string | undefined = undefined
+  #last: Slot | undefined = undefined
+
+  /** Names and handlers must match: a handler without a name could never be reached. */
+  constructor(
+    label: string,
+    kind: 'call' | 'cast',
+    names: object,
+    handlers: Readonly<Record<string, AnyHandler>>,
+  ) {
+    for (const [name, slot] of Object.entries(names)) {
+      const handler = Object.hasOwn(handlers, name) ? handlers[name] : undefined
+      if (typeof handler !== 'function') throw new HandlerMissingError(label, `${kind} '${name}'`)
+      const schema = slot === true ? undefined : (slot as StandardSchema)
+      this.#byName.set(name, { handler, schema })
+    }
+    for (const name of Object.keys(handlers)) {
+      if (!this.has(name)) throw new ContractError(label, `has no ${kind} '${name}'`)
+    }
   }
-  for (const name of Object.keys(handlers)) {
-    if (!made.has(name)) throw new ContractError(label, `has no ${kind} '${name}'`)
+
+  has(name: string | undefined): boolean {
+    return this.#byName.has(name)
   }
-  return made
+
+  get(name: string | undefined): Slot | undefined {
+    if (name === this.#lastName) return this.#last
+    this.#lastName = name
+    return (this.#last = this.#byName.get(name))
+  }
 }

@@ -55,18 +55,21 @@ export interface ProcessOperations extends Caller {
 
 const pidOf = (target: Peer): Pid => ('pid' in target ? target.pid : target)
 
-/** The implementation of {@link ProcessOperations}. */
+/** The process, or the end of a continuation that outlived it: it starts and sends nothing. */
+function live({ process }: ProcessOperator): Process {
+  if (!process.alive) exit('noproc')
+  return process
+}
+
+/**
+ * The implementation of {@link ProcessOperations}. Without private members, so that an object which only
+ * has its prototype and a `process` is one too (server-context.ts).
+ */
 export class ProcessOperator implements ProcessOperations {
   readonly process: Process
 
   constructor(process: Process) {
     this.process = process
-  }
-
-  /** The process, or the end of a continuation that outlived it: it starts and sends nothing. */
-  #live(): Process {
-    if (!this.process.alive) exit('noproc')
-    return this.process
   }
 
   get system(): System {
@@ -108,7 +111,7 @@ export class ProcessOperator implements ProcessOperations {
     exit(reason)
   }
   sendExit(to: Peer, reason: ExitReason): void {
-    const { pid, system } = this.#live()
+    const { pid, system } = live(this)
     system.exit(pidOf(to), reason, pid)
   }
   call(
@@ -128,14 +131,14 @@ export class ProcessOperator implements ProcessOperations {
     input?: unknown,
     options?: CallOptions,
   ): unknown {
-    const { pid, system } = this.#live()
+    const { pid, system } = live(this)
     return callAs(system, pid, to, name, input, options)
   }
   cast(to: Target | Castable, name: string | undefined, input?: unknown): boolean {
-    return castAs(this.#live().system, to, name, input)
+    return castAs(live(this).system, to, name, input)
   }
   spawn(body: (ctx: ProcessContext) => unknown, options: StartOptions = {}): Pid {
-    const { pid, system } = this.#live()
+    const { pid, system } = live(this)
     return system.spawn(body, { parent: pid, ...options })
   }
 }

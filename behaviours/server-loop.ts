@@ -62,6 +62,13 @@ export interface ServerModule {
     | undefined
 }
 
+// V8 folds a constant of the module it is used in, but loads an imported one anew at each use.
+const INIT: typeof ItemKind.init = ItemKind.init
+const TIMEOUT: typeof ItemKind.timeout = ItemKind.timeout
+const CALL: typeof ItemKind.call = ItemKind.call
+const CAST: typeof ItemKind.cast = ItemKind.cast
+const STOP: typeof STOP_NAME = STOP_NAME
+
 /** See {@link isThenable}. */
 export type Thenable = PromiseLike<unknown>
 
@@ -85,11 +92,11 @@ export class ServerLoop implements Program {
   }
 
   handle(process: Process, item: Message | Call): void | Promise<void> {
-    if (item.kind === ItemKind.init) return this.#init(process)
+    if (item.kind === INIT) return this.#init(process)
     const cell = process.state as ServerCell
     const { timeout } = cell
     if (timeout !== undefined) {
-      if (item.kind === ItemKind.timeout) {
+      if (item.kind === TIMEOUT) {
         // One that was cancelled while it was queued must not cancel the one armed since.
         if (item.value !== timeout || !timeout.pending) return undefined
         cell.timeout = undefined
@@ -98,9 +105,9 @@ export class ServerLoop implements Program {
       this.#disarm(process, cell, timeout)
     }
     switch (item.kind) {
-      case ItemKind.call:
+      case CALL:
         return this.#call(process, cell, item)
-      case ItemKind.cast:
+      case CAST:
         return this.#cast(process, cell, item)
       case ItemKind.exit:
         return this.#exit(process, cell, item)
@@ -114,6 +121,8 @@ export class ServerLoop implements Program {
         return this.#info(process, cell, downInfo(item))
       case ItemKind.timer:
         return this.#info(process, cell, timerInfo(item))
+      case ItemKind.system: // the scheduler serves it; no program ever sees one
+        return undefined
     }
   }
 
@@ -175,12 +184,16 @@ export class ServerLoop implements Program {
   }
 
   #cast(process: Process, cell: ServerCell, message: Message): void | Promise<void> {
-    if (message.name === STOP_NAME) return this.#end(process, cell, message.value)
+    if (message.name === STOP) return this.#end(process, cell, message.value)
     let result: unknown
     try {
-      result = this.#module.cast(cell.state, message, this.#context(process))
+      result = this.#module.cast(cell.state, message, this.#castContext(process, cell))
     } catch (thrown) {
       return this.#end(process, cell, reasonOfThrown(thrown))
+    }
+    if (result instanceof NoReply) {
+      cell.state = result.state
+      return result.after === undefined ? undefined : this.#afterwards(process, cell, result.after)
     }
     return this.#apply(process, cell, result, 'cast', undefined)
   }
@@ -354,6 +367,11 @@ export class ServerLoop implements Program {
         (thrown) => finish(reasonOfThrown(thrown)),
       ),
     )
+  }
+
+  /** One for all casts of a process: nobody waits for any of them, so they differ in nothing. */
+  #castContext(process: Process, cell: ServerCell): ServerContext {
+    return (cell.castContext ??= this.#context(process))
   }
 
   #context(process: Process, call?: Call): ServerContext {

@@ -23,7 +23,6 @@ process.send?.({ measures: Object.keys(measures) })
 
 async function answer({ measure, size }: Request): Promise<void> {
   try {
-    ;(globalThis as { gc?: () => void }).gc?.()
     const figure = await measures[measure]!(size)
     process.send?.({ figure })
   } catch (error) {
