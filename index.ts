@@ -267,6 +267,7 @@ export type {
   MachineApi,
   MachineContext,
   MachineEvent,
+  MachineEventLike,
   MachineInput,
   MachineLike,
   MachineMatch,

@@ -328,6 +328,7 @@ export type {
   MachineApi,
   MachineContext,
   MachineEvent,
+  MachineEventLike,
   MachineInput,
   MachineLike,
   MachineMatch,
