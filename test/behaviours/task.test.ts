@@ -166,6 +166,27 @@ describe('owners', () => {
   })
 })
 
+describe('owners with asyncContext', () => {
+  it('are known after an await too, and so is who asks', async () => {
+    const { createSystem } = await import('../../runtime/index.ts')
+    const tracked = createSystem({ clock: w.clock, asyncContext: true })
+    const seen = await within(tracked, async (ctx) => {
+      await Promise.resolve()
+      const task = Task.async(async (inner) => {
+        await Promise.resolve()
+        return [Task.callers(), await Task.await(Task.async(() => 1)), inner.self]
+      })
+      const other = Task.async(hang, { owner: idler(tracked) })
+      const refused = await Task.await(other).catch((error: { code: string }) => error.code)
+      return { owner: task.owner, me: ctx.self, result: await Task.await(task), refused }
+    })
+    expect(seen.owner).toEqual(seen.me)
+    expect(seen.result.slice(0, 2)).toEqual([[seen.me], 1])
+    expect(seen.refused).toBe('ERR_TASK_OWNER')
+    await tracked.stop()
+  })
+})
+
 describe('waiting', () => {
   it('that times out shuts a task without owner down', async () => {
     const task = Task.async(hang, { system })
