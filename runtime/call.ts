@@ -44,6 +44,10 @@ export interface Callee {
   forget?(call: Call): void
 }
 
+// V8 folds a constant of the module it is used in, but loads an imported one anew at each use.
+const CALL: typeof ItemKind.call = ItemKind.call
+const OUT: number = NOT_TIMED
+
 /** A request that waits for its reply; handlers get it as a mailbox item. */
 export class Call implements FailedCall {
   // Fields are declared, not defined: a definition would store each of them twice per call.
@@ -90,7 +94,7 @@ export class Call implements FailedCall {
     resolve: (value: unknown) => void,
     reject: (error: unknown) => void,
   ) {
-    this.kind = ItemKind.call
+    this.kind = CALL
     this.name = name
     this.input = input
     this.from = from
@@ -103,7 +107,7 @@ export class Call implements FailedCall {
     this.pendingNext = undefined
     this.delayMs = timeoutMs
     this.at = 0
-    this.slot = NOT_TIMED
+    this.slot = OUT
     this.timedPrev = undefined
     this.timedNext = undefined
     this.aborts = undefined
@@ -186,7 +190,7 @@ export class Call implements FailedCall {
     if (pendingNext !== undefined) pendingNext.pendingPrev = pendingPrev
     this.pendingPrev = undefined
     this.pendingNext = undefined
-    if (this.slot !== NOT_TIMED) callee.core.timers.remove(this)
+    if (this.slot !== OUT) callee.core.timers.remove(this)
   }
 }
 

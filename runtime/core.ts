@@ -74,6 +74,11 @@ const captureSettlers = (
   settlers.reject = reject
 }
 
+// V8 folds a constant of the module it is used in, but loads an imported one anew at each use.
+const CAST: typeof ItemKind.cast = ItemKind.cast
+const ENDED: number = DEAD
+const OCCUPIED: number = BUSY
+
 const NO_OPTIONS: StartOptions = Object.freeze({})
 
 const hex = (bytes: Uint8Array): string => Buffer.from(bytes).toString('hex')
@@ -102,7 +107,7 @@ export class SystemCore implements System {
   callsTimedOut = 0
   readonly #stopper: Stopper
   readonly #processTimers: ProcessTimers
-  readonly counters = new Counters()
+  readonly counters: Counters = new Counters()
   readonly #aborts = new AbortGroups(this)
   readonly #table = new Map<number, ProcessCell>()
   readonly #policyFlags: number
@@ -262,7 +267,7 @@ export class SystemCore implements System {
     if (typeof to === 'object' && to !== null) {
       const cell = ProcessPid.cellOf(to as Pid)
       if (cell !== undefined && cell.core === this) {
-        return (cell.flags & DEAD) === 0 ? cell : undefined
+        return (cell.flags & ENDED) === 0 ? cell : undefined
       }
     }
     return this.#liveSlow(to)
@@ -321,7 +326,7 @@ export class SystemCore implements System {
   cast(to: Target, name: string | undefined, input: unknown): boolean {
     const cell = this.live(to)
     if (cell !== undefined) {
-      if (pushUserItem(cell, new Message(ItemKind.cast, name, input))) return true
+      if (pushUserItem(cell, new Message(CAST, name, input))) return true
       this.dropped(to, 'cast', name, 'mailbox_full')
       return (cell.flags & DROPS_NEWEST) !== 0
     }
@@ -406,7 +411,7 @@ export class SystemCore implements System {
       return false
     }
     call.join(cell)
-    if ((cell.flags & BUSY) !== 0 && call.from !== undefined) this.cycles.suspect(call, call.from)
+    if ((cell.flags & OCCUPIED) !== 0 && call.from !== undefined) this.cycles.suspect(call, call.from)
     return true
   }
 

@@ -11,14 +11,19 @@ import type { ExitReason } from './exit-reason.ts'
 import { BUSY, DROPS_NEWEST, DROPS_OLDEST, QUEUED, SCANNING, SUSPENDED } from './process-flags.ts'
 import type { ProcessCell } from './process.ts'
 
+// V8 folds a constant of the module it is used in, but loads an imported one anew at each use.
+const USER_MAX: number = USER_KIND_MAX
+const OCCUPIED: number = QUEUED | BUSY | SUSPENDED
+const HELD: number = SUSPENDED
+
 /** Queues a signal at the tail, or a user message that was already counted. */
 export function pushItem(cell: ProcessCell, item: Message | Call): void {
   if (cell.tail === undefined) cell.head = item
   else cell.tail.next = item
   cell.tail = item
-  const flags = cell.flags & (QUEUED | BUSY | SUSPENDED)
+  const flags = cell.flags & OCCUPIED
   if (flags === 0) cell.core.scheduler.ready(cell)
-  else if (flags === SUSPENDED && item.kind > USER_KIND_MAX) cell.core.scheduler.ready(cell)
+  else if (flags === HELD && item.kind > USER_MAX) cell.core.scheduler.ready(cell)
 }
 
 /** What a mailbox does with a user message that finds it full. */
@@ -39,7 +44,7 @@ export function takeItem(cell: ProcessCell): Message | Call | undefined {
   cell.head = item.next
   if (item.next === undefined) cell.tail = undefined
   else item.next = undefined
-  if (item.kind <= USER_KIND_MAX) cell.userItems--
+  if (item.kind <= USER_MAX) cell.userItems--
   return item
 }
 
@@ -72,7 +77,7 @@ export function takeMatching(
     else before.next = item.next
     if (list.tail === item) list.tail = before
     item.next = undefined
-    if (item.kind <= USER_KIND_MAX) owner.userItems--
+    if (item.kind <= USER_MAX) owner.userItems--
     return item
   }
   return undefined
@@ -91,7 +96,7 @@ export function policyFlags(policy: MailboxPolicy): number {
   throw new ArgumentError('mailboxPolicy', "'reject', 'drop_oldest' or 'drop_newest'", policy)
 }
 
-const isUserItem = (item: Message | Call): boolean => item.kind <= USER_KIND_MAX
+const isUserItem = (item: Message | Call): boolean => item.kind <= USER_MAX
 
 /** Lets the oldest user message go if the policy says so. What a receive has skipped is older than the mailbox. */
 function makeRoom(cell: ProcessCell): boolean {

@@ -30,6 +30,13 @@ const SLICE = 32
 const CHECK_EVERY_MAX = 64
 const QUEUE_SIZE_MIN = 64
 
+// V8 folds a constant of the module it is used in, but loads an imported one anew at each use.
+const CALL: typeof ItemKind.call = ItemKind.call
+const USER_MAX: number = USER_KIND_MAX
+const UNFIT: number = BUSY | DEAD
+const SPECIAL: number = BUSY | DEAD | SUSPENDED | OBSERVED
+const NOT_READY: number = BUSY | DEAD | QUEUED | SUSPENDED
+
 /** What the scheduler is told once. */
 export interface SchedulerOptions {
   readonly messageBudget: number
@@ -147,7 +154,7 @@ export class Scheduler {
       this.#first = (this.#first + 1) & this.#mask
       cell.flags &= ~QUEUED
       this.#serve(cell)
-      if (cell.head !== undefined && (cell.flags & (BUSY | DEAD | QUEUED | SUSPENDED)) === 0) {
+      if (cell.head !== undefined && (cell.flags & NOT_READY) === 0) {
         this.#enqueue(cell)
       }
     }
@@ -159,17 +166,17 @@ export class Scheduler {
   #serve(cell: ProcessCell): void {
     const before = enterSlice(cell)
     for (let slice = SLICE; slice > 0 && this.#left > 0; slice--) {
-      if ((cell.flags & (BUSY | DEAD | SUSPENDED | OBSERVED)) !== 0) {
-        if ((cell.flags & (BUSY | DEAD)) === 0) this.#serveSpecial(cell, slice)
+      if ((cell.flags & SPECIAL) !== 0) {
+        if ((cell.flags & UNFIT) === 0) this.#serveSpecial(cell, slice)
         break
       }
       const item = takeItem(cell)
       if (item === undefined) break
       this.#left--
       if (--this.#untilCheck <= 0) this.#checkTime()
-      if (item.kind === ItemKind.call && item.settled) continue
-      if (item.kind <= ItemKind.call) cell.lastName = item.name
-      if (item.kind > USER_KIND_MAX) this.#handleSignal(cell, item as Message)
+      if (item.kind === CALL && item.settled) continue
+      if (item.kind <= CALL) cell.lastName = item.name
+      if (item.kind > USER_MAX) this.#handleSignal(cell, item as Message)
       else if (this.#timing) this.#handleTimed(cell, item)
       else this.#handle(cell, item)
     }
@@ -179,18 +186,18 @@ export class Scheduler {
   /** {@link #serve} for a process that is suspended or observed. */
   #serveSpecial(cell: ProcessCell, slice: number): void {
     for (; slice > 0 && this.#left > 0; slice--) {
-      if ((cell.flags & (BUSY | DEAD)) !== 0) return
+      if ((cell.flags & UNFIT) !== 0) return
       const item = (cell.flags & SUSPENDED) === 0 ? takeItem(cell) : takeAdmitted(cell)
       if (item === undefined) return
       this.#left--
       if (--this.#untilCheck <= 0) this.#checkTime()
-      if (item.kind === ItemKind.call && item.settled) continue
-      if (item.kind <= ItemKind.call) cell.lastName = item.name
-      if (item.kind > USER_KIND_MAX) this.#handleSignal(cell, item as Message)
+      if (item.kind === CALL && item.settled) continue
+      if (item.kind <= CALL) cell.lastName = item.name
+      if (item.kind > USER_MAX) this.#handleSignal(cell, item as Message)
       else this.#handleAny(cell, item)
     }
     // A suspended process with items is not queued again by itself: more of them may be admitted.
-    if ((cell.flags & (BUSY | DEAD | QUEUED | SUSPENDED)) === SUSPENDED) this.#enqueue(cell)
+    if ((cell.flags & NOT_READY) === SUSPENDED) this.#enqueue(cell)
   }
 
   #handleSignal(cell: ProcessCell, item: Message): void {
@@ -234,7 +241,7 @@ export class Scheduler {
       cell.core.deaths.end(cell, reasonOfThrown(error), true)
       return
     }
-    if (result instanceof Promise) this.#await(cell, result, item)
+    if (result !== undefined && result instanceof Promise) this.#await(cell, result, item)
   }
 
   #handleTimed(cell: ProcessCell, item: Message | Call): void {
