@@ -11,12 +11,9 @@
  * begun with it, it never does (NX-L8).
  */
 import {
-  homeOf,
-  isPid,
   objectOption,
   optional,
   resolveOptions,
-  type Clock,
   type OptionCheck,
   type System,
 } from '../runtime/index.ts'
@@ -69,7 +66,7 @@ const checks: { readonly [K in keyof Checked]-?: OptionCheck } = {
 
 /** One request; made by `GenServer.sendRequest`. */
 export class RequestId<out R = unknown> {
-  readonly #clock: Clock
+  readonly #system: System
   readonly #abort: AbortController = new AbortController()
   /** Told when the response is there. */
   readonly #waiting: Set<() => void> = new Set<() => void>()
@@ -78,7 +75,7 @@ export class RequestId<out R = unknown> {
 
   /** @internal */
   constructor(target: MultiTarget, name: string | undefined, input: unknown, system?: System) {
-    this.#clock = clockOf(target, system)
+    this.#system = systemFor(target, system)
     const { signal } = this.#abort
     askOne(target, name, input, { timeoutMs: Infinity, signal, system }).then(
       (value) => this.#settle({ type: 'reply', value: value as R }),
@@ -104,9 +101,10 @@ export class RequestId<out R = unknown> {
   }
 
   /** The response, or `timeout` and the request is abandoned (G-58). */
-  async receiveResponse(options?: ResponseOptions): Promise<CallResponse<R> | ResponseTimeout> {
+  async receiveResponse(given?: ResponseOptions): Promise<CallResponse<R> | ResponseTimeout> {
+    const options = resolveOptions('receiveResponse', defaults, checks, given)
     try {
-      return await this.#take(resolveOptions('receiveResponse', defaults, checks, options))
+      return await this.#take(options)
     } finally {
       this.abandon()
     }
@@ -115,8 +113,8 @@ export class RequestId<out R = unknown> {
   /** Gives the request up. */
   abandon(): void {
     this.#over = true
-    this.#abort.abort()
-    for (const tell of this.#waiting) tell()
+    this.#abort.abort('abandoned') // without a reason it would make an error with a stack
+    this.#tell()
   }
 
   /** @internal Calls `tell` once when there is something to take; the result takes it back. */
@@ -127,12 +125,16 @@ export class RequestId<out R = unknown> {
   }
 
   /** @internal */
-  get clock(): Clock {
-    return this.#clock
+  get system(): System {
+    return this.#system
   }
 
   #settle(response: CallResponse<R>): void {
     if (!this.#over) this.#response = response
+    this.#tell()
+  }
+
+  #tell(): void {
     const waiting = [...this.#waiting]
     this.#waiting.clear()
     for (const tell of waiting) tell()
@@ -145,7 +147,7 @@ export class RequestId<out R = unknown> {
     const ready = this.checkResponse()
     if (ready !== undefined) return ready
     if (this.#over || timeoutMs === 0) return TIMEOUT
-    await waitFor(this.#clock, timeoutMs, signal, (tell) => this.onSettled(tell))
+    await waitFor(this.#system, timeoutMs, signal, (tell) => this.onSettled(tell))
     return this.checkResponse() ?? TIMEOUT
   }
 }
@@ -225,12 +227,13 @@ export class RequestIds<L, R = unknown> {
     let ready = this.checkResponse()
     if (ready !== undefined) return ready
     const [first] = this.#open.keys()
-    const { clock } = first as RequestId<R>
+    const { system } = first as RequestId<R>
+    const { clock } = system
     const deadlineMs = clock.now() + timeoutMs
     while (ready === undefined) {
       const leftMs = Math.max(0, deadlineMs - clock.now())
       if (leftMs === 0) return TIMEOUT
-      await waitFor(clock, leftMs, signal, (tell) => {
+      await waitFor(system, leftMs, signal, (tell) => {
         this.#waiting.add(tell)
         return () => this.#waiting.delete(tell)
       })
@@ -239,13 +242,14 @@ export class RequestIds<L, R = unknown> {
     return ready
   }
 
-  /** The next response; on `timeout` all requests are abandoned. */
+  /** The next response; on `timeout` all requests are abandoned, and when `signal` is aborted. */
   async receiveResponse(
     given?: ResponseOptions,
   ): Promise<LabelledResponse<L, R> | ResponseTimeout | NoRequest> {
+    const options = resolveOptions('receiveResponse', defaults, checks, given)
     let response: LabelledResponse<L, R> | ResponseTimeout | NoRequest = TIMEOUT
     try {
-      response = await this.waitResponse(given)
+      response = await this.waitResponse(options)
       return response
     } finally {
       if (response.type === 'timeout') this.abandon()
@@ -305,36 +309,38 @@ export function sendTo(
   return new RequestId(target, name, input, system)
 }
 
-function clockOf(target: MultiTarget, system: System | undefined): Clock {
-  if (isPid(target)) return homeOf(target).clock
-  return (locate(target, system)?.system ?? pickSystem({ system })).clock
+function systemFor(target: MultiTarget, system: System | undefined): System {
+  return locate(target, system)?.system ?? pickSystem({ system })
 }
 
 /** Until `subscribe`'s callback is called or the time is over; rejects when `signal` is aborted. */
 function waitFor(
-  clock: Clock,
+  system: System,
   timeoutMs: number,
   signal: AbortSignal | undefined,
   subscribe: (tell: () => void) => () => void,
 ): Promise<void> {
   return new Promise<void>((resolve, reject) => {
     if (signal?.aborted === true) throw new ResponseAbortedError(signal.reason)
-    let unsubscribe: () => void = () => {}
+    const release: (() => void)[] = []
     const over = (): void => {
-      timer?.cancel()
-      signal?.removeEventListener('abort', onAbort)
-      unsubscribe()
+      for (const each of release) each()
     }
     const done = (): void => {
       over()
       resolve()
     }
-    const onAbort = (): void => {
-      over()
-      reject(new ResponseAbortedError(signal?.reason))
+    if (timeoutMs !== Infinity) {
+      const timer = system.clock.setTimer(timeoutMs, done)
+      release.push(() => timer.cancel())
     }
-    const timer = timeoutMs === Infinity ? undefined : clock.setTimer(timeoutMs, done)
-    signal?.addEventListener('abort', onAbort, { once: true })
-    unsubscribe = subscribe(done)
+    if (signal !== undefined) {
+      const aborted = (cause: unknown): void => {
+        over()
+        reject(new ResponseAbortedError(cause))
+      }
+      release.push(system.onAbort(signal, aborted))
+    }
+    release.push(subscribe(done))
   })
 }

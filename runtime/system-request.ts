@@ -92,7 +92,7 @@ export function requestOf<T>(
     const max = core.options.callsPendingMax
     if (core.callsPending >= max) throw new LimitError('ERR_CALLS_MAX', 'callsPendingMax', max)
     const over = (): void => {
-      signal?.removeEventListener('abort', onAbort)
+      unwatch?.()
       request.leave()
     }
     const done = (value: unknown): void => {
@@ -104,9 +104,8 @@ export function requestOf<T>(
       reject(error)
     }
     const call = new Call(name, undefined, caller?.pid, pid, delayMs, done, failing)
-    const onAbort = (): void => call.abort(signal?.reason)
     const request = new SystemRequest(cell, call, run)
-    signal?.addEventListener('abort', onAbort, { once: true })
+    const unwatch = signal && core.onAbort(signal, (cause) => call.abort(cause))
     request.enter()
   })
 }
