@@ -201,7 +201,6 @@ export class Supervised implements Supervision {
   async restart(failed: Child): Promise<Verdict> {
     const { strategy, intensity } = this.rules
     if (!intensity.add(this.#process.system.clock.now())) {
-      failed.restarting = false
       this.#keeper.report(
         failed,
         'shutdown',

@@ -309,6 +309,16 @@ describe('stop', () => {
     expect(w.texts('warn')).toEqual(Array(3).fill('child did not stop in time and is killed'))
   })
 
+  it('only those that are left when their time is over are killed and reported', async () => {
+    const sup = await start()
+    await DynamicSupervisor.startChild(sup, slow(10, { id: 'quick', shutdown: 100 }))
+    await DynamicSupervisor.startChild(sup, slow(1000, { id: 'stuck', shutdown: 100 }))
+    const stopped = outcome(DynamicSupervisor.stop(sup))
+    await w.clock.advance(100)
+    expect(stopped.settled).toBe(true)
+    expect(w.lines.map(({ fields }) => fields['child'])).toEqual(['stuck'])
+  })
+
   it('D-17 a brutal_kill child is killed, the others are shut down', async () => {
     const sup = await start()
     const one = await DynamicSupervisor.startChild(sup, worker({ shutdown: 'brutal_kill' }))

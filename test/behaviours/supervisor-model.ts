@@ -111,8 +111,11 @@ export class ModelTree {
   // --- what happens to it
 
   /** Processes end by themselves, before any supervisor notices; then all is dealt with. */
-  crash(supervisor: ModelSupervisor, children: readonly ModelChild[], reason: string): void {
-    for (const child of children) {
+  crash(
+    supervisor: ModelSupervisor,
+    deaths: readonly { readonly child: ModelChild; readonly reason: string }[],
+  ): void {
+    for (const { child, reason } of deaths) {
       child.alive = false
       this.log.push(`down ${child.spec.id} ${reason}`)
       this.#events.push({

@@ -25,6 +25,8 @@ export type Command =
       readonly type: 'crash' | 'crash_two'
       readonly at: number
       readonly reason: string
+      /** Of the second of two. */
+      readonly second: string
       readonly then: Aftermath | undefined
     }
   | {
@@ -115,6 +117,7 @@ const command: fc.Arbitrary<Command> = fc.oneof(
       type: fc.constantFrom('crash' as const, 'crash' as const, 'crash_two' as const),
       at,
       reason,
+      second: reason,
       then: fc.option(aftermath, { nil: undefined, freq: 2 }),
     }),
   },

@@ -76,12 +76,10 @@ class RealTree {
     await this.#world.clock.settle()
   }
 
-  crash(ids: readonly string[], reason: string): void {
-    for (const id of ids) {
-      const pid = this.#pids.get(id)!
-      if (reason === 'killed') this.#world.system.exit(pid, 'kill')
-      else this.#world.system.process(pid)!.exit(exitReason(reason))
-    }
+  crash(id: string, reason: string): void {
+    const pid = this.#pids.get(id)!
+    if (reason === 'killed') this.#world.system.exit(pid, 'kill')
+    else this.#world.system.process(pid)!.exit(exitReason(reason))
   }
 
   stop(id: string): Promise<unknown> {
@@ -255,7 +253,13 @@ class Life {
     this.real.script.add(id, fault, times)
   }
 
-  #crash({ type, at, reason, then }: Extract<Command, { type: 'crash' | 'crash_two' }>): void {
+  #crash({
+    type,
+    at,
+    reason,
+    second,
+    then,
+  }: Extract<Command, { type: 'crash' | 'crash_two' }>): void {
     const workers = this.model.supervisors().flatMap((supervisor) =>
       [...supervisor.children]
         .reverse()
@@ -266,18 +270,17 @@ class Life {
     if (first === undefined) return
     const siblings = workers.filter(({ supervisor }) => supervisor === first.supervisor)
     const from = siblings.indexOf(first)
-    const count = type === 'crash' ? 1 : 2
-    const children = siblings.slice(from, from + count).map(({ child }) => child)
+    const other = siblings[(from + 1 + (at % siblings.length)) % siblings.length]!
+    const children = [first.child]
+    if (type === 'crash_two' && other.child !== first.child) children.push(other.child)
     if (then !== undefined) {
       const sibling = pick(siblings, from + 1)!.child.spec.id
       const ids = { self: first.child.spec.id, sibling, above: first.supervisor.spec.id }
       this.#addFaults(ids[then.who], then)
     }
-    this.real.crash(
-      children.map(({ spec }) => spec.id),
-      reason,
-    )
-    this.model.crash(first.supervisor, children, reason)
+    const deaths = children.map((child, i) => ({ child, reason: i === 0 ? reason : second }))
+    for (const death of deaths) this.real.crash(death.child.spec.id, death.reason)
+    this.model.crash(first.supervisor, deaths)
   }
 
   #start(at: number, given: WorkerSpec): ReturnType<Life['run']> {

@@ -19,6 +19,7 @@ import {
 import {
   DynamicSupervisor,
   PartitionSupervisor,
+  reply,
   stopProcess,
   Supervisor,
   SupervisorContract,
@@ -322,6 +323,22 @@ describe('requests at the wrong time', () => {
     expect((await Supervisor.whichChildren(sup)).map(({ id }) => id)).toEqual(['b'])
   })
 
+  it('a child that has itself stopped and waits for it ends by its shutdown, as a crash of nobody', async () => {
+    const sup = await start({ name: 'top', children: [{ ...childSpecOf('a'), shutdown: 100 }] })
+    const pid = (await pidOf(sup, 'a'))!
+    const seen = ending(system, pid)
+    const asked = outcome(
+      ScriptContract.at(pid).call.run(async (n) => {
+        await Supervisor.terminateChild('top', 'a', { system })
+        return reply('never', n)
+      }),
+    )
+    await w.clock.advance(100)
+    expect(seen.reason).toBe('killed')
+    expect(asked.error).toMatchObject({ code: 'ERR_CALL_EXIT', reason: 'killed' })
+    expect(await pidOf(sup, 'a')).toBeUndefined()
+  })
+
   it('a start function that asks its own supervisor is a call to itself, and fails at once', async () => {
     const sup = await start({ name: 'top' })
     const spec: ChildSpec = {
@@ -522,4 +539,98 @@ describe('many children', () => {
     await w.clock.settle()
     expect(seen.reason).toBe('shutdown')
   })
+})
+
+describe('noex', () => {
+  /** A child whose asynchronous init takes `ms`; counts its starts. */
+  const slowStarts = new Map<string, number>()
+  beforeEach(() => slowStarts.clear())
+  const slow = (id: string, ms: number): ChildSpec => ({
+    id,
+    start: async (context) => {
+      slowStarts.set(id, (slowStarts.get(id) ?? 0) + 1)
+      await new Promise<void>((resolve) => void w.clock.setTimer(ms, resolve))
+      return childSpecOf(id).start(context)
+    },
+  })
+  const slowStart = async (options: SupervisorOptions): Promise<SupervisorRef> => {
+    const started = start(options)
+    await w.clock.advance(10_000)
+    return started
+  }
+
+  it('NX-L4 one_for_all with a slow init: one start each, no leaked process', async () => {
+    const ids = ['a', 'b', 'c']
+    const sup = await slowStart({
+      strategy: 'one_for_all',
+      children: ids.map((id) => slow(id, 120)),
+    })
+    system.exit((await pidOf(sup, 'a'))!, 'kill')
+    await w.clock.advance(10_000)
+    expect([...slowStarts.values()]).toEqual([2, 2, 2])
+    expect(system.stats().processes).toBe(4)
+  })
+
+  it('NX-L4 two siblings that end together under one_for_all: one restart of the group', async () => {
+    const ids = ['a', 'b', 'c']
+    const sup = await slowStart({
+      strategy: 'one_for_all',
+      children: ids.map((id) => slow(id, 5)),
+    })
+    const infos = await Supervisor.whichChildren(sup)
+    for (const { pid } of infos.slice(0, 2)) system.exit(pid!, 'kill')
+    await w.clock.advance(10_000)
+    expect([...slowStarts.values()]).toEqual([2, 2, 2])
+    expect(system.stats().processes).toBe(4)
+  })
+
+  it('NX-L4 five crashes in a row under every strategy: five restarts, nothing adds up', async () => {
+    for (const strategy of ['one_for_one', 'one_for_all', 'rest_for_one'] as const) {
+      slowStarts.clear()
+      const children = [slow('a', 5), slow('b', 5)]
+      const sup = await slowStart({ strategy, intensity: 5, periodMs: 1e9, children })
+      for (let i = 0; i < 5; i++) {
+        system.exit((await pidOf(sup, 'b'))!, 'kill')
+        await w.clock.advance(100)
+      }
+      expect(slowStarts.get('b')).toBe(6)
+      expect(system.stats().processes).toBe(3)
+      await Supervisor.stop(sup)
+    }
+  })
+
+  it('NX-L4 a permanent child that is stopped from outside never runs twice', async () => {
+    let running = 0
+    let most = 0
+    const single: ChildSpec = {
+      id: 'single',
+      start: (context) => {
+        most = Math.max(most, ++running)
+        return scripted({
+          terminate: async () => {
+            await new Promise<void>((resolve) => void w.clock.setTimer(1000, resolve))
+            running--
+          },
+        }).start(undefined, { ...context, link: true, trapExit: true })
+      },
+    }
+    const sup = await start({ children: [single] })
+    const stopped = outcome(stopProcess((await pidOf(sup, 'single'))!))
+    await w.clock.advance(1000)
+    expect(stopped.settled).toBe(true)
+    expect(await pidOf(sup, 'single')).toBeDefined()
+    expect([running, most]).toEqual([1, 1])
+  })
+
+  it.each([100, 1000])(
+    'NX-L13 %i children: as many messages each, started and stopped',
+    async (n) => {
+      const sup = await start()
+      const before = system.stats().messagesDelivered
+      for (let i = 0; i < n; i++) await Supervisor.startChild(sup, childSpecOf(`c${i}`))
+      expect(system.stats().messagesDelivered - before).toBe(2 * n) // a request and an init
+      await Supervisor.stop(sup)
+      expect(system.stats().messagesDelivered - before).toBe(3 * n + 1) // an EXIT each, a stop
+    },
+  )
 })
