@@ -21,21 +21,23 @@ import {
   OwnKind,
   timeoutEvent,
   type HeldEvent,
+  type StatemContext,
 } from './gen-statem-events.ts'
+import type { CheckedLimits } from './gen-statem-options.ts'
 import { ServerCell } from './server-cell.ts'
 
 /** What all machines of one definition share, as their cells need it. */
 export interface CellRules {
   readonly label: string
-  readonly hasEnter: boolean
-  readonly postponedMax: number
-  readonly eventsMax: number
-  isState(state: unknown): boolean
+  readonly limits: CheckedLimits
+  readonly callbacks: { readonly hasEnter: boolean; isState(state: unknown): boolean }
 }
 
 /** What `process.state` of a machine holds once its `init` is done. */
 export class StatemCell extends ServerCell implements StatemHost<HeldEvent> {
   readonly core: StatemCore<HeldEvent>
+  /** What handlers of events get that nobody waits for. */
+  context: StatemContext | undefined = undefined
   readonly #process: Process
   readonly #rules: CellRules
 
@@ -50,17 +52,17 @@ export class StatemCell extends ServerCell implements StatemHost<HeldEvent> {
     return this.#rules.label
   }
   get hasEnter(): boolean {
-    return this.#rules.hasEnter
+    return this.#rules.callbacks.hasEnter
   }
   get postponedMax(): number {
-    return this.#rules.postponedMax
+    return this.#rules.limits.postponedMax
   }
   get eventsMax(): number {
-    return this.#rules.eventsMax
+    return this.#rules.limits.eventsMax
   }
 
   isState(state: unknown): boolean {
-    return this.#rules.isState(state)
+    return this.#rules.callbacks.isState(state)
   }
 
   startTimer(timer: StatemTimer, when: number | { readonly atMs: number }): void {

@@ -33,6 +33,7 @@ import {
 import {
   Action,
   ActionOp,
+  Answer,
   Op,
   Transition,
   type TimeoutKind,
@@ -77,6 +78,9 @@ export interface StatemHost<E> {
   refuse(event: E, error: EventLimitError): boolean
 }
 
+// A constant of this module is folded, an imported one is loaded at each use.
+const KEEP: typeof Op.keep = Op.keep
+
 /** What comes after {@link StatemCore.apply}. */
 export type Step = 'done' | 'enter' | 'stop'
 
@@ -101,6 +105,8 @@ export class StatemCore<E> {
   #entering = false
   #nextState: unknown
   #nextData: unknown
+  /** Whether an action has set one of the following. */
+  #dirty = false
   #postpone = false
   #inserted: E[] | undefined = undefined
   #timeouts: Action[] | undefined = undefined
@@ -145,13 +151,13 @@ export class StatemCore<E> {
 
   /** Takes the next event that the machine holds; undefined if the mailbox is next. */
   take(): E | undefined {
-    const queued = this.#queue.pop()
-    if (queued !== undefined) {
+    if (this.#queue.length > 0) {
+      const queued = this.#queue.pop() as E
       this.begin(queued)
       return queued
     }
-    const timer = this.#immediate[0]
-    if (timer === undefined) return undefined
+    if (this.#immediate.length === 0) return undefined
+    const timer = this.#immediate[0] as StatemTimer
     this.#forget(timer)
     const event = this.#host.timeoutEvent(timer)
     this.begin(event)
@@ -176,6 +182,14 @@ export class StatemCore<E> {
   /** Does what the callback in hand returned. Throws what ends the process; nothing has changed then. */
   apply(result: unknown): Step {
     if (result instanceof Transition) {
+      if (result.op === KEEP && this.#eventTimer === undefined) {
+        const { actions } = result
+        if (actions === undefined) return this.#keep(result)
+        if (actions instanceof Answer) {
+          this.#answer(actions)
+          return this.#keep(result)
+        }
+      }
       switch (result.op) {
         case Op.keep:
         case Op.repeat:
@@ -220,9 +234,20 @@ export class StatemCore<E> {
     this.#entering = false
     this.#nextState = this.state
     this.#nextData = this.data
+    if (!this.#dirty) return
+    this.#dirty = false
     this.#postpone = false
     this.#inserted = undefined
     this.#timeouts = undefined
+  }
+
+  /** The short way of what happens most: nothing but perhaps new data. */
+  #keep(result: Transition): Step {
+    if (!result.keepsData) this.#nextData = result.data
+    if (this.#entering || this.#dirty) return this.#leave(false)
+    this.data = this.#nextData
+    this.event = undefined
+    return 'done'
   }
 
   #transit(result: Transition, next: unknown, enters: boolean): Step {
@@ -311,6 +336,7 @@ export class StatemCore<E> {
   // --- actions
 
   #collect(actions: unknown, onlyReplies = false): void {
+    this.#dirty = true
     if (Array.isArray(actions)) {
       for (const action of actions as readonly unknown[]) this.#act(action, onlyReplies)
     } else {
@@ -319,8 +345,9 @@ export class StatemCore<E> {
   }
 
   #act(action: unknown, onlyReplies: boolean): void {
+    if (action instanceof Answer) return this.#answer(action)
     if (!(action instanceof Action)) throw this.#bad(action, 'not an action')
-    if (onlyReplies && action.op !== ActionOp.answer && action.op !== ActionOp.replyTo) {
+    if (onlyReplies && action.op !== ActionOp.replyTo) {
       throw this.#bad(action, 'not a reply')
     }
     switch (action.op) {
@@ -334,14 +361,16 @@ export class StatemCore<E> {
         return
       case ActionOp.nextEvent:
         return this.#insert(action)
-      case ActionOp.answer:
-        if (this.event !== undefined && this.#host.answer(this.event, action.value)) return
-        throw this.#bad(action, 'nobody waits for an answer to this event')
       case ActionOp.replyTo:
         if (!this.#host.reply(action.from, action.value)) throw this.#bad(action, 'not a caller')
         return
       case ActionOp.hibernate:
     }
+  }
+
+  #answer(action: Answer): void {
+    if (this.event !== undefined && this.#host.answer(this.event, action.value)) return
+    throw this.#bad(action, 'nobody waits for an answer to this event')
   }
 
   #insert(action: Action): void {

@@ -3,11 +3,12 @@
  * keeps them. A message from outside is kept as the mailbox item that it came in, so an event costs no
  * object of its own; {@link OwnEvent} is what the machine made itself.
  */
-import { ItemKind, type Call, type Message, type Process } from '../runtime/index.ts'
-import type { CallsOf, CastsOf, InputOf, OutputOf } from './contract.ts'
+import { ItemKind, type Call, type Message, type Pid, type Process } from '../runtime/index.ts'
+import type { CallsOf, CastsOf, InputOf, OutputOf, Ref } from './contract.ts'
 import type { TimeoutKind } from './gen-statem-results.ts'
-import { ServerContext, type Ctx, type From, type Info } from './server-context.ts'
-import type { RefMaker } from './server-cell.ts'
+import { ProcessOperator } from './process-operations.ts'
+import { selfRef, type RefMaker } from './server-cell.ts'
+import type { Ctx, From, Info } from './server-context.ts'
 import { downInfo, timerInfo } from './server-loop.ts'
 
 /** A call, by name. */
@@ -69,14 +70,40 @@ export interface StatemCtx<R = unknown, P = unknown, S = unknown> extends Ctx<R,
   readonly state: S
 }
 
-/** The only implementation of {@link StatemCtx}. */
-export class StatemContext extends ServerContext implements StatemCtx {
+class Context {
+  readonly process: Process
+  readonly from: Waiter
   readonly state: unknown
-  constructor(process: Process, from: ServerContext['from'], maker: RefMaker, state: unknown) {
-    super(process, from, maker)
+  readonly #maker: RefMaker
+
+  constructor(process: Process, from: Waiter, maker: RefMaker, state: unknown) {
+    this.process = process
+    this.from = from
     this.state = state
+    this.#maker = maker
+  }
+
+  get caller(): Pid | undefined {
+    return this.from.from
+  }
+  get self(): Ref<unknown> {
+    return selfRef(this.process, this.#maker)
   }
 }
+
+// Not by `extends`, as in server-context.ts: there is one for every event.
+Object.setPrototypeOf(Context.prototype, ProcessOperator.prototype)
+
+type Waiter = From<unknown> & { readonly from: Pid | undefined }
+
+/** The only implementation of {@link StatemCtx}. */
+export type StatemContext = Context & ProcessOperator
+export const StatemContext: new (
+  process: Process,
+  from: Waiter,
+  maker: RefMaker,
+  state: unknown,
+) => StatemContext = Context as never
 
 /** The kinds of events besides those of {@link ItemKind}. */
 export const OwnKind: Readonly<{

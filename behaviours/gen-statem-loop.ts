@@ -29,18 +29,19 @@ import { StatemCell, type CellRules } from './gen-statem-cell.ts'
 import type { Step, StatemTimer } from './gen-statem-core.ts'
 import { StatemDebug, type CallbackMode } from './gen-statem-debug.ts'
 import type { Admitted } from './gen-statem-door.ts'
-import { fromOf, StatemContext, type HeldEvent } from './gen-statem-events.ts'
+import { fromOf, OwnKind, StatemContext, type HeldEvent } from './gen-statem-events.ts'
 import { Op, Transition } from './gen-statem-results.ts'
 import type { Ref } from './contract.ts'
 import { Ignore, Stop } from './results.ts'
 import { NOBODY, ServerContext } from './server-context.ts'
 import { isThenable, REFUSED, type Thenable } from './server-loop.ts'
 
-/** The user's part of a machine, in either callback mode. */
-export interface StatemModule extends CellRules {
+/** The user's callbacks, in one of the two modes. */
+export interface StatemCallbacks {
   readonly mode: CallbackMode
-  ref(pid: Pid): Ref<unknown>
-  init(arg: unknown, ctx: ServerContext): unknown
+  /** Whether there are enter callbacks. */
+  readonly hasEnter: boolean
+  isState(state: unknown): boolean
   /**
    * Looks at a call or cast from outside: the event as the machine shall keep it, or {@link REFUSED} when
    * the contract does not allow it. Undefined where nothing is to be looked at.
@@ -50,22 +51,35 @@ export interface StatemModule extends CellRules {
   /** Runs the handler of an event, or gives {@link REFUSED} when the state has none and that is no crash. */
   run(event: HeldEvent, state: unknown, data: unknown, ctx: StatemContext): unknown
   enter(previous: unknown, state: unknown, data: unknown, ctx: StatemContext): unknown
+}
+
+/** The user's part of a machine. */
+export interface StatemModule extends CellRules {
+  readonly callbacks: StatemCallbacks
+  ref(pid: Pid): Ref<unknown>
+  init(arg: unknown, ctx: ServerContext): unknown
   readonly terminate: ((reason: ExitReason, state: unknown, data: unknown) => unknown) | undefined
 }
 
 /** Events of its own that a machine may handle before others have their turn. */
 const CHUNK = 32
 
+// A constant of this module is folded, an imported one is loaded at each use.
+const CALL: typeof ItemKind.call = ItemKind.call
+const OWN_CALL: typeof OwnKind.call = OwnKind.call
+
 /** The program of every machine of one module. */
 export class StatemLoop implements Program {
   readonly label: string
   readonly debug: StatemDebug
   readonly #module: StatemModule
+  readonly #callbacks: StatemCallbacks
 
   constructor(module: StatemModule) {
     this.label = module.label
-    this.debug = new StatemDebug(module.mode)
+    this.debug = new StatemDebug(module.callbacks.mode)
     this.#module = module
+    this.#callbacks = module.callbacks
   }
 
   handle(process: Process, item: Message | Call): void | Promise<void> {
@@ -141,7 +155,7 @@ export class StatemLoop implements Program {
 
   /** A call or cast from outside: through the door, if there is one. */
   #arrive(process: Process, cell: StatemCell, item: Call | Message): void | Promise<void> {
-    const { admit } = this.#module
+    const { admit } = this.#callbacks
     if (admit === undefined) return this.#event(process, cell, item)
     const admitted = admit(item, process)
     if (!(admitted instanceof Promise)) return this.#admitted(process, cell, admitted)
@@ -164,7 +178,9 @@ export class StatemLoop implements Program {
       let result: unknown
       try {
         result = this.#callback(process, cell)
-        if (isThenable(result)) return this.#await(process, cell, result)
+        if (!(result instanceof Transition) && isThenable(result)) {
+          return this.#await(process, cell, result)
+        }
         if (!this.#settled(process, cell, result)) return this.#stopped(process, cell)
       } catch (thrown) {
         return this.#end(process, cell, reasonOfThrown(thrown))
@@ -179,12 +195,31 @@ export class StatemLoop implements Program {
     const module = this.#module
     if (core.entering) {
       const ctx = new StatemContext(process, NOBODY, module, core.current)
-      return module.enter(core.state, core.current, core.currentData, ctx)
+      return this.#callbacks.enter(core.state, core.current, core.currentData, ctx)
     }
     const event = core.event as HeldEvent
-    const from = event.kind === ItemKind.call ? event : (fromOf(event) ?? NOBODY)
-    const ctx = new StatemContext(process, from as ServerContext['from'], module, core.state)
-    return module.run(event, core.state, core.data, ctx)
+    const { state } = core
+    if (event.kind === CALL) {
+      return this.#callbacks.run(
+        event,
+        state,
+        core.data,
+        new StatemContext(process, event, module, state),
+      )
+    }
+    const from = event.kind === OWN_CALL ? fromOf(event) : undefined
+    if (from === undefined)
+      return this.#callbacks.run(event, state, core.data, this.#context(process, cell))
+    const ctx = new StatemContext(process, from as ServerContext['from'], module, state)
+    return this.#callbacks.run(event, state, core.data, ctx)
+  }
+
+  /** The context of events that nobody waits for; the same one as long as the state is. */
+  #context(process: Process, cell: StatemCell): StatemContext {
+    const { state } = cell.core
+    const before = cell.context
+    if (before !== undefined && before.state === state) return before
+    return (cell.context = new StatemContext(process, NOBODY, this.#module, state))
   }
 
   /** Applies a result and takes what is next in hand; false when the machine stops. */

@@ -29,7 +29,7 @@ import {
   type StatemContext,
   type StatemEvent,
 } from './gen-statem-events.ts'
-import type { StatemModule } from './gen-statem-loop.ts'
+import type { StatemCallbacks, StatemModule } from './gen-statem-loop.ts'
 import { keepStateAndData } from './gen-statem-results.ts'
 import { resolveLimits, type StatemLimits } from './gen-statem-options.ts'
 import { compileStates, type AnyStateFunctions, type StateTable } from './gen-statem-table.ts'
@@ -56,11 +56,8 @@ export interface AnyHandleEvent extends AnyStatem {
     data: unknown,
     ctx: StatemContext,
   ) => unknown
-  readonly enter?: StatemModule['enter']
+  readonly enter?: StatemCallbacks['enter']
 }
-
-/** How the callbacks of one mode are run. */
-type Callbacks = Pick<StatemModule, 'mode' | 'hasEnter' | 'isState' | 'run' | 'enter' | 'admit'>
 
 /** The module of a machine whose states are tables. */
 export function statesModule(
@@ -69,8 +66,8 @@ export function statesModule(
   limits: StatemLimits | undefined,
 ): StatemModule {
   const label = labelOf(declared)
-  const door = new StatemDoor(label, declared)
   const tables = compileStates(label, declared, definition.states, definition.any)
+  const door = new StatemDoor(label, declared)
   return moduleOf(declared, definition, limits, new StateFunctionCallbacks(label, door, tables))
 }
 
@@ -84,16 +81,8 @@ export function handleEventModule(
   if (typeof definition.handleEvent !== 'function') {
     throw new HandlerMissingError(label, 'handleEvent')
   }
-  const { enter } = definition
   const door = new StatemDoor(label, declared)
-  return moduleOf(declared, definition, limits, {
-    mode: 'handle_event_function',
-    hasEnter: enter !== undefined,
-    isState: () => true,
-    admit: (item, process) => door.admit(item, process),
-    run: (event, state, data, ctx) => definition.handleEvent(publicEvent(event), state, data, ctx),
-    enter: (previous, state, data, ctx) => enter?.(previous, state, data, ctx),
-  })
+  return moduleOf(declared, definition, limits, new HandleEventCallbacks(door, definition))
 }
 
 function labelOf(declared: Contract<unknown>): string {
@@ -104,44 +93,69 @@ function moduleOf(
   declared: Contract<unknown>,
   definition: AnyStatem,
   limits: StatemLimits | undefined,
-  callbacks: Callbacks,
+  callbacks: StatemCallbacks,
 ): StatemModule {
   const label = labelOf(declared)
   if (typeof definition.init !== 'function') throw new HandlerMissingError(label, 'init')
-  const { terminate } = definition
+  const terminates = definition.terminate !== undefined
   return {
     label,
-    ...resolveLimits(label, limits),
-    mode: callbacks.mode,
-    hasEnter: callbacks.hasEnter,
-    isState: (state) => callbacks.isState(state),
+    limits: resolveLimits(label, limits),
+    callbacks,
     ref: (pid: Pid) => declared.at(pid),
     init: (arg, ctx) => definition.init(arg, ctx),
-    admit:
-      callbacks.admit === undefined
-        ? undefined
-        : (item, process) => callbacks.admit?.(item, process) ?? REFUSED,
-    run: (event, state, data, ctx) => callbacks.run(event, state, data, ctx),
-    enter: (previous, state, data, ctx) => callbacks.enter(previous, state, data, ctx),
-    terminate:
-      terminate === undefined
-        ? undefined
-        : (reason, state, data) => definition.terminate?.(reason, state, data),
+    terminate: terminates
+      ? (reason, state, data) => definition.terminate?.(reason, state, data)
+      : undefined,
   }
 }
 
-class StateFunctionCallbacks implements Callbacks {
+class HandleEventCallbacks implements StatemCallbacks {
+  readonly mode = 'handle_event_function'
+  readonly hasEnter: boolean
+  readonly admit: NonNullable<StatemCallbacks['admit']>
+  readonly #definition: AnyHandleEvent
+
+  constructor(door: StatemDoor, definition: AnyHandleEvent) {
+    this.#definition = definition
+    this.hasEnter = definition.enter !== undefined
+    this.admit = (item, process) => door.admit(item, process)
+  }
+
+  /** A state may be anything. */
+  isState(): boolean {
+    return true
+  }
+  run(event: HeldEvent, state: unknown, data: unknown, ctx: StatemContext): unknown {
+    return this.#definition.handleEvent(publicEvent(event), state, data, ctx)
+  }
+  enter(previous: unknown, state: unknown, data: unknown, ctx: StatemContext): unknown {
+    return this.#definition.enter?.(previous, state, data, ctx)
+  }
+}
+
+// A constant of this module is folded, an imported one is loaded at each use.
+const CALL: typeof ItemKind.call = ItemKind.call
+const CAST: typeof ItemKind.cast = ItemKind.cast
+
+class StateFunctionCallbacks implements StatemCallbacks {
   readonly mode = 'state_functions'
   readonly hasEnter: boolean
-  readonly admit: Callbacks['admit']
+  readonly admit: StatemCallbacks['admit']
   readonly #label: string
   readonly #door: StatemDoor
   readonly #tables: ReadonlyMap<unknown, StateTable>
+  // Events come in runs to one state; its table is found again without a look-up.
+  #lastState: unknown
+  #last: StateTable
 
   constructor(label: string, door: StatemDoor, tables: ReadonlyMap<unknown, StateTable>) {
     this.#label = label
     this.#door = door
     this.#tables = tables
+    const [[lastState, last]] = [...tables] as [[unknown, StateTable]]
+    this.#lastState = lastState
+    this.#last = last
     this.hasEnter = [...tables.values()].some((table) => table.enter !== undefined)
     // Without schemas the tables know all names, and the door is asked only about what they do not have.
     this.admit = door.hasSchemas ? (item, process) => door.admit(item, process) : undefined
@@ -157,13 +171,13 @@ class StateFunctionCallbacks implements Callbacks {
   }
 
   run(event: HeldEvent, state: unknown, data: unknown, ctx: StatemContext): unknown {
-    const table = this.#tables.get(state) as StateTable
+    const table = state === this.#lastState ? this.#last : this.#table(state)
     switch (event.kind) {
-      case ItemKind.call: {
+      case CALL: {
         const handler = table.call.get(event.name)
         return handler === undefined ? this.#missing(event, ctx) : handler(data, event.input, ctx)
       }
-      case ItemKind.cast: {
+      case CAST: {
         const handler = table.cast.get(event.name)
         return handler === undefined ? this.#missing(event, ctx) : handler(data, event.value, ctx)
       }
@@ -182,6 +196,11 @@ class StateFunctionCallbacks implements Callbacks {
         return info(data, infoOf(event as Message | OwnEvent), ctx)
       }
     }
+  }
+
+  #table(state: unknown): StateTable {
+    this.#lastState = state
+    return (this.#last = this.#tables.get(state) as StateTable)
   }
 
   #missing(event: HeldEvent, ctx: StatemContext): typeof REFUSED {

@@ -51,10 +51,9 @@ export const ActionOp: Readonly<{
   timeout: 0
   postpone: 1
   nextEvent: 2
-  answer: 3
-  replyTo: 4
-  hibernate: 5
-}> = Object.freeze({ timeout: 0, postpone: 1, nextEvent: 2, answer: 3, replyTo: 4, hibernate: 5 })
+  replyTo: 3
+  hibernate: 4
+}> = Object.freeze({ timeout: 0, postpone: 1, nextEvent: 2, replyTo: 3, hibernate: 4 })
 /** One of {@link ActionOp}. */
 export type ActionOp = (typeof ActionOp)[keyof typeof ActionOp]
 
@@ -68,7 +67,7 @@ export type TimeoutKind = 'event_timeout' | 'state_timeout' | 'generic_timeout'
  */
 export type TimeoutTime = number | { readonly atMs: number } | 'cancel' | 'update'
 
-/** The one class behind all actions. */
+/** The class behind all actions but {@link answer}. */
 export class Action {
   readonly op: ActionOp
   readonly kind: TimeoutKind | undefined
@@ -91,6 +90,14 @@ export class Action {
     this.when = when
     this.value = value
     this.from = from
+  }
+}
+
+/** The one action with a class of its own, small because most calls make one. */
+export class Answer {
+  readonly value: unknown
+  constructor(value: unknown) {
+    this.value = value
   }
 }
 
@@ -356,7 +363,7 @@ export function genericTimeout(name: string, when: TimeoutTime, payload?: unknow
  * call: { state: (data, _input, ctx) => keepStateAndData(answer(ctx.state)) }
  */
 export function answer<R>(value: R): AnswerAction<R> {
-  return made<AnswerAction<R>>(new Action(ActionOp.answer, value))
+  return made<AnswerAction<R>>(new Answer(value))
 }
 
 /**
@@ -381,6 +388,6 @@ export function hibernate(): HibernateAction {
 }
 
 /** Gives a record the type that tells what it was made as. */
-function made<T>(record: Transition | Action): T {
+function made<T>(record: Transition | Action | Answer): T {
   return record as unknown as T
 }

@@ -29,7 +29,32 @@ const NAMED = ['call', 'cast', 'internal', 'genericTimeout'] as const
 const SINGLE = ['enter', 'info', 'stateTimeout', 'eventTimeout'] as const
 const KEYS: ReadonlySet<string> = new Set([...NAMED, ...SINGLE])
 
-type Named = ReadonlyMap<string | undefined, AnyStateHandler>
+/** Handlers by name. */
+class Named {
+  readonly #byName = new Map<string | undefined, AnyStateHandler>()
+  // Messages of one name come in runs; the last one is found again without a look-up.
+  #lastName: string | undefined = undefined
+  #last: AnyStateHandler | undefined = undefined
+
+  /** What `own` has not is taken from `any`. */
+  constructor(own: Handlers = {}, any: Handlers = {}) {
+    for (const handlers of [any, own]) {
+      for (const [name, handler] of Object.entries(handlers)) {
+        if (handler !== undefined) this.#byName.set(name, handler)
+      }
+    }
+  }
+
+  has(name: string): boolean {
+    return this.#byName.has(name)
+  }
+
+  get(name: string | undefined): AnyStateHandler | undefined {
+    if (name === this.#lastName) return this.#last
+    this.#lastName = name
+    return (this.#last = this.#byName.get(name))
+  }
+}
 
 /** One state, compiled. */
 export class StateTable {
@@ -44,13 +69,13 @@ export class StateTable {
 
   constructor(own: AnyStateFunctions, any: AnyStateFunctions) {
     this.enter = own.enter ?? any.enter
-    this.call = merged(own.call, any.call)
-    this.cast = merged(own.cast, any.cast)
+    this.call = new Named(own.call, any.call)
+    this.cast = new Named(own.cast, any.cast)
     this.info = own.info ?? any.info
-    this.internal = merged(own.internal, any.internal)
+    this.internal = new Named(own.internal, any.internal)
     this.stateTimeout = own.stateTimeout ?? any.stateTimeout
     this.eventTimeout = own.eventTimeout ?? any.eventTimeout
-    this.genericTimeout = merged(own.genericTimeout, any.genericTimeout)
+    this.genericTimeout = new Named(own.genericTimeout, any.genericTimeout)
   }
 
   /** The handler of an event that the machine made itself. */
@@ -91,16 +116,6 @@ export function compileStates(
   checkReachable(label, 'call', declared.names.call, compiled)
   checkReachable(label, 'cast', declared.names.cast, compiled)
   return compiled
-}
-
-function merged(own: Handlers = {}, any: Handlers = {}): Named {
-  const map = new Map<string | undefined, AnyStateHandler>()
-  for (const handlers of [any, own]) {
-    for (const [name, handler] of Object.entries(handlers)) {
-      if (handler !== undefined) map.set(name, handler)
-    }
-  }
-  return map
 }
 
 /** What is written down must be a handler that can be reached. */

@@ -54,7 +54,11 @@ export type StatemInit<S, D, P> = Initial<S, D, InitAction<InsertedEvent<P>>> | 
 
 /** A handler that gets what the machine itself gave to a timeout or event, and may know its type. */
 export type PayloadHandler<P, S, D> = {
-  handle(data: D, payload: unknown, ctx: StatemCtx<never, P, S>): Maybe<StatemResult<S, D, never, P>>
+  handle(
+    data: D,
+    payload: unknown,
+    ctx: StatemCtx<never, P, S>,
+  ): Maybe<StatemResult<S, D, never, P>>
 }['handle']
 
 /** The functions of one state: kind of event x name. */

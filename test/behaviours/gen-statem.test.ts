@@ -705,7 +705,7 @@ describe('sys', () => {
     await sys.replaceState(ref, () => ['open', { code: '9', entered: '' }])
     expect(await ref.call.close()).toBe('closed')
     for (const wrong of ['open', ['open'], ['nowhere', {}], [keepStateAndData(), 1]]) {
-      await expect(sys.replaceState(ref, () => wrong)).rejects.toThrow(/pair|no state/)
+      await expect(sys.replaceState(ref, () => wrong)).rejects.toThrow(/refused the new state/)
     }
     expect(await sys.getState(ref)).toMatchObject(['locked', { code: '9' }])
   })
