@@ -519,6 +519,32 @@ describe('a supervisor as a process', () => {
   })
 })
 
+describe('significant children', () => {
+  it('one that is being restarted still counts when another one ends', async () => {
+    const significant = { restart: 'transient', significant: true } as const
+    let fails = 0
+    const flaky: ChildSpec = {
+      ...childSpecOf('c'),
+      ...significant,
+      start: (context) =>
+        fails-- > 0 ? Promise.reject(new Error('not now')) : childSpecOf('c').start(context),
+    }
+    const sup = await start({
+      strategy: 'rest_for_one',
+      autoShutdown: 'all_significant',
+      children: [{ ...childSpecOf('s'), ...significant }, childSpecOf('a'), flaky],
+    })
+    fails = 1
+    const [s, a] = [(await pidOf(sup, 's'))!, (await pidOf(sup, 'a'))!]
+    // The end of a stops c, whose restart fails; then the end of s is dealt with; then c is tried again.
+    system.exit(a, 'kill')
+    system.process(s)!.exit('normal')
+    await w.clock.settle()
+    expect(system.isAlive(sup.pid)).toBe(true)
+    expect(await pidOf(sup, 'c')).toBeDefined()
+  })
+})
+
 describe('many children', () => {
   it('one end among many looks at one child, with significant ones too', async () => {
     const spec = (i: number): ChildSpec => ({
