@@ -280,8 +280,14 @@ export type {
   MachineTag,
   MachineTransition,
   MachineValue,
+  OutlineConfig,
+  OutlineNode,
+  OutlineTransition,
+  StatemNotes,
+  StatemOutline,
+  StateOutline,
 } from './behaviours/index.ts'
-export { fromMachine, MachineEventError, MachineLimitError } from './behaviours/index.ts'
+export { fromMachine, MachineEventError, MachineLimitError, toMachine } from './behaviours/index.ts'
 
 // Supervisors and registries
 export type {
@@ -468,7 +474,7 @@ export type {
 export { RequestIds, ResponseAbortedError } from './behaviours/index.ts'
 
 // Looking into running processes
-export type { DebugChild, ProcessActivity, ProgramDebug } from './runtime/index.ts'
+export type { DebugChild, ItemKindName, ProcessActivity, ProgramDebug } from './runtime/index.ts'
 export type {
   LogOptions,
   ProcessStatus,
@@ -516,4 +522,32 @@ export {
   PoolStoppedError,
   PoolTimeoutError,
   PoolWorkerError,
+} from './behaviours/index.ts'
+
+// Applications
+export type {
+  AnyApplication,
+  ApplicationCtx,
+  ApplicationDefinition,
+  ApplicationFunctions,
+  ApplicationInfo,
+  ApplicationRoot,
+  ApplicationSpec,
+  ApplicationStartOptions,
+  ApplicationType,
+  EnsuredStart,
+  RunApplicationOptions,
+  RunStatus,
+  SignalSource,
+} from './behaviours/index.ts'
+export {
+  Application,
+  ApplicationAlreadyRunningError,
+  ApplicationCycleError,
+  ApplicationNotRunningError,
+  ApplicationStartError,
+  ApplicationUnknownError,
+  defineApplication,
+  operatingSystem,
+  runApplication,
 } from './behaviours/index.ts'

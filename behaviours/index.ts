@@ -366,3 +366,39 @@ export type {
   PoolTarget,
 } from './pool.ts'
 export { Pool } from './pool.ts'
+export type {
+  OutlineConfig,
+  OutlineNode,
+  OutlineTransition,
+  StatemNotes,
+  StatemOutline,
+  StateOutline,
+} from './machine-outline.ts'
+export { toMachine } from './machine-outline.ts'
+export {
+  ApplicationAlreadyRunningError,
+  ApplicationCycleError,
+  ApplicationNotRunningError,
+  ApplicationStartError,
+  ApplicationUnknownError,
+} from './application-errors.ts'
+export type {
+  AnyApplication,
+  ApplicationCtx,
+  ApplicationDefinition,
+  ApplicationRoot,
+  ApplicationSpec,
+  ApplicationType,
+} from './application-definition.ts'
+export { defineApplication } from './application-definition.ts'
+export type { ApplicationInfo } from './application-controller.ts'
+export type {
+  ApplicationFunctions,
+  ApplicationStartOptions,
+  EnsuredStart,
+} from './application.ts'
+export { Application } from './application.ts'
+export type { SignalSource } from './application-signals.ts'
+export { operatingSystem } from './application-signals.ts'
+export type { RunApplicationOptions, RunStatus } from './application-run.ts'
+export { runApplication } from './application-run.ts'

@@ -96,8 +96,8 @@ export interface PersistedDelay {
 
 /** What xstate takes as its clock. */
 export interface ActorClock {
-  setTimeout(fn: () => void, delayMs: number): Delay
-  clearTimeout(delay: Delay): void
+  readonly setTimeout: (fn: () => void, delayMs: number) => Delay
+  readonly clearTimeout: (delay: Delay) => void
 }
 
 /** Whether xstate's system has what {@link MachineHost.tame} replaces. */

@@ -18,7 +18,7 @@ import type { Holding } from './table-held.ts'
 import type { TableKey } from './table-key.ts'
 import type { Matcher, TableMatch } from './table-match.ts'
 import type { TableRegistry } from './table-registry.ts'
-import type { Scan, Store } from './table-store.ts'
+import type { Entry, Scan, Store } from './table-store.ts'
 import type {
   OrderedTable,
   SelectOptions,
@@ -108,7 +108,7 @@ export class TableCell<K extends TableKey, V> implements OrderedTable<K, V> {
     checkKey(key)
     const entry = this.#store.get(key)
     this.#checkRoom(entry === undefined ? 1 : this.#holding.grows(entry.held, value))
-    this.#put(key, value)
+    this.#put(key, value, entry)
   }
 
   insertNew(key: K, value: V): boolean {
@@ -116,7 +116,7 @@ export class TableCell<K extends TableKey, V> implements OrderedTable<K, V> {
     checkKey(key)
     if (this.#store.get(key) !== undefined) return false
     this.#checkRoom(1)
-    this.#put(key, value)
+    this.#put(key, value, undefined)
     return true
   }
 
@@ -180,7 +180,7 @@ export class TableCell<K extends TableKey, V> implements OrderedTable<K, V> {
     if (entry === undefined) this.#checkRoom(1)
     const several = Array.isArray(step)
     const { value, results } = applySteps(before, several ? step.map(stepOf) : [stepOf(step)])
-    this.#put(key, value as V)
+    this.#put(key, value as V, entry)
     return (several ? results : results[0]) as never
   }
 
@@ -335,8 +335,7 @@ export class TableCell<K extends TableKey, V> implements OrderedTable<K, V> {
   }
 
   /** The key is checked and there is room. */
-  #put(key: K, value: V): void {
-    const entry = this.#store.get(key)
+  #put(key: K, value: V, entry: Entry<K, unknown> | undefined): void {
     if (entry === undefined) {
       this.#store.add(ownKey(key), this.#holding.hold(value))
       this.#size++
@@ -348,7 +347,7 @@ export class TableCell<K extends TableKey, V> implements OrderedTable<K, V> {
 
   #putAll(rows: readonly Row<K, V>[]): void {
     if (this.#size + rows.length > this.#entriesMax) this.#checkRoom(this.#growth(rows))
-    for (const [key, value] of rows) this.#put(key, value)
+    for (const [key, value] of rows) this.#put(key, value, this.#store.get(key))
   }
 
   /** Objects that `rows` would add, found out by putting them into a table of their own. */

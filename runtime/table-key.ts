@@ -91,6 +91,7 @@ const RANK = { number: 0, bigint: 0, boolean: 1, object: 2, string: 3 } as const
 
 /** Negative, 0 or positive; a total order over checked keys. */
 export function compareKeys(a: TableKey, b: TableKey): number {
+  if (typeof a === 'number' && typeof b === 'number') return lessOrMore(a, b) // most of all
   const type = typeof a as keyof typeof RANK
   const otherType = typeof b as keyof typeof RANK
   if (type !== otherType) {

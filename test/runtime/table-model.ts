@@ -1,31 +1,32 @@
-/** Tables as simple as can be, to compare the real ones with: one list of pairs, looked through every time. */
+/** Tables as simple as can be, to compare the real ones with: a list of keys, looked through every time. */
 import { compareKeys } from '../../runtime/table-key.ts'
 import type { TableKey, TableRange, TableType } from '../../runtime/index.ts'
 
 export type Pair = readonly [TableKey, unknown]
 
-const same = (a: TableKey, b: TableKey): boolean => compareKeys(a, b) === 0
+interface Group {
+  readonly key: TableKey
+  values: unknown[]
+}
 
-/** The reference: objects in insertion order, `ordered_set` sorted when asked. */
+/** The reference: keys in the order they came, `ordered_set` sorted when asked. */
 export class ModelTable {
-  pairs: Pair[] = []
+  #groups: Group[] = []
   readonly type: TableType
   constructor(type: TableType) {
     this.type = type
   }
 
   get size(): number {
-    return this.pairs.length
+    return this.#groups.reduce((sum, { values }) => sum + values.length, 0)
   }
 
   insert(key: TableKey, value: unknown): void {
-    const at = this.pairs.findIndex(([k]) => same(k, key))
-    if (at === -1 || this.type === 'duplicate_bag') this.pairs.push([key, value])
-    else if (this.type === 'bag') {
-      if (!this.pairs.some(([k, v]) => same(k, key) && Object.is(v, value))) {
-        this.pairs.push([key, value])
-      }
-    } else this.pairs[at] = [this.pairs[at]![0], value]
+    const group = this.#find(key)
+    if (group === undefined) this.#groups.push({ key, values: [value] })
+    else if (this.type === 'duplicate_bag') group.values.push(value)
+    else if (this.type === 'bag') group.values = [...new Set([...group.values, value])]
+    else group.values = [value]
   }
 
   insertNew(key: TableKey, value: unknown): boolean {
@@ -35,36 +36,35 @@ export class ModelTable {
   }
 
   lookup(key: TableKey): unknown[] {
-    return this.pairs.filter(([k]) => same(k, key)).map(([, v]) => v)
+    return this.#find(key)?.values ?? []
   }
 
   member(key: TableKey): boolean {
-    return this.lookup(key).length > 0
+    return this.#find(key) !== undefined
   }
 
   take(key: TableKey): unknown[] {
     const values = this.lookup(key)
-    this.pairs = this.pairs.filter(([k]) => !same(k, key))
+    this.deleteWhere((_, other) => compareKeys(other, key) === 0)
     return values
   }
 
   deleteObject(key: TableKey, value: unknown): boolean {
-    const before = this.size
-    this.pairs = this.pairs.filter(([k, v]) => !(same(k, key) && Object.is(v, value)))
-    return this.size < before
+    return this.deleteWhere((v, k) => compareKeys(k, key) === 0 && Object.is(v, value)) > 0
   }
 
   deleteWhere(test: (value: unknown, key: TableKey) => boolean): number {
     const before = this.size
-    this.pairs = this.pairs.filter(([k, v]) => !test(v, k))
+    for (const group of this.#groups) group.values = group.values.filter((v) => !test(v, group.key))
+    this.#groups = this.#groups.filter(({ values }) => values.length > 0)
     return before - this.size
   }
 
-  /** All pairs as a select gives them; the values of one key of a bag come together. */
-  all(range: TableRange<TableKey> = {}): Pair[] {
-    if (this.type !== 'ordered_set') return this.grouped()
-    const { gt, gte, lt, lte, reverse } = range
-    const sorted = [...this.pairs]
+  /** All pairs as a select gives them. */
+  all({ gt, gte, lt, lte, reverse }: TableRange<TableKey> = {}): Pair[] {
+    const pairs = this.#groups.flatMap(({ key, values }) => values.map((v): Pair => [key, v]))
+    if (this.type !== 'ordered_set') return pairs
+    const sorted = pairs
       .sort(([a], [b]) => compareKeys(a, b))
       .filter(
         ([k]) =>
@@ -76,13 +76,7 @@ export class ModelTable {
     return reverse === true ? sorted.reverse() : sorted
   }
 
-  private grouped(): Pair[] {
-    const groups: Pair[][] = []
-    for (const pair of this.pairs) {
-      const group = groups.find((other) => same(other[0]![0], pair[0]))
-      if (group === undefined) groups.push([pair])
-      else group.push(pair)
-    }
-    return groups.flat()
+  #find(key: TableKey): Group | undefined {
+    return this.#groups.find((group) => compareKeys(group.key, key) === 0)
   }
 }
