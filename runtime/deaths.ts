@@ -10,7 +10,7 @@
 import { runIn } from './context.ts'
 import { exitFate } from './signal.ts'
 import { isCleanExit } from './exit-reason.ts'
-import { ItemKind, Message } from './item.ts'
+import { ItemKind, Signal } from './item.ts'
 import { LinkSet, remoteLinks, removeLocalLink } from './links.ts'
 import { dropItems, pushItem } from './mailbox.ts'
 import { isRemoteOwner, pushDown } from './monitors.ts'
@@ -62,7 +62,7 @@ export class Deaths {
       reason,
     })
     if (fate === 'message') {
-      pushItem(cell, new Message(ItemKind.exit, undefined, reason, from))
+      pushItem(cell, new Signal(ItemKind.exit, undefined, reason, from))
     } else if (fate === 'dies') this.end(cell, reason, false)
     else if (fate === 'killed') this.end(cell, 'killed', false)
   }

@@ -89,18 +89,31 @@ export class Message {
   /** @internal Next in the mailbox. */
   declare next: Message | Call | undefined
 
+  constructor(kind: MessageKind, name: string | undefined, value: unknown) {
+    this.kind = kind
+    this.name = name
+    this.value = value
+    this.next = undefined
+  }
+}
+
+// What only signals have is no field of every message: a quarter less to allocate for each of them.
+Object.assign(Message.prototype, { from: undefined, ref: undefined })
+
+/** A {@link Message} that says who or what it is about. */
+export class Signal extends Message {
+  declare readonly from: Pid | undefined
+  declare readonly ref: MonitorRef | TimerRef | undefined
+
   constructor(
     kind: MessageKind,
     name: string | undefined,
     value: unknown,
-    from?: Pid,
+    from: Pid | undefined,
     ref?: MonitorRef | TimerRef,
   ) {
-    this.kind = kind
-    this.name = name
-    this.value = value
+    super(kind, name, value)
     this.from = from
     this.ref = ref
-    this.next = undefined
   }
 }

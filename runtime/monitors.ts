@@ -4,7 +4,7 @@
  * A record is in up to three places: by reference number here (if a process or a callback of this system
  * owns it), in its owner's `monitoring`, in its target's `monitoredBy` or the remote node's stand-in.
  */
-import { ItemKind, Message } from './item.ts'
+import { ItemKind, Signal } from './item.ts'
 import { pushItem } from './mailbox.ts'
 import { DEAD } from './process-flags.ts'
 import type { Branded } from './brand.ts'
@@ -60,7 +60,7 @@ export function pushDown(owner: ProcessCell, monitor: Monitor, reason: ExitReaso
   if ((owner.flags & DEAD) !== 0) return
   pushItem(
     owner,
-    new Message(ItemKind.down, monitor.name, reason, watchedPid(monitor), monitor.ref),
+    new Signal(ItemKind.down, monitor.name, reason, watchedPid(monitor), monitor.ref),
   )
 }
 

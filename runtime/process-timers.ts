@@ -3,7 +3,7 @@
  * a target that is a local pid; a name is looked up when the timer fires, as in OTP.
  */
 import { LimitError } from './errors.ts'
-import { Message } from './item.ts'
+import { Signal } from './item.ts'
 import { pushUserItem } from './mailbox.ts'
 import { isPid } from './pid.ts'
 import { checkDelay, Timer, TimerRefValue } from './timer.ts'
@@ -34,7 +34,7 @@ export class ProcessTimers {
     const fire = (): void => {
       const cell = core.live(to)
       if (cell === undefined) core.send(to, message)
-      else if (!pushUserItem(cell, new Message(kind, undefined, message, undefined, ref))) {
+      else if (!pushUserItem(cell, new Signal(kind, undefined, message, undefined, ref))) {
         core.dropped(to, 'info', undefined, 'mailbox_full')
       }
     }
