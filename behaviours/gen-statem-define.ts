@@ -134,7 +134,33 @@ export interface InferredStatem<T> {
  * Defines a state machine without declaring its protocol first.
  *
  * @example
- * TODO
+ * const Turnstile = defineStatem({
+ *   name: 'turnstile/1',
+ *   init: (price: number) => initialState('locked', { price, paid: 0 }),
+ *   states: {
+ *     locked: {
+ *       cast: {
+ *         coin: (data, value: number) => {
+ *           const paid = data.paid + value
+ *           return paid < data.price
+ *             ? keepState({ ...data, paid })
+ *             : nextState('unlocked', { ...data, paid: 0 })
+ *         },
+ *       },
+ *       call: { push: () => keepStateAndData(answer('pay first')) },
+ *     },
+ *     unlocked: {
+ *       call: { push: (data) => nextState('locked', data, answer('welcome')) },
+ *     },
+ *   },
+ *   any: { cast: { coin: () => keepStateAndData() } },
+ * })
+ * const turnstile = await Turnstile.start(2)
+ * turnstile.cast.coin(1)
+ * assert.equal(await turnstile.call.push(), 'pay first')
+ * turnstile.cast.coin(1)
+ * assert.equal(await turnstile.call.push(), 'welcome')
+ * await GenServer.stop(turnstile)
  */
 export function defineStatem<
   D,

@@ -186,7 +186,15 @@ export interface StopAndReply<D, R = never> {
  * count as if an event had brought the machine there.
  *
  * @example
- * init: (code: string) => initialState('locked', { code, entered: '' })
+ * const Lock = defineStatem({
+ *   init: (code: string) => initialState('locked', { code }, genericTimeout('night', 60_000)),
+ *   states: {
+ *     locked: { call: { state: (_data, _input, ctx) => keepStateAndData(answer(ctx.state)) } },
+ *   },
+ * })
+ * const lock = await Lock.start('1234')
+ * assert.equal(await lock.call.state(), 'locked')
+ * await GenServer.stop(lock)
  */
 export function initialState<const S, D, A extends AnyAction = never>(
   state: S,
@@ -201,7 +209,17 @@ export function initialState<const S, D, A extends AnyAction = never>(
  * postponed events are tried again, the state timeout ends (S-06, S-12).
  *
  * @example
- * cast: { button: (data, digit) => nextState('open', data, stateTimeout(10_000, 'lock')) }
+ * const Toggle = defineStatem({
+ *   init: () => initialState('off', 0),
+ *   states: {
+ *     off: { call: { flip: (count) => nextState('on', count + 1, answer('now on')) } },
+ *     on: { call: { flip: (count) => nextState('off', count, answer('now off')) } },
+ *   },
+ * })
+ * const toggle = await Toggle.start()
+ * assert.equal(await toggle.call.flip(), 'now on')
+ * assert.equal(await toggle.call.flip(), 'now off')
+ * await GenServer.stop(toggle)
  */
 export function nextState<const S, D, A extends AnyAction = never>(
   state: S,
@@ -215,7 +233,19 @@ export function nextState<const S, D, A extends AnyAction = never>(
  * Stays in the state, with new data.
  *
  * @example
- * cast: { button: (data, digit) => keepState({ ...data, entered: data.entered + digit }) }
+ * const Adder = defineStatem({
+ *   init: () => initialState('counting', 0),
+ *   states: {
+ *     counting: {
+ *       cast: { add: (sum, by: number) => keepState(sum + by) },
+ *       call: { sum: (sum) => keepStateAndData(answer(sum)) },
+ *     },
+ *   },
+ * })
+ * const adder = await Adder.start()
+ * adder.cast.add(2)
+ * assert.equal(await adder.call.sum(), 2)
+ * await GenServer.stop(adder)
  */
 export function keepState<D, A extends AnyAction = never>(
   data: D,
@@ -230,7 +260,13 @@ const KEEP: Transition = new Transition(Op.keep, undefined, undefined, true, und
  * Stays in the state and changes nothing.
  *
  * @example
- * call: { entered: (data) => keepStateAndData(answer(data.entered.length)) }
+ * const Fixed = defineStatem({
+ *   init: (value: number) => initialState('only', value),
+ *   states: { only: { call: { get: (value) => keepStateAndData(answer(value)) } } },
+ * })
+ * const fixed = await Fixed.start(7)
+ * assert.equal(await fixed.call.get(), 7)
+ * await GenServer.stop(fixed)
  */
 export function keepStateAndData<A extends AnyAction = never>(
   actions?: Actions<A>,
@@ -244,7 +280,19 @@ export function keepStateAndData<A extends AnyAction = never>(
  * postponed events stay where they are and the state timeout goes on (S-07, S-41).
  *
  * @example
- * cast: { retry: (data) => repeatState({ ...data, attempts: data.attempts + 1 }) }
+ * const Job = defineStatem({
+ *   init: () => initialState('trying', { tries: 0 }),
+ *   states: {
+ *     trying: {
+ *       enter: (data) => keepState({ tries: data.tries + 1 }),
+ *       call: { again: (data) => repeatState(data, answer(data.tries)) },
+ *     },
+ *   },
+ * })
+ * const job = await Job.start()
+ * assert.equal(await job.call.again(), 1)
+ * assert.equal(await job.call.again(), 2) // entered twice
+ * await GenServer.stop(job)
  */
 export function repeatState<D, A extends AnyAction = never>(
   data: D,
@@ -257,7 +305,23 @@ export function repeatState<D, A extends AnyAction = never>(
  * {@link repeatState} with the data as it is.
  *
  * @example
- * stateTimeout: () => repeatStateAndData()
+ * const entered: string[] = []
+ * const Job = defineStatem({
+ *   init: () => initialState('trying', 0),
+ *   states: {
+ *     trying: {
+ *       enter: (_data, previous) => {
+ *         entered.push(previous)
+ *         return keepStateAndData()
+ *       },
+ *       call: { again: () => repeatStateAndData(answer(true)) },
+ *     },
+ *   },
+ * })
+ * const job = await Job.start()
+ * await job.call.again()
+ * assert.deepEqual(entered, ['trying', 'trying'])
+ * await GenServer.stop(job)
  */
 export function repeatStateAndData<A extends AnyAction = never>(
   actions?: Actions<A>,
@@ -270,7 +334,15 @@ export function repeatStateAndData<A extends AnyAction = never>(
  * `stop(reason, state, { reply })` (G-30).
  *
  * @example
- * call: { close: () => stopAndReply('normal', answer('closed')) }
+ * const ended: string[] = []
+ * const Door = defineStatem({
+ *   init: () => initialState('open', 0),
+ *   states: { open: { call: { close: () => stopAndReply('normal', answer('closed')) } } },
+ *   terminate: (_reason, state) => void ended.push(state),
+ * })
+ * const door = await Door.start()
+ * assert.equal(await door.call.close(), 'closed')
+ * assert.deepEqual(ended, ['open'])
  */
 export function stopAndReply<R = never>(
   reason: unknown,
@@ -280,7 +352,15 @@ export function stopAndReply<R = never>(
  * As above; `terminate` sees `data`.
  *
  * @example
- * call: { close: (data) => stopAndReply('normal', answer('closed'), { ...data, open: false }) }
+ * const ended: number[] = []
+ * const Till = defineStatem({
+ *   init: () => initialState('open', 10),
+ *   states: { open: { call: { close: (sum) => stopAndReply('normal', answer(sum), 0) } } },
+ *   terminate: (_reason, _state, sum) => void ended.push(sum),
+ * })
+ * const till = await Till.start()
+ * assert.equal(await till.call.close(), 10)
+ * assert.deepEqual(ended, [0])
  */
 export function stopAndReply<D, R = never>(
   reason: unknown,
@@ -306,7 +386,21 @@ const HIBERNATE: Action = new Action(ActionOp.hibernate, undefined)
  * Puts the event aside until the state has changed. The last one in a list counts (S-37).
  *
  * @example
- * open: { cast: { button: () => keepStateAndData(postpone()) } }
+ * const Printer = defineStatem({
+ *   init: () => initialState('busy', 0),
+ *   states: {
+ *     busy: {
+ *       call: { print: () => keepStateAndData(postpone()) },
+ *       cast: { ready: (pages) => nextState('idle', pages) },
+ *     },
+ *     idle: { call: { print: (pages) => keepState(pages + 1, answer(pages + 1)) } },
+ *   },
+ * })
+ * const printer = await Printer.start()
+ * const printed = printer.call.print()
+ * printer.cast.ready()
+ * assert.equal(await printed, 1)
+ * await GenServer.stop(printer)
  */
 export function postpone(on = true): PostponeAction {
   return made<PostponeAction>(on ? POSTPONE : DO_NOT_POSTPONE)
@@ -317,7 +411,25 @@ export function postpone(on = true): PostponeAction {
  * sees, and comes with exactly that type (S-15).
  *
  * @example
- * nextState('checking', data, nextEvent({ type: 'internal', name: 'check', payload: data.entered }))
+ * const Lines = defineStatem({
+ *   init: () => initialState('reading', [] as string[]),
+ *   states: {
+ *     reading: {
+ *       cast: {
+ *         text: (_lines, text: string) =>
+ *           keepStateAndData(
+ *             text.split(',').map((payload) => nextEvent({ type: 'internal', name: 'line', payload })),
+ *           ),
+ *       },
+ *       internal: { line: (lines, line: string) => keepState([...lines, line]) },
+ *       call: { lines: (lines) => keepStateAndData(answer(lines)) },
+ *     },
+ *   },
+ * })
+ * const lines = await Lines.start()
+ * lines.cast.text('a,b')
+ * assert.deepEqual(await lines.call.lines(), ['a', 'b'])
+ * await GenServer.stop(lines)
  */
 export function nextEvent<const E extends { readonly type: string }>(event: E): NextEventAction<E> {
   return made<NextEventAction<E>>(new Action(ActionOp.nextEvent, event))
@@ -327,7 +439,24 @@ export function nextEvent<const E extends { readonly type: string }>(event: E): 
  * Starts, changes or stops the timeout of the present state; leaving the state ends it.
  *
  * @example
- * nextState('open', data, stateTimeout(10_000, 'lock'))
+ * const Lamp = defineStatem({
+ *   init: () => initialState('off', undefined as From<string> | undefined),
+ *   states: {
+ *     off: {
+ *       call: {
+ *         blink: (_from, _input: undefined, ctx: StatemCtx<string>) =>
+ *           nextState('on', ctx.from, stateTimeout(5, 'off again')),
+ *       },
+ *     },
+ *     on: {
+ *       stateTimeout: (from, payload: string) =>
+ *         nextState('off', undefined, from === undefined ? [] : replyTo(from, payload)),
+ *     },
+ *   },
+ * })
+ * const lamp = await Lamp.start()
+ * assert.equal(await lamp.call.blink(), 'off again')
+ * await GenServer.stop(lamp)
  */
 export function stateTimeout(when: TimeoutTime, payload?: unknown): TimeoutAction {
   const action = new Action(ActionOp.timeout, payload, 'state_timeout', undefined, when)
@@ -338,7 +467,21 @@ export function stateTimeout(when: TimeoutTime, payload?: unknown): TimeoutActio
  * Starts or stops the event timeout: any event that comes before it ends it (S-16).
  *
  * @example
- * keepState(data, eventTimeout(30_000, 'idle'))
+ * const Session = defineStatem({
+ *   init: () => initialState('active', 0, eventTimeout(5, 'idle')),
+ *   states: {
+ *     active: {
+ *       cast: { touch: () => keepStateAndData(eventTimeout(5, 'idle')) },
+ *       eventTimeout: (_data, why: string) => stop({ shutdown: why }),
+ *     },
+ *   },
+ * })
+ * const session = await Session.start()
+ * session.cast.touch()
+ * const reason = await new Promise((resolve) => {
+ *   homeOf(session.pid).watch(session.pid, resolve)
+ * })
+ * assert.deepEqual(reason, { shutdown: 'idle' })
  */
 export function eventTimeout(when: TimeoutTime, payload?: unknown): TimeoutAction {
   const action = new Action(ActionOp.timeout, payload, 'event_timeout', undefined, when)
@@ -350,7 +493,18 @@ export function eventTimeout(when: TimeoutTime, payload?: unknown): TimeoutActio
  * alone (S-20).
  *
  * @example
- * keepState(data, genericTimeout('session', 60_000))
+ * const Clock = defineStatem({
+ *   init: () => initialState('a', 0, [genericTimeout('tick', 1), genericTimeout('end', 10)]),
+ *   states: {
+ *     a: { genericTimeout: { tick: (ticks) => nextState('b', ticks + 1) } },
+ *     b: { genericTimeout: { end: (ticks) => stop({ ticks }) } },
+ *   },
+ * })
+ * const ticking = await Clock.start()
+ * const reason = await new Promise((resolve) => {
+ *   homeOf(ticking.pid).watch(ticking.pid, resolve)
+ * })
+ * assert.deepEqual(reason, { ticks: 1 })
  */
 export function genericTimeout(name: string, when: TimeoutTime, payload?: unknown): TimeoutAction {
   return made<TimeoutAction>(new Action(ActionOp.timeout, payload, 'generic_timeout', name, when))
@@ -360,7 +514,17 @@ export function genericTimeout(name: string, when: TimeoutTime, payload?: unknow
  * Replies to the caller of the event in hand, as a call handler may.
  *
  * @example
- * call: { state: (data, _input, ctx) => keepStateAndData(answer(ctx.state)) }
+ * const Machine = defineStatem({
+ *   init: () => initialState('ready', 0),
+ *   states: {
+ *     ready: {
+ *       call: { state: (_data, _input, ctx) => keepStateAndData(answer(ctx.state)) },
+ *     },
+ *   },
+ * })
+ * const machine = await Machine.start()
+ * assert.equal(await machine.call.state(), 'ready')
+ * await GenServer.stop(machine)
  */
 export function answer<R>(value: R): AnswerAction<R> {
   return made<AnswerAction<R>>(new Answer(value))
@@ -370,7 +534,26 @@ export function answer<R>(value: R): AnswerAction<R> {
  * Replies to a caller that was kept: a `ctx.from` of an earlier call.
  *
  * @example
- * stateTimeout: (data) => nextState('idle', [], data.map((from) => replyTo(from, 'late')))
+ * const Barrier = defineStatem({
+ *   init: () => initialState('closed', [] as From<string>[]),
+ *   states: {
+ *     closed: {
+ *       call: {
+ *         pass: (waiting, _input: undefined, ctx: StatemCtx<string>) =>
+ *           keepState([...waiting, ctx.from]),
+ *       },
+ *       cast: {
+ *         open: (waiting) => nextState('open', [], waiting.map((from) => replyTo(from, 'go'))),
+ *       },
+ *     },
+ *     open: { call: { pass: () => keepStateAndData(answer('go')) } },
+ *   },
+ * })
+ * const barrier = await Barrier.start()
+ * const passed = [barrier.call.pass(), barrier.call.pass()]
+ * barrier.cast.open()
+ * assert.deepEqual(await Promise.all(passed), ['go', 'go'])
+ * await GenServer.stop(barrier)
  */
 export function replyTo<R>(from: From<R>, value: NoInfer<R>): ReplyAction {
   const action = new Action(ActionOp.replyTo, value, undefined, undefined, undefined, from)
@@ -381,7 +564,13 @@ export function replyTo<R>(from: From<R>, value: NoInfer<R>): ReplyAction {
  * A hint that the machine will idle. Accepted for OTP's sake; V8 has no heap per process to shrink.
  *
  * @example
- * keepState(data, hibernate())
+ * const Quiet = defineStatem({
+ *   init: () => initialState('idle', 0),
+ *   states: { idle: { call: { ping: () => keepStateAndData([answer('pong'), hibernate()]) } } },
+ * })
+ * const quiet = await Quiet.start()
+ * assert.equal(await quiet.call.ping(), 'pong')
+ * await GenServer.stop(quiet)
  */
 export function hibernate(): HibernateAction {
   return made<HibernateAction>(HIBERNATE)

@@ -122,7 +122,43 @@ export interface HandleEvent<P, A, S, D> {
  * Gives a contract the behaviour of a state machine whose states are named functions.
  *
  * @example
- * TODO
+ * interface LockApi {
+ *   call: { entered(): number; open(): boolean }
+ *   cast: { button(digit: number): void }
+ * }
+ * const LockContract: Contract<LockApi> = contract('lock/1', {
+ *   call: { entered: true, open: true },
+ *   cast: { button: true },
+ * })
+ * const Lock: Server<LockApi, string> = implementStatem(LockContract, {
+ *   init: (code: string) => initialState('locked', { code, entered: '' }),
+ *   states: {
+ *     locked: {
+ *       enter: (data) => keepState({ ...data, entered: '' }),
+ *       cast: {
+ *         button: (data, digit) => {
+ *           const entered = data.entered + String(digit)
+ *           return entered === data.code
+ *             ? nextState('open', data, stateTimeout(10_000, 'lock'))
+ *             : keepState({ ...data, entered })
+ *         },
+ *       },
+ *       call: { open: () => keepStateAndData(answer(false)) },
+ *     },
+ *     open: {
+ *       stateTimeout: (data) => nextState('locked', data),
+ *       cast: { button: () => keepStateAndData(postpone()) },
+ *       call: { open: () => keepStateAndData(answer(true)) },
+ *     },
+ *   },
+ *   any: { call: { entered: (data) => keepStateAndData(answer(data.entered.length)) } },
+ * })
+ * const lock = await Lock.start('42')
+ * lock.cast.button(4)
+ * assert.equal(await lock.call.entered(), 1)
+ * lock.cast.button(2)
+ * assert.equal(await lock.call.open(), true)
+ * await GenServer.stop(lock)
  */
 export function implementStatem<P, A, S extends string, D>(
   contract: Contract<P>,
@@ -139,7 +175,34 @@ export function implementStatem<P, A, S extends string, D>(
  * type.
  *
  * @example
- * TODO
+ * interface LightApi {
+ *   call: { color(): string }
+ *   cast: { next(): void }
+ * }
+ * type Light = { readonly color: 'red' } | { readonly color: 'green'; readonly round: number }
+ * const LightContract: Contract<LightApi> = contract('light/1', {
+ *   call: { color: true },
+ *   cast: { next: true },
+ * })
+ * const Lights: Server<LightApi> = implementHandleEvent(LightContract, {
+ *   init: (): Initial<Light, number> => initialState({ color: 'red' }, 0),
+ *   handleEvent: (event, state, round) => {
+ *     switch (event.type) {
+ *       case 'call':
+ *         return keepStateAndData(replyTo(event.from, state.color))
+ *       case 'cast':
+ *         return state.color === 'red'
+ *           ? nextState({ color: 'green', round }, round)
+ *           : nextState({ color: 'red' }, round + 1)
+ *       default:
+ *         return keepStateAndData()
+ *     }
+ *   },
+ * })
+ * const lights = await Lights.start()
+ * lights.cast.next()
+ * assert.equal(await lights.call.color(), 'green')
+ * await GenServer.stop(lights)
  */
 export function implementHandleEvent<P, A, S, D>(
   contract: Contract<P>,
