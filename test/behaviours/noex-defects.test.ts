@@ -5,14 +5,23 @@
 import { beforeEach, describe, expect, it } from 'vitest'
 import { pidEquals, self, type Pid, type System } from '../../runtime/index.ts'
 import {
+  contract,
+  defineServer,
   GenServer,
+  implementStatem,
+  initialState,
+  keepStateAndData,
   noreply,
+  ok,
   Registry,
   reply,
+  stop,
   stopProcess,
   Supervisor,
   SupervisorContract,
   type ChildSpec,
+  type Ctx,
+  type From,
   type Info,
 } from '../../behaviours/index.ts'
 import {
@@ -22,6 +31,7 @@ import {
   ScriptContract,
   scripted,
   watcher,
+  within,
   world,
   type World,
 } from './world.ts'
@@ -249,6 +259,68 @@ describe('noex', () => {
     expect(w.clock.timerCount).toBe(0)
   })
 
+  it('NX-L11 a server defers and stops, continues and times out, and gets any message', async () => {
+    const log: unknown[] = []
+    const Full = defineServer({
+      init: () => ok(0, { continue: 'begin' }),
+      call: {
+        later: (n: number, _input: null, ctx: Ctx<string>) => {
+          ctx.sendAfter(10, ctx.from)
+          return noreply(n) // somebody else answers, or this server later
+        },
+        soon: (n: number) => reply('soon', n, { timeoutMs: 5 }),
+        end: (n: number) => stop('done', n, { reply: 'bye' }),
+      },
+      cast: {},
+      continue: (n: number, token) => {
+        log.push(token)
+        return noreply(n)
+      },
+      info: (n: number, info) => {
+        log.push(info.type)
+        if (info.type === 'message') (info.message as From<string>).reply('late')
+        return noreply(n)
+      },
+    })
+    const ref = await Full.start(undefined, { system })
+    const late = outcome(ref.call.later(null))
+    await w.clock.advance(10)
+    expect(late.value).toBe('late')
+    expect(await ref.call.soon()).toBe('soon')
+    await w.clock.advance(5)
+    const end = ending(system, ref.pid)
+    expect(await ref.call.end()).toBe('bye')
+    expect([log, end.reason]).toEqual([['begin', 'message', 'timeout'], 'done'])
+    const picked = await within(system, async (ctx) => {
+      ctx.send(ctx.self, 'first')
+      ctx.send(ctx.self, 'second')
+      return [await ctx.receive((m) => m === 'second'), await ctx.receive()]
+    })
+    expect(picked).toEqual(['second', 'first'])
+  })
+
+  it('NX-L15 a stop has a deadline and a signal, and a second one waits without polling', async () => {
+    const hangs = scripted({ terminate: () => new Promise<void>(() => {}) })
+    const ref = await hangs.start(undefined, { system })
+    const abort = new AbortController()
+    const stops = [
+      outcome(stopProcess(ref, 'normal', { timeoutMs: 100 })),
+      outcome(stopProcess(ref, 'normal', { signal: abort.signal })),
+      outcome(stopProcess(ref)),
+    ]
+    await w.clock.settle()
+    expect(w.clock.timerCount).toBe(1) // the deadline
+    await w.clock.advance(100)
+    expect(stops[0]?.error).toMatchObject({ code: 'ERR_STOP_TIMEOUT' })
+    abort.abort()
+    await w.clock.settle()
+    expect(stops[1]?.error).toMatchObject({ code: 'ERR_STOP_ABORTED' })
+    expect([stops[2]?.settled, w.clock.timerCount]).toEqual([false, 0])
+    system.exit(ref.pid, 'kill')
+    await w.clock.settle()
+    expect(stops[2]?.error).toMatchObject({ code: 'ERR_STOP_EXIT', reason: 'killed' })
+  })
+
   it('NX-L16 of two starts under one name only one runs its init', async () => {
     let inits = 0
     const server = scripted({
@@ -265,6 +337,38 @@ describe('noex', () => {
     expect(inits).toBe(1)
   })
 
+  it('NX-L18 a state machine that stops has ended, and who waits for its reply learns it', async () => {
+    interface DoorApi {
+      call: { wait(): string }
+      cast: { slam(): void }
+    }
+    const Door = implementStatem<DoorApi, void, 'open', number>(
+      contract<DoorApi>('door/1', { call: { wait: true }, cast: { slam: true } }),
+      {
+        init: () => initialState('open', 0),
+        states: {
+          open: {
+            call: { wait: () => keepStateAndData() },
+            cast: { slam: () => stop('slammed') },
+          },
+        },
+      },
+    )
+    const ref = await Door.start(undefined, { system })
+    const end = ending(system, ref.pid)
+    const waiting = outcome(ref.call.wait())
+    ref.cast.slam()
+    await w.clock.settle()
+    expect(end.reason).toBe('slammed')
+    expect(waiting.error).toMatchObject({ code: 'ERR_CALL_EXIT', reason: 'slammed' })
+    // What it cannot do it does not take: noex accepted `persistence` and ignored it.
+    await expect(Door.start(undefined, { system, persistence: {} } as never)).rejects.toMatchObject(
+      {
+        code: 'ERR_OPTION_UNKNOWN',
+      },
+    )
+  })
+
   it('NX-L19 every name and key of a process goes with it, and the dead are not registered', async () => {
     const registry = await Registry.start({ system })
     const owner = idler(system)
@@ -279,6 +383,52 @@ describe('noex', () => {
     expect(() => registry.register('z', owner)).toThrow(
       expect.objectContaining({ code: 'ERR_REGISTRY_OWNER' }),
     )
+  })
+
+  it('NX-L20 a value that is missing is made once, however many ask for it', async () => {
+    let made = 0
+    const Cache = defineServer({
+      init: () => new Map<string, number>(),
+      call: {
+        getOrSet: async (cache: Map<string, number>, key: string) => {
+          if (!cache.has(key)) {
+            await Promise.resolve()
+            cache.set(key, ++made)
+          }
+          return reply(cache.get(key)!, cache)
+        },
+      },
+      cast: {},
+    })
+    const cache = await Cache.start(undefined, { system })
+    const got = await Promise.all(Array.from({ length: 100 }, () => cache.call.getOrSet('k')))
+    expect([new Set(got).size, made]).toEqual([1, 1])
+    const table = system.tables.create<string, number>({ owner: 'system' })
+    expect([table.insertNew('k', 1), table.insertNew('k', 2), table.get('k')]).toEqual([
+      true,
+      false,
+      1,
+    ])
+  })
+
+  it('NX-L21 inside a system values are passed, not copied: what is shared must be frozen', async () => {
+    const state = Object.freeze({ items: Object.freeze(['a']) })
+    const Shelf = defineServer({
+      init: () => state as { items: readonly string[] },
+      call: {
+        all: (shelf: { items: readonly string[] }) => reply(shelf.items, shelf),
+        add: (shelf: { items: readonly string[] }, item: string) => {
+          const items = Object.freeze([...shelf.items, item])
+          return reply(items, Object.freeze({ items }))
+        },
+      },
+      cast: {},
+    })
+    const shelf = await Shelf.start(undefined, { system })
+    const all = (await shelf.call.all()) as string[]
+    expect(all).toBe(state.items) // the README says so; other nodes get copies
+    expect(() => all.push('intruder')).toThrow(TypeError)
+    expect(await shelf.call.add('b')).toEqual(['a', 'b'])
   })
 
   it('NX-L22 two systems share nothing', async () => {
