@@ -16,6 +16,7 @@ import {
 import { requestErrors } from './request-errors.ts'
 import { sysErrors } from './sys-errors.ts'
 import { agentErrors } from './agent-errors.ts'
+import { applicationErrors } from './application-errors.ts'
 import { genEventErrors } from './gen-event-errors.ts'
 import { poolErrors } from './pool-errors.ts'
 import { statemErrors } from './gen-statem-errors.ts'
@@ -342,6 +343,7 @@ export const behavioursErrors: ErrorCatalogue = Object.freeze({
   ...genEventErrors,
   ...machineErrors,
   ...poolErrors,
+  ...applicationErrors,
   ...statemErrors,
   ...requestErrors,
   ...sysErrors,
