@@ -202,6 +202,35 @@ describe('ends', () => {
     expect(system.stats()).toMatchObject({ processes: 0, timers: 0 })
   })
 
+  it('a transition that throws after it left a state stops what that state had invoked', async () => {
+    const { clock, system } = world()
+    const cleaned: string[] = []
+    const listens = fromCallback(() => () => void cleaned.push('callback'))
+    const machine = setup({ actors: { listens } }).createMachine({
+      initial: 'a',
+      states: {
+        a: {
+          invoke: { src: 'listens' },
+          on: {
+            GO: {
+              target: 'b',
+              actions: () => {
+                throw new Error('on the way')
+              },
+            },
+          },
+        },
+        b: {},
+      },
+    })
+    const ref = await fromMachine(machine).start(undefined, { system })
+    const end = ending(system, ref.pid)
+    ref.cast.send({ type: 'GO' })
+    await clock.settle()
+    expect(end.reason).toMatchObject({ message: 'on the way' })
+    expect(cleaned).toEqual(['callback'])
+  })
+
   it('10,000 machines of short lives leave nothing', async () => {
     const { clock, system } = world()
     const machine = setup({ actors: { load: fromPromise(async () => 1) } }).createMachine({
