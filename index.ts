@@ -387,6 +387,7 @@ export type {
   EventHandlerKey,
   EventResult,
   EventSink,
+  RemoveHandler,
   HandlerCtx,
   GenEventApi,
   GenEventChildOptions,
@@ -398,6 +399,7 @@ export type {
   HandlerTarget,
   NamedManager,
   SwapArg,
+  SwapHandler,
   SwapFrom,
   SwapSource,
 } from './behaviours/index.ts'
@@ -411,9 +413,7 @@ export {
   GenEvent,
   GenEventContract,
   removeHandler,
-  RemoveHandler,
   swapHandler,
-  SwapHandler,
 } from './behaviours/index.ts'
 
 // Tasks and agents

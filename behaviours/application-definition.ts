@@ -97,6 +97,7 @@ class DefinedApplication implements AnyApplication {
  * await Application.start(Counting, { env: { first: 5 } })
  * assert.equal(Application.getEnv(Counting, 'first'), 5)
  * await Application.stop(Counting)
+ * await defaultSystem().stop()
  */
 export function defineApplication<
   Env extends object = {},

@@ -231,6 +231,7 @@ async function ask<T>(
  * assert.equal(Application.getEnv(Web, 'port'), 9090)
  * await Application.stopAll()
  * assert.deepEqual(await Application.which(), [])
+ * await defaultSystem().stop() // the process that knows the applications ends with the system
  */
 export const Application: ApplicationFunctions = Object.freeze<ApplicationFunctions>({
   start: (app, options = {}) => start(app, options),

@@ -230,17 +230,13 @@ export type {
   EventHandlerImpl,
   EventResult,
   EventSink,
+  RemoveHandler,
   HandlerCtx,
   SwapArg,
+  SwapHandler,
   SwapSource,
 } from './gen-event-handler.ts'
-export {
-  defineEventHandler,
-  removeHandler,
-  RemoveHandler,
-  swapHandler,
-  SwapHandler,
-} from './gen-event-handler.ts'
+export { defineEventHandler, removeHandler, swapHandler } from './gen-event-handler.ts'
 export type {
   AddHandlerOptions,
   AddRequest,
@@ -392,11 +388,7 @@ export type {
 } from './application-definition.ts'
 export { defineApplication } from './application-definition.ts'
 export type { ApplicationInfo } from './application-controller.ts'
-export type {
-  ApplicationFunctions,
-  ApplicationStartOptions,
-  EnsuredStart,
-} from './application.ts'
+export type { ApplicationFunctions, ApplicationStartOptions, EnsuredStart } from './application.ts'
 export { Application } from './application.ts'
 export type { SignalSource } from './application-signals.ts'
 export { operatingSystem } from './application-signals.ts'
