@@ -253,6 +253,34 @@ stateTimeout('never')
 // @ts-expect-error absolute times have a unit
 stateTimeout({ at: 5 })
 
+// --- generic, and referring to itself
+
+export interface BoxApi<T> {
+  call: { take(): T; fork(): Ref<BoxApi<T>> }
+  cast: { put(value: T): void }
+}
+export const boxStatem = <T>(): Server<BoxApi<T>, T | undefined> => {
+  const declared: Contract<BoxApi<T>> = contract('box/1', {
+    call: { take: true, fork: true },
+    cast: { put: true },
+  })
+  const Box: Server<BoxApi<T>, T | undefined> = implementStatem(declared, {
+    init: (first: T | undefined) => initialState('empty', { value: first }),
+    states: {
+      empty: {
+        cast: { put: (_data, value) => nextState('full', { value }) },
+        call: { take: () => keepStateAndData(postpone()) },
+      },
+      full: {
+        cast: { put: () => keepStateAndData(postpone()) },
+        call: { take: (data) => nextState('empty', data, answer(data.value as T)) },
+      },
+    },
+    any: { call: { fork: async (data) => keepState(data, answer(await Box.start(data.value))) } },
+  })
+  return Box
+}
+
 // --- handle event
 
 type Light = { tag: 'red' } | { tag: 'green'; since: number }

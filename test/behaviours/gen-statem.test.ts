@@ -40,6 +40,7 @@ import {
   type Contract,
   type Server,
   type StandardSchema,
+  type StatemCtx,
 } from '../../behaviours/index.ts'
 import { machine, type MachineRef, type MachineScript } from './statem-world.ts'
 import { ending, outcome, watcher, within, world, type World } from './world.ts'
@@ -351,6 +352,93 @@ describe('a machine is a server to others', () => {
   })
 })
 
+describe('what handlers see', () => {
+  it('messages of every kind come as info, and a call knows its caller', async () => {
+    const stranger = watcher(system).pid
+    let caller: unknown
+    const ref = await machine({
+      on: (event) => {
+        if (event.type !== 'info') return undefined
+        log.push(event.info)
+        return keepStateAndData()
+      },
+    }).start(undefined, { system, trapExit: true })
+    const asker = await within(system, async (ctx) => {
+      await ref.call.run((from, _s, _d, own) => {
+        caller = (from as { from?: unknown }).from ?? own.caller
+        own.link(stranger)
+        own.system.startTimer(5, own.self.pid, 'tick', { owner: own.self.pid })
+        own.sendAfter(10, 'tock')
+        return keepStateAndData(replyTo(from, true))
+      })
+      return ctx.self
+    })
+    expect(caller).toEqual(asker)
+    await w.clock.advance(10)
+    system.exit(stranger, 'kill')
+    await w.clock.settle()
+    expect(log).toMatchObject([
+      { type: 'timer', message: 'tick' },
+      { type: 'message', message: 'tock' },
+      { type: 'exit', from: stranger, reason: 'killed' },
+    ])
+  })
+
+  it('an inserted call is answered, refused or postponed like one from outside', async () => {
+    const Again = defineStatem({
+      init: () => initialState('a', 0),
+      states: {
+        a: {
+          call: {
+            twice: (_n, what: string, ctx: StatemCtx<string>) =>
+              keepStateAndData(
+                nextEvent({ type: 'call', name: what, input: 'x', from: ctx.from as never }),
+              ),
+            echo: (_n, what: string) => keepStateAndData(answer(what)),
+            wait: () => keepStateAndData(postpone()),
+          },
+        },
+        b: { call: { other: () => keepStateAndData(answer(1)) } },
+      },
+    })
+    const ref = await Again.start(undefined, { system })
+    expect(await ref.call.twice('echo')).toBe('x')
+    await expect(ref.call.twice('other')).rejects.toBeInstanceOf(CallUnhandledError)
+    const ended = outcome(ref.call.twice('wait', { timeoutMs: Infinity }))
+    await w.clock.settle()
+    expect(ended.settled).toBe(false)
+    await stopProcess(ref)
+    expect(ended.error).toBeInstanceOf(CallExitError)
+  })
+
+  it('a postponed call whose caller gave up is still delivered, as in OTP', async () => {
+    let taken: boolean | undefined
+    const ref = await machine({
+      on: (event, state) => {
+        if (event.type !== 'call' || state === 'a') return keepStateAndData(postpone())
+        taken = event.from.reply('late')
+        return keepStateAndData()
+      },
+    }).start(undefined, { system })
+    const asked = outcome(ref.call.ask('q', { timeoutMs: 10 }))
+    await w.clock.advance(10)
+    expect(asked.settled).toBe(true)
+    ref.cast.run(() => nextState('b', 1))
+    await w.clock.settle()
+    expect(taken).toBe(false)
+  })
+
+  it('a stop from another node is a cast of its own', async () => {
+    const ref = await machine({ terminate: (reason) => void log.push(reason) }).start(undefined, {
+      system,
+    })
+    const ended = ending(system, ref.pid)
+    system.cast(ref.pid, '$stop', 'shutdown')
+    await w.clock.settle()
+    expect([ended.reason, log]).toEqual(['shutdown', ['shutdown']])
+  })
+})
+
 describe('asynchronous callbacks', () => {
   const later = (ms: number): Promise<void> =>
     new Promise((resolve) => {
@@ -391,6 +479,24 @@ describe('asynchronous callbacks', () => {
     await w.clock.advance(5)
     expect(ended.reason).toBe(error)
     expect(log).toEqual([[error, 'a', 1]])
+  })
+
+  it('may stop the machine', async () => {
+    const ref = await machine({ terminate: (...a) => void log.push(a) }).start(undefined, {
+      system,
+    })
+    const ended = ending(system, ref.pid)
+    ref.cast.run(async () => {
+      await later(5)
+      return stop('done', 9)
+    })
+    await w.clock.advance(5)
+    expect([ended.reason, log]).toEqual(['done', [['done', 'a', 9]]])
+    const garbage = await machine().start(undefined, { system })
+    const broken = ending(system, garbage.pid)
+    garbage.cast.run(async () => 5 as never)
+    await w.clock.settle()
+    expect(broken.reason).toBeInstanceOf(BadReturnError)
   })
 
   it('that settle after the death of the machine change nothing', async () => {
