@@ -143,9 +143,14 @@ export function bareRef(pid: Pid, contractName?: string): Ref<unknown> {
 
 const NOTHING: object = Object.freeze({})
 
-/** What all refs share. The pid is the only own property, so refs print and compare by it. */
+/**
+ * What all refs share. The pid is the only own property, so refs print and compare by it. The two halves are
+ * kept here and not in the class of each contract: so there is one `get call` for V8 to know, and to inline.
+ */
 class AnyRef implements Ref<unknown> {
   readonly pid: Pid
+  #call: object | undefined = undefined
+  #cast: object | undefined = undefined
   constructor(pid: Pid) {
     this.pid = pid
   }
@@ -156,9 +161,13 @@ class AnyRef implements Ref<unknown> {
     return undefined
   }
   get call(): {} {
-    return NOTHING
+    return this.#call ?? (this.#call = this.half('call'))
   }
   get cast(): {} {
+    return this.#cast ?? (this.#cast = this.half('cast'))
+  }
+  /** Makes one half of the ref; of a bare one there is nothing to call. */
+  half(_of: 'call' | 'cast'): object {
     return NOTHING
   }
 }
@@ -223,19 +232,14 @@ function makeRefClass(declared: Contract<unknown>): new (pid: Pid) => AnyRef {
     define(CastPart.prototype, name, Part.castMethod(name))
   }
   return class ContractRef extends AnyRef {
-    #call: CallPart | undefined = undefined
-    #cast: CastPart | undefined = undefined
     override get contract(): string {
       return declared.name
     }
     override get declared(): Contract<unknown> {
       return declared
     }
-    override get call(): CallPart {
-      return (this.#call ??= new CallPart(this.pid))
-    }
-    override get cast(): CastPart {
-      return (this.#cast ??= new CastPart(this.pid))
+    override half(of: 'call' | 'cast'): Part {
+      return of === 'call' ? new CallPart(this.pid) : new CastPart(this.pid)
     }
   }
 }
