@@ -17,11 +17,8 @@
 
 // Systems and processes
 export type {
-  ArgumentsOf,
-  Callable,
   Caller,
   CallOptions,
-  Castable,
   DemonitorOptions,
   MailboxPolicy,
   Match,
@@ -34,7 +31,6 @@ export type {
   ProcessContext,
   Received,
   ReceiveOptions,
-  ReturnOf,
   RemoteName,
   StartOptions,
   System,
@@ -287,7 +283,13 @@ export type {
   StatemOutline,
   StateOutline,
 } from './behaviours/index.ts'
-export { fromMachine, MachineEventError, MachineLimitError, toMachine } from './behaviours/index.ts'
+export {
+  fromMachine,
+  MachineEventError,
+  MachineInvalidError,
+  MachineLimitError,
+  toMachine,
+} from './behaviours/index.ts'
 
 // Supervisors and registries
 export type {

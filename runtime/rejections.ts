@@ -94,7 +94,6 @@ export class Rejections {
 /** As Node shows a rejection that is not an error. */
 class UnhandledRejection extends Error {
   override readonly name = 'UnhandledPromiseRejection'
-  readonly code = 'ERR_UNHANDLED_REJECTION'
   constructor(reason: unknown) {
     super('a promise was rejected with what is not an Error, and nobody awaits it', {
       cause: reason,

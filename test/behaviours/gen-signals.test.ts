@@ -1,8 +1,9 @@
 /** Callers' signals and long deadlines of starts and stops. */
 import { getEventListeners } from 'node:events'
-import { expect, it, vi } from 'vitest'
+import { expect, it } from 'vitest'
 import { createSystem } from '../../runtime/index.ts'
 import { GenServer, noreply, stopProcess } from '../../behaviours/index.ts'
+import { FakeTimeouts } from '../support/fake-timeouts.ts'
 import { outcome, scripted, world } from './world.ts'
 
 const never = (): Promise<never> => new Promise(() => {})
@@ -47,16 +48,16 @@ it('a stop with a deadline of more than 24.8 days does not give up early', async
     terminate: never,
   }
   const ref = await GenServer.start(hangs, { system })
-  vi.useFakeTimers({ toFake: ['setTimeout', 'clearTimeout'] })
-  try {
-    const dayMs = 86_400_000
+  const dayMs = 86_400_000
+  {
+    using timeouts = new FakeTimeouts()
     const stopped = outcome(GenServer.stop(ref, 'normal', { timeoutMs: 30 * dayMs }))
-    await vi.advanceTimersByTimeAsync(30 * dayMs - 1)
+    timeouts.advance(30 * dayMs - 1)
+    await Promise.resolve()
     expect(stopped.settled).toBe(false)
-    await vi.advanceTimersByTimeAsync(1)
+    timeouts.advance(1)
+    await Promise.resolve()
     expect(stopped.error).toMatchObject({ code: 'ERR_STOP_TIMEOUT', timeoutMs: 30 * dayMs })
-  } finally {
-    vi.useRealTimers()
   }
   await system.stop({ signal: AbortSignal.abort() })
 })

@@ -1,5 +1,6 @@
-import { describe, expect, it, vi } from 'vitest'
+import { describe, expect, it } from 'vitest'
 import { createRealClock } from '../../runtime/index.ts'
+import { FakeTimeouts } from '../support/fake-timeouts.ts'
 
 describe('the real clock', () => {
   const clock = createRealClock()
@@ -45,23 +46,21 @@ describe('the real clock', () => {
   })
 
   it('a delay beyond what setTimeout takes is waited for in parts, to its end', () => {
-    vi.useFakeTimers({ toFake: ['setTimeout', 'clearTimeout'] })
-    try {
-      const fired: string[] = []
-      const partMs = 2 ** 31 - 1
-      clock.setTimer(2 * partMs + 10, () => fired.push('long'))
-      const cancelled = clock.setTimer(partMs + 10, () => fired.push('cancelled'))
-      clock.setTimer(partMs + 5, () => fired.push('unref')).unref()
-      vi.advanceTimersByTime(partMs + 4)
-      expect(fired).toEqual([])
-      cancelled.cancel()
-      vi.advanceTimersByTime(partMs + 5)
-      expect(fired).toEqual(['unref'])
-      vi.advanceTimersByTime(1)
-      expect(fired).toEqual(['unref', 'long'])
-      expect(vi.getTimerCount()).toBe(0)
-    } finally {
-      vi.useRealTimers()
-    }
+    using timeouts = new FakeTimeouts()
+    const fired: string[] = []
+    const partMs = 2 ** 31 - 1
+    clock.setTimer(2 * partMs + 10, () => fired.push('long'))
+    const cancelled = clock.setTimer(partMs + 10, () => fired.push('cancelled'))
+    clock.setTimer(partMs + 5, () => fired.push('unref')).unref()
+    timeouts.advance(partMs + 4)
+    expect(fired).toEqual([])
+    cancelled.cancel()
+    timeouts.advance(1)
+    expect(fired).toEqual(['unref'])
+    timeouts.advance(partMs + 4)
+    expect(fired).toEqual(['unref'])
+    timeouts.advance(1)
+    expect(fired).toEqual(['unref', 'long'])
+    expect(timeouts.count).toBe(0)
   })
 })

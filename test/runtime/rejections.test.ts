@@ -151,7 +151,7 @@ describe('captureRejections', () => {
     await turns()
     expect(raised).toEqual([
       boom,
-      expect.objectContaining({ code: 'ERR_UNHANDLED_REJECTION', cause: 'not an error' }),
+      expect.objectContaining({ name: 'UnhandledPromiseRejection', cause: 'not an error' }),
     ])
   })
 
