@@ -337,7 +337,7 @@ export type {
   MachineTransition,
   MachineValue,
 } from './machine-types.ts'
-export { MachineEventError, MachineLimitError } from './machine-errors.ts'
+export { MachineEventError, MachineInvalidError, MachineLimitError } from './machine-errors.ts'
 export {
   PoolFullError,
   PoolStoppedError,

@@ -2,6 +2,19 @@
 import { FoveaError, formatReason, type ErrorCatalogue } from '../runtime/index.ts'
 
 /**
+ * What was to be a machine of xstate 5 is none.
+ *
+ * @example
+ * assert.throws(() => fromMachine({} as never), MachineInvalidError)
+ */
+export class MachineInvalidError extends FoveaError {
+  override readonly name = 'MachineInvalidError'
+  constructor(message: string) {
+    super('ERR_MACHINE_INVALID', message)
+  }
+}
+
+/**
  * A machine was given an event that it must not get; it did not notice.
  *
  * @example
@@ -38,9 +51,13 @@ export class MachineEventError extends FoveaError {
  */
 export class MachineLimitError extends FoveaError {
   override readonly name = 'MachineLimitError'
-  readonly limit: string
+  readonly limit: 'waitersMax' | 'subscribersMax' | 'actorsMax'
   readonly limitCount: number
-  constructor(code: string, limit: string, limitCount: number) {
+  constructor(
+    code: 'ERR_MACHINE_WAITERS_MAX' | 'ERR_MACHINE_SUBSCRIBERS_MAX' | 'ERR_MACHINE_ACTORS_MAX',
+    limit: 'waitersMax' | 'subscribersMax' | 'actorsMax',
+    limitCount: number,
+  ) {
     super(code, `limit reached: ${limit} is ${limitCount}`)
     this.limit = limit
     this.limitCount = limitCount

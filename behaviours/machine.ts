@@ -12,7 +12,6 @@ import { createActor } from 'xstate'
 import {
   booleanOption,
   formatPid,
-  FoveaError,
   functionOption,
   numberOption,
   optional,
@@ -23,6 +22,7 @@ import {
 } from '../runtime/index.ts'
 import { contract, type Contract } from './contract.ts'
 import { ProgramServer } from './gen-server.ts'
+import { MachineInvalidError } from './machine-errors.ts'
 import type { Actor, MachineHost, PersistedDelay } from './machine-host.ts'
 import { DELAYS_KEY, MachineLoop, type CreatedActor } from './machine-loop.ts'
 import { reviveable } from './machine-persisted.ts'
@@ -130,7 +130,7 @@ export function fromMachine<
   const E extends MachineEvent<M> = MachineEvent<M>,
 >(machine: M, options?: Partial<MachineOptions<E>>): MachineServer<M> {
   if (!isMachine(machine)) {
-    throw new FoveaError('ERR_MACHINE_INVALID', 'fromMachine needs a machine of xstate 5')
+    throw new MachineInvalidError('fromMachine needs a machine of xstate 5')
   }
   const given = resolveOptions<MachineOptions>('fromMachine', DEFAULTS, CHECKS, options)
   const name = given.name ?? `${machine.id === '(machine)' ? 'machine' : machine.id}/1`
@@ -208,7 +208,7 @@ function create(
     } as never,
   ) as unknown as Actor
   if (tamed !== true) {
-    throw new FoveaError('ERR_MACHINE_INVALID', 'this xstate is not built as xstate 5 was')
+    throw new MachineInvalidError('this xstate is not built as xstate 5 was')
   }
   return { actor, delays: delaysOf(persisted) }
 }
