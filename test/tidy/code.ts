@@ -10,6 +10,8 @@ import { matches, violation, type Source, type Violation } from './source.ts'
 export const FILE_CODE_LINES_MAX = 500
 /** A conformance suite is a list: long, and read by looking up an id. */
 export const TEST_CODE_LINES_MAX = 1000
+/** So is an index: the names of a layer, one per line. */
+export const INDEX_CODE_LINES_MAX = 1000
 /** An example is read from top to bottom. */
 export const EXAMPLE_LINES_MAX = 100
 
@@ -72,6 +74,7 @@ export function checkFileSize(sources: readonly Source[]): Violation[] {
 
 function limitOf(path: string): number {
   if (layerOf(path) === 'examples') return EXAMPLE_LINES_MAX
+  if (posix.basename(path) === 'index.ts') return INDEX_CODE_LINES_MAX
   return path.endsWith('.test.ts') ? TEST_CODE_LINES_MAX : FILE_CODE_LINES_MAX
 }
 
