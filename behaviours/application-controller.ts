@@ -173,9 +173,7 @@ class Controller {
       throw new ApplicationAlreadyRunningError(app.name)
     }
     if (entry.status === 'starting') {
-      if (caller !== undefined && entry.pid !== undefined && pidEquals(caller, entry.pid)) {
-        throw new ApplicationCycleError([app.name, app.name])
-      }
+      refuseOwn(entry, caller)
       entry.waiting.push({ from, began: false })
       return
     }
@@ -284,11 +282,12 @@ class Controller {
   }
 
   /** Stops one application; resolves when it has ended. */
-  stop(name: string): Promise<void> {
+  stop(name: string, caller: Pid | undefined): Promise<void> {
     const entry = this.entries.get(name)
     if (entry === undefined || entry.status === 'loaded') {
       throw new ApplicationNotRunningError(name)
     }
+    refuseOwn(entry, caller)
     return (entry.stopping ??= this.#stop(entry))
   }
 
@@ -310,13 +309,14 @@ class Controller {
   }
 
   /** Stops all, the last started first. */
-  async stopAll(): Promise<void> {
+  async stopAll(caller?: Pid): Promise<void> {
+    for (const entry of this.entries.values()) refuseOwn(entry, caller)
     for (;;) {
       const [last] = [...this.entries.values()]
         .filter(({ status }) => status !== 'loaded')
         .sort((a, b) => b.sequence - a.sequence)
       if (last === undefined) return
-      await this.stop(last.app.name)
+      await this.stop(last.app.name, undefined)
     }
   }
 
@@ -327,6 +327,12 @@ class Controller {
         status === 'loaded' ? [] : [{ name, type, status, pid, root: root?.pid }],
       )
   }
+}
+
+/** An application that waits for itself, in its own start, prepStop or stop, would wait for ever. */
+function refuseOwn({ app: { name }, pid }: Entry, caller: Pid | undefined): void {
+  if (caller === undefined || pid === undefined || !pidEquals(caller, pid)) return
+  throw new ApplicationCycleError([name, name])
 }
 
 /** A start that took too long is its own reason; any other failed `init` has one. */
@@ -357,8 +363,8 @@ const controllerServer: Server<ControllerApi> = implementAs<ControllerApi, void,
         }
         return noreply(state)
       },
-      stop: (state, name, ctx) => later(state, ctx, () => state.stop(name)),
-      stopAll: (state, _input, ctx) => later(state, ctx, () => state.stopAll()),
+      stop: (state, name, ctx) => later(state, ctx, () => state.stop(name, ctx.caller)),
+      stopAll: (state, _input, ctx) => later(state, ctx, () => state.stopAll(ctx.caller)),
       which: (state) => reply(state.which(), state),
     },
     cast: {},

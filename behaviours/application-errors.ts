@@ -94,7 +94,7 @@ export const applicationErrors: ErrorCatalogue = Object.freeze({
     action: 'give the definition instead of its name, or load it',
   },
   ERR_APPLICATION_CYCLE: {
-    when: 'applications need one another in a circle, or one starts itself from its own start',
+    when: 'applications need one another in a circle, or one waits for its own start or stop inside it',
     stateChanged: 'no',
     retry: 'no',
     action: 'read `cycle`',

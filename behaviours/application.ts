@@ -211,8 +211,9 @@ async function ask<T>(
   ) => Promise<T>,
 ): Promise<T> {
   const { system, ...options } = given ?? {}
+  const from = currentProcess()?.pid // known now, before anything is awaited
   const controller = await controllerOf(pickSystem({ system }))
-  return await request(controller, { ...FOR_EVER, ...options })
+  return await request(controller, { ...FOR_EVER, from, ...options })
 }
 
 /**

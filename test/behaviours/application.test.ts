@@ -3,12 +3,15 @@ import {
   Application,
   defineApplication,
   defineServer,
+  Pool,
   reply,
   stop,
   Supervisor,
+  sys,
   type AnyApplication,
   type ApplicationDefinition,
   type SupervisorRef,
+  type TreeNode,
 } from '../../behaviours/index.ts'
 import type { Pid } from '../../runtime/index.ts'
 import { ending, outcome, world, type World } from './world.ts'
@@ -453,6 +456,36 @@ describe('the end of the system', () => {
     await clock.settle()
     await system.stop()
     expect(started.error).toMatchObject({ code: 'ERR_APPLICATION_START' })
+  })
+})
+
+describe('sys', () => {
+  it('shows an application with its tree, and the workers of a pool', async () => {
+    const { system, define } = open()
+    const worker = Worker.child(() => {}, { id: 'lent' })
+    const A = define('a', [], {
+      start: () =>
+        Supervisor.startLink({ children: [Pool.child({ worker, size: 1 }, { id: 'pool' })] }),
+    })
+    await Application.start(A, { system })
+    const path: string[] = []
+    const descend = (nodes: readonly TreeNode[]): void => {
+      for (const { id, behaviour, children } of nodes) {
+        path.push(`${behaviour} ${id ?? '-'}`)
+        descend(children)
+      }
+    }
+    descend(sys.tree(system).roots)
+    expect(path).toEqual([
+      'application_controller -',
+      'application a',
+      'supervisor a',
+      'pool pool',
+      'gen_server lent 0',
+    ])
+    await expect(
+      sys.getState((await Application.which({ system }))[0]?.pid as Pid),
+    ).resolves.toMatchObject({ name: 'a' })
   })
 })
 

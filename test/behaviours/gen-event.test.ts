@@ -10,8 +10,10 @@ import {
   stop,
   Supervisor,
   swapHandler,
+  sys,
   type EventHandlerExit,
   type GenEventRef,
+  type HandlerState,
   type SwapArg,
 } from '../../behaviours/index.ts'
 import type { Pid, System } from '../../runtime/index.ts'
@@ -656,24 +658,19 @@ describe('the manager as a process', () => {
     const Rec = recorder('rec', [])
     await GenEvent.addHandler(manager, Rec, 'one', { id: '1' })
     await GenEvent.addHandler(manager, Rec, 'two')
-    const process = system.process(manager.pid)
-    const { debug } = (process as unknown as { program: import('../../runtime/index.ts').Program })
-      .program
-    expect(debug?.behaviour).toBe('gen_event')
-    const states = debug?.getState(process as never)
-    expect(states).toEqual([
+    expect(await sys.getState(manager)).toEqual([
       { handler: 'rec', state: 'two' },
       { handler: 'rec', id: '1', state: 'one' },
     ])
-    expect(debug?.status?.(process as never)).toEqual({ handlers: 2, crashed: 0, refused: 0 })
-    debug?.replaceState(process as never, [
-      { handler: 'rec', state: 'TWO' },
-      { handler: 'rec', id: '1', state: 'ONE' },
-    ])
-    expect(await GenEvent.call(manager, { handler: Rec, id: '1' }, 'hi')).toBe('ONE: hi')
-    expect(() => debug?.replaceState(process as never, [])).toThrow(
-      expect.objectContaining({ code: 'ERR_ARGUMENT' }),
+    expect(sys.status(manager)).toMatchObject({ behaviour: 'gen_event' })
+    await sys.replaceState(manager, (states: readonly HandlerState[]) =>
+      states.map((one) => ({ ...one, state: String(one.state).toUpperCase() })),
     )
+    expect(await GenEvent.call(manager, { handler: Rec, id: '1' }, 'hi')).toBe('ONE: hi')
+    await expect(sys.replaceState(manager, () => [])).rejects.toMatchObject({
+      cause: { code: 'ERR_ARGUMENT' },
+    })
+    expect(system.isAlive(manager.pid)).toBe(true)
   })
 
   it('leaves nothing behind', async () => {

@@ -448,6 +448,15 @@ describe('callers that end', () => {
     expect(await status()).toMatchObject({ available: 1, checkedOut: 0 })
   })
 
+  it('an owner that is dead already holds nothing', async () => {
+    const { pool, system, clock, status } = await open({ size: 1 })
+    const owner = sleeper(system)
+    system.exit(owner, 'kill')
+    await Pool.checkout(pool, { owner })
+    await clock.settle()
+    expect(await status()).toMatchObject({ available: 1, checkedOut: 0 })
+  })
+
   it('an owner that dies while it waits leaves the queue', async () => {
     const { pool, system, clock, status } = await open({ size: 1 })
     await Pool.checkout(pool)
