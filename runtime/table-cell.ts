@@ -4,8 +4,8 @@
  */
 import { runningCell } from './context.ts'
 import { ArgumentError, LimitError, TableError } from './errors.ts'
-import { booleanOption, numberOption, optional, resolveOptions } from './options.ts'
-import { applySteps } from './table-counter.ts'
+import { booleanOption, numberOption, OptionError, optional, resolveOptions } from './options.ts'
+import { applySteps, isStepPart } from './table-counter.ts'
 import { holdingOf } from './table-held.ts'
 import { checkKey, isTableKey, KEY_EXPECTED, ownKey } from './table-key.ts'
 import { compileMatch } from './table-match.ts'
@@ -122,12 +122,15 @@ export class TableCell<K extends TableKey, V> implements OrderedTable<K, V> {
 
   insertAll(entries: Iterable<Row<K, V>>): void {
     this.#check('write')
-    this.#putAll(checkedRows(entries))
+    const rows = checkedRows(entries)
+    this.#check('write') // to read the entries may have ended the table
+    this.#putAll(rows)
   }
 
   insertAllNew(entries: Iterable<Row<K, V>>): boolean {
     this.#check('write')
     const rows = checkedRows(entries)
+    this.#check('write')
     if (rows.some(([key]) => this.#store.get(key) !== undefined)) return false
     this.#putAll(rows)
     return true
@@ -152,7 +155,7 @@ export class TableCell<K extends TableKey, V> implements OrderedTable<K, V> {
   deleteObject(key: K, value: V): boolean {
     this.#check('write')
     checkKey(key)
-    return this.#removeObject(key, value)
+    return this.#removeObjects(key, (entry) => this.#holding.removeAll(entry, value)) > 0
   }
 
   deleteAll(): void {
@@ -171,7 +174,7 @@ export class TableCell<K extends TableKey, V> implements OrderedTable<K, V> {
     if (this.type !== 'set' && this.type !== 'ordered_set') throw this.#notFor('updateCounter')
     const entry = this.#store.get(key)
     const before = entry === undefined ? initial : entry.held
-    if (before === undefined) {
+    if (entry === undefined && initial === undefined) {
       throw new TableError(
         'ERR_TABLE_COUNTER',
         `${this.label} has no such key, and no initial value`,
@@ -229,14 +232,19 @@ export class TableCell<K extends TableKey, V> implements OrderedTable<K, V> {
   }
 
   selectCount(match?: TableMatch<K, V>, options?: SelectOptions<K>): number {
-    return this.select(match, options).length
+    let count = 0
+    for (const cursor = this.cursor(match, options); cursor.next().done !== true;) count++
+    return count
   }
 
   selectDelete(match?: TableMatch<K, V>, options?: SelectOptions<K>): number {
     this.#check('write')
-    const before = this.#size
-    for (const [key, value] of this.cursor(match, options)) this.#removeObject(key, value)
-    return before - this.#size
+    const found = this.#byKey(match, options)
+    let removed = 0
+    for (const [key, values] of found) {
+      removed += this.#removeObjects(key, (entry) => this.#holding.removeEach(entry, values))
+    }
+    return removed
   }
 
   foldl<A>(fn: (accumulator: A, value: V, key: K) => A, initial: A): A {
@@ -253,8 +261,9 @@ export class TableCell<K extends TableKey, V> implements OrderedTable<K, V> {
         ? SELECT_DEFAULTS
         : resolveOptions<SelectOptions<TableKey>>('select', SELECT_DEFAULTS, SELECT_CHECKS, options)
     if (range !== SELECT_DEFAULTS && this.type !== 'ordered_set' && isOrderly(range)) {
-      throw this.#notFor('an order or bounds')
+      throw this.#notFor('order or bounds')
     }
+    checkSides(range)
     const scan = this.#scan(matcher, range as SelectOptions<K>)
     const check = (): void => this.#check('read')
     return new Cursor(scan, matcher, this.#holding, range.limit ?? Infinity, check)
@@ -378,14 +387,25 @@ export class TableCell<K extends TableKey, V> implements OrderedTable<K, V> {
     return true
   }
 
-  #removeObject(key: K, value: V): boolean {
+  #removeObjects(key: K, remove: (entry: Entry<K, unknown>) => number): number {
     const entry = this.#store.get(key)
-    if (entry === undefined) return false
+    if (entry === undefined) return 0
     const count = this.#holding.count(entry.held)
-    const removed = this.#holding.remove(entry, value)
+    const removed = remove(entry)
     this.#size -= removed
     if (removed === count) this.#store.remove(key)
-    return removed > 0
+    return removed
+  }
+
+  /** What matches, found before anything changes: a test may throw, or use the table itself. */
+  #byKey(match?: TableMatch<K, V>, options?: SelectOptions<K>): (readonly [K, V[]])[] {
+    const found: (readonly [K, V[]])[] = []
+    for (const [key, value] of this.cursor(match, options)) {
+      const last = found.at(-1)
+      if (last?.[0] === key) last[1].push(value)
+      else found.push([key, [value]])
+    }
+    return found
   }
 
   /** A pattern that names its key needs no walk. */
@@ -410,7 +430,7 @@ export class TableCell<K extends TableKey, V> implements OrderedTable<K, V> {
   #gone(): TableError {
     return new TableError(
       'ERR_TABLE_GONE',
-      `${this.label} is gone: dropped, or ended with its owner`,
+      `${this.label} is gone: dropped, or ended with its owner or the system`,
     )
   }
 
@@ -424,10 +444,23 @@ function isOrderly(range: SelectOptions<TableKey>): boolean {
   return reverse === true || [gt, gte, lt, lte].some((bound) => bound !== undefined)
 }
 
+/** Two bounds of one side are a mistake: one of them would say nothing. */
+function checkSides({ gt, gte, lt, lte }: SelectOptions<TableKey>): void {
+  const both = gt !== undefined && gte !== undefined ? 'g' : 'l'
+  if (both === 'l' && (lt === undefined || lte === undefined)) return
+  const message = `select: options '${both}t' and '${both}te' exclude each other`
+  throw new OptionError('ERR_OPTION_INVALID', `${both}te`, message)
+}
+
 /** A list of its own: what `entries` is may change the table while it gives them. */
 function checkedRows<K extends TableKey, V>(entries: Iterable<Row<K, V>>): Row<K, V>[] {
+  if (typeof (entries as Partial<Iterable<unknown>> | null)?.[Symbol.iterator] !== 'function') {
+    throw new ArgumentError('entries', 'an iterable of pairs [key, value]', entries)
+  }
   return Array.from(entries, (row) => {
-    if (!Array.isArray(row)) throw new ArgumentError('entries', 'pairs [key, value]', row)
+    if (!Array.isArray(row) || row.length !== 2) {
+      throw new ArgumentError('entries', 'pairs [key, value]', row)
+    }
     checkKey(row[0])
     return row
   })
@@ -435,10 +468,12 @@ function checkedRows<K extends TableKey, V>(entries: Iterable<Row<K, V>>): Row<K
 
 function stepOf(step: unknown): CounterStep {
   if (typeof step === 'number' || typeof step === 'bigint') return { increment: step as number }
-  if (typeof step === 'object' && step !== null) return step as CounterStep
-  throw new ArgumentError(
-    'step',
-    'a number, a bigint, or { increment, field, threshold, setValue }',
-    step,
-  )
+  if (typeof step !== 'object' || step === null || !Object.keys(step).every(isStepPart)) {
+    throw new ArgumentError(
+      'step',
+      'a number, a bigint, or { increment, field, threshold, setValue }',
+      step,
+    )
+  }
+  return step as CounterStep
 }

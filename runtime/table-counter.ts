@@ -22,6 +22,11 @@ export interface CounterStep<N extends number | bigint = number> {
 
 type AnyStep = CounterStep | CounterStep<bigint>
 
+/** Whether `name` is one of the parts of a {@link CounterStep}. */
+export function isStepPart(name: string): boolean {
+  return name === 'increment' || name === 'field' || name === 'threshold' || name === 'setValue'
+}
+
 /** The value after `steps`, and the counter after each. Throws `ERR_TABLE_COUNTER` before anything changed. */
 export function applySteps(
   value: unknown,
@@ -45,7 +50,7 @@ export function applySteps(
 function read(value: unknown, field: string | number | undefined): unknown {
   if (field === undefined) return value
   const has = typeof value === 'object' && value !== null && Object.hasOwn(value, field)
-  if (!has || !(Array.isArray(value) || isPlain(value))) {
+  if (!has || !(Array.isArray(value) ? field !== 'length' : isPlain(value))) {
     throw new TableError(
       'ERR_TABLE_COUNTER',
       `the value is no plain object or array with a field '${field}' to count in`,
@@ -57,10 +62,11 @@ function read(value: unknown, field: string | number | undefined): unknown {
 function count(counter: unknown, step: AnyStep): number | bigint {
   const { increment, threshold, setValue = threshold } = step
   const type = typeof counter
-  for (const part of [counter, increment, threshold, setValue]) {
+  if (!isWhole(counter)) throw notWhole(counter)
+  if (typeof increment !== type || !isWhole(increment)) throw notWhole(increment)
+  for (const part of [threshold, setValue]) {
     if (part !== undefined && (typeof part !== type || !isWhole(part))) throw notWhole(part)
   }
-  if (counter === undefined || increment === undefined) throw notWhole(counter ?? increment)
   if (threshold === undefined && setValue !== undefined) {
     throw new TableError('ERR_TABLE_COUNTER', '`setValue` needs a `threshold`')
   }

@@ -17,7 +17,9 @@ export interface Holding<V> {
   values(held: unknown): V[]
   count(held: unknown): number
   /** Takes out all that are `value`; how many. */
-  remove(entry: Entry<unknown, unknown>, value: V): number
+  removeAll(entry: Entry<unknown, unknown>, value: V): number
+  /** Takes out one for each of `values`; how many. */
+  removeEach(entry: Entry<unknown, unknown>, values: readonly V[]): number
 }
 
 /** The holding of a type; stateless. */
@@ -34,7 +36,8 @@ const single: Holding<unknown> = {
   },
   values: (held) => [held],
   count: () => 1,
-  remove: (entry, value) => (sameValue(entry.held, value) ? 1 : 0),
+  removeAll: (entry, value) => (sameValue(entry.held, value) ? 1 : 0),
+  removeEach: (entry, values) => (values.includes(entry.held) ? 1 : 0),
 }
 
 const setOf = (held: unknown): Set<unknown> => held as Set<unknown>
@@ -45,7 +48,8 @@ const several: Holding<unknown> = {
   put: (entry, value) => void setOf(entry.held).add(value),
   values: (held) => [...setOf(held)],
   count: (held) => setOf(held).size,
-  remove: (entry, value) => (setOf(entry.held).delete(value) ? 1 : 0),
+  removeAll: (entry, value) => (setOf(entry.held).delete(value) ? 1 : 0),
+  removeEach: (entry, values) => values.filter((value) => setOf(entry.held).delete(value)).length,
 }
 
 const listOf = (held: unknown): unknown[] => held as unknown[]
@@ -56,9 +60,23 @@ const repeated: Holding<unknown> = {
   put: (entry, value) => void listOf(entry.held).push(value),
   values: (held) => [...listOf(held)],
   count: (held) => listOf(held).length,
-  remove: (entry, value) => {
-    const before = listOf(entry.held)
-    entry.held = before.filter((other) => !sameValue(other, value))
-    return before.length - listOf(entry.held).length
+  removeAll: (entry, value) => keep(entry, (other) => !sameValue(other, value)),
+  // One walk for all: a walk for each would be quadratic in the values of one key.
+  removeEach: (entry, values) => {
+    const times = new Map<unknown, number>()
+    for (const value of values) times.set(value, (times.get(value) ?? 0) + 1)
+    return keep(entry, (value) => {
+      const left = times.get(value) ?? 0
+      if (left > 0) times.set(value, left - 1)
+      return left === 0
+    })
   },
+}
+
+/** Takes out of a list what fails `test`; how many. */
+function keep(entry: Entry<unknown, unknown>, test: (value: unknown) => boolean): number {
+  const before = listOf(entry.held)
+  const after = before.filter(test)
+  entry.held = after
+  return before.length - after.length
 }

@@ -14,7 +14,7 @@ import { ArgumentError } from './errors.ts'
 export type TableKey = string | number | bigint | boolean | readonly TableKey[]
 
 /** Arrays in arrays in a key; also what stops at a cycle. */
-const KEY_DEPTH_MAX = 8
+export const KEY_DEPTH_MAX = 8
 /** Elements of all arrays of one key. */
 const KEY_PARTS_MAX = 256
 

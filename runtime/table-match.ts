@@ -7,7 +7,7 @@
  * object whose properties of those names match, whatever else it has; any other object, itself.
  */
 import { ArgumentError } from './errors.ts'
-import { checkKey } from './table-key.ts'
+import { checkKey, KEY_DEPTH_MAX } from './table-key.ts'
 import type { TableKey } from './table-key.ts'
 
 /** A part of a pattern that decides for itself. */
@@ -67,9 +67,10 @@ export function compileMatch<K extends TableKey, V>(
   return { only, test: (v, k) => (anyKey || fits(key, k)) && (anyValue || fits(value, v)) }
 }
 
-/** No test inside: it is a key itself. */
-function isBound(pattern: unknown): boolean {
-  return Array.isArray(pattern) ? pattern.every(isBound) : typeof pattern !== 'function'
+/** No test inside, as deep as keys can be: it is a key itself. */
+function isBound(pattern: unknown, depth = 0): boolean {
+  if (!Array.isArray(pattern) || depth > KEY_DEPTH_MAX) return typeof pattern !== 'function'
+  return pattern.every((element) => isBound(element, depth + 1))
 }
 
 function fits(pattern: unknown, part: unknown): boolean {

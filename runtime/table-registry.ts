@@ -111,7 +111,7 @@ export class TableRegistry implements Tables {
   /** An heir may be dead, now or later: then it inherits nothing. */
   checkHeir(heir: TableHeir | undefined): TableHeir | undefined {
     if (heir === undefined) return undefined
-    if (!ProcessPid.is(heir.pid) || heir.pid.node !== this.#core.node) {
+    if (!ProcessPid.is(heir?.pid) || heir.pid.node !== this.#core.node) {
       throw new ArgumentError(
         'heir',
         '{ pid, data } with the pid of a process of this system',

@@ -25,11 +25,11 @@ export interface Entry<K, T> {
 export interface TableRange<K> {
   /** Only keys above this one. */
   readonly gt?: K | undefined
-  /** Only keys from this one on. */
+  /** Only keys from this one on; not with `gt`. */
   readonly gte?: K | undefined
   /** Only keys below this one. */
   readonly lt?: K | undefined
-  /** Only keys up to this one. */
+  /** Only keys up to this one; not with `lt`. */
   readonly lte?: K | undefined
   /** From the last key to the first. Default false. */
   readonly reverse?: boolean | undefined

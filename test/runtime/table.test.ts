@@ -182,6 +182,7 @@ describe('owners', () => {
     expect(table.info().heir).toBe(heir.pid)
     table.setHeir(undefined)
     expect(code(() => table.setHeir({ pid: {} as Pid }))).toBe('ERR_ARGUMENT')
+    expect(code(() => table.setHeir(null as never))).toBe('ERR_ARGUMENT')
     system.exit(owner, 'kill')
     expect(table.exists).toBe(false)
   })
@@ -410,6 +411,27 @@ describe('keys and values', () => {
     expect(Object.isFrozen((kept as TableKey[])[1])).toBe(true)
   })
 
+  it('entries are pairs in something that can be iterated', () => {
+    const { system } = createWorld()
+    const table = set(system)
+    for (const bad of [null, 5, { a: 1 }, ['ab'], [['a']], [['a', 1, 2]]]) {
+      expect(code(() => table.insertAll(bad as never))).toBe('ERR_ARGUMENT')
+      expect(code(() => table.insertAllNew(bad as never))).toBe('ERR_ARGUMENT')
+    }
+    expect(table.size).toBe(0)
+  })
+
+  it('entries that end the table while they are read go nowhere', () => {
+    const { system } = createWorld()
+    const table = set(system)
+    const entries = function* (): Generator<[string, number]> {
+      yield ['a', 1]
+      table.drop()
+    }
+    expect(code(() => table.insertAll(entries()))).toBe('ERR_TABLE_GONE')
+    expect(table.size).toBe(0)
+  })
+
   it('undefined is a value like any other', () => {
     const { system } = createWorld()
     const table = set(system)
@@ -482,7 +504,9 @@ describe('selection', () => {
     expect(found(null)).toEqual(['null'])
     expect(found({ a: {} })).toEqual(['object'])
     expect(found({ constructor: Object })).toEqual([])
-    for (const bad of [null, 1, [], 'x', { keys: 1 }, new Map()]) {
+    const endless: unknown[] = []
+    endless.push(endless)
+    for (const bad of [null, 1, [], 'x', { keys: 1 }, new Map(), { key: endless }]) {
       expect(code(() => table.select(bad as never))).toBe('ERR_ARGUMENT')
     }
   })
@@ -550,6 +574,56 @@ describe('selection', () => {
     expect(found({ gte: 4 })).toEqual([4, 7, 8, 9])
     expect(code(() => table.select(undefined, { gt: NaN }))).toBe('ERR_OPTION_INVALID')
     expect(code(() => table.select(undefined, { from: 1 } as object))).toBe('ERR_OPTION_UNKNOWN')
+  })
+
+  it('two bounds of one side contradict each other', () => {
+    const { system } = createWorld()
+    const table = ordered(system)
+    for (const options of [
+      { gt: 1, gte: 5 },
+      { lt: 8, lte: 3 },
+    ]) {
+      expect(code(() => table.select(undefined, options))).toBe('ERR_OPTION_INVALID')
+    }
+  })
+
+  it('selectDelete with a limit takes out so many objects, also equal ones', () => {
+    const { system } = createWorld()
+    const table = bag(system, 'duplicate_bag')
+    for (const value of ['x', 'y', 'x', 'x']) table.insert('a', value)
+    expect(table.selectDelete((value) => value === 'x', { limit: 2 })).toBe(2)
+    expect(table.lookup('a')).toEqual(['y', 'x'])
+    expect(table.size).toBe(2)
+  })
+
+  it('a test that throws or changes the table does not confuse selectDelete', () => {
+    const { system } = createWorld()
+    for (const table of [set(system), bag(system, 'bag'), bag(system, 'duplicate_bag')]) {
+      table.insertAll([
+        ['a', 1],
+        ['b', 1],
+      ])
+      const failing = (_value: unknown, key: TableKey): boolean => {
+        if (key === 'b') throw new RangeError('b')
+        return true
+      }
+      expect(() => table.selectDelete(failing)).toThrow('b')
+      expect(table.size).toBe(2)
+      const growing = (_value: unknown, key: TableKey): boolean => {
+        table.insert(`${String(key)}${String(key)}`, 2)
+        return table.delete('b') || true
+      }
+      expect(table.selectDelete(growing)).toBe(1)
+      expect(table.select()).toEqual([['aa', 2]])
+    }
+  })
+
+  it('many values of one key go as quickly as many keys', () => {
+    const { system } = createWorld()
+    const table = bag(system, 'duplicate_bag')
+    for (let i = 0; i < 100_000; i++) table.insert('a', i)
+    expect(table.selectDelete((value) => (value as number) % 2 === 0)).toBe(50_000)
+    expect(table.selectCount()).toBe(50_000)
   })
 
   it('what a type does not have is refused', () => {
@@ -652,7 +726,25 @@ describe('counters', () => {
         key,
       ).toBe('ERR_TABLE_COUNTER')
     }
-    expect(code(() => table.updateCounter('max', 'x' as never))).toBe('ERR_ARGUMENT')
+    expect(code(() => table.updateCounter('list', { field: 'length', increment: -9 }))).toBe(
+      'ERR_TABLE_COUNTER',
+    )
+    for (const bad of ['x', null, { increment: 1, treshold: 9 }]) {
+      expect(code(() => table.updateCounter('max', bad as never))).toBe('ERR_ARGUMENT')
+    }
+  })
+
+  it('the message shows the part that is wrong', () => {
+    const { system } = createWorld()
+    const table = set(system)
+    table.insertAll([
+      ['n', 1],
+      ['nothing', undefined],
+    ])
+    expect(() => table.updateCounter('n', {} as never)).toThrow('received undefined')
+    expect(() => table.updateCounter('n', { increment: 1, threshold: 'x' } as never)).toThrow("'x'")
+    expect(() => table.updateCounter('nothing', 1)).toThrow('received undefined')
+    expect(() => table.updateCounter('none', 1)).toThrow('no such key')
   })
 })
 
