@@ -160,11 +160,9 @@ export class EventHandlers {
       return this.#crash(handler, reasonOfThrown(thrown), input)
     }
     if (!isThenable(result)) return this.#apply(handler, result, input)
-    return Promise.resolve(
-      result.then(
-        (settled) => this.#apply(handler, settled, input),
-        (thrown: unknown) => this.#crash(handler, reasonOfThrown(thrown), input),
-      ),
+    return Promise.resolve(result).then(
+      (settled) => this.#apply(handler, settled, input),
+      (thrown: unknown) => this.#crash(handler, reasonOfThrown(thrown), input),
     )
   }
 

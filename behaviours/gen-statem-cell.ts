@@ -65,12 +65,15 @@ export class StatemCell extends ServerCell implements StatemHost<HeldEvent> {
     return this.#rules.callbacks.isState(state)
   }
 
-  startTimer(timer: StatemTimer, when: number | { readonly atMs: number }): void {
+  delayMs(when: number | { readonly atMs: number }): number {
+    if (typeof when === 'number') return when
+    return Math.max(0, when.atMs - this.#process.system.clock.now())
+  }
+
+  startTimer(timer: StatemTimer, delayMs: number): void {
     const process = this.#process
     if (!process.alive) return
-    const { system } = process
-    const delayMs = typeof when === 'number' ? when : Math.max(0, when.atMs - system.clock.now())
-    timer.handle = system.setTimer(process, delayMs, () => {
+    timer.handle = process.system.setTimer(process, delayMs, () => {
       process.post(new Message(ItemKind.timeout, undefined, timer))
     })
   }

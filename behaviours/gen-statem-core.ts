@@ -65,7 +65,9 @@ export interface StatemHost<E> {
   /** Whether there are enter callbacks to run. */
   readonly hasEnter: boolean
   isState(state: unknown): boolean
-  startTimer(timer: StatemTimer, when: number | { readonly atMs: number }): void
+  /** Milliseconds from now, at least 0. */
+  delayMs(when: number | { readonly atMs: number }): number
+  startTimer(timer: StatemTimer, delayMs: number): void
   cancelTimer(timer: StatemTimer): void
   timeoutEvent(timer: StatemTimer): E
   /** Makes an event of what `nextEvent` was given; undefined if it is none. */
@@ -278,9 +280,6 @@ export class StatemCore<E> {
     const inserted = this.#inserted
     if (inserted !== undefined) this.#checkRoom(inserted.length)
     if (this.#postpone && this.event !== undefined) this.#putAside(this.event, changed)
-    this.state = this.#nextState
-    this.data = this.#nextData
-    this.event = undefined
     if (changed) {
       if (this.#postponed.length > 0) this.#retry()
       if (this.#stateTimer !== undefined) this.#cancel(this.#stateTimer)
@@ -290,6 +289,9 @@ export class StatemCore<E> {
     if (inserted !== undefined) {
       for (let i = inserted.length - 1; i >= 0; i--) this.#queue.push(inserted[i] as E)
     }
+    this.state = this.#nextState
+    this.data = this.#nextData
+    this.event = undefined
   }
 
   #stop(reason: unknown, data: unknown, keepsData: boolean): Step {
@@ -352,7 +354,10 @@ export class StatemCore<E> {
     }
     switch (action.op) {
       case ActionOp.timeout:
-        if (!isTime(action.when)) throw this.#bad(action, 'not a time')
+        if (!this.#isTime(action.when)) throw this.#bad(action, 'not a time')
+        if (action.kind === 'generic_timeout' && typeof action.name !== 'string') {
+          throw this.#bad(action, 'not a name')
+        }
         ;(this.#timeouts ??= []).push(action)
         return
       case ActionOp.postpone:
@@ -390,11 +395,19 @@ export class StatemCore<E> {
 
   // --- timers
 
+  #isTime(when: TimeoutTime | undefined): boolean {
+    if (when === 'cancel' || when === 'update' || when === Infinity) return true
+    if (typeof when === 'number') return when >= 0 && when <= TIMER_DELAY_MS_MAX
+    if (typeof when !== 'object' || when === null || typeof when.atMs !== 'number') return false
+    return when.atMs === Infinity || this.#host.delayMs(when) <= TIMER_DELAY_MS_MAX
+  }
+
+  /** Of several actions about one timer the last counts. */
   #startTimeouts(actions: readonly Action[]): void {
-    for (let i = 0; i < actions.length; i++) {
-      const action = actions[i] as Action
-      if (!isOverridden(actions, i)) this.#startTimeout(action)
-    }
+    if (actions.length === 1) return this.#startTimeout(actions[0] as Action)
+    const last = new Map<string, Action>()
+    for (const action of actions) last.set(keyOf(action), action)
+    for (const action of actions) if (last.get(keyOf(action)) === action) this.#startTimeout(action)
   }
 
   #startTimeout({ kind = 'event_timeout', name, when = 0, value }: Action): void {
@@ -405,11 +418,11 @@ export class StatemCore<E> {
     }
     if (running !== undefined) this.#cancel(running)
     if (when === 'cancel' || when === Infinity) return
-    const delay = when === 'update' ? 0 : when
-    if (typeof delay === 'object' && delay.atMs === Infinity) return
-    const timer = new StatemTimer(kind, name, value, delay === 0)
+    if (typeof when === 'object' && when.atMs === Infinity) return
+    const atOnce = when === 0 || when === 'update'
+    const timer = new StatemTimer(kind, name, value, atOnce)
     this.#remember(timer)
-    if (delay !== 0) this.#host.startTimer(timer, delay)
+    if (!atOnce) this.#host.startTimer(timer, this.#host.delayMs(when))
   }
 
   #running(kind: TimeoutKind, name: string | undefined): StatemTimer | undefined {
@@ -438,23 +451,7 @@ export class StatemCore<E> {
   }
 }
 
-/** Whether a later action is about the same timer: the last one counts. */
-function isOverridden(actions: readonly Action[], index: number): boolean {
-  const { kind, name } = actions[index] as Action
-  for (let i = index + 1; i < actions.length; i++) {
-    const later = actions[i] as Action
-    if (later.kind === kind && later.name === name) return true
-  }
-  return false
-}
-
-function isTime(when: TimeoutTime | undefined): boolean {
-  if (typeof when === 'number') return isDelay(when)
-  if (typeof when === 'object')
-    return when !== null && typeof when.atMs === 'number' && !Number.isNaN(when.atMs)
-  return when === 'cancel' || when === 'update'
-}
-
-function isDelay(ms: number): boolean {
-  return ms === Infinity || (ms >= 0 && ms <= TIMER_DELAY_MS_MAX)
+/** Tells the timers of a machine apart. */
+function keyOf({ kind, name }: Action): string {
+  return name === undefined ? String(kind) : `${String(kind)} ${name}`
 }

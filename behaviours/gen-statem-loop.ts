@@ -7,7 +7,7 @@
  * - `terminate` runs once, and only for ends this loop causes itself, as for servers.
  * - Replies of a stop are sent before `terminate` (S-27).
  * - A machine that inserts events for ever does not keep the event loop from others: after `CHUNK` events
- *   of its own it is busy until the next turn.
+ *   of its own, handled synchronously or not, it is busy until the next turn.
  * - A synchronous callback costs no promise.
  */
 import {
@@ -122,11 +122,9 @@ export class StatemLoop implements Program {
     }
     if (!isThenable(result)) return this.#started(process, starting, result)
     starting.limit(process)
-    return Promise.resolve(
-      result.then(
-        (settled) => runAs(process, () => this.#started(process, starting, settled)),
-        (thrown) => process.exit(reasonOfThrown(thrown)),
-      ),
+    return Promise.resolve(result).then(
+      (settled) => runAs(process, () => this.#started(process, starting, settled)),
+      (thrown) => process.exit(reasonOfThrown(thrown)),
     )
   }
 
@@ -172,14 +170,14 @@ export class StatemLoop implements Program {
     return this.#work(process, cell)
   }
 
-  /** Runs the callback in hand and all that follows from it. */
-  #work(process: Process, cell: StatemCell): void | Promise<void> {
-    for (let left = CHUNK; left > 0; left--) {
+  /** Runs the callback in hand and all that follows from it, in chunks. */
+  #work(process: Process, cell: StatemCell, chunk: number = CHUNK): void | Promise<void> {
+    for (let left = chunk; left > 0; left--) {
       let result: unknown
       try {
         result = this.#callback(process, cell)
         if (!(result instanceof Transition) && isThenable(result)) {
-          return this.#await(process, cell, result)
+          return this.#await(process, cell, result, left - 1)
         }
         if (!this.#settled(process, cell, result)) return this.#stopped(process, cell)
       } catch (thrown) {
@@ -241,23 +239,21 @@ export class StatemLoop implements Program {
     return this.#end(process, cell, cell.core.stopReason)
   }
 
-  #await(process: Process, cell: StatemCell, result: Thenable): Promise<void> {
-    return Promise.resolve(
-      result.then(
-        (settled) => runAs(process, () => this.#resume(process, cell, settled)),
-        (thrown) => runAs(process, () => this.#end(process, cell, reasonOfThrown(thrown))),
-      ),
+  #await(process: Process, cell: StatemCell, result: Thenable, left: number): Promise<void> {
+    return Promise.resolve(result).then(
+      (settled) => runAs(process, () => this.#resume(process, cell, settled, left)),
+      (thrown) => runAs(process, () => this.#end(process, cell, reasonOfThrown(thrown))),
     )
   }
 
-  /** After an asynchronous callback. */
-  #resume(process: Process, cell: StatemCell, result: unknown): void | Promise<void> {
+  /** After an asynchronous callback; it may have been settled at once, so the chunk goes on. */
+  #resume(process: Process, cell: StatemCell, result: unknown, left: number): void | Promise<void> {
     try {
       if (!this.#settled(process, cell, result)) return this.#stopped(process, cell)
     } catch (thrown) {
       return this.#end(process, cell, reasonOfThrown(thrown))
     }
-    return cell.core.idle ? undefined : this.#work(process, cell)
+    return cell.core.idle ? undefined : this.#work(process, cell, left)
   }
 
   /** The rest in the next turn; until then the process is busy. */
@@ -285,11 +281,9 @@ export class StatemLoop implements Program {
       return finish(reasonOfThrown(thrown))
     }
     if (!isThenable(done)) return finish(reason)
-    return Promise.resolve(
-      done.then(
-        () => finish(reason),
-        (thrown) => finish(reasonOfThrown(thrown)),
-      ),
+    return Promise.resolve(done).then(
+      () => finish(reason),
+      (thrown) => finish(reasonOfThrown(thrown)),
     )
   }
 }

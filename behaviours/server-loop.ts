@@ -142,11 +142,9 @@ export class ServerLoop implements Program {
     }
     if (!isThenable(result)) return this.#started(process, starting, result)
     starting.limit(process)
-    return Promise.resolve(
-      result.then(
-        (settled) => runAs(process, () => this.#started(process, starting, settled)),
-        (thrown) => process.exit(reasonOfThrown(thrown)),
-      ),
+    return Promise.resolve(result).then(
+      (settled) => runAs(process, () => this.#started(process, starting, settled)),
+      (thrown) => process.exit(reasonOfThrown(thrown)),
     )
   }
 
@@ -257,11 +255,9 @@ export class ServerLoop implements Program {
     of: ResultOf,
     call: Call | undefined,
   ): Promise<void> {
-    return Promise.resolve(
-      result.then(
-        (settled) => runAs(process, () => this.#apply(process, cell, settled, of, call)),
-        (thrown) => runAs(process, () => this.#end(process, cell, reasonOfThrown(thrown))),
-      ),
+    return Promise.resolve(result).then(
+      (settled) => runAs(process, () => this.#apply(process, cell, settled, of, call)),
+      (thrown) => runAs(process, () => this.#end(process, cell, reasonOfThrown(thrown))),
     )
   }
 
@@ -361,11 +357,9 @@ export class ServerLoop implements Program {
       return finish(reasonOfThrown(thrown))
     }
     if (!isThenable(done)) return finish(reason)
-    return Promise.resolve(
-      done.then(
-        () => finish(reason),
-        (thrown) => finish(reasonOfThrown(thrown)),
-      ),
+    return Promise.resolve(done).then(
+      () => finish(reason),
+      (thrown) => finish(reasonOfThrown(thrown)),
     )
   }
 

@@ -7,6 +7,7 @@ import { afterEach, beforeEach, describe, expect, it } from 'vitest'
 import { createSystem, type Pid, type System } from '../../runtime/index.ts'
 import {
   defineServer,
+  noreply,
   reply,
   stopProcess,
   type Ctx,
@@ -67,6 +68,26 @@ describe('a handler', () => {
     const end = ending(system, ref.pid)
     system.exit(ref.pid, 'kill')
     expect(end.reason).toBe('killed')
+  })
+
+  it('that gives a promise of another library: it is settled once, and nothing overtakes it', async () => {
+    const log: unknown[] = []
+    const ref = await scripted({ log }).start(undefined, { system })
+    ref.cast.run(
+      () =>
+        ({
+          then: (ok: (value: unknown) => void) => {
+            w.clock.setTimer(5, () => {
+              log.push('slow')
+              ok(noreply(1))
+              ok(noreply(2))
+            })
+          },
+        }) as never,
+    )
+    ref.cast.run((n) => (log.push(n), noreply(n)))
+    await w.clock.advance(5)
+    expect(log).toEqual(['slow', 1])
   })
 
   it('that replies twice is heard once (G-23b)', async () => {

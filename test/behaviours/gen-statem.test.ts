@@ -3,7 +3,7 @@
  * fairness, and what `sys` sees.
  */
 import { beforeEach, describe, expect, it } from 'vitest'
-import { CallExitError, exit, OptionError, type System } from '../../runtime/index.ts'
+import { CallExitError, createSystem, exit, OptionError, type System } from '../../runtime/index.ts'
 import {
   answer,
   BadActionError,
@@ -516,6 +516,35 @@ describe('asynchronous callbacks', () => {
     expect(log).toEqual([])
   })
 
+  it('may give promises of other libraries: settled once, nothing overtakes them', async () => {
+    const foreign = (then: (ok: (value: unknown) => void) => void): never => ({ then }) as never
+    const ref = await machine({ log }).start(undefined, { system })
+    ref.cast.run(() =>
+      foreign((ok) => {
+        w.clock.setTimer(5, () => {
+          log.push('slow')
+          ok(nextState('b', 2))
+          ok(nextState('c', 3))
+        })
+      }),
+    )
+    ref.cast.tell('mail')
+    await w.clock.advance(5)
+    expect(log).toEqual(['slow', 'mail'])
+    expect(await sys.getState(ref)).toEqual(['b', 2])
+    ref.cast.run(() => foreign((ok) => ok(Promise.resolve(nextState('d', 4)))))
+    expect(await sys.getState(ref)).toEqual(['d', 4])
+    const init = (): never =>
+      foreign((ok) => {
+        ok(initialState('x', 1))
+        throw new Error('too late')
+      })
+    expect(await sys.getState(await machine({ init }).start(undefined, { system }))).toEqual([
+      'x',
+      1,
+    ])
+  })
+
   it('init may be one, with a limit', async () => {
     const started = machine({
       init: async () => {
@@ -622,6 +651,8 @@ describe('failure', () => {
       stateTimeout(Number.NaN),
       stateTimeout('never' as never),
       stateTimeout({ atMs: Number.NaN }),
+      stateTimeout({ atMs: 1e300 }),
+      genericTimeout(Symbol('name') as never, 5),
       stateTimeout(null as never),
       nextEvent({ type: 'nope' }),
       nextEvent({ type: 'internal' }),
@@ -640,6 +671,17 @@ describe('failure', () => {
       ref.cast.run(() => stopAndReply('r', [postpone()] as never)),
     )
     expect(ended.reason).toBeInstanceOf(BadActionError)
+  })
+
+  it('of a timer that there is no room for: terminate sees where the machine was before', async () => {
+    const small = createSystem({ clock: w.clock, timersMax: 1 })
+    const ref = await machine({ terminate: (...a) => void log.push(a) }).start(undefined, {
+      system: small,
+    })
+    ref.cast.run(() => nextState('b', 2, [stateTimeout(1000), genericTimeout('n', 1000)]))
+    await w.clock.settle()
+    expect(log).toMatchObject([[{ code: 'ERR_TIMERS_MAX' }, 'a', 1]])
+    await small.stop()
   })
 
   it('a handler that ends its own process by a signal is not continued', async () => {
@@ -766,6 +808,37 @@ describe('limits', () => {
     await w.clock.settle()
     expect(entered).toBeGreaterThan(32)
     expect(system.process(looping.pid)).toBeUndefined()
+  })
+
+  it('and so does an asynchronous one whose promises are settled at once', async () => {
+    let rounds = 0
+    const looping = await machine({
+      on: async () => {
+        rounds++
+        return keepStateAndData(rounds < 1000 ? nextEvent({ type: 'internal', name: 'n' }) : [])
+      },
+    }).start(undefined, { system })
+    looping.cast.tell('go')
+    let turned = 0
+    w.clock.nextTurn(() => {
+      turned = rounds
+    })
+    await w.clock.settle()
+    expect(turned).toBeLessThan(100)
+    expect(rounds).toBe(1000)
+  })
+
+  it('of 20,000 timeouts in one list the last of a name counts', async () => {
+    const ref = await machine({ log }).start(undefined, { system })
+    const names = Array.from({ length: 10_000 }, (_, i) => `n${i}`)
+    ref.cast.run(() =>
+      keepStateAndData([
+        ...names.map((name) => genericTimeout(name, 10, 'first')),
+        ...names.map((name) => genericTimeout(name, 10, 'last')),
+      ]),
+    )
+    await w.clock.advance(10)
+    expect(log).toEqual(names.map(() => 'last'))
   })
 
   it('leaves no timer behind', async () => {
