@@ -25,7 +25,7 @@ import type {
   RepeatState,
   StopAndReply,
 } from './gen-statem-results.ts'
-import type { Info } from './server-context.ts'
+import type { Ctx, Info } from './server-context.ts'
 
 /** The protocol of a machine as its own handlers see it, before it is known. */
 export interface AnyApi {
@@ -167,19 +167,19 @@ export function defineStatem<
   N extends string,
   T extends { readonly [K in N]: object },
   Y extends object = {},
-  A extends [] | [arg: unknown] = [],
+  A = void,
 >(
   definition: {
     /** For logs; give it a version if refs travel: `'lock/1'`. */
     name?: string
-    init: (...a: A) => Maybe<StatemInit<NoInfer<N>, D, AnyApi>>
+    init: (arg: A, ctx: Ctx<never>) => Maybe<StatemInit<NoInfer<N>, D, AnyApi>>
     states: { readonly [K in N]: DefinedState<NoInfer<N>, NoInfer<D>> } & T
     /** For what a state does not handle itself. */
     any?: DefinedState<NoInfer<N>, NoInfer<D>> & Y
     terminate?: (reason: ExitReason, state: NoInfer<N>, data: NoInfer<D>) => Maybe<void>
   },
   limits?: StatemLimits,
-): Server<InferredStatem<T[N] | Y>, A extends [infer X] ? X : void> {
+): Server<InferredStatem<T[N] | Y>, A> {
   const { name = 'statem/0', states, any } = definition
   const all = [...(Object.values(states) as Loose[]), ...(any === undefined ? [] : [any as Loose])]
   const declared: Contract<unknown> = contract<unknown>(name, {
@@ -191,7 +191,7 @@ export function defineStatem<
     definition as unknown as never,
     limits,
   )
-  return made as unknown as Server<InferredStatem<T[N] | Y>, A extends [infer X] ? X : void>
+  return made as unknown as Server<InferredStatem<T[N] | Y>, A>
 }
 
 interface Loose {

@@ -14,10 +14,12 @@ import {
   replyTo,
   stateTimeout,
   stopAndReply,
+  type Ctx,
   type From,
   type Server,
   type StatemCtx,
 } from '../../behaviours/index.ts'
+import type { MonitorRef, Pid } from '../../runtime/index.ts'
 type Eq<A, B> = (<T>() => T extends A ? 1 : 2) extends <T>() => T extends B ? 1 : 2 ? true : false
 type IsAny<T> = 0 extends 1 & T ? true : false
 declare function assert<T extends true>(): void
@@ -133,6 +135,22 @@ export const Wrong: Server<{ call: { flip(): string }; cast: {} }> = defineState
   init: () => initialState('off', 0),
   states: { off: { call: { flip: () => keepStateAndData(answer(true)) } } },
 })
+const Watching = defineStatem({
+  init: (of: Pid, ctx) => {
+    assert<Eq<typeof ctx, Ctx<never>>>()
+    return initialState('on', { ref: ctx.monitor(of) })
+  },
+  states: { on: { call: { ref: (data) => keepStateAndData(answer(data.ref)) } } },
+})
+export const watching = async (pid: Pid): Promise<void> => {
+  const ref = await Watching.start(pid)
+  const monitor = await ref.call.ref()
+  assert<Eq<typeof monitor, MonitorRef>>()
+  // @ts-expect-error the argument of init
+  await Watching.start(5)
+  // @ts-expect-error it has one
+  await Watching.start()
+}
 const Untyped = defineStatem({
   init: () => initialState('a', 0),
   states: { a: { call: { add: (n, by) => keepStateAndData(answer(n + by)) } } },

@@ -3,7 +3,14 @@
  * fairness, and what `sys` sees.
  */
 import { beforeEach, describe, expect, it } from 'vitest'
-import { CallExitError, createSystem, exit, OptionError, type System } from '../../runtime/index.ts'
+import {
+  CallExitError,
+  createSystem,
+  exit,
+  OptionError,
+  type Pid,
+  type System,
+} from '../../runtime/index.ts'
 import {
   answer,
   BadActionError,
@@ -409,6 +416,20 @@ describe('what handlers see', () => {
     expect(ended.settled).toBe(false)
     await stopProcess(ref)
     expect(ended.error).toBeInstanceOf(CallExitError)
+  })
+
+  it('init can use its process, also in a defined machine', async () => {
+    const Shadow = defineStatem({
+      init: (of: Pid, ctx) => initialState('watching', ctx.monitor(of)),
+      states: {
+        watching: { info: (_ref, info) => stop(info.type === 'down' ? info.reason : 'what') },
+      },
+    })
+    const of = watcher(system).pid
+    const ended = ending(system, (await Shadow.start(of, { system })).pid)
+    system.exit(of, 'kill')
+    await w.clock.settle()
+    expect(ended.reason).toBe('killed')
   })
 
   it('a postponed call whose caller gave up is still delivered, as in OTP', async () => {
