@@ -1,6 +1,12 @@
 import { subscribe, unsubscribe } from 'node:diagnostics_channel'
 import { describe, expect, it } from 'vitest'
-import { inspectChannels, ItemKind, Message } from '../../runtime/index.ts'
+import {
+  inspectChannels,
+  ItemKind,
+  Message,
+  resumeProcess,
+  suspendProcess,
+} from '../../runtime/index.ts'
 import { createWorld, inProcess } from './world.ts'
 import type { World } from './world.ts'
 import type { Call, MailboxPolicy, Pid, Process, StartOptions } from '../../runtime/index.ts'
@@ -113,6 +119,22 @@ describe('a mailbox at its limit', () => {
       expect(seen).toEqual(
         mailboxPolicy === 'drop_oldest' ? [2, ...signals, 3] : [1, 2, ...signals],
       )
+    },
+  )
+
+  it.each(['reject', 'drop_oldest', 'drop_newest'] as const)(
+    '%s does the same while the process is suspended',
+    async (mailboxPolicy) => {
+      const w = createWorld()
+      const { process, seen, release } = await full(w, { mailboxPolicy })
+      release()
+      await w.clock.settle()
+      await suspendProcess(process)
+      const told = [1, 2, 3].map((n) => w.system.cast(process.pid, 'c', n))
+      expect(told).toEqual([true, true, mailboxPolicy !== 'reject'])
+      await resumeProcess(process)
+      await w.clock.settle()
+      expect(seen.slice(2)).toEqual(mailboxPolicy === 'drop_oldest' ? [2, 3] : [1, 2])
     },
   )
 

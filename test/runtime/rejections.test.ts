@@ -1,5 +1,6 @@
 import { afterEach, beforeEach, describe, expect, it } from 'vitest'
 import { createRealClock, createSystem } from '../../runtime/index.ts'
+import { defineServer } from '../../behaviours/index.ts'
 import { createWorld, idle } from './world.ts'
 import type { Pid, System, SystemOptions } from '../../runtime/index.ts'
 import type { World } from './world.ts'
@@ -124,6 +125,21 @@ describe('captureRejections', () => {
     expect(reasons).toContain(boom)
     expect(reasons).toContainEqual(expect.objectContaining({ code: 'ERR_CALL_EXIT' }))
     expect(system.isAlive(server.pid)).toBe(true)
+    expect(raised).toEqual([])
+  })
+
+  it('charges an un-awaited start that fails to its starter', async () => {
+    const { system } = made()
+    using _ = system.captureRejections()
+    const Broken = defineServer({ init: () => Promise.reject(boom), call: {}, cast: {} })
+    const pid = system.spawn(async (ctx) => {
+      await Promise.resolve()
+      void Broken.start(undefined, { system })
+      await ctx.receive()
+    })
+    const reasons = ends(system, pid)
+    await turns()
+    expect(reasons).toEqual([expect.objectContaining({ code: 'ERR_INIT_FAILED', reason: boom })])
     expect(raised).toEqual([])
   })
 

@@ -1,0 +1,40 @@
+/** Mailbox policies as servers and children get them; the policies themselves are tested in the runtime. */
+import { expect, it } from 'vitest'
+import { Supervisor } from '../../behaviours/index.ts'
+import { scripted, ScriptContract, world } from './world.ts'
+
+const never = (): Promise<never> => new Promise(() => {})
+
+it.each([
+  [undefined, false],
+  ['drop_newest', true],
+  ['drop_oldest', true],
+] as const)(
+  'a server with policy %s answers %s to a cast too many',
+  async (mailboxPolicy, told) => {
+    const { clock, system } = world()
+    const ref = await scripted().start(undefined, { system, mailboxMessagesMax: 1, mailboxPolicy })
+    ref.cast.run(never)
+    await clock.settle()
+    expect([ref.cast.add(1), ref.cast.add(2)]).toEqual([true, told])
+  },
+)
+
+it('a child keeps its policy over restarts', async () => {
+  const { clock, system } = world()
+  const options = { name: 'c', mailboxMessagesMax: 1, mailboxPolicy: 'drop_oldest' } as const
+  await Supervisor.start({
+    system,
+    children: [scripted().child(undefined, { id: 'c', options })],
+  })
+  for (let life = 0; life < 2; life++) {
+    const pid = system.whereis('c')!
+    ScriptContract.at(pid).cast.run(never)
+    await clock.settle()
+    const { cast } = ScriptContract.at(pid)
+    expect([cast.add(1), cast.add(2)]).toEqual([true, true])
+    expect(system.stats().messagesEvicted).toBe(life + 1)
+    system.exit(pid, 'kill')
+    await clock.settle()
+  }
+})
