@@ -1,0 +1,23 @@
+/**
+ * Long runs of the tests that draw their cases by chance or repeat a life many times: `npm run test:soak`.
+ * The same tests run in `npm test` with smaller numbers. Bounded: about ten minutes. A failure prints its
+ * seed; put it into the test's list of seeds.
+ */
+import { execFileSync } from 'node:child_process'
+import { dirname, join } from 'node:path'
+import { fileURLToPath } from 'node:url'
+
+const ROOT = join(dirname(fileURLToPath(import.meta.url)), '..')
+const RUNS = { FOVEA_MODEL_RUNS: '10000', FOVEA_LEAK_CYCLES: '1000000' }
+const FILES = ['test/behaviours/leaks.test.ts', '.prop.test.ts']
+const vitest = join(ROOT, 'node_modules', 'vitest', 'vitest.mjs')
+
+try {
+  execFileSync(process.execPath, [vitest, 'run', '--test-timeout=600000', ...FILES], {
+    cwd: ROOT,
+    stdio: 'inherit',
+    env: { ...RUNS, ...process.env },
+  })
+} catch (error) {
+  process.exitCode = error.status ?? 1
+}
