@@ -4,7 +4,6 @@
  */
 import type { Pid, Process, TimerRef } from '../runtime/index.ts'
 import type { Ref } from './contract.ts'
-import type { ServerContext } from './server-context.ts'
 
 /**
  * A return-timeout; compared by identity, so an old one means nothing. It stays in the cell, cancelled,
@@ -26,8 +25,6 @@ export class ServerCell {
   /** The process whose EXIT means terminate. */
   parent: Pid | undefined
   timeout: ReturnTimeout | undefined = undefined
-  /** What its cast handlers get; made for the first of them. */
-  castContext: ServerContext | undefined = undefined
 
   constructor(state: unknown, ref: Ref<unknown>, parent: Pid | undefined) {
     this.state = state

@@ -84,6 +84,7 @@ export class ServerLoop implements Program {
   readonly label: string
   readonly debug: ServerDebug
   readonly #module: ServerModule
+  #lastCast: ServerContext | undefined = undefined
 
   constructor(module: ServerModule) {
     this.label = module.label
@@ -185,7 +186,7 @@ export class ServerLoop implements Program {
     if (message.name === STOP) return this.#end(process, cell, message.value)
     let result: unknown
     try {
-      result = this.#module.cast(cell.state, message, this.#castContext(process, cell))
+      result = this.#module.cast(cell.state, message, this.#castContext(process))
     } catch (thrown) {
       return this.#end(process, cell, reasonOfThrown(thrown))
     }
@@ -363,9 +364,11 @@ export class ServerLoop implements Program {
     )
   }
 
-  /** One for all casts of a process: nobody waits for any of them, so they differ in nothing. */
-  #castContext(process: Process, cell: ServerCell): ServerContext {
-    return (cell.castContext ??= this.#context(process))
+  /** One for casts of a process that come in a row: nobody waits for any, so they differ in nothing. */
+  #castContext(process: Process): ServerContext {
+    const last = this.#lastCast
+    if (last !== undefined && last.process === process) return last
+    return (this.#lastCast = this.#context(process))
   }
 
   #context(process: Process, call?: Call): ServerContext {
