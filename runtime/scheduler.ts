@@ -16,7 +16,7 @@ import { ItemKind, USER_KIND_MAX } from './item.ts'
 import { takeItem } from './mailbox.ts'
 import { BUSY, DEAD, OBSERVED, QUEUED, SUSPENDED } from './process-flags.ts'
 import { reasonOfThrown } from './exit-reason.ts'
-import { takeAdmitted } from './suspension.ts'
+import { hasUnseen, takeAdmitted } from './suspension.ts'
 import { Timers } from './timer.ts'
 import type { Call } from './call.ts'
 import type { Clock } from './clock.ts'
@@ -154,8 +154,9 @@ export class Scheduler {
       this.#first = (this.#first + 1) & this.#mask
       cell.flags &= ~QUEUED
       this.#serve(cell)
-      if (cell.head !== undefined && (cell.flags & NOT_READY) === 0) {
-        this.#enqueue(cell)
+      if (cell.head !== undefined) {
+        const unready = cell.flags & NOT_READY
+        if (unready === 0 || (unready === SUSPENDED && hasUnseen(cell))) this.#enqueue(cell)
       }
     }
     this.#running = false
@@ -196,8 +197,6 @@ export class Scheduler {
       if (item.kind > USER_MAX) this.#handleSignal(cell, item as Message)
       else this.#handleAny(cell, item)
     }
-    // A suspended process with items is not queued again by itself: more of them may be admitted.
-    if ((cell.flags & NOT_READY) === SUSPENDED) this.#enqueue(cell)
   }
 
   #handleSignal(cell: ProcessCell, item: Message): void {

@@ -62,6 +62,11 @@ export function resumeCell(cell: ProcessCell): void {
   }
 }
 
+/** Whether a suspended process has items that may be admitted: nobody looked at the last of them. */
+export function hasUnseen(cell: ProcessCell): boolean {
+  return cell.tail !== undefined && cell.tail !== cell.extras?.suspension?.seen
+}
+
 /** Takes the oldest item that a suspended process may handle. */
 export function takeAdmitted(cell: ProcessCell): Message | Call | undefined {
   const suspension = cell.extras!.suspension!

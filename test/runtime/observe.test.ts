@@ -212,6 +212,21 @@ describe('suspension', () => {
     expect(seen).toEqual([0, 1, 2, 3, 4, 5, 6, 7, 8, 9, 'down', 'timeout'])
   })
 
+  it.each([30, 31, 32, 63])(
+    'begins at the end of a slice too: after %i messages',
+    async (count) => {
+      const process = begin()
+      await clock.settle()
+      for (let i = 0; i < count; i++) system.send(process.pid, i)
+      const suspended = suspendProcess(process)
+      system.send(process.pid, 'after')
+      const resumed = resumeProcess(process)
+      await Promise.all([suspended, resumed])
+      await clock.settle()
+      expect(seen).toHaveLength(count + 1)
+    },
+  )
+
   it.each([true, false])('an EXIT of the parent is admitted: %s', async (fromParent) => {
     const parent = system.spawn((ctx) => ctx.receive())
     const process = begin(collector, { parent, trapExit: true })
