@@ -28,6 +28,7 @@ import type { ChildSpec } from './child-spec.ts'
 import { bareRef, type Ref } from './contract.ts'
 import { BadReturnError, CallInputError } from './errors.ts'
 import {
+  addressOf,
   pickSystem,
   resolveTarget,
   startProcess,
@@ -149,7 +150,7 @@ function checked(
   options: { readonly system?: System | undefined },
 ): { readonly system: System; readonly target: Target } {
   if (!functionOption.test(fn)) throw new ArgumentError('fn', functionOption.expected, fn)
-  const target = typeof agent === 'object' && 'pid' in agent ? agent.pid : agent
+  const target = addressOf(agent)
   const system = isPid(target) ? homeOf(target) : pickSystem(options)
   const pid = resolveTarget(target, system)
   if (pid !== undefined && pid.node !== system.node) throw new AgentRemoteError(pid)
@@ -203,9 +204,9 @@ class AgentModule implements ServerModule {
   }
 }
 
-/** `then` of a value that may be there already. */
+/** `then` of a value that may be there already; a thenable of others may know only half of it. */
 function mapped(made: unknown, map: (value: unknown) => unknown): unknown {
-  return isThenable(made) ? made.then(map) : map(made)
+  return isThenable(made) ? Promise.resolve(made).then(map) : map(made)
 }
 
 const agentLoop = new ServerLoop(new AgentModule())

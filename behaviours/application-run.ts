@@ -29,7 +29,7 @@ import {
   type ApplicationSpec,
 } from './application-definition.ts'
 import { exitCodeOf, isSignal, operatingSystem, type SignalSource } from './application-signals.ts'
-import type { Filled } from './gen.ts'
+import { signalOption, type Filled } from './gen.ts'
 import type { Maybe } from './gen-server.ts'
 
 /** How a run ended. */
@@ -95,7 +95,7 @@ const checks: { readonly [K in keyof RunApplicationOptions]-?: OptionCheck } = {
   startTimeoutMs: durationOption,
   stopTimeoutMs: durationOption,
   onExit: optional(functionOption),
-  signal: optional(objectOption),
+  signal: optional(signalOption),
   signalSource: objectOption,
   system: optional(objectOption),
 }

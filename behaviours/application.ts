@@ -32,7 +32,7 @@ import type {
 } from './application-definition.ts'
 import { ApplicationAlreadyRunningError } from './application-errors.ts'
 import { startOrder } from './application-order.ts'
-import { pickSystem, type Filled, type RequestOptions } from './gen.ts'
+import { pickSystem, signalOption, type Filled, type RequestOptions } from './gen.ts'
 
 /** How an application is started. */
 export interface ApplicationStartOptions<Env extends object = object> {
@@ -72,7 +72,7 @@ const checks: { readonly [K in keyof ApplicationStartOptions]-?: OptionCheck } =
   type: oneOfOption('permanent', 'transient', 'temporary'),
   env: objectOption,
   startTimeoutMs: durationOption,
-  signal: optional(objectOption),
+  signal: optional(signalOption),
   system: optional(objectOption),
 }
 

@@ -14,6 +14,7 @@
  */
 import { isDeepStrictEqual } from 'node:util'
 import {
+  ArgumentError,
   asCaller,
   booleanOption,
   currentProcess,
@@ -109,6 +110,13 @@ export const timeoutOption: OptionCheck = {
   test: (v) => typeof v === 'number' && v >= 0 && (v <= TIMER_DELAY_MS_MAX || v === Infinity),
 }
 
+/** An AbortSignal, also one of another realm. */
+export const signalOption: OptionCheck = {
+  expected: 'an AbortSignal',
+  test: (v) =>
+    objectOption.test(v) && 'aborted' in (v as object) && 'addEventListener' in (v as object),
+}
+
 const serverDefaults: ServerOptions = Object.freeze({ initTimeoutMs: INIT_TIMEOUT_DEFAULT_MS })
 
 const serverChecks: { readonly [K in keyof ServerOptions]-?: OptionCheck } = {
@@ -119,7 +127,7 @@ const serverChecks: { readonly [K in keyof ServerOptions]-?: OptionCheck } = {
   monitor: optional(pidOption),
   trapExit: optional(booleanOption),
   initTimeoutMs: timeoutOption,
-  signal: optional(objectOption),
+  signal: optional(signalOption),
   mailboxMessagesMax: optional(numberOption(1, Number.MAX_SAFE_INTEGER)),
   mailboxPolicy: optional(oneOfOption('reject', 'drop_oldest', 'drop_newest')),
 }
@@ -128,7 +136,7 @@ const stopDefaults: StopOptions = Object.freeze({ timeoutMs: Infinity })
 
 const stopChecks: { readonly [K in keyof StopOptions]-?: OptionCheck } = {
   timeoutMs: timeoutOption,
-  signal: optional(objectOption),
+  signal: optional(signalOption),
   system: optional(objectOption),
 }
 
@@ -254,12 +262,21 @@ export function parentPid(where: string): Pid {
   return process.pid
 }
 
+/** What the runtime sends to: a ref is its pid. Throws for what is no target. */
+export function addressOf(target: ProcessTarget): Pid | string | { readonly via: Via } {
+  if (typeof target === 'string' || isPid(target)) return target
+  if (typeof target === 'object' && target !== null) {
+    if ('pid' in target && isPid(target.pid)) return target.pid
+    if ('via' in target && typeof target.via === 'object') return target
+  }
+  throw new ArgumentError('target', 'a pid, a ref, a name or { via }', target)
+}
+
 /** The pid that `target` means now; `undefined` for a name that nobody has. */
 export function resolveTarget(target: ProcessTarget, system: System): Pid | undefined {
-  if (typeof target === 'string') return system.whereis(target)
-  if (isPid(target)) return target
-  if ('pid' in target) return target.pid
-  return target.via.whereisName()
+  const to = addressOf(target)
+  if (typeof to === 'string') return system.whereis(to)
+  return isPid(to) ? to : to.via.whereisName()
 }
 
 /** How a request to a process that may be known by name is made. */
@@ -269,18 +286,16 @@ export interface RequestOptions extends CallOptions {
 }
 
 /** Calls `target` in the system that knows it. */
-export function callTarget(
+export async function callTarget(
   target: ProcessTarget,
   name: string,
   input: unknown,
   given: RequestOptions = {},
 ): Promise<unknown> {
   const { system, ...options } = given
-  if (isPid(target)) return homeOf(target).call(target, name, input, options)
-  if (typeof target === 'object' && 'pid' in target) {
-    return homeOf(target.pid).call(target.pid, name, input, options)
-  }
-  return pickSystem({ system }).call(target, name, input, options)
+  const to = addressOf(target)
+  const home = isPid(to) ? homeOf(to) : pickSystem({ system })
+  return home.call(to, name, input, options)
 }
 
 /**
@@ -310,8 +325,8 @@ export function stopProcess(
 
 /** The system that knows `target`. */
 export function systemOf(target: ProcessTarget): System {
-  const pid = typeof target === 'object' && 'pid' in target ? target.pid : target
-  return isPid(pid) ? homeOf(pid) : pickSystem({})
+  const to = addressOf(target)
+  return isPid(to) ? homeOf(to) : pickSystem({})
 }
 
 /** A local process takes the request from its mailbox; on another node it is a cast and a monitor. */

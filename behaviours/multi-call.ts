@@ -19,7 +19,7 @@ import {
   type System,
   type Target,
 } from '../runtime/index.ts'
-import { pickSystem, timeoutOption, type ProcessTarget } from './gen.ts'
+import { pickSystem, signalOption, timeoutOption, type ProcessTarget } from './gen.ts'
 
 /** Whom `multiCall` asks: any process, here or elsewhere. */
 export type MultiTarget = ProcessTarget | RemoteName
@@ -43,7 +43,7 @@ export interface MultiCallResult<T, R> {
 
 const checks: { readonly [K in keyof MultiCallOptions]-?: OptionCheck } = {
   timeoutMs: optional(timeoutOption),
-  signal: optional(objectOption),
+  signal: optional(signalOption),
   system: optional(objectOption),
 }
 

@@ -35,6 +35,7 @@ import {
   callTarget,
   pickSystem,
   resolveTarget,
+  signalOption,
   stopProcess,
   type Filled,
   type ProcessTarget,
@@ -192,14 +193,14 @@ const checks: { readonly [K in keyof PoolOptions<PoolWorker>]-?: OptionCheck } =
   system: optional(objectOption),
   parent: optional(anything),
   link: optional(anything),
-  signal: optional(objectOption),
+  signal: optional(signalOption),
   mailboxMessagesMax: optional(anything),
 }
 
 const checkoutDefaults: CheckoutOptions = Object.freeze({})
 const checkoutChecks: { readonly [K in keyof CheckoutOptions]-?: OptionCheck } = {
   timeoutMs: timeoutOption,
-  signal: objectOption,
+  signal: signalOption,
   owner: objectOption,
   system: objectOption,
 }

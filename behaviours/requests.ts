@@ -10,14 +10,8 @@
  * (G-59). An abandoned request leaves nothing: no pending call, timer or listener, and if the server has not
  * begun with it, it never does (NX-L8).
  */
-import {
-  objectOption,
-  optional,
-  resolveOptions,
-  type OptionCheck,
-  type System,
-} from '../runtime/index.ts'
-import { pickSystem, timeoutOption } from './gen.ts'
+import { optional, resolveOptions, type OptionCheck, type System } from '../runtime/index.ts'
+import { pickSystem, signalOption, timeoutOption } from './gen.ts'
 import { askOne, locate, type MultiTarget } from './multi-call.ts'
 import { ResponseAbortedError } from './request-errors.ts'
 
@@ -61,7 +55,7 @@ interface Checked extends ResponseOptions {
 const defaults: Checked = Object.freeze({ timeoutMs: Infinity })
 const checks: { readonly [K in keyof Checked]-?: OptionCheck } = {
   timeoutMs: timeoutOption,
-  signal: optional(objectOption),
+  signal: optional(signalOption),
 }
 
 /** One request; made by `GenServer.sendRequest`. */

@@ -15,7 +15,7 @@ import {
 } from '../runtime/index.ts'
 import { checkChildSpecs, type CheckedChildSpec, type ChildSpec } from './child-spec.ts'
 import { ChildSpecError } from './errors.ts'
-import type { Filled, ServerOptions } from './gen.ts'
+import { signalOption, type Filled, type ServerOptions } from './gen.ts'
 import type { AutoShutdown, Strategy } from './restart-strategy.ts'
 import type { Ignore } from './results.ts'
 
@@ -87,7 +87,7 @@ export const placeChecks: { readonly [K in keyof SupervisorPlace]-?: OptionCheck
   system: optional(objectOption),
   parent: optional(anything),
   link: optional(anything),
-  signal: optional(objectOption),
+  signal: optional(signalOption),
   mailboxMessagesMax: optional(anything),
 }
 

@@ -1,21 +1,14 @@
 /**
  * How supervisors of every kind are asked, and how they are children of others.
  */
-import {
-  homeOf,
-  isPid,
-  type CallOptions,
-  type Pid,
-  type System,
-  type Via,
-} from '../runtime/index.ts'
+import type { Pid, System } from '../runtime/index.ts'
 import type { ChildSpec, Shutdown } from './child-spec.ts'
-import { pickSystem } from './gen.ts'
+import { callTarget, type ProcessTarget, type RequestOptions } from './gen.ts'
 import { childSpec } from './gen-server.ts'
 import type { RestartType } from './restart-strategy.ts'
 
 /** A supervisor as callers name it. */
-export type SupervisorTarget = { readonly pid: Pid } | Pid | string | { readonly via: Via }
+export type SupervisorTarget = ProcessTarget
 
 /** How a supervisor is a child of another one. */
 export interface SupervisorChildOptions {
@@ -27,10 +20,7 @@ export interface SupervisorChildOptions {
 }
 
 /** How a request to a supervisor is made. */
-export interface SupervisorRequestOptions extends CallOptions {
-  /** Where a name is looked up. Default: the running process's system, else the default system. */
-  readonly system?: System | undefined
-}
+export type SupervisorRequestOptions = RequestOptions
 
 /** Asks a supervisor and waits as long as it takes, unless `timeoutMs` says otherwise. */
 export function requestSupervisor<R>(
@@ -39,12 +29,7 @@ export function requestSupervisor<R>(
   input: unknown,
   given: SupervisorRequestOptions = {},
 ): Promise<R> {
-  const options = { timeoutMs: Infinity, ...given }
-  if (typeof target === 'object' && 'pid' in target) {
-    return homeOf(target.pid).call(target.pid, name, input, options) as Promise<R>
-  }
-  const system = isPid(target) ? homeOf(target) : pickSystem(given)
-  return system.call(target, name, input, options) as Promise<R>
+  return callTarget(target, name, input, { timeoutMs: Infinity, ...given }) as Promise<R>
 }
 
 /** Where a supervisor starts as the child of another one. */

@@ -11,7 +11,7 @@ import {
   type Process,
   type System,
 } from '../runtime/index.ts'
-import { resolveTarget, systemOf, timeoutOption, type ProcessTarget } from './gen.ts'
+import { resolveTarget, signalOption, systemOf, timeoutOption, type ProcessTarget } from './gen.ts'
 import { SysRemoteError } from './sys-errors.ts'
 
 /** Where a name is looked up. */
@@ -37,7 +37,7 @@ export const sysChecks: { readonly [K in keyof SysOptions]-?: OptionCheck } = {
 export const sysRequestChecks: { readonly [K in keyof SysRequestOptions]-?: OptionCheck } = {
   ...sysChecks,
   timeoutMs: optional(timeoutOption),
-  signal: optional(objectOption),
+  signal: optional(signalOption),
 }
 
 /** The live local process of `target`; throws `ERR_CALL_EXIT` (noproc) or `ERR_SYS_REMOTE`. */

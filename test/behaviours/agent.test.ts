@@ -72,6 +72,14 @@ describe('functions', () => {
     expect(await Agent.get(agent, (n) => n)).toBe(4)
   })
 
+  it('may give a thenable that knows only half of a promise', async () => {
+    const agent = await Agent.start(1, { system })
+    const half = { then: (resolve: (n: number) => void) => resolve(5) } as Promise<number>
+    await Agent.update(agent, () => half)
+    expect(await Agent.get(agent, () => half)).toBe(5)
+    expect(await Agent.get(agent, (n) => n)).toBe(5)
+  })
+
   it('may put in what looks like a result of a server', async () => {
     const { stop } = await import('../../behaviours/index.ts')
     const odd = await Agent.start<unknown>(() => stop('normal'), { system })
@@ -84,6 +92,17 @@ describe('functions', () => {
     const failed = Agent.getAndUpdate(agent, () => 5 as never)
     await expect(failed).rejects.toMatchObject({ code: 'ERR_CALL_EXIT' })
     expect(end.reason).toMatchObject({ code: 'ERR_BAD_RETURN' })
+  })
+
+  it('are refused without an agent', async () => {
+    for (const agent of [undefined, null, 5, {}, { pid: 5 }]) {
+      await expect(Agent.get(agent as never, () => 1)).rejects.toMatchObject({
+        code: 'ERR_ARGUMENT',
+        message: expect.stringContaining(
+          "'target' must be a pid, a ref, a name or { via }",
+        ) as unknown,
+      })
+    }
   })
 
   it('are refused where there is none', async () => {
