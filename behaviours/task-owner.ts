@@ -8,14 +8,23 @@ import {
   currentProcess,
   homeOf,
   isPid,
+  type OptionCheck,
   type Pid,
   type System,
 } from '../runtime/index.ts'
 import { pickSystem } from './gen.ts'
 import { TaskRemoteError } from './task-errors.ts'
 
+const OWNER_EXPECTED = 'a pid, a ref or a context'
+
 /** A process: its pid, a ref, or the `ctx` of one of its handlers. */
 export type TaskOwner = Pid | { readonly pid: Pid } | { readonly self: Pid | { readonly pid: Pid } }
+
+/** A {@link TaskOwner}, as far as can be seen before it is used. */
+export const ownerOption: OptionCheck = {
+  expected: OWNER_EXPECTED,
+  test: (v) => typeof v === 'object' && v !== null,
+}
 
 /** For whom something is done, and where. */
 export interface Owned {
@@ -47,6 +56,6 @@ function ownerPid(given: TaskOwner): Pid {
   if (isPid(given)) return given
   const inner = 'self' in given ? given.self : given.pid
   const pid = isPid(inner) ? inner : inner?.pid
-  if (!isPid(pid)) throw new ArgumentError('owner', 'a pid, a ref or a context', given)
+  if (!isPid(pid)) throw new ArgumentError('owner', OWNER_EXPECTED, given)
   return pid
 }

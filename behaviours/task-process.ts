@@ -72,6 +72,7 @@ export class TaskCell<out R = unknown> implements Task<R> {
   readonly owner: Pid | undefined
   #outcome: TaskResult<R> | undefined
   #process: Process | undefined
+  #over: boolean
   #listener: TaskListener | undefined
   #use: TaskUse | undefined
   #callers: readonly Pid[]
@@ -84,6 +85,7 @@ export class TaskCell<out R = unknown> implements Task<R> {
     this.#callers = callers
     this.#outcome = undefined
     this.#process = undefined
+    this.#over = false
     this.#listener = undefined
     this.#use = undefined
     this.#watchers = undefined
@@ -92,6 +94,7 @@ export class TaskCell<out R = unknown> implements Task<R> {
   static completed<R>(value: R, owner: Pid | undefined): TaskCell<R> {
     const cell = new TaskCell<R>(owner, [])
     cell.#outcome = { ok: value }
+    cell.#over = true
     return cell
   }
 
@@ -113,6 +116,10 @@ export class TaskCell<out R = unknown> implements Task<R> {
   /** The process while it lives. */
   get process(): Process | undefined {
     return this.#process?.alive === true ? this.#process : undefined
+  }
+  /** It has ended and {@link ended} told: not yet while a dying process tells others of its death. */
+  get over(): boolean {
+    return this.#over
   }
   get outcome(): TaskResult<R> | undefined {
     return this.#outcome
@@ -158,6 +165,7 @@ export class TaskCell<out R = unknown> implements Task<R> {
   /** The process has ended. */
   ended(reason: ExitReason): void {
     this.#process = undefined
+    this.#over = true
     this.#outcome ??= { exit: reason }
     const listener = this.#listener
     this.#listener = undefined
@@ -173,7 +181,10 @@ export class TaskCell<out R = unknown> implements Task<R> {
   ): unknown {
     const process = this.#process as Process
     const made = fn(new Context(process, this.#callers, plain))
-    if (isThenable(made)) return made.then((value) => this.#done(process, value as R))
+    if (isThenable(made)) {
+      // A thenable of others may know only half of what a promise does.
+      return Promise.resolve(made).then((value) => this.#done(process, value as R))
+    }
     return this.#done(process, made as R)
   }
 

@@ -68,8 +68,12 @@ export interface StreamPlan {
   readonly source: StreamSource<unknown>
   /** The function for one element. */
   readonly work: (input: unknown) => TaskFunction<unknown>
-  /** Starts a task for the stream's process. */
-  readonly startTask: (fn: TaskFunction<unknown>, stream: Process) => TaskCell | Promise<TaskCell>
+  /** Starts a task for the stream's process, and gives it to `made` before it can run. */
+  readonly startTask: (
+    fn: TaskFunction<unknown>,
+    stream: Process,
+    made: (cell: TaskCell) => void,
+  ) => Promise<unknown> | void
 }
 
 interface Entry {
@@ -89,6 +93,8 @@ type AnyIterator = Iterator<unknown> | AsyncIterator<unknown>
 const PULL: unique symbol = Symbol('pull')
 const DONE: IteratorResult<never, undefined> = Object.freeze({ done: true, value: undefined })
 const LABEL = 'task_stream'
+const WHAT = 'a stream of tasks'
+const STEPS = 'an iterable whose `next` gives { done, value }'
 
 /** The only implementation of {@link TaskStream}, and the state of the stream's process. */
 export class StreamCell implements TaskStream<unknown> {
@@ -108,11 +114,10 @@ export class StreamCell implements TaskStream<unknown> {
   #closed = false
   /** For the next `next`, if nobody was waiting when the stream failed. */
   #failure: { readonly error: unknown } | undefined = undefined
-  readonly #onAbort: () => void
+  #release: (() => void) | undefined = undefined
 
   constructor(plan: StreamPlan) {
     this.plan = plan
-    this.#onAbort = () => this.#fail(new TaskAbortedError('a stream of tasks', plan.signal?.reason))
   }
 
   next(): Promise<IteratorResult<unknown, undefined>> {
@@ -166,13 +171,14 @@ export class StreamCell implements TaskStream<unknown> {
 
   /** The stream's process has ended: a linked task failed, the owner ended, or somebody killed it. */
   ended(reason: ExitReason): void {
-    this.#fail(new TaskExecutionError('a stream of tasks', reason))
+    this.#fail(new TaskExecutionError(WHAT, reason))
   }
 
   #begin(): void {
     const { owner, signal, source, system } = this.plan
+    const aborted = (cause: unknown): void => this.#fail(new TaskAbortedError(WHAT, cause))
     try {
-      if (signal?.aborted === true) return this.#onAbort()
+      if (signal?.aborted === true) return aborted(signal.reason)
       const process = system.start(streamProgram, {
         parent: owner,
         link: owner !== undefined,
@@ -184,7 +190,7 @@ export class StreamCell implements TaskStream<unknown> {
       this.#iterator = iteratorOf(source)
       // The link does not tell of an owner that ends normally.
       if (owner !== undefined) system.monitor(process.pid, owner)
-      signal?.addEventListener('abort', this.#onAbort, { once: true })
+      if (signal !== undefined) this.#release = system.onAbort(signal, aborted)
     } catch (error) {
       this.#fail(error)
     }
@@ -221,7 +227,7 @@ export class StreamCell implements TaskStream<unknown> {
 
   #pullLater(process: Process, step: PromiseLike<IteratorResult<unknown>>): void {
     this.#pulling = true
-    step.then(
+    Promise.resolve(step).then(
       (settled) => {
         this.#pulling = false
         if (this.#closed) return
@@ -236,8 +242,15 @@ export class StreamCell implements TaskStream<unknown> {
   }
 
   #take(process: Process, step: IteratorResult<unknown>): void {
-    if (step.done === true) this.#sourceOver('done')
-    else this.#work(process, step.value)
+    let value: unknown
+    try {
+      if (typeof step !== 'object' || step === null) throw new ArgumentError('source', STEPS, step)
+      if (step.done === true) return this.#sourceOver('done')
+      ;({ value } = step)
+    } catch (error) {
+      return this.#sourceOver({ error })
+    }
+    this.#work(process, value)
   }
 
   /** What was taken before is still worked on and delivered, then comes the end or the error. */
@@ -254,12 +267,9 @@ export class StreamCell implements TaskStream<unknown> {
     this.#running.add(entry)
     if (this.plan.ordered) this.#queue.add(entry)
     try {
-      const made = this.plan.startTask(this.plan.work(input), process)
-      if (!(made instanceof Promise)) return this.#follow(entry, made)
-      made.then(
-        (cell) => this.#follow(entry, cell),
-        (error: unknown) => this.#fail(error),
-      )
+      const follow = (cell: TaskCell): void => this.#follow(entry, cell)
+      const started = this.plan.startTask(this.plan.work(input), process, follow)
+      started?.catch((error: unknown) => this.#fail(error))
     } catch (error) {
       this.#fail(error)
     }
@@ -346,8 +356,8 @@ export class StreamCell implements TaskStream<unknown> {
   #close(): Promise<void> {
     if (this.#closed) return Promise.resolve()
     this.#closed = true
-    const { owner, signal, system } = this.plan
-    signal?.removeEventListener('abort', this.#onAbort)
+    const { owner, system } = this.plan
+    this.#release?.()
     const closing = this.#closeSource()
     for (const { cell } of this.#running) if (cell !== undefined) this.#kill(cell)
     this.#running.clear()
@@ -379,13 +389,18 @@ async function callReturn(iterator: AnyIterator): Promise<unknown> {
   return iterator.return?.()
 }
 
-function iteratorOf(source: StreamSource<unknown>): AnyIterator {
-  const { [Symbol.asyncIterator]: later, [Symbol.iterator]: now } = source as Partial<
-    Iterable<unknown> & AsyncIterable<unknown>
-  >
-  if (typeof later === 'function') return later.call(source)
-  if (typeof now === 'function') return now.call(source)
+/** The function of a source that opens it. */
+export function opener(source: StreamSource<unknown>): () => AnyIterator {
+  const iterable = source as Partial<Iterable<unknown> & AsyncIterable<unknown>> | null | undefined
+  const open = iterable?.[Symbol.asyncIterator] ?? iterable?.[Symbol.iterator]
+  if (typeof open === 'function') return open
   throw new ArgumentError('source', 'an iterable or async iterable', source)
+}
+
+function iteratorOf(source: StreamSource<unknown>): AnyIterator {
+  const iterator = opener(source).call(source)
+  if (typeof iterator?.next === 'function') return iterator
+  throw new ArgumentError('source', 'an iterable whose iterator has `next`', iterator)
 }
 
 const streamProgram: Program = Object.freeze<Program>({

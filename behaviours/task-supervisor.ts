@@ -19,7 +19,6 @@ import {
   type ExitReason,
   type OptionCheck,
   type Pid,
-  type Process,
   type System,
 } from '../runtime/index.ts'
 import type { ChildContext, ChildSpec, Shutdown } from './child-spec.ts'
@@ -29,7 +28,7 @@ import {
   type DynamicSupervisorOptions,
 } from './dynamic-supervisor.ts'
 import type { Ref } from './contract.ts'
-import { pickSystem, resolveTarget, timeoutOption, type StopOptions } from './gen.ts'
+import { pickSystem, resolveTarget, signalOption, timeoutOption, type StopOptions } from './gen.ts'
 import type { RestartType } from './restart-strategy.ts'
 import type {
   SupervisorChildOptions,
@@ -38,7 +37,7 @@ import type {
 } from './supervisor-requests.ts'
 import { checkFunction, streamPlan, type StartedTask, type TaskStreamOptions } from './task.ts'
 import { TaskRemoteError } from './task-errors.ts'
-import { ownedBy, type TaskOwner } from './task-owner.ts'
+import { ownedBy, ownerOption, type TaskOwner } from './task-owner.ts'
 import {
   callersWith,
   TaskCell,
@@ -46,7 +45,13 @@ import {
   type TaskContext,
   type TaskFunction,
 } from './task-process.ts'
-import { StreamCell, type StreamResult, type StreamSource, type TaskStream } from './task-stream.ts'
+import {
+  StreamCell,
+  type StreamPlan,
+  type StreamResult,
+  type StreamSource,
+  type TaskStream,
+} from './task-stream.ts'
 
 /** How a task supervisor is started; see `DynamicSupervisorOptions`. */
 export type TaskSupervisorOptions = Omit<DynamicSupervisorOptions, 'strategy' | 'extraArguments'>
@@ -140,7 +145,7 @@ const requestChecks: {
   readonly [K in keyof Omit<SupervisorRequestOptions, 'from'>]-?: OptionCheck
 } = {
   timeoutMs: optional(timeoutOption),
-  signal: optional(objectOption),
+  signal: optional(signalOption),
   system: optional(objectOption),
 }
 const shutdownOption: OptionCheck = {
@@ -149,7 +154,7 @@ const shutdownOption: OptionCheck = {
 }
 const asyncChecks: { readonly [K in keyof SupervisedTaskOptions]-?: OptionCheck } = {
   ...requestChecks,
-  owner: optional(objectOption),
+  owner: optional(ownerOption),
   trapExit: optional(booleanOption),
   shutdown: optional(shutdownOption),
 }
@@ -216,6 +221,7 @@ async function startAsync<R>(
   return startUnder(target, fn, {
     owner,
     linkTo: link ? owner : undefined,
+    wantedBy: link ? owner : undefined,
     callers: callersWith(owner, system),
     trapExit,
     shutdown,
@@ -258,6 +264,10 @@ interface StartUnder {
   readonly owner: Pid | undefined
   /** Whom it is linked to besides the supervisor. */
   readonly linkTo: Pid | undefined
+  /** Not started if this process has ended meanwhile. */
+  readonly wantedBy: Pid | undefined
+  /** Told of the task before it can run. */
+  readonly made?: (cell: TaskCell) => void
   readonly callers: readonly Pid[]
   readonly trapExit?: boolean | undefined
   readonly shutdown?: Shutdown | undefined
@@ -268,7 +278,7 @@ interface StartUnder {
 async function startUnder<R>(
   target: SupervisorTarget,
   fn: TaskFunction<R>,
-  { owner, linkTo, callers, trapExit, shutdown, request }: StartUnder,
+  { owner, linkTo, wantedBy, made: tell, callers, trapExit, shutdown, request }: StartUnder,
 ): Promise<TaskCell<Awaited<R>>> {
   checkFunction(fn)
   const home = checkLocal(target, request.system)
@@ -279,8 +289,8 @@ async function startUnder<R>(
   let givenUp = false
   const start = async ({ system, parent }: ChildContext): Promise<StartedTask> => {
     if (givenUp) throw new ArgumentError('task', 'one that is still wanted', 'a request given up')
-    if (linkTo !== undefined && !system.isAlive(linkTo)) {
-      throw new NoProcessError(linkTo, 'TaskSupervisor.async')
+    if (wantedBy !== undefined && !system.isAlive(wantedBy)) {
+      throw new NoProcessError(wantedBy, 'TaskSupervisor.async')
     }
     const made = TaskCell.start(fn, { system, owner, parent, link: true, trapExit, callers })
     cell = made
@@ -291,6 +301,7 @@ async function startUnder<R>(
       system.exit(pid, 'kill', parent)
       throw error
     }
+    tell?.(made)
     return { pid }
   }
   const spec = {
@@ -318,11 +329,13 @@ function stream(
   options: TaskStreamOptions | undefined,
   link: boolean,
 ): StreamCell {
-  const startTask = (work: TaskFunction<unknown>, process: Process): Promise<TaskCell> => {
+  const startTask: StreamPlan['startTask'] = (work, process, made) => {
     const { owner, system, callers } = (process.state as StreamCell).plan
     return startUnder(target, work, {
       owner,
       linkTo: link ? process.pid : undefined,
+      wantedBy: process.pid,
+      made,
       callers,
       request: { system },
     })

@@ -15,7 +15,6 @@
 import {
   ArgumentError,
   currentProcess,
-  objectOption,
   oneOfOption,
   numberOption,
   optional,
@@ -26,7 +25,7 @@ import {
   type TimerRef,
 } from '../runtime/index.ts'
 import { shutdownMs, type Shutdown } from './child-spec.ts'
-import { timeoutOption } from './gen.ts'
+import { signalOption, timeoutOption } from './gen.ts'
 import {
   TaskAbortedError,
   TaskExecutionError,
@@ -90,7 +89,7 @@ export const TASK_SHUTDOWN_DEFAULT_MS = 5000
 const waitDefaults: Limits = Object.freeze({ timeoutMs: WAIT_DEFAULT_MS })
 const waitChecks: { readonly [K in keyof TaskWaitOptions]-?: OptionCheck } = {
   timeoutMs: timeoutOption,
-  signal: optional(objectOption),
+  signal: optional(signalOption),
 }
 const manyDefaults: YieldManyOptions & Limits = Object.freeze({
   timeoutMs: WAIT_DEFAULT_MS,
@@ -103,7 +102,7 @@ const manyChecks: { readonly [K in keyof YieldManyOptions]-?: OptionCheck } = {
   onTimeout: oneOfOption('nothing', 'ignore', 'kill_task'),
 }
 const shutdownChecks: { readonly [K in keyof TaskShutdownOptions]-?: OptionCheck } = {
-  signal: optional(objectOption),
+  signal: optional(signalOption),
 }
 
 /** Waits for the value of a task; see `Task.await`. */
@@ -149,7 +148,7 @@ export function awaitMany(
 ): Promise<unknown[]> {
   return new Promise((resolve, reject) => {
     const limits = waitLimits('Task.awaitMany', given)
-    const group = new Group(tasks.map(askedFor), limits)
+    const group = new Group(allAskedFor(tasks), limits)
     group.begin((last, how) => {
       if (how !== 'ended') {
         group.close((cell) => (cell.outcome === undefined ? giveUp(cell, how) : cell.release()))
@@ -174,7 +173,7 @@ export function yieldMany(
   return new Promise((resolve, reject) => {
     const options = resolveOptions('Task.yieldMany', manyDefaults, manyChecks, given)
     const limits = options as Limits
-    const group = new Group(tasks.map(askedFor), limits)
+    const group = new Group(allAskedFor(tasks), limits)
     const give = (pending: (cell: TaskCell) => void): void => {
       const taken = group.cells.map((cell, i) => [tasks[i] as Task<unknown>, cell.outcome] as const)
       group.close((cell) => (cell.outcome === undefined ? pending(cell) : cell.spend('awaited')))
@@ -227,18 +226,19 @@ export function shutdownTask<R>(
     const mine = cell.use === undefined
     if (mine) cell.spend('shut_down')
     const finish = (): void => resolve(mine ? afterShutdown(cell, how) : undefined)
+    const { process } = cell
     endTask(cell, how)
-    if (cell.process === undefined) return finish()
-    const abort = (): void => {
-      unwatch()
-      reject(new TaskAbortedError(cell.label, signal?.reason))
-    }
+    if (cell.over) return finish()
+    let release = (): void => {}
     const unwatch = cell.watch(() => {
-      signal?.removeEventListener('abort', abort)
+      release()
       finish()
     })
-    if (signal?.aborted === true) abort()
-    else signal?.addEventListener('abort', abort, { once: true })
+    if (signal === undefined || process === undefined) return
+    release = process.system.onAbort(signal, (cause) => {
+      unwatch()
+      reject(new TaskAbortedError(cell.label, cause))
+    })
   })
 }
 
@@ -275,6 +275,11 @@ function askedFor<R>(task: Task<R>): TaskCell<R> {
     throw new TaskOwnerError(task.label, owner, asker)
   }
   return task
+}
+
+function allAskedFor(tasks: readonly Task<unknown>[]): TaskCell[] {
+  if (!Array.isArray(tasks)) throw new ArgumentError('tasks', 'a list of tasks', tasks)
+  return tasks.map(askedFor)
 }
 
 function waitLimits(where: string, given: TaskWaitOptions | undefined): Limits {
@@ -319,7 +324,7 @@ class Wait implements TaskListener {
   readonly #cell: TaskCell
   readonly #limits: Limits
   readonly #end: (how: Ending) => void
-  #onAbort: (() => void) | undefined = undefined
+  #release: (() => void) | undefined = undefined
   #system: System | undefined = undefined
   #timer: TimerRef | undefined = undefined
 
@@ -330,18 +335,18 @@ class Wait implements TaskListener {
   }
 
   begin(): void {
-    const { process } = this.#cell
+    const { process, over } = this.#cell
     const { timeoutMs, signal } = this.#limits
     if (signal?.aborted === true) return this.#finish('aborted')
-    if (process === undefined) return this.#finish('ended')
+    if (over) return this.#finish('ended')
+    this.#cell.listen(this)
+    if (process === undefined) return // it is dying, and will tell in a moment
     this.#system = process.system
     if (timeoutMs !== Infinity) {
       this.#timer = this.#system.setTimer(process, timeoutMs, () => this.#finish('timed_out'))
     }
-    this.#cell.listen(this)
     if (signal === undefined) return
-    this.#onAbort = () => this.#finish('aborted')
-    signal.addEventListener('abort', this.#onAbort, { once: true })
+    this.#release = this.#system.onAbort(signal, () => this.#finish('aborted'))
   }
 
   taskEnded(): void {
@@ -351,11 +356,9 @@ class Wait implements TaskListener {
   /** Takes back what waits; the task is left as it is. */
   cancel(): void {
     if (this.#timer !== undefined) this.#system?.cancelTimer(this.#timer)
-    if (this.#onAbort !== undefined) {
-      this.#limits.signal?.removeEventListener('abort', this.#onAbort)
-    }
+    this.#release?.()
     this.#timer = undefined
-    this.#onAbort = undefined
+    this.#release = undefined
   }
 
   #finish(how: Ending): void {

@@ -26,9 +26,9 @@ import {
   type System,
 } from '../runtime/index.ts'
 import type { ChildSpec, Shutdown } from './child-spec.ts'
-import { parentPid, pickSystem, timeoutOption } from './gen.ts'
+import { parentPid, pickSystem, signalOption, timeoutOption } from './gen.ts'
 import { childSpec, type ChildOptions } from './gen-server.ts'
-import { ownedBy, type TaskOwner } from './task-owner.ts'
+import { ownedBy, ownerOption, type TaskOwner } from './task-owner.ts'
 import {
   callersOf,
   callersWith,
@@ -39,6 +39,7 @@ import {
   type TaskResult,
 } from './task-process.ts'
 import {
+  opener,
   StreamCell,
   type StreamPlan,
   type StreamResult,
@@ -185,7 +186,7 @@ const TASK_MS_DEFAULT = 5000
 const pidOption: OptionCheck = { expected: 'a pid', test: isPid }
 
 const asyncChecks: { readonly [K in keyof TaskOptions]-?: OptionCheck } = {
-  owner: optional(objectOption),
+  owner: optional(ownerOption),
   system: optional(objectOption),
   trapExit: optional(booleanOption),
 }
@@ -202,7 +203,7 @@ const streamDefaults: TaskStreamOptions = Object.freeze<TaskStreamOptions>({
   zipInputOnExit: false,
 })
 const streamChecks: { readonly [K in keyof TaskStreamOptions]-?: OptionCheck } = {
-  owner: optional(objectOption),
+  owner: optional(ownerOption),
   system: optional(objectOption),
   maxConcurrency: numberOption(1, 1_000_000),
   bufferedMax: optional(numberOption(0, 1_000_000)),
@@ -210,7 +211,7 @@ const streamChecks: { readonly [K in keyof TaskStreamOptions]-?: OptionCheck } =
   timeoutMs: timeoutOption,
   onTimeout: oneOfOption('exit', 'kill_task'),
   zipInputOnExit: booleanOption,
-  signal: optional(objectOption),
+  signal: optional(signalOption),
 }
 
 /**
@@ -290,16 +291,22 @@ function startAlone(
   return { pid: pid as Pid }
 }
 
-function startInStream(fn: TaskFunction<unknown>, stream: Process): TaskCell {
+function startInStream(
+  fn: TaskFunction<unknown>,
+  stream: Process,
+  made: (cell: TaskCell) => void,
+): void {
   const { owner, system, callers } = (stream.state as StreamCell).plan
-  return TaskCell.start(fn, {
-    system,
-    owner,
-    parent: stream.pid,
-    link: true,
-    trapExit: undefined,
-    callers,
-  })
+  made(
+    TaskCell.start(fn, {
+      system,
+      owner,
+      parent: stream.pid,
+      link: true,
+      trapExit: undefined,
+      callers,
+    }),
+  )
 }
 
 /** Checks the options of a stream; used for those under a supervisor too. */
@@ -311,6 +318,7 @@ export function streamPlan(
   startTask: StreamPlan['startTask'],
 ): StreamPlan {
   checkFunction(fn)
+  opener(source)
   const options = resolveOptions(where, streamDefaults, streamChecks, given)
   const { maxConcurrency, ordered, timeoutMs, onTimeout, zipInputOnExit } =
     options as Required<TaskStreamOptions>

@@ -231,9 +231,49 @@ describe('sources', () => {
   })
 
   it('must be iterable', async () => {
-    const stream = Task.asyncStream(5 as never, (n) => n, { system })
+    for (const source of [5, null, undefined, {}]) {
+      expect(() => Task.asyncStream(source as never, (n) => n, { system })).toThrow(
+        expect.objectContaining({ code: 'ERR_ARGUMENT' }),
+      )
+    }
+    const strange = { [Symbol.iterator]: () => 5 } as never
+    const stream = Task.asyncStream(strange, (n) => n, { system })
     await expect(stream.next()).rejects.toMatchObject({ code: 'ERR_ARGUMENT' })
     await nothingLeft()
+  })
+
+  it.each(['iterator', 'asyncIterator'] as const)(
+    'whose %s gives no steps end the stream with an error',
+    async (kind) => {
+      const failing = {
+        get done(): boolean {
+          throw new RangeError('done')
+        },
+      }
+      for (const step of [undefined, 5, failing]) {
+        const next = (): unknown => (kind === 'iterator' ? step : Promise.resolve(step))
+        const source = { [Symbol[kind]]: () => ({ next }) } as never
+        const failed = outcome(collect(Task.asyncStream(source, (n) => n, { system })))
+        await w.clock.settle()
+        const expected = step === failing ? { message: 'done' } : { code: 'ERR_ARGUMENT' }
+        expect(failed.error).toMatchObject(expected)
+        await nothingLeft()
+      }
+    },
+  )
+
+  it('may give their steps by a thenable that settles twice', async () => {
+    let given = 0
+    const next = (): unknown => ({
+      then(resolve: (step: unknown) => void) {
+        const step = ++given > 3 ? { done: true } : { done: false, value: given }
+        resolve(step)
+        resolve(step)
+      },
+    })
+    const source = { [Symbol.asyncIterator]: () => ({ next }) } as unknown as AsyncIterable<number>
+    const all = await collect(Task.asyncStream(source, (n) => n, { system }))
+    expect(all).toEqual([{ ok: 1 }, { ok: 2 }, { ok: 3 }])
   })
 })
 

@@ -133,6 +133,19 @@ describe('supervised tasks', () => {
     expect(await TaskSupervisor.children(sup)).toEqual([pid])
   })
 
+  it('need a supervisor', async () => {
+    for (const target of [undefined, null, 5, {}, { pid: 5 }] as never[]) {
+      const refused = { code: 'ERR_ARGUMENT' }
+      await expect(TaskSupervisor.async(target, hang)).rejects.toMatchObject(refused)
+      await expect(TaskSupervisor.startChild(target, hang)).rejects.toMatchObject(refused)
+      await expect(TaskSupervisor.children(target)).rejects.toMatchObject(refused)
+      await expect(TaskSupervisor.stop(target)).rejects.toMatchObject(refused)
+      expect(() => TaskSupervisor.asyncStream(target, [1], hang as never)).toThrow(
+        expect.objectContaining(refused) as Error,
+      )
+    }
+  })
+
   it('cannot be elsewhere', async () => {
     const remote = system.pidFor('elsewhere', 1, 0)
     for (const target of [remote, { pid: remote }]) {
@@ -188,6 +201,29 @@ describe('supervised streams', () => {
       expect(asked.value).toEqual({ done: true, value: undefined })
       expect(await TaskSupervisor.children(sup)).toEqual([])
       expect(system.stats()).toMatchObject({ processes: 1, timers: 0 })
+    },
+  )
+
+  it.each([0, 1, 2, 3, 5, 8, 13, 21])(
+    'run nothing after their end, which may come %i ticks after the first question',
+    async (ticks) => {
+      let over = false
+      const late: number[] = []
+      const work = async (n: number): Promise<void> => {
+        if (over) late.push(n)
+      }
+      const source = Array.from({ length: 20 }, (_, n) => n)
+      const streams = [TaskSupervisor.asyncStream, TaskSupervisor.asyncStreamNolink].map((start) =>
+        start(sup, source, work, { maxConcurrency: 4 }),
+      )
+      const asked = streams.map((stream) => stream.next())
+      for (let tick = 0; tick < ticks; tick++) await Promise.resolve()
+      await Promise.all(streams.map((stream) => stream.return()))
+      over = true
+      await Promise.all(asked)
+      await w.clock.settle()
+      expect(late).toEqual([])
+      expect(await TaskSupervisor.children(sup)).toEqual([])
     },
   )
 

@@ -1,4 +1,5 @@
-import { beforeEach, describe, expect, it } from 'vitest'
+import { getEventListeners } from 'node:events'
+import { beforeEach, describe, expect, it, vi } from 'vitest'
 import type { Pid, System } from '../../runtime/index.ts'
 import {
   defineServer,
@@ -39,6 +40,21 @@ describe('a task', () => {
     const fns: (() => unknown)[] = [() => 1, async () => 2, () => thenable]
     const tasks = fns.map((fn) => Task.async(fn, { system }))
     expect(await Task.awaitMany(tasks)).toEqual([1, 2, 3])
+  })
+
+  it('fails with what a thenable fails with that knows only half of a promise', async () => {
+    const late: (() => void)[] = []
+    const failing = {
+      then: (_resolve: unknown, reject: (error: Error) => void) =>
+        void late.push(() => reject(new RangeError('oops'))),
+    } as unknown as PromiseLike<number>
+    const task = Task.async(() => failing, { system, trapExit: true })
+    const failed = outcome(Task.await(task))
+    await w.clock.settle()
+    late[0]?.()
+    await w.clock.settle()
+    expect(failed.error).toMatchObject({ code: 'ERR_TASK_EXIT', reason: expect.any(RangeError) })
+    await nothingLeft()
   })
 
   it('runs after the starter is done, in a process of its own', async () => {
@@ -109,6 +125,7 @@ describe('a task', () => {
     expect(() => Task.async(() => 1, { owner: idler(system), system: other })).toThrow(
       code('ERR_ARGUMENT'),
     )
+    expect(() => Task.async(() => 1, { owner: 5 as never })).toThrow('a pid, a ref or a context')
     expect(() => Task.ignore({} as never)).toThrow(code('ERR_ARGUMENT'))
   })
 })
@@ -206,6 +223,57 @@ describe('waiting', () => {
     expect(system.isAlive(task.pid as Pid)).toBe(true)
     await w.clock.advance(1)
     await nothingLeft()
+  })
+
+  it('from inside the death of the task gives its reason', async () => {
+    const asks = [
+      Task.await,
+      Task.yield,
+      Task.shutdown,
+      (task: Task<unknown>) => Task.yieldMany([task]),
+    ]
+    for (const ask of asks) {
+      const task = Task.async(hang, { system })
+      const asked: ReturnType<typeof outcome>[] = []
+      system.watch(task.pid as Pid, () => asked.push(outcome<unknown>(ask(task))))
+      system.exit(task.pid as Pid, 'boom')
+      await w.clock.settle()
+      const { error, value } = asked[0] as ReturnType<typeof outcome>
+      if (ask === Task.await) expect(error).toMatchObject({ code: 'ERR_TASK_EXIT', reason: 'boom' })
+      else expect([value].flat(2)).toContainEqual({ exit: 'boom' })
+    }
+    await nothingLeft()
+  })
+
+  it('of many needs one listener on the signal, and none when it is over', async () => {
+    const { signal } = new AbortController()
+    const tasks = Array.from({ length: 20 }, () => Task.async(hang, { system }))
+    const listen = vi.spyOn(signal, 'addEventListener')
+    const yields = outcome(Task.yieldMany(tasks, { signal, timeoutMs: 10 }))
+    expect(listen).toHaveBeenCalledTimes(1)
+    await w.clock.advance(10)
+    expect(yields.settled).toBe(true)
+    expect(getEventListeners(signal, 'abort')).toEqual([])
+    await Promise.all(tasks.map((task) => Task.shutdown(task, 'brutal_kill', { signal })))
+    expect(getEventListeners(signal, 'abort')).toEqual([])
+    await nothingLeft()
+  })
+
+  it('refuses what is no signal and no list, and leaves the task as it is', async () => {
+    const task = Task.async(hang, { system })
+    const signal = {} as AbortSignal
+    const asks = [
+      Task.await(task, { signal }),
+      Task.yieldMany([task], { signal }),
+      Task.shutdown(task, 5, { signal }),
+      Task.awaitMany(task as never),
+      Task.yieldMany(null as never),
+    ]
+    const codes = await Promise.all(asks.map((ask) => ask.catch((e: { code: string }) => e.code)))
+    const option = 'ERR_OPTION_INVALID'
+    expect(codes).toEqual([option, option, option, 'ERR_ARGUMENT', 'ERR_ARGUMENT'])
+    expect(system.stats()).toMatchObject({ processes: 1, timers: 0 })
+    expect(await Task.yield(task, { timeoutMs: 0 })).toBeUndefined()
   })
 
   it('can be given up with a signal, before and meanwhile', async () => {
