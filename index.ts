@@ -521,6 +521,7 @@ export type {
 export {
   Pool,
   PoolFullError,
+  PoolOwnerError,
   PoolStoppedError,
   PoolTimeoutError,
   PoolWorkerError,

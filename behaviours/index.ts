@@ -340,6 +340,7 @@ export type {
 export { MachineEventError, MachineInvalidError, MachineLimitError } from './machine-errors.ts'
 export {
   PoolFullError,
+  PoolOwnerError,
   PoolStoppedError,
   PoolTimeoutError,
   PoolWorkerError,

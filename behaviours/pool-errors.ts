@@ -20,13 +20,12 @@ export class PoolTimeoutError extends FoveaError {
   override readonly name = 'PoolTimeoutError'
   readonly pool: string
   readonly timeoutMs: number
-  /** Workers that others held when the time was over. */
-  readonly checkedOut: number
-  constructor(pool: string, timeoutMs: number, checkedOut: number) {
-    super(
-      'ERR_POOL_TIMEOUT',
-      `${pool}: no worker was free within ${timeoutMs} ms; ${checkedOut} are checked out`,
-    )
+  /** Workers that others held when the time was over; undefined if the pool itself did not answer. */
+  readonly checkedOut: number | undefined
+  constructor(pool: string, timeoutMs: number, checkedOut: number | undefined) {
+    const why =
+      checkedOut === undefined ? 'the pool does not answer' : `${checkedOut} in use by others`
+    super('ERR_POOL_TIMEOUT', `${pool}: no worker was free within ${timeoutMs} ms; ${why}`)
     this.pool = pool
     this.timeoutMs = timeoutMs
     this.checkedOut = checkedOut
@@ -58,6 +57,21 @@ export class PoolStoppedError extends FoveaError {
   }
 }
 
+/** The owner that was named for the worker ended while the caller waited. */
+export class PoolOwnerError extends FoveaError {
+  override readonly name = 'PoolOwnerError'
+  readonly pool: string
+  /** Why the owner ended. */
+  readonly reason: ExitReason
+  constructor(pool: string, reason: ExitReason) {
+    super('ERR_POOL_OWNER', `${pool}: the owner of the checkout ended: ${formatReason(reason)}`, {
+      cause: reason,
+    })
+    this.pool = pool
+    this.reason = reason
+  }
+}
+
 /** Codes of pools. */
 export const poolErrors: ErrorCatalogue = Object.freeze({
   ERR_POOL_FULL: {
@@ -67,7 +81,7 @@ export const poolErrors: ErrorCatalogue = Object.freeze({
     action: 'shed load, or raise size, overflowMax or waitingMax',
   },
   ERR_POOL_TIMEOUT: {
-    when: 'no worker became free within the timeoutMs of a checkout',
+    when: 'no worker became free within the timeoutMs of a checkout, or the pool did not answer',
     stateChanged: 'no: the caller has left the queue',
     retry: 'yes',
     action: 'find out who holds workers for so long, or raise size',
@@ -83,5 +97,11 @@ export const poolErrors: ErrorCatalogue = Object.freeze({
     stateChanged: 'no',
     retry: 'after its supervisor restarted it',
     action: 'none',
+  },
+  ERR_POOL_OWNER: {
+    when: 'the process given as owner of a checkout ended while the checkout waited',
+    stateChanged: 'no: the caller has left the queue',
+    retry: 'with an owner that lives',
+    action: 'read `reason`',
   },
 })

@@ -5,7 +5,8 @@
  * Invariants:
  * - Whatever happens to a worker, a caller or a timer enters through the mailbox, one thing at a time.
  * - A grant that nobody takes (the caller gave up) goes back to the core at once: no worker is lost.
- * - A worker that starts is adopted in the moment it is known, so it cannot outlive the pool.
+ * - A worker that starts is adopted in the moment it is known, so it cannot outlive the pool: not even one
+ *   whose reason to end would be no reason for a linked process.
  * - The pool is never busy with starting or ending a worker: callers are answered meanwhile.
  */
 import {
@@ -33,11 +34,13 @@ import {
 } from './pool-core.ts'
 import {
   PoolFullError,
+  PoolOwnerError,
   PoolStoppedError,
   PoolTimeoutError,
   PoolWorkerError,
 } from './pool-errors.ts'
 import { noreply, reply, stop, type Stop } from './results.ts'
+import { serverState } from './server-cell.ts'
 import type { SchemaResult, StandardSchema } from './schema.ts'
 import { processOf, type Ctx, type From, type Info } from './server-context.ts'
 import { ChildKeeper, isNotStarted, type Started } from './supervised-keeper.ts'
@@ -153,6 +156,7 @@ class PoolState {
   readonly #clients = new Map<string, Client>()
   readonly #byMonitor = new Map<MonitorRef, Client>()
   #carrying = false
+  #stopped = false
   #wake: { readonly atMs: number; readonly timer: TimerRef } | undefined = undefined
 
   constructor(process: Process, settings: PoolSettings) {
@@ -207,7 +211,9 @@ class PoolState {
       if (isNotStarted(started)) throw this.#keeper.failed(spec.id, 'ignore')
       running.pid = this.#keeper.adopt(spec.id, started)
       running.ref = started as PoolWorker
-      if (running.pid !== undefined) this.#byPid.set(running.pid, running)
+      if (running.pid === undefined) return
+      this.#byPid.set(running.pid, running)
+      if (this.#stopped) this.#process.system.exit(running.pid, 'kill', this.#process.pid)
     } catch (error) {
       this.#forget(key)
       throw error
@@ -281,10 +287,19 @@ class PoolState {
   /** The pool stops: nobody gets a worker any more, and the workers end, the last started first. */
   async stopAll(): Promise<void> {
     for (const { from } of this.#clients.values()) from?.fail(new PoolStoppedError(this.label))
-    for (const running of [...this.workers].reverse()) {
-      const wait = this.#stop(running, false)
-      if (wait !== undefined) await wait
+    // Those that were starting come up meanwhile.
+    for (let left = this.#startedOnes; left.length > 0; left = this.#startedOnes) {
+      for (const running of left.reverse()) {
+        const wait = this.#stop(running, false)
+        if (wait !== undefined) await wait
+        this.#forget(running.key)
+      }
     }
+    this.#stopped = true
+  }
+
+  get #startedOnes(): Running[] {
+    return this.workers.filter(({ pid }) => pid !== undefined)
   }
 
   // --- callers
@@ -329,9 +344,10 @@ class PoolState {
   }
 
   /** The owner of a worker, or of a place in the queue, has ended. */
-  ownerEnded(monitor: MonitorRef): void {
+  ownerEnded(monitor: MonitorRef, reason: ExitReason): void {
     const client = this.#byMonitor.get(monitor)
     if (client === undefined) return
+    client.from?.fail(new PoolOwnerError(this.label, reason))
     this.handBack(client.ticket, this.settings.ownerExit)
   }
 
@@ -460,6 +476,12 @@ export const poolServer: Server<PoolApi<PoolWorker>, PoolSettings> = implementAs
   },
 )
 
+/** How long a checkout waits by default, as far as that can be read here: a local pool that has started. */
+export function checkoutTimeoutOf(pool: Process | undefined): number | undefined {
+  const state = pool === undefined ? undefined : serverState(pool)
+  return state instanceof PoolState ? state.settings.checkoutTimeoutMs : undefined
+}
+
 async function initialize(
   settings: PoolSettings,
   ctx: Ctx<never, PoolApi<PoolWorker>>,
@@ -472,7 +494,7 @@ async function initialize(
 
 function inform(pool: PoolState, info: Info): void {
   if (info.type === 'exit') pool.exited(info.from, info.reason)
-  else if (info.type === 'down') pool.ownerEnded(info.ref)
+  else if (info.type === 'down') pool.ownerEnded(info.ref, info.reason)
   else if (info.type === 'message' && info.message instanceof Happened) {
     info.message.act(pool)
     pool.carryOut()

@@ -11,7 +11,9 @@
  * and again but after `restartDelayMs`, and callers are told the reason meanwhile.
  */
 import {
+  CallTimeoutError,
   currentProcess,
+  formatPid,
   homeOf,
   isPid,
   ItemKind,
@@ -44,7 +46,9 @@ import {
 } from './gen.ts'
 import { childSpec } from './gen-server.ts'
 import type { HandBack, PoolStrategy } from './pool-core.ts'
+import { PoolTimeoutError } from './pool-errors.ts'
 import {
+  checkoutTimeoutOf,
   poolServer,
   type CheckoutRequest,
   type PoolApi,
@@ -111,7 +115,10 @@ export interface CheckoutOptions {
   readonly timeoutMs?: number | undefined
   /** Gives up waiting. A worker that was granted in that moment goes back. */
   readonly signal?: AbortSignal | undefined
-  /** Whose end gives the worker back; default the running process, if there is one. */
+  /**
+   * Whose end gives the worker back; default the running process, if there is one in the pool's system or
+   * connected with it.
+   */
   readonly owner?: Pid | { readonly pid: Pid } | undefined
   /** Where a name is looked up. Default: the running process's system, else the default system. */
   readonly system?: System | undefined
@@ -218,7 +225,8 @@ async function start<R extends PoolWorker>(given: PoolOptions<R>): Promise<PoolR
   const server = { name, system, parent, link, signal, mailboxMessagesMax }
   const ref = await poolServer.start(
     { worker, ...rules },
-    { ...server, trapExit: true, initTimeoutMs: Infinity },
+    // Not what the system prefers: a dropped message would be a lost worker.
+    { ...server, trapExit: true, initTimeoutMs: Infinity, mailboxPolicy: 'reject' },
   )
   return ref as unknown as PoolRef<R>
 }
@@ -268,33 +276,43 @@ class Lease<R extends PoolWorker> implements PoolLease<R> {
   }
 }
 
+/**
+ * The pool keeps the deadline of a checkout, because it knows who has the workers. So much later the caller
+ * gives up by itself: the pool is suspended, stopping, or busy.
+ */
+const ANSWER_MS = 100
+
 async function checkout<R extends PoolWorker>(
   target: PoolTarget<R>,
   given: CheckoutOptions = {},
 ): Promise<PoolLease<R>> {
-  const running = currentProcess()?.pid
+  const running = currentProcess()
   const options = resolveOptions('Pool.checkout', checkoutDefaults, checkoutChecks, given)
-  const { timeoutMs, signal, owner = running, system } = options
+  const { timeoutMs, signal, system } = options
   const pool = resolveTarget(target, pickSystem({ system }))
   // Nobody has the name: that is a call to nobody.
   if (pool === undefined)
     return (await callTarget(target, 'checkout', undefined, { system })) as never
   const home = homeOf(pool)
   const ticket = Buffer.from(home.entropy.bytes(12)).toString('hex')
-  const request: CheckoutRequest = {
-    ticket,
-    owner: owner === undefined || isPid(owner) ? owner : owner.pid,
-    timeoutMs,
-  }
+  const request: CheckoutRequest = { ticket, owner: ownerOf(options.owner, home), timeoutMs }
+  const limitMs = timeoutMs ?? checkoutTimeoutOf(home.process(pool)) ?? Infinity
   try {
-    // The pool keeps the deadline, so that it is one and the same for the queue and for the caller.
-    const callOptions = { timeoutMs: Infinity, signal, from: running }
+    const callOptions = { timeoutMs: limitMs + ANSWER_MS, signal, from: running?.pid }
     const worker = await home.call(pool, 'checkout', request, callOptions)
     return new Lease(worker as R, pool, ticket)
   } catch (error) {
     tell(pool, ticket, 'return')
-    throw error
+    if (!(error instanceof CallTimeoutError)) throw error
+    throw new PoolTimeoutError(`pool ${formatPid(pool)}`, limitMs, undefined)
   }
+}
+
+/** By default the running process, if the pool's system can know of its end. */
+function ownerOf(given: CheckoutOptions['owner'], home: System): Pid | undefined {
+  if (given !== undefined) return isPid(given) ? given : given.pid
+  const running = currentProcess()
+  return running?.system === home || home.hasRemote ? running?.pid : undefined
 }
 
 async function transaction<R extends PoolWorker, T>(

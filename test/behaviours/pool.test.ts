@@ -7,12 +7,14 @@ import {
   reply,
   stop,
   Supervisor,
+  sys,
   type ChildSpec,
+  type Ctx,
   type PoolOptions,
   type PoolRef,
   type RefOf,
 } from '../../behaviours/index.ts'
-import type { Pid, System } from '../../runtime/index.ts'
+import { createSimClock, createSystem, type Pid, type System } from '../../runtime/index.ts'
 import { ending, outcome, watcher, within, world } from './world.ts'
 
 const Worker = defineServer({
@@ -27,6 +29,20 @@ type WorkerRef = Awaited<ReturnType<typeof Worker.start>>
 
 /** A process that lives whatever it is sent. */
 const sleeper = (system: System): Pid => system.spawn(() => new Promise<never>(() => {}))
+
+/** Workers that end only after a minute. */
+const Stubborn = defineServer({
+  init: (_index: number, ctx: Ctx<never>) => {
+    ctx.trapExit(true)
+    return ctx
+  },
+  call: {},
+  cast: {},
+  terminate: (_reason, { system }) =>
+    new Promise<void>((resolve) => system.clock.setTimer(60_000, resolve)),
+})
+const stubborn = (index: number): ChildSpec<WorkerRef> =>
+  Stubborn.child(index, { id: 'stubborn', shutdown: 'infinity' }) as ChildSpec<never>
 
 async function open(options: Partial<PoolOptions<WorkerRef>> = {}) {
   const made = world()
@@ -169,6 +185,39 @@ describe('limits', () => {
     expect(usual.error).toMatchObject({ code: 'ERR_POOL_TIMEOUT', timeoutMs: 100 })
     expect(await status()).toMatchObject({ waiting: 0 })
     holder.release()
+    expect(await status()).toMatchObject({ available: 1, checkedOut: 0 })
+  })
+
+  it.each([
+    ['that is suspended', (pool: Pid) => sys.suspend(pool)],
+    ['whose workers take long to stop', (pool: Pid) => void outcome(Pool.stop(pool))],
+  ])('a checkout from a pool %s ends in time', async (_case, hold) => {
+    const { pool, clock, system } = await open({
+      size: 1,
+      worker: stubborn,
+      checkoutTimeoutMs: 1000,
+    })
+    await hold(pool.pid)
+    await clock.settle()
+    const usual = outcome(Pool.checkout(pool))
+    const own = outcome(Pool.checkout(pool, { timeoutMs: 100 }))
+    await clock.advance(250)
+    expect([usual.settled, own.error]).toMatchObject([
+      false,
+      { code: 'ERR_POOL_TIMEOUT', timeoutMs: 100, checkedOut: undefined },
+    ])
+    await clock.advance(1000)
+    expect(usual.error).toMatchObject({ code: 'ERR_POOL_TIMEOUT', timeoutMs: 1000 })
+    expect(system.stats().callsPending).toBe(0)
+  })
+
+  it('what a suspended pool was asked in vain takes no worker when it goes on', async () => {
+    const { pool, clock, status } = await open({ size: 1 })
+    await sys.suspend(pool)
+    const late = outcome(Pool.checkout(pool, { timeoutMs: 100 }))
+    await clock.advance(200)
+    expect(late.error).toMatchObject({ code: 'ERR_POOL_TIMEOUT' })
+    await sys.resume(pool)
     expect(await status()).toMatchObject({ available: 1, checkedOut: 0 })
   })
 
@@ -457,15 +506,27 @@ describe('callers that end', () => {
     expect(await status()).toMatchObject({ available: 1, checkedOut: 0 })
   })
 
-  it('an owner that dies while it waits leaves the queue', async () => {
+  it('an owner that dies while it waits leaves the queue, and who asked for it is told', async () => {
     const { pool, system, clock, status } = await open({ size: 1 })
     await Pool.checkout(pool)
     const owner = sleeper(system)
-    void outcome(Pool.checkout(pool, { owner }))
+    const waiting = outcome(Pool.checkout(pool, { owner }))
     await clock.settle()
-    system.exit(owner, 'kill')
+    system.exit(owner, 'gone')
     await clock.settle()
+    expect(waiting.error).toMatchObject({ code: 'ERR_POOL_OWNER', reason: 'gone' })
     expect(await status()).toMatchObject({ waiting: 0, checkedOut: 1 })
+  })
+
+  it('a process of another system can borrow, and owns nothing unless the systems are connected', async () => {
+    const { pool, clock, status } = await open({ size: 1 })
+    const other = world('other')
+    const lease = await within(other.system, () => Pool.checkout(pool))
+    await other.clock.settle()
+    await clock.settle()
+    expect(await status()).toMatchObject({ available: 0, checkedOut: 1 })
+    lease.release()
+    expect(await status()).toMatchObject({ available: 1, checkedOut: 0 })
   })
 })
 
@@ -494,6 +555,45 @@ describe('the pool as a process', () => {
     system.exit(pool.pid, 'kill')
     await clock.settle()
     expect(system.stats().processes).toBe(0)
+  })
+
+  it('stopped while a worker starts, it leaves that one neither alive nor alone', async () => {
+    const made = world()
+    const { clock, system } = made
+    let starts = 0
+    const worker = (index: number): ChildSpec<WorkerRef> => ({
+      ...stubborn(index),
+      start: async (context) => {
+        if (starts++ === 0)
+          return (await Stubborn.start(index, { ...context, link: true })) as never
+        await new Promise<void>((resolve) => clock.setTimer(100, resolve))
+        return await Worker.start(index, { ...context, link: true })
+      },
+    })
+    const pool = await Pool.start({ system, worker, size: 1, overflowMax: 1 })
+    await Pool.checkout(pool)
+    const waiting = outcome(Pool.checkout(pool))
+    await clock.settle()
+    const stopped = outcome(Pool.stop(pool))
+    await clock.advance(100)
+    expect([starts, waiting.error, stopped.settled]).toMatchObject([
+      2,
+      { code: 'ERR_POOL_STOPPED' },
+      false,
+    ])
+    await clock.advance(60_000)
+    expect([stopped.settled, system.stats().processes]).toEqual([true, 0])
+  })
+
+  it('a mailbox that drops what is oldest loses no worker', async () => {
+    const clock = createSimClock()
+    const system = createSystem({ clock, mailboxPolicy: 'drop_oldest', mailboxMessagesMax: 2 })
+    const pool = await Pool.start({ system, worker: Worker.child(0, { id: 'worker' }), size: 1 })
+    const lease = await Pool.checkout(pool)
+    lease.release()
+    for (let i = 0; i < 5; i++) system.cast(pool.pid, 'junk', i)
+    await clock.settle()
+    expect(await Pool.status(pool)).toMatchObject({ available: 1 })
   })
 
   it('is a child of a supervisor', async () => {
