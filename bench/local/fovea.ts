@@ -1,4 +1,5 @@
 /** Everything that is measured of Fovea. */
+import { more } from './more.ts'
 import { messages } from './messages.ts'
 import { processes } from './processes.ts'
 import type { Measures } from './side.ts'
@@ -10,4 +11,5 @@ export const makeMeasures = async (): Promise<Measures> => ({
   ...processes,
   ...supervision,
   ...storm,
+  ...(await more()),
 })

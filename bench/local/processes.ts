@@ -3,16 +3,20 @@ import { createSystem, type Pid, type Ref } from 'fovea'
 import { bytesPer, timed, type Measures } from './side.ts'
 import { Sum, type SumApi } from './sum.ts'
 
-/** A process that waits for messages, and its end by a signal: what `spawn` and `stop` mean to the peers. */
+/**
+ * Processes that wait for messages, all of them, and their end by a signal: what spawn and stop mean to the
+ * peers.
+ */
 async function spawn(operations: number): Promise<number> {
   await using system = createSystem()
-  const wait = system.spawn((ctx) => ctx.receive(() => false))
-  const figure = await timed(operations, (n) => {
+  return await timed(operations, async (n) => {
     const pids: Pid[] = []
-    for (let i = 0; i < n; i++) pids.push(system.spawn((ctx) => ctx.receive(), { parent: wait }))
+    for (let i = 0; i < n; i++) pids.push(system.spawn((ctx) => ctx.receive()))
+    await new Promise<void>((resolve) => {
+      system.spawn(() => resolve()) // runs after all that were spawned before it
+    })
     for (const pid of pids) system.exit(pid, 'kill')
   })
-  return figure
 }
 
 /** Also run and let end: the body returns at once. */

@@ -11,7 +11,8 @@ import { precise, ratio, Targets } from './targets.ts'
 
 const OLDEST_NODE = 20
 
-const OPERATIONS = 200_000
+const CALLS = 200_000
+const CASTS = 1_000_000
 const PEER_OPERATIONS = 50_000
 const SPAWNS = 10_000
 const IDLE = 100_000
@@ -45,6 +46,7 @@ export async function benchLocal(): Promise<void> {
   const run = new LocalRun(peers)
   await run.messages()
   await run.processes()
+  await run.behaviours()
   await run.queues()
   await run.supervision()
   await run.timers()
@@ -73,20 +75,20 @@ class LocalRun {
 
   async messages(): Promise<void> {
     const sequential = await this.#measure('callSequential', 'Call, one after the other', [
-      of('hand-made mailbox', FLOOR, 'callSequential', OPERATIONS),
-      of('bare promise', FLOOR, 'promise', OPERATIONS),
-      of('fovea ref.call', FOVEA, 'callSequential', OPERATIONS),
+      of('hand-made mailbox', FLOOR, 'callSequential', CALLS),
+      of('bare promise', FLOOR, 'promise', CALLS),
+      of('fovea ref.call', FOVEA, 'callSequential', CALLS),
       ...this.#ofPeers('callSequential', PEER_OPERATIONS),
       ...this.#ofPeers('callSynchronous', PEER_OPERATIONS, ['xstate'], ' (synchronous, no hop)'),
     ])
     const pipelined = await this.#measure('callPipelined', 'Call, 1,000 in flight', [
-      of('hand-made mailbox', FLOOR, 'callPipelined', OPERATIONS),
-      of('fovea ref.call', FOVEA, 'callPipelined', OPERATIONS),
+      of('hand-made mailbox', FLOOR, 'callPipelined', CALLS),
+      of('fovea ref.call', FOVEA, 'callPipelined', CALLS),
       ...this.#ofPeers('callPipelined', PEER_OPERATIONS),
     ])
     const cast = await this.#measure('cast', 'Cast, bursts of 1,000', [
-      of('hand-made mailbox', FLOOR, 'cast', OPERATIONS),
-      of('fovea ref.cast', FOVEA, 'cast', OPERATIONS),
+      of('hand-made mailbox', FLOOR, 'cast', CASTS),
+      of('fovea ref.cast', FOVEA, 'cast', CASTS),
       ...this.#ofPeers('cast', PEER_OPERATIONS),
     ])
     const { targets } = this
@@ -101,9 +103,9 @@ class LocalRun {
   async processes(): Promise<void> {
     const spawn = await this.#measure('spawn', 'Spawn and stop', [
       of('a hand-made mailbox object', FLOOR, 'spawn', SPAWNS),
-      of('fovea system.spawn, exit', FOVEA, 'spawn', SPAWNS),
-      of('fovea system.spawn of a body that returns', FOVEA, 'spawnAndRun', SPAWNS),
-      of('fovea Server.start (init acknowledged), exit', FOVEA, 'startServers', SPAWNS),
+      of('fovea gen_server, init acknowledged', FOVEA, 'startServers', SPAWNS),
+      of('fovea plain process that receives', FOVEA, 'spawn', SPAWNS),
+      of('fovea plain process that returns', FOVEA, 'spawnAndRun', SPAWNS),
       ...this.#ofPeers('spawn', SPAWNS),
     ])
     const idle = await this.#measure(
@@ -128,6 +130,27 @@ class LocalRun {
     targets.atLeast('spawn: >= 5x the best peer', this.#overPeers(spawn), 5, 'x')
     targets.atMost('idle gen_server: <= 400 bytes', figureOf(idle, 'fovea'), 400, 'bytes')
     targets.atMost('1,000,000 idle processes stop in < 5 s', figureOf(million, 'fovea'), 5000, 'ms')
+  }
+
+  /** Without targets of their own: what the behaviours above gen_server add to it. */
+  async behaviours(): Promise<void> {
+    await this.#measure('call', 'A call, by behaviour', [
+      of('hand-made mailbox', FLOOR, 'callSequential', CALLS),
+      of('fovea gen_server', FOVEA, 'callSequential', CALLS),
+      of('fovea gen_statem', FOVEA, 'statemCall', CALLS),
+      of('fovea Agent.get', FOVEA, 'agentGet', CALLS),
+      of('fovea Agent.update', FOVEA, 'agentUpdate', CALLS),
+    ])
+    await this.#measure('transition', 'A cast that changes the state of a machine', [
+      of('hand-made mailbox (no machine)', FLOOR, 'cast', CASTS),
+      of('fovea gen_statem', FOVEA, 'statemCast', CALLS),
+      ...this.#ofPeers('statemCast', PEER_OPERATIONS, ['xstate']),
+    ])
+    await this.#measure('start', 'Something new, started and ended', [
+      of('a hand-made mailbox object', FLOOR, 'spawn', SPAWNS),
+      of('fovea Task.async and await', FOVEA, 'tasks', SPAWNS),
+      of('fovea DynamicSupervisor child', FOVEA, 'dynamicChildren', SPAWNS),
+    ])
   }
 
   async queues(): Promise<void> {

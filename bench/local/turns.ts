@@ -40,7 +40,7 @@ export interface TurnOptions {
 /** Measures all contenders in turns. */
 export async function inTurns(
   contenders: readonly Contender[],
-  { rounds = 5, warmupRounds = 2, generations = 2 }: TurnOptions = {},
+  { rounds = 7, warmupRounds = 3, generations = 2 }: TurnOptions = {},
 ): Promise<Row[]> {
   const samples = contenders.map((): number[] => [])
   const errors = contenders.map((): string | undefined => undefined)

@@ -3,7 +3,7 @@
  * `actor.send(event)`. It has no request and reply; its way to wait for an answer is `waitFor`. Reading
  * `getSnapshot()` right after `send` is shown beside: that is a function call, there is no mailbox hop.
  */
-import { createActor, fromTransition, waitFor } from 'xstate'
+import { assign, createActor, fromTransition, setup, waitFor } from 'xstate'
 
 const sumLogic = fromTransition(
   (state, event) => {
@@ -17,6 +17,18 @@ const sumLogic = fromTransition(
   },
   { total: 0, done: 0 },
 )
+
+/** Two states and a count, as its documentation writes a machine. */
+const turnstile = setup({
+  actions: { count: assign({ n: ({ context }) => context.n + 1 }) },
+}).createMachine({
+  context: { n: 0 },
+  initial: 'closed',
+  states: {
+    closed: { on: { push: 'open' } },
+    open: { on: { push: { target: 'closed', actions: 'count' } } },
+  },
+})
 
 const playerLogic = (goesOn) =>
   fromTransition(
@@ -50,6 +62,13 @@ export const makeMeasures = ({ sequential, pipelined, bursts, timed, bytesPer, u
       return sum.getSnapshot().context.total
     }),
     cast: bursts(cast, call),
+    statemCast: (operations) =>
+      timed(operations, async (n) => {
+        const machine = createActor(turnstile).start()
+        for (let i = 0; i < n; i++) machine.send({ type: 'push' })
+        await waitFor(machine, ({ context }) => context.n === n >> 1)
+        machine.stop()
+      }),
     spawn: (operations) =>
       timed(operations, (n) => {
         const actors = []
