@@ -47,6 +47,7 @@ import {
   type MultiCallOptions,
   type MultiCallResult,
   type MultiTarget,
+  type SendOptions,
 } from './multi-call.ts'
 import { sendTo, type RequestId } from './requests.ts'
 import { isResult, noreply, reply, type NoReply, type Reply, type Stop } from './results.ts'
@@ -309,7 +310,7 @@ function abcast(
   request: unknown,
   ...rest: readonly unknown[]
 ): number {
-  const { name, input, options } = requestOf<{ readonly system?: System }>(request, rest)
+  const { name, input, options } = requestOf<SendOptions>(request, rest)
   return castMany(targets, name, input, options)
 }
 
@@ -318,8 +319,8 @@ function sendRequest(
   request: unknown,
   ...rest: readonly unknown[]
 ): RequestId<never> {
-  const { name, input, options } = requestOf<{ readonly system?: System }>(request, rest)
-  return sendTo(target, name, input, options?.system) as RequestId<never>
+  const { name, input, options } = requestOf<SendOptions>(request, rest)
+  return sendTo(target, name, input, options) as RequestId<never>
 }
 
 /** `(name, [input], options)` of a contract, or `(message, options)`. */

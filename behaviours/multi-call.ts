@@ -7,6 +7,7 @@
  * their error. A name on another node is `{ name, node }`.
  */
 import {
+  ArgumentError,
   CallExitError,
   homeOf,
   isPid,
@@ -19,7 +20,7 @@ import {
   type System,
   type Target,
 } from '../runtime/index.ts'
-import { pickSystem, signalOption, timeoutOption, type ProcessTarget } from './gen.ts'
+import { addressOf, pickSystem, signalOption, timeoutOption, type ProcessTarget } from './gen.ts'
 
 /** Whom `multiCall` asks: any process, here or elsewhere. */
 export type MultiTarget = ProcessTarget | RemoteName
@@ -41,6 +42,17 @@ export interface MultiCallResult<T, R> {
   readonly failed: readonly (readonly [target: T, error: unknown])[]
 }
 
+/** How many servers are told, or one is asked for a later response. */
+export interface SendOptions {
+  /** See {@link MultiCallOptions}. */
+  readonly system?: System | undefined
+}
+
+/** For {@link SendOptions}. */
+export const sendChecks: { readonly [K in keyof SendOptions]-?: OptionCheck } = {
+  system: optional(objectOption),
+}
+
 const checks: { readonly [K in keyof MultiCallOptions]-?: OptionCheck } = {
   timeoutMs: optional(timeoutOption),
   signal: optional(signalOption),
@@ -54,6 +66,7 @@ export async function callMany<T extends MultiTarget>(
   input: unknown,
   given: MultiCallOptions | undefined,
 ): Promise<MultiCallResult<T, unknown>> {
+  checkTargets(targets)
   const { system, ...options } = resolveOptions<MultiCallOptions>('multiCall', {}, checks, given)
   const asked = targets.map((target) => askOne(target, name, input, { ...options, system }))
   const settled = await Promise.allSettled(asked)
@@ -72,13 +85,14 @@ export function castMany(
   targets: readonly MultiTarget[],
   name: string | undefined,
   input: unknown,
-  options: { readonly system?: System | undefined } = {},
+  given: SendOptions | undefined,
 ): number {
+  checkTargets(targets)
+  const { system } = resolveOptions<SendOptions>('abcast', {}, sendChecks, given)
+  // All of them are looked at before one of them is told.
+  const found = targets.map((target) => locate(target, system))
   let accepted = 0
-  for (const target of targets) {
-    const found = locate(target, options.system)
-    if (found !== undefined && found.system.cast(found.to, name, input)) accepted++
-  }
+  for (const each of found) if (each?.system.cast(each.to, name, input) === true) accepted++
   return accepted
 }
 
@@ -102,12 +116,22 @@ export function locate(
   target: MultiTarget,
   given: System | undefined,
 ): { readonly system: System; readonly to: Target } | undefined {
-  if (typeof target === 'string') return { system: given ?? pickSystem({}), to: target }
-  if (isPid(target)) return { system: homeOf(target), to: target }
-  if ('pid' in target) return { system: homeOf(target.pid), to: target.pid }
+  if (!isRemoteName(target)) {
+    const to = addressOf(target)
+    return { system: isPid(to) ? homeOf(to) : (given ?? pickSystem({})), to }
+  }
   const system = given ?? pickSystem({})
-  if ('via' in target) return { system, to: target }
   if (target.node === system.node) return { system, to: target.name }
   const pid = system.pidNamed(target)
   return pid === undefined ? undefined : { system, to: pid }
+}
+
+function isRemoteName(target: MultiTarget): target is RemoteName {
+  if (typeof target !== 'object' || target === null || isPid(target)) return false
+  const { name, node } = target as Partial<RemoteName>
+  return typeof name === 'string' && typeof node === 'string'
+}
+
+function checkTargets(targets: readonly MultiTarget[]): void {
+  if (!Array.isArray(targets)) throw new ArgumentError('targets', 'a list of targets', targets)
 }

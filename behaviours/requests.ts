@@ -10,9 +10,15 @@
  * (G-59). An abandoned request leaves nothing: no pending call, timer or listener, and if the server has not
  * begun with it, it never does (NX-L8).
  */
-import { optional, resolveOptions, type OptionCheck, type System } from '../runtime/index.ts'
+import {
+  ArgumentError,
+  optional,
+  resolveOptions,
+  type OptionCheck,
+  type System,
+} from '../runtime/index.ts'
 import { pickSystem, signalOption, timeoutOption } from './gen.ts'
-import { askOne, locate, type MultiTarget } from './multi-call.ts'
+import { askOne, locate, sendChecks, type MultiTarget, type SendOptions } from './multi-call.ts'
 import { ResponseAbortedError } from './request-errors.ts'
 
 /** What came of a request. */
@@ -184,6 +190,7 @@ export class RequestIds<L, R = unknown> {
 
   /** `gen_server:reqids_add`. */
   add(request: RequestId<R>, label: L): this {
+    if (!(request instanceof RequestId)) throw new ArgumentError('request', 'a request', request)
     if (this.#open.has(request) || request.over) return this
     this.#open.set(request, label)
     const tell = (): void => {
@@ -298,8 +305,9 @@ export function sendTo(
   target: MultiTarget,
   name: string | undefined,
   input: unknown,
-  system: System | undefined,
+  given: SendOptions | undefined,
 ): RequestId {
+  const { system } = resolveOptions<SendOptions>('sendRequest', {}, sendChecks, given)
   return new RequestId(target, name, input, system)
 }
 

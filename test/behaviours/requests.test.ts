@@ -169,4 +169,26 @@ it('names, messages and wrong arguments', async () => {
   expect(() => GenServer.sendRequest(ref, 5 as never, [] as never)).toThrow("'name'")
   expect(() => keep().waitResponse({ timeout: 1 } as never)).toThrow('timeoutMs')
   await expect(new RequestIds().waitResponse({ timeoutMs: -1 })).rejects.toThrow('timeoutMs')
+  expect(() => new RequestIds().add({} as never, 1)).toThrow("'request' must be a request")
+})
+
+it.each([null, undefined, 5, {}, { pid: 5 }, { name: 'it' }, { name: 5, node: 'x' }])(
+  '%o is no target',
+  async (target) => {
+    const wrong = { code: 'ERR_ARGUMENT', message: expect.stringContaining("'target'") as unknown }
+    const refused = expect.objectContaining(wrong) as Error
+    expect(() => GenServer.sendRequest(target as never, 'get', [])).toThrow(refused)
+    expect(() => GenServer.abcast([ref, target as never], 'add', [1])).toThrow(refused)
+    const { replies, failed } = await GenServer.multiCall([ref, target as never], 'get', [])
+    expect([replies, failed]).toEqual([[[ref, 0]], [[target, refused]]])
+  },
+)
+
+it('unknown options and lists that are none are refused', async () => {
+  const wrong = { system: w.system, timeout: 5 } as never
+  expect(() => GenServer.sendRequest(ref, 'get', [], wrong)).toThrow("unknown option 'timeout'")
+  expect(() => GenServer.abcast([ref], 'add', [1], wrong)).toThrow("unknown option 'timeout'")
+  expect(() => GenServer.abcast(ref as never, 'add', [1])).toThrow("'targets' must be a list")
+  await expect(GenServer.multiCall(ref as never, 'get', [])).rejects.toThrow("'targets'")
+  expect(await ref.call.get()).toBe(0)
 })
