@@ -3,18 +3,20 @@ import { createSystem } from 'fovea'
 import { bursts, drained, pipelined, sequential, type Measures } from './side.ts'
 import { Sum } from './sum.ts'
 
-/** Drains `queued` messages that were all there before the first was handled; figures per message. */
 async function drain(queued: number): Promise<number> {
   await using system = createSystem({ mailboxMessagesMax: queued + 1 })
   const sum = await Sum.start(0, { system })
   let sent = 0
-  return await drained(queued, async (n) => {
-    for (let i = 0; i < n; i++) sum.cast.put(1)
-    sent += n
-    if ((await sum.call.total(undefined, { timeoutMs: Infinity })) !== sent) {
-      throw new Error('a message was lost')
-    }
-  })
+  const figure = await drained(
+    queued,
+    (n) => {
+      for (let i = 0; i < n; i++) sum.cast.put(1)
+      sent += n
+    },
+    () => sum.call.total(undefined, { timeoutMs: Infinity }),
+  )
+  if ((await sum.call.total()) !== sent) throw new Error('a message was lost')
+  return figure
 }
 
 export async function messages(): Promise<Measures> {

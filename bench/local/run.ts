@@ -156,7 +156,7 @@ class LocalRun {
   async queues(): Promise<void> {
     const rows = await this.#measure(
       'drain',
-      'Queued, then drained, per message',
+      'Drain of what was queued, per message',
       [
         ...[1_000, 30_000, MANY].flatMap((queued) => [
           of('hand-made mailbox', FLOOR, 'drain', queued),

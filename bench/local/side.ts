@@ -37,15 +37,25 @@ export async function timed(
   return (user + system) / operations
 }
 
-/** Microseconds per message of `drain`, which is repeated until it is warm and its time can be measured. */
+/**
+ * Microseconds of processor time per message to drain what `fill` has queued; queueing itself is not
+ * counted. Repeated until it is warm and its time can be measured.
+ */
 export async function drained(
   queued: number,
-  drain: (queued: number) => void | Promise<void>,
+  fill: (queued: number) => void,
+  drain: () => Promise<unknown>,
 ): Promise<number> {
   const times = Math.ceil(DRAINED_MIN / queued)
-  return await timed(times * queued, async () => {
-    for (let i = 0; i < times; i++) await drain(queued)
-  })
+  let took = 0
+  for (let i = 0; i < times; i++) {
+    fill(queued)
+    const before = process.cpuUsage()
+    await drain()
+    const { user, system } = process.cpuUsage(before)
+    took += user + system
+  }
+  return took / (times * queued)
 }
 
 /** One call after the other. */
