@@ -48,8 +48,6 @@ interface Subscriber {
 export class MachineCell extends ServerCell {
   readonly actor: Actor
   readonly host: MachineHost
-  /** What xstate reported as the machine's failure, boxed because it may be anything. */
-  failure: { readonly error: unknown } | undefined = undefined
   readonly #process: Process
   readonly #limits: CellLimits
   #waiters: Waiter[] = []

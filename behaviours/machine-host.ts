@@ -9,7 +9,8 @@
  * To get there some functions of xstate's actor system are replaced, which only `tame` does and which checks
  * that they are there: `_relay` (every event between actors), `_register` and `_unregister` (who runs),
  * `_bookId` (ids count per process, not per program), `scheduler.schedule` (names delays that have none, so
- * that xstate draws no random number) and `_sendInspectionEvent` (costs nothing while nobody inspects).
+ * that xstate draws no random number) and `_sendInspectionEvent` (tells of new actors; nobody else hears of it
+ * while nobody inspects).
  *
  * Invariants: xstate code runs only inside a turn, or in `dispose`; a delay that was cancelled after it was due
  * is not delivered; after `dispose` no actor of the system runs and no promise actor's signal is unaborted.
@@ -22,10 +23,11 @@ import {
   type TimerRef,
 } from '../runtime/index.ts'
 import { MachineLimitError } from './machine-errors.ts'
+import { guardObservers, type Observable } from './machine-observers.ts'
 import type { MachineEventLike, MachineSnapshotLike } from './machine-types.ts'
 
 /** xstate's actor, as far as it is used here. */
-export interface Actor {
+export interface Actor extends Observable {
   id: string
   sessionId: string
   readonly system: ActorSystem
@@ -33,10 +35,6 @@ export interface Actor {
   send(event: MachineEventLike): void
   getSnapshot(): MachineSnapshotLike
   getPersistedSnapshot(): unknown
-  subscribe(observer: {
-    next(snapshot: MachineSnapshotLike): void
-    error(error: unknown): void
-  }): unknown
   /** As `stop`, but children have it too. */
   _stop(): unknown
   /** 0 not started, 1 running, 2 stopped. */
@@ -50,7 +48,7 @@ export interface ActorSystem {
   _register(sessionId: string, actor: Actor): string
   _unregister(actor: Actor): void
   _bookId(): string
-  _sendInspectionEvent(event: unknown): void
+  _sendInspectionEvent(event: { readonly type: string; readonly actorRef: Actor }): void
   inspect(observer: unknown): unknown
   readonly scheduler: {
     schedule(
@@ -115,6 +113,8 @@ const RUNNING = 1
 /** The actor system of one process. */
 export class MachineHost {
   readonly clock: ActorClock
+  /** What the machine failed with, or an observer in it; boxed because it may be anything. */
+  failure: { readonly error: unknown } | undefined = undefined
   readonly #process: Process
   readonly #actorsMax: number
   #root: Actor | undefined
@@ -126,6 +126,8 @@ export class MachineHost {
   readonly #leaving = new Set<Actor>()
   readonly #delays = new Set<Delay>()
   #scheduling: Delay['own']
+  /** Has the failures while everything is stopped. */
+  #report: ((error: unknown) => void) | undefined = undefined
   #ids = 0
   #delayIds = 0
 
@@ -162,7 +164,8 @@ export class MachineHost {
     system._bookId = () => `x:${this.#ids++}`
     root.sessionId = system._bookId()
     root._actorScope.sessionId = root.sessionId
-    if (!isInspected) muteInspection(system)
+    this.#guard(root)
+    this.#hear(system, isInspected)
     system._relay = (source, target, event) => this.#arrive(source, target, event)
     system._register = (sessionId, actor) => {
       this.#checkRoom()
@@ -185,6 +188,12 @@ export class MachineHost {
       this.#scheduling = undefined
     }
     return true
+  }
+
+  /** The process ends with the first failure, when xstate has come to rest. */
+  fail(error: unknown): void {
+    if (this.#report === undefined) this.failure ??= { error }
+    else this.#report(error)
   }
 
   /** Runs `fn`, in which xstate may run. */
@@ -238,17 +247,41 @@ export class MachineHost {
 
   /** Stops every actor; what xstate or a user's clean-up throws goes to `report`. Idempotent. */
   dispose(report: (error: unknown) => void): void {
+    this.#report = report
+    const all = new Set(this.#root === undefined ? [] : [this.#root, ...this.#running])
+    const running = [...all].filter((actor) => actor._processingStatus === RUNNING)
     this.turn(() => {
-      const stopping = this.#root === undefined ? [] : [this.#root]
-      for (const actor of [...stopping, ...this.#running]) {
+      for (const actor of running) {
         try {
-          if (actor._processingStatus === RUNNING) actor._stop()
+          actor._stop()
         } catch (error) {
           report(error)
         }
       }
     })
+    for (const actor of running) {
+      const { status, error } = actor.getSnapshot()
+      if (status === 'error') report(error)
+    }
     this.#delays.clear() // their timers end with the process
+  }
+
+  #guard(actor: Actor): void {
+    guardObservers(actor, (error) => this.fail(error))
+  }
+
+  /** Actors are made anywhere in xstate, but each says so. Who inspects hears of it too, from the time he asks. */
+  #hear(system: ActorSystem, isInspected: boolean): void {
+    const { _sendInspectionEvent: tell, inspect } = system
+    let heard = isInspected
+    system._sendInspectionEvent = (event) => {
+      if (event.type === '@xstate.actor') this.#guard(event.actorRef)
+      if (heard) tell(event)
+    }
+    system.inspect = (observer) => {
+      heard = true
+      return inspect(observer)
+    }
   }
 
   #setTimeout(fn: () => void, delayMs: number): Delay {
@@ -301,14 +334,4 @@ export class MachineHost {
 
 function isEnding({ type }: MachineEventLike): boolean {
   return type.startsWith('xstate.') && type !== 'xstate.observable.next'
-}
-
-/** Until somebody inspects the system. */
-function muteInspection(system: ActorSystem): void {
-  const { _sendInspectionEvent: sendInspectionEvent, inspect } = system
-  system._sendInspectionEvent = () => {}
-  system.inspect = (observer) => {
-    system._sendInspectionEvent = sendInspectionEvent
-    return inspect(observer)
-  }
 }

@@ -57,7 +57,6 @@ const QUERIES: Readonly<Record<string, (snapshot: MachineSnapshotLike, input: ne
   {
     state: (snapshot) => stateOf(snapshot),
     getSnapshot: (snapshot) => snapshot,
-    can: (snapshot, event) => snapshot.can(event),
     matches: (snapshot, value) => snapshot.matches(value),
   }
 
@@ -131,7 +130,7 @@ export class MachineLoop implements Program {
       process.exit(reasonOfThrown(thrown))
     }
     if (cell === undefined) return
-    const { failure } = cell
+    const { failure } = host
     if (!process.alive || failure !== undefined) {
       // Still `Starting`, so that the start fails with the reason.
       this.#dispose(process, cell)
@@ -148,12 +147,10 @@ export class MachineLoop implements Program {
     cell.actor.subscribe({
       next: (snapshot) => {
         if (snapshot === last) return
-        last = snapshot
-        cell.stepped(snapshot)
+        last = snapshot as MachineSnapshotLike
+        cell.stepped(last)
       },
-      error: (error) => {
-        cell.failure = { error }
-      },
+      error: (error) => cell.host.fail(error),
     })
   }
 
@@ -176,6 +173,9 @@ export class MachineLoop implements Program {
       switch (name) {
         case 'send':
           return this.#send(process, cell, call)
+        case 'can':
+          call.reply(cell.actor.getSnapshot().can(this.#valid(input) as never))
+          return
         case 'waitFor':
           return cell.wait(call, untilOf(input))
         case 'done':
@@ -242,14 +242,20 @@ export class MachineLoop implements Program {
   }
 
   /** The event, if the machine may have it. */
-  #admit(event: unknown): MachineEventLike {
+  #admit(given: unknown): MachineEventLike {
     const { contract, knows } = this.#module
+    const event = this.#valid(given)
+    if (knows?.(event.type) === false) {
+      throw new MachineEventError('ERR_MACHINE_EVENT_UNKNOWN', contract.name, event)
+    }
+    return event
+  }
+
+  /** The event, if it is one. */
+  #valid(event: unknown): MachineEventLike {
     const type = (event as { readonly type?: unknown } | null | undefined)?.type
     if (typeof type !== 'string' || type === '' || type === '*' || type.startsWith('xstate.')) {
-      throw new MachineEventError('ERR_MACHINE_EVENT_INVALID', contract.name, event)
-    }
-    if (knows?.(type) === false) {
-      throw new MachineEventError('ERR_MACHINE_EVENT_UNKNOWN', contract.name, event)
+      throw new MachineEventError('ERR_MACHINE_EVENT_INVALID', this.#module.contract.name, event)
     }
     return event as MachineEventLike
   }
@@ -261,13 +267,14 @@ export class MachineLoop implements Program {
     try {
       cell.host.turn(fn)
     } catch (thrown) {
-      cell.failure ??= { error: thrown }
+      cell.host.fail(thrown)
     }
+    const { failure } = cell.host
     if (!process.alive) this.#dispose(process, cell)
-    else if (cell.failure === undefined) {
+    else if (failure === undefined) {
       reply?.()
       this.#settle(process, cell)
-    } else process.exit(reasonOfThrown(cell.failure.error))
+    } else process.exit(reasonOfThrown(failure.error))
   }
 
   #settle(process: Process, cell: MachineCell): void {

@@ -2,6 +2,7 @@
 import {
   assign,
   createMachine,
+  emit,
   fromCallback,
   fromPromise,
   log,
@@ -9,6 +10,8 @@ import {
   sendTo,
   setup,
   spawnChild,
+  type ActorRefFrom,
+  type AnyActorRef,
 } from 'xstate'
 import { describe, expect, it } from 'vitest'
 import { fromMachine, GenServer, Supervisor, sys } from '../../behaviours/index.ts'
@@ -167,7 +170,7 @@ describe('ends', () => {
   )
 
   it('a clean-up that throws is logged, the others run', async () => {
-    const { lines, system, clock } = world()
+    const { texts, system, clock } = world()
     const cleaned: number[] = []
     const bad = fromCallback(() => () => {
       throw new Error('clean-up')
@@ -180,7 +183,79 @@ describe('ends', () => {
     system.exit(ref.pid, 'kill')
     await clock.settle()
     expect(cleaned).toEqual([1])
-    expect(lines.filter(({ level }) => level === 'error')).toEqual([])
+    expect(texts('warn')).toEqual(['an actor failed while it was stopped'])
+    expect(texts('error')).toEqual([])
+  })
+
+  describe('observers inside the process', () => {
+    const kid = createMachine({
+      initial: 'here',
+      states: {
+        here: {
+          on: {
+            GO: 'gone',
+            SAY: { actions: emit({ type: 'said' }) },
+            FAIL: { actions: () => thrower('kid') },
+          },
+        },
+        gone: {},
+      },
+    })
+    const thrower = (message: string): never => {
+      throw new Error(message)
+    }
+    type Observe = (actors: { kid: ActorRefFrom<typeof kid>; self: AnyActorRef }) => unknown
+
+    /** How a machine ends whose actors are observed, after one event for its child. */
+    const run = async (observe: Observe, type: string): Promise<unknown> => {
+      const { clock, system } = world()
+      const machine = setup({ actors: { kid } }).createMachine({
+        invoke: { src: 'kid', id: 'kid', onError: { actions: () => {} } },
+        on: {
+          LOOK: {
+            actions: ({ self: me }) =>
+              void observe({ kid: me.getSnapshot().children['kid'] as never, self: me }),
+          },
+          '*': { actions: sendTo('kid', ({ event }) => event as never) },
+        },
+      })
+      const ref = await fromMachine(machine).start(undefined, { system })
+      const end = ending(system, ref.pid)
+      ref.cast.send({ type: 'LOOK' })
+      ref.cast.send({ type })
+      await clock.settle()
+      // xstate throws from a timer of its own, which would fail this run.
+      await new Promise<void>((resolve) => void createRealClock().setTimer(1, resolve))
+      if (end.reason === undefined) await GenServer.stop(ref)
+      return end.reason
+    }
+
+    it.each<[string, Observe, string]>([
+      ['`next`', (actors) => actors.kid.subscribe(() => thrower('seen')), 'GO'],
+      ['`next` for itself', ({ self: me }) => me.subscribe(() => thrower('seen')), 'GO'],
+      ['`error`', (actors) => actors.kid.subscribe({ error: () => thrower('seen') }), 'FAIL'],
+      ['a handler of `on`', (actors) => actors.kid.on('*', () => thrower('seen')), 'SAY'],
+    ])('one that throws in %s ends the process, and only that', async (_text, observe, type) => {
+      expect(await run(observe, type)).toMatchObject({ message: 'seen' })
+    })
+
+    it('one without `error` leaves the failure of an actor to its parent', async () => {
+      expect(await run((actors) => actors.kid.subscribe(() => {}), 'FAIL')).toBe('normal')
+    })
+
+    it('they get what xstate gives, until they unsubscribe', async () => {
+      const seen: unknown[] = []
+      const observe: Observe = (actors) => {
+        actors.kid.subscribe({
+          next: ({ value }) => void seen.push(value),
+          complete: () => void seen.push('complete'),
+        })
+        actors.kid.subscribe(() => thrower('never')).unsubscribe()
+        actors.kid.on('said', ({ type }) => void seen.push(type)).unsubscribe()
+      }
+      expect(await run(observe, 'GO')).toBe('normal')
+      expect(seen).toEqual(['gone', 'complete'])
+    })
   })
 
   it('an action that kills its own process: nothing is left', async () => {
@@ -386,9 +461,9 @@ describe('the process around it', () => {
       { type: 'xstate.init' },
       { type: 'xstate.done.actor.x' },
     ]) {
-      await expect(ref.call.send(bad as never)).rejects.toMatchObject({
-        code: 'ERR_MACHINE_EVENT_INVALID',
-      })
+      for (const ask of [ref.call.send, ref.call.can]) {
+        await expect(ask(bad as never)).rejects.toMatchObject({ code: 'ERR_MACHINE_EVENT_INVALID' })
+      }
       ref.cast.send(bad as never)
     }
     system.cast(ref.pid, 'other', 1)
