@@ -461,8 +461,10 @@ describe('the process around it', () => {
       { type: 'xstate.init' },
       { type: 'xstate.done.actor.x' },
     ]) {
-      for (const ask of [ref.call.send, ref.call.can]) {
-        await expect(ask(bad as never)).rejects.toMatchObject({ code: 'ERR_MACHINE_EVENT_INVALID' })
+      for (const ask of ['send', 'can'] as const) {
+        await expect(ref.call[ask](bad as never)).rejects.toMatchObject({
+          code: 'ERR_MACHINE_EVENT_INVALID',
+        })
       }
       ref.cast.send(bad as never)
     }
