@@ -10,6 +10,7 @@
  * `periodMs`, `childrenMax` are max_restarts, max_seconds, max_children.
  */
 import {
+  ArgumentError,
   isPid,
   oneOfOption,
   resolveOptions,
@@ -173,13 +174,19 @@ export const DynamicSupervisor: DynamicSupervisorFunctions =
     stop: (target, reason, options) => stopProcess(target, reason, options),
     startChild: async (target, spec, options) =>
       requestSupervisor(target, 'startChild', new AdmittedSpec(spec), options),
-    terminateChild: (target, child, options) =>
-      requestSupervisor(target, 'terminateChild', 'pid' in child ? child.pid : child, options),
+    terminateChild: async (target, child, options) =>
+      requestSupervisor(target, 'terminateChild', childPid(child), options),
     whichChildren: (target, options) =>
       requestSupervisor(target, 'whichChildren', undefined, options),
     countChildren: (target, options) =>
       requestSupervisor(target, 'countChildren', undefined, options),
   })
+
+function childPid(child: Pid | { readonly pid: Pid }): Pid {
+  const pid = isPid(child) ? child : (child as Partial<typeof child> | null)?.pid
+  if (!isPid(pid)) throw new ArgumentError('child', 'a pid or a ref', child)
+  return pid
+}
 
 /** A specification that was checked where it was given. */
 class AdmittedSpec {

@@ -26,7 +26,7 @@ import {
   type System,
 } from '../runtime/index.ts'
 import type { ChildSpec, Shutdown } from './child-spec.ts'
-import { parentPid, pickSystem, signalOption, timeoutOption } from './gen.ts'
+import { parentPid, signalOption, timeoutOption } from './gen.ts'
 import { childSpec, type ChildOptions } from './gen-server.ts'
 import { ownedBy, ownerOption, type TaskOwner } from './task-owner.ts'
 import {
@@ -76,11 +76,13 @@ export interface TaskOptions {
   readonly trapExit?: boolean | undefined
 }
 
+type CompletedOptions = Pick<TaskOptions, 'owner'>
+
 /** How a task is started whose result nobody asks for. */
 export interface TaskStartOptions {
   /** Whom `startLink` links it to. Default: the process running synchronously. */
   readonly parent?: Pid | undefined
-  /** Default: the running process's system, else the default system. */
+  /** Default: the system of the parent, else the default system. */
   readonly system?: System | undefined
   /** Exit signals become messages of the task. Default false. */
   readonly trapExit?: boolean | undefined
@@ -155,7 +157,7 @@ export interface TaskFunctions {
   /** Nobody is going to ask for this task: gives its result if it is there. It goes on, still linked. */
   ignore<R>(task: Task<R>): TaskResult<R> | undefined
   /** A task that is done, without a process. */
-  completed<R>(value: R, options?: Pick<TaskOptions, 'owner'>): Task<R>
+  completed<R>(value: R, options?: CompletedOptions): Task<R>
   /** Runs `fn` in a new process for its effect only; a failure is logged. */
   start(fn: TaskFunction<unknown>, options?: TaskStartOptions): StartedTask
   /** As `start`, linked to `options.parent` or else the running process. */
@@ -189,6 +191,9 @@ const asyncChecks: { readonly [K in keyof TaskOptions]-?: OptionCheck } = {
   owner: optional(ownerOption),
   system: optional(objectOption),
   trapExit: optional(booleanOption),
+}
+const completedChecks: { readonly [K in keyof CompletedOptions]-?: OptionCheck } = {
+  owner: optional(ownerOption),
 }
 const startChecks: { readonly [K in keyof TaskStartOptions]-?: OptionCheck } = {
   parent: optional(pidOption),
@@ -235,7 +240,10 @@ export const Task: TaskFunctions = Object.freeze<TaskFunctions>({
   yieldMany: yieldMany as TaskFunctions['yieldMany'],
   shutdown: shutdownTask,
   ignore: ignoreTask,
-  completed: (value, options = {}) => TaskCell.completed(value, ownedBy(options).owner),
+  completed: (value, given) => {
+    const options = resolveOptions<CompletedOptions>('Task.completed', {}, completedChecks, given)
+    return TaskCell.completed(value, ownedBy(options).owner)
+  },
   start: (fn, options) => startAlone('Task.start', fn, options, false),
   startLink: (fn, options) => startAlone('Task.startLink', fn, options, true),
   child: (fn, { id = 'task', restart = 'temporary', ...rest } = {}) =>
@@ -277,9 +285,8 @@ function startAlone(
 ): StartedTask {
   checkFunction(fn)
   const options = resolveOptions<TaskStartOptions>(where, {}, startChecks, given)
-  const system = pickSystem(options)
   const parent = options.parent ?? (link ? parentPid(where) : undefined)
-  const caller = options.parent ?? currentProcess()?.pid
+  const { system, owner: caller } = ownedBy({ owner: parent, system: options.system })
   const { pid } = TaskCell.start(fn, {
     system,
     owner: undefined,

@@ -140,6 +140,7 @@ describe('supervised tasks', () => {
       await expect(TaskSupervisor.startChild(target, hang)).rejects.toMatchObject(refused)
       await expect(TaskSupervisor.children(target)).rejects.toMatchObject(refused)
       await expect(TaskSupervisor.stop(target)).rejects.toMatchObject(refused)
+      await expect(TaskSupervisor.terminateChild(sup, target)).rejects.toMatchObject(refused)
       expect(() => TaskSupervisor.asyncStream(target, [1], hang as never)).toThrow(
         expect.objectContaining(refused) as Error,
       )

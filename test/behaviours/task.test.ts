@@ -127,6 +127,7 @@ describe('a task', () => {
     )
     expect(() => Task.async(() => 1, { owner: 5 as never })).toThrow('a pid, a ref or a context')
     expect(() => Task.ignore({} as never)).toThrow(code('ERR_ARGUMENT'))
+    expect(() => Task.completed(1, { ownr: 1 } as never)).toThrow(code('ERR_OPTION_UNKNOWN'))
   })
 })
 
@@ -484,6 +485,27 @@ describe('many tasks', () => {
 })
 
 describe('tasks for their effect', () => {
+  it('run in the system of their parent, and in no other', async () => {
+    const parent = idler(system)
+    const { pid } = Task.startLink(hang, { parent })
+    expect(pid.node).toBe(system.node)
+    system.exit(parent, 'gone')
+    expect(system.isAlive(pid)).toBe(false)
+    const other = world('other').system
+    const wrong = expect.objectContaining({ code: 'ERR_ARGUMENT' }) as Error
+    for (const start of [Task.start, Task.startLink]) {
+      expect(() => start(hang, { parent: idler(system), system: other })).toThrow(wrong)
+    }
+    await within(system, () => {
+      expect(() => Task.startLink(hang, { system: other })).toThrow(wrong)
+    })
+    const remote = system.pidFor('elsewhere', 1, 0)
+    expect(() => Task.startLink(hang, { parent: remote })).toThrow(
+      expect.objectContaining({ code: 'ERR_TASK_REMOTE' }),
+    )
+    expect(other.stats().processes).toBe(0)
+  })
+
   it('start alone, or linked', async () => {
     const { pid } = Task.start(hang, { system })
     expect(system.process(pid)?.parent).toBeUndefined()
