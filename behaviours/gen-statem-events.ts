@@ -3,7 +3,14 @@
  * keeps them. A message from outside is kept as the mailbox item that it came in, so an event costs no
  * object of its own; {@link OwnEvent} is what the machine made itself.
  */
-import { ItemKind, type Call, type Message, type Pid, type Process } from '../runtime/index.ts'
+import {
+  ItemKind,
+  type Call,
+  type Message,
+  type OwnStep,
+  type Pid,
+  type Process,
+} from '../runtime/index.ts'
 import type { CallsOf, CastsOf, InputOf, OutputOf, Ref } from './contract.ts'
 import type { TimeoutKind } from './gen-statem-results.ts'
 import { ProcessOperator } from './process-operations.ts'
@@ -232,6 +239,14 @@ function toPublic(event: HeldEvent): object {
     default:
       return { type: 'info', info: infoOf(event as Message | OwnEvent) }
   }
+}
+
+/** An event for traces. */
+export function stepOf(held: HeldEvent): OwnStep {
+  const event = publicEvent(held)
+  const { type: kind } = event
+  if ('input' in event) return { kind, name: held.name, value: event.input }
+  return { kind, name: held.name, value: event.type === 'info' ? event.info : event.payload }
 }
 
 /** An event for logs and `sys.status`: no caller, and no input, which may be anything. */

@@ -15,6 +15,7 @@ import {
   pidEquals,
   reasonOfThrown,
   runAs,
+  tellOwnStep,
   type Call,
   type ExitReason,
   type Message,
@@ -29,7 +30,7 @@ import { StatemCell, type CellRules } from './gen-statem-cell.ts'
 import type { Step, StatemTimer } from './gen-statem-core.ts'
 import { StatemDebug, type CallbackMode } from './gen-statem-debug.ts'
 import type { Admitted } from './gen-statem-door.ts'
-import { fromOf, OwnKind, StatemContext, type HeldEvent } from './gen-statem-events.ts'
+import { fromOf, OwnKind, StatemContext, stepOf, type HeldEvent } from './gen-statem-events.ts'
 import { Op, Transition } from './gen-statem-results.ts'
 import type { Ref } from './contract.ts'
 import { Ignore, Stop } from './results.ts'
@@ -145,7 +146,7 @@ export class StatemLoop implements Program {
     }
     process.state = cell
     starting.succeed(process, ref)
-    if (step === 'done' && cell.core.take() === undefined) return undefined
+    if (step === 'done' && !this.#take(process, cell)) return undefined
     return this.#work(process, cell)
   }
 
@@ -231,7 +232,15 @@ export class StatemLoop implements Program {
       if (step === 'stop') return false
       if (step === 'enter') return true
     }
-    if (process.alive) core.take()
+    if (process.alive) this.#take(process, cell)
+    return true
+  }
+
+  /** Takes the next event of the machine's own in hand, if there is one. */
+  #take(process: Process, { core }: StatemCell): boolean {
+    const event = core.take()
+    if (event === undefined) return false
+    tellOwnStep(process, stepOf, event)
     return true
   }
 

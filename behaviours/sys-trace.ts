@@ -21,6 +21,7 @@ import {
   type ItemOutcome,
   type Message,
   type OptionCheck,
+  type OwnStep,
   type Pid,
   type Process,
   type ProcessTap,
@@ -68,6 +69,16 @@ export type TraceEvent =
       readonly inFlightMs: number
       readonly state: unknown
       readonly thrown: { readonly error: unknown } | undefined
+    })
+  /**
+   * A state machine takes an event that is not in its mailbox: inserted, postponed and tried again, or a
+   * timeout of 0. `kind` is the `type` of a `StatemEvent`.
+   */
+  | (Traced & {
+      readonly type: 'own'
+      readonly kind: string
+      readonly name: string | undefined
+      readonly value: unknown
     })
   /** It ended; the last event. */
   | (Traced & { readonly type: 'exit'; readonly reason: ExitReason })
@@ -248,6 +259,11 @@ export class ProcessTrace implements Trace, ProcessTap {
       state: process.alive ? debugOf(process)?.getState(process) : undefined,
       thrown,
     })
+  }
+
+  own({ kind, name, value }: OwnStep): void {
+    const { pid, system } = this.#process
+    this.#tell({ pid, atMs: system.clock.now(), type: 'own', kind, name, value })
   }
 
   ended(reason: ExitReason): void {

@@ -26,6 +26,14 @@ export interface ItemOutcome {
   readonly thrown: { readonly error: unknown } | undefined
 }
 
+/** What a program takes besides the items of its mailbox. */
+export interface OwnStep {
+  /** In the words of the program. */
+  readonly kind: string
+  readonly name: string | undefined
+  readonly value: unknown
+}
+
 /** Who watches a process. */
 export interface ProcessTap {
   /** The process takes an item and is about to handle it. */
@@ -35,6 +43,8 @@ export interface ProcessTap {
   /** The same for a call that the server failed. */
   refused(call: Call, error: unknown): void
   handled(item: Message | Call, outcome: ItemOutcome): void
+  /** The program goes on, before its next item, with something that is not in the mailbox. */
+  own?(event: OwnStep): void
   ended(reason: ExitReason): void
 }
 
@@ -97,6 +107,10 @@ export class Observer {
     )
   }
 
+  own(event: OwnStep): void {
+    this.#tell((tap) => tap.own?.(event))
+  }
+
   ended(reason: ExitReason): void {
     this.#tell((tap) => tap.ended(reason))
     this.#taps = []
@@ -139,6 +153,12 @@ function dropped({ core, pid, label }: ProcessCell, error: unknown): void {
 /** The taps of a process, for those who look for their own. */
 export function tapsOf(process: Process): readonly ProcessTap[] {
   return (process as ProcessCell).extras?.observer?.taps ?? []
+}
+
+/** For programs: tells who observes the process, if anybody does, of a step of its own. */
+export function tellOwnStep<S>(process: Process, describe: (step: S) => OwnStep, step: S): void {
+  const observer = (process as ProcessCell).extras?.observer
+  if (observer !== undefined) observer.own(describe(step))
 }
 
 /** Lets `tap` watch a live local process from its next message on; the result takes it off. */

@@ -43,6 +43,7 @@ import {
   stopProcess,
   Supervisor,
   sys,
+  TraceBuffer,
   UnknownStateError,
   type Contract,
   type Server,
@@ -897,6 +898,33 @@ describe('sys', () => {
         ],
       },
     })
+  })
+
+  it('traces events that are not in the mailbox', async () => {
+    const ref = await machine({
+      log,
+      on: (event, state) =>
+        event.type === 'cast' && state === 'a' ? keepStateAndData(postpone()) : undefined,
+    }).start(undefined, { system })
+    const buffer = new TraceBuffer()
+    using _trace = sys.trace(ref, buffer)
+    ref.cast.tell('again')
+    ref.cast.run((_s, data) =>
+      nextState('b', data, [
+        nextEvent({ type: 'internal', name: 'inserted', payload: 1 }),
+        nextEvent({ type: 'info', info: { type: 'timeout' } }),
+        stateTimeout(0, 'soon'),
+      ]),
+    )
+    await w.clock.settle()
+    const own = buffer.toArray().flatMap((event) => (event.type === 'own' ? [event] : []))
+    expect(own).toMatchObject([
+      { kind: 'internal', name: 'inserted', value: 1, pid: ref.pid },
+      { kind: 'info', name: undefined, value: { type: 'timeout' } },
+      { kind: 'cast', name: 'tell', value: 'again' },
+      { kind: 'state_timeout', name: undefined, value: 'soon' },
+    ])
+    expect(log).toHaveLength(4)
   })
 
   it('replaces state and data as a pair, and only by a state that exists', async () => {
