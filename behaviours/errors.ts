@@ -109,10 +109,10 @@ export class StartAbortedError extends FoveaError {
 /** A linked or monitored start without a process to link or to tell. */
 export class NoParentError extends FoveaError {
   override readonly name = 'NoParentError'
-  constructor(where: string) {
+  constructor(where: string, option: string = 'parent') {
     super(
       'ERR_START_NO_PARENT',
-      `${where}: pass { parent }, or call it synchronously inside a process`,
+      `${where}: pass { ${option} }, or call it synchronously inside a process`,
     )
   }
 }

@@ -218,8 +218,8 @@ export interface EventHandlerExit {
   readonly manager: Pid
   readonly handler: EventHandlerKey
   /**
-   * `'normal'`: deleted, or it removed itself. `'shutdown'`: the manager stops. `{ swapped }`: replaced by that
-   * one. Anything else: it failed with that reason.
+   * `'normal'`: deleted, or it removed itself. `'shutdown'`: the manager stops. `{ swapped, owner }`: replaced
+   * by that one, which has that owner. Anything else: it failed with that reason.
    */
   readonly reason: ExitReason
 }

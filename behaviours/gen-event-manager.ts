@@ -154,12 +154,14 @@ export class EventHandlers {
 
   #run(handler: Installed, callback: Callback, input: unknown): void | Promise<void> {
     let result: unknown
+    let later: boolean
     try {
       result = runAs(this.#process, () => callback(handler))
+      later = isThenable(result)
     } catch (thrown) {
       return this.#crash(handler, reasonOfThrown(thrown), input)
     }
-    if (!isThenable(result)) return this.#apply(handler, result, input)
+    if (!later) return this.#apply(handler, result, input)
     return Promise.resolve(result).then(
       (settled) => this.#apply(handler, settled, input),
       (thrown: unknown) => this.#crash(handler, reasonOfThrown(thrown), input),

@@ -10,31 +10,31 @@
  * not know does not remove it.
  */
 import {
+  ArgumentError,
   homeOf,
   isPid,
   numberOption,
-  optional,
+  objectOption,
   resolveOptions,
-  ArgumentError,
-  type Call,
+  stringOption,
   type ExitReason,
-  type Message,
   type MonitorRef,
   type OptionCheck,
   type Pid,
-  type Process,
-  type Program,
   type Via,
 } from '../runtime/index.ts'
 import type { ChildSpec, Shutdown } from './child-spec.ts'
 import { contract, type Contract, type Ref } from './contract.ts'
-import { CallInputError } from './errors.ts'
 import {
+  addressOf,
   callTarget,
   parentPid,
   pickSystem,
-  startProcess,
+  pidOption,
+  serverChecks,
+  signalOption,
   stopProcess,
+  timeoutOption,
   type RequestOptions,
   type ServerOptions,
   type StopOptions,
@@ -42,12 +42,12 @@ import {
 import type { EventHandlerKey } from './gen-event-errors.ts'
 import type { AnyHandlerSource, EventHandler, EventSink, SwapSource } from './gen-event-handler.ts'
 import { EventHandlers } from './gen-event-manager.ts'
-import { childSpec } from './gen-server.ts'
+import { childSpec, implementAs, type Maybe, type Server } from './gen-server.ts'
 import type { RestartType } from './restart-strategy.ts'
-import { noreply, reply } from './results.ts'
-import type { Info, ServerContext } from './server-context.ts'
+import { noreply, reply, type NoReply } from './results.ts'
+import { shape } from './schema.ts'
+import { processOf, type Ctx } from './server-context.ts'
 import type { ServerDoor } from './server-debug.ts'
-import { refuseCall, REFUSED, ServerLoop, type ServerModule } from './server-loop.ts'
 
 /** How an event manager is started: as a server, and with a limit. It always traps exits. */
 export interface GenEventOptions extends Omit<ServerOptions, 'trapExit' | 'initTimeoutMs'> {
@@ -82,9 +82,9 @@ export interface GenEventApi<E> extends EventSink<E> {
   call: {
     syncNotify: (event: E) => void
     addHandler: (request: AddRequest<E>) => void
-    deleteHandler(request: { readonly key: EventHandlerKey; readonly arg: unknown }): unknown
+    deleteHandler(request: DeleteRequest): unknown
     swapHandler(request: SwapRequest): void
-    callHandler(request: { readonly key: EventHandlerKey; readonly request: unknown }): unknown
+    callHandler(request: CallRequest): unknown
     whichHandlers(): readonly EventHandlerKey[]
   }
 }
@@ -97,6 +97,18 @@ export interface AddRequest<E> {
     readonly id?: string | undefined
   }
   readonly owner: Pid | undefined
+}
+
+/** What `deleteHandler` sends. */
+export interface DeleteRequest {
+  readonly key: EventHandlerKey
+  readonly arg: unknown
+}
+
+/** What `call` sends. */
+export interface CallRequest {
+  readonly key: EventHandlerKey
+  readonly request: unknown
 }
 
 /** What `swapHandler` sends. */
@@ -130,14 +142,33 @@ export type HandlerTarget<Q, R> =
 export const GenEventContract: Contract<GenEventApi<unknown>> = contract('fovea.gen_event/1', {
   call: {
     syncNotify: true,
-    addHandler: true,
-    deleteHandler: true,
-    swapHandler: true,
-    callHandler: true,
+    addHandler: shape<AddRequest<unknown>>(
+      '{ source, owner }',
+      ({ source, owner }) => isSource(source) && isOwner(owner),
+    ),
+    deleteHandler: shape<DeleteRequest>('{ key, arg }', ({ key }) => isKey(key)),
+    swapHandler: shape<SwapRequest>(
+      '{ key, arg, to, owner }',
+      ({ key, to, owner }) => isKey(key) && isSource(to) && isOwner(owner),
+    ),
+    callHandler: shape<CallRequest>('{ key, request }', ({ key }) => isKey(key)),
     whichHandlers: true,
   },
   cast: { notify: true },
 })
+
+function isKey(value: unknown): boolean {
+  if (typeof value !== 'object' || value === null) return false
+  const { handler, id } = value as EventHandlerKey
+  return typeof handler === 'string' && isId(id)
+}
+
+function isSource(value: unknown): boolean {
+  return typeof value === 'object' && value !== null && isId((value as AnyHandlerSource).id)
+}
+
+const isId = (id: unknown): boolean => id === undefined || typeof id === 'string'
+const isOwner = (owner: unknown): boolean => owner === undefined || isPid(owner)
 
 interface InitArg {
   readonly handlersMax: number
@@ -173,109 +204,93 @@ const door: ServerDoor = {
   }),
 }
 
-/** What comes from outside must not crash the manager: these read fields of their input. */
-const NEEDS_OBJECT: ReadonlySet<string | undefined> = new Set([
-  'addHandler',
-  'deleteHandler',
-  'swapHandler',
-  'callHandler',
-])
-
-class ManagerModule implements ServerModule {
-  readonly label: string = 'gen_event'
-  readonly door: ServerDoor = door
-  readonly continue: undefined = undefined
-  readonly shorthand: undefined = undefined
-
-  ref(pid: Pid): Ref<unknown> {
-    return GenEventContract.at(pid)
-  }
-
-  init({ handlersMax }: InitArg, { process }: ServerContext): EventHandlers {
-    return new EventHandlers(process, GenEventContract.at(process.pid), handlersMax)
-  }
-
-  call(state: unknown, call: Call, _ctx: ServerContext): unknown {
-    const handlers = state as EventHandlers
-    if (NEEDS_OBJECT.has(call.name) && (typeof call.input !== 'object' || call.input === null)) {
-      call.fail(new CallInputError(GenEventContract.name, String(call.name), ['not an object']))
-      return REFUSED
-    }
-    switch (call.name as keyof GenEventApi<unknown>['call']) {
-      case 'syncNotify': {
-        const wait = handlers.event(call.input)
-        return wait === undefined
-          ? reply(undefined, handlers)
-          : wait.then(() => reply(undefined, handlers))
-      }
-      case 'whichHandlers':
-        return reply(
+const managerServer: Server<GenEventApi<unknown>, InitArg> = implementAs<
+  GenEventApi<unknown>,
+  InitArg,
+  EventHandlers
+>(
+  GenEventContract,
+  {
+    init: ({ handlersMax }, ctx) => new EventHandlers(processOf(ctx), ctx.self, handlersMax),
+    call: {
+      syncNotify: (handlers, event) => {
+        const wait = handlers.event(event)
+        const done = reply(undefined, handlers)
+        return wait === undefined ? done : wait.then(() => done)
+      },
+      addHandler: (handlers, { source, owner }, ctx) =>
+        answer(handlers, ctx, handlers.add(source, owner)),
+      deleteHandler: (handlers, { key, arg }, ctx) =>
+        answer(handlers, ctx, handlers.delete(key, arg)),
+      swapHandler: (handlers, { key, arg, to, owner }, ctx) =>
+        answer(handlers, ctx, handlers.swap(key, arg, to, owner)),
+      callHandler: (handlers, { key, request }, { from }) =>
+        handlers.call(key, request, from).then(() => noreply(handlers)),
+      whichHandlers: (handlers) =>
+        reply(
           handlers.installed.map(({ key }) => key),
           handlers,
-        )
-      case 'addHandler': {
-        const { source, owner } = call.input as AddRequest<never>
-        return answer(handlers, call, handlers.add(source, owner))
+        ),
+    },
+    cast: { notify: (handlers, event) => follow(handlers, handlers.event(event)) },
+    info: (handlers, info) => {
+      if (info.type === 'exit' && handlers.isOwner(info.from)) {
+        const gone = handlers.ownerEnded(info.from, info.reason)
+        return gone.then(() => handlers.info(info)).then(() => noreply(handlers))
       }
-      case 'deleteHandler': {
-        const { key, arg } = call.input as { key: EventHandlerKey; arg: unknown }
-        return answer(handlers, call, handlers.delete(key, arg))
-      }
-      case 'swapHandler': {
-        const { key, arg, to, owner } = call.input as SwapRequest
-        return answer(handlers, call, handlers.swap(key, arg, to, owner))
-      }
-      case 'callHandler': {
-        const { key, request } = call.input as { key: EventHandlerKey; request: unknown }
-        return handlers.call(key, request, call).then(() => noreply(handlers))
-      }
-      default:
-        return refuseCall(call, GenEventContract.name, call.name === 'notify')
-    }
-  }
+      return follow(handlers, handlers.info(info))
+    },
+    terminate: (_reason, handlers) => handlers.stopAll(),
+  },
+  door,
+)
 
-  cast(state: unknown, message: Message, ctx: ServerContext): unknown {
-    const handlers = state as EventHandlers
-    if (message.name !== 'notify') {
-      ctx.system.logger.warn({ label: this.label, cast: message.name }, 'cast refused')
-      return REFUSED
-    }
-    return follow(handlers, handlers.event(message.value))
-  }
-
-  readonly info = (state: unknown, info: Info): unknown => {
-    const handlers = state as EventHandlers
-    if (info.type === 'exit' && handlers.isOwner(info.from)) {
-      const gone = handlers.ownerEnded(info.from, info.reason)
-      return gone.then(() => handlers.info(info)).then(() => noreply(handlers))
-    }
-    return follow(handlers, handlers.info(info))
-  }
-
-  readonly terminate = (_reason: ExitReason, state: unknown): Promise<void> =>
-    (state as EventHandlers).stopAll()
-}
-
-function follow(handlers: EventHandlers, wait: void | Promise<void>): unknown {
+function follow(
+  handlers: EventHandlers,
+  wait: void | Promise<void>,
+): Maybe<NoReply<EventHandlers>> {
   return wait === undefined ? noreply(handlers) : wait.then(() => noreply(handlers))
 }
 
 /** The result, or the failure, is the caller's; the manager goes on. */
-function answer(handlers: EventHandlers, call: Call, done: Promise<unknown>): Promise<unknown> {
+function answer<R>(
+  handlers: EventHandlers,
+  { from }: Ctx<R>,
+  done: Promise<R>,
+): Promise<NoReply<EventHandlers>> {
   return done.then(
-    (value) => reply(value, handlers),
+    (value) => {
+      from.reply(value)
+      return noreply(handlers)
+    },
     (error: unknown) => {
-      call.fail(error)
+      from.fail(error)
       return noreply(handlers)
     },
   )
 }
 
-const program: Program = new ServerLoop(new ManagerModule())
+const defaults: GenEventOptions = Object.freeze({ handlersMax: 10_000 })
+const { trapExit: _always, initTimeoutMs: _none, ...processChecks } = serverChecks
+const checks: { readonly [K in keyof GenEventOptions]-?: OptionCheck } = {
+  ...processChecks,
+  handlersMax: numberOption(0, Number.MAX_SAFE_INTEGER),
+}
 
-const defaults: { readonly handlersMax?: number } = Object.freeze({ handlersMax: 10_000 })
-const checks: { readonly handlersMax: OptionCheck } = {
-  handlersMax: optional(numberOption(0, Number.MAX_SAFE_INTEGER)),
+const ownerOption: OptionCheck = {
+  expected: 'a pid, or something with one',
+  test: (v) => isPid(v) || (objectOption.test(v) && isPid((v as { pid?: unknown }).pid)),
+}
+const addChecks: { readonly [K in keyof AddHandlerOptions]-?: OptionCheck } = {
+  id: stringOption,
+  timeoutMs: timeoutOption,
+  signal: signalOption,
+  system: objectOption,
+  from: pidOption,
+}
+const addSupChecks: { readonly [K in keyof AddSupHandlerOptions]-?: OptionCheck } = {
+  ...addChecks,
+  owner: ownerOption,
 }
 
 /** How a manager is a child; see `ChildSpec` for each field. */
@@ -389,26 +404,26 @@ export interface GenEventFunctions {
 }
 
 type Manager = { readonly pid: Pid } | NamedManager
-
-const pidOf = (owner: Pid | { readonly pid: Pid }): Pid => (isPid(owner) ? owner : owner.pid)
+type Named = SwapFrom | EventHandlerKey | HandlerTarget<never, unknown> | { readonly name: string }
 
 /** The key in any of the ways to name a handler. */
-function keyOf(
-  target: { readonly name: string } | SwapFrom | EventHandlerKey | HandlerTarget<never, unknown>,
-): EventHandlerKey {
-  if ('name' in target) return { handler: target.name }
-  const { handler, id } = target
-  const name = typeof handler === 'string' ? handler : handler.name
-  return id === undefined ? { handler: name } : { handler: name, id }
+function keyOf(target: Named): EventHandlerKey {
+  if (typeof target === 'object' && target !== null) {
+    if ('name' in target) return { handler: target.name }
+    const { handler, id } = target
+    const name = typeof handler === 'string' ? handler : handler?.name
+    if (name !== undefined) return id === undefined ? { handler: name } : { handler: name, id }
+  }
+  throw new ArgumentError('handler', 'a handler, or { handler, id }', target)
 }
 
-function ask<R>(
+async function ask<R>(
   manager: Manager,
   name: keyof GenEventApi<unknown>['call'],
   input: unknown,
   options?: RequestOptions,
 ): Promise<R> {
-  return callTarget(manager, name, input, { timeoutMs: Infinity, ...options }) as Promise<R>
+  return (await callTarget(manager, name, input, { timeoutMs: Infinity, ...options })) as R
 }
 
 function add(
@@ -421,19 +436,24 @@ function add(
   return ask(manager, 'addHandler', { source: { handler, arg, id }, owner }, options)
 }
 
-async function start<E>(
-  given: GenEventOptions = {},
-  onStarted?: (process: Process) => void,
-): Promise<GenEventRef<E>> {
-  const { handlersMax, ...server } = given
-  const arg = resolveOptions('GenEvent.start', defaults, checks, { handlersMax })
-  const { pid } = await startProcess<GenEventRef<unknown>>(
-    program,
-    arg,
-    { ...server, trapExit: true },
-    onStarted,
-  )
-  return GenEventContract.at(pid) as GenEventRef<E>
+/** Who supervises a handler, and the options of the request. */
+function supervised(
+  where: string,
+  given: AddSupHandlerOptions | undefined,
+): { readonly owner: Pid; readonly options: AddHandlerOptions } {
+  const { owner, ...options } = resolveOptions<AddSupHandlerOptions>(where, {}, addSupChecks, given)
+  if (owner === undefined) return { owner: parentPid(where, 'owner'), options }
+  return { owner: isPid(owner) ? owner : owner.pid, options }
+}
+
+/** How the process is started, and with what. */
+function startOptions(given: GenEventOptions | undefined): [arg: InitArg, server: ServerOptions] {
+  const { handlersMax, ...server } = resolveOptions('GenEvent.start', defaults, checks, given)
+  return [{ handlersMax: handlersMax as number }, { ...server, trapExit: true }]
+}
+
+async function start<E>(given: GenEventOptions | undefined): Promise<GenEventRef<E>> {
+  return (await managerServer.start(...startOptions(given))) as GenEventRef<E>
 }
 
 /**
@@ -459,13 +479,9 @@ async function start<E>(
 export const GenEvent: GenEventFunctions = Object.freeze<GenEventFunctions>({
   start: (options) => start(options),
   startLink: (options) => start({ ...options, link: true }),
-  startMonitor: async <E>(options: GenEventOptions = {}) => {
-    const monitor = options.monitor ?? parentPid('gen_event')
-    let made: MonitorRef | undefined
-    const ref = await start<E>({ ...options, monitor }, (process) => {
-      made = process.monitorRef
-    })
-    return { ref, monitor: made as MonitorRef }
+  startMonitor: async <E>(options?: GenEventOptions) => {
+    const { ref, monitor } = await managerServer.startMonitor(...startOptions(options))
+    return { ref: ref as GenEventRef<E>, monitor }
   },
   child: <E>(
     options?: Omit<GenEventOptions, 'system' | 'parent' | 'link' | 'monitor'>,
@@ -475,26 +491,25 @@ export const GenEvent: GenEventFunctions = Object.freeze<GenEventFunctions>({
       start<E>({ ...options, system, parent, link: true }),
     ),
   stop: (manager, reason, options) => stopProcess(manager, reason, options),
-  addHandler: (manager, handler, ...[arg, options = {}]) =>
-    add(manager, handler, arg, undefined, options),
-  addSupHandler: async (manager, handler, ...[arg, { owner, ...options } = {}]) => {
-    const pid = owner === undefined ? parentPid('addSupHandler') : pidOf(owner)
-    return await add(manager, handler, arg, pid, options)
+  addHandler: async (manager, handler, ...[arg, options]) => {
+    const checked = resolveOptions<AddHandlerOptions>('GenEvent.addHandler', {}, addChecks, options)
+    await add(manager, handler, arg, undefined, checked)
   },
-  deleteHandler: (manager, handler, arg, options) =>
-    ask(manager, 'deleteHandler', { key: keyOf(handler), arg }, options),
-  swapHandler: (manager, from, to, options) =>
-    ask(manager, 'swapHandler', swapRequest(from, to, undefined), options),
-  swapSupHandler: async (manager, from, to, { owner, ...options } = {}) => {
-    const pid = owner === undefined ? parentPid('swapSupHandler') : pidOf(owner)
-    return await ask(manager, 'swapHandler', swapRequest(from, to, pid), options)
+  addSupHandler: async (manager, handler, ...[arg, given]) => {
+    const { owner, options } = supervised('GenEvent.addSupHandler', given)
+    await add(manager, handler, arg, owner, options)
+  },
+  deleteHandler: async (manager, handler, arg, options) =>
+    await ask(manager, 'deleteHandler', { key: keyOf(handler), arg }, options),
+  swapHandler: async (manager, from, to, options) =>
+    await ask(manager, 'swapHandler', swapRequest(from, to, undefined), options),
+  swapSupHandler: async (manager, from, to, given) => {
+    const { owner, options } = supervised('GenEvent.swapSupHandler', given)
+    await ask(manager, 'swapHandler', swapRequest(from, to, owner), options)
   },
   notify: (manager: Manager, event, { system } = {}) => {
-    if (isPid(manager)) return homeOf(manager).cast(manager, 'notify', event)
-    if (typeof manager === 'object' && 'pid' in manager) {
-      return homeOf(manager.pid).cast(manager.pid, 'notify', event)
-    }
-    return pickSystem({ system }).cast(manager, 'notify', event)
+    const to = addressOf(manager)
+    return (isPid(to) ? homeOf(to) : pickSystem({ system })).cast(to, 'notify', event)
   },
   syncNotify: (manager, event, options) => ask(manager, 'syncNotify', event, options),
   call: callHandler,
@@ -502,19 +517,16 @@ export const GenEvent: GenEventFunctions = Object.freeze<GenEventFunctions>({
 })
 
 function swapRequest(from: SwapFrom, to: object, owner: Pid | undefined): SwapRequest {
+  if (!objectOption.test(to)) throw new ArgumentError('to', '{ handler, arg, id }', to)
   return { key: keyOf(from), arg: from.arg, to: to as AnyHandlerSource, owner }
 }
 
-function callHandler(
+async function callHandler(
   manager: Manager,
   handler: HandlerTarget<never, unknown> | EventHandlerKey,
   request: unknown,
   options?: RequestOptions,
 ): Promise<never> {
-  return callTarget(
-    manager,
-    'callHandler',
-    { key: keyOf(handler), request },
-    options,
-  ) as Promise<never>
+  const input = { key: keyOf(handler), request }
+  return (await callTarget(manager, 'callHandler', input, options)) as never
 }

@@ -170,7 +170,7 @@ export class ProgramServer<P, A> implements Server<P, A> {
     arg: A,
     options?: ServerOptions,
   ): Promise<{ readonly ref: Ref<P>; readonly monitor: MonitorRef }> {
-    const monitor = options?.monitor ?? parentPid(this.#program.label)
+    const monitor = options?.monitor ?? parentPid(this.#program.label, 'monitor')
     let made: MonitorRef | undefined
     const ref = await startProcess<Ref<P>>(
       this.#program,
@@ -228,7 +228,7 @@ class ContractModule implements ServerModule {
   readonly #casts: Slots
 
   constructor(declared: Contract<unknown>, impl: AnyImpl, door: ServerDoor | undefined) {
-    this.label = `gen_server ${declared.name}`
+    this.label = door === undefined ? `gen_server ${declared.name}` : door.behaviour
     this.door = door
     this.#contract = declared
     this.#impl = impl

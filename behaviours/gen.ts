@@ -103,7 +103,8 @@ export const STOP_NAME = '$stop'
 const INIT_TIMEOUT_DEFAULT_MS = 5000
 
 const anything: OptionCheck = { expected: 'a value', test: () => true }
-const pidOption: OptionCheck = { expected: 'a pid', test: isPid }
+/** A process. */
+export const pidOption: OptionCheck = { expected: 'a pid', test: isPid }
 /** Milliseconds to wait, or no limit. */
 export const timeoutOption: OptionCheck = {
   expected: `milliseconds from 0 to ${TIMER_DELAY_MS_MAX}, or Infinity`,
@@ -119,7 +120,8 @@ export const signalOption: OptionCheck = {
 
 const serverDefaults: ServerOptions = Object.freeze({ initTimeoutMs: INIT_TIMEOUT_DEFAULT_MS })
 
-const serverChecks: { readonly [K in keyof ServerOptions]-?: OptionCheck } = {
+/** Checks of {@link ServerOptions}. */
+export const serverChecks: { readonly [K in keyof ServerOptions]-?: OptionCheck } = {
   name: optional(anything),
   system: optional(objectOption),
   parent: optional(pidOption),
@@ -255,10 +257,10 @@ export function startProcess<R>(
   })
 }
 
-/** The running process, to be a parent or owner. */
-export function parentPid(where: string): Pid {
+/** The running process, to be a parent or owner; `option` is how to name another one. */
+export function parentPid(where: string, option: string = 'parent'): Pid {
   const process = currentProcess()
-  if (process === undefined) throw new NoParentError(where)
+  if (process === undefined) throw new NoParentError(where, option)
   return process.pid
 }
 

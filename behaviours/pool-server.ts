@@ -41,7 +41,7 @@ import {
 } from './pool-errors.ts'
 import { noreply, reply, stop, type Stop } from './results.ts'
 import { serverState } from './server-cell.ts'
-import type { SchemaResult, StandardSchema } from './schema.ts'
+import { shape } from './schema.ts'
 import { processOf, type Ctx, type From, type Info } from './server-context.ts'
 import { ChildKeeper, isNotStarted, type Started } from './supervised-keeper.ts'
 import { PidMap } from './supervised-pids.ts'
@@ -99,18 +99,6 @@ export const poolContract: Contract<PoolApi<PoolWorker>> = contract('fovea.pool/
     ),
   },
 })
-
-/** Callers may be anybody: what is no request must not crash the pool. */
-function shape<T>(
-  expected: string,
-  test: (value: Readonly<Record<string, unknown>>) => boolean,
-): StandardSchema<unknown, T> {
-  const validate = (value: unknown): SchemaResult<T> =>
-    typeof value === 'object' && value !== null && test(value as Readonly<Record<string, unknown>>)
-      ? { value: value as T }
-      : { issues: [{ message: `expected ${expected}` }] }
-  return { '~standard': { version: 1, vendor: 'fovea', validate } }
-}
 
 /** How a pool process is made. */
 export interface PoolSettings extends PoolRules {

@@ -56,9 +56,10 @@ import {
   type PoolWorker,
 } from './pool-server.ts'
 import type { RestartType } from './restart-strategy.ts'
+import { placeChecks, type SupervisorPlace } from './supervisor-options.ts'
 
 /** How a pool is started. */
-export interface PoolOptions<R extends PoolWorker> {
+export interface PoolOptions<R extends PoolWorker> extends SupervisorPlace {
   /**
    * How a worker is started: `Worker.child(arg)`, or a function of its index, from 0. `restart` does not count:
    * the pool replaces every worker that ends.
@@ -95,18 +96,6 @@ export interface PoolOptions<R extends PoolWorker> {
    * one, for workers that may be in the middle of something.
    */
   readonly ownerExit?: 'return' | 'kill' | undefined
-  /** See `ServerOptions`. */
-  readonly name?: string | Via | undefined
-  /** See `ServerOptions`. */
-  readonly system?: System | undefined
-  /** See `ServerOptions`. */
-  readonly parent?: Pid | undefined
-  /** See `ServerOptions`. */
-  readonly link?: boolean | undefined
-  /** Gives up the start; what was started by then is stopped. */
-  readonly signal?: AbortSignal | undefined
-  /** See `ServerOptions`. */
-  readonly mailboxMessagesMax?: number | undefined
 }
 
 /** How a worker is asked for. */
@@ -163,7 +152,6 @@ type Checked = Filled<
   | 'ownerExit'
 >
 
-const anything: OptionCheck = { expected: 'a value', test: () => true }
 const countOption: OptionCheck = numberOption(0, 1_000_000)
 const delayOption: OptionCheck = numberOption(0, TIMER_DELAY_MS_MAX, true)
 const timeoutOption: OptionCheck = {
@@ -196,12 +184,7 @@ const checks: { readonly [K in keyof PoolOptions<PoolWorker>]-?: OptionCheck } =
   idleTimeoutMs: delayOption,
   restartDelayMs: delayOption,
   ownerExit: oneOfOption('return', 'kill'),
-  name: optional(anything),
-  system: optional(objectOption),
-  parent: optional(anything),
-  link: optional(anything),
-  signal: optional(signalOption),
-  mailboxMessagesMax: optional(anything),
+  ...placeChecks,
 }
 
 const checkoutDefaults: CheckoutOptions = Object.freeze({})

@@ -43,6 +43,18 @@ export function isSchema(value: unknown): value is StandardSchema {
   return typeof (standard as { readonly validate?: unknown }).validate === 'function'
 }
 
+/** An object that passes `test`: for requests of our own, whose callers may be anybody. */
+export function shape<T>(
+  expected: string,
+  test: (value: Readonly<Record<string, unknown>>) => boolean,
+): StandardSchema<unknown, T> {
+  const validate = (value: unknown): SchemaResult<T> =>
+    typeof value === 'object' && value !== null && test(value as Readonly<Record<string, unknown>>)
+      ? { value: value as T }
+      : { issues: [{ message: `expected ${expected}` }] }
+  return { '~standard': { version: 1, vendor: 'fovea', validate } }
+}
+
 /** Checks `input`; a promise only if the schema is asynchronous. */
 export function checkInput(
   schema: StandardSchema,

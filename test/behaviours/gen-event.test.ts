@@ -69,6 +69,8 @@ async function open() {
   return { ...made, log, manager }
 }
 
+type Any = ReturnType<typeof recorder>
+
 /** A process that lives whatever it is sent. */
 const sleeper = (system: System): Pid => system.spawn(() => new Promise<never>(() => {}))
 
@@ -169,9 +171,9 @@ describe('delivering events', () => {
         return ok(n)
       },
     })
-    await GenEvent.addHandler(manager, Timer, undefined, { id: 1 as never })
+    await GenEvent.addHandler(manager, Timer, undefined, { id: '1' })
     await clock.advance(10)
-    expect(log).toEqual([{ handler: 'timer', id: 1 }, undefined, 'from inside'])
+    expect(log).toEqual([{ handler: 'timer', id: '1' }, undefined, 'from inside'])
   })
 })
 
@@ -295,6 +297,44 @@ describe('adding and deleting', () => {
       code: 'ERR_CALL_UNKNOWN',
     })
   })
+
+  it.each([
+    ['addHandler', undefined],
+    ['addHandler', {}],
+    ['addHandler', { source: { handler: 'rec', id: {} } }],
+    ['addHandler', { source: { handler: 'rec' }, owner: 5 }],
+    ['deleteHandler', 'rec'],
+    ['deleteHandler', { key: 'rec' }],
+    ['callHandler', {}],
+    ['callHandler', { key: { handler: 5 } }],
+    ['swapHandler', { key: { handler: 'rec' } }],
+    ['swapHandler', { to: { handler: 'rec' } }],
+  ])('a request %s of %o is refused and the manager lives', async (name, input) => {
+    const { manager, system, log } = await open()
+    await GenEvent.addHandler(manager, recorder('rec', log), 'a')
+    const refused = { code: 'ERR_CALL_INPUT' }
+    await expect(system.call(manager.pid, name, input)).rejects.toMatchObject(refused)
+    expect(await names(manager)).toEqual(['rec'])
+  })
+
+  it.each<[string, string, (m: GenEventRef<Event>, h: Any) => Promise<unknown>]>([
+    ['start', 'ERR_OPTION_UNKNOWN', () => GenEvent.start({ trapExit: false } as never)],
+    ['id', 'ERR_OPTION_INVALID', (m, h) => GenEvent.addHandler(m, h, '', { id: 5 as never })],
+    ['add', 'ERR_OPTION_UNKNOWN', (m, h) => GenEvent.addHandler(m, h, '', { idd: '' } as never)],
+    [
+      'owner',
+      'ERR_OPTION_INVALID',
+      (m, h) => GenEvent.addSupHandler(m, h, '', { owner: 5 } as never),
+    ],
+    ['delete', 'ERR_ARGUMENT', (m) => GenEvent.deleteHandler(m, 'rec' as never)],
+    ['delete', 'ERR_ARGUMENT', (m) => GenEvent.deleteHandler(m, undefined as never)],
+    ['call', 'ERR_ARGUMENT', (m) => GenEvent.call(m, {} as never, 'request')],
+    ['swap', 'ERR_ARGUMENT', (m, h) => GenEvent.swapHandler(m, { handler: h }, undefined as never)],
+    ['manager', 'ERR_ARGUMENT', (_m, h) => GenEvent.addHandler(undefined as never, h, '')],
+  ])('nonsense for %s is refused with %s', async (_what, code, act) => {
+    const { manager, log } = await open()
+    await expect(act(manager, recorder('rec', log))).rejects.toMatchObject({ code })
+  })
 })
 
 describe('a handler that fails', () => {
@@ -320,6 +360,36 @@ describe('a handler that fails', () => {
     expect(lines.filter(({ level }) => level === 'error')).toMatchObject([
       { fields: { handler: 'bad', reason, last: event }, text: 'handler crashed' },
     ])
+  })
+
+  it.each([
+    [
+      'that cannot be looked at',
+      {
+        get then() {
+          throw new Error('thrown')
+        },
+      },
+    ],
+    [
+      'that refuses to be awaited',
+      {
+        then() {
+          throw new Error('thrown')
+        },
+      },
+    ],
+  ])('with a result %s goes alone', async (_what, result) => {
+    const { manager, log } = await open()
+    const Odd = defineEventHandler({
+      name: 'odd',
+      init: () => 0,
+      event: (_n, _event: Event) => result as never,
+    })
+    await GenEvent.addHandler(manager, recorder('rec', log), 'a')
+    await GenEvent.addHandler(manager, Odd)
+    await GenEvent.syncNotify(manager, 'event')
+    expect([await names(manager), log.at(-1)]).toEqual([['rec'], ['a', 'event']])
   })
 
   it('that rejects is removed before the next event', async () => {
@@ -547,7 +617,10 @@ describe('supervised handlers', () => {
     await clock.settle()
     expect(await names(manager)).toEqual([]) // the process has ended
     const nobody = GenEvent.addSupHandler(manager, recorder('a', []), 'a')
-    await expect(nobody).rejects.toMatchObject({ code: 'ERR_START_NO_PARENT' })
+    await expect(nobody).rejects.toMatchObject({
+      code: 'ERR_START_NO_PARENT',
+      message: expect.stringContaining('{ owner }') as string,
+    })
   })
 
   it('a stopping manager takes no owner along; a killed one does, as its link says', async () => {

@@ -810,9 +810,9 @@ describe('tree', () => {
     const text = sys.formatTree(tree).replaceAll(/<[^>]*>|#PID\S*|\S*\.\d+\.\d+\S*/g, 'PID')
     expect(text.split('\n').map((line) => line.replaceAll(/ {2}\S*test\S*/g, '  PID'))).toEqual([
       'system test: 7 processes',
-      '├─ gen_server fovea.supervisor/1  PID  name app',
+      '├─ supervisor  PID  name app',
       '│  ├─ db  gen_server script/1  PID  name db  restarts 1',
-      '│  ├─ pool  gen_server fovea.supervisor/1  PID',
+      '│  ├─ pool  supervisor  PID',
       '│  │  └─ w1  gen_server script/1  PID  name w1  suspended  mailbox 1',
       '│  │     └─ process  PID',
       '│  ├─ gone  gen_server script/1  PID  name gone',
