@@ -71,9 +71,6 @@ const EARLY_EXITS_MAX = 1024
 /** Time for all processes together to stop before they are killed. */
 const SHUTDOWN_MS = 5_000
 
-/** Labels of the servers of this package, users' supervisors and registries among them. */
-const OWN_LABEL = 'gen_server fovea.'
-
 /** Depth of a supervision tree that is looked through. */
 const ANCESTORS_MAX = 32
 
@@ -81,12 +78,15 @@ const ANCESTORS_MAX = 32
 class Books {
   readonly spawner: Spawner
   readonly self: Pid
+  /** The top of the node's own tree; kept, because the spawner may be dead for a moment. */
+  readonly root: Pid
   readonly running = new Map<string, { readonly spawned: Spawned; readonly owner: string }>()
   readonly early = new Map<string, ExitReason>()
 
-  constructor(spawner: Spawner, self: Pid) {
+  constructor(spawner: Spawner, self: Pid, root: Pid) {
     this.spawner = spawner
     this.self = self
+    this.root = root
   }
 
   /** A start has worked; its process may have ended since. */
@@ -166,14 +166,12 @@ export class Spawner {
    */
   isPrivate(target: Pid | string): boolean {
     const pid = typeof target === 'string' ? this.#system.whereis(target) : target
-    const process = pid === undefined ? undefined : this.#system.process(pid)
-    // Nearly all are not, and most of the others are someone's own supervisor.
-    if (process === undefined || !process.label.startsWith(OWN_LABEL)) return false
-    const spawner = this.#books?.self
-    if (spawner === undefined) return true
-    const path = this.#path(process.pid)
-    const isSpawned = path.slice(1).some((ancestor) => pidEquals(ancestor, spawner))
-    return !isSpawned && pidEquals(path.at(-1)!, this.#path(spawner).at(-1)!)
+    if (pid === undefined || this.#system.process(pid) === undefined) return false
+    const books = this.#books
+    if (books === undefined) return true
+    const path = this.#path(pid)
+    const isSpawned = path.slice(1).some((ancestor) => pidEquals(ancestor, books.self))
+    return !isSpawned && pidEquals(path.at(-1)!, books.root)
   }
 
   /** A process and its ancestors, as far as they live here. */
@@ -223,7 +221,7 @@ export class Spawner {
   /** @internal A new process keeps the books; the children of the one before are dead. */
   opened(self: Pid): Books {
     for (const { owner } of this.#books?.running.values() ?? []) this.release(owner)
-    this.#books = new Books(this, self)
+    this.#books = new Books(this, self, this.#path(self).at(-1)!)
     return this.#books
   }
 

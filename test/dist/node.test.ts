@@ -3,6 +3,7 @@ import {
   contract,
   implement,
   reply,
+  sys,
   type Contract,
   type Ref,
   type Server,
@@ -30,9 +31,9 @@ describe('startNode', () => {
     const spawner = [...a.system.processes()].find(({ label }) => label.includes('spawner'))!
     const dist = a.system.process(spawner.parent!)!
     const mesh = a.system.process(dist.parent!)!
-    expect([dist.label, mesh.label]).toEqual([
-      'gen_server fovea.supervisor/1',
-      'gen_server fovea.supervisor/1',
+    expect([dist, mesh].map((process) => sys.status(process.pid).behaviour)).toEqual([
+      'supervisor',
+      'supervisor',
     ])
     expect(mesh.parent).toBeUndefined()
   })
