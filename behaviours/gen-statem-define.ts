@@ -181,10 +181,11 @@ export function defineStatem<
   limits?: StatemLimits,
 ): Server<InferredStatem<T[N] | Y>, A> {
   const { name = 'statem/0', states, any } = definition
-  const all = [...(Object.values(states) as Loose[]), ...(any === undefined ? [] : [any as Loose])]
+  // What they are is checked by `implementStatem`.
+  const all: readonly (Loose | undefined)[] = [...Object.values(states ?? {}), any]
   const declared: Contract<unknown> = contract<unknown>(name, {
-    call: namesOf(all.map((state) => state.call)),
-    cast: namesOf(all.map((state) => state.cast)),
+    call: namesOf(all.map((state) => state?.call)),
+    cast: namesOf(all.map((state) => state?.cast)),
   })
   const made = implementStatem<unknown, unknown, string, unknown>(
     declared,

@@ -18,7 +18,8 @@ type Slots = ReadonlyMap<string | undefined, StandardSchema | true>
 /** The door of all machines of one definition. */
 export class StatemDoor {
   readonly #label: string
-  readonly #contract: string
+  /** The name of the contract. */
+  readonly contract: string
   readonly #calls: Slots
   readonly #casts: Slots
   /** Whether there is any input to be checked. */
@@ -26,7 +27,7 @@ export class StatemDoor {
 
   constructor(label: string, declared: Contract<unknown>) {
     this.#label = label
-    this.#contract = declared.name
+    this.contract = declared.name
     this.#calls = new Map(Object.entries(declared.names.call))
     this.#casts = new Map(Object.entries(declared.names.cast))
     const slots = [...this.#calls.values(), ...this.#casts.values()]
@@ -56,7 +57,7 @@ export class StatemDoor {
   /** Answers a call of a name that the contract does not have; for a cast nobody waits. */
   refuse(item: Call | Message, process: Process): typeof REFUSED {
     if (item.kind === ItemKind.call) {
-      return refuseCall(item, this.#contract, this.#casts.has(item.name))
+      return refuseCall(item, this.contract, this.#casts.has(item.name))
     }
     return this.#warn(item, process, ['no such cast'])
   }
@@ -64,7 +65,7 @@ export class StatemDoor {
   #checked(item: Call | Message, checked: CheckedInput, process: Process): Admitted {
     if (item.kind === ItemKind.call) {
       if (checked.ok) return new OwnEvent(OwnKind.call, item.name, checked.value, item)
-      item.fail(new CallInputError(this.#contract, String(item.name), checked.issues))
+      item.fail(new CallInputError(this.contract, String(item.name), checked.issues))
       return REFUSED
     }
     if (checked.ok) return new OwnEvent(OwnKind.cast, item.name, checked.value)

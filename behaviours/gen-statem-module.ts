@@ -228,7 +228,7 @@ class StateFunctionCallbacks implements StatemCallbacks {
 
   #unhandled(event: Call | OwnEvent, ctx: StatemContext): typeof REFUSED {
     const state = String(ctx.state)
-    fromOf(event)?.fail(new CallUnhandledError(this.#label, String(event.name), state))
+    fromOf(event)?.fail(new CallUnhandledError(this.#door.contract, String(event.name), state))
     return REFUSED
   }
 

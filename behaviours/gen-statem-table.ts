@@ -106,7 +106,9 @@ export function compileStates(
   states: Readonly<Record<string, AnyStateFunctions>>,
   any: AnyStateFunctions = {},
 ): ReadonlyMap<unknown, StateTable> {
-  if (Object.keys(states).length === 0) throw new ContractError(label, 'needs a state')
+  if (Object.keys(states ?? {}).length === 0) {
+    throw new ContractError(declared.name, 'a machine needs `states`')
+  }
   checkFunctions(label, 'any', declared, any)
   const compiled = new Map<unknown, StateTable>()
   for (const [name, functions] of Object.entries(states)) {
@@ -125,8 +127,12 @@ function checkFunctions(
   declared: Contract<unknown>,
   functions: AnyStateFunctions,
 ): void {
+  const refuse = (why: string): never => {
+    throw new ContractError(declared.name, why)
+  }
+  if (!isTable(functions)) return refuse(`'${state}' must be an object of handlers`)
   for (const key of Object.keys(functions)) {
-    if (!KEYS.has(key)) throw new ContractError(label, `'${state}' has no part '${key}'`)
+    if (!KEYS.has(key)) refuse(`a state has no part '${key}', but '${state}' does`)
   }
   for (const key of SINGLE) {
     const handler: unknown = functions[key]
@@ -135,15 +141,21 @@ function checkFunctions(
     }
   }
   for (const key of NAMED) {
+    if (!isTable(functions[key] ?? {}))
+      refuse(`'${key}' of '${state}' must be an object of handlers`)
     for (const [name, handler] of Object.entries(functions[key] ?? {})) {
       if (handler !== undefined && typeof handler !== 'function') {
         throw new HandlerMissingError(label, `${key} '${name}' of '${state}'`)
       }
       if ((key === 'call' || key === 'cast') && !Object.hasOwn(declared.names[key], name)) {
-        throw new ContractError(label, `has no ${key} '${name}'; '${state}' handles it`)
+        refuse(`there is no ${key} '${name}', but '${state}' handles it`)
       }
     }
   }
+}
+
+function isTable(value: unknown): boolean {
+  return typeof value === 'object' && value !== null
 }
 
 /** A message of the contract that no state handles was forgotten. */

@@ -128,7 +128,12 @@ describe('state functions', () => {
     const ref = await lock().start('12', { system })
     const error = await ref.call.close().catch((thrown: unknown) => thrown)
     expect(error).toBeInstanceOf(CallUnhandledError)
-    expect(error).toMatchObject({ code: 'ERR_STATEM_UNHANDLED', request: 'close', state: 'locked' })
+    expect(error).toMatchObject({
+      code: 'ERR_STATEM_UNHANDLED',
+      contract: 'lock/1',
+      request: 'close',
+      state: 'locked',
+    })
     expect(await ref.call.entered()).toBe(0)
   })
 
@@ -227,7 +232,12 @@ describe('state functions', () => {
     const define = (change: object): unknown =>
       implementStatem(LockContract, { ...parts(), ...change } as never)
     const all = parts().states.a
-    expect(() => define({ states: {} })).toThrow(ContractError)
+    for (const states of [undefined, {}, { a: undefined }, { a: 5 }, { a: { call: 5 } }]) {
+      expect(() => define({ states })).toThrow(ContractError)
+      const init = (): unknown => initialState('a', 0)
+      expect(() => defineStatem({ init, states } as never)).toThrow(ContractError)
+    }
+    expect(() => define({ any: 5 })).toThrow(ContractError)
     expect(() => define({ states: { a: { ...all, cast: { nope: all.cast.lock } } } })).toThrow(
       ContractError,
     )
