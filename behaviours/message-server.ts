@@ -18,6 +18,7 @@ import {
   type Message,
   type MonitorRef,
   type Pid,
+  type RemoteName,
   type System,
   type TimerRef,
   type Via,
@@ -99,6 +100,9 @@ export interface GenServerRef<in C = never, in K = never> {
 /** The name of a server, for those who know it only by name. */
 export type NamedServer = string | { readonly via: Via }
 
+/** A server of which nothing is known but where it is. */
+export type UntypedTarget = Pid | NamedServer | RemoteName
+
 /** Options of a call by name. */
 export interface NamedCallOptions extends CallOptions {
   /** Where a name is looked up. Default: the running process's system, else the default system. */
@@ -145,35 +149,53 @@ export interface GenServerFunctions {
   ): Promise<
     MultiCallResult<GenServerRef<C, never>, ReplyOf<Extract<C, { readonly type: M['type'] }>>>
   >
-  multiCall<T extends MultiTarget>(
+  /** Names and pids among refs are taken to be of their kind. */
+  multiCall<P, K extends keyof CallsOf<P> & string>(
+    targets: readonly (Ref<P> | UntypedTarget)[],
+    name: K,
+    inputs: InputsOf<CallsOf<P>[K]>,
+    options?: MultiCallOptions,
+  ): Promise<MultiCallResult<Ref<P> | UntypedTarget, OutputOf<CallsOf<P>[K]>>>
+  multiCall<C extends { readonly type: string }, const M extends C>(
+    targets: readonly (GenServerRef<C, never> | UntypedTarget)[],
+    message: M,
+    options?: MultiCallOptions,
+  ): Promise<
+    MultiCallResult<
+      GenServerRef<C, never> | UntypedTarget,
+      ReplyOf<Extract<C, { readonly type: M['type'] }>>
+    >
+  >
+  multiCall<T extends UntypedTarget>(
     targets: readonly T[],
     name: string,
     inputs: readonly unknown[],
     options?: MultiCallOptions,
   ): Promise<MultiCallResult<T, unknown>>
-  multiCall<T extends MultiTarget>(
+  multiCall<T extends UntypedTarget>(
     targets: readonly T[],
     message: unknown,
     options?: MultiCallOptions,
   ): Promise<MultiCallResult<T, unknown>>
   /** Tells many servers at once; the number of those whose message was accepted on this side (G-62). */
   abcast<P, K extends keyof CastsOf<P> & string>(
-    targets: readonly Ref<P>[],
+    targets: readonly (Ref<P> | UntypedTarget)[],
     name: K,
     inputs: InputsOf<CastsOf<P>[K]>,
+    options?: SendOptions,
   ): number
-  abcast<K>(targets: readonly GenServerRef<never, K>[], message: K): number
+  abcast<K>(
+    targets: readonly (GenServerRef<never, K> | UntypedTarget)[],
+    message: K,
+    options?: SendOptions,
+  ): number
   abcast(
-    targets: readonly MultiTarget[],
+    targets: readonly UntypedTarget[],
     name: string,
     inputs: readonly unknown[],
-    options?: { readonly system?: System },
+    options?: SendOptions,
   ): number
-  abcast(
-    targets: readonly MultiTarget[],
-    message: unknown,
-    options?: { readonly system?: System },
-  ): number
+  abcast(targets: readonly UntypedTarget[], message: unknown, options?: SendOptions): number
   /**
    * Asks and takes the response later, from the request or from a `RequestIds` (G-58 to G-60). It has no
    * deadline of its own.
@@ -188,16 +210,12 @@ export interface GenServerFunctions {
     message: M,
   ): RequestId<ReplyOf<Extract<C, { readonly type: M['type'] }>>>
   sendRequest(
-    target: MultiTarget,
+    target: UntypedTarget,
     name: string,
     inputs: readonly unknown[],
-    options?: { readonly system?: System },
+    options?: SendOptions,
   ): RequestId
-  sendRequest(
-    target: MultiTarget,
-    message: unknown,
-    options?: { readonly system?: System },
-  ): RequestId
+  sendRequest(target: UntypedTarget, message: unknown, options?: SendOptions): RequestId
   /** Stops a server and waits until it is dead; see `StopOptions`. */
   stop(target: ProcessTarget, reason?: ExitReason, options?: StopOptions): Promise<void>
   /** Answers a call whose handler returned `noreply`. */

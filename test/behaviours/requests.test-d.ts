@@ -11,6 +11,7 @@ import {
   type Ref,
   type RequestId,
 } from '../../behaviours/index.ts'
+import type { Pid } from '../../runtime/index.ts'
 
 interface SumApi {
   call: { add(by: number): number; name(): string }
@@ -36,6 +37,39 @@ expectTypeOf(
   (await GenServer.multiCall([old], { type: 'label' })).replies[0]![1],
 ).toEqualTypeOf<string>()
 expectTypeOf(GenServer.abcast([sum], 'put', [1])).toEqualTypeOf<number>()
+
+// One ref among names says what all of them are.
+declare const pid: Pid
+const mixed = GenServer.multiCall([sum, 'name', pid], 'add', [1])
+expectTypeOf((await mixed).replies[0]![1]).toEqualTypeOf<number>()
+expectTypeOf(GenServer.abcast([sum, 'name'], 'put', [1])).toEqualTypeOf<number>()
+expectTypeOf(
+  (await GenServer.multiCall([old, pid], { type: 'get' })).replies[0]![1],
+).toEqualTypeOf<number>()
+
+// What a ref does not know, or not so, is refused.
+// @ts-expect-error no such call
+GenServer.multiCall([sum], 'nope', [])
+// @ts-expect-error no such call
+GenServer.multiCall([sum, 'name'], 'nope', [])
+// @ts-expect-error another input
+GenServer.multiCall([sum], 'add', ['x'])
+// @ts-expect-error no such message
+GenServer.multiCall([old], { type: 'nope' })
+// @ts-expect-error no such cast
+GenServer.abcast([sum], 'nope', [])
+// @ts-expect-error another input
+GenServer.abcast([sum], 'put', ['x'])
+// @ts-expect-error no such message
+GenServer.abcast([old], { type: 'nope' })
+// @ts-expect-error no such call
+GenServer.sendRequest(sum, 'nope', [])
+// @ts-expect-error another input
+GenServer.sendRequest(sum, 'add', ['x'])
+// @ts-expect-error no input
+GenServer.sendRequest(sum, 'add', [])
+// @ts-expect-error no such message
+GenServer.sendRequest(old, { type: 'nope' })
 
 // A request knows its response.
 const request = GenServer.sendRequest(sum, 'add', [1])

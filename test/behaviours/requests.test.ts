@@ -186,7 +186,7 @@ it.each([null, undefined, 5, {}, { pid: 5 }, { name: 'it' }, { name: 5, node: 'x
 
 it('unknown options and lists that are none are refused', async () => {
   const wrong = { system: w.system, timeout: 5 } as never
-  expect(() => GenServer.sendRequest(ref, 'get', [], wrong)).toThrow("unknown option 'timeout'")
+  expect(() => GenServer.sendRequest(ref.pid, 'get', [], wrong)).toThrow("unknown option 'timeout'")
   expect(() => GenServer.abcast([ref], 'add', [1], wrong)).toThrow("unknown option 'timeout'")
   expect(() => GenServer.abcast(ref as never, 'add', [1])).toThrow("'targets' must be a list")
   await expect(GenServer.multiCall(ref as never, 'get', [])).rejects.toThrow("'targets'")
