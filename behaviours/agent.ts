@@ -16,9 +16,13 @@ import {
   homeOf,
   isPid,
   isThenable,
+  objectOption,
+  optional,
+  resolveOptions,
   type Call,
   type ExitReason,
   type Message,
+  type OptionCheck,
   type Pid,
   type System,
   type Target,
@@ -30,9 +34,12 @@ import { BadReturnError, CallInputError } from './errors.ts'
 import {
   addressOf,
   pickSystem,
+  pidOption,
   resolveTarget,
+  signalOption,
   startProcess,
   stopProcess,
+  timeoutOption,
   type ProcessTarget,
   type ServerOptions,
   type StopOptions,
@@ -86,7 +93,7 @@ export interface AgentFunctions {
   cast<S>(
     agent: AgentTarget<S>,
     fn: (state: S) => Maybe<NoInfer<S>>,
-    options?: { readonly system?: System | undefined },
+    options?: CastOptions,
   ): boolean
   /** Stops the agent behind what is queued, and waits until it is dead. */
   stop(agent: ProcessTarget, reason?: ExitReason, options?: StopOptions): Promise<void>
@@ -94,6 +101,21 @@ export interface AgentFunctions {
 
 type AnyFunction = (state: unknown) => unknown
 type AnyTarget = { readonly pid: Pid } | NamedServer
+
+interface CastOptions {
+  /** Where a name is looked up. Default: the running process's system, else the default system. */
+  readonly system?: System | undefined
+}
+
+const castChecks: { readonly [K in keyof CastOptions]-?: OptionCheck } = {
+  system: optional(objectOption),
+}
+const callChecks: { readonly [K in keyof NamedCallOptions]-?: OptionCheck } = {
+  ...castChecks,
+  timeoutMs: optional(timeoutOption),
+  signal: optional(signalOption),
+  from: optional(pidOption),
+}
 
 /** The protocol's name; it has no contract, because its messages are functions. */
 const AGENT = 'fovea.agent/1'
@@ -115,7 +137,8 @@ export const Agent: AgentFunctions = Object.freeze<AgentFunctions>({
   get: (agent, fn, options) => ask(agent, 'get', fn, options),
   update: (agent, fn, options) => ask(agent, 'update', fn, options),
   getAndUpdate: (agent, fn, options) => ask(agent, 'getAndUpdate', fn, options),
-  cast: (agent, fn, options = {}) => {
+  cast: (agent, fn, given) => {
+    const options = resolveOptions<CastOptions>('Agent.cast', {}, castChecks, given)
     const { system, target } = checked(agent, fn, options)
     return system.cast(target, 'update', fn)
   },
@@ -137,9 +160,10 @@ async function ask<R>(
   agent: AnyTarget,
   name: 'get' | 'update' | 'getAndUpdate',
   fn: unknown,
-  options?: NamedCallOptions,
+  given?: NamedCallOptions,
 ): Promise<R> {
-  const { system, target } = checked(agent, fn, options ?? {})
+  const options = resolveOptions<NamedCallOptions>(`Agent.${name}`, {}, callChecks, given)
+  const { system, target } = checked(agent, fn, options)
   return system.call(target, name, fn, options) as Promise<R>
 }
 
@@ -147,7 +171,7 @@ async function ask<R>(
 function checked(
   agent: AnyTarget,
   fn: unknown,
-  options: { readonly system?: System | undefined },
+  options: CastOptions,
 ): { readonly system: System; readonly target: Target } {
   if (!functionOption.test(fn)) throw new ArgumentError('fn', functionOption.expected, fn)
   const target = addressOf(agent)

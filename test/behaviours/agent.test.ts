@@ -94,6 +94,18 @@ describe('functions', () => {
     expect(end.reason).toMatchObject({ code: 'ERR_BAD_RETURN' })
   })
 
+  it('are refused with options that there are not', async () => {
+    const agent = await Agent.start(1, { system })
+    const one = (n: number): number => n
+    const late = Agent.get(agent, one, { timeout: 5 } as never)
+    await expect(late).rejects.toMatchObject({ code: 'ERR_OPTION_RENAMED' })
+    const fake = Agent.update(agent, one, { signal: {} as never })
+    await expect(fake).rejects.toMatchObject({ code: 'ERR_OPTION_INVALID' })
+    expect(() => Agent.cast(agent, one, { sytem: system } as never)).toThrow(
+      "unknown option 'sytem'",
+    )
+  })
+
   it('are refused without an agent', async () => {
     for (const agent of [undefined, null, 5, {}, { pid: 5 }]) {
       await expect(Agent.get(agent as never, () => 1)).rejects.toMatchObject({
