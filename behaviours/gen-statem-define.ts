@@ -182,7 +182,7 @@ export function defineStatem<
 ): Server<InferredStatem<T[N] | Y>, A> {
   const { name = 'statem/0', states, any } = definition
   // What they are is checked by `implementStatem`.
-  const all: readonly (Loose | undefined)[] = [...Object.values(states ?? {}), any]
+  const all = [...Object.values(states ?? {}), any] as readonly (Loose | undefined)[]
   const declared: Contract<unknown> = contract<unknown>(name, {
     call: namesOf(all.map((state) => state?.call)),
     cast: namesOf(all.map((state) => state?.cast)),
