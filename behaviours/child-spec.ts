@@ -12,7 +12,7 @@
  * and work afterwards. Differs from OTP, whose supervisors wait for ever.
  */
 import { inspect } from 'node:util'
-import { TIMER_DELAY_MS_MAX, type Pid, type System } from '../runtime/index.ts'
+import { TIMER_DELAY_MS_MAX, type OptionCheck, type Pid, type System } from '../runtime/index.ts'
 import { ChildSpecError, DuplicateChildError } from './errors.ts'
 import type { AutoShutdown, RestartType } from './restart-strategy.ts'
 import { IGNORE, type Ignore } from './results.ts'
@@ -129,13 +129,7 @@ export function checkChildSpec(spec: ChildSpec, autoShutdown: AutoShutdown): Che
     refuse('restart', "'permanent', 'transient' or 'temporary'", restart)
   }
   if (type !== 'worker' && type !== 'supervisor') refuse('type', "'worker' or 'supervisor'", type)
-  if (!isShutdown(shutdown)) {
-    refuse(
-      'shutdown',
-      `milliseconds from 0 to ${TIMER_DELAY_MS_MAX}, 'infinity' or 'brutal_kill'`,
-      shutdown,
-    )
-  }
+  if (!shutdownOption.test(shutdown)) refuse('shutdown', shutdownOption.expected, shutdown)
   if (typeof significant !== 'boolean') refuse('significant', 'true or false', significant)
   if (significant && autoShutdown === 'never') {
     refuse('significant', "false while the supervisor's autoShutdown is 'never'", significant)
@@ -185,8 +179,10 @@ export function shutdownMs(shutdown: Exclude<Shutdown, 'brutal_kill'>): number {
   return shutdown === 'infinity' ? Infinity : shutdown
 }
 
-function isShutdown(value: unknown): value is Shutdown {
-  return isMilliseconds(value) || value === 'infinity' || value === 'brutal_kill'
+/** A {@link Shutdown}. */
+export const shutdownOption: OptionCheck = {
+  expected: `milliseconds from 0 to ${TIMER_DELAY_MS_MAX}, 'infinity' or 'brutal_kill'`,
+  test: (value) => isMilliseconds(value) || value === 'infinity' || value === 'brutal_kill',
 }
 
 function isMilliseconds(value: unknown): value is number {

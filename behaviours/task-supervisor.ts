@@ -21,7 +21,7 @@ import {
   type Pid,
   type System,
 } from '../runtime/index.ts'
-import type { ChildContext, ChildSpec, Shutdown } from './child-spec.ts'
+import { shutdownOption, type ChildContext, type ChildSpec, type Shutdown } from './child-spec.ts'
 import {
   DynamicSupervisor,
   type DynamicSupervisorApi,
@@ -147,10 +147,6 @@ const requestChecks: {
   timeoutMs: optional(timeoutOption),
   signal: optional(signalOption),
   system: optional(objectOption),
-}
-const shutdownOption: OptionCheck = {
-  expected: "milliseconds, 'infinity' or 'brutal_kill'",
-  test: (v) => v === 'infinity' || v === 'brutal_kill' || timeoutOption.test(v),
 }
 const asyncChecks: { readonly [K in keyof SupervisedTaskOptions]-?: OptionCheck } = {
   ...requestChecks,

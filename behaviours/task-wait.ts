@@ -24,7 +24,7 @@ import {
   type System,
   type TimerRef,
 } from '../runtime/index.ts'
-import { shutdownMs, type Shutdown } from './child-spec.ts'
+import { shutdownMs, shutdownOption, type Shutdown } from './child-spec.ts'
 import { signalOption, timeoutOption } from './gen.ts'
 import {
   TaskAbortedError,
@@ -213,9 +213,7 @@ export function shutdownTask<R>(
 ): Promise<TaskResult<R> | undefined> {
   return new Promise((resolve, reject) => {
     const cell = askedFor(task)
-    if (!isShutdownWay(how)) {
-      throw new ArgumentError('shutdown', "milliseconds, 'infinity' or 'brutal_kill'", how)
-    }
+    if (!shutdownOption.test(how)) throw new ArgumentError('shutdown', shutdownOption.expected, how)
     const { signal } = resolveOptions<TaskShutdownOptions>(
       'Task.shutdown',
       {},
@@ -302,10 +300,6 @@ function letGo(cell: TaskCell): void {
 function failure(what: string, how: 'timed_out' | 'aborted', limits: Limits): Error {
   if (how === 'timed_out') return new TaskTimeoutError(what, limits.timeoutMs)
   return new TaskAbortedError(what, limits.signal?.reason)
-}
-
-function isShutdownWay(how: unknown): how is Shutdown {
-  return how === 'brutal_kill' || how === 'infinity' || timeoutOption.test(how)
 }
 
 /** Claims a task and waits for it. */

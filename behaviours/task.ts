@@ -14,7 +14,6 @@ import {
   booleanOption,
   currentProcess,
   functionOption,
-  isPid,
   numberOption,
   objectOption,
   oneOfOption,
@@ -26,7 +25,7 @@ import {
   type System,
 } from '../runtime/index.ts'
 import type { ChildSpec, Shutdown } from './child-spec.ts'
-import { parentPid, signalOption, timeoutOption } from './gen.ts'
+import { parentPid, pidOption, signalOption, timeoutOption } from './gen.ts'
 import { childSpec, type ChildOptions } from './gen-server.ts'
 import { ownedBy, ownerOption, type TaskOwner } from './task-owner.ts'
 import {
@@ -184,8 +183,6 @@ export interface TaskFunctions {
 
 const MAX_CONCURRENCY_DEFAULT = 8
 const TASK_MS_DEFAULT = 5000
-
-const pidOption: OptionCheck = { expected: 'a pid', test: isPid }
 
 const asyncChecks: { readonly [K in keyof TaskOptions]-?: OptionCheck } = {
   owner: optional(ownerOption),
