@@ -45,8 +45,9 @@ export class TimerWheel {
   /** One bit per slot that is not empty. */
   readonly #occupied: number[] = new Array<number>(LEVELS).fill(0)
   /**
-   * Entries without a stamp, newest first, linked by `timedNext`. One that is removed is only marked; it
-   * leaves the list at the stamp, which comes with every turn of the loop.
+   * Entries without a stamp, newest first, linked by `timedNext`. The newest, as is a call that is answered
+   * before the next is made, is taken out when it is removed; another is only marked, and leaves the list
+   * at the stamp, which comes with every turn of the loop.
    */
   #fresh: Timed | undefined
   /** Everything due before this instant has fired; slots of this instant itself may still fill. */
@@ -67,6 +68,10 @@ export class TimerWheel {
     if (entry.slot === NOT_TIMED) return
     this.size--
     if (entry.slot !== FRESH) this.#unlink(entry)
+    else if (this.#fresh === entry) {
+      this.#fresh = entry.timedNext
+      entry.timedNext = undefined
+    }
     entry.slot = NOT_TIMED
   }
 
