@@ -17,6 +17,7 @@
  */
 import {
   formatPid,
+  isThenable,
   pidEquals,
   reasonOfThrown,
   runAs,
@@ -48,7 +49,6 @@ import {
 import { ProcessOperator } from './process-operations.ts'
 import { isResult, Ok, Reply, Stop } from './results.ts'
 import type { From, Info } from './server-context.ts'
-import { isThenable } from './server-loop.ts'
 
 /** What a new handler's `init` gets in place of the old one's word when there was no old one (OTP). */
 const NO_OLD_HANDLER = 'error'

@@ -11,6 +11,7 @@
  * - A synchronous callback costs no promise.
  */
 import {
+  isThenable,
   ItemKind,
   pidEquals,
   reasonOfThrown,
@@ -35,7 +36,7 @@ import { Op, Transition } from './gen-statem-results.ts'
 import type { Ref } from './contract.ts'
 import { Ignore, Stop } from './results.ts'
 import { NOBODY, ServerContext } from './server-context.ts'
-import { isThenable, REFUSED, type Thenable } from './server-loop.ts'
+import { REFUSED } from './server-loop.ts'
 
 /** The user's callbacks, in one of the two modes. */
 export interface StatemCallbacks {
@@ -248,7 +249,12 @@ export class StatemLoop implements Program {
     return this.#end(process, cell, cell.core.stopReason)
   }
 
-  #await(process: Process, cell: StatemCell, result: Thenable, left: number): Promise<void> {
+  #await(
+    process: Process,
+    cell: StatemCell,
+    result: PromiseLike<unknown>,
+    left: number,
+  ): Promise<void> {
     return Promise.resolve(result).then(
       (settled) => runAs(process, () => this.#resume(process, cell, settled, left)),
       (thrown) => runAs(process, () => this.#end(process, cell, reasonOfThrown(thrown))),

@@ -15,6 +15,7 @@
  */
 import {
   formatPid,
+  isThenable,
   ItemKind,
   Message,
   pidEquals,
@@ -68,16 +69,6 @@ const TIMEOUT: typeof ItemKind.timeout = ItemKind.timeout
 const CALL: typeof ItemKind.call = ItemKind.call
 const CAST: typeof ItemKind.cast = ItemKind.cast
 const STOP: typeof STOP_NAME = STOP_NAME
-
-/** See {@link isThenable}. */
-export type Thenable = PromiseLike<unknown>
-
-/** Whether a handler's result comes later. */
-export function isThenable(value: unknown): value is Thenable {
-  if (value instanceof Promise) return true
-  if (typeof value !== 'object' || value === null) return false
-  return typeof (value as { readonly then?: unknown }).then === 'function'
-}
 
 /** The program of every server of one module. */
 export class ServerLoop implements Program {
@@ -252,7 +243,7 @@ export class ServerLoop implements Program {
   #await(
     process: Process,
     cell: ServerCell,
-    result: Thenable,
+    result: PromiseLike<unknown>,
     of: ResultOf,
     call: Call | undefined,
   ): Promise<void> {
