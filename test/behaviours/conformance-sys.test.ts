@@ -87,9 +87,9 @@ describe('requests', () => {
     for (const label of ['slow', 'fast', 'mid']) requests.add(ask(), label)
     expect(requests.toList().map(([, label]) => label)).toEqual(['slow', 'fast', 'mid'])
     await w.clock.settle()
+    for (const index of [1, 2, 0]) kept[index]?.reply(index)
     const order: unknown[] = []
-    for (const index of [1, 2, 0]) {
-      kept[index]?.reply(index)
+    while (requests.size > 0) {
       const response = await requests.receiveResponse()
       order.push(response.type === 'reply' && [response.label, response.value])
     }
@@ -125,6 +125,11 @@ describe('many servers', () => {
       'ERR_CALL_EXIT',
     ])
     expect(result.failed[2]?.[1]).toMatchObject({ reason: 'noconnection', server: 'n' })
+    const there = [{ name: 'n', node: 'test' }]
+    expect(await GenServer.multiCall(there, 'get', [], { system: w.system })).toEqual({
+      replies: [[there[0], 0]],
+      failed: [],
+    })
     const [first, second, third] = await Promise.all(asked)
     expect(first).toEqual({ replies: [['n', 0]], failed: [] })
     expect(second).toEqual({ replies: [['n', 0]], failed: [] })
