@@ -4,7 +4,7 @@
  *
  * Invariant: a group listens exactly while somebody waits, so a signal that outlives its waiters holds none.
  */
-
+import { ArgumentError } from './errors.ts'
 import type { SystemCore } from './core.ts'
 
 /** Who waits for a signal. */
@@ -40,6 +40,15 @@ export class AbortGroup {
     this.#waiting.delete(one)
     if (this.#waiting.size === 0) this.#signal.removeEventListener('abort', this.#onAbort)
   }
+}
+
+/** Refuses what is no AbortSignal; one of another realm is none of ours, but good. */
+export function checkSignal(signal: unknown): void {
+  if (signal instanceof AbortSignal) return
+  if (typeof signal === 'object' && signal !== null) {
+    if ('aborted' in signal && 'addEventListener' in signal) return
+  }
+  throw new ArgumentError('signal', 'an AbortSignal', signal)
 }
 
 /** A function that waits for a signal. */
@@ -84,6 +93,7 @@ export class AbortGroups {
 
   /** As {@link watch}, for a function and also for a signal that is aborted already. */
   onAbort(signal: AbortSignal, callback: (cause: unknown) => void): () => void {
+    checkSignal(signal)
     const one = new Callback(this.#core, callback)
     if (signal.aborted) this.#core.clock.microtask(() => one.abort(signal.reason))
     else this.watch(one, signal)

@@ -198,6 +198,10 @@ export class Call implements FailedCall {
 export function requestTag(name: string | undefined, input: unknown): string | undefined {
   if (name !== undefined) return name
   if (typeof input === 'string') return input.slice(0, 64)
-  const type = (input as { type?: unknown } | null | undefined)?.type
-  return typeof type === 'string' ? type : undefined
+  try {
+    const type = (input as { type?: unknown } | null | undefined)?.type
+    return typeof type === 'string' ? type : undefined
+  } catch {
+    return undefined // a getter that throws must not keep a call from failing
+  }
 }

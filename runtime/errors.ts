@@ -263,8 +263,23 @@ const targetText = (server: Pid | string): string =>
 const callText = (call: FailedCall): string =>
   `call ${call.request === undefined ? '' : `'${call.request}' `}to ${targetText(call.server)}`
 
-const quoted = (reason: ExitReason): string =>
-  typeof reason === 'string' ? `'${reason}'` : formatReason(reason)
+/** Of a reason that is itself a failed call the message has as much; the rest is in `cause`. */
+const REASON_CHARS_MAX = 500
+
+/** What a message says of a reason, which may be any value, also one that fails at being printed. */
+function reasonText(reason: ExitReason): string {
+  let text: string
+  try {
+    if (typeof reason === 'string') text = `'${reason}'`
+    else text = reason instanceof Error ? String(reason.message) : formatReason(reason)
+  } catch {
+    text = formatReason(reason)
+  }
+  return text.length <= REASON_CHARS_MAX ? text : `${text.slice(0, REASON_CHARS_MAX)}...`
+}
+
+/** Processes of a cycle that its message shows. */
+const CYCLE_SHOWN_MAX = 8
 
 /** A call that got no reply; the subclasses say why. */
 export class CallError extends FoveaError implements FailedCall {
@@ -293,11 +308,10 @@ export class CallExitError extends CallError {
   override readonly name: string = 'CallExitError'
   readonly reason: ExitReason
   constructor(call: FailedCall, reason: ExitReason, code = 'ERR_CALL_EXIT', what?: string) {
-    const text = reason instanceof Error ? reason.message : quoted(reason)
     super(
       code,
       call,
-      what ?? `failed: ${text}`,
+      what ?? `failed: ${reasonText(reason)}`,
       reason instanceof Error ? { cause: reason } : undefined,
     )
     this.reason = reason
@@ -333,7 +347,9 @@ export class CallCycleError extends CallExitError {
   override readonly name = 'CallCycleError'
   readonly cycle: readonly Pid[]
   constructor(call: FailedCall, cycle: readonly Pid[]) {
-    const path = [...cycle, cycle[0]].join(' -> ')
+    const shown = cycle.slice(0, CYCLE_SHOWN_MAX)
+    const more = cycle.length - shown.length
+    const path = [...shown, ...(more > 0 ? [`${more} more`] : []), cycle[0]].join(' -> ')
     super(call, 'call_cycle', 'ERR_CALL_CYCLE', `would wait for itself: ${path}`)
     this.cycle = cycle
   }

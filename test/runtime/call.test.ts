@@ -10,7 +10,15 @@ import {
   LimitError,
   MailboxFullError,
 } from '../../runtime/index.ts'
-import { createCountingClock, createWorld, failure, idle, inProcess, nextTurn } from './world.ts'
+import {
+  createCountingClock,
+  createWorld,
+  failure,
+  idle,
+  inProcess,
+  nextTurn,
+  observe,
+} from './world.ts'
 import type {
   Call,
   Clock,
@@ -420,4 +428,54 @@ it('a pid of a stopped process keeps naming it in errors', async () => {
   system.exit(pid, 'kill')
   await clock.settle()
   expect(await error).toMatchObject({ server: pid, reason: 'killed' })
+})
+
+describe('an input that fails at being looked at', () => {
+  const nasty = {
+    get type(): string {
+      throw new Error('getter')
+    },
+  }
+
+  it('keeps neither its own call nor others from failing', async () => {
+    const { clock, system } = createWorld()
+    const pid: Pid = idle(system)
+    const late = failure(system.call(pid, undefined, nasty, { timeoutMs: 5 }))
+    const others = [6, 7].map((ms) => failure(system.call(pid, 'x', 1, { timeoutMs: ms })))
+    await clock.advance(20)
+    const codes = [await late, ...(await Promise.all(others))]
+    expect(codes).toMatchObject(new Array(3).fill({ code: 'ERR_CALL_TIMEOUT' }))
+    const lost = [failure(system.call(pid, undefined, nasty)), failure(system.call(pid, 'x', 1))]
+    system.exit(pid, 'kill')
+    expect(await Promise.all(lost)).toMatchObject(new Array(2).fill({ reason: 'killed' }))
+  })
+
+  it('and so does a reason', async () => {
+    const { clock, system } = createWorld()
+    class Nasty extends Error {
+      override get message(): string {
+        throw new Error('getter')
+      }
+    }
+    const pid: Pid = idle(system)
+    const lost = [failure(system.call(pid, 'a', 1)), failure(system.call(pid, 'b', 1))]
+    await clock.settle()
+    system.exit(pid, new Nasty())
+    expect(await Promise.all(lost)).toMatchObject(new Array(2).fill({ code: 'ERR_CALL_EXIT' }))
+  })
+})
+
+it('a signal that is none refuses the call before it is queued', async () => {
+  const { clock, system } = createWorld()
+  const target = observe(system)
+  for (const signal of [5, {}, 'x', null] as unknown as AbortSignal[]) {
+    expect(await failure(system.call(target.pid, 'x', 1, { signal }))).toMatchObject({
+      code: 'ERR_ARGUMENT',
+      argument: 'signal',
+    })
+    expect(() => system.onAbort(signal, () => {})).toThrow(ArgumentError)
+  }
+  await clock.settle()
+  expect(target.seen).toEqual([])
+  expect(system.stats().callsPending).toBe(0)
 })

@@ -80,3 +80,26 @@ describe('errors of the runtime', () => {
     }
   })
 })
+
+describe('the message of a failed call', () => {
+  const ask = { server: 'server', request: 'ask' }
+
+  it('does not grow with the chain of calls that failed before it', () => {
+    let reason: unknown = 'crash'
+    for (let i = 0; i < 1000; i++) reason = new CallExitError(ask, reason)
+    expect((reason as Error).message.length).toBeLessThan(600)
+    expect((reason as CallExitError).cause).toBeInstanceOf(CallExitError)
+    expect(new CallExitError(ask, 'x'.repeat(10_000)).message.length).toBeLessThan(600)
+  })
+
+  it('shows a short cycle whole and a long one in part', () => {
+    const { system } = createWorld()
+    const pids = Array.from({ length: 100 }, (_, i) => system.pidFor('n', i, 0))
+    expect(new CallCycleError(ask, pids.slice(0, 2)).message).toBe(
+      "call 'ask' to 'server' would wait for itself: <n.0.0> -> <n.1.0> -> <n.0.0>",
+    )
+    const long = new CallCycleError(ask, pids)
+    expect(long.message).toContain('<n.7.0> -> 92 more -> <n.0.0>')
+    expect(long.cycle).toHaveLength(100)
+  })
+})
