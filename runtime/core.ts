@@ -3,7 +3,7 @@
  * files. Signals act synchronously: when `exit`, `link` or `monitor` returns, it has happened.
  */
 import { Call, requestTag } from './call.ts'
-import { AbortGroups } from './abort-groups.ts'
+import { AbortGroups, checkSignal } from './abort-groups.ts'
 import { CallCycles } from './call-cycles.ts'
 import { beginTracking, endTracking, runningCell } from './context.ts'
 import { Deaths } from './deaths.ts'
@@ -170,6 +170,7 @@ export class SystemCore implements System {
   ): ProcessCell {
     const { name, parent, mailboxMessagesMax, mailboxPolicy } = options
     this.#checkStart(options)
+    const flags = mailboxPolicy === undefined ? this.#policyFlags : policyFlags(mailboxPolicy)
     const pid = new ProcessPid(this.node, this.nextId(), this.incarnation, this)
     const cell = new ProcessCell(
       pid,
@@ -180,8 +181,7 @@ export class SystemCore implements System {
       mailboxMessagesMax ?? this.options.mailboxMessagesMax,
       options.label ?? label,
     )
-    cell.flags = mailboxPolicy === undefined ? this.#policyFlags : policyFlags(mailboxPolicy)
-    if (options.trapExit === true) cell.flags |= TRAPPING
+    cell.flags = options.trapExit === true ? flags | TRAPPING : flags
     ProcessPid.attach(pid, cell)
     this.#table.set(pid.id, cell)
     this.counters.started++
@@ -194,8 +194,9 @@ export class SystemCore implements System {
   }
 
   /** Everything that can refuse a start comes first, so a refused start leaves nothing behind. */
-  #checkStart({ name, parent, link, monitor }: StartOptions): void {
+  #checkStart({ name, parent, link, monitor, mailboxMessagesMax }: StartOptions): void {
     if (this.#stopper.done) throw new SystemStoppedError(this.node)
+    if (mailboxMessagesMax !== undefined) checkBound(mailboxMessagesMax)
     if (this.#table.size >= this.options.processesMax) {
       throw new LimitError('ERR_PROCESSES_MAX', 'processesMax', this.options.processesMax)
     }
@@ -226,11 +227,13 @@ export class SystemCore implements System {
   }
 
   spawn(body: ProcessBody, options: StartOptions = NO_OPTIONS): Pid {
+    checkBody(body)
     return this.#start(plainProgram, options, true, body, body.name).pid
   }
 
   spawnMonitor(body: ProcessBody, options: StartOptions & { readonly owner: Pid }): Monitored {
     const { owner, ...rest } = options
+    checkBody(body)
     const cell = this.#start(plainProgram, { ...rest, monitor: owner }, true, body, body.name)
     return { pid: cell.pid, ref: cell.monitorRef! }
   }
@@ -393,9 +396,15 @@ export class SystemCore implements System {
 
   /** Refuses nonsense and what is aborted already. */
   #mayCall(call: Call, { signal }: CallOptions): boolean {
-    if (typeof call.delayMs !== 'number' || !(call.delayMs >= 0)) {
-      call.fail(new ArgumentError('timeoutMs', 'a number of at least 0', call.delayMs))
-    } else if (signal?.aborted === true) call.fail(new CallAbortedError(call, signal.reason))
+    try {
+      if (typeof call.delayMs !== 'number' || !(call.delayMs >= 0)) {
+        throw new ArgumentError('timeoutMs', 'a number of at least 0', call.delayMs)
+      }
+      if (signal !== undefined) checkSignal(signal)
+    } catch (error) {
+      return !call.fail(error)
+    }
+    if (signal?.aborted === true) call.fail(new CallAbortedError(call, signal.reason))
     return !call.settled
   }
 
@@ -411,7 +420,8 @@ export class SystemCore implements System {
       return false
     }
     call.join(cell)
-    if ((cell.flags & OCCUPIED) !== 0 && call.from !== undefined) this.cycles.suspect(call, call.from)
+    if ((cell.flags & OCCUPIED) !== 0 && call.from !== undefined)
+      this.cycles.suspect(call, call.from)
     return true
   }
 
@@ -570,6 +580,15 @@ export class SystemCore implements System {
   report(fields: Readonly<Record<string, unknown>>, message: string): void {
     this.logger.error(fields, message)
   }
+}
+
+function checkBound(mailboxMessagesMax: number): void {
+  if (typeof mailboxMessagesMax === 'number' && mailboxMessagesMax >= 1) return
+  throw new ArgumentError('mailboxMessagesMax', 'a number of at least 1', mailboxMessagesMax)
+}
+
+function checkBody(body: ProcessBody): void {
+  if (typeof body !== 'function') throw new ArgumentError('body', 'a function', body)
 }
 
 /** A target as errors show it. */

@@ -7,6 +7,7 @@ import { ItemKind } from './item.ts'
 import { takeMatching } from './mailbox.ts'
 import { isRemoteOwner, Monitor, MonitorRefValue } from './monitors.ts'
 import { isPid, pidEquals } from './pid.ts'
+import { SCANNING } from './process-flags.ts'
 import { ProcessCell } from './process.ts'
 import type { Call } from './call.ts'
 import type { SystemCore } from './core.ts'
@@ -140,6 +141,7 @@ export class MonitorTable {
       item.kind === ItemKind.down && item.ref?.id === ref.id && item.ref.node === ref.node
     const cell = owner === undefined ? undefined : this.#core.live(owner)
     for (const each of cell === undefined ? this.#core.cells() : [cell]) {
+      if ((each.flags & SCANNING) !== 0) continue // nothing may be taken out of its queues now
       if (takeMatching(each, each, isDown) !== undefined) return
       const saved = each.extras?.receiver
       if (saved !== undefined && takeMatching(each, saved, isDown) !== undefined) return

@@ -3,10 +3,11 @@
  * the scheduler offers it one item after the other, within the message budget like everybody else's, and
  * what does not match goes to a save queue that the next receive looks at first (P-09).
  */
-import { ReceiveTimeoutError, FoveaError } from './errors.ts'
+import { ArgumentError, FoveaError, ReceiveTimeoutError } from './errors.ts'
 import { ItemKind, USER_KIND_MAX } from './item.ts'
 import { appendItem, takeMatching } from './mailbox.ts'
 import { BUSY, DEAD, SCANNING } from './process-flags.ts'
+import { checkDelay } from './timer.ts'
 import type { Call } from './call.ts'
 import type { ExitReason } from './exit-reason.ts'
 import type { Message } from './item.ts'
@@ -71,7 +72,11 @@ export class Receiver implements ItemList {
   }
 
   receive(match: Match | undefined, options: ReceiveOptions = {}): Promise<unknown> {
-    if (this.#waiting !== undefined) {
+    if (match !== undefined && typeof match !== 'function') {
+      throw new ArgumentError('match', 'a function', match)
+    }
+    // A `match` that receives would take out of the list that it looks through.
+    if (this.#waiting !== undefined || (this.#cell.flags & SCANNING) !== 0) {
       throw new FoveaError('ERR_RECEIVE_PENDING', 'an earlier receive of this process still waits')
     }
     const { timeoutMs } = options
@@ -134,6 +139,7 @@ export class Receiver implements ItemList {
     reject: (error: unknown) => void,
   ): (() => void) | undefined {
     if (timeoutMs === undefined || timeoutMs === Infinity) return undefined
+    checkDelay(timeoutMs, 'timeoutMs')
     const { core } = this.#cell
     const expire = (): void => {
       if ((this.#cell.flags & DEAD) !== 0) return

@@ -8,7 +8,7 @@
  * to the program's own listeners, and if there are none raises them in the next turn, where they end the
  * program as Node would (only the `origin` that `uncaughtException` gets is not the same).
  */
-import { FoveaError } from './errors.ts'
+import { FoveaError, SystemStoppedError } from './errors.ts'
 import { reasonOfThrown } from './exit-reason.ts'
 import { trackedOwner } from './context.ts'
 import { ProcessPid } from './pid.ts'
@@ -48,6 +48,7 @@ export class Rejections {
         'captureRejections needs the option asyncContext',
       )
     }
+    if (this.#core.stopped) throw new SystemStoppedError(this.#core.node)
     if (this.#wanted++ === 0) process.on('unhandledRejection', this.#listener)
     let disposed = false
     return {

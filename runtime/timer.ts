@@ -113,9 +113,9 @@ function hold(cell: ProcessCell, timer: Timer): void {
 }
 
 /** Refuses what is not a delay. */
-export function checkDelay(delayMs: number): void {
-  if (!(delayMs >= 0 && delayMs <= TIMER_DELAY_MS_MAX)) {
-    throw new ArgumentError('delayMs', `a number from 0 to ${TIMER_DELAY_MS_MAX}`, delayMs)
+export function checkDelay(delayMs: number, argument: string = 'delayMs'): void {
+  if (typeof delayMs !== 'number' || !(delayMs >= 0 && delayMs <= TIMER_DELAY_MS_MAX)) {
+    throw new ArgumentError(argument, `a number from 0 to ${TIMER_DELAY_MS_MAX}`, delayMs)
   }
 }
 

@@ -1,6 +1,6 @@
 import { describe, expect, it } from 'vitest'
 import { ReceiveTimeoutError } from '../../runtime/index.ts'
-import { createWorld, failure, inProcess, observe } from './world.ts'
+import { createWorld, failure, idle, inProcess, observe } from './world.ts'
 import type { Received } from '../../runtime/index.ts'
 
 describe('receive', () => {
@@ -102,5 +102,55 @@ describe('receive', () => {
     const reply = system.call(pid, 'q', 2)
     await clock.settle()
     expect(await reply).toBe('q:2')
+  })
+
+  it('a match that receives, or is none, is refused; nothing is lost', async () => {
+    const { clock, system } = createWorld()
+    const codes: unknown[] = []
+    const { pid, seen } = observe(system, {
+      first: async (context) => {
+        await new Promise<void>((resolve) => clock.nextTurn(resolve))
+        const inner: Promise<unknown>[] = []
+        const match = (value: unknown): boolean => {
+          if (value === 'a') inner.push(failure((async () => context.receive())()))
+          return value === 'b'
+        }
+        codes.push(await context.receive(match, { timeoutMs: 0 }))
+        for (const error of inner) codes.push(((await error) as { code: string }).code)
+        const bad = failure((async () => context.receive('x' as never))())
+        codes.push(((await bad) as { code: string }).code)
+      },
+    })
+    for (const message of ['a', 'b', 'c']) system.send(pid, message)
+    await clock.settle()
+    expect(codes).toEqual(['b', 'ERR_RECEIVE_PENDING', 'ERR_ARGUMENT'])
+    expect(seen).toEqual(['a', 'c'])
+  })
+
+  it('a match that flushes a DOWN leaves the queues as they are', async () => {
+    const { clock, system } = createWorld()
+    const victim = idle(system)
+    const { seen } = observe(system, {
+      first: async (context) => {
+        const ref = context.monitor(victim)
+        system.exit(victim, 'kill')
+        for (const message of ['a', 'b']) context.send(context.self, message)
+        const match = (value: unknown): boolean => {
+          context.demonitor(ref, { flush: true })
+          return value === 'b'
+        }
+        await context.receive(match, { timeoutMs: 0 })
+      },
+    })
+    await clock.settle()
+    expect(seen).toMatchObject([{ type: 'down' }, 'a'])
+  })
+
+  it('a time limit that is none is refused by its own name', async () => {
+    const { system } = createWorld()
+    for (const timeoutMs of [-1, NaN, '5', null] as unknown as number[]) {
+      const wait = inProcess(system, (context) => context.receive(undefined, { timeoutMs }))
+      expect(await failure(wait)).toMatchObject({ argument: 'timeoutMs' })
+    }
   })
 })

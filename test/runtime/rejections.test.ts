@@ -220,4 +220,11 @@ describe('captureRejections', () => {
     await other.stop()
     expect(process.listenerCount('unhandledRejection')).toBe(0)
   })
+
+  it('cannot begin in a system that has stopped', async () => {
+    const system = createSystem({ asyncContext: true })
+    await system.stop()
+    expect(() => system.captureRejections()).toThrow('has stopped')
+    expect(process.listenerCount('unhandledRejection')).toBe(0)
+  })
 })

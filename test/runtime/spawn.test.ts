@@ -1,5 +1,5 @@
 import { describe, expect, it } from 'vitest'
-import { ExitThrow, isPid } from '../../runtime/index.ts'
+import { ArgumentError, ExitThrow, isPid } from '../../runtime/index.ts'
 import { createWorld, failure, idle, inProcess, observe, reasonsOf } from './world.ts'
 import type { Pid, ProcessContext } from '../../runtime/index.ts'
 
@@ -138,4 +138,16 @@ it('a body may give any thenable: the process lives until it settles', async () 
   settle(1)
   await clock.settle()
   expect(reasons).toEqual(['normal'])
+})
+
+it('refuses what is no body and no bound, and leaves nothing behind', () => {
+  const { system } = createWorld()
+  const bodies = [undefined, 3, {}] as unknown as (() => void)[]
+  for (const body of bodies) expect(() => system.spawn(body)).toThrow(ArgumentError)
+  const bounds = [0, -1, NaN, '5', null] as unknown as number[]
+  for (const mailboxMessagesMax of bounds) {
+    expect(() => system.spawn(() => {}, { mailboxMessagesMax })).toThrow(ArgumentError)
+  }
+  expect(() => system.spawn(() => {}, { mailboxPolicy: 'drop' as never })).toThrow(ArgumentError)
+  expect(system.stats()).toMatchObject({ processes: 0, processesStarted: 0 })
 })
