@@ -50,6 +50,7 @@ export type {
   NamedServer,
   ReplyOf,
   StateResult,
+  UntypedTarget,
 } from './message-server.ts'
 export { GenServer } from './message-server.ts'
 export type {
@@ -282,7 +283,7 @@ export {
   TaskTakenError,
   TaskTimeoutError,
 } from './task-errors.ts'
-export type { MultiCallOptions, MultiCallResult, MultiTarget } from './multi-call.ts'
+export type { MultiCallOptions, MultiCallResult, MultiTarget, SendOptions } from './multi-call.ts'
 export type {
   CallResponse,
   LabelledResponse,
@@ -293,12 +294,19 @@ export type {
 } from './requests.ts'
 export { RequestIds } from './requests.ts'
 export { ResponseAbortedError } from './request-errors.ts'
-export type { LogOptions, SysFunctions, TraceLog } from './sys.ts'
+export type { SysFunctions, TraceLog } from './sys.ts'
 export { sys } from './sys.ts'
 export type { SysOptions, SysRequestOptions } from './sys-target.ts'
 export type { ProcessStatus } from './sys-status.ts'
 export type { Statistics, TimeStatistics } from './sys-statistics.ts'
-export type { Trace, TraceBufferOptions, TraceEvent, TraceOptions, TraceSink } from './sys-trace.ts'
+export type {
+  LogOptions,
+  Trace,
+  TraceBufferOptions,
+  TraceEvent,
+  TraceOptions,
+  TraceSink,
+} from './sys-trace.ts'
 export { TraceBuffer } from './sys-trace.ts'
 export type { ProcessTree, TreeNode, TreeOptions } from './sys-tree.ts'
 export {
@@ -375,6 +383,7 @@ export { toMachine } from './machine-outline.ts'
 export {
   ApplicationAlreadyRunningError,
   ApplicationCycleError,
+  ApplicationNameTakenError,
   ApplicationNotRunningError,
   ApplicationStartError,
   ApplicationUnknownError,

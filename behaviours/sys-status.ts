@@ -67,9 +67,17 @@ export function statusOf(process: Process): ProcessStatus {
   }
 }
 
-/** Bounded by the number of processes: a process is younger than the parent it was started with. */
+/** Up to the first that is not alive here, or was met before: nobody checks what a start calls its parent. */
 function ancestorsOf({ system }: Process, parent: Pid | undefined): Pid[] {
   const ancestors: Pid[] = []
-  for (let pid = parent; pid !== undefined; pid = system.process(pid)?.parent) ancestors.push(pid)
+  const seen = new Set<Process>()
+  for (let pid = parent; pid !== undefined;) {
+    const process = system.process(pid)
+    if (process !== undefined && seen.has(process)) break
+    ancestors.push(pid)
+    if (process === undefined) break
+    seen.add(process)
+    pid = process.parent
+  }
   return ancestors
 }

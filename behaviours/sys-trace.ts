@@ -8,6 +8,7 @@
  * later; it ends by itself when its sink fails.
  */
 import {
+  ArgumentError,
   debugOf,
   ItemKind,
   itemKindName,
@@ -187,6 +188,15 @@ const traceChecks: { readonly [K in keyof CheckedTraceOptions]-?: OptionCheck } 
   eventsMax: numberOption(1, Infinity),
 }
 
+/** How much a log keeps. */
+export interface LogOptions extends TraceBufferOptions, SysOptions {}
+
+/** Checks the options of a log. */
+export function logOptions(given: LogOptions | undefined): Readonly<CheckedTraceOptions> {
+  const checks = { ...sysChecks, ...bufferChecks }
+  return resolveOptions<CheckedTraceOptions>('sys.log', bufferDefaults, checks, given)
+}
+
 /** Checks the options of a trace. */
 export function traceOptions(given: TraceOptions | undefined): Readonly<CheckedTraceOptions> {
   return resolveOptions('sys.trace', traceDefaults, traceChecks, given)
@@ -202,7 +212,9 @@ export class ProcessTrace implements Trace, ProcessTap {
 
   constructor(process: Process, sink: TraceSink, eventsMax: number) {
     this.#process = process
-    this.#sink = typeof sink === 'function' ? sink : (event) => sink.push(event)
+    if (typeof sink === 'function') this.#sink = sink
+    else if (sink instanceof TraceBuffer) this.#sink = (event) => sink.push(event)
+    else throw new ArgumentError('sink', 'a function or a TraceBuffer', sink)
     this.#eventsMax = eventsMax
     this.#release = observeProcess(process, this)
   }
@@ -276,14 +288,13 @@ export class ProcessTrace implements Trace, ProcessTap {
     if (!this.active) return
     this.events++
     if (this.events >= this.#eventsMax) this.stop()
-    let given: unknown
     try {
-      given = this.#sink(event)
+      const given = this.#sink(event)
+      if (isThenable(given)) given.then(undefined, (error: unknown) => this.#failed(error))
     } catch (error) {
       this.#release = undefined
       throw error // the observer takes the tap off and says so in the log
     }
-    if (isThenable(given)) given.then(undefined, (error: unknown) => this.#failed(error))
   }
 
   #failed(error: unknown): void {

@@ -7,6 +7,7 @@
  * the first place it is met at counts, so there are no cycles.
  */
 import {
+  ArgumentError,
   debugOf,
   factsOf,
   formatPid,
@@ -78,6 +79,7 @@ interface Place {
 
 /** The tree of `system`. */
 export function treeOf(system: System, given?: TreeOptions): ProcessTree {
+  if (typeof system.processes !== 'function') throw new ArgumentError('system', 'a system', system)
   const options = resolveOptions('sys.tree', defaults, checks, given)
   const plan = new TreePlan(system)
   const shown = plan.roots.slice(0, options.childrenMax)

@@ -12,6 +12,7 @@
  * restart a return-timeout; what `replaceState` gives must not be a promise.
  */
 import {
+  ArgumentError,
   debugOf,
   isThenable,
   requestOf,
@@ -39,11 +40,12 @@ import {
   type SysRequestOptions,
 } from './sys-target.ts'
 import {
+  logOptions,
   ProcessTrace,
   TraceBuffer,
   traceOptions,
+  type LogOptions,
   type Trace,
-  type TraceBufferOptions,
   type TraceOptions,
   type TraceSink,
 } from './sys-trace.ts'
@@ -53,9 +55,6 @@ import { formatTreeOf, treeOf, type ProcessTree, type TreeOptions } from './sys-
 export interface TraceLog extends Trace {
   readonly buffer: TraceBuffer
 }
-
-/** How much a log keeps. */
-export interface LogOptions extends TraceBufferOptions, SysOptions {}
 
 /** The functions of {@link sys}. */
 export interface SysFunctions {
@@ -131,6 +130,7 @@ export const sys: SysFunctions = Object.freeze<SysFunctions>({
     given?: SysRequestOptions,
   ) => {
     const options = requestOptions('sys.replaceState', given)
+    if (typeof fn !== 'function') throw new ArgumentError('fn', 'a function', fn)
     const process = processAt(target, 'sys.replaceState', options)
     const debug = doorOf(process, 'sys.replaceState')
     const run = (): S => replace(process, debug, fn as (state: unknown) => unknown) as S
@@ -149,9 +149,10 @@ export const sys: SysFunctions = Object.freeze<SysFunctions>({
     const { eventsMax, ...options } = traceOptions(given)
     return new ProcessTrace(processAt(target, 'sys.trace', options), sink, eventsMax)
   },
-  log: (target, { eventsMax, ...given } = {}) => {
+  log: (target, given) => {
+    const { eventsMax, ...options } = logOptions(given)
+    const process = processAt(target, 'sys.log', options)
     const buffer = new TraceBuffer({ eventsMax })
-    const process = processAt(target, 'sys.log', plain('sys.log', given))
     return Object.assign(new ProcessTrace(process, buffer, Infinity), { buffer })
   },
   statistics,
@@ -171,10 +172,17 @@ function statistics(
   given?: SysOptions,
 ): Statistics | undefined {
   const process = processAt(target, 'sys.statistics', plain('sys.statistics', given))
-  if (what === 'get') return readStatistics(process)
-  if (what === 'on') startStatistics(process)
-  else stopStatistics(process)
-  return undefined
+  switch (what) {
+    case 'get':
+      return readStatistics(process)
+    case 'on':
+      startStatistics(process)
+      return undefined
+    case 'off':
+      stopStatistics(process)
+      return undefined
+  }
+  throw new ArgumentError('what', "'get', 'on' or 'off'", what)
 }
 
 const requestOptions = (

@@ -872,3 +872,45 @@ describe('tree', () => {
     expect(sys.formatTree(tree).split('\n')).toHaveLength(1 + 33 + 1)
   })
 })
+
+describe('bad arguments of sys', () => {
+  it('are refused at once, by name', async () => {
+    const server = await start()
+    const bad = sys as unknown as Record<string, (...args: unknown[]) => unknown>
+    const refused: [string, unknown[], object][] = [
+      ['trace', [server, undefined], { argument: 'sink' }],
+      ['trace', [server, { push: 1 }], { argument: 'sink' }],
+      ['statistics', [server, 'of'], { argument: 'what' }],
+      ['tree', ['x'], { argument: 'system' }],
+      ['log', [server, null], { code: 'ERR_OPTION_INVALID' }],
+      ['log', [server, { eventMax: 3 }], { code: 'ERR_OPTION_UNKNOWN' }],
+    ]
+    for (const [name, args, error] of refused) {
+      expect(() => bad[name]?.(...args)).toThrow(expect.objectContaining(error))
+    }
+    const replacing = outcome(bad['replaceState']?.(server, 3) as Promise<unknown>)
+    await w.clock.settle()
+    expect(replacing.error).toMatchObject({ argument: 'fn' })
+    expect(sys.statistics(server, 'get')).toBeUndefined()
+  })
+})
+
+it('a sink that gives what cannot be awaited ends its trace', async () => {
+  const server = await start()
+  const given = {
+    get then(): never {
+      throw new Error('then')
+    },
+  }
+  const trace = sys.trace(server, () => given)
+  await server.call.get()
+  expect([trace.active, trace.events]).toEqual([false, 1])
+  expect(w.texts('warn')).toEqual(['trace ended: its sink failed'])
+})
+
+it('the status of a process that names itself as its parent comes to an end', () => {
+  const { id } = idler(w.system)
+  const own = w.system.pidFor(w.system.node, id + 1, w.system.incarnation)
+  const pid = idler(w.system, { parent: own })
+  expect(sys.status(pid).ancestors.map(String)).toEqual([String(pid)])
+})
