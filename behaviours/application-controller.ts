@@ -28,6 +28,7 @@ import {
 import {
   ApplicationAlreadyRunningError,
   ApplicationCycleError,
+  ApplicationNameTakenError,
   ApplicationNotRunningError,
   ApplicationStartError,
 } from './application-errors.ts'
@@ -149,7 +150,10 @@ class Controller {
   load(app: AnyApplication): Entry {
     definitionOf(app)
     const known = this.entries.get(app.name)
-    if (known !== undefined && (known.app === app || known.status !== 'loaded')) return known
+    if (known?.app === app) return known
+    if (known !== undefined && known.status !== 'loaded') {
+      throw new ApplicationNameTakenError(app.name)
+    }
     const entry = new Entry(app)
     this.entries.set(app.name, entry)
     return entry
@@ -161,17 +165,30 @@ class Controller {
     for (const key of Object.keys(given)) {
       if (!Object.hasOwn(entry.app.env, key)) throw unknownSetting(entry.app, key)
     }
-    entry.env = Object.freeze({ ...entry.env, ...given })
+    const set = Object.entries(given).filter(([, value]) => value !== undefined)
+    entry.env = Object.freeze({ ...entry.env, ...Object.fromEntries(set) })
     return entry
   }
 
+  /** Answers when the application runs, or why it does not. */
   start(request: StartRequest, from: From<StartAnswer>, caller: Pid | undefined): void {
+    try {
+      this.#start(request, from, caller)
+    } catch (error) {
+      from.fail(error)
+    }
+  }
+
+  #start(request: StartRequest, from: From<StartAnswer>, caller: Pid | undefined): void {
     const { app } = request
     const entry = this.load(app)
     if (this.#over) throw new ApplicationStartError(app.name, 'shutdown')
-    if (entry.status === 'running' || entry.status === 'stopping') {
-      throw new ApplicationAlreadyRunningError(app.name)
+    if (entry.stopping !== undefined) {
+      refuseOwn(entry, caller)
+      void entry.stopping.then(() => this.start(request, from, undefined))
+      return
     }
+    if (entry.status === 'running') throw new ApplicationAlreadyRunningError(app.name)
     if (entry.status === 'starting') {
       refuseOwn(entry, caller)
       entry.waiting.push({ from, began: false })
@@ -191,17 +208,20 @@ class Controller {
   async #begin(entry: Entry, { type, startTimeoutMs, signal }: StartRequest): Promise<void> {
     const { system, pid: parent } = this.#process
     const aborter = new AbortController()
-    const giveUp = (): void => aborter.abort(signal?.reason)
-    entry.giveUp = giveUp
+    entry.giveUp = () => aborter.abort()
+    const unwatch = signal && system.onAbort(signal, (cause) => aborter.abort(cause))
     entry.status = 'starting'
     entry.type = type
-    entry.ended = withResolvers<ApplicationEnd>()
+    const ended = withResolvers<ApplicationEnd>()
+    entry.ended = ended
     entry.sequence = ++this.#sequence
-    signal?.addEventListener('abort', giveUp, { once: true })
-    if (signal?.aborted === true) giveUp()
+    if (signal?.aborted === true) aborter.abort(signal.reason)
     try {
       const began = (pid: Pid): void => void (entry.pid = pid)
-      const started = (root: ApplicationRoot): void => void (entry.root = root)
+      // A start that was given up may still come to an end, beside the next one.
+      const started = (root: ApplicationRoot): void => {
+        if (entry.ended === ended && entry.status === 'starting') entry.root = root
+      }
       const env = Object.freeze({ ...entry.env })
       await masterServer.start(
         { app: entry.app, type, env, began, started },
@@ -222,7 +242,7 @@ class Controller {
         from.fail(new ApplicationStartError(entry.app.name, reason))
       }
     } finally {
-      signal?.removeEventListener('abort', giveUp)
+      unwatch?.()
       entry.giveUp = undefined
       entry.starting = undefined
     }
@@ -356,11 +376,7 @@ const controllerServer: Server<ControllerApi> = implementAs<ControllerApi, void,
       setEnv: (state, { app, env }, ctx) =>
         attempt(state, ctx, () => void state.setEnv(app, env as Record<string, unknown>)),
       start: (state, request, ctx) => {
-        try {
-          state.start(request, ctx.from, ctx.caller)
-        } catch (error) {
-          ctx.from.fail(error)
-        }
+        state.start(request, ctx.from, ctx.caller)
         return noreply(state)
       },
       stop: (state, name, ctx) => later(state, ctx, () => state.stop(name, ctx.caller)),

@@ -5,7 +5,15 @@
  * Differs: what `start` gives is the application's state too (OTP gives `{ok, Pid, State}`), so it may carry
  * more than a pid; a dependency is the definition itself, or a name that is loaded.
  */
-import { ArgumentError, type Pid, type System } from '../runtime/index.ts'
+import {
+  ArgumentError,
+  functionOption,
+  objectOption,
+  resolveOptions,
+  type OptionCheck,
+  type Pid,
+  type System,
+} from '../runtime/index.ts'
 import { HandlerMissingError } from './errors.ts'
 import type { Maybe } from './gen-server.ts'
 
@@ -77,6 +85,20 @@ class DefinedApplication implements AnyApplication {
   }
 }
 
+const checks: {
+  readonly [K in keyof ApplicationDefinition<object, ApplicationRoot>]-?: OptionCheck
+} = {
+  name: { expected: 'a string', test: () => true },
+  applications: {
+    expected: 'a list of applications, or of names of loaded ones',
+    test: (v) => Array.isArray(v),
+  },
+  env: objectOption,
+  start: functionOption,
+  prepStop: functionOption,
+  stop: functionOption,
+}
+
 /**
  * Defines an application.
  *
@@ -103,11 +125,15 @@ export function defineApplication<
   Env extends object = {},
   R extends ApplicationRoot = ApplicationRoot,
 >(definition: ApplicationDefinition<Env, R>): ApplicationSpec<Env, R> {
-  const { name, start, applications = [] } = definition
+  const {
+    name,
+    start,
+    applications = [],
+  } = resolveOptions<Partial<typeof definition>>('defineApplication', {}, checks, definition)
   if (typeof name !== 'string' || name === '') {
     throw new ArgumentError('name', 'a string that is not empty', name)
   }
-  if (typeof start !== 'function') throw new HandlerMissingError(name, 'start')
+  if (start === undefined) throw new HandlerMissingError(name, 'start')
   for (const one of applications) {
     if (typeof one !== 'string') definitionOf(one)
   }

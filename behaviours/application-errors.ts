@@ -29,6 +29,16 @@ export class ApplicationAlreadyRunningError extends FoveaError {
   }
 }
 
+/** Another application of that name runs, or is needed beside this one. */
+export class ApplicationNameTakenError extends FoveaError {
+  override readonly name = 'ApplicationNameTakenError'
+  readonly applicationName: string
+  constructor(applicationName: string) {
+    super('ERR_APPLICATION_NAME', `there are two applications with the name '${applicationName}'`)
+    this.applicationName = applicationName
+  }
+}
+
 /** The application does not run. */
 export class ApplicationNotRunningError extends FoveaError {
   override readonly name = 'ApplicationNotRunningError'
@@ -76,10 +86,16 @@ export const applicationErrors: ErrorCatalogue = Object.freeze({
     action: 'read `reason`',
   },
   ERR_APPLICATION_RUNNING: {
-    when: 'Application.start of one that runs, or is stopping',
+    when: 'Application.start of one that runs',
     stateChanged: 'no',
     retry: 'no',
     action: 'use ensureAllStarted, which does not mind',
+  },
+  ERR_APPLICATION_NAME: {
+    when: 'an application has the name of another one that runs, or that is needed with it',
+    stateChanged: 'no',
+    retry: 'no',
+    action: 'define each application once and import it, or give one of them another name',
   },
   ERR_APPLICATION_NOT_RUNNING: {
     when: 'stopping one that does not run, or Application.start before its dependencies run',

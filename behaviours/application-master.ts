@@ -131,7 +131,7 @@ async function initialize(
   const given = { system, parent, name: app.name, type, env, signal: process.signal }
   const root: unknown = await runAs(process, () => definitionOf(app).start(given))
   if (typeof root !== 'object' || root === null) {
-    return stop(new ArgumentError('start', 'something with a pid, as its result', root))
+    return stop(new ArgumentError('start', 'a function that gives something with a pid', root))
   }
   try {
     const master = new Master(process, app, root as ApplicationRoot)

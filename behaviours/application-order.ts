@@ -2,23 +2,30 @@
  * In which order applications start: each after those it needs. Pure. Stopping is the reverse.
  */
 import type { AnyApplication } from './application-definition.ts'
-import { ApplicationCycleError, ApplicationUnknownError } from './application-errors.ts'
+import {
+  ApplicationCycleError,
+  ApplicationNameTakenError,
+  ApplicationUnknownError,
+} from './application-errors.ts'
 
 /**
  * `app` and all that it needs, in start order. `loaded` finds those that are given by name. Throws
- * {@link ApplicationCycleError} and {@link ApplicationUnknownError}.
+ * {@link ApplicationCycleError}, {@link ApplicationNameTakenError} and {@link ApplicationUnknownError}.
  */
 export function startOrder(
   app: AnyApplication,
   loaded: (name: string) => AnyApplication | undefined,
 ): AnyApplication[] {
   const order: AnyApplication[] = []
-  const done = new Set<string>()
+  const known = new Map<string, AnyApplication>()
   const path: string[] = []
   const visit = (one: AnyApplication): void => {
-    if (done.has(one.name)) return
+    const namesake = known.get(one.name)
+    if (namesake !== undefined && namesake !== one) throw new ApplicationNameTakenError(one.name)
     const seen = path.indexOf(one.name)
     if (seen !== -1) throw new ApplicationCycleError([...path.slice(seen), one.name])
+    if (namesake !== undefined) return
+    known.set(one.name, one)
     path.push(one.name)
     for (const needed of one.applications) {
       const found = typeof needed === 'string' ? named(needed, app, loaded) : needed
@@ -26,7 +33,6 @@ export function startOrder(
       visit(found)
     }
     path.pop()
-    done.add(one.name)
     order.push(one)
   }
   visit(app)

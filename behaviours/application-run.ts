@@ -110,7 +110,6 @@ type End = Pick<RunStatus, 'cause' | 'reason'> & { readonly asked?: boolean }
 class Happening<T> {
   readonly settled: Promise<T>
   #resolve: (value: T) => void = () => {}
-  happened = false
 
   constructor() {
     this.settled = new Promise<T>((resolve) => {
@@ -119,7 +118,6 @@ class Happening<T> {
   }
 
   is(value: T): void {
-    this.happened = true
     this.#resolve(value)
   }
 }
@@ -144,20 +142,23 @@ class Run {
   }
 
   async run(app: ApplicationSpec<object, ApplicationRoot>): Promise<RunStatus> {
+    const { onExit, signalSource } = this.#options
     this.#listen()
-    let failure: { readonly error: unknown } | undefined
     try {
-      await this.#start(app).catch((error: unknown) => {
-        failure = { error }
+      // Not awaited: whatever the start does, a signal and the deadline of the drain count.
+      this.#start(app).catch((error: unknown) => {
         this.#end.is({ cause: 'start_failed', reason: error })
       })
       const end = await this.#end.settled
       const status = this.#statusOf(end, await this.#stop())
       this.#unlisten() // from here on a signal does what it does to every program
-      this.#options.signalSource.setExitCode(status.exitCode)
-      await this.#options.onExit?.(status)
-      if (status.forced !== false) this.#options.signalSource.exit(status.exitCode)
-      if (status.cause === 'start_failed' && failure !== undefined) throw failure.error
+      signalSource.setExitCode(status.exitCode)
+      try {
+        await onExit?.(status)
+      } finally {
+        if (status.forced !== false) signalSource.exit(status.exitCode)
+      }
+      if (status.cause === 'start_failed') throw status.reason
       return status
     } finally {
       this.#unlisten()
@@ -166,7 +167,7 @@ class Run {
 
   async #start(app: ApplicationSpec<object, ApplicationRoot>): Promise<void> {
     const { env, startTimeoutMs } = this.#options
-    const { answer } = await beginAll(
+    const { answer, controller } = await beginAll(
       app,
       {
         type: 'permanent',
@@ -176,14 +177,15 @@ class Run {
         signal: this.#starting.signal,
       },
       'runApplication',
+      [],
     )
     void answer.ended.then((end) => this.#end.is({ cause: 'ended', ...end }))
+    this.#system.watch(controller, (reason) => this.#end.is({ cause: 'ended', reason }))
   }
 
   #signalled(name: string): void {
     this.#lastSignal = name
-    if (this.#end.happened) {
-      this.#firstSignal ??= name
+    if (this.#firstSignal !== undefined) {
       this.#force.is('second_signal')
       return
     }

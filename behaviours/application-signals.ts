@@ -8,7 +8,7 @@ import process from 'node:process'
 export interface SignalSource {
   on(signal: string, listener: () => void): void
   off(signal: string, listener: () => void): void
-  /** What the program will end with, when it ends. */
+  /** What the program will end with, when it ends. A success does not hide an earlier failure. */
   setExitCode(code: number): void
   /** Ends the program now. */
   exit(code: number): void
@@ -27,7 +27,7 @@ export const operatingSystem: SignalSource = Object.freeze<SignalSource>({
   on: (signal, listener) => void process.on(signal, listener),
   off: (signal, listener) => void process.off(signal, listener),
   setExitCode: (code) => {
-    process.exitCode = code
+    process.exitCode ||= code
   },
   exit: (code) => process.exit(code),
 })

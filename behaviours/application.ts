@@ -6,6 +6,7 @@
  * order, `prep_stop`. Differs: a failing `ensureAllStarted` stops what it began; results are rejections.
  */
 import {
+  ArgumentError,
   currentProcess,
   numberOption,
   objectOption,
@@ -15,6 +16,7 @@ import {
   resolveOptions,
   TIMER_DELAY_MS_MAX,
   type OptionCheck,
+  type Pid,
   type System,
 } from '../runtime/index.ts'
 import {
@@ -24,11 +26,12 @@ import {
   type StartAnswer,
   type StartRequest,
 } from './application-controller.ts'
-import type {
-  AnyApplication,
-  ApplicationRoot,
-  ApplicationSpec,
-  ApplicationType,
+import {
+  definitionOf,
+  type AnyApplication,
+  type ApplicationRoot,
+  type ApplicationSpec,
+  type ApplicationType,
 } from './application-definition.ts'
 import { ApplicationAlreadyRunningError } from './application-errors.ts'
 import { startOrder } from './application-order.ts'
@@ -38,7 +41,10 @@ import { pickSystem, signalOption, type Filled, type RequestOptions } from './ge
 export interface ApplicationStartOptions<Env extends object = object> {
   /** What its end means for the others; default `temporary`, as in OTP: it is only reported. */
   readonly type?: ApplicationType | undefined
-  /** Settings in place of the defaults. One that the application does not have is refused. */
+  /**
+   * Settings in place of the defaults; as after `setEnv`, they stay for later starts. One that the
+   * application does not have is refused.
+   */
   readonly env?: Partial<Env> | undefined
   /**
    * How long `start` of one application may take, ms; default 30,000. Then its process is killed, and its
@@ -88,7 +94,7 @@ export interface EnsuredStart<R extends ApplicationRoot> {
 export interface ApplicationFunctions {
   /**
    * Starts one application; what it needs must run. Gives what its `start` gave.
-   * `ERR_APPLICATION_RUNNING` if it runs, `ERR_APPLICATION_NOT_RUNNING` if something it needs does not.
+   * Waits if it is stopping. `ERR_APPLICATION_RUNNING` if it runs, `ERR_APPLICATION_NOT_RUNNING` if something it needs does not.
    */
   start<Env extends object, R extends ApplicationRoot>(
     app: ApplicationSpec<Env, R>,
@@ -124,43 +130,37 @@ export interface ApplicationFunctions {
   ): Promise<void>
 }
 
-/** Starts one application and tells when it has ended; for those who run it to its end. */
+/** An application that was started with all it needs; for those who run it to its end. */
 export interface Begun {
   readonly answer: StartAnswer
-  readonly started: readonly string[]
+  /** The process that knows the applications; its end is theirs. */
+  readonly controller: Pid
 }
 
-/** As `ensureAllStarted`, with what only this layer may see. */
+/** As `ensureAllStarted`, without undoing what it did: `started` tells who runs by then. */
 export async function beginAll(
   app: AnyApplication,
   given: ApplicationStartOptions,
   where: string,
+  started: string[],
 ): Promise<Begun> {
   const options = check(where, given)
   const system = pickSystem(options)
   const from = currentProcess()?.pid // known now, before anything is awaited
+  definitionOf(app)
   const order = startOrder(app, (name) => loadedApplication(system, name)?.app)
   const controller = await controllerOf(system)
-  const started: string[] = []
   let answer: StartAnswer | undefined
   for (const one of order) {
-    const env = one === app ? options.env : {}
+    const request = requestOf(one, one === app ? options.env : {}, options)
     try {
-      answer = await controller.call.start(requestOf(one, env, options), {
-        ...FOR_EVER,
-        from,
-      })
+      answer = await controller.call.start(request, { ...FOR_EVER, from })
       if (answer.began) started.push(one.name)
     } catch (error) {
-      const runs = error instanceof ApplicationAlreadyRunningError && one !== app
-      if (runs) continue
-      for (const name of started.reverse()) {
-        await controller.call.stop(name, FOR_EVER).catch(() => {})
-      }
-      throw error
+      if (one === app || !(error instanceof ApplicationAlreadyRunningError)) throw error
     }
   }
-  return { answer: answer as StartAnswer, started }
+  return { answer: answer as StartAnswer, controller: controller.pid }
 }
 
 const FOR_EVER = Object.freeze({ timeoutMs: Infinity })
@@ -191,14 +191,19 @@ async function ensureAllStarted(
   given: ApplicationStartOptions,
 ): Promise<EnsuredStart<never>> {
   const system = pickSystem(given)
+  const started: string[] = []
   try {
-    const { answer, started } = await beginAll(app, given, 'Application.ensureAllStarted')
+    const { answer } = await beginAll(app, given, 'Application.ensureAllStarted', started)
     return { root: answer.root as never, started }
   } catch (error) {
-    if (!(error instanceof ApplicationAlreadyRunningError)) throw error
-    const root = loadedApplication(system, app.name)?.root
-    if (root === undefined) throw error
-    return { root: root as never, started: [] }
+    if (error instanceof ApplicationAlreadyRunningError) {
+      const root = loadedApplication(system, app.name)?.root
+      if (root !== undefined) return { root: root as never, started }
+    }
+    for (const name of started.reverse()) {
+      await Application.stop(name, { system }).catch(() => {})
+    }
+    throw error
   }
 }
 
@@ -238,15 +243,18 @@ export const Application: ApplicationFunctions = Object.freeze<ApplicationFuncti
   start: (app, options = {}) => start(app, options),
   ensureAllStarted: (app, options = {}) => ensureAllStarted(app, options),
   stop: (app, options) =>
-    ask(options, (controller, rest) =>
-      controller.call.stop(typeof app === 'string' ? app : app.name, rest),
-    ),
+    ask(options, (controller, rest) => {
+      const name = typeof app === 'string' ? app : definitionOf(app).name
+      return controller.call.stop(name, rest)
+    }),
   stopAll: (options) =>
     ask(options, (controller, rest) => controller.call.stopAll(undefined, rest)),
   load: (app, options) => ask(options, (controller, rest) => controller.call.load(app, rest)),
   which: (options) => ask(options, (controller, rest) => controller.call.which(undefined, rest)),
   getEnv: (app, key, options = {}) => {
-    const env = loadedApplication(pickSystem(options), app.name)?.env ?? app.env
+    definitionOf(app)
+    const loaded = loadedApplication(pickSystem(options), app.name)
+    const env = loaded?.app === app ? loaded.env : app.env
     if (!Object.hasOwn(env, key)) {
       const text = `application '${app.name}' has no setting '${String(key)}'`
       throw new OptionError('ERR_OPTION_UNKNOWN', String(key), text)
@@ -254,5 +262,8 @@ export const Application: ApplicationFunctions = Object.freeze<ApplicationFuncti
     return (env as typeof app.env)[key]
   },
   setEnv: (app, env, options) =>
-    ask(options, (controller, rest) => controller.call.setEnv({ app, env }, rest)),
+    ask(options, (controller, rest) => {
+      if (!objectOption.test(env)) throw new ArgumentError('env', 'an object of settings', env)
+      return controller.call.setEnv({ app, env }, rest)
+    }),
 })

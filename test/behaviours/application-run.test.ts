@@ -13,6 +13,7 @@ import {
   type SignalSource,
 } from '../../behaviours/index.ts'
 import { exitCodeOf, isSignal, operatingSystem } from '../../behaviours/application-signals.ts'
+import type { Pid } from '../../runtime/index.ts'
 import { outcome, world } from './world.ts'
 
 const Worker = defineServer({
@@ -177,6 +178,78 @@ describe('runApplication', () => {
     expect([program.listeners.size, system.stats().processes]).toEqual([0, 0])
   })
 
+  it.each(['deadline', 'second signal'])(
+    'a %s ends it also while what was started for it refuses to stop',
+    async (what) => {
+      const { system, clock } = world()
+      const program = new Program()
+      const Base = defineApplication({
+        name: 'base',
+        start: () => Supervisor.startLink(),
+        prepStop: () => new Promise<void>(() => {}),
+      })
+      const App = defineApplication({
+        name: 'app',
+        applications: [Base],
+        start: () => new Promise<never>(() => {}),
+      })
+      const options = { system, signalSource: program, stopTimeoutMs: 1000 }
+      const run = outcome(runApplication(App, options))
+      await clock.settle()
+      program.send('SIGTERM')
+      await clock.advance(what === 'deadline' ? 1000 : 10)
+      if (what !== 'deadline') program.send('SIGTERM')
+      await clock.settle()
+      expect(run.value).toMatchObject({ cause: 'signal', forced: what.replace(' ', '_') })
+      expect([system.stats().processes, clock.timerCount]).toEqual([0, 0])
+    },
+  )
+
+  it('the first signal while a failed application drains does not cut the drain short', async () => {
+    const { system, clock } = world()
+    const program = new Program()
+    const log: string[] = []
+    const Base = defineApplication({
+      name: 'base',
+      start: () => Supervisor.startLink(),
+      prepStop: () => new Promise<void>((resolve) => clock.setTimer(500, resolve)),
+      stop: () => void log.push('base stop'),
+    })
+    const App = defineApplication({
+      name: 'app',
+      applications: [Base],
+      start: (ctx) => Worker.start(0, { system: ctx.system, parent: ctx.parent, name: 'worker' }),
+    })
+    const run = outcome(runApplication(App, { system, signalSource: program }))
+    await clock.settle()
+    system.cast('worker', 'end', new Error('broken'))
+    await clock.advance(10)
+    program.send('SIGTERM')
+    await clock.advance(490)
+    expect([run.value, log]).toMatchObject([
+      { exitCode: 1, cause: 'ended', signal: 'SIGTERM', forced: false },
+      ['base stop'],
+    ])
+  })
+
+  it('ends when the process that knows the applications was killed', async () => {
+    const { run, clock, clean, system } = await open()
+    system.exit(system.whereis('fovea.application_controller') as Pid, 'kill')
+    await clock.settle()
+    expect(run.value).toMatchObject({ exitCode: 1, cause: 'ended', reason: 'killed' })
+    expect(clean()).toEqual([0, 0, 0, 0])
+  })
+
+  it('ends the program by force although onExit throws', async () => {
+    const onExit = (): never => {
+      throw new Error('no log')
+    }
+    const { program, run, clock } = await open(Infinity, { stopTimeoutMs: 1000, onExit })
+    program.send('SIGTERM')
+    await clock.advance(1000)
+    expect([run.error, program.exited]).toEqual([new Error('no log'), 1])
+  })
+
   it('its signal drains, also if it was aborted before', async () => {
     const aborter = new AbortController()
     const { run, clock } = await open(0, { signal: aborter.signal })
@@ -217,6 +290,17 @@ describe('runApplication', () => {
       code: 'ERR_OPTION_UNKNOWN',
     })
     await expect(runApplication({} as never)).rejects.toMatchObject({ code: 'ERR_ARGUMENT' })
+  })
+
+  it('a success does not hide the exit code of a failure', () => {
+    const before = process.exitCode
+    try {
+      process.exitCode = undefined
+      for (const code of [0, 3, 0, 1]) operatingSystem.setExitCode(code)
+      expect(process.exitCode).toBe(3)
+    } finally {
+      process.exitCode = before
+    }
   })
 
   it('knows the signals of the operating system', () => {

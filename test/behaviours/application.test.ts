@@ -13,7 +13,7 @@ import {
   type SupervisorRef,
   type TreeNode,
 } from '../../behaviours/index.ts'
-import type { Pid } from '../../runtime/index.ts'
+import type { Pid, System } from '../../runtime/index.ts'
 import { ending, outcome, world, type World } from './world.ts'
 
 const Worker = defineServer({
@@ -190,6 +190,49 @@ describe('starting and stopping one application', () => {
     ])
   })
 
+  it('what a start gives that was given up is ended, and the next start keeps its own', async () => {
+    const { system, define, clock } = open()
+    let goOn: () => void = () => {}
+    const roots: SupervisorRef[] = []
+    const A = define('a', [], {
+      start: async () => {
+        if (roots.length === 0) await new Promise<void>((resolve) => (goOn = resolve))
+        const root = await Supervisor.start({ system })
+        roots.push(root)
+        return root
+      },
+    })
+    const late = outcome(Application.start(A, { system, startTimeoutMs: 100 }))
+    await clock.advance(100)
+    expect(late.error).toMatchObject({ code: 'ERR_APPLICATION_START' })
+    const again = outcome(Application.start(A, { system }))
+    await clock.settle()
+    goOn()
+    await clock.settle()
+    const root = again.value ?? (await Application.ensureAllStarted(A, { system })).root
+    expect(roots.map(({ pid }) => system.isAlive(pid))).toEqual(
+      roots.map((one) => one.pid === root.pid),
+    )
+    expect((await Application.which({ system }))[0]?.root).toBe(root.pid)
+  })
+
+  it('a start while it stops waits for that', async () => {
+    const { system, define, clock, log } = open()
+    const A = define('a', [], {
+      prepStop: () => new Promise<void>((resolve) => clock.setTimer(100, resolve)),
+    })
+    await Application.start(A, { system })
+    const stopped = outcome(Application.stop(A, { system }))
+    await clock.settle()
+    const again = outcome(Application.ensureAllStarted(A, { system }))
+    await clock.advance(99)
+    expect([stopped.settled, again.settled]).toEqual([false, false])
+    await clock.advance(1)
+    expect([stopped.settled, again.value]).toMatchObject([true, { started: ['a'] }])
+    expect(log).toEqual(['a start', 'a worker ends', 'a stop', 'a start'])
+    expect(await running({ system })).toEqual(['a'])
+  })
+
   it('a start inside the start of itself is refused', async () => {
     const { system, define } = open()
     const A: AnyApplication = define('a', [], {
@@ -320,6 +363,33 @@ describe('applications that need one another', () => {
     expect((await Application.ensureAllStarted(Web, { system })).started).toEqual(['db', 'web'])
   })
 
+  it('two applications of one name are refused, not taken for one another', async () => {
+    const { system, define } = open()
+    const taken = { code: 'ERR_APPLICATION_NAME', applicationName: 'a' }
+    const A = define('a')
+    const Other = define('a')
+    const needsBoth = define('b', [define('c', [A]), Other])
+    await expect(Application.ensureAllStarted(needsBoth, { system })).rejects.toMatchObject(taken)
+    await Application.start(A, { system, env: { port: 81 } })
+    await expect(Application.start(Other, { system })).rejects.toMatchObject(taken)
+    await expect(Application.setEnv(Other, { port: 82 }, { system })).rejects.toMatchObject(taken)
+    expect(Application.getEnv(A, 'port', { system })).toBe(81)
+    expect(Application.getEnv(Other, 'port', { system })).toBe(80)
+    await Application.stop(A, { system })
+    await Application.start(Other, { system })
+    expect(await running({ system })).toEqual(['a'])
+  })
+
+  it('what runs already stays when something it needs had to be started again', async () => {
+    const { system, define } = open()
+    const A = define('a')
+    const B = define('b', [A])
+    await Application.ensureAllStarted(B, { system })
+    await Application.stop(A, { system })
+    const { started } = await Application.ensureAllStarted(B, { system })
+    expect([started, await running({ system })]).toEqual([['a'], ['b', 'a']])
+  })
+
   it('systems know nothing of one another', async () => {
     const one = open()
     const two = open()
@@ -350,6 +420,15 @@ describe('the environment', () => {
     expect(seen).toEqual([{ port: 443, host: 'example.org' }, 'a', 'transient'])
     await Application.setEnv(A, { port: 444 }, { system })
     expect([get(), A.env]).toEqual([[444, 'example.org'], { port: 80, host: 'localhost' }])
+  })
+
+  it('takes a setting of undefined as not given, as options are', async () => {
+    const { system, define } = open()
+    const A = define('a')
+    await Application.start(A, { system, env: { port: undefined } as never })
+    await Application.setEnv(A, { host: undefined } as never, { system })
+    const get = (key: 'port' | 'host') => Application.getEnv(A, key, { system })
+    expect([get('port'), get('host')]).toEqual([80, 'localhost'])
   })
 
   it('knows only the settings of the application', async () => {
@@ -505,6 +584,15 @@ describe('what is no application', () => {
         start: () => Supervisor.start(),
       }),
     ).toThrow(expect.objectContaining({ code: 'ERR_ARGUMENT' }))
+    for (const [name, code] of [
+      ['prep_stop', 'ERR_OPTION_UNKNOWN'],
+      ['prepStop', 'ERR_OPTION_INVALID'],
+      ['env', 'ERR_OPTION_INVALID'],
+      ['applications', 'ERR_OPTION_INVALID'],
+    ] as const) {
+      const definition = { name: 'a', start: () => Supervisor.start(), [name]: 'abc' } as never
+      expect(() => defineApplication(definition)).toThrow(expect.objectContaining({ code }))
+    }
     const fake = { name: 'fake', applications: [], env: {} }
     await expect(Application.start(fake, { system })).rejects.toMatchObject({
       code: 'ERR_ARGUMENT',
@@ -512,5 +600,24 @@ describe('what is no application', () => {
     await expect(
       Application.start(fake, { system, types: 'permanent' } as never),
     ).rejects.toMatchObject({ code: 'ERR_OPTION_UNKNOWN' })
+  })
+
+  it.each<[string, (system: System) => unknown]>([
+    ['start', (system) => Application.start(undefined as never, { system })],
+    ['ensureAllStarted', (system) => Application.ensureAllStarted(undefined as never, { system })],
+    ['stop', (system) => Application.stop(undefined as never, { system })],
+    ['load', (system) => Application.load(undefined as never, { system })],
+    ['setEnv', (system) => Application.setEnv(undefined as never, {}, { system })],
+    ['getEnv', (system) => Application.getEnv(undefined as never, 'a' as never, { system })],
+  ])('nothing at all is refused by %s', async (_name, act) => {
+    const { system } = world()
+    await expect((async () => await act(system))()).rejects.toMatchObject({ code: 'ERR_ARGUMENT' })
+  })
+
+  it('settings that are no object are refused', async () => {
+    const { system, define } = open()
+    await expect(
+      Application.setEnv(define('a'), undefined as never, { system }),
+    ).rejects.toMatchObject({ code: 'ERR_ARGUMENT' })
   })
 })
