@@ -2,9 +2,10 @@
  * The check at a server's door: inputs against the Standard Schemas of a contract. Any library that
  * implements the interface (valibot, zod, arktype, ...) fits; none is imported.
  *
- * A schema may transform: the handler gets its output. A schema that throws counts as a refusal of
- * the input, because the input came from outside and must not crash the server.
+ * A schema may transform: the handler gets its output. A schema that throws, or says neither yes nor no,
+ * counts as a refusal of the input, because the input came from outside and must not crash the server.
  */
+import { inspect } from 'node:util'
 
 /** A problem that a schema found. */
 export interface SchemaIssue {
@@ -27,8 +28,9 @@ export interface StandardSchema<Input = unknown, Output = Input> {
   }
 }
 
-/** Issues kept of one refusal; a hostile input could cause millions. */
+/** Issues kept of one refusal, and characters of each; a hostile input could cause millions. */
 const ISSUES_MAX = 16
+const ISSUE_LENGTH_MAX = 256
 
 /** An input that passed, with the schema's output, or the reasons why it did not. */
 export type CheckedInput =
@@ -61,25 +63,38 @@ export function checkInput(
   input: unknown,
 ): CheckedInput | Promise<CheckedInput> {
   try {
-    const result = schema['~standard'].validate(input)
-    if (result instanceof Promise) return result.then(toChecked, refusedBy)
-    return toChecked(result)
+    const result: unknown = schema['~standard'].validate(input)
+    // Not only a Promise: a thenable that was taken for a result would let everything pass.
+    return isThenable(result)
+      ? Promise.resolve(result).then(toChecked).catch(refusedBy)
+      : toChecked(result)
   } catch (thrown) {
     return refusedBy(thrown)
   }
 }
 
-function toChecked(result: SchemaResult<unknown>): CheckedInput {
-  if (result.issues === undefined) return { ok: true, value: result.value }
-  return { ok: false, issues: result.issues.slice(0, ISSUES_MAX).map(formatIssue) }
+function isThenable(value: unknown): value is PromiseLike<unknown> {
+  return typeof (value as { readonly then?: unknown } | null | undefined)?.then === 'function'
+}
+
+function toChecked(result: unknown): CheckedInput {
+  const { issues } = result as { readonly issues?: readonly SchemaIssue[] }
+  if (issues !== undefined) return refusal(issues.slice(0, ISSUES_MAX).map(formatIssue))
+  if ('value' in (result as object))
+    return { ok: true, value: (result as { value: unknown }).value }
+  return refusal([`the schema gave no result: ${inspect(result)}`])
 }
 
 function refusedBy(thrown: unknown): CheckedInput {
-  const message = thrown instanceof Error ? thrown.message : String(thrown)
-  return { ok: false, issues: [`the schema threw: ${message}`] }
+  const message = thrown instanceof Error ? thrown.message : inspect(thrown)
+  return refusal([`the schema threw: ${message}`])
 }
 
-function formatIssue(issue: SchemaIssue): string {
-  const path = (issue.path ?? []).map((part) => String(typeof part === 'object' ? part.key : part))
-  return path.length === 0 ? issue.message : `${path.join('.')}: ${issue.message}`
+function refusal(issues: readonly string[]): CheckedInput {
+  return { ok: false, issues: issues.map((issue) => issue.slice(0, ISSUE_LENGTH_MAX)) }
+}
+
+function formatIssue({ message, path = [] }: SchemaIssue): string {
+  const names = path.map((part) => String(typeof part === 'object' ? part.key : part))
+  return names.length === 0 ? String(message) : `${names.join('.')}: ${message}`
 }

@@ -90,6 +90,39 @@ describe('the check at the server’s door', () => {
     expect(await ref.call.add(1)).toBe(1)
   })
 
+  it.each<[string, () => unknown, string]>([
+    ['a promise of another library', () => ({ then: (f: typeof refuse) => refuse(f) }), 'no'],
+    ['nothing', () => undefined, 'the schema threw: '],
+    ['nothing, later', async () => undefined, 'the schema threw: '],
+    ['a result without a value', () => ({}), 'the schema gave no result: {}'],
+    ['something else', () => 5, 'the schema threw: '],
+    ['issues that are none', async () => ({ issues: 'x' }), 'the schema threw: '],
+    ['a path that is none', async () => ({ issues: [{ message: 'm', path: [null] }] }), 'the '],
+    ['what has no text', () => raise(Object.create(null)), 'the schema threw: [Object: null'],
+    ['what has no text, later', async () => raise(Object.create(null)), 'the schema threw: ['],
+    ['a book', () => ({ issues: [{ message: 'no'.repeat(100_000) }] }), 'no'],
+  ])(
+    'a schema that gives %s refuses the input and crashes nobody',
+    async (_what, validate, issue) => {
+      const declared = contract<{ call: { add(by: number): number }; cast: {} }>('odd/1', {
+        call: { add: schemaOf(validate as () => SchemaResult<number>) },
+        cast: {},
+      })
+      const server = implement(declared, {
+        init: () => 0,
+        call: { add: (n: number) => reply(n, n) },
+        cast: {},
+      })
+      const ref = await server.start(undefined, { system })
+      const refused: unknown = await ref.call.add(1).catch((thrown: unknown) => thrown)
+      expect(refused).toMatchObject({ code: 'ERR_CALL_INPUT' })
+      const { issues } = refused as { issues: string[] }
+      expect(issues).toEqual([expect.stringContaining(issue)])
+      expect(issues[0]!.length).toBeLessThanOrEqual(256)
+      expect(system.isAlive(ref.pid)).toBe(true)
+    },
+  )
+
   it('a refused cast is dropped with a warning', async () => {
     const ref = await Numbers.start(undefined, { system })
     ref.cast.set(3)
@@ -129,3 +162,11 @@ describe('the check at the server’s door', () => {
     expect(counts).toEqual([16, 16])
   })
 })
+
+function refuse(settle: (result: unknown) => void): void {
+  settle({ issues: [{ message: 'no' }] })
+}
+
+function raise(value: unknown): never {
+  throw value
+}
