@@ -472,6 +472,8 @@ export type {
   RequestId,
   ResponseOptions,
   ResponseTimeout,
+  SendOptions,
+  UntypedTarget,
 } from './behaviours/index.ts'
 export { RequestIds, ResponseAbortedError } from './behaviours/index.ts'
 
@@ -547,6 +549,7 @@ export {
   Application,
   ApplicationAlreadyRunningError,
   ApplicationCycleError,
+  ApplicationNameTakenError,
   ApplicationNotRunningError,
   ApplicationStartError,
   ApplicationUnknownError,
