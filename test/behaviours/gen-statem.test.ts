@@ -705,6 +705,13 @@ describe('failure', () => {
     expect(ended.reason).toBeInstanceOf(BadActionError)
   })
 
+  it('of a bad action: terminate sees where the machine was before', async () => {
+    const ended = await run({ terminate: (...a) => void log.push(a) }, (ref) =>
+      ref.cast.run(() => nextState('b', 2, 'postpone' as never)),
+    )
+    expect(log).toEqual([[ended.reason, 'a', 1]])
+  })
+
   it('of a timer that there is no room for: terminate sees where the machine was before', async () => {
     const small = createSystem({ clock: w.clock, timersMax: 1 })
     const ref = await machine({ terminate: (...a) => void log.push(a) }).start(undefined, {
