@@ -337,6 +337,7 @@ export type {
 } from './behaviours/index.ts'
 export {
   ChildRequestError,
+  ChildForeignError,
   ChildSharedError,
   ChildStartTimeoutError,
   DynamicSupervisor,

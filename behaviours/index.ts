@@ -173,6 +173,7 @@ export { PartitionSupervisor, PartitionSupervisorContract } from './partition-su
 export { partitionOf } from './partition-supervisor-key.ts'
 export {
   ChildRequestError,
+  ChildForeignError,
   ChildSharedError,
   ChildStartTimeoutError,
   PartitionNameError,

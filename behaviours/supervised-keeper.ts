@@ -11,6 +11,7 @@
  */
 import {
   formatPid,
+  homeOf,
   isPid,
   pidEquals,
   runAs,
@@ -30,7 +31,7 @@ import {
 } from './child-spec.ts'
 import { ChildStartError, InitializationError, StartIgnoredError } from './errors.ts'
 import { adopt } from './server-cell.ts'
-import { ChildSharedError, ChildStartTimeoutError } from './supervisor-errors.ts'
+import { ChildForeignError, ChildSharedError, ChildStartTimeoutError } from './supervisor-errors.ts'
 
 /** A specification as far as starting and stopping need it. */
 export type Startable = Pick<CheckedChildSpec, 'start' | 'startTimeoutMs' | 'shutdown' | 'restart'>
@@ -157,7 +158,7 @@ export class ChildKeeper {
   #disown(started: unknown): void {
     const pid = pidOf(started)
     if (pid === undefined || pidEquals(pid, this.process.pid) || this.#isChild(pid)) return
-    this.process.system.exit(pid, 'kill', this.process.pid)
+    homeOf(pid).exit(pid, 'kill', this.process.pid)
   }
 
   /**
@@ -174,6 +175,12 @@ export class ChildKeeper {
       )
     }
     if (this.#isChild(pid)) throw this.failed(id, new ChildSharedError(id, pid))
+    const home = homeOf(pid)
+    if (home !== system && !system.hasRemote) {
+      // Its end would not be heard of here: what cannot be supervised must not run.
+      home.exit(pid, 'kill', self)
+      throw this.failed(id, new ChildForeignError(id, pid))
+    }
     const process = system.process(pid)
     if (process !== undefined) adopt(process, self)
     if (!alive) {
@@ -183,7 +190,7 @@ export class ChildKeeper {
     try {
       system.link(self, pid)
     } catch (thrown) {
-      // There is no room for the link: what cannot be supervised must not run.
+      // There is no room for the link: the same.
       system.exit(pid, 'kill', self)
       throw this.failed(id, thrown)
     }

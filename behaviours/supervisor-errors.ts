@@ -34,6 +34,22 @@ export class ChildSharedError extends FoveaError {
   }
 }
 
+/** Why a child did not start: its start function gave a process of another system of this program. */
+export class ChildForeignError extends FoveaError {
+  override readonly name = 'ChildForeignError'
+  readonly childId: string
+  readonly pid: Pid
+  constructor(childId: string, pid: Pid) {
+    super(
+      'ERR_CHILD_FOREIGN',
+      `child '${childId}': ${formatPid(pid)} runs in another system than its supervisor; ` +
+        'after an await a start must be told: pass it the context, or its `system`',
+    )
+    this.childId = childId
+    this.pid = pid
+  }
+}
+
 /** The request has no meaning under the supervisor's strategy (U-63). */
 export class ChildRequestError extends FoveaError {
   override readonly name = 'ChildRequestError'
@@ -65,6 +81,13 @@ export const supervisorErrors: ErrorCatalogue = {
     stateChanged: 'no: the process goes on as the child that it was',
     retry: 'no',
     action: 'start a process of its own for each child',
+  },
+  ERR_CHILD_FOREIGN: {
+    when: 'reason of ERR_CHILD_START: a start function gave a process of another system of this program',
+    stateChanged: 'no: the process is killed, because nobody would supervise it',
+    retry: 'no',
+    action:
+      'pass the context of the start function, or its system, to what it starts after an await',
   },
   ERR_CHILD_REQUEST: {
     when: 'children by id under simple_one_for_one, or arguments instead of a specification elsewhere',

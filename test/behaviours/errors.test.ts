@@ -29,6 +29,7 @@ const samples: readonly FoveaError[] = [
   new behaviours.ChildLimitError('s', 1),
   new behaviours.ChildStartTimeoutError('c', 1),
   new behaviours.ChildSharedError('c', pid),
+  new behaviours.ChildForeignError('c', pid),
   new behaviours.ChildRequestError('s', 'm'),
   new behaviours.PartitionNameError('l'),
   new behaviours.AlreadyRegisteredKeyError('r', 'k', pid),

@@ -3,7 +3,7 @@
  * the books say of the ordinary cases is in conformance-supervisor.test.ts.
  */
 import { beforeEach, describe, expect, it } from 'vitest'
-import type { ExitReason, Pid, System } from '../../runtime/index.ts'
+import { createSystem, type ExitReason, type Pid, type System } from '../../runtime/index.ts'
 import {
   childSpecOf,
   ending,
@@ -241,6 +241,34 @@ describe('a start function that gives', () => {
     await expect(
       DynamicSupervisor.startChild(dynamic, { start: () => Promise.resolve({ pid }) }),
     ).rejects.toMatchObject({ reason: { code: 'ERR_CHILD_SHARED' } })
+  })
+
+  it('a process of another system: refused, and it does not run on unsupervised', async () => {
+    const other = createSystem({ clock: w.clock, node: 'other' })
+    const stray = async (): Promise<{ pid: Pid }> => {
+      await Promise.resolve()
+      return scripted().start(undefined, { system: other })
+    }
+    const code = 'ERR_CHILD_FOREIGN'
+    const sup = await start({ intensity: 2, children: [changing('a', stray)] })
+    const seen = ending(system, sup.pid)
+    await expect(Supervisor.startChild(sup, { id: 'b', start: stray })).rejects.toMatchObject({
+      code: 'ERR_CHILD_START',
+      reason: { code, childId: 'b' },
+    })
+    let come!: () => void
+    const late = (): Promise<{ pid: Pid }> =>
+      new Promise<void>((resolve) => (come = resolve)).then(stray)
+    const started = outcome(Supervisor.startChild(sup, { id: 'c', start: late, startTimeoutMs: 9 }))
+    await w.clock.advance(9)
+    come()
+    await w.clock.settle()
+    expect(started.error).toMatchObject({ reason: { code: 'ERR_CHILD_START_TIMEOUT' } })
+    system.exit((await pidOf(sup, 'a'))!, 'kill')
+    await w.clock.settle()
+    expect(seen.reason).toBe('shutdown')
+    expect(other.stats()).toMatchObject({ processes: 0, processesStarted: 4 })
+    expect(w.lines.at(-2)).toMatchObject({ fields: { reason: { code } } })
   })
 
   it('something whose pid cannot even be read is a failed start', async () => {
