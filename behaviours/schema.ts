@@ -6,6 +6,7 @@
  * counts as a refusal of the input, because the input came from outside and must not crash the server.
  */
 import { inspect } from 'node:util'
+import { isThenable } from '../runtime/index.ts'
 
 /** A problem that a schema found. */
 export interface SchemaIssue {
@@ -71,10 +72,6 @@ export function checkInput(
   } catch (thrown) {
     return refusedBy(thrown)
   }
-}
-
-function isThenable(value: unknown): value is PromiseLike<unknown> {
-  return typeof (value as { readonly then?: unknown } | null | undefined)?.then === 'function'
 }
 
 function toChecked(result: unknown): CheckedInput {

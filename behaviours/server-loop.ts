@@ -70,6 +70,9 @@ const CALL: typeof ItemKind.call = ItemKind.call
 const CAST: typeof ItemKind.cast = ItemKind.cast
 const STOP: typeof STOP_NAME = STOP_NAME
 
+/** After so many continues in a row all others have a turn: a chain without an end holds up its own server only. */
+const CONTINUES_PER_TURN = 1000
+
 /** The program of every server of one module. */
 export class ServerLoop implements Program {
   readonly label: string
@@ -281,20 +284,48 @@ export class ServerLoop implements Program {
       return this.#end(process, cell, new HandlerMissingError(this.label, 'continue handler'))
     }
     let token = first
-    for (;;) {
+    for (let count = 1; ; count++) {
       let result: unknown
       try {
         result = handler(cell.state, token, this.#context(process))
       } catch (thrown) {
         return this.#end(process, cell, reasonOfThrown(thrown))
       }
-      const next = result instanceof NoReply ? (result.after?.continue as unknown) : undefined
-      if (next === undefined || !process.alive) {
+      if (isThenable(result) || count === CONTINUES_PER_TURN) {
+        return this.#continueLater(process, cell, handler, result, count)
+      }
+      token = continuationOf(result)
+      if (token === undefined || !process.alive) {
         return this.#apply(process, cell, result, 'continue', undefined)
       }
       cell.state = (result as NoReply<unknown>).state
-      token = next
     }
+  }
+
+  /** The rest of a chain that is asynchronous or long; one promise, however long it is. */
+  async #continueLater(
+    process: Process,
+    cell: ServerCell,
+    handler: NonNullable<ServerModule['continue']>,
+    first: unknown,
+    done: number,
+  ): Promise<void> {
+    let result = first
+    for (let count = done; ; count++) {
+      try {
+        result = await result
+        if (count % CONTINUES_PER_TURN === 0) {
+          await new Promise<void>((resolve) => process.system.clock.nextTurn(resolve))
+        }
+        const token = continuationOf(result)
+        if (token === undefined || !process.alive) break
+        cell.state = (result as NoReply<unknown>).state
+        result = runAs(process, () => handler(cell.state, token, this.#context(process)))
+      } catch (thrown) {
+        return runAs(process, () => this.#end(process, cell, reasonOfThrown(thrown)))
+      }
+    }
+    return runAs(process, () => this.#apply(process, cell, result, 'continue', undefined))
   }
 
   #arm(process: Process, cell: ServerCell, timeoutMs: number): void {
@@ -365,6 +396,11 @@ export class ServerLoop implements Program {
   #context(process: Process, call?: Call): ServerContext {
     return new ServerContext(process, call ?? NOBODY, this.#module)
   }
+}
+
+/** What a result continues with. */
+function continuationOf(result: unknown): unknown {
+  return result instanceof NoReply ? result.after?.continue : undefined
 }
 
 /** Answers a call of a name that `contract` does not have. */

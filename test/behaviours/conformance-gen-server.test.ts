@@ -161,6 +161,47 @@ describe('start and init', () => {
     expect(await ref.call.get()).toBe(100_000)
   })
 
+  it.each([
+    ['synchronous', <T>(value: T) => value],
+    ['asynchronous', <T>(value: T) => Promise.resolve(value)],
+  ])('G-06 a %s chain without an end lets others run, and can be killed', async (_how, give) => {
+    let ran = 0
+    let told = 0
+    const ref = await start({
+      init: () => ok(0, { continue: 'go' }),
+      continue: (n) => {
+        ran++
+        return give(ran < 100_000 ? noreply(n, { continue: 'go' }) : noreply(n))
+      },
+    })
+    const other = await start()
+    other.cast.run((n) => {
+      told = ran
+      system.exit(ref.pid, 'kill')
+      return noreply(n)
+    })
+    await w.clock.settle()
+    expect(system.isAlive(ref.pid)).toBe(false)
+    expect(ran).toBeLessThan(10_000)
+    expect(ran - told).toBeLessThan(2)
+  })
+
+  it('G-06 a continue that rejects ends the server, wherever it is in its chain', async () => {
+    for (const last of [1, 999, 1000, 1001]) {
+      const error = new Error(`at ${last}`)
+      const ref = await start({
+        init: () => ok(1, { continue: 'go' }),
+        continue: async (n) => {
+          if (n === last) throw error
+          return noreply(n + 1, { continue: 'go' })
+        },
+      })
+      const end = ending(system, ref.pid)
+      await w.clock.settle()
+      expect(end.reason).toBe(error)
+    }
+  })
+
   it('G-07 a slow continue does not delay the reply but the next request', async () => {
     const slow = gate()
     const ref = await start({
