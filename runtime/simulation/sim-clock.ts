@@ -17,8 +17,9 @@ export interface SimClockOptions {
   readonly startMs?: number
   /**
    * Turns of the event loop that one instant may take, however many systems run in each; default
-   * 100,000. A program that never comes to rest, such as a server that casts to itself, would hold the
-   * clock for ever: the move rejects with `ERR_SETTLE_TURNS_MAX`.
+   * 100,000; so often may timers be due in it, too. A program that never comes to rest, such as a server that
+   * casts to itself or a timer that arms itself anew for now, would hold the clock for ever: the move rejects
+   * with `ERR_SETTLE_TURNS_MAX`.
    */
   readonly settleTurnsMax?: number
 }
@@ -195,16 +196,23 @@ export class SimClock implements Clock {
       await new Promise<void>((resolve) => this.#real.nextTurn(resolve))
       quiet = this.#turnsPending === 0 && this.#turnsRun === before ? quiet + 1 : 0
       if (quiet === 0 && ++busy > this.#settleTurnsMax) {
-        throw new LimitError('ERR_SETTLE_TURNS_MAX', 'settleTurnsMax', this.#settleTurnsMax)
+        throw this.#restless()
       }
     }
   }
 
+  #restless(): LimitError {
+    return new LimitError('ERR_SETTLE_TURNS_MAX', 'settleTurnsMax', this.#settleTurnsMax)
+  }
+
   async #advance(ms: number): Promise<void> {
     const endMs = this.#nowMs + ms
+    let standing = 0
     await this.#settle()
     for (let first = this.#timers.first; first !== undefined; first = this.#timers.first) {
       if (first.atMs > endMs) break
+      standing = first.atMs > this.#nowMs ? 0 : standing + 1
+      if (standing > this.#settleTurnsMax) throw this.#restless()
       this.#nowMs = Math.max(this.#nowMs, first.atMs)
       this.#fireInstant()
       await this.#settle()

@@ -110,6 +110,24 @@ describe('SimClock', () => {
     await expect(clock.advance(1)).rejects.toMatchObject({ code: 'ERR_SETTLE_TURNS_MAX' })
   })
 
+  it.each([
+    [10, undefined],
+    [11, 'ERR_SETTLE_TURNS_MAX'],
+  ])('gives up on a timer that arms itself anew for now: %i times', async (times, code) => {
+    const clock = createSimClock({ settleTurnsMax: 10 })
+    let left = times
+    const again = (): void => {
+      if (--left > 0) clock.setTimer(0, again)
+    }
+    clock.setTimer(0, again)
+    const moved = clock.advance(0)
+    if (code === undefined) await moved
+    else await expect(moved).rejects.toMatchObject({ code })
+    expect(left).toBe(code === undefined ? 0 : 1)
+    await clock.advance(1)
+    expect(left).toBe(0)
+  })
+
   it('overlapping moves follow one another', async () => {
     const clock = createSimClock()
     await Promise.all([clock.advance(10), clock.advance(5), clock.settle()])
