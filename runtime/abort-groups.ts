@@ -4,6 +4,7 @@
  *
  * Invariant: a group listens exactly while somebody waits, so a signal that outlives its waiters holds none.
  */
+import { runIn } from './context.ts'
 import { ArgumentError } from './errors.ts'
 import type { SystemCore } from './core.ts'
 
@@ -63,12 +64,12 @@ class Callback implements Abortable {
     this.#callback = callback
   }
 
-  /** One that throws must not keep the others of its group from being told. */
+  /** In nobody's name. One that throws must not keep the others of its group from being told. */
   abort(cause: unknown): void {
     if (!this.wanted) return
     this.wanted = false
     try {
-      this.#callback(cause)
+      runIn(undefined, () => this.#callback(cause))
     } catch (error) {
       this.#core.reportStray('abort callback', error)
     }

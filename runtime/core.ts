@@ -21,7 +21,7 @@ import { ItemKind, Message } from './item.ts'
 import { LinkTable } from './link-table.ts'
 import { unthrowing } from './log.ts'
 import { LongHandlers } from './long-handlers.ts'
-import { policyFlags, pushItem, pushUserItem } from './mailbox.ts'
+import { checkBound, policyFlags, pushItem, pushUserItem } from './mailbox.ts'
 import { Counters, statsOf } from './metrics.ts'
 import { MonitorRefValue } from './monitors.ts'
 import { MonitorTable } from './monitor-table.ts'
@@ -33,7 +33,7 @@ import { ProcessTimers } from './process-timers.ts'
 import { Rejections } from './rejections.ts'
 import { Remote } from './remote.ts'
 import { Scheduler } from './scheduler.ts'
-import { plainProgram } from './spawn.ts'
+import { checkBody, plainProgram } from './spawn.ts'
 import { Stopper } from './stopper.ts'
 import { TableRegistry } from './table-registry.ts'
 import type { CallOptions } from './call.ts'
@@ -580,15 +580,6 @@ export class SystemCore implements System {
   report(fields: Readonly<Record<string, unknown>>, message: string): void {
     this.logger.error(fields, message)
   }
-}
-
-function checkBound(mailboxMessagesMax: number): void {
-  if (typeof mailboxMessagesMax === 'number' && mailboxMessagesMax >= 1) return
-  throw new ArgumentError('mailboxMessagesMax', 'a number of at least 1', mailboxMessagesMax)
-}
-
-function checkBody(body: ProcessBody): void {
-  if (typeof body !== 'function') throw new ArgumentError('body', 'a function', body)
 }
 
 /** A target as errors show it. */

@@ -83,6 +83,12 @@ export function takeMatching(
   return undefined
 }
 
+/** Refuses what bounds no mailbox. */
+export function checkBound(messagesMax: number): void {
+  if (typeof messagesMax === 'number' && messagesMax >= 1) return
+  throw new ArgumentError('mailboxMessagesMax', 'a number of at least 1', messagesMax)
+}
+
 /** The flags of a process with `policy`. */
 export function policyFlags(policy: MailboxPolicy): number {
   switch (policy) {

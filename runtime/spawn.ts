@@ -173,6 +173,11 @@ export const plainProgram: Program = Object.freeze({
   },
 })
 
+/** Refuses what cannot be run. */
+export function checkBody(body: ProcessBody): void {
+  if (typeof body !== 'function') throw new ArgumentError('body', 'a function', body)
+}
+
 function runBody(cell: ProcessCell, body: ProcessBody): void {
   cell.flags |= BUSY
   const result = body(new PlainContext(cell))

@@ -3,6 +3,7 @@
  * themselves as supervisors do; what has no parent left by then is asked next; what is still there at the
  * deadline is killed. Then nothing of the system is left: no timer, no pending call, no name.
  */
+import { checkSignal } from './abort-groups.ts'
 import { ItemKind, Message } from './item.ts'
 import { plainProgram } from './spawn.ts'
 import type { StopRequest } from './item.ts'
@@ -12,6 +13,8 @@ import { Call } from './call.ts'
 
 /** After so many rounds of asking, something starts anew as fast as it is stopped: the rest is killed. */
 const ROUNDS_MAX = 1000
+
+const isPlain = (cell: ProcessCell): boolean => cell.program.handle === plainProgram.handle
 
 /** Stops one system once. */
 export class Stopper {
@@ -38,6 +41,11 @@ export class Stopper {
 
   /** Stops once; the signal of every caller counts, also of one who comes when stopping takes too long. */
   stop(signal: AbortSignal | undefined): Promise<void> {
+    try {
+      if (signal !== undefined) checkSignal(signal)
+    } catch (error) {
+      return Promise.reject(error)
+    }
     this.#promise ??= this.#stop()
     if (signal !== undefined && !this.done) this.#killOn(signal)
     return this.#promise
@@ -90,16 +98,19 @@ export class Stopper {
     }
     const roots: ProcessCell[] = []
     for (const cell of this.#table.values()) {
-      if (cell.parent === undefined || this.#core.live(cell.parent) === undefined) roots.push(cell)
+      const parent = cell.parent === undefined ? undefined : this.#core.live(cell.parent)
+      // A plain process ends at once, so what it has started need not wait for another look at all.
+      if (parent !== undefined && !(isPlain(parent) && this.#asked.has(parent))) continue
+      roots.push(cell)
+      this.#asked.add(cell)
     }
-    for (const cell of roots) this.#asked.add(cell)
     for (const cell of roots.reverse()) this.#ask(cell)
   }
 
   /** A plain process has nothing that could refuse or clean up; others get to run their terminate. */
   #ask(cell: ProcessCell): void {
     if (!cell.alive) return
-    if (cell.program.handle === plainProgram.handle) {
+    if (isPlain(cell)) {
       this.#core.deaths.end(cell, 'shutdown', false)
       return
     }

@@ -1,5 +1,6 @@
 import { getEventListeners } from 'node:events'
 import { describe, expect, it } from 'vitest'
+import { self } from '../../runtime/index.ts'
 import { createWorld, idle } from './world.ts'
 
 describe('onAbort', () => {
@@ -28,6 +29,19 @@ describe('onAbort', () => {
     expect(told).toEqual(['enough', 'second'])
     expect(errors.map(({ fields }) => fields['what'])).toEqual(['abort callback'])
     expect(getEventListeners(abort.signal, 'abort')).toEqual([])
+  })
+
+  it('tells in nobody’s name, also when a process aborts', async () => {
+    const { clock, system } = createWorld()
+    const abort = new AbortController()
+    const seen: unknown[] = []
+    system.onAbort(abort.signal, () => seen.push(self()))
+    system.spawn(() => {
+      abort.abort()
+      seen.push(self())
+    })
+    await clock.settle()
+    expect(seen).toEqual([undefined, expect.anything()])
   })
 
   it('tells of a signal that is aborted already in a later microtask', async () => {

@@ -1,7 +1,7 @@
 import { describe, expect, it } from 'vitest'
 import { createSystem, ItemKind } from '../../runtime/index.ts'
 import { createCountingClock, createWorld, failure, idle, nextTurn, observe } from './world.ts'
-import type { Program, RemoteGate, StopRequest, System } from '../../runtime/index.ts'
+import type { Pid, Program, RemoteGate, StopRequest, System } from '../../runtime/index.ts'
 
 /** Ends when asked, and writes down when. */
 const polite = (name: string, log: string[]): Program => ({
@@ -43,6 +43,26 @@ describe('stop', () => {
     await clock.settle()
     await system.stop()
     expect(system.stats().processes).toBe(0)
+  })
+
+  it('asks a long chain of starters in one go', async () => {
+    const { system } = createWorld()
+    const reasons: unknown[] = []
+    let parent: Pid | undefined
+    for (let i = 0; i < 20_000; i++) parent = idle(system, { parent })
+    const log: string[] = []
+    system.start(polite('last', log), { parent })
+    system.watch(parent!, (reason) => reasons.push(reason))
+    await system.stop()
+    expect(reasons).toEqual(['shutdown'])
+    expect(log).toEqual(['last: shutdown'])
+  })
+
+  it('refuses a signal that is none, and does not stop', async () => {
+    const { system } = createWorld()
+    idle(system)
+    expect(await failure(system.stop({ signal: 5 as never }))).toMatchObject({ argument: 'signal' })
+    expect([system.stopping, system.stats().processes]).toEqual([false, 1])
   })
 
   it('kills what has not stopped at the deadline', async () => {
