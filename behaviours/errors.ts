@@ -69,8 +69,13 @@ export class InitializationError extends FoveaError {
   readonly server: string
   /** The exit reason of the process. */
   readonly reason: ExitReason
-  constructor(server: string, reason: ExitReason, code = 'ERR_INIT_FAILED') {
-    super(code, `${server} did not start: ${formatReason(reason)}`, { cause: reason })
+  constructor(
+    server: string,
+    reason: ExitReason,
+    code = 'ERR_INIT_FAILED',
+    why = `: ${formatReason(reason)}`,
+  ) {
+    super(code, `${server} did not start${why}`, { cause: reason })
     this.server = server
     this.reason = reason
   }
@@ -81,7 +86,7 @@ export class InitTimeoutError extends InitializationError {
   override readonly name = 'InitTimeoutError'
   readonly timeoutMs: number
   constructor(server: string, timeoutMs: number) {
-    super(server, 'timeout', 'ERR_INIT_TIMEOUT')
+    super(server, 'timeout', 'ERR_INIT_TIMEOUT', ` within ${timeoutMs} ms`)
     this.timeoutMs = timeoutMs
   }
 }

@@ -2,7 +2,7 @@
  * The root of every error that Fovea raises on purpose, and the catalogue of the runtime layer.
  * Each layer has such a catalogue; a test checks that codes are unique and documented.
  */
-import { inspect } from 'node:util'
+import { inspect, type InspectOptions } from 'node:util'
 import { formatReason } from './exit-reason.ts'
 import type { ExitReason } from './exit-reason.ts'
 import type { Pid } from './pid.ts'
@@ -19,6 +19,22 @@ export class FoveaError extends Error {
   constructor(code: string, message: string, options: FoveaErrorOptions = {}) {
     super(message, 'cause' in options ? { cause: options.cause } : undefined)
     this.code = code
+  }
+
+  /**
+   * As Node prints errors, but a `reason` that is the cause only once: a failed start deep in a tree would
+   * fill pages.
+   * @internal
+   */
+  [inspect.custom](depth: number, options: InspectOptions): string {
+    const own = Object.getOwnPropertyDescriptors(this) as PropertyDescriptorMap
+    if (own['cause'] !== undefined && own['cause'].value === own['reason']?.value) {
+      delete own['reason']
+    }
+    const shown: object = Object.create(Object.getPrototypeOf(this) as object, own)
+    // With an own one that is no function the copy is printed as every error is.
+    Object.defineProperty(shown, inspect.custom, { value: undefined })
+    return inspect(shown, { ...options, depth })
   }
 }
 

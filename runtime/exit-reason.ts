@@ -59,13 +59,40 @@ export function reasonOfThrown(thrown: unknown): ExitReason {
 export function formatReason(reason: ExitReason): string {
   if (typeof reason === 'string') return reason
   try {
-    if (!(reason instanceof Error)) return inspect(reason, { depth: 3, breakLength: Infinity })
-    const code = (reason as { code?: unknown }).code
-    return `${typeof code === 'string' ? code : reason.name}: ${reason.message}`
+    if (reason instanceof Error) return formatError(reason)
+    const shape = { depth: DEPTH_MAX, breakLength: Infinity, compact: DEPTH_MAX + 1 }
+    return inspect(shortened(reason, DEPTH_MAX), shape)
   } catch {
     // Values can say how they are printed, and fail at it.
     return 'a reason that cannot be printed'
   }
+}
+
+const DEPTH_MAX = 3
+
+function formatError(error: Error): string {
+  const code = (error as { code?: unknown }).code
+  return `${typeof code === 'string' ? code : error.name}: ${error.message}`
+}
+
+/** Errors inside plain objects, such as `{ shutdown }`, are as short as errors alone: no stacks in a line. */
+function shortened(value: unknown, depth: number): unknown {
+  if (value instanceof Error) {
+    const text = formatError(value)
+    return { [inspect.custom]: () => text }
+  }
+  if (depth === 0 || !isPlainObject(value)) return value
+  return Object.fromEntries(
+    Object.entries(value).map(([key, inner]) => [key, shortened(inner, depth - 1)]),
+  )
+}
+
+function isPlainObject(value: unknown): value is object {
+  if (typeof value !== 'object' || value === null) return false
+  return (
+    Object.getPrototypeOf(value) === Object.prototype &&
+    Object.getOwnPropertySymbols(value).length === 0
+  )
 }
 
 /** What {@link exit} throws; not an `Error` because it carries no stack and is not a failure. */

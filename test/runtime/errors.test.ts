@@ -1,3 +1,4 @@
+import { inspect } from 'node:util'
 import { describe, expect, it } from 'vitest'
 import {
   AlreadyStartedError,
@@ -101,5 +102,31 @@ describe('the message of a failed call', () => {
     const long = new CallCycleError(ask, pids)
     expect(long.message).toContain('<n.7.0> -> 92 more -> <n.0.0>')
     expect(long.cycle).toHaveLength(100)
+  })
+})
+
+describe('what Node prints of an error', () => {
+  class Failed extends FoveaError {
+    override readonly name = 'Failed'
+    readonly reason: unknown
+    constructor(reason: unknown) {
+      super('ERR_FAILED', 'it failed', { cause: reason })
+      this.reason = reason
+    }
+  }
+  const times = (text: string, part: RegExp): number => text.match(part)?.length ?? 0
+
+  it('is a reason that is the cause only once, at any depth', () => {
+    const text = inspect(new Failed(new Failed(new Failed(new Error('no disk')))), { depth: 10 })
+    expect([times(text, /it failed/g), times(text, /no disk/g)]).toEqual([3, 1])
+    expect(times(text, /code: 'ERR_FAILED'/g)).toBe(3)
+  })
+
+  it('is all that it has otherwise', () => {
+    const text = inspect(new CallTimeoutError(call, 5))
+    expect(text).toMatch(/^CallTimeoutError: call 'add'[^]*at [^]*code: 'ERR_CALL_TIMEOUT'/)
+    expect(text).toMatch(/timeoutMs: 5/)
+    const other = Object.assign(new Failed('cause'), { reason: 'another' })
+    expect(inspect(other)).toMatch(/reason: 'another'[^]*\[cause\]: 'cause'/)
   })
 })

@@ -42,6 +42,14 @@ describe('exit reasons', () => {
     [new FoveaError('ERR_X', 'went wrong'), 'ERR_X: went wrong'],
     [new TypeError('bad'), 'TypeError: bad'],
     [{ shutdown: 1 }, '{ shutdown: 1 }'],
+    [
+      { shutdown: { failedToStartChild: 'a', reason: new FoveaError('ERR_X', 'went wrong') } },
+      "{ shutdown: { failedToStartChild: 'a', reason: ERR_X: went wrong } }",
+    ],
+    [
+      { nocatch: { deep: { deeper: { deepest: {} } } } },
+      '{ nocatch: { deep: { deeper: { deepest: {} } } } }',
+    ],
   ])('%o is one line: %s', (reason, text) => {
     expect(formatReason(reason)).toBe(text)
   })
