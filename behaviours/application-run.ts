@@ -12,10 +12,12 @@
  *   would keep it alive.
  */
 import {
+  formatReason,
   functionOption,
   objectOption,
   optional,
   resolveOptions,
+  silentLogger,
   defaultSystem,
   type ClockTimer,
   type ExitReason,
@@ -63,7 +65,10 @@ export interface RunApplicationOptions<Env extends object = object> {
    * longest `shutdown` of the tree. Infinity trusts the tree.
    */
   readonly stopTimeoutMs?: number | undefined
-  /** Told the status before `runApplication` settles; the program waits for it. */
+  /**
+   * Told the status before `runApplication` settles; the program waits for it. Default: a failure is a line on
+   * stderr.
+   */
   readonly onExit?: ((status: RunStatus) => Maybe<void>) | undefined
   /** Begins the drain when aborted, as a signal does. */
   readonly signal?: AbortSignal | undefined
@@ -154,7 +159,8 @@ class Run {
       this.#unlisten() // from here on a signal does what it does to every program
       signalSource.setExitCode(status.exitCode)
       try {
-        await onExit?.(status)
+        if (onExit === undefined) this.#report(app.name, status)
+        else await onExit(status)
       } finally {
         if (status.forced !== false) signalSource.exit(status.exitCode)
       }
@@ -228,6 +234,20 @@ class Run {
     if (forced === 'deadline') exitCode = 1
     if (forced === 'second_signal') exitCode = exitCodeOf(this.#lastSignal ?? '')
     return { exitCode, cause, signal, reason, forced }
+  }
+
+  /** A program that fails must not do so in silence. What rejects is printed by Node, if nobody catches it. */
+  #report(name: string, { cause, exitCode, reason, forced }: RunStatus): void {
+    const { signalSource, stopTimeoutMs } = this.#options
+    if (cause === 'ended' && exitCode !== 0) {
+      const silent = this.#system.options.logger === silentLogger
+      const more = silent ? '. For more, give { system: createSystem({ logger: console }) }' : ''
+      signalSource.report(`application '${name}' ended: ${formatReason(reason)}${more}`)
+    }
+    if (forced === 'deadline') {
+      const text = `application '${name}' did not stop within ${stopTimeoutMs} ms and was killed`
+      signalSource.report(text)
+    }
   }
 
   #listen(): void {

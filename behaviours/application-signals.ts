@@ -12,6 +12,8 @@ export interface SignalSource {
   setExitCode(code: number): void
   /** Ends the program now. */
   exit(code: number): void
+  /** Says why the program fails, to whoever looks at it. */
+  report(text: string): void
 }
 
 /**
@@ -30,6 +32,7 @@ export const operatingSystem: SignalSource = Object.freeze<SignalSource>({
     process.exitCode ||= code
   },
   exit: (code) => process.exit(code),
+  report: (text) => void process.stderr.write(`${text}\n`),
 })
 
 /** Whether the operating system has a signal of that name. */

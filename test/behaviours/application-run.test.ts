@@ -13,7 +13,7 @@ import {
   type SignalSource,
 } from '../../behaviours/index.ts'
 import { exitCodeOf, isSignal, operatingSystem } from '../../behaviours/application-signals.ts'
-import type { Pid } from '../../runtime/index.ts'
+import { createSimClock, createSystem, type Pid, type SimClock } from '../../runtime/index.ts'
 import { outcome, world } from './world.ts'
 
 const Worker = defineServer({
@@ -35,6 +35,7 @@ class Program implements SignalSource {
   readonly listeners = new Map<string, Set<() => void>>()
   exitCode: number | undefined = undefined
   exited: number | undefined = undefined
+  readonly reports: string[] = []
 
   on(signal: string, listener: () => void): void {
     this.listeners.set(signal, (this.listeners.get(signal) ?? new Set()).add(listener))
@@ -49,6 +50,9 @@ class Program implements SignalSource {
   }
   exit(code: number): void {
     this.exited = code
+  }
+  report(text: string): void {
+    this.reports.push(text)
   }
   send(signal: string): void {
     for (const listener of this.listeners.get(signal) ?? []) listener()
@@ -78,6 +82,7 @@ async function open(stopMs = 0, options: Partial<RunApplicationOptions> = {}) {
   })
   const run = outcome(runApplication(App, { system, signalSource: program, ...options }))
   await clock.settle()
+  if (options.system !== undefined) await (options.system.clock as SimClock).settle()
   const clean = (): unknown => [
     program.listeners.size,
     system.stats().processes,
@@ -238,6 +243,34 @@ describe('runApplication', () => {
     await clock.settle()
     expect(run.value).toMatchObject({ exitCode: 1, cause: 'ended', reason: 'killed' })
     expect(clean()).toEqual([0, 0, 0, 0])
+  })
+
+  it.each([
+    ['ends normally', 'normal', {}, []],
+    ['fails', new Error('broken'), {}, ["application 'app' ended: Error: broken"]],
+    ['fails and onExit is told', new Error('broken'), { onExit: () => {} }, []],
+  ])(
+    'an application that %s is reported as far as it must be',
+    async (_what, reason, options, reports) => {
+      const { program, clock, system } = await open(0, options)
+      system.cast('worker', 'end', reason)
+      await clock.settle()
+      expect(program.reports).toEqual(reports)
+    },
+  )
+
+  it('a drain that was cut short is reported, and where the log is if there is none', async () => {
+    const { program, clock } = await open(Infinity, { stopTimeoutMs: 1000 })
+    program.send('SIGTERM')
+    await clock.advance(1000)
+    expect(program.reports).toEqual([
+      "application 'app' did not stop within 1000 ms and was killed",
+    ])
+    const silent = createSystem({ clock: createSimClock() })
+    const failing = await open(0, { system: silent })
+    silent.cast('worker', 'end', 'broken')
+    await (silent.clock as SimClock).settle()
+    expect(failing.program.reports[0]).toMatch(/ended: broken\. .*createSystem\(\{ logger/)
   })
 
   it('ends the program by force although onExit throws', async () => {
