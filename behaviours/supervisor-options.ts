@@ -167,6 +167,7 @@ export function processOptions(place: SupervisorPlace): ServerOptions {
     link,
     signal,
     mailboxMessagesMax,
+    mailboxPolicy: 'reject', // what it tells itself is a message too, and must not be let go
     trapExit: true,
     initTimeoutMs: Infinity,
   }

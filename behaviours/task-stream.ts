@@ -183,6 +183,7 @@ export class StreamCell implements TaskStream<unknown> {
         parent: owner,
         link: owner !== undefined,
         trapExit: owner !== undefined && system.process(owner)?.trapExit === true,
+        mailboxPolicy: 'reject', // what it tells itself is a message too, and must not be let go
         state: this,
       })
       this.#process = process

@@ -1,6 +1,7 @@
 /** Mailbox policies as servers and children get them; the policies themselves are tested in the runtime. */
 import { expect, it } from 'vitest'
-import { Supervisor } from '../../behaviours/index.ts'
+import { Supervisor, sys } from '../../behaviours/index.ts'
+import { createSimClock, createSystem } from '../../runtime/index.ts'
 import { scripted, ScriptContract, world } from './world.ts'
 
 const never = (): Promise<never> => new Promise(() => {})
@@ -37,4 +38,32 @@ it('a child keeps its policy over restarts', async () => {
     system.exit(pid, 'kill')
     await clock.settle()
   }
+})
+
+it('a supervisor lets nothing go, whatever the policy of its system: it tells itself what to do next', async () => {
+  const clock = createSimClock()
+  const system = createSystem({ clock, mailboxPolicy: 'drop_oldest' })
+  let starts = 0
+  const server = scripted()
+  const supervisor = await Supervisor.start({
+    system,
+    mailboxMessagesMax: 1,
+    children: [
+      {
+        id: 'c',
+        start: (context) => {
+          if (++starts === 2) throw new Error('not yet')
+          return server.start(undefined, { ...context, link: true, name: 'c' })
+        },
+      },
+    ],
+  })
+  system.exit(system.whereis('c')!, 'kill')
+  const suspended = sys.suspend(supervisor)
+  await clock.settle()
+  await suspended
+  for (let i = 0; i < 3; i++) system.send(supervisor.pid, 'more')
+  await sys.resume(supervisor)
+  await clock.settle()
+  expect([starts, system.whereis('c') !== undefined]).toEqual([3, true])
 })
