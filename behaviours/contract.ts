@@ -96,6 +96,9 @@ export type RefOf<T> = T extends { readonly contract: Contract<infer P> } | Cont
  */
 export function contract<P>(name: string, names: NoInfer<Names<P>>): Contract<P> {
   if (typeof name !== 'string' || name === '') throw new ContractError(String(name), 'needs a name')
+  if (typeof names !== 'object' || names === null) {
+    throw new ContractError(name, 'needs the names of its calls and casts')
+  }
   checkSlots(name, 'call', names.call)
   checkSlots(name, 'cast', names.cast)
   return new DeclaredContract<P>(name, names)

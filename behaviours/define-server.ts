@@ -88,5 +88,6 @@ export function defineServer<
 }
 
 function namesOf(handlers: object): Readonly<Record<string, true>> {
+  if (typeof handlers !== 'object' || handlers === null) return handlers // the contract says what is wrong
   return Object.fromEntries(Object.keys(handlers).map((name) => [name, true as const]))
 }

@@ -244,6 +244,7 @@ class ContractModule implements ServerModule {
   }
 
   init(arg: unknown, ctx: ServerContext): unknown {
+    if (typeof this.#impl.init !== 'function') throw new HandlerMissingError(this.label, 'init')
     return this.#impl.init(arg, ctx as Ctx<never, never>)
   }
 

@@ -402,7 +402,9 @@ class MessageModule implements ServerModule {
   }
 
   init(_arg: unknown, ctx: ServerContext): unknown {
-    return this.#behaviour.init(ctx as Ctx<never>)
+    const behaviour = this.#behaviour
+    if (typeof behaviour.init !== 'function') throw new HandlerMissingError(this.label, 'init')
+    return behaviour.init(ctx as Ctx<never>)
   }
 
   call(state: unknown, item: Call, ctx: ServerContext): unknown {

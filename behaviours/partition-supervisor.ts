@@ -12,7 +12,6 @@ import { availableParallelism } from 'node:os'
 import {
   functionOption,
   homeOf,
-  isPid,
   numberOption,
   objectOption,
   oneOfOption,
@@ -27,7 +26,14 @@ import {
 } from '../runtime/index.ts'
 import type { ChildSpec } from './child-spec.ts'
 import { contract, type Contract, type Ref } from './contract.ts'
-import { pickSystem, stopProcess, type Filled, type StopOptions } from './gen.ts'
+import {
+  addressOf,
+  resolveTarget,
+  stopProcess,
+  systemOf,
+  type Filled,
+  type StopOptions,
+} from './gen.ts'
 import { implementAs, type Server } from './gen-server.ts'
 import { partitionOf } from './partition-supervisor-key.ts'
 import { RestartIntensity } from './restart-intensity.ts'
@@ -372,19 +378,13 @@ function whereis(
   key: unknown,
   options: PartitionViaOptions,
 ): Pid | undefined {
-  const pid = typeof target === 'string' ? pickSystem(options).whereis(target) : pidOfTarget(target)
+  const pid = resolveTarget(target, options.system ?? systemOf(target))
   const process = pid === undefined ? undefined : homeOf(pid).process(pid)
   const state = process === undefined ? undefined : serverState(process)
   return state instanceof Partitions ? state.pidOf(key) : undefined
 }
 
-function pidOfTarget(target: Exclude<SupervisorTarget, string>): Pid | undefined {
-  if (isPid(target)) return target
-  return 'via' in target ? target.via.whereisName() : target.pid
-}
-
 function nameOf(target: SupervisorTarget): string {
-  if (typeof target === 'string') return target
-  if (isPid(target)) return String(target)
-  return 'via' in target ? target.via.label : String(target.pid)
+  const to = addressOf(target)
+  return typeof to === 'object' && 'via' in to ? to.via.label : String(to)
 }

@@ -9,6 +9,7 @@
  *   way its link would have ended it.
  * - A child that is being stopped is unlinked first: its end does not come as a message as well.
  */
+import { inspect } from 'node:util'
 import {
   formatPid,
   homeOf,
@@ -169,10 +170,7 @@ export class ChildKeeper {
     const { system, pid: self, alive } = this.process
     const pid = pidOf(started)
     if (pid === undefined || pidEquals(pid, self)) {
-      throw this.failed(
-        id,
-        new TypeError('the start function gave nothing with the pid of a child'),
-      )
+      throw this.failed(id, new TypeError(`the start function gave ${shown(started)}`))
     }
     if (this.#isChild(pid)) throw this.failed(id, new ChildSharedError(id, pid))
     const home = homeOf(pid)
@@ -283,6 +281,16 @@ function pidOf(started: unknown): Pid | undefined {
     return isPid(pid) ? pid : undefined
   } catch {
     return undefined // a getter of its own; whatever it is, it is no child
+  }
+}
+
+/** What was given instead of a child; a getter of its own may throw at that, too. */
+function shown(started: unknown): string {
+  try {
+    if (pidOf(started) !== undefined) return 'its own supervisor'
+    return `${inspect(started, { depth: 0 })}, which has no pid of a process; a ref has one`
+  } catch {
+    return 'something that cannot be looked at'
   }
 }
 

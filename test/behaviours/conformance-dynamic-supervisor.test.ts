@@ -510,6 +510,27 @@ describe('partitions', () => {
     expect(PartitionSupervisor.whereis(idler(system), 0, { system })).toBeUndefined()
   })
 
+  it('is named by its ref, its pid and a via as well; what is no name is refused at once', async () => {
+    const sup = await PartitionSupervisor.start({ system, child: counter.child(), partitions: 2 })
+    const via = {
+      label: 'mine',
+      whereisName: () => sup.pid,
+      registerName: () => false,
+      unregisterName: () => {},
+    }
+    const found = PartitionSupervisor.whereis(sup, 1)
+    expect(found).toBeDefined()
+    expect(PartitionSupervisor.whereis(sup.pid, 1)).toBe(found)
+    expect(PartitionSupervisor.whereis({ via }, 1)).toBe(found)
+    expect(PartitionSupervisor.via({ via }, 1).label).toBe('partition of mine')
+    expect(PartitionSupervisor.via(sup, 1).label).toBe(`partition of ${String(sup.pid)}`)
+    for (const target of [undefined, {}, 5]) {
+      expect(() => PartitionSupervisor.via(target as never, 1)).toThrow(
+        expect.objectContaining({ code: 'ERR_ARGUMENT', argument: 'target' }),
+      )
+    }
+  })
+
   it('is a child like any other, its partitions cannot be taken or changed', async () => {
     const spec = PartitionSupervisor.child(
       { name: 'n', child: counter.child(), partitions: 2 },

@@ -949,13 +949,12 @@ describe('exit signals', () => {
   })
 
   it('G-71 a behaviour without init: start rejects, it does not throw', async () => {
+    const refusal = { code: 'ERR_INIT_FAILED', reason: { code: 'ERR_HANDLER_MISSING' } }
     const started = GenServer.start({} as never, { system })
-    await expect(started).rejects.toMatchObject({ code: 'ERR_INIT_FAILED' })
+    await expect(started).rejects.toMatchObject(refusal)
     const declared = contract<{ call: {}; cast: {} }>('none/1', { call: {}, cast: {} })
     const server = implement(declared, { call: {}, cast: {} } as never)
-    await expect(server.start(undefined as never, { system })).rejects.toMatchObject({
-      code: 'ERR_INIT_FAILED',
-    })
+    await expect(server.start(undefined as never, { system })).rejects.toMatchObject(refusal)
   })
 })
 

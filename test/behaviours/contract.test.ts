@@ -4,6 +4,7 @@ import type { Pid, System } from '../../runtime/index.ts'
 import {
   bareRef,
   contract,
+  defineServer,
   implement,
   isRef,
   noreply,
@@ -30,6 +31,8 @@ describe('contract', () => {
     ['a call named then', () => contract('x', { call: { then: true }, cast: {} } as never)],
     ['a slot that is no schema', () => contract('x', { call: { a: 1 }, cast: {} } as never)],
     ['no casts', () => contract('x', { call: {} } as never)],
+    ['no names', () => contract('x', undefined as never)],
+    ['a definition without casts', () => defineServer({ init: () => 0, call: {} } as never)],
   ])('refuses %s', (_what, make) => {
     expect(make).toThrow(expect.objectContaining({ code: 'ERR_CONTRACT_INVALID' }))
   })

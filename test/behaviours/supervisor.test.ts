@@ -284,6 +284,14 @@ describe('a start function that gives', () => {
     await expect(
       Supervisor.startChild(sup, { id: 'a', start: (() => 5) as never }),
     ).rejects.toMatchObject({ code: 'ERR_CHILD_START' })
+    await expect(
+      Supervisor.startChild(sup, { id: 'a', start: () => Promise.resolve({ id: 7 } as never) }),
+    ).rejects.toThrow(
+      "child 'a' did not start: TypeError: the start function gave { id: 7 }, which",
+    )
+    await expect(
+      Supervisor.startChild(sup, { id: 'a', start: () => Promise.resolve(sup) }),
+    ).rejects.toThrow('gave its own supervisor')
   })
 })
 
