@@ -13,6 +13,7 @@
 import { channel } from 'node:diagnostics_channel'
 import type { Channel } from 'node:diagnostics_channel'
 import type { ExitReason } from './exit-reason.ts'
+import type { ItemKindName } from './item.ts'
 import type { Pid } from './pid.ts'
 import type { ProcessCell } from './process.ts'
 
@@ -68,6 +69,8 @@ export interface MessageDroppedEvent {
 export interface LongHandlerEvent {
   readonly pid: Pid
   readonly label: string
+  readonly kind: ItemKindName
+  /** Of a call or cast. */
   readonly name: string | undefined
   /** So far, if it is in flight. */
   readonly tookMs: number

@@ -7,6 +7,7 @@
  * they are due, one entry per process, behind one clock timer that does not keep the program alive.
  */
 import { longHandlerChannel, publishLongHandler } from './inspect.ts'
+import { itemKindName } from './item.ts'
 import type { Call } from './call.ts'
 import type { Clock, ClockTimer } from './clock.ts'
 import type { Message } from './item.ts'
@@ -42,7 +43,8 @@ export class LongHandlers {
 
   /** Whether handlers are to be measured. */
   get wanted(): boolean {
-    return this.#options.reportLongHandlers || longHandlerChannel.hasSubscribers
+    const { longHandlerMs, reportLongHandlers } = this.#options
+    return (reportLongHandlers || longHandlerChannel.hasSubscribers) && longHandlerMs !== Infinity
   }
 
   /** The synchronous part of a handler is over. */
@@ -67,7 +69,6 @@ export class LongHandlers {
 
   #arm(startMs: number): void {
     const { longHandlerMs } = this.#options
-    if (longHandlerMs === Infinity) return
     const delayMs = Math.max(0, Math.ceil(startMs + longHandlerMs - this.#clock.now()))
     this.#timer = this.#clock.setTimer(delayMs, () => this.#expire())
     this.#timer.unref()
@@ -90,10 +91,11 @@ export class LongHandlers {
   #report(cell: ProcessCell, item: Message | Call, tookMs: number, inFlight: boolean): void {
     this.count++
     const { name } = item
-    publishLongHandler({ pid: cell.pid, label: cell.label, name, tookMs, inFlight })
+    const kind = itemKindName(item.kind)
+    publishLongHandler({ pid: cell.pid, label: cell.label, kind, name, tookMs, inFlight })
     if (!this.#options.reportLongHandlers) return
     this.#logger.warn(
-      { pid: cell.pid.toString(), label: cell.label, message: name, tookMs, inFlight },
+      { pid: cell.pid.toString(), label: cell.label, kind, message: name, tookMs, inFlight },
       inFlight ? 'handler takes long' : 'handler took long',
     )
   }

@@ -84,7 +84,14 @@ describe('inspection channels', () => {
       await new Promise<void>((resolve) => clock.nextTurn(resolve))
     })
     expect(seen).toEqual([
-      { pid, label: 'long', name: 'long', tookMs: expect.any(Number), inFlight: false },
+      {
+        pid,
+        label: 'long',
+        kind: 'cast',
+        name: 'long',
+        tookMs: expect.any(Number),
+        inFlight: false,
+      },
     ])
   })
 })

@@ -1,5 +1,5 @@
 import { subscribe, unsubscribe } from 'node:diagnostics_channel'
-import { expect, it } from 'vitest'
+import { expect, it, vi } from 'vitest'
 import {
   createRealClock,
   createSimClock,
@@ -60,6 +60,7 @@ it('reports a synchronous handler that took longHandlerMs, and none that took le
       fields: {
         pid: pid.toString(),
         label: 'spinner',
+        kind: 'cast',
         message: 'long',
         tookMs: expect.any(Number),
         inFlight: false,
@@ -83,7 +84,14 @@ it('reports an asynchronous handler once, while it is in flight', async () => {
   await clock.advance(1)
   expect(warnings).toEqual([
     {
-      fields: { pid: pid.toString(), label: 'waiter', message: 'long', tookMs: 50, inFlight: true },
+      fields: {
+        pid: pid.toString(),
+        label: 'waiter',
+        kind: 'cast',
+        message: 'long',
+        tookMs: 50,
+        inFlight: true,
+      },
       message: 'handler takes long',
     },
   ])
@@ -121,11 +129,37 @@ it('measures for a subscriber too, without a line in the log', async () => {
   system.cast(pid, 'long', later(clock, 500))
   await clock.advance(500)
   unsubscribe(inspectChannels.handlerLong, onMessage)
-  expect(seen).toEqual([{ pid, label: 'waiter', name: 'long', tookMs: 50, inFlight: true }])
+  expect(seen).toEqual([
+    { pid, label: 'waiter', kind: 'cast', name: 'long', tookMs: 50, inFlight: true },
+  ])
   expect(warnings).toEqual([])
   system.cast(pid, 'long', later(clock, 500))
   await clock.advance(500)
   expect(seen).toHaveLength(1)
+})
+
+it('says what kind of item takes long when it has no name', async () => {
+  const clock = createSimClock()
+  const { system, warnings } = made({ clock, reportLongHandlers: true })
+  const { pid } = waiter(system)
+  system.send(pid, later(clock, 100))
+  await clock.advance(100)
+  expect(warnings).toMatchObject([{ fields: { kind: 'info', message: undefined } }])
+})
+
+it('measures nothing when no handler can be long', async () => {
+  const readings: number[] = []
+  for (const reportLongHandlers of [false, true]) {
+    const clock = createSimClock()
+    const { system } = made({ clock, reportLongHandlers, longHandlerMs: Infinity })
+    const { pid } = waiter(system)
+    await clock.settle()
+    const now = vi.spyOn(clock, 'now')
+    for (let i = 0; i < 10; i++) system.cast(pid, 'x', undefined)
+    await clock.settle()
+    readings.push(now.mock.calls.length)
+  }
+  expect(readings[1]).toBe(readings[0])
 })
 
 it('arms no timer while nobody wants to know', async () => {
