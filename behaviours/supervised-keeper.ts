@@ -15,6 +15,7 @@ import {
   homeOf,
   isPid,
   pidEquals,
+  reasonOfThrown,
   runAs,
   type ExitReason,
   type Pid,
@@ -114,7 +115,7 @@ export class ChildKeeper {
         : await this.#runInTime(id, spec, context, args)
     } catch (thrown) {
       if (thrown instanceof StartIgnoredError) return thrown
-      throw this.failed(id, thrown)
+      throw this.failed(id, reasonOf(thrown))
     } finally {
       context.close()
     }
@@ -195,8 +196,8 @@ export class ChildKeeper {
     return pid
   }
 
-  failed(id: string, thrown: unknown): ChildStartError {
-    return new ChildStartError(this.label, id, reasonOf(thrown))
+  failed(id: string, reason: ExitReason): ChildStartError {
+    return new ChildStartError(this.label, id, reason)
   }
 
   /** Stops one child; without a promise if it is dead when this returns. */
@@ -305,5 +306,5 @@ function tryTo<T>(fn: () => Promise<T>): Promise<T> {
 
 /** The exit reason in what a start function threw. */
 function reasonOf(thrown: unknown): ExitReason {
-  return thrown instanceof InitializationError ? thrown.reason : thrown
+  return thrown instanceof InitializationError ? thrown.reason : reasonOfThrown(thrown)
 }

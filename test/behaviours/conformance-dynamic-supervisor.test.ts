@@ -3,7 +3,7 @@
  * sections 9 and 9b.
  */
 import { beforeEach, describe, expect, it } from 'vitest'
-import { pidEquals, type ExitReason, type Pid, type System } from '../../runtime/index.ts'
+import { exit, pidEquals, type ExitReason, type Pid, type System } from '../../runtime/index.ts'
 import {
   DynamicSupervisor,
   DynamicSupervisorContract,
@@ -115,9 +115,11 @@ describe('children', () => {
   })
 
   it.each([
-    ['throws a value', () => throwing('v'), 'v'],
+    ['throws a value', () => throwing('v'), { nocatch: 'v' }],
     ['throws an error', () => throwing(new Error('e')), { message: 'e' }],
-    ['rejects', () => Promise.reject(new Error('oops')), { message: 'oops' }],
+    ['rejects', () => Promise.reject(new Error('e')), { message: 'e' }],
+    ['exits', () => exit('oops'), 'oops'],
+    ['exits later', async () => exit('oops'), 'oops'],
   ] as const)('D-03 a start that %s: startChild rejects, the supervisor lives', async (...row) => {
     const [, startFn, reason] = row
     const sup = await start()
