@@ -365,7 +365,7 @@ export class SystemCore implements System {
     const kind =
       item.kind === ItemKind.cast ? 'cast' : item.kind === ItemKind.call ? 'call' : 'info'
     publishDropped({ to: cell.pid, kind, name: item.name, reason: 'evicted' })
-    if (item.kind === ItemKind.call) item.fail(new MailboxFullError(item, cell.userItemsMax))
+    if (item.kind === ItemKind.call) item.fail(new MailboxFullError(item, cell.userItemsMax, true))
   }
 
   call(

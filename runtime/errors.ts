@@ -107,8 +107,8 @@ export const runtimeErrors: ErrorCatalogue = Object.freeze({
     action: 'Look for a server that keeps its replies back.',
   },
   ERR_MAILBOX_FULL: {
-    when: 'The mailbox of the called process held `mailboxMessagesMax` user messages.',
-    stateChanged: 'No: the call was not queued.',
+    when: 'The mailbox of the called process held `mailboxMessagesMax` user messages, or let the call go for a newer one (`drop_oldest`).',
+    stateChanged: 'No: the call was not handled.',
     retry: 'After a pause.',
     action: 'The server is overloaded: add servers or slow the callers down.',
   },
@@ -379,12 +379,13 @@ export class CallAbortedError extends CallError {
   }
 }
 
-/** The mailbox of the called process is full. */
+/** The mailbox of the called process is full; `evicted`: the call was queued, and let go for a newer message. */
 export class MailboxFullError extends CallError {
   override readonly name = 'MailboxFullError'
   readonly messagesMax: number
-  constructor(call: FailedCall, messagesMax: number) {
-    super('ERR_MAILBOX_FULL', call, `was refused: ${messagesMax} messages are queued`)
+  constructor(call: FailedCall, messagesMax: number, evicted = false) {
+    const what = evicted ? 'was let go for a newer message' : 'was refused'
+    super('ERR_MAILBOX_FULL', call, `${what}: ${messagesMax} messages are queued`)
     this.messagesMax = messagesMax
   }
 }

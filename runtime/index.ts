@@ -1,12 +1,6 @@
 /**
  * The runtime layer: processes, signals, time. This is the service interface the layers above are written
  * against; the package's own index.ts picks what users see of it.
- *
- * Deviations from the first draft of the contract, for who coded against it:
- * - `System` is an interface; make one with `createSystem`.
- * - `demonitor` takes `owner` in its options (M-11); contexts pass their own pid.
- * - the ref of `StartOptions.monitor` is `process.monitorRef`.
- * - a `Via` is one name in one directory: `{ label, whereisName, registerName, unregisterName }`.
  */
 export type { Clock, ClockTimer } from './clock.ts'
 export { createRealClock } from './clock.ts'

@@ -61,7 +61,7 @@ describe('self() after an await', () => {
     expect(self()).toBeUndefined()
   })
 
-  it('is still a process that has ended, which can start and send nothing', async () => {
+  it('is still the pid of a process that has ended', async () => {
     const { clock, system } = tracked()
     const seen: unknown[] = []
     const pid = system.spawn(async () => {

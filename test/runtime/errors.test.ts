@@ -93,6 +93,13 @@ describe('the message of a failed call', () => {
     expect(new CallExitError(ask, 'x'.repeat(10_000)).message.length).toBeLessThan(600)
   })
 
+  it('tells a call that was refused from one that was let go', () => {
+    expect(new MailboxFullError(ask, 9).message).toContain('was refused: 9')
+    expect(new MailboxFullError(ask, 9, true).message).toContain(
+      'was let go for a newer message: 9',
+    )
+  })
+
   it('shows a short cycle whole and a long one in part', () => {
     const { system } = createWorld()
     const pids = Array.from({ length: 100 }, (_, i) => system.pidFor('n', i, 0))
