@@ -355,10 +355,10 @@ function refuseOwn({ app: { name }, pid }: Entry, caller: Pid | undefined): void
   throw new ApplicationCycleError([name, name])
 }
 
-/** A start that took too long is its own reason; any other failed `init` has one. */
+/** A start that took too long is its own reason; any other failed `init` has one, and so has one inside it. */
 function reasonOf(error: unknown): ExitReason {
   if (error instanceof InitTimeoutError || !(error instanceof InitializationError)) return error
-  return error.reason
+  return reasonOf(error.reason)
 }
 
 function unknownSetting({ name, env }: AnyApplication, key: string): OptionError {

@@ -12,7 +12,7 @@ export class ApplicationStartError extends FoveaError {
     super(
       'ERR_APPLICATION_START',
       `application '${applicationName}' did not start: ${formatReason(reason)}`,
-      { cause: reason },
+      reason instanceof Error ? { cause: reason } : {},
     )
     this.applicationName = applicationName
     this.reason = reason

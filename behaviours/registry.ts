@@ -302,10 +302,14 @@ class Handle implements RegistryHandle {
   deleteMeta(key: string): void {
     this.#state.meta.delete(key)
   }
+  /** A name can be given in a specification before the registry, another child of the same tree, runs. */
   via(key: unknown, value?: unknown): Via {
+    if (this.#find() !== undefined) this.checkNames()
+    return new RegistryVia(this, key, value)
+  }
+  checkNames(): void {
     const { table, label } = this.#state
     if (!table.unique) throw new RegistryKindError(label, 'via', 'unique')
-    return new RegistryVia(this, key, value)
   }
   lock<T>(
     key: unknown,
@@ -344,6 +348,7 @@ class RegistryVia implements Via {
     }
   }
   registerName(pid: Pid): boolean {
+    this.#registry.checkNames()
     try {
       this.#registry.register(this.#key, pid, this.#value)
       return true

@@ -248,6 +248,20 @@ describe('via', () => {
     expect(system.stats().processes).toBe(before)
   })
 
+  it('a via name can be made before its registry runs, as in the specifications of one tree', async () => {
+    const names = Registry.named<string>('names', { system })
+    const child = scripted().child(undefined, { id: 'k', options: { name: names.via('k') } })
+    const tree = { system, children: [Registry.child({ name: 'names' }), child] }
+    const top = await Supervisor.start(tree)
+    expect(await system.call({ via: names.via('k') }, 'ping', undefined)).toBe('pong')
+    await Supervisor.stop(top)
+    const early = names.via('k')
+    await Registry.start({ system, name: 'names', keys: 'duplicate' })
+    await expect(scripted().start(undefined, { system, name: early })).rejects.toMatchObject({
+      code: 'ERR_REGISTRY_KIND',
+    })
+  })
+
   it('R-15 via needs unique keys', async () => {
     const registry = await open({ keys: 'duplicate' })
     expect(() => registry.via('k')).toThrow(expect.objectContaining({ code: 'ERR_REGISTRY_KIND' }))
