@@ -60,10 +60,14 @@ export interface Ref<P> {
 /** What stands for a call or cast in a contract: `true`, or a schema of its input. */
 export type Slot<I> = true | StandardSchema<unknown, I>
 
+/** What may stand for `F`: only one input is sent, so a second one must not compile. */
+type SlotOf<F> =
+  InputsOf<F> extends readonly [unknown?] ? Slot<InputOf<F>> : 'takes more than one input'
+
 /** The names of a protocol. */
 export interface Names<P> {
-  readonly call: { readonly [K in keyof CallsOf<P>]: Slot<InputOf<CallsOf<P>[K]>> }
-  readonly cast: { readonly [K in keyof CastsOf<P>]: Slot<InputOf<CastsOf<P>[K]>> }
+  readonly call: { readonly [K in keyof CallsOf<P>]: SlotOf<CallsOf<P>[K]> }
+  readonly cast: { readonly [K in keyof CastsOf<P>]: SlotOf<CastsOf<P>[K]> }
 }
 
 /** A named protocol; made by {@link contract}. */

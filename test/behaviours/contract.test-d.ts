@@ -107,6 +107,24 @@ export async function client(pid: Pid): Promise<void> {
 // @ts-expect-error missing name
 export const Incomplete: Contract<CounterApi> = contract('x', { call: { get: true }, cast: {} })
 
+// a second input would be lost on the way
+export const Lossy: Contract<{
+  call: { add(a: number, b: number): number; all(...a: number[]): number; may(a?: number): number }
+  cast: { set(a: number, b: string): void }
+}> = contract('x', {
+  call: {
+    // @ts-expect-error two inputs
+    add: true,
+    // @ts-expect-error any number of inputs
+    all: true,
+    may: true,
+  },
+  cast: {
+    // @ts-expect-error two inputs
+    set: true,
+  },
+})
+
 const wrongReply = contract<{ call: { get(): number }; cast: {} }>('x', {
   call: { get: true },
   cast: {},
