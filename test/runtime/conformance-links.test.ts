@@ -118,6 +118,18 @@ describe('links', () => {
     const error = await failure(inProcess(system, (context) => context.link(dead)))
     expect(error).toBeInstanceOf(NoProcessError)
     expect(error).toMatchObject({ code: 'ERR_NOPROC', pid: dead })
+    expect((error as Error).message).toMatch(/^link: .* is not alive$/)
+    expect(() => system.link(dead, dead)).toThrow(/^link: .* is not alive$/)
+  })
+
+  it('a link of what is no process is refused by the name of the argument', () => {
+    const { system } = createWorld()
+    const pid = idle(system)
+    const wrong = 'n' as unknown as Pid
+    for (const change of [system.link, system.unlink]) {
+      expect(() => change.call(system, wrong, pid)).toThrow(/\ba\b.*a pid/)
+      expect(() => change.call(system, pid, wrong)).toThrow(/\bb\b.*a pid/)
+    }
   })
 
   it('L-12 unlink does not remove an EXIT that is queued', async () => {
@@ -422,6 +434,30 @@ describe('propagation', () => {
       expect(system.stats().processesCrashed).toBe(0)
     },
   )
+
+  it('an onExit that throws is logged under its process, whose end reaches everybody', async () => {
+    const { clock, system, errors } = createWorld()
+    const bad = system.start({
+      label: 'bad',
+      handle: () => {},
+      onExit: () => {
+        throw new Error('nasty')
+      },
+    })
+    const { pid, seen } = observe(system, { trapExit: true })
+    await clock.settle()
+    system.link(pid, bad.pid)
+    system.exit(bad.pid, 'boom')
+    await clock.settle()
+    expect(seen).toEqual([{ type: 'exit', from: bad.pid, reason: 'boom' }])
+    expect(errors).toEqual([
+      {
+        fields: { error: new Error('nasty'), what: 'onExit of bad' },
+        message: 'callback failed',
+      },
+    ])
+    expect(system.stats().processes).toBe(1)
+  })
 
   it('a reason that cannot be printed still reaches everybody: calls, links, monitors, stop', async () => {
     const { clock, system } = createWorld()

@@ -113,6 +113,43 @@ describe('monitors', () => {
     expect(rest).toEqual(['last'])
   })
 
+  it('M-08 flush takes the DOWN of its own monitor and no other, also of an owner that is not named', async () => {
+    for (const named of [true, false]) {
+      const world = createWorld()
+      const { system, clock } = world
+      const bystander = observe(system)
+      const { seen, target, ref, pid } = await watched(world)
+      const other = system.monitor(pid, target)
+      const theirs = system.monitor(bystander.pid, target)
+      const mine = { type: 'message', value: 'mine' }
+      system.send(pid, mine)
+      end(system, target, 'boom')
+      system.demonitor(ref, { flush: true, ...(named ? { owner: pid } : {}) })
+      await clock.settle()
+      expect(seen).toEqual([mine, down(other, target, 'boom')])
+      expect(bystander.seen).toEqual([down(theirs, target, 'boom')])
+    }
+  })
+
+  it('M-08 flush without an owner also finds what a selective receive has skipped', async () => {
+    const { clock, system } = createWorld()
+    const target = idle(system)
+    const rest: unknown[] = []
+    idle(system)
+    const pid = system.spawn(async (context) => {
+      await context.receive((value) => value === 'go')
+      for (;;) rest.push(await context.receive())
+    })
+    await clock.settle()
+    const [ref, other] = [system.monitor(pid, target), system.monitor(pid, target)]
+    end(system, target, 'boom')
+    await clock.settle()
+    expect(system.demonitor(ref, { flush: true, info: true })).toBe(false)
+    system.send(pid, 'go')
+    await clock.settle()
+    expect(rest).toEqual([down(other, target, 'boom')])
+  })
+
   it('M-09 demonitor with info says whether the monitor was active', async () => {
     const world = createWorld()
     const { system } = world
@@ -133,6 +170,15 @@ describe('monitors', () => {
     end(world.system, target, 'boom')
     await world.clock.settle()
     expect(seen).toEqual([down(ref, target, 'boom')])
+  })
+
+  it('M-11 with info a stranger is told that the monitor is none of its own', async () => {
+    const world = createWorld()
+    const { system } = world
+    const { ref, pid } = await watched(world)
+    const stranger = idle(system)
+    expect(system.demonitor(ref, { owner: stranger, info: true })).toBe(false)
+    expect(system.demonitor(ref, { owner: pid, info: true })).toBe(true)
   })
 
   it('M-12 a process that monitors itself gets a ref that never fires', async () => {
@@ -218,16 +264,33 @@ describe('monitors', () => {
     expect(seen).toEqual([down(ref, b, 'boom', 'n')])
   })
 
-  it.each([1, undefined, {}, { node: 'x', id: 1, incarnation: 0 }])(
-    'M-19 %o cannot be monitored',
-    async (nonsense) => {
-      const { system } = createWorld()
-      const error = await failure(
-        inProcess(system, (context) => context.monitor(nonsense as unknown as Pid)),
-      )
-      expect(error).toBeInstanceOf(ArgumentError)
-    },
-  )
+  it.each([
+    1,
+    undefined,
+    null,
+    {},
+    { name: 'n' },
+    { name: 'n', node: 1 },
+    { node: 'x' },
+    { node: 'x', id: 1, incarnation: 0 },
+    Object.assign(() => {}, { node: 'x' }),
+  ])('M-19 %o cannot be monitored', async (nonsense) => {
+    const { system } = createWorld()
+    const error = await failure(
+      inProcess(system, (context) => context.monitor(nonsense as unknown as Pid)),
+    )
+    expect(error).toBeInstanceOf(ArgumentError)
+    expect((error as Error).message).toMatch(/target.*a pid, a name or \{ name, node \}/)
+  })
+
+  it('only a local process can own a monitor', () => {
+    const { system } = createWorld()
+    const foreign = system.pidFor('b', 1, 0)
+    const dead = idle(system)
+    system.exit(dead, 'kill')
+    expect(() => system.monitor(foreign, idle(system))).toThrow(/owner.*a local process/)
+    expect(() => system.monitor(dead, idle(system))).toThrow(/^monitor: .* is not alive$/)
+  })
 })
 
 describe('watch', () => {
@@ -253,6 +316,28 @@ describe('watch', () => {
     await clock.settle()
     expect(reasons).toEqual(['noproc'])
     expect(system.stats().monitors).toBe(0)
+  })
+
+  it('says noconnection for a process of a node without a way to it, not before the caller has gone on', async () => {
+    const { clock, system } = createWorld()
+    const reasons: unknown[] = []
+    system.watch(system.pidFor('b', 1, 0), (reason) => void reasons.push(reason))
+    expect(reasons).toEqual([])
+    await clock.settle()
+    expect(reasons).toEqual(['noconnection'])
+  })
+
+  it('is taken back for nothing once it has spoken', async () => {
+    const { clock, system } = createWorld()
+    const target = idle(system)
+    const reasons: unknown[] = []
+    const takeBack = system.watch(target, (reason) => void reasons.push(reason))
+    await clock.settle()
+    end(system, target, 'boom')
+    await clock.settle()
+    takeBack()
+    takeBack()
+    expect(reasons).toEqual(['boom'])
   })
 
   it('says nothing after it was taken back', async () => {

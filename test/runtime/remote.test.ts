@@ -309,6 +309,60 @@ describe('links and monitors across', () => {
   })
 })
 
+describe('links to another node', () => {
+  it('L-22 carry the reason as it is, kill too, and end with both processes', async () => {
+    const { a, b } = join()
+    const { pid, seen } = observe(a.system, { trapExit: true })
+    const target = idle(b.system)
+    await a.clock.settle()
+    a.system.link(pid, as(a.system, target))
+    b.system.process(target)!.exit('kill')
+    await a.clock.settle()
+    expect(seen).toEqual([{ type: 'exit', from: as(a.system, target), reason: 'kill' }])
+  })
+
+  it('count for the limit while they exist, each once', async () => {
+    const a = createWorld({ node: 'a', linksPerProcessMax: 2 })
+    const b = createWorld({ node: 'b', clock: a.clock })
+    a.system.setRemote(gateTo(b.system, a.system, []))
+    b.system.setRemote(gateTo(a.system, b.system, []))
+    const [first, second, third] = [1, 2, 3].map(() => as(a.system, idle(b.system)))
+    const pid = idle(a.system)
+    for (const peer of [first!, first!, second!]) a.system.link(pid, peer)
+    const refused: unknown = expect.objectContaining({ code: 'ERR_LINKS_MAX' })
+    expect(() => a.system.link(pid, third!)).toThrow(refused)
+    a.system.unlink(pid, third!)
+    expect(() => a.system.link(pid, third!)).toThrow(refused)
+    a.system.unlink(pid, first!)
+    expect(() => a.system.link(pid, third!)).not.toThrow()
+    await a.clock.settle()
+    expect(a.system.isAlive(pid)).toBe(true)
+  })
+})
+
+describe('a gate that is taken away', () => {
+  it('leaves ends, demonitor and unlink what they are here', async () => {
+    const { a, b } = join()
+    const left = observe(a.system, { trapExit: true })
+    const right = observe(b.system, { trapExit: true })
+    await a.clock.settle()
+    const remote = as(a.system, right.pid)
+    a.system.link(left.pid, remote)
+    const refs = [a.system.monitor(left.pid, remote), a.system.monitor(left.pid, remote)]
+    b.system.monitor(right.pid, as(b.system, left.pid))
+    a.system.setRemote(undefined)
+    b.system.setRemote(undefined)
+    expect(a.system.demonitor(refs[0]!, { info: true })).toBe(true)
+    b.system.process(right.pid)!.exit('boom')
+    a.system.process(left.pid)!.exit('boom')
+    await a.clock.settle()
+    for (const { system, errors } of [a, b]) {
+      expect(system.stats().processes).toBe(0)
+      expect(errors.map(({ message }) => message)).toEqual(['process crashed'])
+    }
+  })
+})
+
 describe('a lost connection', () => {
   it('X-04 X-22 is noconnection to both sides, once, and is spent afterwards', async () => {
     const { a, b, cut } = join()

@@ -90,7 +90,11 @@ describe('limits', () => {
     const peers = [1, 2, 3].map(() => system.start(program))
     system.link(hub.pid, peers[0]!.pid)
     system.link(peers[1]!.pid, hub.pid)
-    const refused: unknown = expect.objectContaining({ code: 'ERR_LINKS_MAX', max: 2 })
+    const refused: unknown = expect.objectContaining({
+      code: 'ERR_LINKS_MAX',
+      limit: 'linksPerProcessMax',
+      max: 2,
+    })
     expect(() => system.link(hub.pid, peers[2]!.pid)).toThrow(refused)
     expect(() => system.link(peers[2]!.pid, hub.pid)).toThrow(refused)
     expect(() => system.link(hub.pid, peers[0]!.pid)).not.toThrow()
@@ -104,7 +108,11 @@ describe('limits', () => {
     const target = system.start(program).pid
     const first = system.monitor(owner, target)
     system.monitor(owner, target)
-    const refused: unknown = expect.objectContaining({ code: 'ERR_MONITORS_MAX', max: 2 })
+    const refused: unknown = expect.objectContaining({
+      code: 'ERR_MONITORS_MAX',
+      limit: 'monitorsPerProcessMax',
+      max: 2,
+    })
     expect(() => system.monitor(owner, target)).toThrow(refused)
     expect(() => system.start(program, { monitor: owner })).toThrow(refused)
     expect(system.stats().processes).toBe(2)
