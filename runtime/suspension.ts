@@ -97,5 +97,10 @@ function admitted(cell: ProcessCell, item: Message | Call): boolean {
 /** The process whose EXIT means "end" to the program. */
 function parentOf(cell: ProcessCell): ProcessCell['parent'] {
   const { debug } = cell.program
-  return debug?.parent === undefined ? cell.parent : debug.parent(cell)
+  if (debug?.parent === undefined) return cell.parent
+  try {
+    return debug.parent(cell)
+  } catch {
+    return undefined // a program that fails here must not take the scheduler along
+  }
 }

@@ -914,3 +914,25 @@ it('the status of a process that names itself as its parent comes to an end', ()
   const pid = idler(w.system, { parent: own })
   expect(sys.status(pid).ancestors.map(String)).toEqual([String(pid)])
 })
+
+it('a program that fails at saying who its parent is keeps its system going', async () => {
+  const program: Program = {
+    label: 'lost',
+    handle: () => {},
+    debug: {
+      behaviour: 'lost',
+      getState: () => undefined,
+      replaceState: () => {},
+      parent: () => {
+        throw new Error('who?')
+      },
+    },
+  }
+  const { pid } = w.system.start(program, { trapExit: true })
+  const suspended = outcome(sys.suspend(pid))
+  await w.clock.settle()
+  w.system.exit(pid, 'shutdown')
+  const other = await start()
+  expect(await other.call.ping()).toBe('pong')
+  expect(suspended.settled).toBe(true)
+})
