@@ -48,6 +48,17 @@ export interface Callee {
 const CALL: typeof ItemKind.call = ItemKind.call
 const OUT: number = NOT_TIMED
 
+// A promise hands out its two functions only to an executor. One shared executor that puts them into the
+// call being made saves a closure per call; it runs within `new Promise`, never later.
+let unanswered: Call | undefined
+const takeSettlers = (
+  resolve: (value: unknown) => void,
+  reject: (error: unknown) => void,
+): void => {
+  unanswered!.resolve = resolve
+  unanswered!.reject = reject
+}
+
 /** A request that waits for its reply; handlers get it as a mailbox item. */
 export class Call implements FailedCall {
   // Fields are declared, not defined: a definition would store each of them twice per call.
@@ -91,8 +102,8 @@ export class Call implements FailedCall {
     from: Pid | undefined,
     server: Pid,
     timeoutMs: number,
-    resolve: (value: unknown) => void,
-    reject: (error: unknown) => void,
+    resolve?: (value: unknown) => void,
+    reject?: (error: unknown) => void,
   ) {
     this.kind = CALL
     this.name = name
@@ -192,6 +203,14 @@ export class Call implements FailedCall {
     this.pendingNext = undefined
     if (this.slot !== OUT) callee.core.timers.remove(this)
   }
+}
+
+/** The promise of the answer to a call that was made without settlers. */
+export function promiseOf(call: Call): Promise<unknown> {
+  unanswered = call
+  const promise = new Promise<unknown>(takeSettlers)
+  unanswered = undefined
+  return promise
 }
 
 /** The name of a request: its name, or the `type` of its input. */

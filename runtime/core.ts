@@ -2,7 +2,7 @@
  * The implementation of {@link System}: the process table and the operations, over the parts in the other
  * files. Signals act synchronously: when `exit`, `link` or `monitor` returns, it has happened.
  */
-import { Call, requestTag } from './call.ts'
+import { Call, promiseOf, requestTag } from './call.ts'
 import { AbortGroups, checkSignal } from './abort-groups.ts'
 import { CallCycles } from './call-cycles.ts'
 import { beginTracking, endTracking, runningCell } from './context.ts'
@@ -59,20 +59,6 @@ import type {
 } from './system.ts'
 import type { TimerRef, Timers } from './timer.ts'
 import type { Via } from './names.ts'
-
-// A promise hands out its two functions only to an executor. One shared executor that leaves them here
-// saves a closure per call; they are read in the next statements, never later.
-const settlers: { resolve: (value: unknown) => void; reject: (error: unknown) => void } = {
-  resolve: () => {},
-  reject: () => {},
-}
-const captureSettlers = (
-  resolve: (value: unknown) => void,
-  reject: (error: unknown) => void,
-): void => {
-  settlers.resolve = resolve
-  settlers.reject = reject
-}
 
 // V8 folds a constant of the module it is used in, but loads an imported one anew at each use.
 const CAST: typeof ItemKind.cast = ItemKind.cast
@@ -374,16 +360,14 @@ export class SystemCore implements System {
     input: unknown,
     options?: CallOptions,
   ): Promise<unknown> {
-    const promise = new Promise<unknown>(captureSettlers)
-    const { resolve, reject } = settlers
     const from = options?.from ?? runningCell()?.pid
     const timeoutMs = options?.timeoutMs ?? this.options.callTimeoutMs
     const cell = this.live(to)
     if (cell === undefined) {
-      this.#callElsewhere(to, name, input, from, timeoutMs, options?.signal, resolve, reject)
-      return promise
+      return this.#callElsewhere(to, name, input, from, timeoutMs, options?.signal)
     }
-    const call = new Call(name, input, from, cell.pid, timeoutMs, resolve, reject)
+    const call = new Call(name, input, from, cell.pid, timeoutMs)
+    const promise = promiseOf(call)
     if (from !== undefined && (from === cell.pid || pidEquals(from, cell.pid))) {
       call.failExit('calling_self')
     } else if (options === undefined || this.#mayCall(call, options)) {
@@ -432,25 +416,25 @@ export class SystemCore implements System {
     from: Pid | undefined,
     timeoutMs: number,
     signal: AbortSignal | undefined,
-    resolve: (value: unknown) => void,
-    reject: (error: unknown) => void,
-  ): void {
+  ): Promise<unknown> {
     let pid: Pid | undefined
     try {
       pid = this.foreign(to)
     } catch (error) {
-      reject(error)
-      return
+      return Promise.reject(error)
     }
     if (pid === undefined) {
       const server = serverOf(to)
-      reject(new CallExitError({ server, request: requestTag(name, input) }, 'noproc'))
-      return
+      return Promise.reject(
+        new CallExitError({ server, request: requestTag(name, input) }, 'noproc'),
+      )
     }
-    const call = new Call(name, input, from, pid, timeoutMs, resolve, reject)
-    if (!this.#mayCall(call, { signal })) return
+    const call = new Call(name, input, from, pid, timeoutMs)
+    const promise = promiseOf(call)
+    if (!this.#mayCall(call, { signal })) return promise
     if (signal !== undefined) this.#aborts.watch(call, signal)
     this.remote.callOut(call, pid)
+    return promise
   }
 
   // --- signals --------------------------------------------------------------------------------
