@@ -45,8 +45,12 @@ export function isShutdown(reason: ExitReason): boolean {
 
 /** The exit reason of a handler that threw `thrown`. */
 export function reasonOfThrown(thrown: unknown): ExitReason {
-  if (thrown instanceof ExitThrow) return thrown.reason
-  if (thrown instanceof Error) return thrown
+  try {
+    if (thrown instanceof ExitThrow) return thrown.reason
+    if (thrown instanceof Error) return thrown
+  } catch {
+    // A revoked proxy cannot even be asked what it is.
+  }
   return { nocatch: thrown } satisfies NoCatch
 }
 

@@ -54,6 +54,14 @@ describe('exit reasons', () => {
     expect(formatReason(reason)).toBe(text)
   })
 
+  it('is of a revoked proxy what it is of any value that was thrown', () => {
+    const { proxy, revoke } = Proxy.revocable({}, {})
+    revoke()
+    const reason = reasonOfThrown(proxy) as { nocatch: unknown }
+    expect(reason.nocatch === proxy).toBe(true)
+    expect(typeof formatReason(reason)).toBe('string')
+  })
+
   it('a reason that cannot be printed is one line too', () => {
     const nasty = {
       [inspect.custom]() {
