@@ -188,8 +188,7 @@ class PoolState {
   }
 
   async #startWorker(key: number): Promise<void> {
-    const free = this.#indices.indexOf(undefined)
-    const index = free === -1 ? this.#indices.length : free
+    const index = this.#freeIndex()
     this.#indices[index] = key
     try {
       const spec = this.#specOf(index)
@@ -203,9 +202,15 @@ class PoolState {
       this.#byPid.set(running.pid, running)
       if (this.#stopped) this.#process.system.exit(running.pid, 'kill', this.#process.pid)
     } catch (error) {
-      this.#forget(key)
+      this.#running.delete(key)
+      this.#indices[index] = undefined
       throw error
     }
+  }
+
+  #freeIndex(): number {
+    const { length } = this.#indices
+    return this.#running.size === length ? length : this.#indices.indexOf(undefined)
   }
 
   #specOf(index: number): CheckedChildSpec {
@@ -220,10 +225,10 @@ class PoolState {
 
   #forget(key: number): void {
     const running = this.#running.get(key)
+    if (running === undefined) return
     this.#running.delete(key)
-    if (running?.pid !== undefined) this.#byPid.delete(running.pid)
-    const index = this.#indices.indexOf(key)
-    if (index !== -1) this.#indices[index] = undefined
+    this.#indices[running.index] = undefined
+    if (running.pid !== undefined) this.#byPid.delete(running.pid)
   }
 
   #beginStart(key: number): void {
