@@ -2,44 +2,21 @@
  * The status of a process, taken from outside and at once: also of one that is busy for ever or suspended.
  * Follows sys:get_status; differs: it does not ask the process, so it never waits for it.
  */
-import {
-  debugOf,
-  factsOf,
-  type ItemKindName,
-  type Pid,
-  type Process,
-  type ProcessActivity,
-  type ProcessFacts,
-} from '../runtime/index.ts'
+import { debugOf, factsOf, type Pid, type Process, type ProcessFacts } from '../runtime/index.ts'
 
 /** A process from outside. */
-export interface ProcessStatus {
+export interface ProcessStatus extends ProcessFacts {
   readonly pid: Pid
   readonly label: string
   /** `'gen_server'`, `'supervisor'`, ... ; `'process'` for what does not say. */
   readonly behaviour: string
-  /** Its names in its system. */
-  readonly names: readonly string[]
   readonly parent: Pid | undefined
   /** Parent, its parent, and so on, as far as they live here (G-70). */
   readonly ancestors: readonly Pid[]
   readonly startedAtMs: number
-  readonly activity: ProcessActivity
-  /** What an asynchronous handler works on. */
-  readonly busyWith:
-    | { readonly kind: ItemKindName; readonly name: string | undefined; readonly sinceMs: number }
-    | undefined
-  /** Undefined while it is not suspended. */
-  readonly suspendedSinceMs: number | undefined
   readonly trapExit: boolean
   /** Queued user messages. */
   readonly mailboxLength: number
-  readonly links: number
-  /** Monitors it owns. */
-  readonly monitors: number
-  /** Monitors that watch it. */
-  readonly monitoredBy: number
-  readonly timers: number
   /** As the last handler that is done left it. */
   readonly state: unknown
   /** What its behaviour adds. */
@@ -50,7 +27,6 @@ export interface ProcessStatus {
 export function statusOf(process: Process): ProcessStatus {
   const { pid, label, startedAtMs, trapExit, mailboxLength } = process
   const debug = debugOf(process)
-  const facts: ProcessFacts = factsOf(process)
   const parent = debug?.parent?.(process) ?? process.parent
   return {
     pid,
@@ -61,7 +37,7 @@ export function statusOf(process: Process): ProcessStatus {
     startedAtMs,
     trapExit,
     mailboxLength,
-    ...facts,
+    ...factsOf(process),
     state: debug?.getState(process),
     details: debug?.status?.(process) ?? {},
   }
