@@ -50,13 +50,13 @@ const OUT: number = NOT_TIMED
 
 // A promise hands out its two functions only to an executor. One shared executor that puts them into the
 // call being made saves a closure per call; it runs within `new Promise`, never later.
-let unanswered: Call | undefined
+const making: { call: Call | undefined } = { call: undefined }
 const takeSettlers = (
   resolve: (value: unknown) => void,
   reject: (error: unknown) => void,
 ): void => {
-  unanswered!.resolve = resolve
-  unanswered!.reject = reject
+  making.call!.resolve = resolve
+  making.call!.reject = reject
 }
 
 /** A request that waits for its reply; handlers get it as a mailbox item. */
@@ -207,9 +207,9 @@ export class Call implements FailedCall {
 
 /** The promise of the answer to a call that was made without settlers. */
 export function promiseOf(call: Call): Promise<unknown> {
-  unanswered = call
+  making.call = call
   const promise = new Promise<unknown>(takeSettlers)
-  unanswered = undefined
+  making.call = undefined
   return promise
 }
 

@@ -278,7 +278,7 @@ function print({ title, unit, rows }: Table): void {
   const sized = new Set(rows.map(({ name }) => name)).size < rows.length
   for (const { name, size, figure, error } of rows) {
     const label = sized ? `${name}, ${size.toLocaleString('en')}` : name
-    const value = figure === undefined ? `failed: ${error?.split('\n')[0]}` : precise(figure)
+    const value = figure === undefined ? `failed: ${error}` : precise(figure)
     const compared = floor === undefined || sized ? undefined : ratio(figure, floor)
     const suffix = compared === undefined ? '' : `${compared.toFixed(2).padStart(9)}x the floor`
     console.log(`  ${label.padEnd(46)}${value.padStart(10)} ${unit.padEnd(6)}${suffix}`)

@@ -27,7 +27,7 @@ async function answer({ measure, size }: Request): Promise<void> {
     process.send?.({ figure })
   } catch (error) {
     process.send?.({
-      error: error instanceof Error ? (error.stack ?? error.message) : String(error),
+      error: error instanceof Error ? error.message : String(error),
     })
   }
 }
