@@ -164,7 +164,7 @@ it('a supervisor holds nothing of the children it has restarted', { timeout: 60_
   const crash = async (count: number): Promise<void> => {
     for (let i = 0; i < count; i++) {
       await system.call('a', 'crash', undefined).catch(() => {})
-      while (system.whereis('a') === undefined) await nextTurn()
+      for (let turn = 0; turn < 1000 && system.whereis('a') === undefined; turn++) await nextTurn()
     }
   }
   await crash(WARM_UP)

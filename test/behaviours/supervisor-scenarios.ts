@@ -11,7 +11,6 @@ import type {
   WorkerSpec,
 } from './supervisor-model.ts'
 
-/** Places are numbers that both sides take modulo what there is. */
 /** What the next starts do of the one that crashes, of its next sibling, or of their supervisor. */
 export interface Aftermath {
   readonly who: 'self' | 'sibling' | 'above'

@@ -346,10 +346,14 @@ async function live(scenario: Scenario): Promise<void> {
 }
 
 describe('trees of supervisors', () => {
-  it('start, stop, restart and give up as supervisor.erl does, and leave nothing behind', async () => {
-    await fc.assert(fc.asyncProperty(scenarios, live), {
-      numRuns: RUNS,
-      ...(SEED === undefined ? {} : { seed: Number(SEED) }),
-    })
-  }, 600_000)
+  it(
+    'start, stop, restart and give up as supervisor.erl does, and leave nothing behind',
+    async () => {
+      await fc.assert(fc.asyncProperty(scenarios, live), {
+        numRuns: RUNS,
+        ...(SEED === undefined ? {} : { seed: Number(SEED) }),
+      })
+    },
+    60_000 + RUNS * 100,
+  )
 })

@@ -44,7 +44,8 @@ export interface World {
 }
 
 export function world(node = 'test'): World {
-  const clock = createSimClock()
+  // A supervisor that restarts for ever would take minutes to reach the default.
+  const clock = createSimClock({ settleTurnsMax: 2000 })
   const lines: LogLine[] = []
   const at =
     (level: LogLine['level']) =>
