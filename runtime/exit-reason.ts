@@ -79,16 +79,21 @@ function formatError(error: Error): string {
   return `${typeof code === 'string' ? code : error.name}: ${error.message}`
 }
 
-/** Errors inside plain objects, such as `{ shutdown }`, are as short as errors alone: no stacks in a line. */
+/**
+ * Errors inside plain objects, such as `{ shutdown }`, are as short as errors alone: no stacks in a line. What
+ * is printed runs no code of its own: getters stay getters.
+ */
 function shortened(value: unknown, depth: number): unknown {
   if (value instanceof Error) {
     const text = formatError(value)
     return { [inspect.custom]: () => text }
   }
   if (depth === 0 || !isPlainObject(value)) return value
-  return Object.fromEntries(
-    Object.entries(value).map(([key, inner]) => [key, shortened(inner, depth - 1)]),
-  )
+  const properties = Object.getOwnPropertyDescriptors(value)
+  for (const property of Object.values<PropertyDescriptor>(properties)) {
+    if ('value' in property) property.value = shortened(property.value, depth - 1)
+  }
+  return Object.create(Object.prototype, properties)
 }
 
 function isPlainObject(value: unknown): value is object {

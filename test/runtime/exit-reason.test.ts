@@ -62,6 +62,18 @@ describe('exit reasons', () => {
     expect(typeof formatReason(reason)).toBe('string')
   })
 
+  it('prints getters without running them', () => {
+    let runs = 0
+    const reason = {
+      get secret() {
+        runs++
+        return 1
+      },
+    }
+    expect(formatReason(reason)).toBe('{ secret: [Getter] }')
+    expect(runs).toBe(0)
+  })
+
   it('a reason that cannot be printed is one line too', () => {
     const nasty = {
       [inspect.custom]() {
