@@ -145,9 +145,17 @@ export class StopExitError extends FoveaError {
   override readonly name = 'StopExitError'
   readonly reason: ExitReason
   constructor(server: string, reason: ExitReason) {
-    super('ERR_STOP_EXIT', `${server} ended with ${formatReason(reason)}`, { cause: reason })
+    super('ERR_STOP_EXIT', stopText(server, reason), { cause: reason })
     this.reason = reason
   }
+}
+
+function stopText(server: string, reason: ExitReason): string {
+  if (reason === 'noproc') return `stop of ${server}: there is no such process`
+  if (reason === 'calling_self') {
+    return `stop of ${server} by itself would wait for itself: let a handler return stop(reason)`
+  }
+  return `${server} ended with ${formatReason(reason)}`
 }
 
 /** Exit reason of a process whose handler returned something that is no result (G-31). */
@@ -192,7 +200,10 @@ export class DuplicateChildError extends FoveaError {
   readonly pid: Pid | undefined
   constructor(supervisorId: string, childId: string, pid?: Pid) {
     const holder = pid === undefined ? '' : ` and runs as ${formatPid(pid)}`
-    super('ERR_CHILD_DUPLICATE', `${supervisorId}: child id '${childId}' is taken${holder}`)
+    super(
+      'ERR_CHILD_DUPLICATE',
+      `${supervisorId}: child id '${childId}' is taken${holder}; give each child an { id } of its own`,
+    )
     this.supervisorId = supervisorId
     this.childId = childId
     this.pid = pid

@@ -26,7 +26,10 @@ import {
 /** Who can be linked or monitored. */
 export type Peer = Pid | { readonly pid: Pid }
 
-/** The operations of the process that a handler runs in. */
+/**
+ * The operations of the process that a handler runs in. They are methods: `ctx.call(...)`, not
+ * `const { call } = ctx`.
+ */
 export interface ProcessOperations extends Caller {
   readonly system: System
   /** Aborted when the process ends; give it to `fetch` and the like. Made on first use. */

@@ -710,7 +710,13 @@ describe('cast and info', () => {
     const ref = await start()
     system.cast(ref.pid, 'nope', 1)
     expect(await ref.call.ping()).toBe('pong')
-    expect(w.texts('warn')).toEqual(['cast refused'])
+    expect(w.lines).toMatchObject([
+      {
+        level: 'warn',
+        fields: { label: 'gen_server script/1', cast: 'nope', issues: ['no such cast'] },
+        text: 'cast refused',
+      },
+    ])
   })
 
   it('G-41 a cast may stop: terminate with its reason and state', async () => {
@@ -750,9 +756,9 @@ describe('stop', () => {
       code: 'ERR_STOP_EXIT',
       reason: 'noproc',
     })
-    await expect(stopProcess('nobody', 'normal', { system })).rejects.toMatchObject({
-      reason: 'noproc',
-    })
+    const nobody = stopProcess('nobody', 'normal', { system })
+    await expect(nobody).rejects.toMatchObject({ reason: 'noproc' })
+    await expect(nobody).rejects.toThrow('stop of nobody: there is no such process')
   })
 
   it('G-45 a throw in terminate is the exit reason, and stop rejects with it', async () => {
@@ -805,6 +811,7 @@ describe('stop', () => {
       return reply(error, n)
     })
     expect(answer).toMatchObject({ code: 'ERR_STOP_EXIT', reason: 'calling_self' })
+    expect((answer as Error).message).toContain('by itself would wait for itself')
   })
 })
 

@@ -536,6 +536,9 @@ describe('administration', () => {
       code: 'ERR_CHILD_DUPLICATE',
       childId: 'a',
     })
+    await expect(start({ children: [child('a'), child('a')] })).rejects.toThrow(
+      "supervisor: child id 'a' is taken; give each child an { id } of its own",
+    )
     expect(starts).toEqual([])
   })
 
