@@ -141,12 +141,17 @@ describe('implement', () => {
 
   it('refuses a missing handler and one that could never be reached', () => {
     expect(() => implement(declared, { init: () => 0, call: {}, cast: {} } as never)).toThrow(
-      expect.objectContaining({ code: 'ERR_HANDLER_MISSING' }),
+      expect.objectContaining({ code: 'ERR_HANDLER_MISSING', handler: "call 'get'" }),
     )
     const more = { get: () => reply(1, 0), surplus: () => reply(1, 0) }
     expect(() => implement(declared, { init: () => 0, call: more, cast: {} } as never)).toThrow(
-      expect.objectContaining({ code: 'ERR_CONTRACT_INVALID' }),
+      expect.objectContaining({
+        code: 'ERR_CONTRACT_INVALID',
+        message: expect.stringContaining("has no call 'surplus'"),
+      }),
     )
+    const casts = { init: () => 0, call: { get: more.get }, cast: { surplus: more.surplus } }
+    expect(() => implement(declared, casts as never)).toThrow("has no cast 'surplus'")
   })
 
   it('calls the handlers of an object as its methods', async () => {

@@ -3,6 +3,7 @@ import {
   createSystem,
   defaultSystem,
   silentLogger,
+  TIMER_DELAY_MS_MAX,
   type MonitorRef,
   type Pid,
   type RemoteGate,
@@ -17,7 +18,7 @@ import {
   stopProcess,
   StopTimeoutError,
 } from '../../behaviours/index.ts'
-import { ending, idler, outcome, scripted, within, world, type World } from './world.ts'
+import { ending, idler, outcome, scripted, watcher, within, world, type World } from './world.ts'
 
 let w: World
 let system: System
@@ -63,6 +64,34 @@ describe('start', () => {
     const code = 'ERR_START_NO_PARENT'
     await expect(scripted().startLink(undefined, { system })).rejects.toMatchObject({ code })
     await expect(scripted().startMonitor(undefined, { system })).rejects.toMatchObject({ code })
+    await expect(scripted().startLink(undefined)).rejects.toThrow('pass { parent }')
+    await expect(scripted().startMonitor(undefined)).rejects.toThrow('pass { monitor }')
+  })
+
+  it.each([
+    ['initTimeoutMs', TIMER_DELAY_MS_MAX, true],
+    ['initTimeoutMs', Infinity, true],
+    ['initTimeoutMs', TIMER_DELAY_MS_MAX + 1, false],
+    ['initTimeoutMs', '5', false],
+    ['signal', new AbortController().signal, true],
+    ['signal', { aborted: false }, false],
+    ['signal', { addEventListener: () => {} }, false],
+    ['signal', 5, false],
+    ['signal', null, false],
+  ])('%s: %o is taken: %o', async (option, value, good) => {
+    const started = scripted().start(undefined, { system, [option]: value })
+    if (good) expect((await started).pid).toBeDefined()
+    else await expect(started).rejects.toMatchObject({ code: 'ERR_OPTION_INVALID', option })
+  })
+
+  it('a child is linked to its parent by its own start, without a supervisor', async () => {
+    const parent = watcher(system)
+    const spec = scripted().child(undefined, { id: 'a', restart: undefined } as never)
+    expect(spec).not.toHaveProperty('restart')
+    const { pid } = (await spec.start({ system, parent: parent.pid })) as { pid: Pid }
+    system.exit(pid, 'kill')
+    await w.clock.settle()
+    expect(parent.got).toEqual([{ type: 'exit', from: pid, reason: 'killed' }])
   })
 
   it('startLink links to the running process', async () => {
@@ -222,6 +251,76 @@ describe('stop', () => {
       code: 'ERR_OPTION_RENAMED',
     })
     expect(system.isAlive(ref.pid)).toBe(true)
+  })
+
+  it.each([5, null, undefined, {}, { pid: 5 }, { via: 5 }, { type: 'x' }])(
+    'refuses %o as a target',
+    async (target) => {
+      await expect(stopProcess(target as never, 'normal', { system })).rejects.toThrow(
+        /target.*a pid, a ref, a name or \{ via \}/,
+      )
+    },
+  )
+
+  it('names in its error what it was asked to stop', async () => {
+    const free: Via = {
+      label: 'v',
+      whereisName: () => undefined,
+      registerName: () => true,
+      unregisterName: () => {},
+    }
+    const dead = idler(system)
+    system.exit(dead, 'kill')
+    const text = (target: Parameters<typeof stopProcess>[0]): Promise<unknown> =>
+      stopProcess(target, 'normal', { system }).catch((error: unknown) => (error as Error).message)
+    expect(await text('nobody')).toBe('stop of nobody: there is no such process')
+    expect(await text({ via: free })).toBe('stop of process: there is no such process')
+    expect(await text(dead)).toBe(`stop of ${String(dead)}: there is no such process`)
+  })
+
+  it('finds a name in the system of the running process', async () => {
+    const { pid } = await scripted().start(undefined, { system, name: 'here' })
+    await within(system, () => stopProcess('here'))
+    expect(system.isAlive(pid)).toBe(false)
+  })
+
+  it('leaves nothing at the signal, and its deadline does not fire later', async () => {
+    const abort = new AbortController()
+    const listeners = new Set<unknown>()
+    const { signal } = abort
+    const [add, remove] = [signal.addEventListener, signal.removeEventListener]
+    signal.addEventListener = (type: string, ...rest: unknown[]) => {
+      listeners.add(rest[0])
+      add.call(signal, type, ...(rest as [never]))
+    }
+    signal.removeEventListener = (type: string, ...rest: unknown[]) => {
+      listeners.delete(rest[0])
+      remove.call(signal, type, ...(rest as [never]))
+    }
+    const ref = await scripted().start(undefined, { system })
+    const before = w.clock.timerCount
+    await stopProcess(ref, 'normal', { timeoutMs: 60_000, signal })
+    await w.clock.settle()
+    expect([listeners.size, w.clock.timerCount - before]).toEqual([0, 0])
+  })
+
+  it('with a reason that cannot be compared is an end for another reason', async () => {
+    const nasty: object = new Proxy(
+      {},
+      {
+        ownKeys: () => {
+          throw new Error('nasty')
+        },
+      },
+    )
+    const ref = await scripted({
+      terminate: () => {
+        throw nasty as Error
+      },
+    }).start(undefined, { system })
+    await expect(stopProcess(ref, { shutdown: 'x' })).rejects.toMatchObject({
+      code: 'ERR_STOP_EXIT',
+    })
   })
 
   it('stops by pid, ref, name and via', async () => {
