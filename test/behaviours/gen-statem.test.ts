@@ -8,6 +8,7 @@ import {
   createSystem,
   exit,
   OptionError,
+  TIMER_DELAY_MS_MAX,
   type Pid,
   type System,
 } from '../../runtime/index.ts'
@@ -677,32 +678,44 @@ describe('failure', () => {
     expect(initial.reason).toBeInstanceOf(BadReturnError)
   })
 
-  it('of actions: wrong times, events and callers', async () => {
-    for (const action of [
-      stateTimeout(-1),
-      stateTimeout(Number.NaN),
-      stateTimeout('never' as never),
-      stateTimeout({ atMs: Number.NaN }),
-      stateTimeout({ atMs: 1e300 }),
-      genericTimeout(Symbol('name') as never, 5),
-      stateTimeout(null as never),
-      nextEvent({ type: 'nope' }),
-      nextEvent({ type: 'internal' }),
-      nextEvent({ type: 'cast' }),
-      nextEvent({ type: 'call', name: 'ask' }),
-      nextEvent({ type: 'info', info: 5 }),
-      nextEvent(5 as never),
-      replyTo(undefined as never, 1),
-      answer('nobody asked'),
-      { '~action': 'postpone' },
-    ]) {
-      const ended = await run({}, (ref) => ref.cast.run(() => keepStateAndData(action as never)))
-      expect(ended.reason, JSON.stringify(action)).toBeInstanceOf(BadActionError)
-    }
-    const ended = await run({}, (ref) =>
+  it.each([
+    [stateTimeout(-1), 'not a time'],
+    [stateTimeout(Number.NaN), 'not a time'],
+    [stateTimeout(TIMER_DELAY_MS_MAX + 1), 'not a time'],
+    [stateTimeout('never' as never), 'not a time'],
+    [stateTimeout({ atMs: Number.NaN }), 'not a time'],
+    [stateTimeout({ atMs: '5' as never }), 'not a time'],
+    [stateTimeout({ atMs: 1e300 }), 'not a time'],
+    [stateTimeout({ atMs: TIMER_DELAY_MS_MAX + 1 }), 'not a time'],
+    [stateTimeout(null as never), 'not a time'],
+    [genericTimeout(Symbol('name') as never, 5), 'not a name'],
+    [nextEvent({ type: 'nope' }), 'not an event'],
+    [nextEvent({ type: 'internal' }), 'not an event'],
+    [nextEvent({ type: 'cast' }), 'not an event'],
+    [nextEvent({ type: 'call', name: 'ask' }), 'not an event'],
+    [nextEvent({ type: 'info', info: 5 }), 'not an event'],
+    [nextEvent(5 as never), 'not an event'],
+    [replyTo(undefined as never, 1), 'not a caller'],
+    [answer('nobody asked'), 'nobody waits for an answer to this event'],
+    [{ '~action': 'postpone' }, 'not an action'],
+  ])('of actions: %o is %s', async (action, why) => {
+    const ended = await run({}, (ref) => ref.cast.run(() => keepStateAndData(action as never)))
+    expect(ended.reason).toBeInstanceOf(BadActionError)
+    expect((ended.reason as Error).message).toContain(
+      `event handler of gen_statem machine/1: ${why}: `,
+    )
+  })
+
+  it('of actions that are none of a stop, and of an enter callback', async () => {
+    const stopping = await run({}, (ref) =>
       ref.cast.run(() => stopAndReply('r', [postpone()] as never)),
     )
-    expect(ended.reason).toBeInstanceOf(BadActionError)
+    expect(stopping.reason).toBeInstanceOf(BadActionError)
+    expect((stopping.reason as Error).message).toContain('not a reply')
+    const enter = (_previous: string, state: string): never =>
+      keepStateAndData(state === 'a' ? undefined : (stateTimeout(-1) as never)) as never
+    const entering = await run({ enter }, (ref) => ref.cast.run(() => nextState('b', 1)))
+    expect((entering.reason as Error).message).toContain('enter callback of gen_statem machine/1')
   })
 
   it('of a bad action: terminate sees where the machine was before', async () => {
@@ -741,6 +754,50 @@ describe('failure', () => {
     await w.clock.settle()
     expect(asked.error).toBeInstanceOf(CallExitError)
     expect(asked.error).toMatchObject({ reason: { shutdown: 'x' } })
+  })
+})
+
+describe('the timers of a machine', () => {
+  const timers = (): number => system.stats().timers
+  const begin = async (): Promise<MachineRef> => machine({ log }).start(undefined, { system })
+
+  it.each([
+    ['state_timeout', stateTimeout],
+    ['event_timeout', eventTimeout],
+    ['generic_timeout', (...args: Parameters<typeof stateTimeout>) => genericTimeout('n', ...args)],
+  ])('%s: one at a time, and none once it is cancelled or has fired', async (_kind, timeout) => {
+    const ref = await begin()
+    const set = async (when: Parameters<typeof stateTimeout>[0]): Promise<void> => {
+      ref.cast.run(() => keepStateAndData(timeout(when, 'fired')))
+      await w.clock.settle()
+    }
+    await set(50)
+    await set(60)
+    expect(timers()).toBe(1)
+    await set('cancel')
+    expect(timers()).toBe(0)
+    await set(TIMER_DELAY_MS_MAX)
+    await set({ atMs: w.clock.now() + TIMER_DELAY_MS_MAX })
+    expect(timers()).toBe(1)
+    for (const when of [Infinity, { atMs: Infinity }]) {
+      await set(50)
+      await set(when)
+      expect(timers()).toBe(0)
+    }
+    expect(log).toEqual([])
+    await set(10)
+    await w.clock.advance(10)
+    expect([log, timers()]).toEqual([['fired'], 0])
+  })
+
+  it('go with its state, unless they have a name', async () => {
+    const ref = await begin()
+    ref.cast.run(() => keepStateAndData([stateTimeout(50), genericTimeout('n', 50, 'named')]))
+    ref.cast.run(() => nextState('b', 1))
+    await w.clock.settle()
+    expect(timers()).toBe(1)
+    await w.clock.advance(50)
+    expect(log).toEqual(['named'])
   })
 })
 
@@ -802,6 +859,26 @@ describe('limits', () => {
     ref.cast.run(insert(51))
     await w.clock.settle()
     expect(ended.reason).toMatchObject({ code: 'ERR_STATEM_EVENTS_MAX', limitCount: 50 })
+  })
+
+  it('eventsMax counts what is postponed as well', async () => {
+    const ref = await machine({ on: postponing, limits: { postponedMax: 4, eventsMax: 5 } }).start(
+      undefined,
+      { system },
+    )
+    const ended = ending(system, ref.pid)
+    for (const text of ['1', '2', '3']) ref.cast.tell(text)
+    const insert = (count: number) => () =>
+      keepStateAndData(
+        Array.from({ length: count }, () => nextEvent({ type: 'internal', name: 'i' })),
+      )
+    ref.cast.run(insert(3))
+    await w.clock.settle()
+    expect(ended.reason).toMatchObject({
+      code: 'ERR_STATEM_EVENTS_MAX',
+      limit: 'eventsMax',
+      limitCount: 5,
+    })
   })
 
   it('refuses unknown and contradictory ones', () => {
