@@ -26,6 +26,7 @@ import { Counters, statsOf } from './metrics.ts'
 import { MonitorRefValue } from './monitors.ts'
 import { MonitorTable } from './monitor-table.ts'
 import { isVia, Names } from './names.ts'
+import { checkOptionNames } from './options.ts'
 import { pidEquals, ProcessPid } from './pid.ts'
 import { BUSY, DEAD, DROPS_NEWEST, TRAPPING } from './process-flags.ts'
 import { ProcessCell } from './process.ts'
@@ -66,6 +67,9 @@ const ENDED: number = DEAD
 const OCCUPIED: number = BUSY
 
 const NO_OPTIONS: StartOptions = Object.freeze({})
+const NO_CALL_OPTIONS: CallOptions = Object.freeze({})
+/** `system` is for those who look a name up before they come here. */
+const CALL_OPTIONS: readonly string[] = Object.freeze(['timeoutMs', 'signal', 'from', 'system'])
 
 const hex = (bytes: Uint8Array): string => Buffer.from(bytes).toString('hex')
 
@@ -364,7 +368,7 @@ export class SystemCore implements System {
     const timeoutMs = options?.timeoutMs ?? this.options.callTimeoutMs
     const cell = this.live(to)
     if (cell === undefined) {
-      return this.#callElsewhere(to, name, input, from, timeoutMs, options?.signal)
+      return this.#callElsewhere(to, name, input, from, timeoutMs, options)
     }
     const call = new Call(name, input, from, cell.pid, timeoutMs)
     const promise = promiseOf(call)
@@ -379,8 +383,10 @@ export class SystemCore implements System {
   }
 
   /** Refuses nonsense and what is aborted already. */
-  #mayCall(call: Call, { signal }: CallOptions): boolean {
+  #mayCall(call: Call, options: CallOptions): boolean {
+    const { signal } = options
     try {
+      checkOptionNames('call', CALL_OPTIONS, options)
       if (typeof call.delayMs !== 'number' || !(call.delayMs >= 0)) {
         throw new ArgumentError('timeoutMs', 'a number of at least 0', call.delayMs)
       }
@@ -415,7 +421,7 @@ export class SystemCore implements System {
     input: unknown,
     from: Pid | undefined,
     timeoutMs: number,
-    signal: AbortSignal | undefined,
+    options: CallOptions = NO_CALL_OPTIONS,
   ): Promise<unknown> {
     let pid: Pid | undefined
     try {
@@ -431,7 +437,8 @@ export class SystemCore implements System {
     }
     const call = new Call(name, input, from, pid, timeoutMs)
     const promise = promiseOf(call)
-    if (!this.#mayCall(call, { signal })) return promise
+    if (!this.#mayCall(call, options)) return promise
+    const { signal } = options
     if (signal !== undefined) this.#aborts.watch(call, signal)
     this.remote.callOut(call, pid)
     return promise

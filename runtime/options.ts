@@ -126,6 +126,11 @@ export function resolveOptions<T extends object>(
   return Object.freeze(merged) as Readonly<T>
 }
 
+/** Refuses names that are not `known`; for option bags too hot to be copied. */
+export function checkOptionNames(where: string, known: readonly string[], given: object): void {
+  for (const name in given) if (!known.includes(name)) throw unknownOption(where, name, known)
+}
+
 function unknownOption(where: string, name: string, known: readonly string[]): OptionError {
   const renamed = Object.hasOwn(RENAMED, name) ? RENAMED[name] : undefined
   if (renamed !== undefined && known.includes(renamed)) {

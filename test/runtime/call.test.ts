@@ -21,6 +21,7 @@ import {
 } from './world.ts'
 import type {
   Call,
+  CallOptions,
   Clock,
   ClockTimer,
   Message,
@@ -91,6 +92,17 @@ describe('calls', () => {
     expect(clock.timerCount).toBe(0)
     system.cast(pid, 'answer', 'at last')
     expect(await reply).toBe('at last')
+  })
+
+  it('an option that does not exist is refused, and the old spelling named', async () => {
+    const { system } = createWorld()
+    const { pid } = system.start(counter, { state: { total: 0, kept: [] } })
+    const options = (given: object): CallOptions => given
+    const unknown = await failure(system.call(pid, 'add', 1, options({ retries: 3 })))
+    expect(unknown).toMatchObject({ code: 'ERR_OPTION_UNKNOWN', option: 'retries' })
+    const renamed = await failure(system.call(pid, 'add', 1, options({ timeout: 5 })))
+    expect(renamed).toMatchObject({ code: 'ERR_OPTION_RENAMED', option: 'timeout' })
+    expect(await system.call(pid, 'add', 1, { timeoutMs: 5 })).toBe(1)
   })
 
   it.each([-1, Number.NaN, '50'])('a timeout of %o is refused', async (timeoutMs) => {
