@@ -83,7 +83,7 @@ export class MonitorTable {
 
   /** Removes a monitor before it fired, and tells the other node if the target lives there. */
   drop(monitor: Monitor): void {
-    const active = isRemoteOwner(monitor.owner) || this.#byId.has(monitor.ref.id)
+    const active = this.#byId.has(monitor.ref.id)
     this.forget(monitor)
     if (!active || monitor.remote === undefined) return
     const owner = monitor.owner instanceof ProcessCell ? monitor.owner.pid : undefined

@@ -122,6 +122,15 @@ describe('links', () => {
     expect(() => system.link(dead, dead)).toThrow(/^link: .* is not alive$/)
   })
 
+  it('unlink by a process that is dead, or of one, is nothing', () => {
+    const { system } = createWorld()
+    const [dead, pid] = [idle(system), idle(system)]
+    system.exit(dead, 'kill')
+    system.unlink(dead, pid)
+    system.unlink(pid, dead)
+    expect(system.isAlive(pid)).toBe(true)
+  })
+
   it('a link of what is no process is refused by the name of the argument', () => {
     const { system } = createWorld()
     const pid = idle(system)

@@ -136,6 +136,7 @@ describe('monitors', () => {
     const target = idle(system)
     const rest: unknown[] = []
     idle(system)
+    system.start({ label: 'bare', handle: () => {} })
     const pid = system.spawn(async (context) => {
       await context.receive((value) => value === 'go')
       for (;;) rest.push(await context.receive())
@@ -364,6 +365,11 @@ describe('watch', () => {
     await clock.settle()
     end(system, target, 'normal')
     expect(reasons).toEqual(['normal'])
-    expect(errors).toHaveLength(1)
+    expect(errors).toEqual([
+      {
+        fields: { error: new Error('bad callback'), what: 'watch callback' },
+        message: 'callback failed',
+      },
+    ])
   })
 })

@@ -29,12 +29,19 @@ beforeEach(() => {
 
 const at = (node: string, id: number): Pid => system.pidFor(node, id, 0)
 
-/** The forms a process's links may have: none, a bare pointer, a set, a set of only remote ones. */
+/** The forms that the links of a process may have: none, a bare pointer, sets. */
 const forms: readonly (readonly [string, () => void])[] = [
   ['none', () => {}],
   ['one', () => addLocalLink(cell, other)],
   [
     'several',
+    () => {
+      addLocalLink(cell, other)
+      addLocalLink(cell, system.process(idle(system)) as ProcessCell)
+    },
+  ],
+  [
+    'local and remote ones',
     () => {
       addLocalLink(cell, other)
       addRemoteLink(cell, at('z', 1))

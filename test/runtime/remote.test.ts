@@ -2,7 +2,7 @@
 import { describe, expect, it } from 'vitest'
 import { CallExitError, ItemKind, pidEquals } from '../../runtime/index.ts'
 import { createWorld, failure, idle, observe, reasonsOf } from './world.ts'
-import type { Call, Pid, Process, RemoteGate, System } from '../../runtime/index.ts'
+import type { Call, MonitorRef, Pid, Process, RemoteGate, System } from '../../runtime/index.ts'
 import type { World } from './world.ts'
 
 interface Joined {
@@ -337,6 +337,60 @@ describe('links to another node', () => {
     expect(() => a.system.link(pid, third!)).not.toThrow()
     await a.clock.settle()
     expect(a.system.isAlive(pid)).toBe(true)
+  })
+})
+
+describe('monitors of one number on two nodes', () => {
+  /** Each node monitors a process of the other; the references differ in nothing but the node. */
+  async function crossed(): Promise<{
+    readonly joined: Joined
+    readonly pids: readonly [Pid, Pid]
+    readonly refs: readonly [MonitorRef, MonitorRef]
+  }> {
+    const joined = join()
+    const { a, b } = joined
+    const pids = [idle(a.system), idle(b.system)] as const
+    await a.clock.settle()
+    const refs = [
+      a.system.monitor(pids[0], as(a.system, pids[1])),
+      b.system.monitor(pids[1], as(b.system, pids[0])),
+    ] as const
+    expect(refs[0].id).toBe(refs[1].id)
+    return { joined, pids, refs }
+  }
+
+  it('are two: the end of one is nothing to the other', async () => {
+    const { joined, refs } = await crossed()
+    const { a, b } = joined
+    expect(b.system.demonitor(refs[0], { info: true })).toBe(false)
+    expect(b.system.demonitor(refs[1], { info: true })).toBe(true)
+    expect([a, b].map(({ system }) => system.stats().monitors)).toEqual([1, 0])
+    expect(a.system.demonitor(refs[0], { info: true })).toBe(true)
+  })
+
+  it('the other node is told once, of a monitor that was active and watched a process there', async () => {
+    const { joined, pids, refs } = await crossed()
+    const { a, b } = joined
+    const told: MonitorRef[] = []
+    const gate = gateTo(b.system, a.system, [])
+    a.system.setRemote({
+      ...gate,
+      demonitor: (ref, ...rest) => {
+        told.push(ref)
+        gate.demonitor(ref, ...rest)
+      },
+    })
+    const local = a.system.monitor(pids[0], idle(a.system))
+    const spent = a.system.monitor(pids[0], as(a.system, pids[1]))
+    for (const ref of [refs[0], refs[0], local]) a.system.demonitor(ref)
+    expect(told).toEqual([refs[0]])
+    b.system.process(pids[1])!.exit('boom')
+    a.system.demonitor(spent)
+    const other = as(a.system, idle(b.system))
+    const watching = a.system.watch(other, () => {})
+    watching()
+    watching()
+    expect(told).toHaveLength(2)
   })
 })
 
