@@ -13,16 +13,16 @@ import {
   type ExitReason,
   type Pid,
 } from '../runtime/index.ts'
-import { requestErrors } from './request-errors.ts'
-import { sysErrors } from './sys-errors.ts'
-import { agentErrors } from './agent-errors.ts'
-import { applicationErrors } from './application-errors.ts'
-import { genEventErrors } from './gen-event-errors.ts'
-import { poolErrors } from './pool-errors.ts'
-import { statemErrors } from './gen-statem-errors.ts'
-import { machineErrors } from './machine-errors.ts'
-import { supervisorErrors } from './supervisor-errors.ts'
-import { taskErrors } from './task-errors.ts'
+import { requestErrors } from './server/request-errors.ts'
+import { sysErrors } from './sys/sys-errors.ts'
+import { agentErrors } from './agent/agent-errors.ts'
+import { applicationErrors } from './application/application-errors.ts'
+import { genEventErrors } from './event/gen-event-errors.ts'
+import { poolErrors } from './pool/pool-errors.ts'
+import { statemErrors } from './statem/gen-statem-errors.ts'
+import { machineErrors } from './machine/machine-errors.ts'
+import { supervisorErrors } from './supervisor/supervisor-errors.ts'
+import { taskErrors } from './task/task-errors.ts'
 
 /** A server has no handler of that name and kind. The server goes on. */
 export class CallUnknownError extends FoveaError {

@@ -14,10 +14,10 @@ export type {
   Ref,
   RefOf,
   Slot,
-} from './contract.ts'
-export { bareRef, contract, isRef, refContract } from './contract.ts'
-export type { SchemaIssue, SchemaResult, StandardSchema } from './schema.ts'
-export type { After } from './results.ts'
+} from './server/contract.ts'
+export { bareRef, contract, isRef, refContract } from './server/contract.ts'
+export type { SchemaIssue, SchemaResult, StandardSchema } from './server/schema.ts'
+export type { After } from './server/results.ts'
 export {
   IGNORE,
   ignore,
@@ -30,16 +30,16 @@ export {
   Reply,
   stop,
   Stop,
-} from './results.ts'
-export type { Peer, ProcessOperations } from './process-operations.ts'
-export type { Ctx, From, Info } from './server-context.ts'
-export { processOf } from './server-context.ts'
-export type { ProcessTarget, ServerOptions, StopOptions } from './gen.ts'
-export { resolveTarget, stopProcess } from './gen.ts'
-export type { ChildOptions, Common, Impl, InitResult, Maybe, Server } from './gen-server.ts'
-export { implement } from './gen-server.ts'
-export type { DefinedCall, DefinedCast, Inferred } from './define-server.ts'
-export { defineServer } from './define-server.ts'
+} from './server/results.ts'
+export type { Peer, ProcessOperations } from './server/process-operations.ts'
+export type { Ctx, From, Info } from './server/server-context.ts'
+export { processOf } from './server/server-context.ts'
+export type { ProcessTarget, ServerOptions, StopOptions } from './server/gen.ts'
+export { resolveTarget, stopProcess } from './server/gen.ts'
+export type { ChildOptions, Common, Impl, InitResult, Maybe, Server } from './server/gen-server.ts'
+export { implement } from './server/gen-server.ts'
+export type { DefinedCall, DefinedCast, Inferred } from './server/define-server.ts'
+export { defineServer } from './server/define-server.ts'
 export type {
   Asks,
   Behaviour,
@@ -51,8 +51,8 @@ export type {
   ReplyOf,
   StateResult,
   UntypedTarget,
-} from './message-server.ts'
-export { GenServer } from './message-server.ts'
+} from './server/message-server.ts'
+export { GenServer } from './server/message-server.ts'
 export type {
   Actions,
   AnswerAction,
@@ -71,7 +71,7 @@ export type {
   StopAndReply,
   TimeoutAction,
   TimeoutTime,
-} from './gen-statem-results.ts'
+} from './statem/gen-statem-results.ts'
 export {
   answer,
   eventTimeout,
@@ -88,15 +88,15 @@ export {
   replyTo,
   stateTimeout,
   stopAndReply,
-} from './gen-statem-results.ts'
+} from './statem/gen-statem-results.ts'
 export type {
   CallEvent,
   CastEvent,
   InsertedEvent,
   StatemCtx,
   StatemEvent,
-} from './gen-statem-events.ts'
-export type { StatemLimits } from './gen-statem-options.ts'
+} from './statem/gen-statem-events.ts'
+export type { StatemLimits } from './statem/gen-statem-options.ts'
 export type {
   EnterResult,
   HandleEvent,
@@ -105,8 +105,8 @@ export type {
   Statem,
   StatemInit,
   StatemResult,
-} from './gen-statem.ts'
-export { implementHandleEvent, implementStatem } from './gen-statem.ts'
+} from './statem/gen-statem.ts'
+export { implementHandleEvent, implementStatem } from './statem/gen-statem.ts'
 export type {
   AnyApi,
   DefinedPayloadHandler,
@@ -114,24 +114,24 @@ export type {
   DefinedStateCall,
   DefinedStateCast,
   InferredStatem,
-} from './gen-statem-define.ts'
-export { defineStatem } from './gen-statem-define.ts'
+} from './statem/gen-statem-define.ts'
+export { defineStatem } from './statem/gen-statem-define.ts'
 export {
   BadActionError,
   BadEnterError,
   CallUnhandledError,
   EventLimitError,
   UnknownStateError,
-} from './gen-statem-errors.ts'
-export { serverState } from './server-cell.ts'
+} from './statem/gen-statem-errors.ts'
+export { serverState } from './server/server-cell.ts'
 export type {
   CheckedChildSpec,
   ChildContext,
   ChildSpec,
   ChildStarted,
   Shutdown,
-} from './child-spec.ts'
-export { checkChildSpec, checkChildSpecs, isIgnored } from './child-spec.ts'
+} from './supervisor/child-spec.ts'
+export { checkChildSpec, checkChildSpecs, isIgnored } from './supervisor/child-spec.ts'
 export type {
   AutoShutdown,
   ChildView,
@@ -139,28 +139,37 @@ export type {
   RestartPlan,
   RestartType,
   Strategy,
-} from './restart-strategy.ts'
-export { decideExit, planRestart, shouldShutDown } from './restart-strategy.ts'
-export type { RestartIntensityOptions } from './restart-intensity.ts'
-export { RestartIntensity } from './restart-intensity.ts'
-export type { ChildCounts, ChildInfo, SupervisorApi, SupervisorRef } from './supervisor-contract.ts'
-export { SupervisorContract } from './supervisor-contract.ts'
-export type { SupervisorInit, SupervisorOptions, SupervisorPlace } from './supervisor-options.ts'
+} from './supervisor/restart-strategy.ts'
+export { decideExit, planRestart, shouldShutDown } from './supervisor/restart-strategy.ts'
+export type { RestartIntensityOptions } from './supervisor/restart-intensity.ts'
+export { RestartIntensity } from './supervisor/restart-intensity.ts'
+export type {
+  ChildCounts,
+  ChildInfo,
+  SupervisorApi,
+  SupervisorRef,
+} from './supervisor/supervisor-contract.ts'
+export { SupervisorContract } from './supervisor/supervisor-contract.ts'
+export type {
+  SupervisorInit,
+  SupervisorOptions,
+  SupervisorPlace,
+} from './supervisor/supervisor-options.ts'
 export type {
   SupervisorChildOptions,
   SupervisorRequestOptions,
   SupervisorTarget,
-} from './supervisor-requests.ts'
-export type { SupervisorFunctions } from './supervisor.ts'
-export { Supervisor } from './supervisor.ts'
+} from './supervisor/supervisor-requests.ts'
+export type { SupervisorFunctions } from './supervisor/supervisor.ts'
+export { Supervisor } from './supervisor/supervisor.ts'
 export type {
   DynamicChildSpec,
   DynamicSupervisorApi,
   DynamicSupervisorFunctions,
   DynamicSupervisorOptions,
   DynamicSupervisorRef,
-} from './dynamic-supervisor.ts'
-export { DynamicSupervisor, DynamicSupervisorContract } from './dynamic-supervisor.ts'
+} from './supervisor/dynamic-supervisor.ts'
+export { DynamicSupervisor, DynamicSupervisorContract } from './supervisor/dynamic-supervisor.ts'
 export type {
   PartitionInfo,
   PartitionSupervisorApi,
@@ -168,25 +177,28 @@ export type {
   PartitionSupervisorOptions,
   PartitionSupervisorRef,
   PartitionViaOptions,
-} from './partition-supervisor.ts'
-export { PartitionSupervisor, PartitionSupervisorContract } from './partition-supervisor.ts'
-export { partitionOf } from './partition-supervisor-key.ts'
+} from './supervisor/partition-supervisor.ts'
+export {
+  PartitionSupervisor,
+  PartitionSupervisorContract,
+} from './supervisor/partition-supervisor.ts'
+export { partitionOf } from './supervisor/partition-supervisor-key.ts'
 export {
   ChildRequestError,
   ChildForeignError,
   ChildSharedError,
   ChildStartTimeoutError,
   PartitionNameError,
-} from './supervisor-errors.ts'
+} from './supervisor/supervisor-errors.ts'
 export type {
   RegistryApi,
   RegistryEvent,
   RegistryFunctions,
   RegistryHandle,
   RegistryOptions,
-} from './registry.ts'
-export { Registry } from './registry.ts'
-export type { KeyedEntry, RegistryEntry } from './registry-table.ts'
+} from './registry/registry.ts'
+export { Registry } from './registry/registry.ts'
+export type { KeyedEntry, RegistryEntry } from './registry/registry-table.ts'
 export {
   AlreadyRegisteredKeyError,
   BadReturnError,
@@ -215,14 +227,14 @@ export {
   StopExitError,
   StopTimeoutError,
 } from './errors.ts'
-export type { EventHandlerKey } from './gen-event-errors.ts'
+export type { EventHandlerKey } from './event/gen-event-errors.ts'
 export {
   EventHandlerCrashedError,
   EventHandlerDuplicateError,
   EventHandlerInitError,
   EventHandlerLimitError,
   EventHandlerNotFoundError,
-} from './gen-event-errors.ts'
+} from './event/gen-event-errors.ts'
 export type {
   AnyHandlerSource,
   EventCallResult,
@@ -237,8 +249,8 @@ export type {
   SwapArg,
   SwapHandler,
   SwapSource,
-} from './gen-event-handler.ts'
-export { defineEventHandler, removeHandler, swapHandler } from './gen-event-handler.ts'
+} from './event/gen-event-handler.ts'
+export { defineEventHandler, removeHandler, swapHandler } from './event/gen-event-handler.ts'
 export type {
   AddHandlerOptions,
   AddRequest,
@@ -254,8 +266,8 @@ export type {
   NamedManager,
   SwapFrom,
   SwapRequest,
-} from './gen-event.ts'
-export { GenEvent, GenEventContract } from './gen-event.ts'
+} from './event/gen-event.ts'
+export { GenEvent, GenEventContract } from './event/gen-event.ts'
 export type {
   StartedTask,
   TaskChildOptions,
@@ -263,19 +275,19 @@ export type {
   TaskOptions,
   TaskStartOptions,
   TaskStreamOptions,
-} from './task.ts'
-export { Task } from './task.ts'
-export type { TaskContext, TaskFunction, TaskResult } from './task-process.ts'
-export type { TaskOwner } from './task-owner.ts'
-export type { StreamResult, StreamSource, TaskStream } from './task-stream.ts'
+} from './task/task.ts'
+export { Task } from './task/task.ts'
+export type { TaskContext, TaskFunction, TaskResult } from './task/task-process.ts'
+export type { TaskOwner } from './task/task-owner.ts'
+export type { StreamResult, StreamSource, TaskStream } from './task/task-stream.ts'
 export type {
   TaskShutdownOptions,
   TaskValues,
   TaskWaitOptions,
   TaskYields,
   YieldManyOptions,
-} from './task-wait.ts'
-export type { TaskUse } from './task-errors.ts'
+} from './task/task-wait.ts'
+export type { TaskUse } from './task/task-errors.ts'
 export {
   TaskAbortedError,
   TaskExecutionError,
@@ -283,8 +295,13 @@ export {
   TaskRemoteError,
   TaskTakenError,
   TaskTimeoutError,
-} from './task-errors.ts'
-export type { MultiCallOptions, MultiCallResult, MultiTarget, SendOptions } from './multi-call.ts'
+} from './task/task-errors.ts'
+export type {
+  MultiCallOptions,
+  MultiCallResult,
+  MultiTarget,
+  SendOptions,
+} from './server/multi-call.ts'
 export type {
   CallResponse,
   LabelledResponse,
@@ -292,14 +309,14 @@ export type {
   RequestId,
   ResponseOptions,
   ResponseTimeout,
-} from './requests.ts'
-export { RequestIds } from './requests.ts'
-export { ResponseAbortedError } from './request-errors.ts'
-export type { SysFunctions, TraceLog } from './sys.ts'
-export { sys } from './sys.ts'
-export type { SysOptions, SysRequestOptions } from './sys-target.ts'
-export type { ProcessStatus } from './sys-status.ts'
-export type { Statistics, TimeStatistics } from './sys-statistics.ts'
+} from './server/requests.ts'
+export { RequestIds } from './server/requests.ts'
+export { ResponseAbortedError } from './server/request-errors.ts'
+export type { SysFunctions, TraceLog } from './sys/sys.ts'
+export { sys } from './sys/sys.ts'
+export type { SysOptions, SysRequestOptions } from './sys/sys-target.ts'
+export type { ProcessStatus } from './sys/sys-status.ts'
+export type { Statistics, TimeStatistics } from './sys/sys-statistics.ts'
 export type {
   LogOptions,
   Trace,
@@ -307,28 +324,28 @@ export type {
   TraceEvent,
   TraceOptions,
   TraceSink,
-} from './sys-trace.ts'
-export { TraceBuffer } from './sys-trace.ts'
-export type { ProcessTree, TreeNode, TreeOptions } from './sys-tree.ts'
+} from './sys/sys-trace.ts'
+export { TraceBuffer } from './sys/sys-trace.ts'
+export type { ProcessTree, TreeNode, TreeOptions } from './sys/sys-tree.ts'
 export {
   SysCallbackError,
   SysRemoteError,
   SysStateError,
   SysUnsupportedError,
-} from './sys-errors.ts'
+} from './sys/sys-errors.ts'
 export type {
   SupervisedChildOptions,
   SupervisedTaskOptions,
   TaskSupervisorFunctions,
   TaskSupervisorOptions,
   TaskSupervisorRef,
-} from './task-supervisor.ts'
-export { TaskSupervisor } from './task-supervisor.ts'
-export type { AgentFunctions, AgentRef, AgentTarget } from './agent.ts'
-export { Agent } from './agent.ts'
-export { AgentRemoteError } from './agent-errors.ts'
-export type { MachineOptions } from './machine.ts'
-export { fromMachine } from './machine.ts'
+} from './task/task-supervisor.ts'
+export { TaskSupervisor } from './task/task-supervisor.ts'
+export type { AgentFunctions, AgentRef, AgentTarget } from './agent/agent.ts'
+export { Agent } from './agent/agent.ts'
+export { AgentRemoteError } from './agent/agent-errors.ts'
+export type { MachineOptions } from './machine/machine.ts'
+export { fromMachine } from './machine/machine.ts'
 export type {
   MachineApi,
   MachineContext,
@@ -345,23 +362,27 @@ export type {
   MachineTag,
   MachineTransition,
   MachineValue,
-} from './machine-types.ts'
-export { MachineEventError, MachineInvalidError, MachineLimitError } from './machine-errors.ts'
+} from './machine/machine-types.ts'
+export {
+  MachineEventError,
+  MachineInvalidError,
+  MachineLimitError,
+} from './machine/machine-errors.ts'
 export {
   PoolFullError,
   PoolOwnerError,
   PoolStoppedError,
   PoolTimeoutError,
   PoolWorkerError,
-} from './pool-errors.ts'
-export type { HandBack, PoolCounts, PoolStrategy } from './pool-core.ts'
+} from './pool/pool-errors.ts'
+export type { HandBack, PoolCounts, PoolStrategy } from './pool/pool-core.ts'
 export type {
   CheckinRequest,
   CheckoutRequest,
   PoolApi,
   PoolStatus,
   PoolWorker,
-} from './pool-server.ts'
+} from './pool/pool-server.ts'
 export type {
   CheckoutOptions,
   PoolChildOptions,
@@ -370,8 +391,8 @@ export type {
   PoolOptions,
   PoolRef,
   PoolTarget,
-} from './pool.ts'
-export { Pool } from './pool.ts'
+} from './pool/pool.ts'
+export { Pool } from './pool/pool.ts'
 export type {
   OutlineConfig,
   OutlineNode,
@@ -379,8 +400,8 @@ export type {
   StatemNotes,
   StatemOutline,
   StateOutline,
-} from './machine-outline.ts'
-export { toMachine } from './machine-outline.ts'
+} from './machine/machine-outline.ts'
+export { toMachine } from './machine/machine-outline.ts'
 export {
   ApplicationAlreadyRunningError,
   ApplicationCycleError,
@@ -388,7 +409,7 @@ export {
   ApplicationNotRunningError,
   ApplicationStartError,
   ApplicationUnknownError,
-} from './application-errors.ts'
+} from './application/application-errors.ts'
 export type {
   AnyApplication,
   ApplicationCtx,
@@ -396,12 +417,16 @@ export type {
   ApplicationRoot,
   ApplicationSpec,
   ApplicationType,
-} from './application-definition.ts'
-export { defineApplication } from './application-definition.ts'
-export type { ApplicationInfo } from './application-controller.ts'
-export type { ApplicationFunctions, ApplicationStartOptions, EnsuredStart } from './application.ts'
-export { Application } from './application.ts'
-export type { SignalSource } from './application-signals.ts'
-export { operatingSystem } from './application-signals.ts'
-export type { RunApplicationOptions, RunStatus } from './application-run.ts'
-export { runApplication } from './application-run.ts'
+} from './application/application-definition.ts'
+export { defineApplication } from './application/application-definition.ts'
+export type { ApplicationInfo } from './application/application-controller.ts'
+export type {
+  ApplicationFunctions,
+  ApplicationStartOptions,
+  EnsuredStart,
+} from './application/application.ts'
+export { Application } from './application/application.ts'
+export type { SignalSource } from './application/application-signals.ts'
+export { operatingSystem } from './application/application-signals.ts'
+export type { RunApplicationOptions, RunStatus } from './application/application-run.ts'
+export { runApplication } from './application/application-run.ts'

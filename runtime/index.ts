@@ -81,11 +81,17 @@ export type {
   Tables,
   TableTransfer,
   TableType,
-} from './table.ts'
-export type { CounterStep } from './table-counter.ts'
-export type { TableKey } from './table-key.ts'
-export type { KeyPattern, TableMatch, TablePattern, ValuePattern, Where } from './table-match.ts'
-export type { TableRange } from './table-store.ts'
+} from './table/table.ts'
+export type { CounterStep } from './table/table-counter.ts'
+export type { TableKey } from './table/table-key.ts'
+export type {
+  KeyPattern,
+  TableMatch,
+  TablePattern,
+  ValuePattern,
+  Where,
+} from './table/table-match.ts'
+export type { TableRange } from './table/table-store.ts'
 export type { Via } from './names.ts'
 export { isVia } from './names.ts'
 export type { ExitFate, ExitSignalFacts } from './signal.ts'

@@ -58,10 +58,7 @@ export class Monitor {
 /** Puts DOWN into the owner's mailbox; in order behind everything the target sent before (M-15). */
 export function pushDown(owner: ProcessCell, monitor: Monitor, reason: ExitReason): void {
   if ((owner.flags & DEAD) !== 0) return
-  pushItem(
-    owner,
-    new Signal(ItemKind.down, monitor.name, reason, watchedPid(monitor), monitor.ref),
-  )
+  pushItem(owner, new Signal(ItemKind.down, monitor.name, reason, watchedPid(monitor), monitor.ref))
 }
 
 function watchedPid(monitor: Monitor): Pid | undefined {

@@ -22,8 +22,8 @@ import type { Process, Program } from './program.ts'
 import type { Receiver } from './receive.ts'
 import type { Suspension } from './suspension.ts'
 import type { System } from './system.ts'
-import type { TableCell } from './table-cell.ts'
-import type { TableKey } from './table-key.ts'
+import type { TableCell } from './table/table-cell.ts'
+import type { TableKey } from './table/table-key.ts'
 import type { Timer } from './timer.ts'
 
 /** Parts that most processes never need. */

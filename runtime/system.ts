@@ -18,7 +18,7 @@ import {
   resolveOptions,
   stringOption,
 } from './options.ts'
-import { TABLE_ENTRIES_LIMIT } from './table-store.ts'
+import { TABLE_ENTRIES_LIMIT } from './table/table-store.ts'
 import type { CallOptions } from './call.ts'
 import type { Clock } from './clock.ts'
 import type { Entropy } from './entropy.ts'
@@ -33,7 +33,7 @@ import type { Pid } from './pid.ts'
 import type { Process, Program, StartOptions } from './program.ts'
 import type { Inbound, RemoteGate } from './remote.ts'
 import type { Monitored, ProcessBody } from './spawn.ts'
-import type { Tables } from './table.ts'
+import type { Tables } from './table/table.ts'
 import type { TimerRef } from './timer.ts'
 
 /** Where a message goes: a process, a name of this system, or a name in another directory. */

@@ -3,7 +3,7 @@
  * ones (heaps, large numbers).
  */
 import { readdirSync } from 'node:fs'
-import { join } from 'node:path'
+import { basename, join } from 'node:path'
 
 const CHOSEN = {
   'test/runtime':
@@ -18,8 +18,8 @@ export const SLOW = /hundred thousand|ten thousand|20,000|1000 children|^many ch
 /** Their paths under `root`. */
 export function testsIn(root) {
   return Object.entries(CHOSEN).flatMap(([folder, names]) =>
-    readdirSync(join(root, folder))
-      .filter((name) => names.test(name))
+    readdirSync(join(root, folder), { recursive: true })
+      .filter((name) => names.test(basename(name)))
       .sort()
       .map((name) => join(root, folder, name)),
   )

@@ -54,7 +54,7 @@ const PLANTS: readonly Plant[] = [
   ['behaviours/up.ts', uses('../mesh/index.ts'), [RESTRICTED]],
   ['dist/cli/table.ts', "import Table from 'cli-table3'\nexport const y: unknown = Table\n", []],
   [
-    'behaviours/gen.ts',
+    'behaviours/server/gen.ts',
     "import { Packr } from 'msgpackr'\nexport const y: unknown = Packr\n",
     [RESTRICTED],
   ],
