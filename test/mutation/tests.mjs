@@ -8,12 +8,16 @@ import { basename, join } from 'node:path'
 const CHOSEN = {
   'test/runtime':
     /^(conformance-.*|signal|signals\.prop|links|remote|stopper|spawn|system|observe|mailbox-policy|receive)\.test\.ts$/,
-  'test/behaviours':
-    /^(conformance-(gen-server|supervisor|supervisor-simple|dynamic-supervisor|gen-statem)|supervis.*|server-loop|gen|gen-signals|gen-statem|define-server|message-server|contract|process-operations|restart-.*|mailbox-policy|bad-input|schema|gen-statem\.prop)\.test\.ts$/,
+  'test/runtime/table': /^table\.test\.ts$/,
+  'test/behaviours': /^(mailbox-policy|bad-input)\.test\.ts$/,
+  'test/behaviours/server':
+    /^(conformance-gen-server|server-loop|gen|gen-signals|define-server|message-server|contract|process-operations|schema)\.test\.ts$/,
+  'test/behaviours/statem': /\.test\.ts$/,
+  'test/behaviours/supervisor': /\.test\.ts$/,
 }
 
 /** Those among them that are about large numbers. */
-export const SLOW = /hundred thousand|ten thousand|20,000|1000 children|^many children/
+export const SLOW = /thousand|million|20,000|1000 children|^many children|^selection many values/
 
 /** Their paths under `root`. */
 export function testsIn(root) {

@@ -344,6 +344,19 @@ describe('exit signals', () => {
     expect(system.isAlive(pid)).toBe(true)
   })
 
+  it('L-22 whatever the number of its links', async () => {
+    const { clock, system } = createWorld()
+    const peers = [1, 2, 3].map(() => observe(system, { trapExit: true }))
+    const { pid } = observe(system)
+    await clock.settle()
+    for (const peer of peers) system.link(pid, peer.pid)
+    system.process(pid)!.exit('kill')
+    await clock.settle()
+    expect(peers.map(({ seen }) => seen)).toEqual(
+      peers.map(() => [{ type: 'exit', from: pid, reason: 'kill' }]),
+    )
+  })
+
   it('L-23 of two signals the first gives the reason', async () => {
     const world = createWorld()
     const { pid, reasons } = await target(world)

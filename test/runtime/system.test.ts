@@ -89,6 +89,7 @@ describe('limits', () => {
     const hub = system.start(program)
     const peers = [1, 2, 3].map(() => system.start(program))
     system.link(hub.pid, peers[0]!.pid)
+    system.link(hub.pid, hub.pid)
     system.link(peers[1]!.pid, hub.pid)
     const refused: unknown = expect.objectContaining({
       code: 'ERR_LINKS_MAX',

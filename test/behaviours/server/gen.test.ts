@@ -2,6 +2,7 @@ import { beforeEach, describe, expect, it } from 'vitest'
 import {
   createSystem,
   defaultSystem,
+  exit,
   silentLogger,
   TIMER_DELAY_MS_MAX,
   type MonitorRef,
@@ -26,6 +27,19 @@ beforeEach(() => {
   w = world()
   system = w.system
 })
+
+/** Whatever is asked of it throws. */
+const nasty: object = new Proxy(
+  {},
+  {
+    getPrototypeOf: () => {
+      throw new Error('nasty')
+    },
+    ownKeys: () => {
+      throw new Error('nasty')
+    },
+  },
+)
 
 const never = (): Promise<never> => new Promise<never>(() => {})
 
@@ -69,6 +83,7 @@ describe('start', () => {
   })
 
   it.each([
+    ['initTimeoutMs', 0, true],
     ['initTimeoutMs', TIMER_DELAY_MS_MAX, true],
     ['initTimeoutMs', Infinity, true],
     ['initTimeoutMs', TIMER_DELAY_MS_MAX + 1, false],
@@ -249,6 +264,7 @@ describe('stop', () => {
     const ref = await scripted().start(undefined, { system })
     await expect(stopProcess(ref, 'normal', { timeout: 5 } as never)).rejects.toMatchObject({
       code: 'ERR_OPTION_RENAMED',
+      message: expect.stringMatching(/^stop: /),
     })
     expect(system.isAlive(ref.pid)).toBe(true)
   })
@@ -304,23 +320,18 @@ describe('stop', () => {
     expect([listeners.size, w.clock.timerCount - before]).toEqual([0, 0])
   })
 
-  it('with a reason that cannot be compared is an end for another reason', async () => {
-    const nasty: object = new Proxy(
-      {},
-      {
-        ownKeys: () => {
-          throw new Error('nasty')
-        },
-      },
-    )
-    const ref = await scripted({
-      terminate: () => {
-        throw nasty as Error
-      },
-    }).start(undefined, { system })
-    await expect(stopProcess(ref, { shutdown: 'x' })).rejects.toMatchObject({
-      code: 'ERR_STOP_EXIT',
-    })
+  it.each([
+    ['resolves', 'an equal reason', () => ({ shutdown: 'x' })],
+    ['rejects', 'another reason', () => ({ shutdown: 'y' })],
+    ['rejects', 'a reason that cannot be compared', () => nasty],
+  ])('%s if the end has %s', async (how, _what, reason) => {
+    const server = scripted({ terminate: () => exit(reason()) })
+    const ref = await server.start(undefined, { system })
+    const stopped = outcome(stopProcess(ref, { shutdown: 'x' }))
+    await w.clock.settle()
+    expect(stopped.settled).toBe(true)
+    if (how === 'resolves') expect(stopped.error).toBeUndefined()
+    else expect(stopped.error).toMatchObject({ code: 'ERR_STOP_EXIT' })
   })
 
   it('stops by pid, ref, name and via', async () => {

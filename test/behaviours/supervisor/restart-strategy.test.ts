@@ -43,6 +43,7 @@ describe('planRestart', () => {
 
   it.each([
     ['one_for_one', [], ['b']],
+    ['simple_one_for_one', [], ['b']],
     ['one_for_all', ['d', 'c', 'a'], ['a', 'b', 'c', 'd']],
     ['rest_for_one', ['d', 'c'], ['b', 'c', 'd']],
   ] as const)('U-21 U-23 %s: stops %j, starts %j', (strategy, stop, start) => {

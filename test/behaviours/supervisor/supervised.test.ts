@@ -35,8 +35,6 @@ beforeEach(() => {
 })
 
 interface Options {
-  /** Of the template, where there is one. */
-  readonly restart?: RestartType
   readonly intensity?: number
   readonly childrenMax?: number
 }
@@ -45,7 +43,8 @@ interface Options {
 interface Kind {
   readonly kind: string
   readonly strategy: string
-  start(options: Options): Promise<{ readonly pid: Pid }>
+  /** `restart` is for the template, where there is one. */
+  start(options: Options, restart?: RestartType): Promise<{ readonly pid: Pid }>
   add(sup: { readonly pid: Pid }, spec: ChildSpec): Promise<Pid>
 }
 
@@ -53,15 +52,14 @@ const kinds: readonly Kind[] = [
   {
     kind: 'a supervisor',
     strategy: 'rest_for_one',
-    start: ({ restart: _, ...options }) =>
-      Supervisor.start({ system, strategy: 'rest_for_one', ...options }),
+    start: (options) => Supervisor.start({ system, strategy: 'rest_for_one', ...options }),
     add: async (sup, spec) =>
       ((await Supervisor.startChild(sup as SupervisorRef, spec)) as { pid: Pid }).pid,
   },
   {
     kind: 'a supervisor of one template',
     strategy: 'simple_one_for_one',
-    start: ({ restart = 'permanent', ...options }) =>
+    start: (options, restart = 'permanent') =>
       Supervisor.start({
         system,
         strategy: 'simple_one_for_one',
@@ -80,7 +78,7 @@ const kinds: readonly Kind[] = [
   {
     kind: 'a dynamic supervisor',
     strategy: 'one_for_one',
-    start: ({ restart: _, ...options }) => DynamicSupervisor.start({ system, ...options }),
+    start: (options) => DynamicSupervisor.start({ system, ...options }),
     add: async (sup, spec) =>
       ((await DynamicSupervisor.startChild(sup as never, spec)) as { pid: Pid }).pid,
   },
@@ -98,7 +96,7 @@ function failing(times: number): ChildSpec {
 
 const never = (): Promise<never> => new Promise<never>(() => {})
 
-describe.each(kinds)('$kind', ({ strategy, start, add }) => {
+describe.each(kinds)('$kind', ({ kind, strategy, start, add }) => {
   it('logs a crash, each restart that fails and its end', async () => {
     const sup = await start({ intensity: 2 })
     const pid = await add(sup, failing(1))
@@ -120,7 +118,7 @@ describe.each(kinds)('$kind', ({ strategy, start, add }) => {
   })
 
   it('says nothing of a transient child that ends well', async () => {
-    const sup = await start({ restart: 'transient' })
+    const sup = await start({}, 'transient')
     const pid = await add(sup, { ...childSpecOf('a'), restart: 'transient' })
     system.process(pid)!.exit('normal')
     await w.clock.settle()
@@ -161,7 +159,8 @@ describe.each(kinds)('$kind', ({ strategy, start, add }) => {
     system.exit(first, 'kill')
     await w.clock.settle()
     const counted = { specs: 2, active: 2, supervisors: 0, workers: 2 }
-    const { details, state } = sys.status(sup.pid, { system })
+    const { details, label, state } = sys.status(sup.pid, { system })
+    expect(label).toBe(kind.includes('dynamic') ? 'dynamic_supervisor' : 'supervisor')
     expect(details).toMatchObject({ strategy, ...counted, restarted: 1, refused: 1 })
     expect(state).toMatchObject(counted)
     const restarts = (state as { children: { restarts: number }[] }).children.map(
