@@ -1,7 +1,7 @@
 /**
  * Stryker's test runner for this repository: it bundles the tests with the mutated sources and loads them
  * once per process, so that a mutant costs what the tests that reach it cost. Vitest starts a worker and
- * loads every module anew for each mutant, which costs a hundred times as much.
+ * loads every module anew for each mutant, which costs ten times as much and more.
  *
  * - A test that hangs fails after TEST_MS_MAX; an endless loop is ended by Stryker, which counts how often a
  *   mutant is reached and, if that does not help, ends the process.
