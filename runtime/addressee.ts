@@ -62,8 +62,7 @@ export function callAs(
   options: CallOptions | undefined,
 ): Promise<unknown> {
   const target = isRef(to) ? to.pid : to
-  const timed = { timeoutMs: options?.timeoutMs, signal: options?.signal, from }
-  return homeOf(target, system).call(target, name, input, timed)
+  return homeOf(target, system).call(target, name, input, { ...options, from })
 }
 
 /** A cast by a process of `system`. */

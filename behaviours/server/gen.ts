@@ -27,6 +27,9 @@ import {
   objectOption,
   oneOfOption,
   optional,
+  isThenable,
+  reasonOfThrown,
+  runAs,
   resolveOptions,
   TIMER_DELAY_MS_MAX,
   type CallOptions,
@@ -222,6 +225,30 @@ export class Starting<R = unknown> {
     this.#unwatch?.()
     this.#reject(this.failure ?? new InitializationError(process.label, reason))
   }
+}
+
+/**
+ * Runs `init` of a starting process: what it gives goes to `started`, what it throws is the exit reason.
+ * Only an asynchronous `init` has a time limit; a synchronous one is over when it returns.
+ */
+export function runInit(
+  process: Process,
+  init: (arg: unknown) => unknown,
+  started: (starting: Starting, result: unknown) => void | Promise<void>,
+): void | Promise<void> {
+  const starting = process.state as Starting
+  let result: unknown
+  try {
+    result = init(starting.arg)
+  } catch (thrown) {
+    return process.exit(reasonOfThrown(thrown))
+  }
+  if (!isThenable(result)) return started(starting, result)
+  starting.limit(process)
+  return Promise.resolve(result).then(
+    (settled) => runAs(process, () => started(starting, settled)),
+    (thrown) => process.exit(reasonOfThrown(thrown)),
+  )
 }
 
 /** Starts `program` with a {@link Starting} as its state; resolves with what the program gives it. */

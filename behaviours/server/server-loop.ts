@@ -31,7 +31,7 @@ import {
 } from '../../runtime/index.ts'
 import type { Ref } from './contract.ts'
 import { BadReturnError, CallUnknownError, HandlerMissingError } from '../errors.ts'
-import { Starting, STOP_NAME } from './gen.ts'
+import { runInit, Starting, STOP_NAME } from './gen.ts'
 import { Ignore, NoReply, Ok, Reply, Stop, type After } from './results.ts'
 import { ReturnTimeout, ServerCell } from './server-cell.ts'
 import { ServerDebug, type ServerDoor } from './server-debug.ts'
@@ -128,18 +128,10 @@ export class ServerLoop implements Program {
   // --- start
 
   #init(process: Process): void | Promise<void> {
-    const starting = process.state as Starting
-    let result: unknown
-    try {
-      result = this.#module.init(starting.arg, this.#context(process))
-    } catch (thrown) {
-      return process.exit(reasonOfThrown(thrown))
-    }
-    if (!isThenable(result)) return this.#started(process, starting, result)
-    starting.limit(process)
-    return Promise.resolve(result).then(
-      (settled) => runAs(process, () => this.#started(process, starting, settled)),
-      (thrown) => process.exit(reasonOfThrown(thrown)),
+    return runInit(
+      process,
+      (arg) => this.#module.init(arg, this.#context(process)),
+      (starting, result) => this.#started(process, starting, result),
     )
   }
 

@@ -26,7 +26,7 @@ import {
   type StopRequest,
 } from '../../runtime/index.ts'
 import { BadReturnError } from '../errors.ts'
-import { Starting, STOP_NAME } from '../server/gen.ts'
+import { runInit, Starting, STOP_NAME } from '../server/gen.ts'
 import { StatemCell, type CellRules } from './gen-statem-cell.ts'
 import type { Step, StatemTimer } from './gen-statem-core.ts'
 import { StatemDebug, type CallbackMode } from './gen-statem-debug.ts'
@@ -115,18 +115,10 @@ export class StatemLoop implements Program {
   // --- start
 
   #init(process: Process): void | Promise<void> {
-    const starting = process.state as Starting
-    let result: unknown
-    try {
-      result = this.#module.init(starting.arg, new ServerContext(process, NOBODY, this.#module))
-    } catch (thrown) {
-      return process.exit(reasonOfThrown(thrown))
-    }
-    if (!isThenable(result)) return this.#started(process, starting, result)
-    starting.limit(process)
-    return Promise.resolve(result).then(
-      (settled) => runAs(process, () => this.#started(process, starting, settled)),
-      (thrown) => process.exit(reasonOfThrown(thrown)),
+    return runInit(
+      process,
+      (arg) => this.#module.init(arg, new ServerContext(process, NOBODY, this.#module)),
+      (starting, result) => this.#started(process, starting, result),
     )
   }
 

@@ -1,7 +1,7 @@
 import { describe, expect, it } from 'vitest'
 import { exit } from '../../runtime/index.ts'
 import { createWorld, idle, inProcess } from './world.ts'
-import type { Pid } from '../../runtime/index.ts'
+import type { CallOptions, Pid } from '../../runtime/index.ts'
 
 describe('the context of a plain process', () => {
   it('can be taken apart', async () => {
@@ -77,6 +77,15 @@ describe('the context of a plain process', () => {
       return await ctx.call(ctx.self, 'x')
     })
     await expect(result).rejects.toMatchObject({ code: 'ERR_CALL_EXIT', reason: 'calling_self' })
+  })
+
+  it('refuses options that calls do not have', async () => {
+    const { system } = createWorld()
+    const other = system.spawn(() => new Promise(() => {}))
+    const result = inProcess(system, (ctx) =>
+      ctx.call(other, 'x', 1, { timeout: 5 } as unknown as CallOptions),
+    )
+    await expect(result).rejects.toMatchObject({ code: 'ERR_OPTION_RENAMED', option: 'timeout' })
   })
 })
 
