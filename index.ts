@@ -23,6 +23,7 @@ export type {
   MailboxPolicy,
   Match,
   Monitored,
+  MonitorOptions,
   MonitorRef,
   MonitorTarget,
   Pid,

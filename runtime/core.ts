@@ -44,7 +44,7 @@ import type { ExitReason } from './exit-reason.ts'
 import type { DropReason } from './inspect.ts'
 import type { Logger } from './log.ts'
 import type { SystemStats } from './metrics.ts'
-import type { MonitorRef, RemoteName } from './monitors.ts'
+import type { MonitorOptions, MonitorRef, RemoteName } from './monitors.ts'
 import type { Pid } from './pid.ts'
 import type { Process, Program, StartOptions } from './program.ts'
 import type { Inbound, RemoteGate } from './remote.ts'
@@ -462,8 +462,8 @@ export class SystemCore implements System {
 
   // --- monitors -------------------------------------------------------------------------------
 
-  monitor(owner: Pid, target: MonitorTarget): MonitorRef {
-    return this.monitors.monitor(owner, target)
+  monitor(owner: Pid, target: MonitorTarget, options?: MonitorOptions): MonitorRef {
+    return this.monitors.monitor(owner, target, options)
   }
   demonitor(ref: MonitorRef, options?: DemonitorOptions): boolean {
     return this.monitors.demonitor(ref, options)

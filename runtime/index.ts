@@ -63,8 +63,8 @@ export type { DebugChild, Process, Program, ProgramDebug, StartOptions } from '.
 export type { Monitored, ProcessBody, ProcessContext } from './spawn.ts'
 export { isThenable, plainProgram } from './spawn.ts'
 export type { Match, Received, ReceiveOptions } from './receive.ts'
-export type { MonitorRef, RemoteName } from './monitors.ts'
-export { MonitorRefValue } from './monitors.ts'
+export type { MonitorOptions, MonitorRef, RemoteName } from './monitors.ts'
+export { MonitorRefValue, tagOf } from './monitors.ts'
 export type { TimerRef } from './timer.ts'
 export { TIMER_DELAY_MS_MAX } from './timer-wheel.ts'
 export type {

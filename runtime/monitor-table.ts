@@ -13,7 +13,7 @@ import type { Call } from './call.ts'
 import type { SystemCore } from './core.ts'
 import type { ExitReason } from './exit-reason.ts'
 import type { Message } from './item.ts'
-import type { MonitorRef, RemoteName } from './monitors.ts'
+import type { MonitorRef, RemoteName, MonitorOptions } from './monitors.ts'
 import type { Pid } from './pid.ts'
 import type { DemonitorOptions, MonitorTarget } from './system.ts'
 
@@ -35,10 +35,10 @@ export class MonitorTable {
     return monitor?.ref.node === ref.node ? monitor : undefined
   }
 
-  monitor(owner: Pid, target: MonitorTarget): MonitorRef {
+  monitor(owner: Pid, target: MonitorTarget, options?: MonitorOptions): MonitorRef {
     checkTarget(target)
     const cell = this.checkOwner(owner)
-    const monitor = this.#make(cell, typeof target === 'string' ? target : undefined)
+    const monitor = this.#make(cell, typeof target === 'string' ? target : undefined, options?.tag)
     if (isPid(target) && pidEquals(owner, target)) return monitor.ref
     ;(cell.more().monitoring ??= new Set<Monitor>()).add(monitor)
     this.#byId.set(monitor.ref.id, monitor)
@@ -104,8 +104,9 @@ export class MonitorTable {
     return cell
   }
 
-  #make(owner: Monitor['owner'], name: string | undefined): Monitor {
-    return new Monitor(new MonitorRefValue(this.#core.node, this.#core.nextId()), owner, name)
+  #make(owner: Monitor['owner'], name: string | undefined, tag?: unknown): Monitor {
+    const ref = new MonitorRefValue(this.#core.node, this.#core.nextId(), tag)
+    return new Monitor(ref, owner, name)
   }
 
   /** Why `target` cannot be watched; undefined if it can. */

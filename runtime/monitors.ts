@@ -22,10 +22,28 @@ export interface MonitorRef extends Branded<'monitor'> {
 export class MonitorRefValue implements MonitorRef {
   readonly node: string
   readonly id: number
-  constructor(node: string, id: number) {
+  /** What its owner gave it to be told by; it stays with the owner, also when the target lives elsewhere. */
+  readonly #tag: unknown
+  constructor(node: string, id: number, tag?: unknown) {
     this.node = node
     this.id = id
+    this.#tag = tag
   }
+
+  static tagOf(ref: unknown): unknown {
+    return ref instanceof MonitorRefValue ? ref.#tag : undefined
+  }
+}
+
+/** How a monitor is made. */
+export interface MonitorOptions {
+  /** Comes back as `tag` in DOWN, so that monitors of different kinds are told apart without a table (M-20). */
+  readonly tag?: unknown
+}
+
+/** The tag of a monitor, for its DOWN. */
+export function tagOf(ref: unknown): unknown {
+  return MonitorRefValue.tagOf(ref)
 }
 
 /** A registered name on another node. */

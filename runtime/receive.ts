@@ -12,6 +12,7 @@ import type { Call } from './call.ts'
 import type { ExitReason } from './exit-reason.ts'
 import type { Message } from './item.ts'
 import type { ItemList } from './mailbox.ts'
+import { tagOf } from './monitors.ts'
 import type { MonitorRef } from './monitors.ts'
 import type { Pid } from './pid.ts'
 import type { ProcessCell } from './process.ts'
@@ -26,6 +27,8 @@ export type Received =
       readonly pid: Pid | undefined
       readonly name: string | undefined
       readonly reason: ExitReason
+      /** As given to `monitor`. */
+      readonly tag?: unknown
     }
   | { readonly type: 'timeout'; readonly ref: TimerRef; readonly message: unknown }
   | { readonly type: 'cast'; readonly name: string | undefined; readonly input: unknown }
@@ -163,7 +166,8 @@ function valueOf(item: Message | Call): unknown {
       return { type: 'exit', from: item.from, reason: item.value } satisfies Received
     case ItemKind.down: {
       const { ref, from: pid, name, value: reason } = item
-      return { type: 'down', ref: ref as MonitorRef, pid, name, reason } satisfies Received
+      const tag = tagOf(ref)
+      return { type: 'down', ref: ref as MonitorRef, pid, name, reason, tag } satisfies Received
     }
     case ItemKind.timer:
       return {

@@ -15,7 +15,7 @@ import type { Callable, Caller, Castable } from './addressee.ts'
 import type { Call, CallOptions } from './call.ts'
 import type { ExitReason } from './exit-reason.ts'
 import type { Message, StopRequest } from './item.ts'
-import type { MonitorRef } from './monitors.ts'
+import type { MonitorOptions, MonitorRef } from './monitors.ts'
 import type { Pid } from './pid.ts'
 import type { Process, Program, StartOptions } from './program.ts'
 import type { ProcessCell } from './process.ts'
@@ -48,7 +48,7 @@ export interface ProcessContext extends Caller {
   /** Throws `ERR_NOPROC` if the process is dead and this one does not trap exits (L-11). */
   link(pid: Pid): void
   unlink(pid: Pid): void
-  monitor(target: MonitorTarget): MonitorRef
+  monitor(target: MonitorTarget, options?: MonitorOptions): MonitorRef
   demonitor(ref: MonitorRef, options?: DemonitorOptions): boolean
   /** Sets the flag, returns the previous value (L-25). */
   trapExit(flag: boolean): boolean
@@ -115,7 +115,7 @@ class PlainContext implements ProcessContext {
     return (pid) => this.#live().core.unlink(this.self, pid)
   }
   get monitor(): ProcessContext['monitor'] {
-    return (target) => this.#live().core.monitor(this.self, target)
+    return (target, options) => this.#live().core.monitor(this.self, target, options)
   }
   get demonitor(): ProcessContext['demonitor'] {
     return (ref, options) => this.#live().core.demonitor(ref, { ...options, owner: this.self })

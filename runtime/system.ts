@@ -26,7 +26,7 @@ import type { ExitReason } from './exit-reason.ts'
 import type { Logger } from './log.ts'
 import type { MailboxPolicy } from './mailbox.ts'
 import type { SystemStats } from './metrics.ts'
-import type { MonitorRef, RemoteName } from './monitors.ts'
+import type { MonitorOptions, MonitorRef, RemoteName } from './monitors.ts'
 import type { Via } from './names.ts'
 import type { OptionCheck } from './options.ts'
 import type { Pid } from './pid.ts'
@@ -189,7 +189,7 @@ export interface System extends AsyncDisposable {
   /** Links `a`, a local process, with `b`. */
   link(a: Pid, b: Pid): void
   unlink(a: Pid, b: Pid): void
-  monitor(owner: Pid, target: MonitorTarget): MonitorRef
+  monitor(owner: Pid, target: MonitorTarget, options?: MonitorOptions): MonitorRef
   demonitor(ref: MonitorRef, options?: DemonitorOptions): boolean
   /**
    * A monitor for code that is not a process. The result takes it back. For a dead target `callback`

@@ -12,6 +12,7 @@ import {
   type CallOptions,
   type Castable,
   type ExitReason,
+  type MonitorOptions,
   type MonitorRef,
   type Pid,
   type Process,
@@ -35,7 +36,7 @@ export interface ProcessOperations extends Caller {
   /** Aborted when the process ends; give it to `fetch` and the like. Made on first use. */
   readonly signal: AbortSignal
   /** DOWN comes to `info`, once, also if the process is dead already (M-03). */
-  monitor(target: Peer | string): MonitorRef
+  monitor(target: Peer | string, options?: MonitorOptions): MonitorRef
   demonitor(
     ref: MonitorRef,
     options?: { readonly flush?: boolean; readonly info?: boolean },
@@ -81,9 +82,9 @@ export class ProcessOperator implements ProcessOperations {
   get signal(): AbortSignal {
     return this.process.signal
   }
-  monitor(target: Peer | string): MonitorRef {
+  monitor(target: Peer | string, options?: MonitorOptions): MonitorRef {
     const { pid, system } = this.process
-    return system.monitor(pid, typeof target === 'string' ? target : pidOf(target))
+    return system.monitor(pid, typeof target === 'string' ? target : pidOf(target), options)
   }
   demonitor(
     ref: MonitorRef,

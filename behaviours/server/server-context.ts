@@ -27,6 +27,8 @@ export type Info =
       readonly pid: Pid | undefined
       readonly name: string | undefined
       readonly reason: ExitReason
+      /** As given to `monitor`. */
+      readonly tag?: unknown
     }
   | { readonly type: 'timeout' }
   /** A timer of `system.startTimer`; `ref` tells it from older ones (TM-02). */

@@ -21,6 +21,7 @@ import {
   pidEquals,
   reasonOfThrown,
   runAs,
+  tagOf,
   type Call,
   type ExitReason,
   type Pid,
@@ -409,6 +410,7 @@ export function downInfo(item: Message): Info {
     pid: item.from,
     name: item.name,
     reason: item.value,
+    tag: tagOf(item.ref),
   }
 }
 

@@ -17,6 +17,8 @@ import {
   reply,
   stop,
   stopProcess,
+  Task,
+  TaskSupervisor,
   Supervisor,
   SupervisorContract,
   type ChildSpec,
@@ -367,6 +369,18 @@ describe('noex', () => {
         code: 'ERR_OPTION_UNKNOWN',
       },
     )
+  })
+
+  it('NX-L17 a finished task leaves no process behind, alone or supervised', async () => {
+    const supervisor = await TaskSupervisor.start({ system })
+    const before = system.stats().processes
+    const tasks = Array.from({ length: 100 }, (_, n) => Task.async(() => n, { system }))
+    expect(await Task.awaitMany(tasks)).toEqual(Array.from({ length: 100 }, (_, n) => n))
+    const task = await TaskSupervisor.async(supervisor, () => 'done', { system })
+    expect(await Task.await(task)).toBe('done')
+    await w.clock.settle()
+    expect(system.stats()).toMatchObject({ processes: before, timers: 0, monitors: 0 })
+    expect(await TaskSupervisor.children(supervisor)).toEqual([])
   })
 
   it('NX-L19 every name and key of a process goes with it, and the dead are not registered', async () => {

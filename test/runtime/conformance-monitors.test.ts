@@ -1,8 +1,8 @@
-/** Monitors: cases M of the conformance list. M-20 and M-21 do not apply; runtime/README.md says why. */
+/** Monitors: cases M of the conformance list. aliases (M-21) are what calls are made of. */
 import { describe, expect, it } from 'vitest'
-import { ArgumentError, exit } from '../../runtime/index.ts'
+import { ArgumentError, exit, ItemKind } from '../../runtime/index.ts'
 import { createWorld, failure, idle, inProcess, observe } from './world.ts'
-import type { MonitorRef, Pid, System } from '../../runtime/index.ts'
+import type { MonitorRef, Pid, Received, System } from '../../runtime/index.ts'
 import type { Observer, World } from './world.ts'
 
 interface Watched extends Observer {
@@ -282,6 +282,52 @@ describe('monitors', () => {
     )
     expect(error).toBeInstanceOf(ArgumentError)
     expect((error as Error).message).toMatch(/target.*a pid, a name or \{ name, node \}/)
+  })
+
+  it('M-20 the tag of a monitor comes back in its DOWN', async () => {
+    const { clock, system } = createWorld()
+    const target = idle(system)
+    const owner = observe(system, {
+      first: (context) => {
+        context.monitor(target, { tag: 'worker' })
+        context.monitor('nobody', { tag: 'server' })
+        context.monitor(target)
+      },
+    })
+    await clock.settle()
+    system.exit(target, 'boom')
+    await clock.settle()
+    const tags = owner.seen.map((down) => [
+      (down as Received & { type: 'down' }).tag,
+      (down as { reason: unknown }).reason,
+    ])
+    expect(tags).toEqual([
+      ['server', 'noproc'],
+      ['worker', 'boom'],
+      [undefined, 'boom'],
+    ])
+  })
+
+  it('M-21 a call is an alias and a monitor in one: after the reply there is no DOWN, and no second reply', async () => {
+    const { clock, system } = createWorld()
+    const second: boolean[] = []
+    const server = system.start({
+      label: 'twice',
+      handle(_process, item) {
+        if (item.kind === ItemKind.call) second.push(item.reply(1), item.reply(2))
+      },
+    })
+    const caller = observe(system, {
+      first: async (context) => {
+        expect(await context.call(server.pid, 'q')).toBe(1)
+      },
+    })
+    await clock.settle()
+    system.exit(server.pid, 'boom')
+    await clock.settle()
+    expect(second).toEqual([true, false])
+    expect(caller.seen).toEqual([])
+    expect(system.isAlive(caller.pid)).toBe(true)
   })
 
   it('only a local process can own a monitor', () => {
