@@ -31,6 +31,8 @@ export class FoveaError extends Error {
     if (own['cause'] !== undefined && own['cause'].value === own['reason']?.value) {
       delete own['reason']
     }
+    // In newer V8 the stack is an accessor that answers only the error itself, not a copy.
+    own['stack'] = { value: this.stack, writable: true, configurable: true, enumerable: false }
     const shown: object = Object.create(Object.getPrototypeOf(this) as object, own)
     // With an own one that is no function the copy is printed as every error is.
     Object.defineProperty(shown, inspect.custom, { value: undefined })
