@@ -184,10 +184,16 @@ export {
 } from './supervisor/partition-supervisor.ts'
 export { partitionOf } from './supervisor/partition-supervisor-key.ts'
 export {
-  ChildRequestError,
   ChildForeignError,
+  ChildLimitError,
+  ChildNotFoundError,
+  ChildRequestError,
+  ChildRunningError,
   ChildSharedError,
+  ChildSpecError,
+  ChildStartError,
   ChildStartTimeoutError,
+  DuplicateChildError,
   PartitionNameError,
 } from './supervisor/supervisor-errors.ts'
 export type {
@@ -199,34 +205,30 @@ export type {
 } from './registry/registry.ts'
 export { Registry } from './registry/registry.ts'
 export type { KeyedEntry, RegistryEntry } from './registry/registry-table.ts'
+export { behavioursErrors } from './errors.ts'
 export {
   AlreadyRegisteredKeyError,
-  BadReturnError,
-  behavioursErrors,
-  CallInputError,
-  CallUnknownError,
-  ChildLimitError,
-  ChildNotFoundError,
-  ChildRunningError,
-  ChildSpecError,
-  ChildStartError,
-  ContractError,
-  DuplicateChildError,
-  HandlerMissingError,
-  InitializationError,
-  InitTimeoutError,
   LockAbortedError,
-  NoParentError,
   RegistryFullError,
   RegistryKindError,
   RegistryOwnerError,
   RegistryStoppedError,
+} from './registry/registry-errors.ts'
+export {
+  BadReturnError,
+  CallInputError,
+  CallUnknownError,
+  ContractError,
+  HandlerMissingError,
+  InitializationError,
+  InitTimeoutError,
+  NoParentError,
   StartAbortedError,
   StartIgnoredError,
   StopAbortedError,
   StopExitError,
   StopTimeoutError,
-} from './errors.ts'
+} from './server/server-errors.ts'
 export type { EventHandlerKey } from './event/gen-event-errors.ts'
 export {
   EventHandlerCrashedError,

@@ -30,7 +30,7 @@ import {
 import { AgentRemoteError } from './agent-errors.ts'
 import type { ChildSpec } from '../supervisor/child-spec.ts'
 import { bareRef, type Ref } from '../server/contract.ts'
-import { BadReturnError, CallInputError } from '../errors.ts'
+import { BadReturnError, CallInputError } from '../server/server-errors.ts'
 import {
   addressOf,
   pickSystem,

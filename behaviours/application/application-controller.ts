@@ -34,7 +34,7 @@ import {
 } from './application-errors.ts'
 import { masterServer } from './application-master.ts'
 import { contract, type Contract, type Ref } from '../server/contract.ts'
-import { InitializationError, InitTimeoutError } from '../errors.ts'
+import { InitializationError, InitTimeoutError } from '../server/server-errors.ts'
 import { stopProcess } from '../server/gen.ts'
 import { implementAs, type Server } from '../server/gen-server.ts'
 import { noreply, reply, type NoReply } from '../server/results.ts'

@@ -14,7 +14,7 @@ import {
   type Pid,
   type System,
 } from '../../runtime/index.ts'
-import { HandlerMissingError } from '../errors.ts'
+import { HandlerMissingError } from '../server/server-errors.ts'
 import type { Maybe } from '../server/gen-server.ts'
 
 /** What becomes of the others when an application ends by itself. */

@@ -22,7 +22,7 @@ import {
   type ApplicationType,
 } from './application-definition.ts'
 import { contract } from '../server/contract.ts'
-import { ChildStartError } from '../errors.ts'
+import { ChildStartError } from '../supervisor/supervisor-errors.ts'
 import { implementAs, type Server } from '../server/gen-server.ts'
 import { noreply, stop, type Stop } from '../server/results.ts'
 import { processOf, type Ctx } from '../server/server-context.ts'

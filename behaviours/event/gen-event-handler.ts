@@ -7,7 +7,7 @@
  */
 import { ArgumentError, type ExitReason, type Pid } from '../../runtime/index.ts'
 import type { Ref } from '../server/contract.ts'
-import { HandlerMissingError } from '../errors.ts'
+import { HandlerMissingError } from '../server/server-errors.ts'
 import type { EventHandlerKey } from './gen-event-errors.ts'
 import type { Maybe } from '../server/gen-server.ts'
 import type { ProcessOperations } from '../server/process-operations.ts'

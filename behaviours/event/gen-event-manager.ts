@@ -26,7 +26,7 @@ import {
   type Process,
 } from '../../runtime/index.ts'
 import type { Ref } from '../server/contract.ts'
-import { BadReturnError, CallUnknownError } from '../errors.ts'
+import { BadReturnError, CallUnknownError } from '../server/server-errors.ts'
 import {
   EventHandlerCrashedError,
   EventHandlerDuplicateError,

@@ -23,7 +23,7 @@ import {
 } from '../../runtime/index.ts'
 import { checkChildSpec, type ChildSpec, type CheckedChildSpec } from '../supervisor/child-spec.ts'
 import { contract, type Contract } from '../server/contract.ts'
-import { ChildStartError } from '../errors.ts'
+import { ChildStartError } from '../supervisor/supervisor-errors.ts'
 import { implementAs, type Server } from '../server/gen-server.ts'
 import {
   PoolCore,

@@ -5,7 +5,7 @@
  * Invariant: a key is in `#queues` exactly while somebody holds its lock; the holder is not in the queue.
  */
 import { NoProcessError, type Pid, type System } from '../../runtime/index.ts'
-import { LockAbortedError } from '../errors.ts'
+import { LockAbortedError } from './registry-errors.ts'
 
 interface Waiter {
   readonly go: () => void

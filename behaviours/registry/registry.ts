@@ -34,7 +34,7 @@ import {
   RegistryKindError,
   RegistryOwnerError,
   RegistryStoppedError,
-} from '../errors.ts'
+} from './registry-errors.ts'
 import { pickSystem, stopProcess, type Filled, type StopOptions } from '../server/gen.ts'
 import { childSpec, implementAs, type ChildOptions, type Server } from '../server/gen-server.ts'
 import { KeyLocks } from './registry-locks.ts'

@@ -12,7 +12,7 @@
  * Differs from OTP: a gen_server takes any term; a contract says which messages exist.
  */
 import { homeOf, isPid, type CallOptions, type Pid } from '../../runtime/index.ts'
-import { ContractError } from '../errors.ts'
+import { ContractError } from './server-errors.ts'
 import { isSchema, type StandardSchema } from './schema.ts'
 
 /** A protocol as a type: calls have an answer, casts do not; each takes at most one input. */

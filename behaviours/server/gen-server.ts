@@ -20,7 +20,7 @@ import {
 } from '../../runtime/index.ts'
 import type { ChildSpec, Shutdown } from '../supervisor/child-spec.ts'
 import type { CallsOf, CastsOf, Contract, InputOf, OutputOf, Ref } from './contract.ts'
-import { CallInputError, ContractError, HandlerMissingError } from '../errors.ts'
+import { CallInputError, ContractError, HandlerMissingError } from './server-errors.ts'
 import { parentPid, startProcess, type ServerOptions } from './gen.ts'
 import type { RestartType } from '../supervisor/restart-strategy.ts'
 import type { Ignore, NoReply, Ok, Reply, Stop } from './results.ts'

@@ -53,7 +53,7 @@ import {
   StopAbortedError,
   StopExitError,
   StopTimeoutError,
-} from '../errors.ts'
+} from './server-errors.ts'
 
 /** How a server is started. */
 export interface ServerOptions {

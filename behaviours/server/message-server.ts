@@ -31,7 +31,7 @@ import {
   type OutputOf,
   type Ref,
 } from './contract.ts'
-import { HandlerMissingError, NoParentError } from '../errors.ts'
+import { HandlerMissingError, NoParentError } from './server-errors.ts'
 import {
   pickSystem,
   resolveTarget,

@@ -31,7 +31,7 @@ import {
   type TimerRef,
 } from '../../runtime/index.ts'
 import type { Ref } from './contract.ts'
-import { BadReturnError, CallUnknownError, HandlerMissingError } from '../errors.ts'
+import { BadReturnError, CallUnknownError, HandlerMissingError } from './server-errors.ts'
 import { runInit, Starting, STOP_NAME } from './gen.ts'
 import { Ignore, NoReply, Ok, Reply, Stop, type After } from './results.ts'
 import { ReturnTimeout, ServerCell } from './server-cell.ts'

@@ -23,7 +23,7 @@
  * Follows gen_statem.erl (OTP 25) loop_state_callback_result to loop_timeouts.
  */
 import { TIMER_DELAY_MS_MAX } from '../../runtime/index.ts'
-import { BadReturnError } from '../errors.ts'
+import { BadReturnError } from '../server/server-errors.ts'
 import {
   BadActionError,
   BadEnterError,

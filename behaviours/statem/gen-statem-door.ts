@@ -5,7 +5,7 @@
  */
 import { formatPid, ItemKind, type Call, type Message, type Process } from '../../runtime/index.ts'
 import type { Contract } from '../server/contract.ts'
-import { CallInputError } from '../errors.ts'
+import { CallInputError } from '../server/server-errors.ts'
 import { OwnEvent, OwnKind, type HeldEvent } from './gen-statem-events.ts'
 import { checkInput, type CheckedInput, type StandardSchema } from '../server/schema.ts'
 import { REFUSED, refuseCall } from '../server/server-loop.ts'

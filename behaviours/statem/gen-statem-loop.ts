@@ -25,7 +25,7 @@ import {
   type Program,
   type StopRequest,
 } from '../../runtime/index.ts'
-import { BadReturnError } from '../errors.ts'
+import { BadReturnError } from '../server/server-errors.ts'
 import { runInit, Starting, STOP_NAME } from '../server/gen.ts'
 import { StatemCell, type CellRules } from './gen-statem-cell.ts'
 import type { Step, StatemTimer } from './gen-statem-core.ts'

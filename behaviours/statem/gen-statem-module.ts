@@ -15,7 +15,7 @@ import {
   type Pid,
 } from '../../runtime/index.ts'
 import type { Contract } from '../server/contract.ts'
-import { HandlerMissingError } from '../errors.ts'
+import { HandlerMissingError } from '../server/server-errors.ts'
 import { StatemDoor } from './gen-statem-door.ts'
 import { CallUnhandledError } from './gen-statem-errors.ts'
 import {

@@ -3,7 +3,7 @@
  * definition. What a state leaves out is filled in from `any` here, so that an event costs two look-ups
  * whether its handler is the state's own or the common one.
  */
-import { HandlerMissingError, ContractError } from '../errors.ts'
+import { HandlerMissingError, ContractError } from '../server/server-errors.ts'
 import type { Contract } from '../server/contract.ts'
 import { OwnKind } from './gen-statem-events.ts'
 import type { StatemContext } from './gen-statem-events.ts'

@@ -13,7 +13,7 @@
  */
 import { inspect } from 'node:util'
 import { TIMER_DELAY_MS_MAX, type OptionCheck, type Pid, type System } from '../../runtime/index.ts'
-import { ChildSpecError, DuplicateChildError } from '../errors.ts'
+import { ChildSpecError, DuplicateChildError } from './supervisor-errors.ts'
 import type { AutoShutdown, RestartType } from './restart-strategy.ts'
 import { IGNORE, type Ignore } from '../server/results.ts'
 

@@ -11,7 +11,7 @@
  */
 import { ItemKind, Message, type ExitReason, type Pid, type Process } from '../../runtime/index.ts'
 import type { CheckedChildSpec } from './child-spec.ts'
-import { ChildLimitError, type ChildStartError } from '../errors.ts'
+import { ChildLimitError, type ChildStartError } from './supervisor-errors.ts'
 import type { RestartIntensity } from './restart-intensity.ts'
 import { decideExit, type AutoShutdown, type Strategy } from './restart-strategy.ts'
 import { ChildKeeper, isNotStarted, type Started, type Stoppable } from './supervised-keeper.ts'

@@ -26,7 +26,7 @@ import {
 } from './child-spec.ts'
 import { contract, type Contract, type Ref } from '../server/contract.ts'
 import { DynamicChildren } from './dynamic-supervisor-children.ts'
-import { ChildNotFoundError } from '../errors.ts'
+import { ChildNotFoundError } from './supervisor-errors.ts'
 import { stopProcess, type Filled, type StopOptions } from '../server/gen.ts'
 import { implementAs, type Server } from '../server/gen-server.ts'
 import { RestartIntensity } from './restart-intensity.ts'

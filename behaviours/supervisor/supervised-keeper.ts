@@ -31,9 +31,14 @@ import {
   type ChildStarted,
   type Shutdown,
 } from './child-spec.ts'
-import { ChildStartError, InitializationError, StartIgnoredError } from '../errors.ts'
+import { InitializationError, StartIgnoredError } from '../server/server-errors.ts'
+import {
+  ChildForeignError,
+  ChildSharedError,
+  ChildStartError,
+  ChildStartTimeoutError,
+} from './supervisor-errors.ts'
 import { adopt } from '../server/server-cell.ts'
-import { ChildForeignError, ChildSharedError, ChildStartTimeoutError } from './supervisor-errors.ts'
 
 /** A specification as far as starting and stopping need it. */
 export type Startable = Pick<CheckedChildSpec, 'start' | 'startTimeoutMs' | 'shutdown' | 'restart'>

@@ -4,7 +4,7 @@
  */
 import type { DebugChild, ExitReason, Pid } from '../../runtime/index.ts'
 import type { ChildStarted } from './child-spec.ts'
-import { StartIgnoredError } from '../errors.ts'
+import { StartIgnoredError } from '../server/server-errors.ts'
 import type { Maybe } from '../server/gen-server.ts'
 import type { Strategy } from './restart-strategy.ts'
 import { noreply, reply, stop, type NoReply, type Reply, type Stop } from '../server/results.ts'

@@ -16,7 +16,7 @@ import {
   ChildNotFoundError,
   DuplicateChildError,
   type ChildStartError,
-} from '../errors.ts'
+} from './supervisor-errors.ts'
 import type { RestartIntensity } from './restart-intensity.ts'
 import {
   decideExit,

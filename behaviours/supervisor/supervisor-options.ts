@@ -14,7 +14,7 @@ import {
   type Via,
 } from '../../runtime/index.ts'
 import { checkChildSpecs, type CheckedChildSpec, type ChildSpec } from './child-spec.ts'
-import { ChildSpecError } from '../errors.ts'
+import { ChildSpecError } from './supervisor-errors.ts'
 import { signalOption, type Filled, type ServerOptions } from '../server/gen.ts'
 import type { AutoShutdown, Strategy } from './restart-strategy.ts'
 import type { Ignore } from '../server/results.ts'

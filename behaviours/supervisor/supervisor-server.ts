@@ -5,12 +5,13 @@
 import { isPid, type Pid } from '../../runtime/index.ts'
 import { checkChildSpec, type CheckedChildSpec, type ChildStarted } from './child-spec.ts'
 import { DynamicChildren } from './dynamic-supervisor-children.ts'
+import { BadReturnError } from '../server/server-errors.ts'
 import {
-  BadReturnError,
   ChildLimitError,
   ChildNotFoundError,
+  ChildRequestError,
   ChildRunningError,
-} from '../errors.ts'
+} from './supervisor-errors.ts'
 import { implementAs, type InitResult, type Maybe, type Server } from '../server/gen-server.ts'
 import { RestartIntensity } from './restart-intensity.ts'
 import { IGNORE, Ignore, reply, stop, type Stop } from '../server/results.ts'
@@ -29,7 +30,6 @@ import {
   type ChildInfo,
   type SupervisorApi,
 } from './supervisor-contract.ts'
-import { ChildRequestError } from './supervisor-errors.ts'
 import {
   checkInit,
   templateOf,

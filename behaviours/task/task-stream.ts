@@ -29,7 +29,7 @@ import {
   type StopRequest,
   type System,
 } from '../../runtime/index.ts'
-import { CallUnknownError } from '../errors.ts'
+import { CallUnknownError } from '../server/server-errors.ts'
 import { TaskAbortedError, TaskExecutionError, TaskTimeoutError } from './task-errors.ts'
 import type { TaskCell, TaskFunction, TaskResult } from './task-process.ts'
 import { endTask, waitFor } from './task-wait.ts'
