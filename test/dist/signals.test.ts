@@ -48,6 +48,21 @@ describe('monitors', () => {
     expect(t.onA.seen).toMatchObject([{ pid: { node: t.b.key.hex, id: t.onB.pid.id } }])
   })
 
+  it('M-20 a tag comes back in the DOWN of a remote process, also when its node is lost', async () => {
+    await using t = await two()
+    const second = seenFrom(t.a, t.b, probe(t.b, true).pid)
+    t.a.system.monitor(t.onA.pid, t.far, { tag: 'first' })
+    t.a.system.monitor(t.onA.pid, second, { tag: 'second' })
+    t.a.system.exit(t.far, 'kill')
+    await t.world.clock.advance(10)
+    t.world.partition(t.a, t.b)
+    await t.world.clock.advance(LOSS_MS)
+    expect(t.onA.seen).toMatchObject([
+      { tag: 'first', reason: 'killed' },
+      { tag: 'second', reason: 'noconnection' },
+    ])
+  })
+
   it('L-19 kill is killed for observers, also across nodes', async () => {
     await using t = await two()
     t.a.system.monitor(t.onA.pid, t.far)
