@@ -26,6 +26,11 @@ export {
   verifySignature,
 } from './identity/keys.ts'
 export { checkCertificate, createCertificate } from './identity/certificate.ts'
+export type { DataDir, NodeDisk } from './identity/data-dir.ts'
+export type { Signatures } from './identity/signatures.ts'
+export { ed25519Signatures } from './identity/signatures.ts'
+export type { SimulatedSignaturesOptions } from './identity/simulated-signatures.ts'
+export { simulatedSignatures } from './identity/simulated-signatures.ts'
 export type { Membership as RealmMembership } from './identity/membership.ts'
 export { formatMembership, parseMembershipFile } from './identity/membership.ts'
 export type { PolicyAction, RealmPolicy } from './identity/policy.ts'
@@ -44,6 +49,7 @@ export {
   isRealmName,
   issueMembership,
   loadRealm,
+  signaturesOf,
 } from './identity/realm.ts'
 export type { Identity, IdentityOptions } from './identity/identity.ts'
 export { openIdentity } from './identity/identity.ts'
@@ -89,7 +95,7 @@ export { TransportError } from './transport/errors.ts'
 export type { Cut, LinkConditions, MemoryNetworkOptions, Place } from './transport/memory.ts'
 export { MemoryNetwork } from './transport/memory.ts'
 
-export type { LaneName, Link, LinkEvent, LinkState, PeerInfo } from './link/link.ts'
+export type { FrameVia, LaneName, Link, LinkEvent, LinkState, PeerInfo } from './link/link.ts'
 export type { LinkDownReason } from './link/reasons.ts'
 export type { LinkFrameHandler } from './link/frame-router.ts'
 export type { ConnectOptions, DialTarget } from './link/dialer.ts'

@@ -17,7 +17,6 @@ import type { ChildSpec, Contract, Server, SupervisorRef } from '../behaviours/i
 import type { MeshCore } from './core.ts'
 import { DiscoveryServer } from './discovery/driver.ts'
 import { MembershipServer } from './membership/driver.ts'
-import { checkCertificate } from './identity/certificate.ts'
 import { CertificateError } from './identity/errors.ts'
 import type { NodeKey } from './identity/node-key.ts'
 import type { Endpoint, EndpointOptions } from './transport/transport.ts'
@@ -78,7 +77,7 @@ function endpointOptions(core: MeshCore): EndpointOptions {
 /** The transport only says that a certificate was refused; the rule that it breaks is counted here. */
 function verifyPeer(core: MeshCore, chain: readonly Uint8Array[]): NodeKey {
   try {
-    return checkCertificate(chain, core.clock.wallNow())
+    return core.parts.identity.checkCertificate(chain, core.clock.wallNow())
   } catch (error) {
     if (error instanceof CertificateError) {
       core.refusals.count(error.code, { detail: error.message })

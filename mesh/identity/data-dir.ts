@@ -42,6 +42,8 @@ export interface DataDir {
   readonly membershipPath: string
   /** Text of `membership.json`, if there is one. */
   readMembership(): Promise<string | undefined>
+  /** Resolves when every later opening has a higher incarnation than this one, whatever happens. */
+  raise(incarnation: number): Promise<void>
   /** Lets the next process in. Idempotent. */
   close(): Promise<void>
 }
@@ -53,6 +55,11 @@ export interface OpenDataDir {
   readonly realmIdHex: string
   /** Called for a new directory. */
   readonly createKeys: () => NodeKeys
+}
+
+/** What can stand for a data directory: the disk of a simulated node. */
+export interface NodeDisk {
+  open(options: Omit<OpenDataDir, 'path'>): Promise<DataDir>
 }
 
 /** Content of `node.json`. */
@@ -72,14 +79,7 @@ export async function openDataDir(options: OpenDataDir): Promise<DataDir> {
     const lock = await claimDir(path, (before?.incarnation ?? 0) + 1)
     try {
       const keys = await underLock(options, lock)
-      return {
-        path,
-        keys,
-        incarnation: lock.incarnation,
-        membershipPath: join(path, MEMBERSHIP_FILE),
-        readMembership: () => readPrivate(path, MEMBERSHIP_FILE),
-        close: () => lock.release(),
-      }
+      return openDir(options, keys, lock)
     } catch (error) {
       await lock.release()
       throw error
@@ -94,6 +94,38 @@ export async function openDataDir(options: OpenDataDir): Promise<DataDir> {
       { cause },
     )
   }
+}
+
+function openDir({ path, realmIdHex }: OpenDataDir, keys: NodeKeys, lock: DirLock): DataDir {
+  let highest = lock.incarnation
+  // One write after the other, so that a smaller number never replaces a larger one.
+  let writing: Promise<void> = Promise.resolve()
+  const raise = async (incarnation: number): Promise<void> => {
+    if (incarnation <= highest) return
+    await writeState(path, { nodeKey: keys.nodeKey.hex, realmId: realmIdHex, incarnation })
+    highest = incarnation
+  }
+  return {
+    path,
+    keys,
+    incarnation: lock.incarnation,
+    membershipPath: join(path, MEMBERSHIP_FILE),
+    readMembership: () => readPrivate(path, MEMBERSHIP_FILE),
+    raise: (incarnation) => {
+      const raised = writing.then(() => raise(incarnation))
+      // Whoever asked is told of a failure; the next one tries on its own.
+      writing = raised.then(
+        () => {},
+        () => {},
+      )
+      return raised
+    },
+    close: () => writing.then(() => lock.release()),
+  }
+}
+
+function writeState(path: string, state: NodeState): Promise<void> {
+  return replaceFile(path, STATE_FILE, `${JSON.stringify({ format: FORMAT, ...state }, null, 2)}\n`)
 }
 
 /**
@@ -138,13 +170,8 @@ async function underLock(options: OpenDataDir, lock: DirLock): Promise<NodeKeys>
   if (state !== undefined && state.nodeKey !== keys.nodeKey.hex) {
     throw corrupt(path, `${STATE_FILE} and ${KEY_FILE} belong to different nodes`)
   }
-  const next = {
-    format: FORMAT,
-    nodeKey: keys.nodeKey.hex,
-    realmId: realmIdHex,
-    incarnation: lock.incarnation,
-  }
-  await replaceFile(path, STATE_FILE, `${JSON.stringify(next, null, 2)}\n`)
+  const { incarnation } = lock
+  await writeState(path, { nodeKey: keys.nodeKey.hex, realmId: realmIdHex, incarnation })
   return keys
 }
 

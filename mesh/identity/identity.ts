@@ -6,16 +6,14 @@
  * than ever before, before it is used; without one the key is new too, and the wall clock serves.
  */
 import type { Clock, Entropy } from '../../runtime/index.ts'
-import { createCertificate } from './certificate.ts'
 import { openDataDir } from './data-dir.ts'
-import type { DataDir } from './data-dir.ts'
+import type { DataDir, NodeDisk } from './data-dir.ts'
 import { RealmError } from './errors.ts'
-import { nodeKeysFromSeed } from './keys.ts'
 import type { NodeKeys } from './keys.ts'
 import { parseMembershipFile } from './membership.ts'
 import type { Membership } from './membership.ts'
 import type { NodeKey } from './node-key.ts'
-import { checkMembership, issueMembership } from './realm.ts'
+import { checkMembership, issueMembership, signaturesOf } from './realm.ts'
 import type { Realm } from './realm.ts'
 
 /** An open identity; at most one per data directory exists at a time. */
@@ -30,14 +28,26 @@ export interface Identity {
   readonly incarnation: number
   /** Undefined for a node that keeps nothing. */
   readonly dataDir: string | undefined
+  /** Whether `signature` over `bytes` was made with the key of `publicKey`, as the realm signs. */
+  verify(publicKey: Uint8Array, bytes: Uint8Array, signature: Uint8Array): boolean
+  /** The key of the peer that presented `chain`; throws `CertificateError`. */
+  checkCertificate(chain: readonly Uint8Array[], wallNowMs: number): NodeKey
+  /**
+   * Resolves when every later start of this key has a higher incarnation than this one. Without a data
+   * directory that is so at once: the key is never used again.
+   */
+  raiseIncarnation(incarnation: number): Promise<void>
   /** Lets another process use the data directory. Idempotent. */
   close(): Promise<void>
 }
 
 /** Options of {@link openIdentity}. */
 export interface IdentityOptions {
-  /** Where the key and the incarnation are kept; without it both are new at each start. */
-  readonly dataDir?: string | undefined
+  /**
+   * Where the key and the incarnation are kept: a directory, or in a simulation a disk; without it both
+   * are new at each start.
+   */
+  readonly dataDir?: string | NodeDisk | undefined
   /** The realm that the node belongs to. */
   readonly realm: Realm
   /** Wall time for certificate and membership. */
@@ -62,10 +72,14 @@ export interface IdentityOptions {
  * try { ... } finally { await identity.close() }
  */
 export async function openIdentity(options: IdentityOptions): Promise<Identity> {
-  const { dataDir: path, realm, entropy } = options
-  const createKeys = (): NodeKeys => nodeKeysFromSeed(entropy.bytes(32))
-  if (path === undefined) return complete(options, createKeys(), undefined)
-  const dataDir = await openDataDir({ path, realmIdHex: realm.idHex, createKeys })
+  const { dataDir: where, realm, entropy } = options
+  const createKeys = (): NodeKeys => signaturesOf(realm).keysFromSeed(entropy.bytes(32))
+  if (where === undefined) return complete(options, createKeys(), undefined)
+  const content = { realmIdHex: realm.idHex, createKeys }
+  const dataDir =
+    typeof where === 'string'
+      ? await openDataDir({ path: where, ...content })
+      : await where.open(content)
   try {
     return await complete(options, dataDir.keys, dataDir)
   } catch (error) {
@@ -82,8 +96,9 @@ async function complete(
   const { realm, clock } = options
   const wallNowMs = clock.wallNow()
   const membership = await findMembership(options, keys.nodeKey, dataDir)
-  const { pem } = await createCertificate(keys, { wallNowMs })
-  return Object.freeze({
+  const signatures = signaturesOf(realm)
+  const { pem } = await signatures.createCertificate(keys, { wallNowMs })
+  const identity: Identity = {
     keys,
     nodeKey: keys.nodeKey,
     realm,
@@ -91,8 +106,11 @@ async function complete(
     membership,
     incarnation: dataDir?.incarnation ?? Math.max(1, Math.floor(wallNowMs)),
     dataDir: dataDir?.path,
+    verify: (publicKey, bytes, signature) => signatures.verify(publicKey, bytes, signature),
+    checkCertificate: (chain, nowMs) => signatures.checkCertificate(chain, nowMs),
     close: async () => dataDir?.close(),
-  })
+  }
+  return Object.freeze(identity)
 }
 
 async function findMembership(

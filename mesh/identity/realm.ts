@@ -13,13 +13,15 @@
 import { createHash } from 'node:crypto'
 import { readFile } from 'node:fs/promises'
 import { RealmError } from './errors.ts'
-import { generateNodeKeys, nodeKeysFromPem, PUBLIC_KEY_BYTES, verifySignature } from './keys.ts'
+import { nodeKeysFromPem, PUBLIC_KEY_BYTES } from './keys.ts'
 import type { NodeKeys } from './keys.ts'
 import { membershipBytes, parseMembership, parseRoles } from './membership.ts'
 import type { Membership } from './membership.ts'
 import type { NodeKey } from './node-key.ts'
 import { isPolicySubject, OPEN_POLICY, POLICY_ACTIONS } from './policy.ts'
 import type { RealmPolicy } from './policy.ts'
+import { ed25519Signatures } from './signatures.ts'
+import type { Signatures } from './signatures.ts'
 
 /** Tag of a realm file. */
 const FILE_FORMAT = 'fovea-realm/1'
@@ -62,12 +64,14 @@ class RealmValue implements Realm {
   readonly policy: RealmPolicy
   readonly alpn: string
   readonly #authority: NodeKeys | undefined
+  readonly #signatures: Signatures
 
   constructor(
     name: string,
     publicKey: Uint8Array,
     authority: NodeKeys | undefined,
     policy: RealmPolicy,
+    signatures: Signatures,
   ) {
     const digest = createHash('sha256').update(publicKey).update(name, 'utf8').digest()
     this.name = name
@@ -78,11 +82,16 @@ class RealmValue implements Realm {
     this.policy = policy
     this.alpn = `fovea/1:${this.idHex.slice(0, 16)}`
     this.#authority = authority
+    this.#signatures = signatures
     Object.freeze(this)
   }
 
   static authorityOf(realm: Realm): NodeKeys | undefined {
     return realm instanceof RealmValue ? realm.#authority : undefined
+  }
+
+  static signaturesOf(realm: Realm): Signatures {
+    return realm instanceof RealmValue ? realm.#signatures : ed25519Signatures
   }
 }
 
@@ -92,6 +101,8 @@ export interface CreateRealmOptions {
   readonly policy?: RealmPolicy
   /** Authority keys; fresh ones by default. Simulations pass keys from a seed. */
   readonly authority?: NodeKeys
+  /** How its nodes sign and check; Ed25519 by default. Simulations pass their stand-in. */
+  readonly signatures?: Signatures
 }
 
 /**
@@ -101,7 +112,8 @@ export interface CreateRealmOptions {
  * await writeFile('realm.json', formatRealm(createRealm('com.example.shop')), { mode: 0o600 })
  */
 export function createRealm(name: string, options: CreateRealmOptions = {}): Realm {
-  const { policy = OPEN_POLICY, authority = generateNodeKeys() } = options
+  const { policy = OPEN_POLICY, signatures = ed25519Signatures } = options
+  const { authority = signatures.generateKeys() } = options
   if (!isRealmName(name)) {
     throw new RealmError(
       'ERR_REALM_NAME',
@@ -111,7 +123,13 @@ export function createRealm(name: string, options: CreateRealmOptions = {}): Rea
       },
     )
   }
-  return new RealmValue(name, authority.publicKey, authority, parsePolicy(policy, 'the policy'))
+  const checked = parsePolicy(policy, 'the policy')
+  return new RealmValue(name, authority.publicKey, authority, checked, signatures)
+}
+
+/** How the nodes of `realm` sign and check. */
+export function signaturesOf(realm: Realm): Signatures {
+  return RealmValue.signaturesOf(realm)
 }
 
 /** True when `value` was made by this file. */
@@ -220,7 +238,9 @@ export function checkMembership(
   if (checked.notAfterMs < wallNowMs - CLOCK_SKEW_MS) {
     throw new RealmError('ERR_REALM_EXPIRED', 'the membership has expired')
   }
-  if (!verifySignature(realm.authorityPublicKey, membershipBytes(checked), checked.signature)) {
+  const { authorityPublicKey } = realm
+  const signed = membershipBytes(checked)
+  if (!signaturesOf(realm).verify(authorityPublicKey, signed, checked.signature)) {
     throw new RealmError('ERR_REALM_SIGNATURE', 'the membership is not signed by the authority')
   }
   return checked
@@ -244,7 +264,7 @@ function parseRealm(value: unknown, where: string): Realm {
   const publicKey = new Uint8Array(Buffer.from(publicKeyHex, 'hex'))
   const keys = parsePrivateKey(authority['privateKey'], publicKey, where)
   const policy = file['policy'] === undefined ? OPEN_POLICY : parsePolicy(file['policy'], where)
-  const realm = new RealmValue(name, publicKey, keys, policy)
+  const realm = new RealmValue(name, publicKey, keys, policy, ed25519Signatures)
   if (file['id'] !== undefined && file['id'] !== realm.idHex) {
     throw invalid(where, 'id', 'the id of this name and key, or left out')
   }

@@ -1,10 +1,13 @@
 /**
- * A clock that stands still until it is moved. Between two instants it lets everything that can run,
- * run: it waits until no turn is pending and the loop stayed quiet, then fires all timers of the next
- * instant in (time, sequence) order.
+ * A clock that stands still until it is moved, and the one run queue of everything that lives on it. Between
+ * two instants it lets everything that can run, run: rounds until the queue is empty and still is after
+ * one turn of the event loop; then it fires all timers of the next instant in (time, sequence) order.
  *
- * `nextTurn` is a real macrotask, so that code not driven by this clock (promises, streams of the same
- * program) still makes progress; only time is virtual.
+ *     round                       | event loop     | round
+ *     microtasks, else all turns  | promises go on | ...
+ *
+ * So the order in which systems run does not depend on what else is in the event loop, nor on how many
+ * hops a promise takes. Nobody moves it: then turns and microtasks run by themselves, as on a real clock.
  */
 import { createRealClock } from '../clock.ts'
 import { inThisContext } from '../context.ts'
@@ -25,9 +28,6 @@ export interface SimClockOptions {
 }
 
 const SETTLE_TURNS_DEFAULT_MAX = 100_000
-
-/** Macrotasks without a pending turn before the program counts as settled. */
-const QUIET_HOPS = 2
 
 class SimTimer implements ClockTimer {
   readonly atMs: number
@@ -109,16 +109,49 @@ class TimerHeap {
   }
 }
 
-/** Virtual time, moved by {@link SimClock.advance}. */
+/** A first-in, first-out list of functions that does not move its elements. */
+class Fifo {
+  #items: (() => void)[] = []
+  #first = 0
+
+  get length(): number {
+    return this.#items.length - this.#first
+  }
+  push(fn: () => void): void {
+    this.#items.push(fn)
+  }
+  shift(): (() => void) | undefined {
+    if (this.#first === this.#items.length) return undefined
+    const fn = this.#items[this.#first]!
+    this.#items[this.#first++] = nothing
+    if (this.#first === this.#items.length) {
+      this.#items.length = 0
+      this.#first = 0
+    } else if (this.#first >= FIFO_WASTE_MAX) {
+      this.#items = this.#items.slice(this.#first)
+      this.#first = 0
+    }
+    return fn
+  }
+}
+
+const FIFO_WASTE_MAX = 4_096
+const nothing = (): void => {}
+
+/** Virtual time, moved by {@link SimClock.advance} or {@link SimClock.step}. */
 export class SimClock implements Clock {
   readonly virtual = true
+  /** Called after every timer, turn and microtask that this clock ran; for checkers. */
+  onStep: (() => void) | undefined = undefined
   readonly #real: Clock = createRealClock()
   readonly #timers = new TimerHeap()
   readonly #settleTurnsMax: number
+  /** What runs in the present round, and what runs in the next one. */
+  readonly #soon = new Fifo()
+  readonly #turns = new Fifo()
+  #driven = 0
   #nowMs: number
   #sequence = 0
-  #turnsPending = 0
-  #turnsRun = 0
   #moving: Promise<void> = Promise.resolve()
 
   constructor(options: SimClockOptions = {}) {
@@ -147,15 +180,12 @@ export class SimClock implements Clock {
     return timer
   }
   nextTurn(fn: () => void): void {
-    this.#turnsPending++
-    this.#real.nextTurn(() => {
-      this.#turnsPending--
-      this.#turnsRun++
-      fn()
-    })
+    this.#turns.push(fn)
+    if (this.#driven === 0) this.#real.nextTurn(() => this.#runOne(this.#turns))
   }
   microtask(fn: () => void): void {
-    this.#real.microtask(fn)
+    this.#soon.push(fn)
+    if (this.#driven === 0) this.#real.microtask(() => this.#runOne(this.#soon))
   }
 
   /**
@@ -181,23 +211,101 @@ export class SimClock implements Clock {
     return this.#inOrder(() => this.#advance(ms))
   }
 
+  /**
+   * Moves time to the next instant that has timers, fires them and lets everything run; false, and time
+   * stands, if there is none up to `untilMs`.
+   *
+   * @example
+   * while (await clock.step()) console.log(clock.now())
+   */
+  async step(untilMs: number = Infinity): Promise<boolean> {
+    let moved = false
+    await this.#inOrder(async () => {
+      await this.#settle()
+      moved = this.nextTimerMs <= untilMs && this.nextTimerMs < Infinity
+      if (moved) await this.#nextInstant()
+    })
+    return moved
+  }
+
+  /**
+   * From now on nothing runs but by {@link settle}, {@link advance} and {@link step}, whose caller
+   * alone decides when: one queue for all systems of this clock, whatever else the program does. Without
+   * it, what is asked for between two moves runs by itself. Gives the way back.
+   */
+  drive(): () => void {
+    this.#driven++
+    let over = false
+    return () => {
+      if (!over) this.#release()
+      over = true
+    }
+  }
+
   /** Overlapping moves follow one another. */
   #inOrder(move: () => Promise<void>): Promise<void> {
-    const done = this.#moving.then(move)
+    const done = this.#moving.then(async () => {
+      this.#driven++
+      try {
+        await move()
+      } finally {
+        this.#release()
+      }
+    })
     this.#moving = done.catch(() => {})
     return done
   }
 
-  async #settle(): Promise<void> {
-    let quiet = 0
-    let busy = 0
-    while (quiet < QUIET_HOPS) {
-      const before = this.#turnsRun
-      await new Promise<void>((resolve) => this.#real.nextTurn(resolve))
-      quiet = this.#turnsPending === 0 && this.#turnsRun === before ? quiet + 1 : 0
-      if (quiet === 0 && ++busy > this.#settleTurnsMax) {
-        throw this.#restless()
+  /** What is left goes on by itself when nobody drives any more. */
+  #release(): void {
+    if (--this.#driven > 0) return
+    for (let left = this.#soon.length; left > 0; left--) {
+      this.#real.microtask(() => this.#runOne(this.#soon))
+    }
+    for (let left = this.#turns.length; left > 0; left--) {
+      this.#real.nextTurn(() => this.#runOne(this.#turns))
+    }
+  }
+
+  #runOne(queue: Fifo): void {
+    if (this.#driven > 0) return // the driver will
+    queue.shift()?.()
+    this.onStep?.()
+  }
+
+  /**
+   * The fixpoint: rounds until the queue is empty, and still is after one turn of the event loop, in
+   * which all promises had their continuations.
+   */
+  #settle(): Promise<void> {
+    return new Promise<void>((resolve, reject) => {
+      let rounds = 0
+      const hop = (): void => {
+        if (this.#soon.length + this.#turns.length === 0) return resolve()
+        if (++rounds > this.#settleTurnsMax) return reject(this.#restless())
+        try {
+          this.#round()
+        } catch (error) {
+          return reject(error as Error)
+        }
+        this.#real.nextTurn(hop)
       }
+      // First the continuations of whoever asked for this.
+      this.#real.nextTurn(hop)
+    })
+  }
+
+  /**
+   * Microtasks, if there are any; turns only when all microtasks and the promises behind them are done,
+   * and only those that were asked for before this round.
+   */
+  #round(): void {
+    let turns = this.#soon.length > 0 ? 0 : this.#turns.length
+    for (;;) {
+      const fn = this.#soon.shift() ?? (turns-- > 0 ? this.#turns.shift() : undefined)
+      if (fn === undefined) return
+      fn()
+      this.onStep?.()
     }
   }
 
@@ -209,15 +317,17 @@ export class SimClock implements Clock {
     const endMs = this.#nowMs + ms
     let standing = 0
     await this.#settle()
-    for (let first = this.#timers.first; first !== undefined; first = this.#timers.first) {
-      if (first.atMs > endMs) break
-      standing = first.atMs > this.#nowMs ? 0 : standing + 1
+    while (this.nextTimerMs <= endMs) {
+      standing = this.nextTimerMs > this.#nowMs ? 0 : standing + 1
       if (standing > this.#settleTurnsMax) throw this.#restless()
-      this.#nowMs = Math.max(this.#nowMs, first.atMs)
-      this.#fireInstant()
-      await this.#settle()
+      await this.#nextInstant()
     }
     this.#nowMs = endMs
+  }
+
+  async #nextInstant(): Promise<void> {
+    this.#nowMs = Math.max(this.#nowMs, this.nextTimerMs)
+    this.#fireInstant()
     await this.#settle()
   }
 
@@ -228,6 +338,7 @@ export class SimClock implements Clock {
       if (next.atMs > this.#nowMs || next.sequence >= sequenceMax) break
       this.#timers.remove(next)
       next.fn()
+      this.onStep?.()
     }
   }
 }
