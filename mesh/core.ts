@@ -11,7 +11,7 @@ import type { Identity } from './identity/identity.ts'
 import { checkMembership } from './identity/realm.ts'
 import type { Realm } from './identity/realm.ts'
 import { Connection } from './link/connection.ts'
-import type { ConnectionOptions } from './link/connection.ts'
+import type { ConnectionOptions } from './link/connection-context.ts'
 import { type Attempt, Dialer } from './link/dialer.ts'
 import { LinkError } from './link/errors.ts'
 import { FrameRouter } from './link/frame-router.ts'
@@ -145,6 +145,7 @@ export class MeshCore implements LinkProcessContext {
       incarnation: identity.incarnation,
       dials: this.#dials,
       realmId: realm.id,
+      cluster: options.cluster,
       membership: identity.membership,
       capabilities: options.capabilities,
       frameBytesMax: options.frameBytesMax,

@@ -16,6 +16,13 @@ export function isNodeName(name: unknown): name is string {
   return typeof name === 'string' && NAME_PATTERN.test(name)
 }
 
+const CLUSTER_PATTERN = /^[A-Za-z0-9._-]{1,64}$/
+
+/** True for the name of a cluster: 1 to 64 letters, digits, `.`, `_`, `-`. */
+export function isClusterName(name: unknown): name is string {
+  return typeof name === 'string' && CLUSTER_PATTERN.test(name)
+}
+
 /** True for an IP address or a host name. */
 export function isHost(host: unknown): host is string {
   if (typeof host !== 'string') return false

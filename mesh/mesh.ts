@@ -35,7 +35,7 @@ import { startTree } from './tree.ts'
 import type { EndpointStats, Transport, TransportAddress } from './transport/transport.ts'
 
 /**
- * Streams that a peer may have open. A link has two; each one more is half a MiB that a peer which is
+ * Streams that a peer may have open. A link has three; each one more is half a MiB that a peer which is
  * no member yet could make us hold. Some room, so that breaking the rule is seen and answered.
  */
 const QUIC_STREAMS_MAX = 4

@@ -14,7 +14,8 @@ import {
 import type { Clock, Entropy, Logger, OptionCheck, System } from '../runtime/index.ts'
 import type { Candidate, Discovery } from './discovery/discovery.ts'
 import { parseSeed } from './discovery/static.ts'
-import { isHost, isNodeName } from './host.ts'
+import { isClusterName, isHost, isNodeName } from './host.ts'
+import type { NodeDisk } from './identity/data-dir.ts'
 import type { Membership } from './identity/membership.ts'
 import type { Realm } from './identity/realm.ts'
 import { MeshError } from './mesh-error.ts'
@@ -28,6 +29,12 @@ export interface MeshOptions {
    * each other. A bare name is not a realm: without the file anybody could claim it.
    */
   readonly realm?: string | Realm | undefined
+  /**
+   * Cluster of this node within its realm: 1 to 64 letters, digits, `.`, `_`, `-`. Default `'main'`.
+   * Nodes of different clusters refuse each other (`cluster_mismatch`); use it to run staging beside
+   * production with one authority. It is no secret: what must not meet belongs into two realms.
+   */
+  readonly cluster?: string | undefined
   /** Name part of the node id: a letter, then letters, digits, `_`, `-`; 64 at most. Default `'node'`. */
   readonly name?: string | undefined
   /** The same as `name`, in noex's word. Give one of them. */
@@ -47,8 +54,11 @@ export interface MeshOptions {
   readonly seeds?: readonly string[] | undefined
   /** Further sources of addresses. */
   readonly discovery?: readonly Discovery[] | undefined
-  /** Directory of key and incarnation. Without it each start is a new node with a new key. */
-  readonly dataDir?: string | undefined
+  /**
+   * Directory of key and incarnation, or the disk of a simulated node. Without it each start is a new
+   * node with a new key.
+   */
+  readonly dataDir?: string | NodeDisk | undefined
   /**
    * Membership of this node, issued elsewhere. Needed when the realm file has no private key and the
    * data directory no `membership.json`.
@@ -83,6 +93,28 @@ export interface MeshOptions {
   readonly frameBytesMax?: number | undefined
   /** Bytes that may wait in one lane of one link. Default 16 MiB; then `ERR_LINK_QUEUE_FULL`. */
   readonly bytesQueuedMax?: number | undefined
+  /**
+   * Datagrams taken from one peer within a second. Default 2,000; the rest is dropped and counted
+   * (`ERR_LINK_DATAGRAM_FLOOD`). A neighbour sends some ten; lower it only to bound the work that a
+   * hostile member can cause.
+   */
+  readonly datagramsPerSecondMax?: number | undefined
+  /**
+   * A link that this node dialled, that nobody holds and nothing has passed for this long, is closed
+   * with `idle`. Default 60,000 ms. Lower frees sockets and memory of peers sooner and costs a handshake
+   * when the link is wanted again.
+   */
+  readonly linkIdleMs?: number | undefined
+  /**
+   * Above `linksIdleMax`, links are closed already when unused this long. Default 5,000 ms; at most
+   * `linkIdleMs`. Lower closes links between two probes of one peer, which only costs handshakes.
+   */
+  readonly linkIdleMinMs?: number | undefined
+  /**
+   * Links that may stay open although nobody holds them, counted at the side that dialled. Default 32;
+   * beyond it the least recently used are closed. Raise it when nodes talk to many others in turn.
+   */
+  readonly linksIdleMax?: number | undefined
   /** Established links. Default 1,024; then peers are rejected with `too_many_links`. */
   readonly linksMax?: number | undefined
   /**
@@ -132,6 +164,7 @@ const DAY_MS = 86_400_000
 export const MESH_DEFAULTS: Readonly<
   Omit<Required<MeshOptions>, Unset | 'clock' | 'entropy' | 'lookup'>
 > = Object.freeze({
+  cluster: 'main',
   name: 'node',
   host: '0.0.0.0',
   port: 4433,
@@ -149,6 +182,10 @@ export const MESH_DEFAULTS: Readonly<
   downMemberForgetMs: DAY_MS,
   frameBytesMax: FRAME_BYTES_MAX_DEFAULT,
   bytesQueuedMax: 16_777_216,
+  datagramsPerSecondMax: 2_000,
+  linkIdleMs: 60_000,
+  linkIdleMinMs: 5_000,
+  linksIdleMax: 32,
   linksMax: 1_024,
   handshakesMax: 256,
   dialsMax: 16,
@@ -164,6 +201,10 @@ const nameOption: OptionCheck = {
   expected: 'a letter, then letters, digits, _ or -, 64 characters at most',
   test: isNodeName,
 }
+const clusterOption: OptionCheck = {
+  expected: '1 to 64 letters, digits, dots, dashes or underscores',
+  test: isClusterName,
+}
 const hostOption: OptionCheck = { expected: 'an IP address or a host name', test: isHost }
 const listOption: OptionCheck = { expected: 'a list', test: Array.isArray }
 const wordsOption: OptionCheck = {
@@ -177,6 +218,10 @@ const realmOption: OptionCheck = {
   expected: 'the path of a realm file, or a realm',
   test: (value) => stringOption.test(value) || objectOption.test(value),
 }
+const dataDirOption: OptionCheck = {
+  expected: 'the path of a directory, or a simulated disk',
+  test: (value) => stringOption.test(value) || objectOption.test(value),
+}
 const transportOption: OptionCheck = {
   expected: "'quic' or a transport",
   test: (value) => value === 'quic' || objectOption.test(value),
@@ -186,6 +231,7 @@ const amount = (min: number, max = 1_048_576): OptionCheck => numberOption(min, 
 
 const CHECKS: { readonly [K in keyof MeshOptions]-?: OptionCheck } = {
   realm: optional(realmOption),
+  cluster: clusterOption,
   name: nameOption,
   nodeName: optional(nameOption),
   host: hostOption,
@@ -194,7 +240,7 @@ const CHECKS: { readonly [K in keyof MeshOptions]-?: OptionCheck } = {
   advertisePort: optional(numberOption(1, 65_535)),
   seeds: listOption,
   discovery: listOption,
-  dataDir: optional(stringOption),
+  dataDir: optional(dataDirOption),
   membership: optional(objectOption),
   capabilities: wordsOption,
   keepaliveIntervalMs: millis(50),
@@ -208,6 +254,10 @@ const CHECKS: { readonly [K in keyof MeshOptions]-?: OptionCheck } = {
   downMemberForgetMs: millis(1),
   frameBytesMax: amount(1_024, FRAME_BYTES_MAX_LIMIT),
   bytesQueuedMax: amount(4_096, 2_147_483_647),
+  datagramsPerSecondMax: amount(1),
+  linkIdleMs: millis(1),
+  linkIdleMinMs: millis(0),
+  linksIdleMax: amount(0),
   linksMax: amount(1),
   handshakesMax: amount(1),
   dialsMax: amount(1),
@@ -251,6 +301,9 @@ export function resolveMeshOptions(
   if (seeds.length > seedsMax) throw contradiction("more 'seeds' than 'seedsMax'")
   if (reconnectMaxMs < reconnectBaseMs) {
     throw contradiction("'reconnectMaxMs' must be at least 'reconnectBaseMs'")
+  }
+  if ((merged.linkIdleMinMs ?? 0) > (merged.linkIdleMs ?? 0)) {
+    throw contradiction("'linkIdleMinMs' must be at most 'linkIdleMs'")
   }
   return Object.freeze({
     clock: createRealClock(),

@@ -14,88 +14,39 @@
  * - An error on this connection closes this connection and nothing else: the peer gets an `error`
  *   frame with the code, the log a line, the counter one more.
  * - Whatever happens, the transport connection is closed within `leaveTimeoutMs` of `closing`.
- * - A goodbye from the peer lets what it sent before on the dist lane be handled first.
+ * - A goodbye from the peer lets what it sent before on the other lanes be handled first.
+ * - A datagram never ends the link, unless a handler of ours has a bug.
  */
-import type { Clock, ExitReason } from '../../runtime/index.ts'
+import { invariant } from '../../runtime/index.ts'
+import type { ExitReason } from '../../runtime/index.ts'
 import type { NodeKey } from '../identity/node-key.ts'
-import type { Refusals } from '../refusals.ts'
 import type { CloseInfo, TransportConnection } from '../transport/transport.ts'
 import { HEADER_BYTES } from '../wire/frame.ts'
 import { WireType, wireTypeName } from '../wire/messages.ts'
-import { closedError, LinkError } from './errors.ts'
+import { CloseCode, downReasonOf } from './close-code.ts'
+import type { ConnectionContext, ConnectionDial, ConnectionProcess } from './connection-context.ts'
+import { DatagramDoor, datagramType } from './datagrams.ts'
+import { closedError, LinkError, peerErrorCode } from './errors.ts'
 import type { LinkErrorCode } from './errors.ts'
-import type { FrameRouter } from './frame-router.ts'
 import { Handshake, REJECT_TEXTS } from './handshake.ts'
-import type {
-  HandshakeEffect,
-  HandshakeFailure,
-  HandshakeInput,
-  Hello,
-  MembershipCheck,
-} from './handshake.ts'
+import type { HandshakeEffect, HandshakeFailure, HandshakeInput } from './handshake.ts'
 import { Keepalive } from './keepalive.ts'
 import type { Lane } from './lane.ts'
 import { Lanes } from './lanes.ts'
-import type { LaneName, Link, LinkState, PeerInfo } from './link.ts'
+import type { FrameVia, LaneName, Link, LinkState, PeerInfo } from './link.ts'
+import { LinkUse } from './link-use.ts'
 import { peerInfoOf } from './peer-info.ts'
-import type { LinkPool } from './pool.ts'
-import type { LinkProtocol } from './protocol.ts'
 import type { LinkDownReason } from './reasons.ts'
-
-/** Dials of all connections of a node; defaults in `mesh/options.ts`. */
-export interface ConnectionOptions {
-  readonly keepaliveIntervalMs: number
-  readonly keepaliveMissesMax: number
-  readonly handshakeTimeoutMs: number
-  readonly leaveTimeoutMs: number
-  readonly frameBytesMax: number
-  readonly bytesQueuedMax: number
-}
-
-/** What all connections of a node share. */
-export interface ConnectionContext {
-  readonly options: ConnectionOptions
-  readonly clock: Clock
-  readonly pool: LinkPool
-  readonly protocol: LinkProtocol
-  readonly frames: FrameRouter
-  readonly refusals: Refusals
-  /** Our hello; `dialling` counts one more `connect`. */
-  hello(dialling: boolean): Hello
-  readonly checkMembership: MembershipCheck
-}
-
-/** The process of a connection. */
-export interface ConnectionProcess {
-  /** `nextDueMs` has changed. */
-  wake(): void
-  /** The connection is over. */
-  ended(reason: ExitReason): void
-}
-
-/** Who asked for a connection that we dialled. */
-export interface ConnectionDial {
-  succeed(link: Link): void
-  /** Another connection with that node takes precedence: wait for it. */
-  supersede(key: NodeKey): void
-  fail(error: Error): void
-}
-
-/**
- * Application codes of a transport close. `goodbye` says what a `disconnect` frame says, for the
- * peer that does not get that frame any more.
- */
-const CloseCode = Object.freeze({
-  done: 0,
-  protocol: 1,
-  rejected: 2,
-  timeout: 3,
-  replaced: 4,
-  goodbye: 5,
-})
 
 /** Frame types that only the control lane may carry. */
 const CONTROL_TYPE_MAX = 0x0f
+
+/** Frame types that the sync lane may carry: membership, routing, NAT. */
+const SYNC_TYPE_MIN = 0x30
+const SYNC_TYPE_MAX = 0x5f
+
+/** The reason in a goodbye that only says that nobody needs the link. */
+export const IDLE_REASON = 'idle'
 
 /** A link and its connection. */
 export class Connection implements Link {
@@ -108,6 +59,9 @@ export class Connection implements Link {
   readonly #handshake: Handshake
   readonly #drainHandlers = new Set<(lane: LaneName) => void>()
   readonly #lanes: Lanes
+  readonly #datagrams: DatagramDoor
+  /** Whether the link is wanted. */
+  readonly use: LinkUse = new LinkUse()
   #process: ConnectionProcess | undefined
   #state: LinkState = 'handshaking'
   #peer: PeerInfo | undefined
@@ -116,6 +70,8 @@ export class Connection implements Link {
   #peerDials = 0
   #up = false
   #draining = false
+  /** What the peer's goodbye makes of `down`. */
+  #goodbyeReason: LinkDownReason = 'graceful_shutdown'
   #exitReason: ExitReason = 'normal'
   #dueMs: number
   #closed: Promise<void>
@@ -151,6 +107,11 @@ export class Connection implements Link {
       onDistOpen: () => this.#input({ type: 'lane_open' }),
       onStranger: (text) => this.#fail('ERR_LINK_PROTOCOL', text),
     })
+    this.#datagrams = new DatagramDoor(context.options.datagramsPerSecondMax, {
+      onFrame: (type, payload) => this.#dispatch(type, payload, 'datagram'),
+      onRefused: (code, detail) => context.refusals.count(code, { ...this.#fields(), detail }),
+      onThrown: (error) => this.#handlerThrew(error),
+    })
   }
 
   get peer(): PeerInfo {
@@ -172,6 +133,10 @@ export class Connection implements Link {
     return this.#lanes.bytesQueued
   }
 
+  get datagramBytesMax(): number {
+    return this.#transport.datagramBytesMax
+  }
+
   /** See `EstablishedLink.peerDials`. */
   get peerDials(): number {
     return this.#peerDials
@@ -190,16 +155,14 @@ export class Connection implements Link {
   /** Begins, on behalf of `process`. */
   start(process: ConnectionProcess): void {
     this.#process = process
-    if (this.initiator) {
-      this.#lanes.open()
-      this.#lanes.control?.read()
-    }
+    if (this.initiator) this.#lanes.open()
     this.#input({ type: 'start' })
     this.#transport.handle({
       onStream: (stream) => {
         if (this.initiator) this.#fail('ERR_LINK_PROTOCOL', 'the acceptor opened a stream')
         else this.#lanes.incoming(stream)
       },
+      onDatagram: (bytes) => this.#datagram(bytes),
       onClosed: (info) => this.#transportClosed(info),
     })
   }
@@ -222,13 +185,28 @@ export class Connection implements Link {
       this.#context.refusals.count('ERR_LINK_FRAME_TOO_LARGE', this.#fields())
       throw new LinkError('ERR_LINK_FRAME_TOO_LARGE', text)
     }
+    this.use.mark()
     try {
-      const { control, dist } = this.#lanes
-      return (lane === 'control' ? control : dist)?.send(frame) ?? false
+      return this.#lanes.send(lane, frame)
     } catch (error) {
       if (error instanceof LinkError) this.#context.refusals.count(error.code, this.#fields())
       throw error
     }
+  }
+
+  sendDatagram(frame: Uint8Array): boolean {
+    invariant(typeof datagramType(frame) === 'number', 'ERR_INVARIANT_LINK_DATAGRAM')
+    if (this.#state === 'established' && this.#transport.sendDatagram(frame)) {
+      this.use.mark()
+      return true
+    }
+    const fields = { ...this.#fields(), bytes: frame.length, bytesMax: this.datagramBytesMax }
+    this.#context.refusals.count('ERR_LINK_DATAGRAM_UNSENT', fields, { level: 'debug' })
+    return false
+  }
+
+  hold(): () => void {
+    return this.use.hold()
   }
 
   onDrain(fn: (lane: LaneName) => void): () => void {
@@ -241,7 +219,8 @@ export class Connection implements Link {
     if (this.#state === 'established') {
       this.#sendControl(this.#context.protocol.disconnect(reason))
       this.#linger()
-      this.#down('graceful_shutdown')
+      if (reason === IDLE_REASON) this.#goodbyeReason = 'idle'
+      this.#down(this.#goodbyeReason)
     }
     return this.#closed
   }
@@ -335,7 +314,9 @@ export class Connection implements Link {
   }
 
   #establishedFrame(lane: Lane, type: number, payload: Uint8Array): void {
-    if (type > CONTROL_TYPE_MAX) return this.#dispatch(type, payload)
+    if (type > CONTROL_TYPE_MAX && mayCarry(lane.name, type)) {
+      return this.#dispatch(type, payload, lane.name)
+    }
     if (lane.name !== 'control') {
       return this.#fail('ERR_LINK_PROTOCOL', `${wireTypeName(type)} on the ${lane.name} lane`)
     }
@@ -347,8 +328,7 @@ export class Connection implements Link {
         this.#keepalive?.pong(protocol.readPong(payload).sequence, this.#now())
         return
       case WireType.disconnect:
-        protocol.readDisconnect(payload) // its shape is checked, its words change nothing
-        return this.#goodbye()
+        return this.#goodbye(protocol.readDisconnect(payload).reason)
       case WireType.error: {
         const { code, message } = protocol.readError(payload)
         return this.#peerError(`${code}: ${message}`)
@@ -384,18 +364,26 @@ export class Connection implements Link {
   /** While a goodbye drains, what the peer sent before it still counts; else only its goodbye does. */
   #closingFrame(lane: Lane, type: number, payload: Uint8Array): void {
     if (this.#draining) {
-      if (type > CONTROL_TYPE_MAX) this.#dispatch(type, payload)
+      if (type > CONTROL_TYPE_MAX) this.#dispatch(type, payload, lane.name)
     } else if (lane.name === 'control' && type === WireType.disconnect) {
-      this.#closeTransport(CloseCode.goodbye, 'goodbye')
+      this.#closeGoodbye()
     }
   }
 
-  #dispatch(type: number, payload: Uint8Array): void {
-    if (this.#context.frames.dispatch(this, type, payload)) return
+  #dispatch(type: number, payload: Uint8Array, via: FrameVia): void {
+    this.use.mark()
+    if (this.#context.frames.dispatch(this, type, payload, via)) return
     this.#context.refusals.count('ERR_LINK_FRAME_UNHANDLED', {
       ...this.#fields(),
       type: wireTypeName(type),
     })
+  }
+
+  #datagram(bytes: Uint8Array): void {
+    this.#keepalive?.heard()
+    if (this.#state === 'established') this.#datagrams.take(bytes, this.#now())
+    // A dialler may see datagrams of an acceptor that has accepted before it sees `accepted`.
+    else if (this.#state === 'handshaking' && !this.initiator) this.#datagrams.early()
   }
 
   #early(type: number): void {
@@ -470,8 +458,8 @@ export class Connection implements Link {
     this.#context.pool.announce({ type: 'up', link: this })
     this.#dial?.succeed(this)
     this.#dial = undefined
-    // What the acceptor sent on the dist lane waits in the transport until here.
-    if (this.initiator && this.#state === 'established') this.#lanes.dist?.read()
+    // What the acceptor sent on the other lanes waits in the transport until here.
+    if (this.initiator && this.#state === 'established') this.#lanes.read()
   }
 
   #handshakeFailed(failure: HandshakeFailure): void {
@@ -519,26 +507,32 @@ export class Connection implements Link {
   }
 
   /** The peer said goodbye: what it sent before is still handled, then we close. */
-  #goodbye(): void {
+  #goodbye(reason: string): void {
     this.#draining = true
+    if (reason === IDLE_REASON) this.#goodbyeReason = 'idle'
     this.#linger()
     this.#laneEnded()
   }
 
   #laneEnded(): void {
-    const { control, dist } = this.#lanes
+    const { control, peerEnded } = this.#lanes
     if (this.#state === 'established' || this.#state === 'handshaking') {
       // A control lane that ends without a goodbye is the end of the link all the same.
       if (control?.peerEnded === true) this.#fail('ERR_LINK_PROTOCOL', 'the control lane ended')
       return
     }
-    if (this.#draining && dist?.peerEnded === true) this.#lingerOver()
+    if (this.#draining && peerEnded) this.#lingerOver()
   }
 
   #lingerOver(): void {
     this.#draining = false
-    if (this.#up) this.#down('graceful_shutdown')
-    this.#closeTransport(CloseCode.goodbye, 'goodbye')
+    this.#down(this.#goodbyeReason)
+    this.#closeGoodbye()
+  }
+
+  #closeGoodbye(): void {
+    const idle = this.#goodbyeReason === 'idle'
+    this.#closeTransport(idle ? CloseCode.idle : CloseCode.goodbye, 'goodbye')
   }
 
   #peerError(text: string): void {
@@ -551,9 +545,8 @@ export class Connection implements Link {
 
   /** Bytes that are no frames, a message that is no message, or a handler that threw. */
   #broken(error: unknown): void {
-    const code = (error as { code?: unknown } | undefined)?.code
-    const fromPeer = typeof code === 'string' && /^ERR_(FRAME|CODEC|MESSAGE|DIST)_/.test(code)
-    if (!fromPeer) return this.#handlerThrew(error)
+    const code = peerErrorCode(error)
+    if (code === undefined) return this.#handlerThrew(error)
     this.#end(code, error instanceof Error ? error.message : code, { shutdown: code })
   }
 
@@ -600,11 +593,7 @@ export class Connection implements Link {
     this.#state = 'closed'
     this.#dueMs = Infinity
     this.#dialFailed(closedError(info))
-    const goodbye = this.#draining || (info.by === 'peer' && info.code === CloseCode.goodbye)
-    // Ours fell silent for the peer, or the peer for us: the same silence.
-    const silent =
-      info.by === 'idle_timeout' || (info.by === 'peer' && info.code === CloseCode.timeout)
-    this.#down(goodbye ? 'graceful_shutdown' : silent ? 'heartbeat_timeout' : 'connection_closed')
+    this.#down(this.#draining ? this.#goodbyeReason : downReasonOf(info))
     this.#context.pool.forget(this)
     this.#drainHandlers.clear()
     this.#settleClosed()
@@ -616,4 +605,8 @@ export class Connection implements Link {
     this.#up = false
     this.#context.pool.down(this, reason)
   }
+}
+
+function mayCarry(lane: LaneName, type: number): boolean {
+  return lane !== 'sync' || (type >= SYNC_TYPE_MIN && type <= SYNC_TYPE_MAX)
 }

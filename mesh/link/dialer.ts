@@ -12,7 +12,7 @@
  */
 import type { Clock, ClockTimer } from '../../runtime/index.ts'
 import type { NodeKey } from '../identity/node-key.ts'
-import type { ConnectionDial } from './connection.ts'
+import type { ConnectionDial } from './connection-context.ts'
 import { LinkError } from './errors.ts'
 import type { Link } from './link.ts'
 import type { LinkPool } from './pool.ts'

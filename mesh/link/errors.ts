@@ -21,6 +21,9 @@ export type LinkErrorCode =
   | 'ERR_LINK_QUEUE_FULL'
   | 'ERR_LINK_FRAME_TOO_LARGE'
   | 'ERR_LINK_FRAME_UNHANDLED'
+  | 'ERR_LINK_DATAGRAM'
+  | 'ERR_LINK_DATAGRAM_FLOOD'
+  | 'ERR_LINK_DATAGRAM_UNSENT'
   | 'ERR_LINK_PING_FLOOD'
   | 'ERR_LINK_HEARTBEAT'
   | 'ERR_DIAL_TIMEOUT'
@@ -57,6 +60,15 @@ export function closedError({ by, reason }: CloseInfo): LinkError {
   }
   const ended = reason === '' ? by : `${by}: ${reason}`
   return new LinkError('ERR_LINK_CLOSED', `the connection ended (${ended})`)
+}
+
+/** Codes of errors that bytes of a peer caused. */
+const FROM_PEER = /^ERR_(FRAME|CODEC|MESSAGE|DIST)_/
+
+/** The code of an error that bytes of a peer caused; undefined for what else a handler may throw. */
+export function peerErrorCode(error: unknown): string | undefined {
+  const code = (error as { code?: unknown } | undefined)?.code
+  return typeof code === 'string' && FROM_PEER.test(code) ? code : undefined
 }
 
 /** Codes of `mesh/link`. */
@@ -157,6 +169,24 @@ export const LINK_ERRORS: ErrorCatalogue & Readonly<Record<LinkErrorCode, ErrorE
       stateChanged: 'the frame is dropped, the link goes on',
       retry: 'no',
       action: 'start the part that handles it here, or not there',
+    },
+    ERR_LINK_DATAGRAM: {
+      when: 'a datagram is not one whole frame of a type that may come so, or came in the handshake',
+      stateChanged: 'the datagram is dropped, the link goes on',
+      retry: 'no',
+      action: 'nothing for a few; else the peer is broken or hostile',
+    },
+    ERR_LINK_DATAGRAM_FLOOD: {
+      when: 'more than `datagramsPerSecondMax` datagrams of one peer came within a second',
+      stateChanged: 'the rest is dropped, the link goes on',
+      retry: 'no',
+      action: 'look what that peer does; raise the limit if it should',
+    },
+    ERR_LINK_DATAGRAM_UNSENT: {
+      when: 'a datagram is longer than the path takes, or there was no room or no link for it',
+      stateChanged: 'no; it is lost, as any datagram may be',
+      retry: 'whoever sent it repeats it in its own time',
+      action: 'nothing for a few; else look at the length in the log and at the load of the peer',
     },
     ERR_LINK_PING_FLOOD: {
       when: 'more than 32 pings came within one keepalive interval',

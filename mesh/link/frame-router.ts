@@ -4,11 +4,19 @@
  * frame half handled is worse than a link lost (house style: bytes from a peer raise errors, and a
  * lost link is an event that everybody above handles).
  */
-import type { Link } from './link.ts'
+import type { FrameVia, Link } from './link.ts'
 import { LinkError } from './errors.ts'
 
-/** Handles a frame; `payload` is a view that is valid during the call only. */
-export type LinkFrameHandler = (link: Link, type: number, payload: Uint8Array) => void
+/**
+ * Handles a frame; `payload` is a view that is valid during the call only. `via` says how it came: what
+ * came by datagram may have been overtaken, and one like it may be lost.
+ */
+export type LinkFrameHandler = (
+  link: Link,
+  type: number,
+  payload: Uint8Array,
+  via: FrameVia,
+) => void
 
 /** Types up to this one belong to the link itself. */
 const LINK_TYPE_MAX = 0x0f
@@ -37,10 +45,10 @@ export class FrameRouter {
   }
 
   /** Hands a frame to its handler; false when there is none. */
-  dispatch(link: Link, type: number, payload: Uint8Array): boolean {
+  dispatch(link: Link, type: number, payload: Uint8Array, via: FrameVia): boolean {
     const handler = this.#handlers[type]
     if (handler === undefined) return false
-    handler(link, type, payload)
+    handler(link, type, payload, via)
     return true
   }
 }

@@ -4,7 +4,7 @@
  * node with that key may be a neighbour of ours.
  *
  *     dialler                                   acceptor
- *     start: connect (hello) ------------------> checks version, realm, membership
+ *     start: connect (hello) ------------------> checks version, realm, cluster, membership
  *            opens the dist lane --------------> asks the pool (`judge`), gets a verdict
  *     established <----------- accepted (hello)  established
  *     failed      <--------- rejected (reason)   failed
@@ -14,7 +14,7 @@
  *   handshake is passed on; any other frame ends it with `ERR_LINK_EARLY_FRAME` (H6).
  * - It ends: exactly one `established` or `failed`, at the latest at the deadline (ML39).
  * - After the end every input gives no effects.
- * - The realm and the membership are checked on both sides, so a dialler does not trust an acceptor
+ * - Realm, cluster and membership are checked on both sides, so a dialler does not trust an acceptor
  *   more than an acceptor a dialler.
  */
 import type { NodeKey } from '../identity/node-key.ts'
@@ -24,6 +24,7 @@ import type { DialOffer, DialVerdict } from './dial-race.ts'
 /** Why a `rejected` frame was sent. */
 export type RejectReason =
   | 'realm_mismatch'
+  | 'cluster_mismatch'
   | 'membership_invalid'
   | 'version_unsupported'
   | 'simultaneous_dial'
@@ -234,6 +235,10 @@ export class Handshake {
     if (!sameBytes(own.realmId, peer.realmId)) {
       return { reason: 'realm_mismatch', message: REJECT_TEXTS.realm_mismatch }
     }
+    if (peer.cluster !== own.cluster) {
+      const text = `this node is of cluster '${own.cluster}', not '${peer.cluster}'`
+      return { reason: 'cluster_mismatch', message: text }
+    }
     const membership = this.#options.checkMembership(peer, peerKey)
     if ('complaint' in membership) {
       return { reason: 'membership_invalid', message: membership.complaint }
@@ -251,6 +256,7 @@ export class Handshake {
 /** Texts of refusals; the dialler shows them to its user. */
 export const REJECT_TEXTS: Readonly<Record<RejectReason, string>> = Object.freeze({
   realm_mismatch: 'this node belongs to another realm',
+  cluster_mismatch: 'this node belongs to another cluster of the realm',
   membership_invalid: 'the membership is not valid here',
   version_unsupported: 'no common version of the link protocol',
   simultaneous_dial: 'another connection between these two nodes takes precedence',

@@ -15,21 +15,26 @@ import type { LaneName } from './link.ts'
 /** First byte of the stream of a lane. */
 export const LANE_BYTE_DIST = 0x81
 
+/** First byte of the stream of the sync lane. */
+export const LANE_BYTE_SYNC = 0x82
+
 /** The lane that the first byte of a stream names; undefined for one that this node does not know. */
 export function laneOfFirstByte(byte: number): LaneName | undefined {
   if (byte < 0x80) return 'control'
+  if (byte === LANE_BYTE_SYNC) return 'sync'
   return byte === LANE_BYTE_DIST ? 'dist' : undefined
 }
 
-/** Urgency of the streams: keepalives go first, whatever is queued on `dist`. */
+/** Urgency of the streams: keepalives go first, then tables, whatever is queued on `dist`. */
 export const LANE_URGENCY: Readonly<Record<LaneName, number>> = Object.freeze({
   control: 0,
+  sync: 32,
   dist: 64,
 })
 
 /**
  * Largest frame before the link is accepted: a hello has about 1 KiB. Without it, everybody who
- * reaches the port could make us hold two unfinished frames of the full size.
+ * reaches the port could make us hold three unfinished frames of the full size.
  */
 export const HANDSHAKE_FRAME_BYTES_MAX = 65_536
 

@@ -14,7 +14,7 @@ import type { Contract, Server } from '../../behaviours/index.ts'
 import type { ExitReason, TimerRef } from '../../runtime/index.ts'
 import type { Endpoint, TransportConnection } from '../transport/transport.ts'
 import { Connection } from './connection.ts'
-import type { ConnectionContext } from './connection.ts'
+import type { ConnectionContext } from './connection-context.ts'
 import type { Attempt } from './dialer.ts'
 import { LinkError } from './errors.ts'
 

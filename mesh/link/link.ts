@@ -8,9 +8,13 @@ import type { LinkDownReason } from './reasons.ts'
 
 /**
  * Ordered channels of a link, each with its own queue, so that none delays another: `control` for
- * short frames that keep the mesh alive, `dist` for what processes say to each other.
+ * short frames that keep the mesh alive, `sync` for exchanges of tables (membership, routing), `dist`
+ * for what processes say to each other.
  */
-export type LaneName = 'control' | 'dist'
+export type LaneName = 'control' | 'sync' | 'dist'
+
+/** How a frame came: on a lane, in order and for sure, or in a datagram, which may overtake or be lost. */
+export type FrameVia = LaneName | 'datagram'
 
 /** Where a link is in its life. After `closing` nothing is delivered and nothing can be sent. */
 export type LinkState = 'handshaking' | 'established' | 'closing' | 'closed'
@@ -58,11 +62,28 @@ export interface Link {
    * peer's limit; nothing is queued then.
    */
   send(lane: LaneName, frame: Uint8Array): boolean
+  /**
+   * Sends a whole frame (header and payload, types 0x30 to 0x34) as one datagram: no order, no
+   * repetition, and never behind the lanes. False when it was not sent: longer than
+   * `datagramBytesMax`, no room, or no established link; each is counted as
+   * `ERR_LINK_DATAGRAM_UNSENT`.
+   */
+  sendDatagram(frame: Uint8Array): boolean
+  /** Longest frame, header included, that `sendDatagram` takes on this path; 0 when it takes none. */
+  readonly datagramBytesMax: number
+  /**
+   * Keeps an idle link open until the release that it gives is called (once counts, more do no harm).
+   * It keeps no link alive whose peer is gone.
+   */
+  hold(): () => void
   /** Calls `fn` whenever a lane takes frames again after `send` gave false; gives the way to stop. */
   onDrain(fn: (lane: LaneName) => void): () => void
   /** Ends the link for cause: the peer is told `code`, and both sides see `connection_closed`. */
   fail(code: string, message: string): void
-  /** Says goodbye and closes; resolves when the connection is gone. Idempotent. */
+  /**
+   * Says goodbye and closes; resolves when the connection is gone. Idempotent. Both sides see
+   * `graceful_shutdown`, or `idle` when that is the reason.
+   */
   close(reason?: string): Promise<void>
 }
 

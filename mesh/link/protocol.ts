@@ -2,7 +2,7 @@
  * The frames of the link itself, to bytes and back. What a guard refuses raises `MessageError` or
  * `CodecError`, which closes the link it came from.
  */
-import { isHost, isNodeName } from '../host.ts'
+import { isClusterName, isHost, isNodeName } from '../host.ts'
 import type { Codec } from '../wire/codec.ts'
 import {
   helloFields,
@@ -59,6 +59,9 @@ export class LinkProtocol {
     const hello = parseConnect(this.#codec.decode(payload))
     if (!isNodeName(hello.name)) throw new MessageError('connect', 'name', 'a node name')
     if (!isHost(hello.host)) throw new MessageError('connect', 'host', 'an address or host name')
+    if (!isClusterName(hello.cluster)) {
+      throw new MessageError('connect', 'cluster', 'a cluster name')
+    }
     return hello
   }
   readRejected(payload: Uint8Array): RejectedMessage {

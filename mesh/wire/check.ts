@@ -42,6 +42,7 @@ export interface HelloMessage {
   readonly incarnation: number
   readonly dials: number
   readonly realmId: Uint8Array
+  readonly cluster: string
   /** Only `checkMembership` looks into it. */
   readonly membership: unknown
   readonly capabilities: readonly string[]
@@ -173,6 +174,7 @@ function parseHello(type: string, value: unknown): HelloMessage {
     incarnation: fields.whole('incarnation', 0, Number.MAX_SAFE_INTEGER),
     dials: fields.whole('dials', 0, Number.MAX_SAFE_INTEGER),
     realmId: fields.bytes('realmId', REALM_ID_BYTES),
+    cluster: fields.name('cluster'),
     membership: fields.get('membership'),
     capabilities: capabilities.map((item, index) => {
       if (!isName(item)) throw fields.error(`capabilities[${index}]`, NAME_EXPECTED)

@@ -22,6 +22,9 @@ export const codec = new Codec()
 /** First byte of a dist lane. */
 export const DIST = Uint8Array.of(0x81)
 
+/** First byte of a sync lane. */
+export const SYNC = Uint8Array.of(0x82)
+
 /** A peer that says what a test makes it say. Its key is a member of the realm. */
 export class Hostile {
   readonly cluster: Cluster
@@ -108,6 +111,7 @@ export class Hostile {
         incarnation: 1,
         dials: 1,
         realmId: cluster.realm.id,
+        cluster: 'main',
         membership: issueMembership(cluster.realm, keys.nodeKey, { wallNowMs }),
         capabilities: [],
         frameBytesMax: 1_048_576,

@@ -6,7 +6,7 @@ import type { HelloMessage } from '../../../mesh/wire/check.ts'
 import { encodeFrame } from '../../../mesh/wire/frame.ts'
 import { WireType } from '../../../mesh/wire/messages.ts'
 import { Cluster, linkTo, peersOf } from '../cluster.ts'
-import { codec, DIST, Hostile } from '../hostile.ts'
+import { codec, DIST, Hostile, SYNC } from '../hostile.ts'
 
 const header = (type: number, length: number) => {
   const bytes = new Uint8Array(8)
@@ -92,6 +92,7 @@ describe('before a link is accepted', () => {
 
   it.each<[string, (evil: Hostile, cluster: Cluster) => Partial<HelloMessage>, string]>([
     ['another realm id', () => ({ realmId: new Uint8Array(32) }), 'realm_mismatch'],
+    ['another cluster', () => ({ cluster: 'staging' }), 'cluster_mismatch'],
     ['no membership', () => ({ membership: undefined }), 'membership_invalid'],
     [
       'the membership of another node',
@@ -169,7 +170,7 @@ describe('before a link is accepted', () => {
   })
 
   it('a stream of an unknown lane, or a second control lane, ends it', async () => {
-    for (const bytes of [Uint8Array.of(0x82), header(WireType.ping, 0)]) {
+    for (const bytes of [Uint8Array.of(0x83), header(WireType.ping, 0)]) {
       await using cluster = new Cluster()
       const [a, b, evil] = await scene(cluster)
       await evil.dial()
@@ -183,10 +184,13 @@ describe('before a link is accepted', () => {
     }
   })
 
-  it('H16 a third stream ends it, also one that says nothing', async () => {
+  it('H16 a fourth stream ends it, also one that says nothing', async () => {
     await using cluster = new Cluster()
     const [a, b, evil] = await scene(cluster)
     await evil.join()
+    evil.stream().write(SYNC)
+    await cluster.clock.advance(100)
+    expect(cluster.events).toEqual(['a up evil'])
     evil.stream().end()
     await cluster.clock.advance(2_000)
     expect(cluster.events).toEqual(['a up evil', 'a down evil connection_closed'])

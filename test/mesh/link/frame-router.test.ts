@@ -8,12 +8,12 @@ const payload = new Uint8Array(1)
 describe('FrameRouter', () => {
   it('hands each type to its handler, and says when there is none', () => {
     const router = new FrameRouter()
-    const seen: number[] = []
-    router.handle(0xa0, 0xbf, (_link, type) => seen.push(type))
-    expect(router.dispatch(link, 0xa0, payload)).toBe(true)
-    expect(router.dispatch(link, 0xbf, payload)).toBe(true)
-    expect(router.dispatch(link, 0x9f, payload)).toBe(false)
-    expect(seen).toEqual([0xa0, 0xbf])
+    const seen: unknown[] = []
+    router.handle(0xa0, 0xbf, (_link, type, _payload, via) => seen.push(type, via))
+    expect(router.dispatch(link, 0xa0, payload, 'dist')).toBe(true)
+    expect(router.dispatch(link, 0xbf, payload, 'datagram')).toBe(true)
+    expect(router.dispatch(link, 0x9f, payload, 'dist')).toBe(false)
+    expect(seen).toEqual([0xa0, 'dist', 0xbf, 'datagram'])
   })
 
   it('refuses a type that is taken, and changes nothing then', () => {
@@ -22,13 +22,13 @@ describe('FrameRouter', () => {
     expect(() => router.handle(0x2f, 0x30, () => {})).toThrow(
       expect.objectContaining({ code: 'ERR_LINK_HANDLER_TAKEN' }),
     )
-    expect(router.dispatch(link, 0x2f, payload)).toBe(false)
+    expect(router.dispatch(link, 0x2f, payload, 'dist')).toBe(false)
     off()
     const again = router.handle(0x2f, 0x30, () => {})
     off()
-    expect(router.dispatch(link, 0x30, payload)).toBe(true)
+    expect(router.dispatch(link, 0x30, payload, 'dist')).toBe(true)
     again()
-    expect(router.dispatch(link, 0x30, payload)).toBe(false)
+    expect(router.dispatch(link, 0x30, payload, 'dist')).toBe(false)
   })
 
   it.each([

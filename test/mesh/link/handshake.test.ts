@@ -14,6 +14,7 @@ const hello = (n: number, change: Partial<Hello> = {}): Hello => ({
   incarnation: 3,
   dials: 1,
   realmId: new Uint8Array([1, 2, 3]),
+  cluster: 'main',
   membership: 'good',
   capabilities: ['sync', 'dist'],
   frameBytesMax: 1_000,
@@ -69,6 +70,7 @@ describe('Handshake, dialler', () => {
   it('checks the realm and the membership of the acceptor too', () => {
     for (const [bad, reason] of [
       [hello(2, { realmId: new Uint8Array([9]) }), 'realm_mismatch'],
+      [hello(2, { cluster: 'Main' }), 'cluster_mismatch'],
       [hello(2, { membership: 'forged' }), 'membership_invalid'],
     ] as const) {
       const h = new Handshake(options({ role: 'dialer' }))
@@ -125,6 +127,7 @@ describe('Handshake, acceptor', () => {
 
   it.each<[string, Partial<Hello>, string]>([
     ['another realm', { realmId: new Uint8Array([1, 2, 4]) }, 'realm_mismatch'],
+    ['another cluster', { cluster: 'staging' }, 'cluster_mismatch'],
     ['a realm id that is a prefix', { realmId: new Uint8Array([1, 2]) }, 'realm_mismatch'],
     ['a forged membership', { membership: 'forged' }, 'membership_invalid'],
     ['a version too new', { versionMin: 2, versionMax: 3 }, 'version_unsupported'],

@@ -31,6 +31,7 @@ const hello: HelloMessage = {
   incarnation: 7,
   dials: 0,
   realmId: new Uint8Array(32).fill(1),
+  cluster: 'main',
   membership: { anything: true },
   capabilities: ['dist/1'],
   frameBytesMax: 1_048_576,

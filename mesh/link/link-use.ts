@@ -1,0 +1,34 @@
+/** Whether a link is wanted: who holds it, and whether anything passed since somebody last looked. */
+
+/** Marks of one link; `idle-process.ts` reads them. */
+export class LinkUse {
+  #holds = 0
+  #used = true
+
+  /** True while somebody holds it. */
+  get held(): boolean {
+    return this.#holds > 0
+  }
+
+  /** A frame or datagram of the layers above passed. One store: this is on the path of every message. */
+  mark(): void {
+    this.#used = true
+  }
+
+  /** Whether it was used since the last call. */
+  take(): boolean {
+    const used = this.#used
+    this.#used = false
+    return used
+  }
+
+  /** See `Link.hold`. */
+  hold(): () => void {
+    this.#holds += 1
+    let mine = true
+    return () => {
+      if (mine) this.#holds -= 1
+      mine = false
+    }
+  }
+}

@@ -1,0 +1,161 @@
+/**
+ * The link layer of one node by itself: endpoint, pool, frame handlers and connections, without the
+ * processes and without the parts above that would answer frames of their own.
+ */
+import { checkCertificate, createCertificate } from '../../../mesh/identity/certificate.ts'
+import { nodeKeysFromSeed } from '../../../mesh/identity/keys.ts'
+import type { NodeKeys } from '../../../mesh/identity/keys.ts'
+import { issueMembership } from '../../../mesh/identity/realm.ts'
+import { Connection } from '../../../mesh/link/connection.ts'
+import type { ConnectionContext, ConnectionOptions } from '../../../mesh/link/connection-context.ts'
+import { FrameRouter } from '../../../mesh/link/frame-router.ts'
+import type { Link } from '../../../mesh/link/link.ts'
+import { LinkPool } from '../../../mesh/link/pool.ts'
+import { LinkProtocol } from '../../../mesh/link/protocol.ts'
+import { Refusals } from '../../../mesh/refusals.ts'
+import type { Endpoint, Transport, TransportAddress } from '../../../mesh/transport/transport.ts'
+import type { TransportConnection } from '../../../mesh/transport/transport.ts'
+import { Codec } from '../../../mesh/wire/codec.ts'
+import type { Clock, ClockTimer, Entropy, Logger } from '../../../runtime/index.ts'
+import type { Realm } from '../../../mesh/identity/realm.ts'
+
+/** Where a {@link LinkNode} lives. */
+export interface LinkWorld {
+  readonly clock: Clock
+  readonly entropy: Entropy
+  readonly realm: Realm
+  logger(node: string): Logger
+}
+
+const OPTIONS: ConnectionOptions = {
+  keepaliveIntervalMs: 1_000,
+  keepaliveMissesMax: 3,
+  handshakeTimeoutMs: 5_000,
+  leaveTimeoutMs: 1_000,
+  frameBytesMax: 1_048_576,
+  bytesQueuedMax: 16_777_216,
+  datagramsPerSecondMax: 2_000,
+}
+
+/** One node. */
+export class LinkNode {
+  readonly keys: NodeKeys
+  readonly name: string
+  readonly pool: LinkPool
+  readonly frames: FrameRouter = new FrameRouter()
+  readonly refusals: Refusals
+  readonly context: ConnectionContext
+  endpoint!: Endpoint
+  #dials = 0
+
+  constructor(world: LinkWorld, name: string, options: Partial<ConnectionOptions>) {
+    const { clock, realm } = world
+    this.name = name
+    this.keys = nodeKeysFromSeed(world.entropy.bytes(32))
+    this.refusals = new Refusals(clock, world.logger(name))
+    this.pool = new LinkPool(
+      this.keys.nodeKey,
+      { linksMax: 1_024, handshakesMax: 256, incarnationsMax: 1_024 },
+      (error) => {
+        throw error
+      },
+    )
+    const membership = issueMembership(realm, this.keys.nodeKey, { wallNowMs: clock.wallNow() })
+    this.context = {
+      options: { ...OPTIONS, ...options },
+      clock,
+      pool: this.pool,
+      protocol: new LinkProtocol(new Codec()),
+      frames: this.frames,
+      refusals: this.refusals,
+      hello: (dialling) => ({
+        versionMin: 1,
+        versionMax: 1,
+        nodeKey: this.keys.nodeKey,
+        name,
+        ...this.address,
+        incarnation: 1,
+        dials: (this.#dials += dialling ? 1 : 0),
+        realmId: realm.id,
+        cluster: 'main',
+        membership,
+        capabilities: [],
+        frameBytesMax: 1_048_576,
+      }),
+      checkMembership: () => ({ roles: [] }),
+    }
+  }
+
+  /** Opens its endpoint. */
+  static async open(
+    world: LinkWorld,
+    transport: Transport,
+    name: string,
+    at: TransportAddress,
+    options: Partial<ConnectionOptions> = {},
+  ): Promise<LinkNode> {
+    const node = new LinkNode(world, name, options)
+    const wallNowMs = world.clock.wallNow()
+    const { pem } = await createCertificate(node.keys, { wallNowMs })
+    node.endpoint = await transport.open({
+      ...at,
+      security: {
+        certificatePem: pem,
+        privateKeyPem: node.keys.privateKeyPem,
+        alpn: world.realm.alpn,
+        verifyPeer: (chain) => checkCertificate(chain, world.clock.wallNow()),
+      },
+      onConnection: (connection) => node.#begin(connection),
+    })
+    return node
+  }
+
+  get address(): TransportAddress {
+    return this.endpoint.address
+  }
+
+  get refused(): Readonly<Record<string, number>> {
+    return this.refusals.counters()
+  }
+
+  /** Names of its peers. */
+  get peers(): string {
+    const names = this.pool.links().map(({ peer }) => peer.name)
+    return names.sort().join(' ')
+  }
+
+  /** The link to the node named `name`. */
+  link(name: string): Connection {
+    const link = this.pool.links().find(({ peer }) => peer.name === name)
+    if (link === undefined) throw new Error(`no link to ${name}`)
+    return link
+  }
+
+  /** A link to `other`, accepted on both sides. */
+  async dial(other: LinkNode): Promise<Link> {
+    const transport = await this.endpoint.dial(other.address)
+    return new Promise((resolve, reject) => {
+      this.#begin(transport, { succeed: resolve, supersede: reject, fail: reject })
+    })
+  }
+
+  #begin(transport: TransportConnection, dial?: ConstructorParameters<typeof Connection>[3]): void {
+    const { clock, options } = this.context
+    const deadlineMs = clock.now() + options.handshakeTimeoutMs
+    const connection = new Connection(this.context, transport, deadlineMs, dial)
+    this.pool.begin(connection)
+    let timer: ClockTimer | undefined
+    const wake = (): void => {
+      timer?.cancel()
+      timer = undefined
+      if (connection.nextDueMs === Infinity) return
+      const waitMs = Math.max(0, connection.nextDueMs - clock.now())
+      timer = clock.setTimer(Math.ceil(waitMs), () => {
+        connection.tick()
+        wake()
+      })
+    }
+    connection.start({ wake, ended: () => timer?.cancel() })
+    wake()
+  }
+}
