@@ -104,7 +104,13 @@ export function endTracking(): void {
 
 /** `fn` in the context of now, as Node's own timers keep it; for a clock that has its own. */
 export function inThisContext(fn: () => void): () => void {
-  return tracked === undefined ? fn : AsyncResource.bind(fn)
+  if (tracked === undefined || tracked.getStore() === undefined) return fn
+  return AsyncResource.bind(fn)
+}
+
+/** Runs `fn`, and what it awaits or arms, in nobody's name. */
+export function asNobody<T>(fn: () => T): T {
+  return runIn(undefined, fn)
 }
 
 /** `fn` in the name of the process that runs now, whoever calls it; for the settlers of a promise. */

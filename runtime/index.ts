@@ -96,7 +96,7 @@ export type { Via } from './names.ts'
 export { isVia } from './names.ts'
 export type { ExitFate, ExitSignalFacts } from './signal.ts'
 export { exitFate } from './signal.ts'
-export { asCaller, currentProcess, runAs, self } from './context.ts'
+export { asCaller, asNobody, currentProcess, runAs, self } from './context.ts'
 export type { Inbound, InboundCallOptions, RemoteGate } from './remote.ts'
 export type {
   DropReason,

@@ -1,30 +1,34 @@
 /**
  * A network inside one program, for tests and simulations: endpoints with addresses, connections
  * with the rules of QUIC (keys proven on both sides, protocol, limits, backpressure, idle timeout),
- * and faults made by hand: latency, jitter, loss, cuts of one or both directions, silent death.
+ * and faults made by hand: latency, jitter, loss, duplication, reordering, bandwidth, cuts of one or both
+ * directions, machines that stand still, silent death.
  *
- * All time is the given clock's and all chance the given entropy's, so one seed repeats a run.
+ * All time is the given clock's. What chance decides about a message depends on the seed, the link and its
+ * number on that link only (`memory/link-chance.ts`), so one seed repeats a run, and a run with fewer
+ * messages keeps the fate of the others.
  * Nothing is encrypted; what a certificate proves here is up to `verifyPeer`.
  */
+import { asNobody } from '../../runtime/index.ts'
+import type { Clock } from '../../runtime/index.ts'
 import { checkLocalAddress, isWildcardHost } from './address.ts'
 import { TransportError } from './errors.ts'
 import type { MemoryConnection } from './memory/connection.ts'
 import { MemoryEndpoint } from './memory/endpoint.ts'
 import type { MemoryEndpointOwner } from './memory/endpoint.ts'
+import { checkConditions, LINK_CONDITIONS, travelMs } from './memory/conditions.ts'
+import type { LinkConditions } from './memory/conditions.ts'
 import type { Frame } from './memory/frame.ts'
+import { Decision, LinkChance } from './memory/link-chance.ts'
 import { resolveMemoryOptions } from './memory/options.ts'
-import type {
-  LinkConditions,
-  MemoryLimits,
-  MemoryNetworkOptions,
-  ResolvedMemoryOptions,
-} from './memory/options.ts'
+import type { MemoryLimits, MemoryNetworkOptions, ResolvedMemoryOptions } from './memory/options.ts'
 import { Pipe } from './memory/pipe.ts'
 import { addressKey, isAt } from './memory/places.ts'
 import type { Place } from './memory/places.ts'
 import type { Endpoint, EndpointOptions, Transport, TransportAddress } from './transport.ts'
 
-export type { LinkConditions, MemoryLimits, MemoryNetworkOptions } from './memory/options.ts'
+export type { JitterKind, LinkConditions } from './memory/conditions.ts'
+export type { Arrival, MemoryLimits, MemoryNetworkOptions } from './memory/options.ts'
 export type { Place } from './memory/places.ts'
 
 const FIRST_FREE_PORT = 49_152
@@ -34,6 +38,13 @@ const PORT_MAX = 65_535
 export interface Cut {
   readonly from: Place
   readonly to: Place
+}
+
+/** Conditions that hold for some directions from some time on; later ones go over earlier ones. */
+interface Override {
+  readonly from: Place | undefined
+  readonly to: Place | undefined
+  readonly conditions: Partial<LinkConditions>
 }
 
 interface Direction {
@@ -55,15 +66,22 @@ interface Direction {
 export class MemoryNetwork {
   readonly #given: MemoryNetworkOptions
   readonly #options: ResolvedMemoryOptions
+  readonly #base: LinkConditions
   readonly #endpoints = new Map<string, MemoryEndpoint>()
   readonly #directions = new Set<Direction>()
   readonly #owner: MemoryEndpointOwner
+  readonly #chances = new Map<string, LinkChance>()
+  readonly #paused = new Set<MemoryEndpoint>()
+  /** Handshake packets at the door of a paused endpoint. */
+  readonly #waiting = new Map<MemoryEndpoint, (() => void)[]>()
+  #overrides: Override[] = []
   #cuts: Cut[] = []
   #nextPort = FIRST_FREE_PORT
 
   constructor(options: MemoryNetworkOptions) {
     this.#given = options
     this.#options = resolveMemoryOptions(options)
+    this.#base = conditionsIn(this.#options)
     this.#owner = {
       find: (address) => this.#find(address),
       packet: (from, to, fn) => this.#packet(from, to, fn),
@@ -72,9 +90,13 @@ export class MemoryNetwork {
     }
   }
 
-  /** A transport whose endpoints are in this network; `limits` may differ from the network's. */
-  transport(limits: MemoryLimits = {}): Transport {
-    const options = resolveMemoryOptions({ ...this.#given, ...limits })
+  /**
+   * A transport whose endpoints are in this network; `limits` may differ from the network's, and `clock`,
+   * the time of the endpoints themselves, from the time of what is on its way.
+   */
+  transport(limits: MemoryLimits = {}, clock: Clock = this.#options.clock): Transport {
+    const { seed } = this.#options
+    const options = resolveMemoryOptions({ ...this.#given, seed, ...limits, clock })
     return { name: 'memory', open: (open) => this.#open(open, options) }
   }
 
@@ -104,6 +126,34 @@ export class MemoryNetwork {
   kill(place: Place): void {
     const found = [...this.#endpoints.values()].filter((endpoint) => isAt(place, endpoint.address))
     for (const endpoint of found) endpoint.kill()
+  }
+
+  /** Stops the machine at `place`: it says and hears nothing until it is resumed. */
+  pause(place: Place): void {
+    this.#setPaused(place, true)
+  }
+
+  /** What has waited at its door comes in. */
+  resume(place: Place): void {
+    this.#setPaused(place, false)
+  }
+
+  /**
+   * From now on what `from` sends to `to` (anybody, if left out) has these conditions, over those that were
+   * given before; gives the way back.
+   */
+  setConditions(
+    conditions: Partial<LinkConditions>,
+    { from, to }: { readonly from?: Place; readonly to?: Place } = {},
+  ): () => void {
+    checkConditions(conditions)
+    const override: Override = { from, to, conditions: { ...conditions } }
+    this.#overrides.push(override)
+    this.#applyConditions()
+    return () => {
+      this.#overrides = this.#overrides.filter((other) => other !== override)
+      this.#applyConditions()
+    }
   }
 
   /** Endpoints that are open. */
@@ -149,30 +199,51 @@ export class MemoryNetwork {
   }
 
   #packet(from: TransportAddress, to: TransportAddress, fn: () => void): void {
-    const { clock, entropy } = this.#options
-    const { latencyMs, jitterMs, lossRatio } = this.#conditionsOf(from, to)
-    if (lossRatio > 0 && entropy.random() < lossRatio) return
-    const delayMs = jitterMs === 0 ? latencyMs : latencyMs + jitterMs * entropy.random()
-    clock.setTimer(delayMs, () => {
-      if (!this.#isCut(from, to)) fn()
-    })
+    const { clock, onArrival } = this.#options
+    const conditions = this.#conditionsOf(from, to)
+    const chance = this.#chanceOf(from, to)
+    const n = chance.next('packet')
+    const { lossRatio } = conditions
+    if (lossRatio > 0 && chance.at('packet', n, Decision.loss) < lossRatio) return
+    const arrive = (): void => {
+      if (this.#isCut(from, to)) return
+      onArrival?.({ from, to, type: 'packet', bytes: 0 })
+      fn()
+    }
+    const delayMs = travelMs(conditions, chance.at('packet', n, Decision.latency))
+    asNobody(() =>
+      clock.setTimer(delayMs, () => {
+        const receiver = this.#find(to)
+        if (receiver === undefined || !this.#paused.has(receiver)) arrive()
+        else this.#waiting.get(receiver)?.push(arrive)
+      }),
+    )
   }
 
   #pipe(from: MemoryEndpoint, to: MemoryEndpoint, receiver: MemoryConnection): Pipe {
-    const { clock, entropy } = this.#options
-    const conditions = this.#conditionsOf(from.source, to.source)
-    const deliver = (frame: Frame): void => receiver.receive(frame)
-    const pipe = new Pipe({ clock, entropy, conditions, deliver })
+    const { clock, onArrival } = this.#options
+    const { source } = from
+    const conditions = this.#conditionsOf(source, to.source)
+    const deliver = (frame: Frame): void => {
+      onArrival?.({ from: source, to: to.source, type: frame.type, bytes: bytesOf(frame) })
+      receiver.receive(frame)
+    }
+    const chance = this.#chanceOf(source, to.source)
+    const pipe = new Pipe({ clock, chance, conditions, deliver })
     const direction = { from, to, pipe, receiver }
     this.#directions.add(direction)
     pipe.onStop = () => this.#directions.delete(direction)
-    pipe.setCut(this.#isCut(from.source, to.source))
+    pipe.setCut(this.#isCut(source, to.source))
+    pipe.senderPaused = this.#paused.has(from)
+    pipe.setReceiverPaused(this.#paused.has(to))
     return pipe
   }
 
   #closed(endpoint: MemoryEndpoint): void {
     const key = addressKey(endpoint.address)
     if (this.#endpoints.get(key) === endpoint) this.#endpoints.delete(key)
+    this.#paused.delete(endpoint)
+    this.#waiting.delete(endpoint)
   }
 
   #applyCuts(): void {
@@ -184,12 +255,70 @@ export class MemoryNetwork {
     }
   }
 
+  #setPaused(place: Place, paused: boolean): void {
+    for (const endpoint of this.#endpoints.values()) {
+      if (!isAt(place, endpoint.address) || this.#paused.has(endpoint) === paused) continue
+      if (paused) {
+        this.#paused.add(endpoint)
+        this.#waiting.set(endpoint, [])
+      } else {
+        this.#paused.delete(endpoint)
+        const waiting = this.#waiting.get(endpoint) ?? []
+        this.#waiting.delete(endpoint)
+        for (const arrive of waiting) this.#options.clock.setTimer(0, arrive)
+      }
+      for (const { from, to, pipe, receiver } of this.#directions) {
+        if (to === endpoint) pipe.setReceiverPaused(paused)
+        if (from !== endpoint) continue
+        pipe.senderPaused = paused
+        receiver.hearingChanged()
+      }
+    }
+  }
+
+  #applyConditions(): void {
+    for (const { from, to, pipe } of this.#directions) {
+      pipe.conditions = this.#conditionsOf(from.source, to.source)
+    }
+  }
+
   #isCut(from: TransportAddress, to: TransportAddress): boolean {
     return this.#cuts.some((cut) => isAt(cut.from, from) && isAt(cut.to, to))
   }
 
-  #conditionsOf(from: TransportAddress, to: TransportAddress): LinkConditions {
-    const { latencyMs, jitterMs, lossRatio, conditions } = this.#options
-    return { latencyMs, jitterMs, lossRatio, ...conditions(from, to) }
+  #chanceOf(from: TransportAddress, to: TransportAddress): LinkChance {
+    const link = `${addressKey(from)}>${addressKey(to)}`
+    let chance = this.#chances.get(link)
+    if (chance === undefined) {
+      chance = new LinkChance(this.#options.seed, link)
+      this.#chances.set(link, chance)
+    }
+    return chance
   }
+
+  #conditionsOf(from: TransportAddress, to: TransportAddress): LinkConditions {
+    const { conditions } = this.#options
+    let merged: LinkConditions = { ...this.#base, ...conditions(from, to) }
+    for (const override of this.#overrides) {
+      const applies =
+        (override.from === undefined || isAt(override.from, from)) &&
+        (override.to === undefined || isAt(override.to, to))
+      if (applies) merged = { ...merged, ...override.conditions }
+    }
+    return merged
+  }
+}
+
+/** Only the conditions of `options`. */
+function conditionsIn(options: ResolvedMemoryOptions): LinkConditions {
+  const names = Object.keys(LINK_CONDITIONS) as (keyof LinkConditions)[]
+  return Object.fromEntries(names.map((name) => [name, options[name]])) as unknown as LinkConditions
+}
+
+function bytesOf(frame: Frame): number {
+  if (frame.type === 'datagram') return frame.bytes.length
+  if (frame.type !== 'data') return 0
+  let bytes = 0
+  for (const chunk of frame.chunks) bytes += chunk.length
+  return bytes
 }

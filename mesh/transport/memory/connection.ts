@@ -367,7 +367,7 @@ export class MemoryConnection implements TransportConnection, MemoryStreamOwner 
 
   #isDeaf(): boolean {
     const { other } = this
-    return other === undefined || other.state === 'over' || other.outgoing?.cut === true
+    return other === undefined || other.state === 'over' || other.outgoing?.silent === true
   }
 
   /** Counts down while it is deaf, from the moment it became so; always when nobody keeps alive. */

@@ -3,21 +3,15 @@ import {
   functionOption,
   numberOption,
   objectOption,
+  optional,
   resolveOptions,
   silentLogger,
 } from '../../../runtime/index.ts'
 import type { Clock, Entropy, Logger, OptionCheck } from '../../../runtime/index.ts'
 import type { TransportAddress } from '../transport.ts'
-
-/** What one direction between two endpoints is like. */
-export interface LinkConditions {
-  /** Time a packet travels. Milliseconds, default 1. */
-  readonly latencyMs: number
-  /** Up to this much more, drawn per packet. Milliseconds, default 0. */
-  readonly jitterMs: number
-  /** Share of packets lost, 0 to 1, default 0: datagrams vanish, stream bytes come later. */
-  readonly lossRatio: number
-}
+import { CONDITION_CHECKS, LINK_CONDITIONS } from './conditions.ts'
+import type { LinkConditions } from './conditions.ts'
+import type { Frame } from './frame.ts'
 
 /** Limits of an endpoint of the simulated network. */
 export interface MemoryLimits {
@@ -55,16 +49,38 @@ export interface MemoryLimits {
 export interface MemoryNetworkOptions extends Partial<LinkConditions>, MemoryLimits {
   /** All time of this network. */
   readonly clock: Clock
-  /** Jitter and loss are drawn from it, so that a seed repeats a run. */
+  /** What chance decides comes from `seed`, or else from one draw of this. */
   readonly entropy: Entropy
-  /** Conditions that differ for some links; asked once per connection and direction. */
+  /** Fixes what chance decides: the same messages have the same fate. Default: drawn from `entropy`. */
+  readonly seed?: number
+  /** Told what arrives where, for traces; must not change anything. */
+  readonly onArrival?: (arrival: Arrival) => void
+  /** Conditions that differ for some links; see also `MemoryNetwork.setConditions`. */
   readonly conditions?: (from: TransportAddress, to: TransportAddress) => Partial<LinkConditions>
 }
 
-/** {@link MemoryNetworkOptions} after defaults and checks. */
-export type ResolvedMemoryOptions = Readonly<Required<MemoryNetworkOptions>>
+/** A message at its destination; valid during the call. */
+export interface Arrival {
+  readonly from: TransportAddress
+  readonly to: TransportAddress
+  readonly type: Frame['type'] | 'packet'
+  readonly bytes: number
+}
 
-type Merged = Omit<ResolvedMemoryOptions, 'keepaliveIntervalMs' | 'clock' | 'entropy'> & {
+/** {@link MemoryNetworkOptions} after defaults and checks. */
+export type ResolvedMemoryOptions = Readonly<
+  Required<Omit<MemoryNetworkOptions, 'seed' | 'onArrival'>>
+> & {
+  readonly seed: number
+  readonly onArrival: MemoryNetworkOptions['onArrival'] | undefined
+}
+
+type Merged = Omit<
+  ResolvedMemoryOptions,
+  'keepaliveIntervalMs' | 'clock' | 'entropy' | 'seed' | 'onArrival'
+> & {
+  seed: number | undefined
+  onArrival: MemoryNetworkOptions['onArrival'] | undefined
   clock: Clock | undefined
   entropy: Entropy | undefined
   keepaliveIntervalMs: number | undefined
@@ -73,9 +89,9 @@ type Merged = Omit<ResolvedMemoryOptions, 'keepaliveIntervalMs' | 'clock' | 'ent
 const DEFAULTS: Merged = Object.freeze({
   clock: undefined,
   entropy: undefined,
-  latencyMs: 1,
-  jitterMs: 0,
-  lossRatio: 0,
+  seed: undefined,
+  onArrival: undefined,
+  ...LINK_CONDITIONS,
   conditions: () => ({}),
   idleTimeoutMs: 10_000,
   keepaliveIntervalMs: undefined,
@@ -99,9 +115,9 @@ const milliseconds: OptionCheck = numberOption(1, 2 ** 31 - 1)
 const CHECKS: { readonly [K in keyof Merged]: OptionCheck } = {
   clock: objectOption,
   entropy: objectOption,
-  latencyMs: numberOption(0, 2 ** 31 - 1, true),
-  jitterMs: numberOption(0, 2 ** 31 - 1, true),
-  lossRatio: numberOption(0, 1, true),
+  seed: optional(numberOption(-(2 ** 31), 2 ** 32)),
+  onArrival: optional(functionOption),
+  ...CONDITION_CHECKS,
   conditions: functionOption,
   idleTimeoutMs: milliseconds,
   keepaliveIntervalMs: numberOption(1, Infinity),
@@ -123,6 +139,7 @@ const CHECKS: { readonly [K in keyof Merged]: OptionCheck } = {
 export function resolveMemoryOptions(given: MemoryNetworkOptions): ResolvedMemoryOptions {
   const merged = resolveOptions('MemoryNetwork', DEFAULTS, CHECKS, given)
   const { clock, entropy } = given
+  const seed = given.seed ?? Math.floor(entropy.random() * 4_294_967_296)
   const keepaliveIntervalMs = merged.keepaliveIntervalMs ?? Math.floor(merged.idleTimeoutMs / 3)
-  return Object.freeze({ ...merged, clock, entropy, keepaliveIntervalMs })
+  return Object.freeze({ ...merged, clock, entropy, seed, keepaliveIntervalMs })
 }

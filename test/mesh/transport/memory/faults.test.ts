@@ -162,7 +162,7 @@ describe('MemoryNetwork', () => {
   })
 
   it('loses the share of datagrams that it is told to lose, and no stream byte', async () => {
-    const { clock, pair } = await setUp({ conditions: () => ({ lossRatio: 0.3 }) })
+    const { clock, pair } = await setUp({ conditions: () => ({ lossRatio: 0.3 }) }, 2)
     echo(pair.far)
     const out = pair.near.open()
     for (let i = 0; i < 1_000; i++) {

@@ -1,7 +1,9 @@
 import { describe, expect, it } from 'vitest'
 import { Pipe } from '../../../../mesh/transport/memory/pipe.ts'
-import type { LinkConditions } from '../../../../mesh/transport/memory/options.ts'
-import { createSeededEntropy, createSimClock } from '../../../../runtime/index.ts'
+import { LINK_CONDITIONS } from '../../../../mesh/transport/memory/conditions.ts'
+import type { LinkConditions } from '../../../../mesh/transport/memory/conditions.ts'
+import { LinkChance } from '../../../../mesh/transport/memory/link-chance.ts'
+import { createSimClock } from '../../../../runtime/index.ts'
 import type { SimClock } from '../../../../runtime/index.ts'
 
 function setUp(conditions: Partial<LinkConditions> = {}): {
@@ -13,8 +15,8 @@ function setUp(conditions: Partial<LinkConditions> = {}): {
   const arrived: string[] = []
   const pipe = new Pipe({
     clock,
-    entropy: createSeededEntropy(1),
-    conditions: { latencyMs: 10, jitterMs: 0, lossRatio: 0, ...conditions },
+    chance: new LinkChance(1, 'a>b'),
+    conditions: { ...LINK_CONDITIONS, latencyMs: 10, ...conditions },
     deliver: (frame) => {
       const name = frame.type === 'credit' ? `${frame.stream}:${frame.length}` : frame.type
       arrived.push(`${clock.now()} ${name}`)
