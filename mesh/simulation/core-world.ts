@@ -1,0 +1,462 @@
+/**
+ * A world of bare cores: N synchronous machines, one queue, one network, in one thread and without a
+ * promise. Drives each core through its boundary exactly as a detector process does: datagrams that may
+ * get lost, requests on streams, a disk that acknowledges, a clock of its own that may jump, pauses.
+ *
+ *     core.step -> sink -> network decides -> queue -> core.step ...
+ *
+ * The same seed and the same calls give the same run. A core is single-threaded and never called back
+ * from its own effects, so one sink serves all of them: the world knows who is stepping.
+ */
+import type { CoreOf, CoreSink, InputOf, NodeContact, Protocol } from './boundary.ts'
+import { Chance, Purpose } from './chance.ts'
+import { EventQueue } from './event-queue.ts'
+import { LinkTable, type LinkOptions } from './link-table.ts'
+import { LOST, NetworkModel, type NetworkOptions } from './network-model.ts'
+import { Observers, type Observer } from './observer.ts'
+import { SimulatedNode } from './simulated-node.ts'
+import { Trace } from './trace.ts'
+
+/** What a core is made from when its node starts. */
+export interface Seat {
+  readonly index: number
+  readonly id: string
+  readonly host: string
+  readonly port: number
+  /** On disk already, and above that of every life whose disk was kept. */
+  readonly generation: number
+  /** For the core's own chance; differs from life to life. */
+  readonly seed: number
+  /** Monotonic clock of this node. */
+  readonly nowMs: number
+}
+
+/** How a world is made. */
+export interface WorldOptions<P extends Protocol> {
+  readonly seed: number
+  readonly nodes: number
+  /** Makes the core of a node that starts. */
+  readonly boot: (seat: Seat) => CoreOf<P>
+  readonly network?: NetworkOptions
+  /** `false` for datagrams and streams without connections, as over UDP and TCP with cookies. */
+  readonly links?: LinkOptions | false
+  /** How long a write to the disk takes; default 1. */
+  readonly diskMs?: number
+  /** Input packets that wait at a paused node; what is more is lost. Default 1,024. */
+  readonly inboxMax?: number
+  /** Size of a datagram; without it all count as 100 bytes. */
+  readonly bytesOf?: (message: P['datagram']) => number
+  /** Where a core believes another node is; needed when nodes change their addresses. */
+  readonly addressOf?: (
+    core: CoreOf<P>,
+    id: string,
+  ) => Pick<NodeContact, 'host' | 'port'> | undefined
+  /** Encodes and decodes; must give an equal message. */
+  readonly codec?: (message: P['datagram']) => P['datagram']
+  /** Share of datagrams that pass through `codec`; default 0.01. */
+  readonly codecShare?: number
+  /** Record a hash of everything that happens; default false. */
+  readonly trace?: boolean
+}
+
+const DATAGRAM_BYTES = 100
+const STREAM_BYTES = 1_000
+const FIRST_PORT = 10_000
+
+/** Something that waits in the queue. */
+class Happening<P extends Protocol> {
+  atMs: number
+  readonly node: SimulatedNode<P>
+  readonly life: number
+  /** An input, a task, or undefined for a tick. */
+  readonly what: InputOf<P> | (() => void) | undefined
+
+  constructor(
+    atMs: number,
+    node: SimulatedNode<P>,
+    life: number,
+    what: InputOf<P> | (() => void) | undefined,
+  ) {
+    this.atMs = atMs
+    this.node = node
+    this.life = life
+    this.what = what
+  }
+}
+
+/** See the head of this file. */
+export class CoreWorld<P extends Protocol> {
+  readonly nodes: readonly SimulatedNode<P>[]
+  readonly network: NetworkModel
+  readonly chance: Chance
+  /** Hash of the run so far; empty unless asked for. */
+  readonly trace: Trace = new Trace()
+  /** Inputs that cores have taken. */
+  steps = 0
+  readonly #options: WorldOptions<P>
+  readonly #queue = new EventQueue<Happening<P>>()
+  readonly #links: LinkTable<P> | undefined
+  readonly #byId = new Map<string, SimulatedNode<P>>()
+  readonly #byPort = new Map<number, SimulatedNode<P>>()
+  readonly #observers = new Observers<P>()
+  readonly #sink: CoreSink<P['datagram'], P['request'], P['reply'], P['event']>
+  /** Who waits for which reply: requester and its request. */
+  readonly #replies = new Map<number, { node: SimulatedNode<P>; life: number; requestId: number }>()
+  #replyId = 0
+  #datagrams = 0
+  /** The node whose core is in `step`. */
+  #stepping: SimulatedNode<P>
+
+  constructor(options: WorldOptions<P>) {
+    this.#options = options
+    this.chance = new Chance(options.seed)
+    this.network = new NetworkModel(options.seed, options.network)
+    this.nodes = Array.from({ length: options.nodes }, (_, index) => {
+      const id = `n${String(index).padStart(5, '0')}`
+      return new SimulatedNode<P>(index, id, 'sim', FIRST_PORT + index)
+    })
+    for (const node of this.nodes) {
+      this.#byId.set(node.id, node)
+      this.#byPort.set(node.port, node)
+    }
+    this.#stepping = this.nodes[0]!
+    this.#sink = this.#makeSink()
+    if (options.links !== false) this.#links = new LinkTable<P>(this, options.links)
+  }
+
+  /** Milliseconds since the world began. */
+  get nowMs(): number {
+    return this.#queue.nowMs
+  }
+
+  /** The node of that index. */
+  node(index: number): SimulatedNode<P> {
+    const node = this.nodes[index]
+    if (node === undefined) throw new RangeError(`no node ${index} of ${this.nodes.length}`)
+    return node
+  }
+
+  /** The node of that id, if it is of this world. */
+  nodeOf(id: string): SimulatedNode<P> | undefined {
+    return this.#byId.get(id)
+  }
+
+  /** Nodes that have a core, paused ones too. */
+  running(): SimulatedNode<P>[] {
+    return this.nodes.filter((node) => node.running)
+  }
+
+  observe(observer: Observer<P>): void {
+    this.#observers.add(observer)
+  }
+
+  /** Begins a new life at a seat; a running one is left alone. */
+  start(index: number, options: { disk?: 'kept' | 'lost'; moved?: boolean } = {}): boolean {
+    const node = this.node(index)
+    if (node.running) return false
+    if (options.disk === 'lost') node.diskGeneration = 0
+    if (options.moved === true) this.#move(node)
+    node.life++
+    node.diskGeneration++
+    node.hasLeft = false
+    node.core = this.#options.boot({
+      index,
+      id: node.id,
+      host: node.host,
+      port: node.port,
+      generation: node.diskGeneration,
+      seed: this.chance.bits(Purpose.core, index, node.life, 0),
+      nowMs: this.clockOf(node),
+    })
+    for (const watch of this.#observers.started) watch(node)
+    this.#arm(node)
+    return true
+  }
+
+  /** Ends a life at once, without a word. */
+  stop(index: number): boolean {
+    const node = this.node(index)
+    if (!node.running) return false
+    node.life++
+    node.core = undefined
+    node.paused = false
+    node.tickAtMs = Infinity
+    node.tickMissed = false
+    node.inbox.length = 0
+    node.outstanding.clear()
+    this.#links?.clear(node)
+    for (const watch of this.#observers.stopped) watch(node)
+    return true
+  }
+
+  /** Lets a node neither do nor hear anything until {@link resume}. */
+  pause(index: number): boolean {
+    const node = this.node(index)
+    if (!node.running || node.paused) return false
+    node.paused = true
+    return true
+  }
+
+  /** Lets it go on: late timers first or waiting packets first, as chance has it. */
+  resume(index: number): boolean {
+    const node = this.node(index)
+    if (!node.paused) return false
+    node.paused = false
+    const { life } = node
+    const inbox = node.inbox.splice(0)
+    const timersFirst = this.chance.uniform(Purpose.order, index, life, this.nowMs) < 0.5
+    if (node.tickMissed && timersFirst) this.#tick(node)
+    for (const item of inbox) {
+      if (node.life !== life) break
+      if (typeof item === 'function') item()
+      else this.#step(node, item)
+    }
+    if (node.tickMissed && node.life === life) this.#tick(node)
+    return true
+  }
+
+  /** Moves the monotonic clock of a node forward. */
+  jump(index: number, byMs: number): void {
+    const node = this.node(index)
+    node.clockAheadMs += Math.max(0, byMs)
+    node.tickAtMs = Infinity
+    this.#arm(node)
+  }
+
+  /** Gives a running, unpaused core a command. */
+  command(index: number, command: P['command']): boolean {
+    const node = this.node(index)
+    if (!node.running) return false
+    if (node.paused) node.inbox.push(command)
+    else this.#step(node, command)
+    return true
+  }
+
+  /** Runs `task` at a time of the world, before whatever is added for that time later. */
+  at(atMs: number, task: () => void): void {
+    this.#queue.add(new Happening<P>(atMs, this.nodes[0]!, -1, task))
+  }
+
+  /** Runs `task` in the present life of a node; while it is paused the task waits. */
+  later(node: SimulatedNode<P>, delayMs: number, task: () => void): void {
+    this.#queue.add(new Happening<P>(this.nowMs + delayMs, node, node.life, task))
+  }
+
+  /** Time on the monotonic clock of a node. */
+  clockOf(node: SimulatedNode<P>): number {
+    return this.nowMs + node.clockAheadMs
+  }
+
+  /** Lets `ms` pass. */
+  run(ms: number): void {
+    const untilMs = this.nowMs + ms
+    for (let item = this.#queue.take(untilMs); item; item = this.#queue.take(untilMs)) {
+      this.#happen(item)
+    }
+  }
+
+  /**
+   * Lets time pass until `condition` holds, asked every `everyMs`; the time it took, or undefined when it
+   * does not hold within `withinMs`.
+   */
+  runUntil(condition: () => boolean, withinMs: number, everyMs = 10): number | undefined {
+    const startMs = this.nowMs
+    while (!condition()) {
+      if (this.nowMs - startMs >= withinMs) return undefined
+      this.run(everyMs)
+    }
+    return this.nowMs - startMs
+  }
+
+  #happen(item: Happening<P>): void {
+    const { node, life, what } = item
+    if (life === -1) {
+      if (typeof what === 'function') what()
+    } else if (life !== node.life) return
+    else if (what === undefined) {
+      if (item.atMs !== node.tickAtMs) return
+      if (node.paused) node.tickMissed = true
+      else this.#tick(node)
+    } else if (typeof what === 'function') {
+      if (node.paused) node.inbox.push(what)
+      else what()
+    } else this.#arrive(node, what)
+  }
+
+  #arrive(node: SimulatedNode<P>, input: InputOf<P>): void {
+    if (node.paused) {
+      if (node.inbox.length < (this.#options.inboxMax ?? 1_024)) node.inbox.push(input)
+    } else this.#step(node, input)
+  }
+
+  #tick(node: SimulatedNode<P>): void {
+    node.tickAtMs = Infinity
+    node.tickMissed = false
+    if (node.core!.nextDeadline() <= this.clockOf(node)) this.#step(node, { type: 'tick' })
+    else this.#arm(node)
+  }
+
+  #arm(node: SimulatedNode<P>): void {
+    if (node.core === undefined) return
+    const dueMs = Math.max(this.nowMs, Math.ceil(node.core.nextDeadline() - node.clockAheadMs))
+    if (dueMs >= node.tickAtMs) return
+    node.tickAtMs = dueMs
+    this.#queue.add(new Happening<P>(dueMs, node, node.life, undefined))
+  }
+
+  #step(node: SimulatedNode<P>, input: InputOf<P>): void {
+    const { core, life } = node
+    if (core === undefined) return
+    const observers = this.#observers
+    this.steps++
+    if (input.type === 'datagram') node.load.datagramsReceived++
+    else if (isAnswer(input) && !node.outstanding.delete(input.requestId)) return
+    if (this.#options.trace === true) this.trace.add('in', this.nowMs, node.index, input)
+    for (const watch of observers.stepping) watch(node, input)
+    this.#stepping = node
+    core.step(this.clockOf(node), input, this.#sink)
+    for (const watch of observers.stepped) watch(node, input)
+    if (node.life === life) this.#arm(node)
+  }
+
+  #makeSink(): CoreSink<P['datagram'], P['request'], P['reply'], P['event']> {
+    return {
+      send: (to, message) => this.#send(this.#stepping, to, message),
+      request: (requestId, to, message, deadlineMs) =>
+        this.#request(this.#stepping, requestId, to, message, deadlineMs),
+      cancel: (requestId) => {
+        this.#stepping.outstanding.delete(requestId)
+        this.#record('cancel', requestId)
+      },
+      reply: (replyId, message) => this.#reply(this.#stepping, replyId, message),
+      event: (event) => {
+        this.#record('event', event)
+        for (const watch of this.#observers.event) watch(this.#stepping, event)
+      },
+      persist: (generation) => this.#persist(this.#stepping, generation),
+      refused: (code, from) => {
+        this.#record(code, from)
+        for (const watch of this.#observers.refused) watch(this.#stepping, code, from)
+      },
+      left: () => {
+        const node = this.#stepping
+        node.hasLeft = true
+        this.#record('left', undefined)
+        for (const watch of this.#observers.left) watch(node)
+      },
+    }
+  }
+
+  #record(kind: string, data: unknown): void {
+    if (this.#options.trace === true) this.trace.add(kind, this.nowMs, this.#stepping.index, data)
+  }
+
+  #send(node: SimulatedNode<P>, to: string, message: P['datagram']): void {
+    const { bytesOf, codec, codecShare = 0.01 } = this.#options
+    const bytes = bytesOf === undefined ? DATAGRAM_BYTES : bytesOf(message)
+    node.load.datagramsSent++
+    node.load.bytesSent += bytes
+    this.#record('send', message)
+    for (const watch of this.#observers.sent) watch(node, to, message)
+    const target = this.#target(node, to)
+    if (target === undefined) return
+    let passed = message
+    const luck =
+      codec && this.chance.uniform(Purpose.codec, node.index, target.index, this.#datagrams++)
+    if (codec !== undefined && luck !== undefined && luck < codecShare) passed = codec(message)
+    if (this.#links === undefined) this.#carry(node, target, passed, bytes)
+    else this.#links.use(node, target, () => this.#carry(node, target, passed, bytes))
+  }
+
+  /** Who is at the address where this core believes that node to be. */
+  #target(node: SimulatedNode<P>, id: string): SimulatedNode<P> | undefined {
+    const target = this.#byId.get(id)
+    const { addressOf } = this.#options
+    if (target === undefined || !target.moved || addressOf === undefined) return target
+    const address = node.core && addressOf(node.core, id)
+    return address?.port === target.port ? target : undefined
+  }
+
+  #carry(
+    node: SimulatedNode<P>,
+    target: SimulatedNode<P>,
+    message: P['datagram'],
+    bytes: number,
+  ): void {
+    const delayMs = this.network.datagram(node.index, target.index, this.nowMs, bytes)
+    const { duplicateMs } = this.network
+    if (delayMs === LOST || !target.running) {
+      for (const watch of this.#observers.lost) watch(node, target.id, message)
+      return
+    }
+    const input: InputOf<P> = { type: 'datagram', from: node.id, message }
+    this.#deliver(target, delayMs, input)
+    if (duplicateMs !== LOST) this.#deliver(target, duplicateMs, input)
+  }
+
+  #deliver(target: SimulatedNode<P>, delayMs: number, input: InputOf<P>): void {
+    this.#queue.add(new Happening<P>(this.nowMs + delayMs, target, target.life, input))
+  }
+
+  #request(
+    node: SimulatedNode<P>,
+    requestId: number,
+    to: NodeContact,
+    message: P['request'],
+    deadlineMs: number,
+  ): void {
+    node.outstanding.add(requestId)
+    node.load.requestsSent++
+    this.#record('request', message)
+    for (const watch of this.#observers.streamed) watch(node, message)
+    const waitMs = Math.max(0, deadlineMs - this.clockOf(node))
+    this.#deliver(node, waitMs, { type: 'request_failed', requestId })
+    const target = this.#byPort.get(to.port)
+    if (target === undefined || (to.id !== undefined && to.id !== target.id)) return
+    const { life } = node
+    const go = (): void => {
+      const delayMs = this.network.stream(node.index, target.index, this.nowMs, STREAM_BYTES)
+      if (delayMs === LOST || !target.running) return
+      this.later(target, delayMs, () => {
+        const replyId = ++this.#replyId
+        this.#replies.set(replyId, { node, life, requestId })
+        this.#step(target, { type: 'request', from: node.id, replyId, message })
+        this.#replies.delete(replyId)
+      })
+    }
+    if (this.#links === undefined) go()
+    else this.#links.use(node, target, go)
+  }
+
+  #reply(node: SimulatedNode<P>, replyId: number, message: P['reply']): void {
+    this.#record('reply', message)
+    for (const watch of this.#observers.streamed) watch(node, message)
+    const waiting = this.#replies.get(replyId)
+    if (waiting === undefined || waiting.node.life !== waiting.life) return
+    const { requestId } = waiting
+    const delayMs = this.network.stream(node.index, waiting.node.index, this.nowMs, STREAM_BYTES)
+    if (delayMs === LOST) return
+    this.#deliver(waiting.node, delayMs, { type: 'reply', requestId, from: node.id, message })
+  }
+
+  #persist(node: SimulatedNode<P>, generation: number): void {
+    this.#record('persist', generation)
+    for (const watch of this.#observers.persisting) watch(node, generation)
+    this.later(node, this.#options.diskMs ?? 1, () => {
+      node.diskGeneration = Math.max(node.diskGeneration, generation)
+      this.#step(node, { type: 'persisted', generation })
+    })
+  }
+
+  #move(node: SimulatedNode<P>): void {
+    this.#byPort.delete(node.port)
+    node.port += this.nodes.length
+    node.moved = true
+    this.#byPort.set(node.port, node)
+  }
+}
+
+/** Ends a request; the first answer wins, and none may follow a cancelled request. */
+function isAnswer(input: { readonly type: string }): input is { type: string; requestId: number } {
+  return input.type === 'reply' || input.type === 'request_failed'
+}
