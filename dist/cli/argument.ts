@@ -2,7 +2,9 @@
  * Values of flags and arguments: each function gives the value or throws a sentence that says what
  * was expected. Nothing here knows the parser.
  */
+import { parseSeed as parseMeshSeed } from '../../mesh/index.ts'
 import { NodeId } from '../node-id.ts'
+import { MEMBER_EVENT_TYPES, type MemberEventType } from './operations/member-row.ts'
 
 /** A value was not what its flag takes; the message starts with what was expected. */
 export class ArgumentProblem extends Error {
@@ -67,6 +69,25 @@ export function parseSeed(value: string): string {
     throw new ArgumentProblem('expected name@host:port, for example b@127.0.0.1:4434')
   }
   return value
+}
+
+/** Where a node can be dialled: `name@host:port`, `host:port`; a missing port is the default one. */
+export function parseAddress(value: string): string {
+  try {
+    parseMeshSeed(value)
+    return value
+  } catch {
+    throw new ArgumentProblem('expected name@host:port or host:port, for example 10.0.0.7:4433')
+  }
+}
+
+/** A type of change of the membership. */
+export function parseEventType(value: string): MemberEventType {
+  const found = MEMBER_EVENT_TYPES.find((type) => type === value)
+  if (found === undefined) {
+    throw new ArgumentProblem(`expected one of ${MEMBER_EVENT_TYPES.join(', ')}`)
+  }
+  return found
 }
 
 /** A node key: 64 hexadecimal digits. */

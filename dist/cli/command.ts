@@ -1,4 +1,5 @@
 /** What a command line asks for, after parsing: one member per command. */
+import type { MemberEventType } from './operations/member-row.ts'
 
 /** Flags that every command has. */
 export interface CommonArguments {
@@ -28,6 +29,36 @@ export interface ClientArguments extends CommonArguments {
 /** `fovea members`. */
 export interface MembersArguments extends ClientArguments {
   readonly command: 'members'
+  readonly watch: boolean
+}
+
+/** `fovea join`. */
+export interface JoinArguments extends ClientArguments {
+  readonly command: 'join'
+  readonly address: string
+  readonly timeoutMs: number
+}
+
+/** `fovea topology`. */
+export interface TopologyArguments extends ClientArguments {
+  readonly command: 'topology'
+  readonly nodesMax: number | undefined
+  readonly timeoutMs: number
+}
+
+/** `fovea stats`. */
+export interface StatsArguments extends ClientArguments {
+  readonly command: 'stats'
+}
+
+/** `fovea events`. */
+export interface EventsArguments extends ClientArguments {
+  readonly command: 'events'
+  readonly follow: boolean
+  readonly node: string | undefined
+  readonly by: string | undefined
+  readonly types: readonly MemberEventType[]
+  readonly last: number | undefined
 }
 
 /** `fovea ping`. */
@@ -93,6 +124,10 @@ export interface DemoArguments extends CommonArguments {
 export type Command =
   | StartArguments
   | MembersArguments
+  | JoinArguments
+  | TopologyArguments
+  | StatsArguments
+  | EventsArguments
   | PingArguments
   | SpawnArguments
   | CallArguments

@@ -130,6 +130,48 @@ export const cliErrors: ErrorCatalogue = Object.freeze({
     retry: 'after looking at the state',
     action: 'raise --timeout-ms, or see whether the node is stopped or overloaded',
   },
+  ERR_CONTROL_SLOW: {
+    when: 'a command that follows changes read so slowly that more than controlEventsQueuedMax waited for it',
+    stateChanged: 'the request has ended, the node goes on',
+    retry: 'yes',
+    action: 'run it again where its output is read faster; --type and --node print less',
+  },
+  ERR_JOIN_SELF: {
+    when: 'the address to join is that of the node itself',
+    stateChanged: NOTHING,
+    retry: 'no',
+    action: 'give the address of another node; fovea members of that node shows it',
+  },
+  ERR_JOIN_REALM: {
+    when: 'the node at the address to join is of another realm, or no node of Fovea',
+    stateChanged: 'nothing; the address is not kept',
+    retry: 'no',
+    action: 'start both nodes with the same realm file',
+  },
+  ERR_JOIN_CLUSTER: {
+    when: 'the node at the address to join is of the same realm and of another cluster',
+    stateChanged: 'nothing; the address is not kept',
+    retry: 'no',
+    action: 'give both nodes the same cluster name',
+  },
+  ERR_JOIN_REFUSED: {
+    when: 'the node at the address refused this one for good, or this one refused it; the message says why',
+    stateChanged: 'nothing; the address is not kept',
+    retry: 'after the cause is gone',
+    action: 'see the log of both nodes',
+  },
+  ERR_JOIN_NO_ANSWER: {
+    when: 'nobody at the address became a member in time',
+    stateChanged: 'the node keeps the address and goes on trying',
+    retry: 'not needed',
+    action: 'check the address, the firewall (UDP) and that a node runs there; see fovea members',
+  },
+  ERR_TOPOLOGY_ANSWER: {
+    when: 'a node answered the question for its neighbours with something else; shown with that node',
+    stateChanged: NOTHING,
+    retry: 'no',
+    action: 'run the same version of fovea on that node',
+  },
   ERR_DEMO_STEP_FAILED: {
     when: 'a step of fovea demo did not show what it promises, in time',
     stateChanged: 'the demo has stopped its nodes and removed its files',

@@ -14,12 +14,16 @@ export interface CliIo {
   readonly env: Readonly<Record<string, string | undefined>>
   /** True when standard output is a terminal: colours are allowed. */
   readonly terminal: boolean
+  /** Lines that the terminal shows at once; Infinity when standard output is none. */
+  terminalRows(): number
   /** Writes one line to standard output. */
   out(line: string): void
   /** Writes one line to standard error. */
   err(line: string): void
   /** Calls `handler` for each request to stop; gives the way to unsubscribe. */
   onStop(handler: (cause: StopCause) => void): () => void
+  /** Calls `handler` when nobody reads standard output any more; gives the way to unsubscribe. */
+  onOutputGone(handler: () => void): () => void
   /** Ends the program at once, whatever is still open. */
   exitNow(code: number): void
 }

@@ -19,9 +19,14 @@ const io: CliIo = {
   entropy: createSystemEntropy(),
   env: process.env,
   terminal: isatty(1),
+  terminalRows: () => (isatty(1) ? process.stdout.rows : Infinity),
   out: (line) => void process.stdout.write(`${line}\n`),
   err: (line) => void process.stderr.write(`${line}\n`),
   onStop,
+  onOutputGone: (handler) => {
+    process.stdout.on('error', handler)
+    return () => void process.stdout.off('error', handler)
+  },
   exitNow: (code) => process.exit(code),
 }
 

@@ -5,7 +5,9 @@
 import { Command as Commander, CommanderError, InvalidArgumentError } from 'commander'
 import {
   ArgumentProblem,
+  parseAddress,
   parseCount,
+  parseEventType,
   parseJson,
   parseMilliseconds,
   parseNodeKey,
@@ -15,7 +17,38 @@ import {
   parseText,
 } from './argument.ts'
 import type { Command, CommonArguments } from './command.ts'
-import { CONTROL_REPEAT_MAX } from './control/protocol.ts'
+import { CONTROL_REPEAT_MAX, CONTROL_TOPOLOGY_NODES_MAX } from './control/protocol.ts'
+import {
+  CALL_DESCRIPTION,
+  CALL_EXAMPLES,
+  DATA_DIR_CLIENT,
+  DATA_DIR_START,
+  DATA_DIR_VARIABLE,
+  DEMO_DESCRIPTION,
+  EVENTS_EXAMPLES,
+  EVENTS_TEXT,
+  JOIN_EXAMPLES,
+  JOIN_TEXT,
+  LOAD_HELP,
+  MEMBERS_EXAMPLES,
+  MEMBERS_TEXT,
+  NODE_HELP,
+  REALM_CREATE_DESCRIPTION,
+  REALM_DESCRIPTION,
+  REALM_ISSUE_DESCRIPTION,
+  REALM_START,
+  REALM_VARIABLE,
+  ROOT_EXAMPLES,
+  SPAWN_DESCRIPTION,
+  SPAWN_EXAMPLES,
+  START_DESCRIPTION,
+  START_EXAMPLES,
+  STATS_EXAMPLES,
+  STATS_TEXT,
+  TOPOLOGY_EXAMPLES,
+  TOPOLOGY_TEXT,
+} from './help-texts.ts'
+import { MEMBER_EVENT_TYPES, type MemberEventType } from './operations/member-row.ts'
 
 /** What an argument list means. */
 export type Parsed =
@@ -73,6 +106,7 @@ class Parse {
       .helpCommand('help [command]', 'print the help of a command')
       .addHelpText('after', ROOT_EXAMPLES)
     this.#start(root)
+    this.#mesh(root)
     this.#clients(root)
     this.#ref(root)
     this.#realm(root)
@@ -122,10 +156,77 @@ class Parse {
     }))
   }
 
-  #clients(root: Commander): void {
-    const members = root.command('members').summary('who is in the mesh').description(MEMBERS_TEXT)
-    this.#client(members, (_values, _args, common) => ({ command: 'members', ...common }))
+  /** What an operator asks about the mesh. */
+  #mesh(root: Commander): void {
+    const join = root
+      .command('join')
+      .summary('join the running node with another one')
+      .description(JOIN_TEXT)
+      .argument('<address>', 'name@host:port, or host:port', checked(parseAddress))
+      .option('--timeout-ms <ms>', 'give up after', checked(parseMilliseconds), 10_000)
+      .addHelpText('after', JOIN_EXAMPLES)
+    this.#client(join, (values, args, common) => ({
+      command: 'join',
+      ...common,
+      address: args[0] as string,
+      timeoutMs: values['timeoutMs'] as number,
+    }))
 
+    const members = root
+      .command('members')
+      .summary('who is in the mesh')
+      .description(MEMBERS_TEXT)
+      .option('--watch', 'go on showing changes', false)
+      .addHelpText('after', MEMBERS_EXAMPLES)
+    this.#client(members, (values, _args, common) => ({
+      command: 'members',
+      ...common,
+      watch: values['watch'] === true,
+    }))
+
+    const topology = root
+      .command('topology')
+      .summary('who keeps a link to whom')
+      .description(TOPOLOGY_TEXT)
+      .option('--nodes-max <count>', 'ask so many nodes at most (default: 256)', topologyNodes)
+      .option('--timeout-ms <ms>', 'give up after', checked(parseMilliseconds), 5000)
+      .addHelpText('after', TOPOLOGY_EXAMPLES)
+    this.#client(topology, (values, _args, common) => ({
+      command: 'topology',
+      ...common,
+      nodesMax: values['nodesMax'] as number | undefined,
+      timeoutMs: values['timeoutMs'] as number,
+    }))
+
+    const stats = root.command('stats').summary('what the running node counts')
+    stats.description(STATS_TEXT).addHelpText('after', STATS_EXAMPLES)
+    this.#client(stats, (_values, _args, common) => ({ command: 'stats', ...common }))
+    this.#events(root)
+  }
+
+  #events(root: Commander): void {
+    const events = root
+      .command('events')
+      .summary('who suspected whom, when, on whose word')
+      .description(EVENTS_TEXT)
+      .option('--follow', 'go on with new changes until Ctrl-C', false)
+      .option('--node <node>', 'only changes of this node: its id, name or key', checked(parseText))
+      .option('--by <node>', 'only on the word of this node', checked(parseText))
+      .option('--type <type>', `only this type: ${MEMBER_EVENT_TYPES.join(', ')}`, eventTypes)
+      .option('--last <count>', 'only so many of what is remembered', checked(parseCount(1e9)))
+      .addHelpText('after', EVENTS_EXAMPLES)
+    this.#client(events, (values, _args, common) => ({
+      command: 'events',
+      ...common,
+      follow: values['follow'] === true,
+      node: values['node'] as string | undefined,
+      by: values['by'] as string | undefined,
+      types: (values['type'] as MemberEventType[] | undefined) ?? [],
+      last: values['last'] as number | undefined,
+    }))
+  }
+
+  #clients(root: Commander): void {
     const ping = root
       .command('ping')
       .summary('measure a round trip to a node')
@@ -320,48 +421,6 @@ function collect<T>(parse: (value: string) => T): (value: string, before?: T[]) 
 }
 
 const repeatCount = checked(parseCount(CONTROL_REPEAT_MAX))
+const topologyNodes = checked(parseCount(CONTROL_TOPOLOGY_NODES_MAX))
+const eventTypes = collect(parseEventType)
 const validDays = checked(parseCount(MEMBERSHIP_DAYS_MAX))
-
-const DATA_DIR_VARIABLE = 'FOVEA_DATA_DIR'
-const REALM_VARIABLE = 'FOVEA_REALM'
-const DATA_DIR_START = 'keeps its key and its control socket; without one both last one run only'
-const DATA_DIR_CLIENT = `data directory of the running node (or ${DATA_DIR_VARIABLE})`
-const REALM_START = `realm file (or ${REALM_VARIABLE}); see: fovea realm create`
-const LOAD_HELP = 'module that exports register(registry); may be repeated'
-const NODE_HELP = 'name@host:port, or a name that only one member has'
-const MEMBERS_TEXT = 'Lists the nodes that the running node knows, itself first.'
-const START_DESCRIPTION = `Runs a node until Ctrl-C, then leaves the mesh. A second Ctrl-C ends it at once.
-Every node offers the behaviour 'counter' to the others, so that spawn has something to start.`
-const SPAWN_DESCRIPTION = `Starts a process of a registered behaviour, here or on another node. Only behaviours that
-the other node registered for remote use can be started there; code never travels.`
-const CALL_DESCRIPTION = `Calls a method of a process and prints its reply. Without --node the name is looked up
-on the running node itself.`
-const REALM_DESCRIPTION = `A realm is a closed mesh: a name and a key. Nodes of different realms refuse each other.`
-const REALM_CREATE_DESCRIPTION = `Makes a realm and writes it, with its authority key, to a file only you can read.
-Whoever has this file can let nodes in: fine for development, one secret place in production.`
-const REALM_ISSUE_DESCRIPTION = `Signs that the node with this key belongs to the realm, for nodes that have the public
-realm file only. Such a node says its key when it is started without a membership.`
-const DEMO_DESCRIPTION = `Starts three nodes as processes of this machine and shows what a mesh does: join, members,
-spawn, calls with their round-trip times, a crash and its restart, kill -9, leave. Leaves nothing behind.`
-
-const ROOT_EXAMPLES = `
-Examples:
-  $ fovea demo
-  $ fovea realm create com.example.dev --out realm.json
-  $ fovea start --name a --port 4433 --data-dir a --realm realm.json
-  $ fovea start --name b --port 4434 --data-dir b --realm realm.json --seed a@127.0.0.1:4433
-  $ fovea members --data-dir a
-  $ fovea spawn counter --node b --name hits --arg 10 --data-dir a
-  $ fovea ref call hits add 5 --node b --data-dir a`
-const START_EXAMPLES = `
-Examples:
-  $ fovea start --name a --port 4433 --data-dir a --realm realm.json
-  $ fovea start --name b --port 0 --data-dir b --realm realm.json --seed a@127.0.0.1:4433 --json`
-const SPAWN_EXAMPLES = `
-Examples:
-  $ fovea spawn counter --name hits --arg 10 --data-dir a
-  $ fovea spawn counter --node b --name hits --supervised --data-dir a`
-const CALL_EXAMPLES = `
-Examples:
-  $ fovea ref call hits add 5 --data-dir a
-  $ fovea ref call hits get --node b --repeat 1000 --data-dir a`

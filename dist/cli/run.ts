@@ -80,7 +80,15 @@ async function dispatch(command: Command, io: CliIo, out: Output): Promise<void>
     case 'realm issue':
       return await (await import('./commands/realm.ts')).realmIssue(command, io, out)
     case 'members':
-      return await (await import('./commands/client.ts')).members(command, io, out)
+      return await (await import('./commands/members.ts')).members(command, io, out)
+    case 'events':
+      return await (await import('./commands/members.ts')).events(command, io, out)
+    case 'join':
+      return await (await import('./commands/operations.ts')).join(command, io, out)
+    case 'topology':
+      return await (await import('./commands/operations.ts')).topology(command, io, out)
+    case 'stats':
+      return await (await import('./commands/operations.ts')).stats(command, io, out)
     case 'ping':
       return await (await import('./commands/client.ts')).ping(command, io, out)
     case 'spawn':

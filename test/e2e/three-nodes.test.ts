@@ -3,7 +3,7 @@
  * them, lose one of them and recover: the whole of the first slice, through the command line.
  */
 import { afterEach, beforeEach, describe, expect, test } from 'vitest'
-import type { MemberRow } from '../../dist/cli/control/target.ts'
+import type { MemberRow } from '../../dist/cli/operations/member-row.ts'
 import { Bench, type RunningNode } from './cli-process.ts'
 
 let bench: Bench

@@ -1,58 +1,10 @@
 /** The commands that ask a running node: connect, one request, print, close. */
-import type {
-  CallArguments,
-  ClientArguments,
-  MembersArguments,
-  MonitorArguments,
-  PingArguments,
-  SpawnArguments,
-} from '../command.ts'
-import { connectControl, type ControlClient } from '../control/client.ts'
-import type {
-  CallResult,
-  DownResult,
-  MemberRow,
-  PingResult,
-  SpawnResult,
-} from '../control/target.ts'
+import type { CallArguments, MonitorArguments, PingArguments, SpawnArguments } from '../command.ts'
+import type { CallResult, DownResult, PingResult, SpawnResult } from '../control/target.ts'
 import { InterruptedError } from '../errors.ts'
 import type { CliIo } from '../io.ts'
-import { formatMs, formatValue, type Output, type Tone } from '../output.ts'
-import { formatTable } from '../table.ts'
-
-/** What the node gets beyond the deadline of the operation itself, to answer at all. */
-const ANSWER_MARGIN_MS = 5000
-
-/** Lists the members. */
-export async function members(options: MembersArguments, io: CliIo, out: Output): Promise<void> {
-  const rows = await withNode(options, io, async (client) => {
-    return (await client.request('members', {}, { timeoutMs: ANSWER_MARGIN_MS })) as MemberRow[]
-  })
-  out.result(rows, formatMembers(rows, out))
-}
-
-/** The table of `fovea members`. */
-export function formatMembers(rows: readonly MemberRow[], out: Output): string {
-  return formatTable(
-    ['NODE', 'STATE', 'RTT', 'SINCE', 'KEY'].map((title) => out.tone('faint', title)),
-    rows.map((row) => [
-      row.node,
-      out.tone(STATE_TONES[row.state], row.state) +
-        (row.reason === undefined ? '' : ` (${row.reason})`),
-      row.rttMs === undefined ? '-' : formatMs(row.rttMs),
-      formatMs(row.sinceMs),
-      row.key.slice(0, 16),
-    ]),
-  )
-}
-
-const STATE_TONES: Readonly<Record<MemberRow['state'], Tone>> = {
-  self: 'strong',
-  up: 'good',
-  connecting: 'warning',
-  down: 'bad',
-  left: 'faint',
-}
+import { formatMs, formatValue, type Output } from '../output.ts'
+import { ANSWER_MARGIN_MS, withNode } from './with-node.ts'
 
 /** Measures a round trip. */
 export async function ping(options: PingArguments, io: CliIo, out: Output): Promise<void> {
@@ -121,17 +73,4 @@ export async function refMonitor(options: MonitorArguments, io: CliIo, out: Outp
 
 function asFields(value: unknown): object {
   return typeof value === 'object' && value !== null ? value : {}
-}
-
-async function withNode<T>(
-  options: ClientArguments,
-  io: CliIo,
-  ask: (client: ControlClient) => Promise<T>,
-): Promise<T> {
-  const client = await connectControl({ dataDir: options.dataDir, clock: io.clock })
-  try {
-    return await ask(client)
-  } finally {
-    client.close()
-  }
 }

@@ -14,7 +14,7 @@ import { CliError, InterruptedError, reportOf } from '../errors.ts'
 import { writeSecretFile } from '../file.ts'
 import type { CliIo } from '../io.ts'
 import { formatMs, type Output } from '../output.ts'
-import { formatMembers } from './client.ts'
+import { formatMembers } from './members.ts'
 
 const REALM_NAME = 'local.fovea.demo'
 const NAME_WIDTH = 9

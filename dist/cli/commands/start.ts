@@ -13,6 +13,7 @@ import { openControlServer, type ControlServer } from '../control/server.ts'
 import { COUNTER, Counter } from '../counter.ts'
 import { CliError } from '../errors.ts'
 import type { CliIo, StopCause } from '../io.ts'
+import { startObserver } from '../operations/observer.ts'
 import { formatTime, formatValue, type Output, type Tone } from '../output.ts'
 import { SUPERVISED, SUPERVISED_HERE, supervisedServer, type Started } from '../supervised.ts'
 
@@ -46,11 +47,13 @@ export async function start(options: StartArguments, io: CliIo, out: Output): Pr
     entropy: io.entropy,
     logger: log.logger,
   })
+  const target = new NodeTarget(node)
   let control: ControlServer | undefined
   try {
+    await startObserver(node.mesh)
     let tellReady: () => void = () => {}
     follow(node, new Promise((resolve) => (tellReady = resolve)), say)
-    control = await openControl(options, node)
+    control = await openControl(options, node, target)
     announce(node, control, say)
     tellReady()
     log.open()
@@ -58,6 +61,7 @@ export async function start(options: StartArguments, io: CliIo, out: Output): Pr
     say('plain', { event: 'stopping', cause }, `stopping (${cause})`)
   } finally {
     await control?.stop()
+    target.close()
     await node.stop()
     stopAsked.release()
   }
@@ -126,12 +130,13 @@ async function load(file: string, registry: BehaviorRegistry): Promise<void> {
 async function openControl(
   options: StartArguments,
   node: FoveaNode,
+  target: NodeTarget,
 ): Promise<ControlServer | undefined> {
   const { dataDir } = options
   if (dataDir === undefined) return undefined
   return await openControlServer({
     dataDir,
-    target: new NodeTarget(node),
+    target,
     logger: node.system.logger,
   })
 }

@@ -1,9 +1,16 @@
 /** A running node behind the control socket: requests of the command line in terms of its API. */
 import { CallExitError, CallTimeoutError, formatPid, formatReason } from '../../../runtime/index.ts'
-import type { Member } from '../../../mesh/index.ts'
 import type { FoveaNode } from '../../node.ts'
 import { RemoteSpawnInitError } from '../../errors.ts'
 import { CliError, codeOf } from '../errors.ts'
+import { joinMesh } from '../operations/join.ts'
+import type { MemberEventRow, MemberRow } from '../operations/member-row.ts'
+import { MemberWatch } from '../operations/member-watch.ts'
+import type { NodeNumbers } from '../operations/node-numbers.ts'
+import { numbersOf } from '../operations/numbers-of.ts'
+import { checkNeighbours, neighboursOf, OBSERVER } from '../operations/observer.ts'
+import { survey, type Surveyed } from '../operations/survey.ts'
+import { makeReport, type NamedNode, type TopologyReport } from '../operations/topology.ts'
 import {
   SUPERVISED,
   SUPERVISED_HERE,
@@ -15,25 +22,51 @@ import type {
   CallResult,
   ControlTarget,
   DownResult,
-  MemberRow,
+  JoinResult,
   NodeInfo,
   PingResult,
   SpawnRequest,
   SpawnResult,
+  SurveyOptions,
   TargetOptions,
 } from './target.ts'
 
 /** No process has this name: that it is not there is what a node answers to a ping. */
 const NOBODY = 'fovea.nobody'
 
+/** Options of {@link NodeTarget}. */
+export interface NodeTargetOptions {
+  /**
+   * Other nodes asked for one `topology` that names no number. Default 256. Each one costs a call, and a
+   * dial when there is no link to it.
+   */
+  readonly topologyNodesMax?: number
+  /** Of those, asked at the same time. Default 16; more is quicker and dials more at once. */
+  readonly topologyCallsMax?: number
+}
+
+const DEFAULTS: Readonly<Required<NodeTargetOptions>> = Object.freeze({
+  topologyNodesMax: 256,
+  topologyCallsMax: 16,
+})
+
 /** The node as the control socket sees it. */
 export class NodeTarget implements ControlTarget {
   readonly #node: FoveaNode
+  readonly #options: Readonly<Required<NodeTargetOptions>>
   readonly #startedAtMs: number
+  readonly #watch: MemberWatch
 
-  constructor(node: FoveaNode) {
+  constructor(node: FoveaNode, options: NodeTargetOptions = {}) {
     this.#node = node
+    this.#options = { ...DEFAULTS, ...options }
     this.#startedAtMs = node.system.clock.now()
+    this.#watch = new MemberWatch(node.mesh)
+  }
+
+  /** Stops listening to the node. */
+  close(): void {
+    this.#watch.close()
   }
 
   info(): NodeInfo {
@@ -43,11 +76,40 @@ export class NodeTarget implements ControlTarget {
   }
 
   members(): readonly MemberRow[] {
-    const { node, key, host, port } = this.info()
-    const nowMs = this.#node.system.clock.now()
-    const sinceMs = nowMs - this.#startedAtMs
-    const others = this.#node.mesh.membership.members().map((member) => this.#row(member, nowMs))
-    return [{ node, key, state: 'self', host, port, sinceMs }, ...others.sort(byNode)]
+    return this.#watch.rows(this.#uptimeMs())
+  }
+
+  watchMembers(onEvent: (event: MemberEventRow) => void): () => void {
+    return this.#watch.subscribe(onEvent)
+  }
+
+  memberLog(): readonly MemberEventRow[] {
+    return this.#watch.log()
+  }
+
+  join(address: string, options: TargetOptions): Promise<JoinResult> {
+    return joinMesh(this.#node.mesh, address, options)
+  }
+
+  stats(): NodeNumbers {
+    return numbersOf(this.#node, this.#uptimeMs())
+  }
+
+  async topology(options: SurveyOptions): Promise<TopologyReport> {
+    const { mesh, key, id, system } = this.#node
+    const nodesMax = options.nodesMax ?? this.#options.topologyNodesMax
+    // The ring begins here, so that a part of a large mesh is at least a piece of it.
+    const others = this.#watch.present().sort((a, b) => ringOrder(a.key, b.key, key.hex))
+    const asked = others.slice(0, nodesMax)
+    const answers = await survey(asked, {
+      clock: system.clock,
+      callsMax: this.#options.topologyCallsMax,
+      timeoutMs: options.timeoutMs,
+      signal: options.signal,
+      ask: (node, limits) => this.#askNeighbours(node, limits),
+    })
+    const self = { node: id, key: key.hex, state: 'self' as const, neighbours: neighboursOf(mesh) }
+    return makeReport([self, ...answers], others.length - asked.length)
   }
 
   /** Any answer of the other node's distribution layer is a round trip; "no such process" is one. */
@@ -132,19 +194,24 @@ export class NodeTarget implements ControlTarget {
     })
   }
 
-  #row(member: Member, nowMs: number): MemberRow {
-    const { nodeId, key, state, address, sinceMs, reason } = member
-    const rttMs = this.#node.mesh.linkTo(key.hex)?.rttMs ?? 0
-    return {
-      node: nodeId,
-      key: key.hex,
-      state,
-      host: address.host,
-      port: address.port,
-      sinceMs: nowMs - sinceMs,
-      ...(rttMs > 0 ? { rttMs } : {}),
-      ...(reason === undefined ? {} : { reason }),
-    }
+  #uptimeMs(): number {
+    return this.#node.system.clock.now() - this.#startedAtMs
+  }
+
+  /** A node without a link is dialled first: not every member has one. */
+  async #askNeighbours(
+    { key }: Surveyed,
+    { timeoutMs, signal }: { readonly timeoutMs: number; readonly signal: AbortSignal },
+  ): Promise<readonly NamedNode[]> {
+    const { clock } = this.#node.system
+    const deadlineMs = clock.now() + timeoutMs
+    await this.#watch.link(key, { timeoutMs, signal })
+    const leftMs = Math.max(1, deadlineMs - clock.now())
+    const target = { name: OBSERVER, node: key }
+    const limitsLeft = { timeoutMs: leftMs, signal }
+    return checkNeighbours(
+      await this.#node.remoteCall.call(target, 'neighbours', undefined, limitsLeft),
+    )
   }
 
   /** A node id as it is, or the one member of that name; this node when nothing is given. */
@@ -190,8 +257,11 @@ function nameOf(nodeId: string): string {
   return nodeId.slice(0, nodeId.indexOf('@'))
 }
 
-function byNode(a: MemberRow, b: MemberRow): number {
-  return a.node < b.node ? -1 : a.node > b.node ? 1 : 0
+/** Ascending from `start`, once around. */
+function ringOrder(a: string, b: string, start: string): number {
+  const [wrapsA, wrapsB] = [a < start, b < start]
+  if (wrapsA !== wrapsB) return wrapsA ? 1 : -1
+  return a < b ? -1 : a > b ? 1 : 0
 }
 
 function percentile(sorted: readonly number[], share: number): number {

@@ -11,6 +11,11 @@
  */
 import type { ErrorReport } from '../errors.ts'
 import { CliError } from '../errors.ts'
+import {
+  MEMBER_EVENT_TYPES,
+  type MemberEventFilter,
+  type MemberEventType,
+} from '../operations/member-row.ts'
 import type { CallRequest, SpawnRequest } from './target.ts'
 
 /** Longest line that either side accepts. */
@@ -18,6 +23,9 @@ export const CONTROL_LINE_BYTES_MAX = 1_048_576
 
 /** How often one `call` request may repeat its call. */
 export const CONTROL_REPEAT_MAX = 100_000
+
+/** Nodes that one `topology` request may have asked, the answering node not counted. */
+export const CONTROL_TOPOLOGY_NODES_MAX = 1024
 
 /** A request as read from a line. */
 export type ControlRequest = { readonly id: number } & (
@@ -27,6 +35,15 @@ export type ControlRequest = { readonly id: number } & (
   | { readonly method: 'spawn'; readonly where: Where; readonly spawn: SpawnRequest }
   | { readonly method: 'call'; readonly where: Where; readonly call: CallRequest }
   | { readonly method: 'monitor'; readonly where: Where; readonly name: string }
+  | { readonly method: 'join'; readonly where: Where; readonly address: string }
+  | {
+      readonly method: 'topology'
+      readonly where: Where
+      readonly nodesMax: number | undefined
+    }
+  | { readonly method: 'stats' }
+  | { readonly method: 'watch_members'; readonly follow: boolean }
+  | { readonly method: 'events'; readonly follow: boolean; readonly filter: MemberEventFilter }
 )
 
 /** The method names. */
@@ -46,6 +63,20 @@ export type ControlResponse =
 
 type Fields = Readonly<Record<string, unknown>>
 
+const METHODS: readonly ControlMethod[] = [
+  'info',
+  'members',
+  'ping',
+  'spawn',
+  'call',
+  'monitor',
+  'join',
+  'topology',
+  'stats',
+  'watch_members',
+  'events',
+]
+
 /** A line as a request; throws `ERR_CONTROL_REQUEST_INVALID` naming the field. */
 export function parseRequest(line: string): ControlRequest {
   const fields = parseObject(line)
@@ -58,6 +89,7 @@ export function parseRequest(line: string): ControlRequest {
   switch (method) {
     case 'info':
     case 'members':
+    case 'stats':
       return { id, method }
     case 'ping':
       return { id, method, where }
@@ -67,8 +99,21 @@ export function parseRequest(line: string): ControlRequest {
       return { id, method, where, call: callRequest(params) }
     case 'monitor':
       return { id, method, where, name: requiredText(params, 'name') }
+    case 'join':
+      return { id, method, where, address: requiredText(params, 'address') }
+    case 'topology':
+      return {
+        id,
+        method,
+        where,
+        nodesMax: count(params, 'nodesMax', CONTROL_TOPOLOGY_NODES_MAX),
+      }
+    case 'watch_members':
+      return { id, method, follow: flag(params, 'follow') }
+    case 'events':
+      return { id, method, follow: flag(params, 'follow'), filter: eventFilter(params) }
     default:
-      throw invalid('method', 'one of info, members, ping, spawn, call, monitor')
+      throw invalid('method', `one of ${METHODS.join(', ')}`)
   }
 }
 
@@ -104,8 +149,7 @@ export function parseResponse(line: string): ControlResponse {
 }
 
 function spawnRequest(params: Fields): SpawnRequest {
-  const supervised = params['supervised'] ?? false
-  if (typeof supervised !== 'boolean') throw invalid('supervised', 'true or false')
+  const supervised = flag(params, 'supervised')
   return {
     behaviour: requiredText(params, 'behaviour'),
     arg: params['arg'],
@@ -115,15 +159,25 @@ function spawnRequest(params: Fields): SpawnRequest {
 }
 
 function callRequest(params: Fields): CallRequest {
-  const repeat = params['repeat'] ?? 1
-  if (!isId(repeat) || repeat < 1 || repeat > CONTROL_REPEAT_MAX) {
-    throw invalid('repeat', `a whole number from 1 to ${CONTROL_REPEAT_MAX}`)
-  }
   return {
     name: requiredText(params, 'name'),
     method: requiredText(params, 'method'),
     input: params['input'],
-    repeat,
+    repeat: count(params, 'repeat', CONTROL_REPEAT_MAX) ?? 1,
+  }
+}
+
+function eventFilter(params: Fields): MemberEventFilter {
+  const types = params['types'] ?? []
+  const known: readonly unknown[] = MEMBER_EVENT_TYPES
+  if (!Array.isArray(types) || !types.every((type) => known.includes(type))) {
+    throw invalid('types', `a list of ${MEMBER_EVENT_TYPES.join(', ')}`)
+  }
+  return {
+    node: text(params, 'node'),
+    by: text(params, 'by'),
+    types: types as MemberEventType[],
+    last: count(params, 'last', Number.MAX_SAFE_INTEGER),
   }
 }
 
@@ -156,6 +210,21 @@ function text(fields: Fields, name: string): string | undefined {
 function requiredText(fields: Fields, name: string): string {
   const value = text(fields, name)
   if (value === undefined) throw invalid(name, 'a string that is not empty')
+  return value
+}
+
+function flag(fields: Fields, name: string): boolean {
+  const value = fields[name] ?? false
+  if (typeof value !== 'boolean') throw invalid(name, 'true or false')
+  return value
+}
+
+function count(fields: Fields, name: string, max: number): number | undefined {
+  const value = fields[name]
+  if (value === undefined || value === null) return undefined
+  if (!isId(value) || value < 1 || value > max) {
+    throw invalid(name, `a whole number from 1 to ${max}`)
+  }
   return value
 }
 

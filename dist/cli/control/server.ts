@@ -10,8 +10,10 @@
 import { lstat, rm } from 'node:fs/promises'
 import { createConnection, createServer, type Server, type Socket } from 'node:net'
 import { silentLogger, type Logger } from '../../../runtime/index.ts'
-import { CliError, reportOf, systemCodeOf, type ErrorReport } from '../errors.ts'
+import { CliError, codeOf, reportOf, systemCodeOf, type ErrorReport } from '../errors.ts'
 import { jsonSafe } from '../json-value.ts'
+import { filterLog, matchesEvent } from '../operations/member-row.ts'
+import { EventStream } from './event-stream.ts'
 import { LineDecoder } from './line-decoder.ts'
 import {
   CONTROL_LINE_BYTES_MAX,
@@ -37,6 +39,11 @@ export interface ControlServerOptions {
   readonly controlConnectionsMax?: number
   /** Requests at once on one connection. Default 256; more are answered `ERR_CONTROL_BUSY`. */
   readonly controlRequestsMax?: number
+  /**
+   * Events of one long request that wait for a client that reads slowly. Default 1,024; at one more
+   * the request ends with `ERR_CONTROL_SLOW`. Raising it costs about 500 bytes an event and client.
+   */
+  readonly controlEventsQueuedMax?: number
   /** Deadline of a request that names none. Default 5,000. */
   readonly requestTimeoutMs?: number
   /** Where the socket is made, for tests. */
@@ -48,6 +55,8 @@ export interface ControlStats {
   readonly connections: number
   readonly requests: number
   readonly requestsRefused: number
+  /** Long requests that ended because their client read too slowly. */
+  readonly streamsCut: number
   readonly connectionsRefused: number
 }
 
@@ -64,6 +73,7 @@ const DEFAULTS = Object.freeze({
   controlLineBytesMax: CONTROL_LINE_BYTES_MAX,
   controlConnectionsMax: 64,
   controlRequestsMax: 256,
+  controlEventsQueuedMax: 1024,
   requestTimeoutMs: 5000,
   socketPath: {},
 })
@@ -86,6 +96,7 @@ class Control implements ControlServer {
   #requests = 0
   #requestsRefused = 0
   #connectionsRefused = 0
+  #streamsCut = 0
 
   constructor(path: string, options: Required<ControlServerOptions>) {
     this.path = path
@@ -111,6 +122,7 @@ class Control implements ControlServer {
       requests: this.#requests,
       requestsRefused: this.#requestsRefused,
       connectionsRefused: this.#connectionsRefused,
+      streamsCut: this.#streamsCut,
     }
   }
 
@@ -133,6 +145,7 @@ class Control implements ControlServer {
     const connection = new Connection(socket, this.#options, {
       onRequest: () => void this.#requests++,
       onRefused: () => void this.#requestsRefused++,
+      onStreamCut: () => void this.#streamsCut++,
       onClosed: () => void this.#connections.delete(connection),
     })
     this.#connections.add(connection)
@@ -142,6 +155,7 @@ class Control implements ControlServer {
 interface ConnectionEvents {
   onRequest(): void
   onRefused(): void
+  onStreamCut(): void
   onClosed(): void
 }
 
@@ -151,6 +165,7 @@ class Connection {
   readonly #events: ConnectionEvents
   readonly #decoder: LineDecoder
   readonly #abort = new AbortController()
+  readonly #streams = new Set<EventStream>()
   #running = 0
 
   constructor(socket: Socket, options: Required<ControlServerOptions>, events: ConnectionEvents) {
@@ -159,16 +174,26 @@ class Connection {
     this.#events = events
     this.#decoder = new LineDecoder({ bytesMax: options.controlLineBytesMax })
     socket.on('data', (chunk: Buffer) => this.#read(chunk))
-    socket.on('drain', () => socket.resume())
+    socket.on('drain', () => {
+      socket.resume()
+      for (const stream of this.#streams) stream.drained()
+    })
     socket.on('error', () => {})
     socket.on('close', () => {
-      this.#abort.abort()
+      this.#endRequests()
       events.onClosed()
     })
   }
 
   close(): void {
+    this.#endRequests()
     this.#socket.destroy()
+  }
+
+  /** Idempotent. */
+  #endRequests(): void {
+    this.#abort.abort()
+    for (const stream of this.#streams) stream.end(gone())
   }
 
   #read(chunk: Buffer): void {
@@ -227,6 +252,59 @@ class Connection {
           (node) => this.#write(request.id, { event: { node } }),
           this.#where(request.where),
         )
+      case 'join':
+        return await target.join(request.address, this.#where(request.where))
+      case 'topology':
+        return await target.topology({
+          ...this.#where(request.where),
+          nodesMax: request.nodesMax,
+        })
+      case 'stats':
+        return target.stats()
+      case 'watch_members':
+        return await this.#stream(request.id, request.follow, (push) => {
+          for (const members of batches(target.members())) push({ type: 'snapshot', members })
+          return target.watchMembers(push)
+        })
+      case 'events':
+        return await this.#stream(request.id, request.follow, (push) => {
+          const { filter } = request
+          for (const events of batches(filterLog(target.memberLog(), filter))) {
+            push({ type: 'log', events })
+          }
+          return target.watchMembers((event) => {
+            if (matchesEvent(event, filter)) push(event)
+          })
+        })
+    }
+  }
+
+  /** What is known now, then with `follow` every change until the client goes away or falls behind. */
+  async #stream(
+    id: number,
+    follow: boolean,
+    begin: (push: (event: unknown) => void) => () => void,
+  ): Promise<unknown> {
+    const stream = new EventStream({
+      eventsQueuedMax: this.#options.controlEventsQueuedMax,
+      write: (event) => this.#write(id, { event }),
+    })
+    this.#streams.add(stream)
+    const stop = begin((event) => stream.push(event))
+    try {
+      if (!follow) {
+        stop()
+        await stream.flushed()
+        return null
+      }
+      stream.push({ type: 'following' })
+      return await stream.ended()
+    } catch (error) {
+      if (codeOf(error) === 'ERR_CONTROL_SLOW') this.#events.onStreamCut()
+      throw error
+    } finally {
+      stop()
+      this.#streams.delete(stream)
     }
   }
 
@@ -243,9 +321,12 @@ class Connection {
     this.#write(id, { error: reportOf(error) })
   }
 
-  #write(id: number, body: ResponseBody): void {
-    // A client that asks and does not read is not asked for more until it has read.
-    if (this.#socket.writable && !this.#socket.write(responseLine(id, body))) this.#socket.pause()
+  /** False when the socket holds enough: a client that does not read is not asked for more. */
+  #write(id: number, body: ResponseBody): boolean {
+    if (!this.#socket.writable) return true
+    const goOn = this.#socket.write(responseLine(id, body))
+    if (!goOn) this.#socket.pause()
+    return goOn
   }
 }
 
@@ -254,6 +335,21 @@ type ResponseBody =
 
 function responseLine(id: number, body: ResponseBody): string {
   return `${JSON.stringify({ id, ...(jsonSafe(body) as object) })}\n`
+}
+
+/** Members or events in one line: far below the bytes that a line may have. */
+const BATCH_ROWS_MAX = 500
+
+/** At least one batch, so that an empty list is told too. */
+function batches<T>(rows: readonly T[]): (readonly T[])[] {
+  const count = Math.max(1, Math.ceil(rows.length / BATCH_ROWS_MAX))
+  return Array.from({ length: count }, (_none, i) =>
+    rows.slice(i * BATCH_ROWS_MAX, (i + 1) * BATCH_ROWS_MAX),
+  )
+}
+
+function gone(): CliError {
+  return new CliError('ERR_CONTROL_CLOSED', 'the command went away')
 }
 
 function busy(what: string): CliError {

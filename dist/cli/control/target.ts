@@ -2,6 +2,9 @@
  * What the control socket can ask of a running node. The server knows only this interface, so that
  * it is tested without a node, and the node knows nothing of sockets.
  */
+import type { MemberEventRow, MemberRow } from '../operations/member-row.ts'
+import type { NodeNumbers } from '../operations/node-numbers.ts'
+import type { TopologyReport } from '../operations/topology.ts'
 
 /** Who and where the node is. */
 export interface NodeInfo {
@@ -11,19 +14,6 @@ export interface NodeInfo {
   readonly port: number
   readonly realm: string
   readonly osPid: number
-}
-
-/** One line of `fovea members`. */
-export interface MemberRow {
-  readonly node: string
-  readonly key: string
-  readonly state: 'self' | 'up' | 'connecting' | 'down' | 'left'
-  readonly host: string
-  readonly port: number
-  /** How long it is in this state. */
-  readonly sinceMs: number
-  readonly rttMs?: number
-  readonly reason?: string
 }
 
 /** Where a request goes, and how long it may take. */
@@ -84,10 +74,40 @@ export interface DownResult {
   readonly reason: string
 }
 
+/** Who answered at an address that the node was told to join. */
+export interface JoinResult {
+  readonly node: string
+  readonly key: string
+  /** True when it was a member before. */
+  readonly already: boolean
+  /** Members that are up afterwards, this node included. */
+  readonly membersUp: number
+}
+
+/** How far a survey of the mesh goes. */
+export interface SurveyOptions {
+  /** Nodes asked at most; undefined is the default of the node. */
+  readonly nodesMax: number | undefined
+  /** Deadline of the whole survey. */
+  readonly timeoutMs: number
+  /** Aborted when the asking command went away. */
+  readonly signal: AbortSignal
+}
+
 /** A running node, as far as the command line needs it. */
 export interface ControlTarget {
   info(): NodeInfo
+  /** The node itself, then those it knows. */
   members(): readonly MemberRow[]
+  /** Calls `onEvent` for every change after what `members()` gives now; gives the way to stop. */
+  watchMembers(onEvent: (event: MemberEventRow) => void): () => void
+  /** The changes that the node remembers, oldest first. */
+  memberLog(): readonly MemberEventRow[]
+  /** Makes a link to `address` and keeps it as a seed; rejects with `ERR_JOIN_*`. */
+  join(address: string, options: TargetOptions): Promise<JoinResult>
+  /** Asks the other nodes for their neighbours. */
+  topology(options: SurveyOptions): Promise<TopologyReport>
+  stats(): NodeNumbers
   ping(options: TargetOptions): Promise<PingResult>
   spawn(request: SpawnRequest, options: TargetOptions): Promise<SpawnResult>
   call(request: CallRequest, options: TargetOptions): Promise<CallResult>

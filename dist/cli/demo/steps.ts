@@ -5,13 +5,8 @@
 import { mkdir } from 'node:fs/promises'
 import { join } from 'node:path'
 import type { Clock } from '../../../runtime/index.ts'
-import type {
-  CallResult,
-  DownResult,
-  MemberRow,
-  PingResult,
-  SpawnResult,
-} from '../control/target.ts'
+import type { CallResult, DownResult, PingResult, SpawnResult } from '../control/target.ts'
+import type { MemberRow } from '../operations/member-row.ts'
 import { CliError, codeOf } from '../errors.ts'
 import type { OutputEvent } from '../output.ts'
 import { formatMs } from '../output.ts'

@@ -18,6 +18,8 @@ function terminal(options: { terminal: boolean; env?: Record<string, string> }):
     out: (line) => void lines.push(line),
     err: () => {},
     onStop: () => () => {},
+    onOutputGone: () => () => {},
+    terminalRows: () => Infinity,
     exitNow: () => {},
   }
   return { io, lines }

@@ -11,6 +11,10 @@ const commandOf = (line: string, env?: Record<string, string>): object => {
 }
 
 const KEY = 'ab'.repeat(32)
+const COMMANDS_WITH_EXAMPLES = [
+  ...['', 'start', 'join', 'members', 'topology', 'stats', 'events'],
+  ...['spawn', 'ref call'],
+]
 
 describe('command lines that mean something', () => {
   test('start takes every flag of the issue, seeds and modules repeated', () => {
@@ -66,6 +70,24 @@ describe('command lines that mean something', () => {
 
   test.each([
     ['members --data-dir d', { command: 'members', dataDir: 'd' }],
+    ['members --watch --data-dir d', { command: 'members', watch: true }],
+    ['members --data-dir d', { command: 'members', watch: false }],
+    ['join b@h:2 --data-dir d', { command: 'join', address: 'b@h:2', timeoutMs: 10_000 }],
+    ['join [::1]:2 --timeout-ms 7 --data-dir d', { address: '[::1]:2', timeoutMs: 7 }],
+    ['topology --data-dir d', { command: 'topology', nodesMax: undefined, timeoutMs: 5000 }],
+    ['topology --nodes-max 1024 --data-dir d', { nodesMax: 1024 }],
+    ['stats --data-dir d --json', { command: 'stats', json: true }],
+    [
+      'events --data-dir d',
+      {
+        ...{ command: 'events', follow: false, node: undefined, by: undefined },
+        ...{ types: [], last: undefined },
+      },
+    ],
+    [
+      'events --follow --node b --by c --type suspect --type down --last 5 --data-dir d',
+      { follow: true, node: 'b', by: 'c', types: ['suspect', 'down'], last: 5 },
+    ],
     ['ping b --data-dir d --timeout-ms 50', { command: 'ping', node: 'b', timeoutMs: 50 }],
     ['ref monitor hits --node b --data-dir d', { command: 'ref monitor', name: 'hits', node: 'b' }],
     [
@@ -107,6 +129,15 @@ describe('command lines that are wrong give a message and a usage line', () => {
     ['start --name a --seed b@h/x:1', 'expected name@host:port', 'fovea start'],
     ['start --name a extra', 'too many arguments', 'fovea start'],
     ['members', "required option '--data-dir <dir>' not specified", 'fovea members'],
+    ['members --watch=x --data-dir d', "unknown option '--watch=x'", 'fovea members'],
+    ['join --data-dir d', "missing required argument 'address'", 'Usage: fovea join'],
+    ['join b@ --data-dir d', 'expected name@host:port or host:port', 'fovea join'],
+    ['join h:65536 --data-dir d', 'expected name@host:port or host:port', 'fovea join'],
+    ['topology --nodes-max 0 --data-dir d', 'whole number from 1 to 1024', 'fovea topology'],
+    ['topology --nodes-max 1025 --data-dir d', 'whole number from 1 to 1024', 'fovea topology'],
+    ['stats b --data-dir d', 'too many arguments', 'fovea stats'],
+    ['events --type dead --data-dir d', 'expected one of up, suspect, alive', 'fovea events'],
+    ['events --last 0 --data-dir d', 'expected a whole number from 1', 'fovea events'],
     ['ping --data-dir d', "missing required argument 'node'", 'Usage: fovea ping'],
     ['ping b --data-dir d --timeout-ms 0', 'expected a whole number from 1', 'fovea ping'],
     ['spawn --data-dir d', "missing required argument 'behaviour'", 'fovea spawn'],
@@ -142,7 +173,11 @@ describe('help', () => {
   test.each([
     '',
     'start',
+    'join',
     'members',
+    'topology',
+    'stats',
+    'events',
     'ping',
     'spawn',
     'ref',
@@ -160,13 +195,13 @@ describe('help', () => {
     expect(Math.max(...parsed.text.split('\n').map((l) => l.length))).toBeLessThanOrEqual(110)
   })
 
-  test.each(['', 'start', 'spawn', 'ref call'])('fovea %s --help has examples', (command) => {
+  test.each(COMMANDS_WITH_EXAMPLES)('fovea %s --help has examples', (command) => {
     const parsed = parse(`${command} --help`.trim())
     expect(parsed.type === 'shown' && parsed.text).toContain('Examples:\n  $ fovea ')
   })
 
   test('every example in the help is a command line that parses', () => {
-    for (const command of ['', 'start', 'spawn', 'ref call']) {
+    for (const command of COMMANDS_WITH_EXAMPLES) {
       const parsed = parse(`${command} --help`.trim())
       const text = parsed.type === 'shown' ? parsed.text : ''
       const examples = [...text.matchAll(/\$ fovea (.+)/g)].map((match) => match[1] ?? '')

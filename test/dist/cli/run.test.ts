@@ -26,6 +26,8 @@ async function run(...argv: string[]): Promise<{ code: number; out: string; err:
     out: (line) => void out.push(line),
     err: (line) => void err.push(line),
     onStop: () => () => {},
+    onOutputGone: () => () => {},
+    terminalRows: () => Infinity,
     exitNow: () => {},
   }
   const code = await runCli(argv, io)

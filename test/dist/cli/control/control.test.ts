@@ -17,15 +17,53 @@ import {
 } from '../../../../dist/cli/control/server.ts'
 import type { ControlTarget, TargetOptions } from '../../../../dist/cli/control/target.ts'
 import { CliError } from '../../../../dist/cli/errors.ts'
+import type { MemberEventRow, MemberRow } from '../../../../dist/cli/operations/member-row.ts'
+
+const selfRow: MemberRow = {
+  node: 'a@h:1',
+  key: 'k',
+  state: 'self',
+  incarnation: { generation: 1, counter: 0 },
+  host: 'h',
+  port: 1,
+  sinceMs: 5,
+}
+
+function change(type: MemberEventRow['type'], node: string): MemberEventRow {
+  const incarnation = { generation: 1, counter: 0 }
+  return { at: '2026-01-01T00:00:00.000Z', type, node, key: `k-${node}`, incarnation }
+}
 
 /** A node that is not one: it records what it is asked and answers by hand. */
 class FakeTarget implements ControlTarget {
   readonly asked: unknown[] = []
   lastOptions: TargetOptions | undefined
   info = () => ({ node: 'a@h:1', key: 'k', host: 'h', port: 1, realm: 'r', osPid: 1 })
-  members = () => [
-    { node: 'a@h:1', key: 'k', state: 'self' as const, host: 'h', port: 1, sinceMs: 5 },
-  ]
+  rows: MemberRow[] = [selfRow]
+  log: MemberEventRow[] = []
+  readonly watchers = new Set<(event: MemberEventRow) => void>()
+  members = () => this.rows
+  memberLog = () => this.log
+  watchMembers = (onEvent: (event: MemberEventRow) => void) => {
+    this.watchers.add(onEvent)
+    return () => void this.watchers.delete(onEvent)
+  }
+  join: ControlTarget['join'] = async (address, options) => {
+    this.lastOptions = options
+    if (address === 'h:1') throw new CliError('ERR_JOIN_SELF', 'h:1 is this node itself')
+    return { node: 'b@h:2', key: 'k2', already: false, membersUp: 2 }
+  }
+  topology: ControlTarget['topology'] = async (options) => {
+    this.asked.push({ nodesMax: options.nodesMax, timeoutMs: options.timeoutMs })
+    return { nodes: [], edges: [], islands: 0, answered: 0, notAsked: 0 }
+  }
+  stats: ControlTarget['stats'] = () => ({
+    node: 'a@h:1',
+    uptimeMs: 1,
+    members: {},
+    links: { standing: 0, handshakes: 0, dials: 0 },
+    refused: { ERR_X: 3 },
+  })
   ping = async (options: TargetOptions) => {
     this.lastOptions = options
     if (options.node === 'nobody') throw new CliError('ERR_NODE_UNKNOWN', 'no such node')
@@ -164,6 +202,156 @@ describe('asking a node', () => {
     await expect(client.request('members', {}, WAIT)).rejects.toMatchObject({
       code: 'ERR_CONTROL_CLOSED',
     })
+  })
+})
+
+describe('following the members', () => {
+  interface Followed {
+    readonly told: Record<string, unknown>[]
+    readonly ended: Promise<unknown>
+    until(count: number): Promise<void>
+  }
+
+  function follow(
+    client: ControlClient,
+    method: 'watch_members' | 'events',
+    params = {},
+  ): Followed {
+    const told: Record<string, unknown>[] = []
+    const waiting = new Set<() => void>()
+    const ended = client
+      .request(
+        method,
+        { follow: true, ...params },
+        {
+          timeoutMs: Infinity,
+          onEvent: (event) => {
+            told.push(event as Record<string, unknown>)
+            for (const check of waiting) check()
+          },
+        },
+      )
+      .catch((error: unknown) => error)
+    const until = (count: number): Promise<void> =>
+      new Promise((resolve) => {
+        const check = (): void => {
+          if (told.length < count) return
+          waiting.delete(check)
+          resolve()
+        }
+        waiting.add(check)
+        check()
+      })
+    return { told, ended, until }
+  }
+
+  const tell = (event: MemberEventRow): void => {
+    for (const watcher of target.watchers) watcher(event)
+  }
+
+  test('begins with who is there and goes on with every change until the client goes away', async () => {
+    const server = await serve()
+    const client = await connect()
+    const followed = follow(client, 'watch_members')
+    await followed.until(2)
+    tell(change('suspect', 'b@h:2'))
+    tell(change('down', 'b@h:2'))
+    await followed.until(4)
+    expect(followed.told).toMatchObject([
+      { type: 'snapshot', members: [{ node: 'a@h:1', state: 'self' }] },
+      { type: 'following' },
+      { type: 'suspect', node: 'b@h:2' },
+      { type: 'down', node: 'b@h:2' },
+    ])
+    client.close()
+    expect(await followed.ended).toMatchObject({ code: 'ERR_CONTROL_CLOSED' })
+    await server.stop()
+    expect(target.watchers.size).toBe(0)
+  })
+
+  test('comes in lines of 500 rows, however many members there are', async () => {
+    await serve()
+    target.rows = Array.from({ length: 1001 }, (_none, i) => ({ ...selfRow, node: `n${i}@h:1` }))
+    const client = await connect()
+    const sizes: number[] = []
+    await client.request(
+      'watch_members',
+      {},
+      {
+        ...WAIT,
+        onEvent: (event) => sizes.push((event as { members: unknown[] }).members.length),
+      },
+    )
+    expect(sizes).toEqual([500, 500, 1])
+    expect(target.watchers.size).toBe(0)
+  })
+
+  test('events are those of the log, then new ones, both through the filter', async () => {
+    await serve()
+    target.log = [change('up', 'b@h:2'), change('suspect', 'b@h:2'), change('suspect', 'c@h:3')]
+    const followed = follow(await connect(), 'events', { node: 'b', types: ['suspect', 'down'] })
+    await followed.until(2)
+    tell(change('up', 'b@h:2'))
+    tell(change('down', 'c@h:3'))
+    tell(change('down', 'b@h:2'))
+    await followed.until(3)
+    expect(followed.told).toMatchObject([
+      { type: 'log', events: [{ type: 'suspect', node: 'b@h:2' }] },
+      { type: 'following' },
+      { type: 'down', node: 'b@h:2' },
+    ])
+  })
+
+  test('a client that does not read is cut with ERR_CONTROL_SLOW and the node goes on', async () => {
+    const server = await serve({ controlEventsQueuedMax: 3 })
+    const socket = await raw(server.path)
+    socket.write('{"id":1,"method":"watch_members","params":{"follow":true}}\n')
+    await once(socket, 'data')
+    socket.pause()
+    // More than the buffers of both sockets hold.
+    const long = change('update', 'x'.repeat(100_000))
+    for (let i = 0; i < 100 && target.watchers.size > 0; i++) tell(long)
+    await new Promise<void>((resolve) => setImmediate(resolve))
+    expect(target.watchers.size).toBe(0)
+    expect(server.stats()).toMatchObject({ streamsCut: 1 })
+    let text = ''
+    socket.on('data', (chunk: Buffer) => (text += chunk.toString('utf8')))
+    socket.resume()
+    while (!text.includes('"error"')) await once(socket, 'data')
+    expect(JSON.parse(text.trim().split('\n').at(-1) ?? '')).toMatchObject({
+      id: 1,
+      error: { code: 'ERR_CONTROL_SLOW', hint: expect.stringContaining('--type') as string },
+    })
+    expect(await (await connect()).request('members', {}, WAIT)).toHaveLength(1)
+  })
+
+  test('a node that stops ends it with ERR_CONTROL_CLOSED', async () => {
+    const server = await serve()
+    const followed = follow(await connect(), 'watch_members')
+    await followed.until(2)
+    await server.stop()
+    expect(await followed.ended).toMatchObject({ code: 'ERR_CONTROL_CLOSED' })
+  })
+})
+
+describe('operations', () => {
+  test('join, topology and stats reach the node with their parameters and come back', async () => {
+    await serve()
+    const client = await connect()
+    const joined = await client.request('join', { address: 'b@h:2', timeoutMs: 7 }, WAIT)
+    expect(joined).toEqual({ node: 'b@h:2', key: 'k2', already: false, membersUp: 2 })
+    expect(target.lastOptions?.timeoutMs).toBe(7)
+    await expect(client.request('join', { address: 'h:1' }, WAIT)).rejects.toMatchObject({
+      code: 'ERR_JOIN_SELF',
+      hint: expect.stringContaining('another node') as string,
+    })
+    await client.request('topology', { nodesMax: 9, timeoutMs: 8 }, WAIT)
+    await client.request('topology', {}, WAIT)
+    expect(target.asked).toEqual([
+      { nodesMax: 9, timeoutMs: 8 },
+      { nodesMax: undefined, timeoutMs: 5000 },
+    ])
+    expect(await client.request('stats', {}, WAIT)).toMatchObject({ refused: { ERR_X: 3 } })
   })
 })
 

@@ -2,6 +2,8 @@ import { afterEach, beforeEach, describe, expect, test } from 'vitest'
 import { NodeTarget } from '../../../../dist/cli/control/node-target.ts'
 import type { TargetOptions } from '../../../../dist/cli/control/target.ts'
 import { COUNTER, Counter } from '../../../../dist/cli/counter.ts'
+import type { MemberEventRow } from '../../../../dist/cli/operations/member-row.ts'
+import { startObserver } from '../../../../dist/cli/operations/observer.ts'
 import {
   SUPERVISED,
   SUPERVISED_HERE,
@@ -40,6 +42,7 @@ beforeEach(async () => {
   target = new NodeTarget(near)
 })
 afterEach(async () => {
+  target.close()
   await during(world, world.stop())
 })
 
@@ -83,6 +86,85 @@ describe('members', () => {
     await world.clock.advance(5000)
     expect(target.members()[1]).toMatchObject({ state: 'down', reason: 'heartbeat_timeout' })
     expect(target.members()[1]).not.toHaveProperty('rttMs')
+  })
+})
+
+describe('changes of members', () => {
+  test('are told as they happen and remembered', async () => {
+    const seen: MemberEventRow[] = []
+    const stop = target.watchMembers((event) => void seen.push(event))
+    world.kill(far)
+    await world.clock.advance(10_000)
+    stop()
+    const down = seen.at(-1)
+    expect(down).toMatchObject({
+      ...{ type: 'down', node: far.id, key: far.key.hex, reason: 'heartbeat_timeout' },
+      at: expect.stringMatching(/^2027-.*Z$/) as string,
+    })
+    expect(target.memberLog().at(-1)).toMatchObject({ type: 'down', node: far.id })
+    const before = seen.length
+    await during(world, world.start('late'))
+    await world.clock.advance(5000)
+    expect(seen).toHaveLength(before)
+    expect(target.memberLog().at(-1)).toMatchObject({ type: 'up' })
+  })
+})
+
+describe('topology', () => {
+  const ask = (nodesMax?: number, timeoutMs = 1000) =>
+    target.topology({ nodesMax, timeoutMs, signal: never })
+
+  test('is what all nodes answer', async () => {
+    for (const node of world.nodes) await during(world, startObserver(node.mesh))
+    const report = await during(world, ask())
+    const [from, to] = [near.key.hex, far.key.hex].sort()
+    expect(report).toMatchObject({
+      edges: [{ from, to, mutual: true }],
+      ...{ islands: 1, answered: 2, notAsked: 0 },
+    })
+    expect(report.nodes.map(({ key, answered }) => [key, answered])).toEqual([
+      [from, true],
+      [to, true],
+    ])
+  })
+
+  test('shows a node without an observer, and one that is gone, as silent', async () => {
+    expect((await during(world, ask())).nodes.find(({ key }) => key === far.key.hex)).toMatchObject(
+      { answered: false, error: 'ERR_CALL_EXIT' },
+    )
+    await during(world, startObserver(far.mesh))
+    world.kill(far)
+    const report = await during(world, ask(undefined, 300))
+    expect(report).toMatchObject({ answered: 1 })
+    expect(report.nodes.find(({ key }) => key === far.key.hex)).toMatchObject({
+      answered: false,
+      error: expect.stringMatching(/^ERR_CALL_/) as string,
+    })
+  })
+
+  test('asks so many as it may and says how many it did not', async () => {
+    await during(world, world.start('third'))
+    await world.connected()
+    for (const node of world.nodes) await during(world, startObserver(node.mesh))
+    expect(await during(world, ask(1))).toMatchObject({ answered: 2, notAsked: 1 })
+    expect(await during(world, ask(2))).toMatchObject({ answered: 3, notAsked: 0 })
+    const small = new NodeTarget(near, { topologyNodesMax: 1 })
+    const options = { nodesMax: undefined, timeoutMs: 1000, signal: never }
+    expect(await during(world, small.topology(options))).toMatchObject({ notAsked: 1 })
+    small.close()
+  })
+})
+
+describe('stats', () => {
+  test('count members, links and refusals', async () => {
+    await world.clock.advance(2000)
+    expect(target.stats()).toMatchObject({
+      node: near.id,
+      uptimeMs: expect.any(Number) as number,
+      members: { up: 1 },
+      links: { standing: 1, handshakes: 0, dials: 0 },
+      refused: {},
+    })
   })
 })
 

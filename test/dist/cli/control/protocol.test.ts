@@ -23,7 +23,38 @@ describe('requests', () => {
     })
   })
 
+  test('the operations are read with their defaults', () => {
+    const read = (method: string, params = {}) => parseRequest(line({ id: 1, method, params }))
+    expect(read('stats')).toEqual({ id: 1, method: 'stats' })
+    expect(read('join', { address: 'h:1', timeoutMs: 5 })).toEqual({
+      id: 1,
+      method: 'join',
+      where: { node: undefined, timeoutMs: 5 },
+      address: 'h:1',
+    })
+    expect(read('topology')).toMatchObject({ nodesMax: undefined })
+    expect(read('topology', { nodesMax: 1024 })).toMatchObject({ nodesMax: 1024 })
+    expect(read('watch_members')).toEqual({ id: 1, method: 'watch_members', follow: false })
+    expect(read('watch_members', { follow: true })).toMatchObject({ follow: true })
+    expect(read('events')).toEqual({
+      id: 1,
+      method: 'events',
+      follow: false,
+      filter: { node: undefined, by: undefined, types: [], last: undefined },
+    })
+    const filter = { node: 'b', by: 'c', types: ['suspect', 'down'], last: 3 }
+    expect(read('events', { follow: true, ...filter })).toMatchObject({ follow: true, filter })
+  })
+
   test.each<[string, string]>([
+    [line({ id: 1, method: 'join' }), "'address'"],
+    [line({ id: 1, method: 'topology', params: { nodesMax: 0 } }), "'nodesMax'"],
+    [line({ id: 1, method: 'topology', params: { nodesMax: 1025 } }), "'nodesMax'"],
+    [line({ id: 1, method: 'watch_members', params: { follow: 1 } }), "'follow'"],
+    [line({ id: 1, method: 'events', params: { types: 'suspect' } }), "'types'"],
+    [line({ id: 1, method: 'events', params: { types: ['dead'] } }), "'types'"],
+    [line({ id: 1, method: 'events', params: { last: 0 } }), "'last'"],
+    [line({ id: 1, method: 'events', params: { by: '' } }), "'by'"],
     ['not json', "'line'"],
     ['[1]', "'line'"],
     ['null', "'line'"],

@@ -1,0 +1,55 @@
+/** How commands ask a running node: connect, ask, close, whatever happens. */
+import type { ClientArguments } from '../command.ts'
+import { connectControl, type ControlClient } from '../control/client.ts'
+import type { ControlMethod } from '../control/protocol.ts'
+import type { CliIo } from '../io.ts'
+
+/** What the node gets beyond the deadline of the operation itself, to answer at all. */
+export const ANSWER_MARGIN_MS = 5000
+
+/** Runs `ask` with a connection to the node of `options`. */
+export async function withNode<T>(
+  options: ClientArguments,
+  io: CliIo,
+  ask: (client: ControlClient) => Promise<T>,
+): Promise<T> {
+  const client = await connectControl({ dataDir: options.dataDir, clock: io.clock })
+  try {
+    return await ask(client)
+  } finally {
+    client.close()
+  }
+}
+
+/**
+ * Runs a request that never ends by itself until Ctrl-C, or until nobody reads what is printed: both are
+ * what its user wants, so it resolves. It rejects when the node ends it.
+ */
+export async function followNode(
+  client: ControlClient,
+  io: CliIo,
+  request: {
+    readonly method: ControlMethod
+    readonly params: Readonly<Record<string, unknown>>
+    readonly onEvent: (event: unknown) => void
+  },
+): Promise<void> {
+  let asked = false
+  const stop = (): void => {
+    asked = true
+    client.close()
+  }
+  const releases = [io.onStop(stop), io.onOutputGone(stop)]
+  try {
+    await client.request(request.method, request.params, {
+      timeoutMs: Infinity,
+      onEvent: (event) => {
+        if (!asked) request.onEvent(event)
+      },
+    })
+  } catch (error) {
+    if (!asked) throw error
+  } finally {
+    for (const release of releases) release()
+  }
+}

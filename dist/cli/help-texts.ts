@@ -1,0 +1,77 @@
+/** The words of the help: descriptions, flags and examples. */
+
+export const DATA_DIR_VARIABLE: string = 'FOVEA_DATA_DIR'
+export const REALM_VARIABLE: string = 'FOVEA_REALM'
+export const DATA_DIR_START: string =
+  'keeps its key and its control socket; without one both last one run only'
+export const DATA_DIR_CLIENT: string = `data directory of the running node (or ${DATA_DIR_VARIABLE})`
+export const REALM_START: string = `realm file (or ${REALM_VARIABLE}); see: fovea realm create`
+export const LOAD_HELP: string = 'module that exports register(registry); may be repeated'
+export const NODE_HELP: string = 'name@host:port, or a name that only one member has'
+export const MEMBERS_TEXT: string = `Lists the nodes that the running node knows, itself first. With --watch a terminal shows them
+again at every change, elsewhere each change is a line; Ctrl-C ends it.`
+export const JOIN_TEXT: string = `Makes a link from the running node to the one at ADDRESS, and through it to the whole mesh. An
+address where nobody answers in time is tried again by the node until somebody does.`
+export const TOPOLOGY_TEXT: string = `Asks the nodes of the mesh for their neighbours and draws them in the order of the ring: name, key,
+degree, neighbours. Nodes that do not answer are marked.`
+export const STATS_TEXT: string = `Shows what the running node counts: members, probes, suspicions, repairs, links, and what it refused.`
+export const EVENTS_TEXT: string = `Prints what changed in the membership, oldest first: who suspected whom, when, on whose word. The
+running node remembers the newest changes since its start.`
+export const START_DESCRIPTION: string = `Runs a node until Ctrl-C, then leaves the mesh. A second Ctrl-C ends it at once.
+Every node offers the behaviour 'counter' to the others, so that spawn has something to start.`
+export const SPAWN_DESCRIPTION: string = `Starts a process of a registered behaviour, here or on another node. Only behaviours that
+the other node registered for remote use can be started there; code never travels.`
+export const CALL_DESCRIPTION: string = `Calls a method of a process and prints its reply. Without --node the name is looked up
+on the running node itself.`
+export const REALM_DESCRIPTION: string = `A realm is a closed mesh: a name and a key. Nodes of different realms refuse each other.`
+export const REALM_CREATE_DESCRIPTION: string = `Makes a realm and writes it, with its authority key, to a file only you can read.
+Whoever has this file can let nodes in: fine for development, one secret place in production.`
+export const REALM_ISSUE_DESCRIPTION: string = `Signs that the node with this key belongs to the realm, for nodes that have the public
+realm file only. Such a node says its key when it is started without a membership.`
+export const DEMO_DESCRIPTION: string = `Starts three nodes as processes of this machine and shows what a mesh does: join, members,
+spawn, calls with their round-trip times, a crash and its restart, kill -9, leave. Leaves nothing behind.`
+
+export const ROOT_EXAMPLES: string = `
+Examples:
+  $ fovea demo
+  $ fovea realm create com.example.dev --out realm.json
+  $ fovea start --name a --port 4433 --data-dir a --realm realm.json
+  $ fovea start --name b --port 4434 --data-dir b --realm realm.json --seed a@127.0.0.1:4433
+  $ fovea members --data-dir a
+  $ fovea topology --data-dir a
+  $ fovea spawn counter --node b --name hits --arg 10 --data-dir a
+  $ fovea ref call hits add 5 --node b --data-dir a`
+export const START_EXAMPLES: string = `
+Examples:
+  $ fovea start --name a --port 4433 --data-dir a --realm realm.json
+  $ fovea start --name b --port 0 --data-dir b --realm realm.json --seed a@127.0.0.1:4433 --json`
+export const SPAWN_EXAMPLES: string = `
+Examples:
+  $ fovea spawn counter --name hits --arg 10 --data-dir a
+  $ fovea spawn counter --node b --name hits --supervised --data-dir a`
+export const CALL_EXAMPLES: string = `
+Examples:
+  $ fovea ref call hits add 5 --data-dir a
+  $ fovea ref call hits get --node b --repeat 1000 --data-dir a`
+export const JOIN_EXAMPLES: string = `
+Examples:
+  $ fovea join b@127.0.0.1:4434 --data-dir a
+  $ fovea join 10.0.0.7:4433 --timeout-ms 30000 --data-dir a --json`
+export const MEMBERS_EXAMPLES: string = `
+Examples:
+  $ fovea members --data-dir a
+  $ fovea members --watch --data-dir a
+  $ fovea members --watch --json --data-dir a`
+export const TOPOLOGY_EXAMPLES: string = `
+Examples:
+  $ fovea topology --data-dir a
+  $ fovea topology --nodes-max 1000 --timeout-ms 30000 --data-dir a --json`
+export const STATS_EXAMPLES: string = `
+Examples:
+  $ fovea stats --data-dir a
+  $ fovea stats --data-dir a --json`
+export const EVENTS_EXAMPLES: string = `
+Examples:
+  $ fovea events --data-dir a
+  $ fovea events --node b --type suspect --type down --data-dir a
+  $ fovea events --follow --by c --data-dir a --json`

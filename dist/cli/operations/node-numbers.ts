@@ -1,0 +1,111 @@
+/** The numbers of a node, as `fovea stats` shows them. */
+import type { Output } from '../output.ts'
+
+/** Counters of the failure detector since the start of the node. */
+export interface DetectorNumbers {
+  /** 0 is healthy; each step stretches the probes of this node. */
+  readonly localHealth: number
+  readonly probes: number
+  readonly probesFailed: number
+  readonly indirectProbes: number
+  readonly streamProbes: number
+  readonly suspicions: number
+  readonly refutations: number
+  readonly deaths: number
+  readonly syncs: number
+  readonly healings: number
+  readonly updatesQueued: number
+  readonly datagramsSent: number
+  readonly datagramsReceived: number
+}
+
+/** Connections as they are now. */
+export interface LinkNumbers {
+  readonly standing: number
+  /** Kept open on purpose: neighbours, and peers with work under way. */
+  readonly held?: number
+  /** The others: closed when there are too many. */
+  readonly idle?: number
+  readonly handshakes: number
+  readonly dials: number
+}
+
+/** All numbers of one node; `--json` prints them as they are. */
+export interface NodeNumbers {
+  readonly node: string
+  readonly uptimeMs: number
+  /** Known nodes by state, this one not counted. */
+  readonly members: Readonly<Record<string, number>>
+  readonly detector?: DetectorNumbers
+  readonly links: LinkNumbers
+  /** Everything refused or dropped, by error code. */
+  readonly refused: Readonly<Record<string, number>>
+}
+
+/** The lines of `fovea stats`. */
+export function formatNumbers(numbers: NodeNumbers, out: Pick<Output, 'tone'>): string {
+  const { detector, links } = numbers
+  const states = Object.entries(numbers.members).map(([state, n]) => `${amount(n)} ${state}`)
+  const refused = Object.entries(numbers.refused).sort(([a], [b]) => (a < b ? -1 : 1))
+  const rows: [string, string][] = [
+    ['members', states.length === 0 ? 'none' : states.join(', ')],
+    ...(detector === undefined ? [] : detectorRows(detector)),
+    [
+      'links',
+      `${amount(links.standing)} standing${heldOf(links)}; ` +
+        `${amount(links.handshakes)} handshakes, ${amount(links.dials)} dials`,
+    ],
+    ...refused.map(([code, n], i): [string, string] => [
+      i === 0 ? 'refused' : '',
+      `${amount(n)} ${code}`,
+    ]),
+  ]
+  if (refused.length === 0) rows.push(['refused', 'nothing'])
+  const title = `${numbers.node}, up ${formatUptime(numbers.uptimeMs)}`
+  const lines = rows.map(([name, text]) => `${out.tone('faint', name.padEnd(LABEL_WIDTH))} ${text}`)
+  return [out.tone('strong', title), ...lines].join('\n')
+}
+
+const LABEL_WIDTH = 9
+
+function detectorRows(d: DetectorNumbers): [string, string][] {
+  return [
+    ['health', d.localHealth === 0 ? '0, healthy' : `${d.localHealth}, slow or badly connected`],
+    [
+      'probes',
+      `${amount(d.probes)} sent, ${amount(d.probesFailed)} failed, ` +
+        `${amount(d.indirectProbes)} indirect, ${amount(d.streamProbes)} by stream`,
+    ],
+    [
+      'verdicts',
+      `${amount(d.suspicions)} suspicions, ${amount(d.refutations)} refutations, ` +
+        `${amount(d.deaths)} deaths`,
+    ],
+    ['repair', `${amount(d.syncs)} syncs, ${amount(d.healings)} healings`],
+    [
+      'datagrams',
+      `${amount(d.datagramsSent)} sent, ${amount(d.datagramsReceived)} received, ` +
+        `${amount(d.updatesQueued)} updates wait`,
+    ],
+  ]
+}
+
+function heldOf({ held, idle }: LinkNumbers): string {
+  return held === undefined || idle === undefined
+    ? ''
+    : `: ${amount(held)} held, ${amount(idle)} idle`
+}
+
+function amount(n: number): string {
+  return n.toLocaleString('en-US')
+}
+
+/** `3 d 4 h`, `4 h 5 min`, `5 min 6 s`, `6 s`. */
+function formatUptime(ms: number): string {
+  const seconds = Math.floor(ms / 1000)
+  const [days, hours] = [Math.floor(seconds / 86_400), Math.floor(seconds / 3600) % 24]
+  const [minutes, rest] = [Math.floor(seconds / 60) % 60, seconds % 60]
+  if (days > 0) return `${days} d ${hours} h`
+  if (hours > 0) return `${hours} h ${minutes} min`
+  return minutes > 0 ? `${minutes} min ${rest} s` : `${rest} s`
+}
