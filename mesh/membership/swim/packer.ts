@@ -1,0 +1,94 @@
+/**
+ * Fills datagrams: first what the receiver must know about itself, then news from the queue, then lines
+ * of the table while there is room. The message itself is never displaced: news only use what is free.
+ */
+import type { MemberRecord } from './base.ts'
+import type { SwimContext } from './context.ts'
+import type { SwimDatagram, Update } from './message.ts'
+import { retransmitLimit } from './settings.ts'
+import type { MemberId } from './statement.ts'
+import { isLiving } from './table.ts'
+
+/** Slots looked at for one line of the table. */
+const LOOKED_AT_MAX = 4
+
+const NOTHING: readonly Update[] = Object.freeze([])
+
+/** Chooses the updates of each datagram of one core. */
+export class Packer {
+  readonly #context: SwimContext
+  #cursor = 0
+
+  constructor(context: SwimContext) {
+    this.#context = context
+  }
+
+  /** Updates for a datagram of that type. */
+  pack(type: SwimDatagram['type'], to: MemberId): readonly Update[] {
+    const { queue, table, settings, sizes } = this.#context
+    let freeBytes = settings.datagramBytesMax - sizes.headerBytes(type)
+    const updates: Update[] = []
+    let about = -1
+    if (type === 'ping' || type === 'ack') {
+      const slot = table.slotOf(to)
+      const record = slot < 0 ? undefined : table.get(slot)
+      if (record !== undefined && record.status !== 'alive' && (type === 'ack' || settings.buddy)) {
+        const told = accusationOf(record, this.#context.selfId)
+        const bytes = sizes.updateBytes(told)
+        if (bytes <= freeBytes) {
+          updates.push(told)
+          freeBytes -= bytes
+          about = slot
+        }
+      }
+    }
+    if (queue.size > 0) {
+      const limit = retransmitLimit(settings, table.living)
+      const whole = type === 'gossip'
+      const options = about < 0 ? { limit, whole } : { limit, about }
+      freeBytes -= queue.collect(updates, freeBytes, options)
+    }
+    if (type === 'ping' || type === 'ack') this.#slice(updates, freeBytes)
+    return updates.length === 0 ? NOTHING : updates
+  }
+
+  get cursor(): number {
+    return this.#cursor
+  }
+
+  restore(cursor: number): void {
+    this.#cursor = cursor
+  }
+
+  /** The next lines of the table, round and round: slow, steady anti-entropy at no message's cost. */
+  #slice(updates: Update[], freeBytes: number): void {
+    const { table, sizes, settings } = this.#context
+    let left = freeBytes
+    for (let line = 0; line < settings.sliceEntriesMax; line++) {
+      const record = this.#nextLiving()
+      if (record === undefined) return
+      const bytes = sizes.updateBytes(record.update)
+      if (bytes > left || table.end <= line) return
+      updates.push(record.update)
+      left -= bytes
+    }
+  }
+
+  #nextLiving(): MemberRecord | undefined {
+    const { table } = this.#context
+    for (let looked = 0; looked < LOOKED_AT_MAX; looked++) {
+      this.#cursor = this.#cursor + 1 < table.end ? this.#cursor + 1 : 0
+      const record = table.get(this.#cursor)
+      if (record !== undefined && isLiving(record.status)) return record
+    }
+    return undefined
+  }
+}
+
+/** What its record says against a member that is not alive; its own goodbye for one that left. */
+export function accusationOf(record: MemberRecord, selfId: MemberId): Update {
+  const { statement, status, accuser } = record
+  if (status !== 'suspect' && status !== 'dead') return record.update
+  const { id, generation, counter } = statement
+  return { type: status, id, generation, counter, accuser: accuser ?? selfId }
+}

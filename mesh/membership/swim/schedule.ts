@@ -1,0 +1,144 @@
+/**
+ * Who is probed next: each round is a keyed permutation of the positions of the roster at its start;
+ * who joins later is appended to the round. Every member that lives during the whole round is probed
+ * exactly once in it (S23), however the roster is repacked when somebody dies. No scan, no array.
+ */
+import { Permutation } from './permutation.ts'
+import type { RandomStream } from './random.ts'
+import { Roster, type RosterState } from './roster.ts'
+
+/** The roster and the rounds over it. */
+export class ProbeSchedule {
+  readonly #roster: Roster
+  readonly #random: RandomStream
+  #order = new Permutation(0, 0)
+  #cursor = 0
+  #rounds = 0
+  /** Positions whose present holder had its turn elsewhere. */
+  readonly #skipped = new Set<number>()
+  /** Slots that still have their turn after the permutation. */
+  readonly #appended = new Set<number>()
+  /** Slots that joined in this round; a second time they wait for the next one. */
+  readonly #joined = new Set<number>()
+
+  constructor(size: number, random: RandomStream) {
+    this.#roster = new Roster(size)
+    this.#random = random
+  }
+
+  /** Living slots. */
+  get size(): number {
+    return this.#roster.size
+  }
+
+  /** Rounds begun. */
+  get rounds(): number {
+    return this.#rounds
+  }
+
+  slotAt(position: number): number {
+    return this.#roster.slotAt(position)
+  }
+
+  /** A member came alive: its turn comes within this round. */
+  add(slot: number): void {
+    const position = this.#roster.add(slot)
+    if (!this.#comesBy(position)) {
+      if (!this.#joined.has(slot)) this.#appended.add(slot)
+    }
+    this.#joined.add(slot)
+  }
+
+  /** A member died; the last of the roster takes its position and keeps its turn. */
+  remove(slot: number): void {
+    const position = this.#roster.positionOf(slot)
+    const last = this.#roster.size - 1
+    this.#appended.delete(slot)
+    if (position !== last) {
+      const moved = this.#roster.slotAt(last)
+      const waits = this.#appended.has(moved) || this.#comesBy(last)
+      const comes = this.#comesBy(position)
+      if (waits && comes) this.#appended.delete(moved)
+      else if (waits) this.#appended.add(moved)
+      else if (comes) this.#skipped.add(position)
+    }
+    this.#roster.remove(slot)
+  }
+
+  /** Whose turn it is, or -1 when nobody is alive. */
+  next(): number {
+    if (this.#roster.size === 0) return -1
+    for (;;) {
+      while (this.#cursor < this.#order.size) {
+        const position = this.#order.at(this.#cursor)
+        this.#cursor += 1
+        if (position < this.#roster.size && !this.#skipped.has(position)) {
+          return this.#roster.slotAt(position)
+        }
+      }
+      for (const slot of this.#appended) {
+        this.#appended.delete(slot)
+        return slot
+      }
+      this.#beginRound()
+    }
+  }
+
+  state(): ScheduleState {
+    return {
+      roster: this.#roster.state(),
+      size: this.#order.size,
+      key: this.#order.key,
+      cursor: this.#cursor,
+      rounds: this.#rounds,
+      skipped: [...this.#skipped],
+      appended: [...this.#appended],
+      joined: [...this.#joined],
+    }
+  }
+
+  restore(state: ScheduleState): void {
+    this.#roster.restore(state.roster)
+    this.#order = new Permutation(state.size, state.key)
+    this.#cursor = state.cursor
+    this.#rounds = state.rounds
+    refill(this.#skipped, state.skipped)
+    refill(this.#appended, state.appended)
+    refill(this.#joined, state.joined)
+  }
+
+  /** True when the permutation will still stop at this position. */
+  #comesBy(position: number): boolean {
+    return (
+      position < this.#order.size &&
+      !this.#skipped.has(position) &&
+      this.#order.indexOf(position) >= this.#cursor
+    )
+  }
+
+  #beginRound(): void {
+    this.#order = new Permutation(this.#roster.size, this.#random.next())
+    this.#cursor = 0
+    this.#rounds += 1
+    this.#skipped.clear()
+    this.#appended.clear()
+    this.#joined.clear()
+  }
+}
+
+/** {@link ProbeSchedule} as plain data. */
+export interface ScheduleState {
+  readonly roster: RosterState
+  readonly size: number
+  readonly key: number
+  readonly cursor: number
+  readonly rounds: number
+  readonly skipped: readonly number[]
+  readonly appended: readonly number[]
+  readonly joined: readonly number[]
+}
+
+function refill(set: Set<number>, values: readonly number[]): void {
+  set.clear()
+  for (const value of values) set.add(value)
+}
