@@ -62,6 +62,7 @@ export interface WorldOptions<P extends Protocol> {
 const DATAGRAM_BYTES = 100
 const STREAM_BYTES = 1_000
 const FIRST_PORT = 10_000
+const TICK = Object.freeze({ type: 'tick' })
 
 /** Something that waits in the queue. */
 class Happening<P extends Protocol> {
@@ -180,9 +181,11 @@ export class CoreWorld<P extends Protocol> {
     node.life++
     node.core = undefined
     node.paused = false
+    node.blocked = false
     node.tickAtMs = Infinity
     node.tickMissed = false
     node.inbox.length = 0
+    node.outbox.length = 0
     node.outstanding.clear()
     this.#links?.clear(node)
     for (const watch of this.#observers.stopped) watch(node)
@@ -203,15 +206,40 @@ export class CoreWorld<P extends Protocol> {
     if (!node.paused) return false
     node.paused = false
     const { life } = node
-    const inbox = node.inbox.splice(0)
     const timersFirst = this.chance.uniform(Purpose.order, index, life, this.nowMs) < 0.5
     if (node.tickMissed && timersFirst) this.#tick(node)
-    for (const item of inbox) {
-      if (node.life !== life) break
+    if (!node.blocked) this.#drain(node)
+    if (node.tickMissed && node.life === life) this.#tick(node)
+    return true
+  }
+
+  #drain(node: SimulatedNode<P>): void {
+    const { life } = node
+    for (const item of node.inbox.splice(0)) {
+      if (node.life !== life) return
       if (typeof item === 'function') item()
       else this.#step(node, item)
     }
-    if (node.tickMissed && node.life === life) this.#tick(node)
+  }
+
+  /**
+   * Holds back what a node sends and what arrives, while its timers run on: a member that is too busy to
+   * get at its socket (Lifeguard).
+   */
+  block(index: number): boolean {
+    const node = this.node(index)
+    if (!node.running || node.blocked) return false
+    node.blocked = true
+    return true
+  }
+
+  /** Lets out what was held back, then in what waited. */
+  unblock(index: number): boolean {
+    const node = this.node(index)
+    if (!node.blocked) return false
+    node.blocked = false
+    for (const task of node.outbox.splice(0)) task()
+    if (!node.paused) this.#drain(node)
     return true
   }
 
@@ -278,13 +306,13 @@ export class CoreWorld<P extends Protocol> {
       if (node.paused) node.tickMissed = true
       else this.#tick(node)
     } else if (typeof what === 'function') {
-      if (node.paused) node.inbox.push(what)
+      if (node.paused || node.blocked) node.inbox.push(what)
       else what()
     } else this.#arrive(node, what)
   }
 
   #arrive(node: SimulatedNode<P>, input: InputOf<P>): void {
-    if (node.paused) {
+    if (node.paused || (node.blocked && isFromOutside(input))) {
       if (node.inbox.length < (this.#options.inboxMax ?? 1_024)) node.inbox.push(input)
     } else this.#step(node, input)
   }
@@ -292,7 +320,7 @@ export class CoreWorld<P extends Protocol> {
   #tick(node: SimulatedNode<P>): void {
     node.tickAtMs = Infinity
     node.tickMissed = false
-    if (node.core!.nextDeadline() <= this.clockOf(node)) this.#step(node, { type: 'tick' })
+    if (node.core!.nextDeadline() <= this.clockOf(node)) this.#step(node, TICK)
     else this.#arm(node)
   }
 
@@ -310,7 +338,9 @@ export class CoreWorld<P extends Protocol> {
     const observers = this.#observers
     this.steps++
     if (input.type === 'datagram') node.load.datagramsReceived++
-    else if (isAnswer(input) && !node.outstanding.delete(input.requestId)) return
+    else if (isPersisted(input)) {
+      node.diskGeneration = Math.max(node.diskGeneration, input.generation)
+    } else if (isAnswer(input) && !node.outstanding.delete(input.requestId)) return
     if (this.#options.trace === true) this.trace.add('in', this.nowMs, node.index, input)
     for (const watch of observers.stepping) watch(node, input)
     this.#stepping = node
@@ -361,11 +391,19 @@ export class CoreWorld<P extends Protocol> {
     const target = this.#target(node, to)
     if (target === undefined) return
     let passed = message
-    const luck =
-      codec && this.chance.uniform(Purpose.codec, node.index, target.index, this.#datagrams++)
-    if (codec !== undefined && luck !== undefined && luck < codecShare) passed = codec(message)
-    if (this.#links === undefined) this.#carry(node, target, passed, bytes)
-    else this.#links.use(node, target, () => this.#carry(node, target, passed, bytes))
+    if (codec !== undefined) {
+      const luck = this.chance.uniform(Purpose.codec, node.index, target.index, this.#datagrams++)
+      if (luck < codecShare) passed = codec(message)
+    }
+    if (this.#links === undefined && !node.blocked) this.#carry(node, target, passed, bytes)
+    else this.#go(node, target, () => this.#carry(node, target, passed, bytes))
+  }
+
+  /** Runs `task`, which sends something, as soon as the node gets at its socket and has a link. */
+  #go(node: SimulatedNode<P>, target: SimulatedNode<P>, task: () => void): void {
+    const send = this.#links === undefined ? task : (): void => this.#links!.use(node, target, task)
+    if (!node.blocked) send()
+    else if (node.outbox.length < (this.#options.inboxMax ?? 1_024)) node.outbox.push(send)
   }
 
   /** Who is at the address where this core believes that node to be. */
@@ -424,8 +462,7 @@ export class CoreWorld<P extends Protocol> {
         this.#replies.delete(replyId)
       })
     }
-    if (this.#links === undefined) go()
-    else this.#links.use(node, target, go)
+    this.#go(node, target, go)
   }
 
   #reply(node: SimulatedNode<P>, replyId: number, message: P['reply']): void {
@@ -442,10 +479,7 @@ export class CoreWorld<P extends Protocol> {
   #persist(node: SimulatedNode<P>, generation: number): void {
     this.#record('persist', generation)
     for (const watch of this.#observers.persisting) watch(node, generation)
-    this.later(node, this.#options.diskMs ?? 1, () => {
-      node.diskGeneration = Math.max(node.diskGeneration, generation)
-      this.#step(node, { type: 'persisted', generation })
-    })
+    this.#deliver(node, this.#options.diskMs ?? 1, { type: 'persisted', generation })
   }
 
   #move(node: SimulatedNode<P>): void {
@@ -456,7 +490,17 @@ export class CoreWorld<P extends Protocol> {
   }
 }
 
+type Typed = { readonly type: string }
+
+function isFromOutside({ type }: Typed): boolean {
+  return type === 'datagram' || type === 'request' || type === 'reply'
+}
+
+function isPersisted(input: Typed): input is { type: 'persisted'; generation: number } {
+  return input.type === 'persisted'
+}
+
 /** Ends a request; the first answer wins, and none may follow a cancelled request. */
-function isAnswer(input: { readonly type: string }): input is { type: string; requestId: number } {
+function isAnswer(input: Typed): input is { type: string; requestId: number } {
   return input.type === 'reply' || input.type === 'request_failed'
 }

@@ -126,8 +126,11 @@ class FaultRunner<P extends Protocol> {
   #slow(fault: Extract<Fault, { type: 'slow' }>, endMs: number): void {
     const world = this.#world
     if (world.nowMs >= endMs) return
-    this.#pause(fault.node, fault.blockedMs)
-    world.at(world.nowMs + fault.blockedMs + fault.everyMs, () => this.#slow(fault, endMs))
+    world.block(fault.node)
+    world.at(world.nowMs + fault.blockedMs, () => {
+      world.unblock(fault.node)
+      world.at(world.nowMs + fault.everyMs, () => this.#slow(fault, endMs))
+    })
   }
 }
 

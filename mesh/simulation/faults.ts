@@ -21,7 +21,10 @@ export type Fault =
     }
   /** Does and hears nothing for a while, then goes on with what waited. */
   | { readonly type: 'pause'; readonly atMs: number; readonly node: number; readonly forMs: number }
-  /** Again and again: blocked for `blockedMs`, then running for `everyMs` (a slow member, Lifeguard). */
+  /**
+   * Again and again: for `blockedMs` it can neither send nor hear while its timers run, then all is well
+   * for `everyMs` (a slow member, Lifeguard).
+   */
   | {
       readonly type: 'slow'
       readonly atMs: number

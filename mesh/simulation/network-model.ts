@@ -63,7 +63,7 @@ export class NetworkModel {
   readonly #chance: Chance
   readonly #judges = new Map<Condition, Judge>()
   readonly #delays = new Map<Condition, ReadonlySet<number>>()
-  readonly #counters: Uint32Array[] = []
+  #counters: Uint32Array = new Uint32Array(64 * COUNTERS)
   readonly #freeAtMs: number[] = []
   /** After {@link datagram}: how long the second copy takes, or {@link LOST}. */
   duplicateMs: number = LOST
@@ -141,8 +141,13 @@ export class NetworkModel {
   }
 
   #count(from: number, to: number): number {
-    const counters = (this.#counters[from] ??= new Uint32Array(COUNTERS))
-    return counters[to % COUNTERS]!++
+    const at = from * COUNTERS + (to % COUNTERS)
+    if (at >= this.#counters.length) {
+      const grown = new Uint32Array(2 * (from + 1) * COUNTERS)
+      grown.set(this.#counters)
+      this.#counters = grown
+    }
+    return this.#counters[at]!++
   }
 
   #latency(from: number, to: number, count: number): number {

@@ -39,13 +39,17 @@ export class SimulatedNode<P extends Protocol> {
   /** True once its core has said that its goodbye is over, until the next start. */
   hasLeft = false
   paused = false
+  /** True while it cannot get at its socket. */
+  blocked = false
   /** How far its monotonic clock is ahead of the world. */
   clockAheadMs = 0
   /** World time of the tick that is queued; Infinity for none. */
   tickAtMs = Infinity
   /** True when a tick came while it was paused. */
   tickMissed = false
-  /** What arrived while it was paused. */
+  /** What it sent while it was blocked. */
+  readonly outbox: (() => void)[] = []
+  /** What arrived while it was paused or blocked. */
   readonly inbox: (InputOf<P> | (() => void))[] = []
   /** Requests without an answer yet. */
   readonly outstanding: Set<number> = new Set()

@@ -192,6 +192,11 @@ export class SendLimits implements Checker {
     this.#nodes = nodes
   }
 
+  /** A death after a life, or after the last one was forgotten, is news again. */
+  mutation({ node, subject, before, after }: Mutation): void {
+    if (after?.status !== 'dead' || before?.status === 'dead') return
+    this.#sent.delete(`${node.index} ${node.life} ${subject}@${show(after)}`)
+  }
   sent(node: SwimNode, _to: string, message: SwimDatagram): void {
     const bytes = datagramBytes(message)
     const { datagramBytesMax } = this.#settings

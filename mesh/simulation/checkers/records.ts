@@ -74,10 +74,16 @@ export class LegalTransitions implements Checker {
 export class SelfView implements Checker {
   readonly id = 'S10'
   readonly #leaving = new Set<string>()
+  /** Nodes that wait for their disk before they may say more. */
+  readonly #writing = new Set<string>()
   #before: Incarnation | undefined
 
   started(node: SwimNode): void {
     this.#leaving.delete(node.id)
+    this.#writing.delete(node.id)
+  }
+  persisting(node: SwimNode): void {
+    this.#writing.add(node.id)
   }
 
   stepping(node: SwimNode, input: SwimNodeInput): void {
@@ -94,7 +100,8 @@ export class SelfView implements Checker {
 
   stepped(node: SwimNode, input: SwimNodeInput): void {
     const before = this.#before
-    if (before === undefined || this.#isLeaving(node)) return
+    if (input.type === 'persisted') this.#writing.delete(node.id)
+    if (before === undefined || this.#isLeaving(node) || this.#writing.has(node.id)) return
     const own = node.core!.self()
     for (const accusation of accusationsIn(input)) {
       if (accusation.id !== node.id || compare(accusation, before) !== 0) continue
@@ -135,13 +142,24 @@ function accusationOfEntry({ statement, status }: SyncEntry): ({ id: string } & 
   return status === 'suspect' || status === 'dead' ? [statement] : []
 }
 
-/** S12: an incarnation has one address and one metadata, wherever it is seen. */
+/**
+ * S12: an incarnation has one address and one metadata, wherever it is seen. A generation that a node
+ * uses twice because its disk was lost is left out: it cannot know better until others tell it.
+ */
 export class MetadataFunction implements Checker {
   readonly id = 'S12'
   readonly #known = new Map<string, { readonly meta: Uint8Array; readonly port: number }>()
+  readonly #started = new Set<string>()
+  readonly #startedTwice = new Set<string>()
+
+  started(node: SwimNode): void {
+    const key = `${node.id}@${node.diskGeneration}`
+    if (this.#started.has(key)) this.#startedTwice.add(key)
+    this.#started.add(key)
+  }
 
   mutation({ node, subject, after }: Mutation): void {
-    if (after === undefined) return
+    if (after === undefined || this.#startedTwice.has(`${subject}@${after.generation}`)) return
     const key = `${subject}@${show(after)}`
     const known = this.#known.get(key)
     if (known === undefined) {
@@ -199,7 +217,9 @@ export class EventLanguage implements Checker {
       others++
       const state = states.get(id) ?? 'none'
       const text = (): string => `the table holds ${id} ${status}, the last event was '${state}'`
-      demand(STATUS_OF[state] === status, this.id, node, text)
+      // The goodbye of somebody who is down already is no news to the application.
+      const matches = STATUS_OF[state] === status || (state === 'down' && status === 'left')
+      demand(matches, this.id, node, text)
     }
     demand(others === states.size, this.id, node, () => 'the table lacks somebody of the events')
   }

@@ -150,6 +150,18 @@ describe('CoreWorld', () => {
     expect(heard(world, 1)).toHaveLength(2)
   })
 
+  it('holds back what a blocked node sends and hears, while its timers run', () => {
+    const world = toyWorld({ links: false })
+    world.block(1)
+    world.run(250)
+    expect(world.node(1).core?.beats).toBe(2)
+    expect([heard(world, 0), heard(world, 1)]).toEqual([[], []])
+    world.unblock(1)
+    expect(heard(world, 1)).toEqual(['n00000:0@250', 'n00000:1@250'])
+    world.run(10)
+    expect(heard(world, 0)).toEqual(['n00001:0@252', 'n00001:1@252'])
+  })
+
   it('lets a clock jump forward', () => {
     const world = toyWorld({ links: false })
     world.jump(1, 3_600_000)
@@ -288,10 +300,10 @@ describe('faults', () => {
     let paused = 0
     for (let ms = 0; ms < 1_500; ms++) {
       world.run(1)
-      if (world.node(1).paused) paused++
+      if (world.node(1).blocked) paused++
     }
     expect(paused).toBeGreaterThanOrEqual(690)
     expect(paused).toBeLessThanOrEqual(701)
-    expect(world.node(1).paused).toBe(false)
+    expect(world.node(1).blocked).toBe(false)
   })
 })
