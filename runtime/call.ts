@@ -9,11 +9,13 @@
 import { rejectAs } from './context.ts'
 import { CallAbortedError, CallExitError, CallTimeoutError } from './errors.ts'
 import { ItemKind } from './item.ts'
+import { ProcessPid } from './pid.ts'
 import { NOT_TIMED } from './timer-wheel.ts'
 import type { FailedCall } from './errors.ts'
 import type { AbortGroup } from './abort-groups.ts'
 import type { ExitReason } from './exit-reason.ts'
 import type { Message } from './item.ts'
+import type { ProcessCell } from './process.ts'
 import type { Pid } from './pid.ts'
 import type { Timed } from './timer-wheel.ts'
 import type { Timers } from './timer.ts'
@@ -93,6 +95,8 @@ export class Call implements FailedCall {
   declare timedNext: Timed | undefined
   /** @internal Those who wait for the same signal of the caller. */
   declare aborts: AbortGroup | undefined
+  /** @internal The caller, if it counts as a wait of its: only in a simulation. */
+  declare waiter: ProcessCell | undefined
   /** Its number on the wire, for the gate that carries it to another node; 0 before. */
   declare wireId: number
 
@@ -122,6 +126,7 @@ export class Call implements FailedCall {
     this.timedPrev = undefined
     this.timedNext = undefined
     this.aborts = undefined
+    this.waiter = undefined
     this.wireId = 0
   }
 
@@ -187,10 +192,17 @@ export class Call implements FailedCall {
     if (this.delayMs !== Infinity) core.timers.add(this)
   }
 
+  #endWait(cell: ProcessCell): void {
+    this.waiter = undefined
+    const { extras } = cell
+    if (extras !== undefined && --extras.waits === 0) cell.core.options.watch?.busy(cell)
+  }
+
   #leave(): void {
     this.resolve = undefined
     this.reject = undefined
     if (this.aborts !== undefined) this.aborts.leave(this)
+    if (this.waiter !== undefined) this.#endWait(this.waiter)
     const callee = this.callee
     if (callee === undefined) return
     this.callee = undefined
@@ -210,7 +222,15 @@ export function promiseOf(call: Call): Promise<unknown> {
   making.call = call
   const promise = new Promise<unknown>(takeSettlers)
   making.call = undefined
+  if (call.from !== undefined) countWait(call, call.from)
   return promise
+}
+
+function countWait(call: Call, from: Pid): void {
+  const cell = ProcessPid.is(from) ? ProcessPid.cellOf(from) : undefined
+  if (cell?.core.options.watch === undefined) return
+  call.waiter = cell
+  cell.more().waits++
 }
 
 /** The name of a request: its name, or the `type` of its input. */

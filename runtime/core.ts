@@ -122,6 +122,7 @@ export class SystemCore implements System {
       messageBudget: options.messageBudget,
       turnBudgetMs: options.clock.virtual ? Infinity : options.turnBudgetMs,
       longHandlers: this.longHandlers,
+      watch: options.watch,
     })
     this.timers = this.scheduler.timers
     this.deaths = new Deaths(this)
@@ -555,6 +556,11 @@ export class SystemCore implements System {
     this.longHandlers.close()
     this.rejections.close()
     if (this.tracksAsync) endTracking()
+  }
+
+  /** Nothing starts any more. */
+  seal(): void {
+    this.#stopper.done = true
   }
 
   /** A process is buried. */

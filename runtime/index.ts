@@ -124,5 +124,8 @@ export type {
 } from './system.ts'
 export { createSystem, SYSTEM_DEFAULTS } from './system.ts'
 export { defaultSystem } from './default-system.ts'
+export type { SystemWatch } from './watch.ts'
+export { isBusy, ownPromise, ownWait, waitsInVain } from './watch.ts'
+export { vanish } from './vanish.ts'
 export type { SimClockOptions } from './simulation/sim-clock.ts'
 export { createSimClock, SimClock } from './simulation/sim-clock.ts'

@@ -8,7 +8,7 @@
  */
 import { ArgumentError } from './errors.ts'
 import { pushItem } from './mailbox.ts'
-import { DEAD, TRAPPING } from './process-flags.ts'
+import { BUSY, DEAD, TRAPPING } from './process-flags.ts'
 import type { Call } from './call.ts'
 import type { SystemCore } from './core.ts'
 import type { ExitReason } from './exit-reason.ts'
@@ -52,6 +52,8 @@ export class ProcessExtras {
   suspension: Suspension | undefined = undefined
   /** Set while somebody traces or measures the process. */
   observer: Observer | undefined = undefined
+  /** Own waits; counted only in a simulation, see watch.ts. */
+  waits = 0
   /** The save queue and the waiting receive of a plain process. */
   receiver: Receiver | undefined = undefined
 }
@@ -115,6 +117,10 @@ export class ProcessCell implements Process {
   }
   get alive(): boolean {
     return (this.flags & DEAD) === 0
+  }
+  /** In the middle of a handler. */
+  get busy(): boolean {
+    return (this.flags & BUSY) !== 0
   }
   get mailboxLength(): number {
     return this.userItems

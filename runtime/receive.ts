@@ -110,6 +110,7 @@ export class Receiver implements ItemList {
   #endWaiting(): void {
     this.#waiting = undefined
     this.#cell.flags |= BUSY
+    this.#cell.core.options.watch?.busy(this.#cell)
   }
 
   #take(list: ItemList, match: Match | undefined): Message | Call | undefined {

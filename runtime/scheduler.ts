@@ -24,9 +24,12 @@ import type { Message, StopRequest } from './item.ts'
 import type { LongHandlers } from './long-handlers.ts'
 import type { ProcessCell } from './process.ts'
 import type { SystemRequest } from './system-request.ts'
+import type { SystemWatch } from './watch.ts'
 
 /** Messages one process may handle before the next in the queue has its slice. */
 const SLICE = 32
+/** In a simulation every message is a step of its own. */
+const SLICE_WATCHED = 1
 const CHECK_EVERY_MAX = 64
 const QUEUE_SIZE_MIN = 64
 
@@ -43,6 +46,7 @@ export interface SchedulerOptions {
   /** Infinity switches the time budget off. */
   readonly turnBudgetMs: number
   readonly longHandlers: LongHandlers
+  readonly watch: SystemWatch | undefined
 }
 
 /** The run queue of one system. */
@@ -59,6 +63,8 @@ export class Scheduler {
   readonly #options: SchedulerOptions
   readonly #runLater: () => void
   readonly #turnLater: () => void
+  readonly #watch: SystemWatch | undefined
+  readonly #slice: number
   #queue: (ProcessCell | undefined)[] = new Array<ProcessCell | undefined>(QUEUE_SIZE_MIN)
   #mask = QUEUE_SIZE_MIN - 1
   #first = 0
@@ -77,6 +83,8 @@ export class Scheduler {
   constructor(clock: Clock, options: SchedulerOptions) {
     this.#clock = clock
     this.#options = options
+    this.#watch = options.watch
+    this.#slice = options.watch === undefined ? SLICE : SLICE_WATCHED
     this.#left = options.messageBudget
     this.coarseNowMs = Math.floor(clock.now())
     this.#runLater = () => {
@@ -154,6 +162,7 @@ export class Scheduler {
       this.#first = (this.#first + 1) & this.#mask
       cell.flags &= ~QUEUED
       this.#serve(cell)
+      if (this.#watch !== undefined) this.#watch.served(cell, cell.lastName)
       if (cell.head !== undefined) {
         const unready = cell.flags & NOT_READY
         if (unready === 0 || (unready === SUSPENDED && hasUnseen(cell))) this.#enqueue(cell)
@@ -166,7 +175,7 @@ export class Scheduler {
 
   #serve(cell: ProcessCell): void {
     const before = enterSlice(cell)
-    for (let slice = SLICE; slice > 0 && this.#left > 0; slice--) {
+    for (let slice = this.#slice; slice > 0 && this.#left > 0; slice--) {
       if ((cell.flags & SPECIAL) !== 0) {
         if ((cell.flags & UNFIT) === 0) this.#serveSpecial(cell, slice)
         break
@@ -268,6 +277,7 @@ export class Scheduler {
     extras.busySinceMs = this.coarseNowMs
     extras.resume ??= () => this.release(cell)
     extras.crash ??= (error) => cell.core.deaths.end(cell, reasonOfThrown(error), true)
+    if (this.#watch !== undefined) this.#watch.busy(cell)
     result.then(extras.resume, extras.crash)
   }
 

@@ -182,6 +182,7 @@ function runBody(cell: ProcessCell, body: ProcessBody): void {
   cell.flags |= BUSY
   const result = body(new PlainContext(cell))
   if (isThenable(result)) {
+    cell.core.options.watch?.busy(cell)
     result.then(
       () => cell.exit('normal'),
       (error: unknown) => cell.exit(reasonOfThrown(error)),

@@ -14,6 +14,7 @@ import { ItemKind, Message } from './item.ts'
 import { pushItem, takeMatching } from './mailbox.ts'
 import { DEAD, SCANNING } from './process-flags.ts'
 import { resumeCell, suspendCell } from './suspension.ts'
+import { ownPromise } from './watch.ts'
 import type { ProcessCell } from './process.ts'
 import type { Process } from './program.ts'
 
@@ -79,7 +80,7 @@ export function requestOf<T>(
 ): Promise<T> {
   const cell = process as ProcessCell
   const { core, pid } = cell
-  return new Promise<T>((resolve, reject) => {
+  return ownPromise<T>((resolve, reject) => {
     const caller = runningCell()
     const delayMs = timeoutMs ?? core.options.callTimeoutMs
     if (typeof delayMs !== 'number' || !(delayMs >= 0)) {

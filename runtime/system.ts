@@ -35,6 +35,7 @@ import type { Inbound, RemoteGate } from './remote.ts'
 import type { Monitored, ProcessBody } from './spawn.ts'
 import type { Tables } from './table/table.ts'
 import type { TimerRef } from './timer.ts'
+import type { SystemWatch } from './watch.ts'
 
 /** Where a message goes: a process, a name of this system, or a name in another directory. */
 export type Target = Pid | string | { readonly via: Via }
@@ -101,6 +102,11 @@ export interface SystemOptions {
    * again on Node 24 and 26, twice as much on 20 and 22. A call through `ctx` knows its caller anyway.
    */
   readonly asyncContext: boolean
+  /**
+   * Told what its processes do, by a simulation. Default: nobody. With it every message is a step of the run
+   * queue of its own, and the own waits of processes are counted, which needs `asyncContext`.
+   */
+  readonly watch: SystemWatch | undefined
   /** How long `stop` lets processes end by themselves before it kills them, ms. Default 5000. */
   readonly stopTimeoutMs: number
   /** User messages one mailbox holds; default 1,000,000. `ERR_MAILBOX_FULL` for calls. */
@@ -256,6 +262,7 @@ export const SYSTEM_DEFAULTS: Readonly<Omit<SystemOptions, 'clock' | 'entropy'>>
   longHandlerMs: 50,
   reportLongHandlers: false,
   asyncContext: false,
+  watch: undefined,
   stopTimeoutMs: 5000,
   mailboxMessagesMax: 1_000_000,
   mailboxPolicy: 'reject',
@@ -285,6 +292,7 @@ const CHECKS: { readonly [K in keyof SystemOptions]-?: OptionCheck } = {
   longHandlerMs: durationMs,
   reportLongHandlers: booleanOption,
   asyncContext: booleanOption,
+  watch: optional(objectOption),
   stopTimeoutMs: durationMs,
   mailboxMessagesMax: count,
   mailboxPolicy: oneOfOption('reject', 'drop_oldest', 'drop_newest'),

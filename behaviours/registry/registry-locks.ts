@@ -4,7 +4,7 @@
  *
  * Invariant: a key is in `#queues` exactly while somebody holds its lock; the holder is not in the queue.
  */
-import { NoProcessError, type Pid, type System } from '../../runtime/index.ts'
+import { NoProcessError, ownPromise, type Pid, type System } from '../../runtime/index.ts'
 import { LockAbortedError } from './registry-errors.ts'
 
 interface Waiter {
@@ -50,7 +50,7 @@ export class KeyLocks {
       this.#queues.set(key, [])
       return Promise.resolve()
     }
-    return new Promise<void>((resolve, reject) => {
+    return ownPromise<void>((resolve, reject) => {
       const release = (): void => {
         unwatch()
         signal?.removeEventListener('abort', onAbort)

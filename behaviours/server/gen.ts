@@ -21,16 +21,17 @@ import {
   defaultSystem,
   homeOf,
   isPid,
+  isThenable,
   ItemKind,
   Message,
   numberOption,
   objectOption,
   oneOfOption,
   optional,
-  isThenable,
+  ownPromise,
   reasonOfThrown,
-  runAs,
   resolveOptions,
+  runAs,
   TIMER_DELAY_MS_MAX,
   type CallOptions,
   type ExitReason,
@@ -258,7 +259,7 @@ export function startProcess<R>(
   given: ServerOptions | undefined,
   onStarted?: (process: Process) => void,
 ): Promise<R> {
-  return new Promise<R>((resolve, reject) => {
+  return ownPromise<R>((resolve, reject) => {
     const options =
       given === undefined
         ? serverDefaults
@@ -336,7 +337,7 @@ export function stopProcess(
   reason: ExitReason = 'normal',
   given: StopOptions = {},
 ): Promise<void> {
-  return new Promise<void>((resolve, reject) => {
+  return ownPromise<void>((resolve, reject) => {
     const options = resolveOptions('stop', stopDefaults, stopChecks, given)
     const pid = resolveTarget(target, options.system ?? systemOf(target))
     const name = typeof target === 'string' ? target : pid === undefined ? 'process' : String(pid)

@@ -13,6 +13,7 @@
 import {
   ArgumentError,
   optional,
+  ownPromise,
   resolveOptions,
   type OptionCheck,
   type System,
@@ -322,7 +323,7 @@ function waitFor(
   signal: AbortSignal | undefined,
   subscribe: (tell: () => void) => () => void,
 ): Promise<void> {
-  return new Promise<void>((resolve, reject) => {
+  return ownPromise<void>((resolve, reject) => {
     if (signal?.aborted === true) throw new ResponseAbortedError(signal.reason)
     const release: (() => void)[] = []
     const over = (): void => {

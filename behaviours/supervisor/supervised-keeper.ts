@@ -14,6 +14,7 @@ import {
   formatPid,
   homeOf,
   isPid,
+  ownPromise,
   pidEquals,
   reasonOfThrown,
   runAs,
@@ -229,7 +230,7 @@ export class ChildKeeper {
   /** Waits until all are dead; kills those whose time is over, with one timer for all of equal time. */
   #wait(children: readonly Stoppable[]): Promise<void> {
     const { system } = this.process
-    return new Promise<void>((resolve) => {
+    return ownPromise<void>((resolve) => {
       const alive = new Set(children)
       const timers = this.#armDeadlines(children, alive)
       for (const child of children) {

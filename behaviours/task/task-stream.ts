@@ -19,6 +19,7 @@ import {
   isThenable,
   ItemKind,
   Message,
+  ownPromise,
   pidEquals,
   runAs,
   type Call,
@@ -121,7 +122,7 @@ export class StreamCell implements TaskStream<unknown> {
   }
 
   next(): Promise<IteratorResult<unknown, undefined>> {
-    return new Promise((resolve, reject) => {
+    return ownPromise((resolve, reject) => {
       if (this.#failure !== undefined) {
         const { error } = this.#failure
         this.#failure = undefined

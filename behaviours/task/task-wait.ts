@@ -15,9 +15,10 @@
 import {
   ArgumentError,
   currentProcess,
-  oneOfOption,
   numberOption,
+  oneOfOption,
   optional,
+  ownPromise,
   pidEquals,
   resolveOptions,
   type OptionCheck,
@@ -107,7 +108,7 @@ const shutdownChecks: { readonly [K in keyof TaskShutdownOptions]-?: OptionCheck
 
 /** Waits for the value of a task; see `Task.await`. */
 export function awaitTask<R>(task: Task<R>, given?: TaskWaitOptions): Promise<R> {
-  return new Promise<R>((resolve, reject) => {
+  return ownPromise<R>((resolve, reject) => {
     const cell = askedFor(task)
     const limits = waitLimits('Task.await', given)
     waitFor(cell, limits, (how) => {
@@ -129,7 +130,7 @@ export function yieldTask<R>(
   task: Task<R>,
   given?: TaskWaitOptions,
 ): Promise<TaskResult<R> | undefined> {
-  return new Promise((resolve, reject) => {
+  return ownPromise((resolve, reject) => {
     const cell = askedFor(task)
     const limits = waitLimits('Task.yield', given)
     waitFor(cell, limits, (how) => {
@@ -146,7 +147,7 @@ export function awaitMany(
   tasks: readonly Task<unknown>[],
   given?: TaskWaitOptions,
 ): Promise<unknown[]> {
-  return new Promise((resolve, reject) => {
+  return ownPromise((resolve, reject) => {
     const limits = waitLimits('Task.awaitMany', given)
     const group = new Group(allAskedFor(tasks), limits)
     group.begin((last, how) => {
@@ -170,7 +171,7 @@ export function yieldMany(
   tasks: readonly Task<unknown>[],
   given?: YieldManyOptions,
 ): Promise<(readonly [Task<unknown>, TaskResult<unknown> | undefined])[]> {
-  return new Promise((resolve, reject) => {
+  return ownPromise((resolve, reject) => {
     const options = resolveOptions('Task.yieldMany', manyDefaults, manyChecks, given)
     const limits = options as Limits
     const group = new Group(allAskedFor(tasks), limits)
@@ -211,7 +212,7 @@ export function shutdownTask<R>(
   how: Shutdown = TASK_SHUTDOWN_DEFAULT_MS,
   given?: TaskShutdownOptions,
 ): Promise<TaskResult<R> | undefined> {
-  return new Promise((resolve, reject) => {
+  return ownPromise((resolve, reject) => {
     const cell = askedFor(task)
     if (!shutdownOption.test(how)) throw new ArgumentError('shutdown', shutdownOption.expected, how)
     const { signal } = resolveOptions<TaskShutdownOptions>(

@@ -8,3 +8,18 @@ export type { Cut, LinkConditions, MemoryNetworkOptions, Place } from '../../mes
 export { MemoryNetwork } from '../../mesh/index.ts'
 export type { SimNodeOptions, SimNodes, SimNodesOptions } from './nodes.ts'
 export { startSimNodes } from './nodes.ts'
+export type { SimulateOptions, NodeSetup } from './simulate-options.ts'
+export type { SimulationResult } from './simulate.ts'
+export { simulate } from './simulate.ts'
+export type { FaultNow, Simulation, UntilOptions } from './simulation.ts'
+export type { CrashOptions, SimNode, SimNodeState, SimulatedNodeOptions } from './sim-node.ts'
+export type { SimDisk } from './sim-disk.ts'
+export type { Command, Fault, NodeChoice, Schedule } from './fault.ts'
+export { formatSchedule } from './fault.ts'
+export type { FailedRun } from './simulation-errors.ts'
+export {
+  ForeignAwaitError,
+  SIMULATION_ERRORS,
+  SimulationError,
+  SimulationStuckError,
+} from './simulation-errors.ts'

@@ -12,6 +12,7 @@
 import { createRealClock } from '../clock.ts'
 import { inThisContext } from '../context.ts'
 import { ArgumentError, LimitError } from '../errors.ts'
+import { Hops } from './hops.ts'
 import type { Clock, ClockTimer } from '../clock.ts'
 
 /** Where virtual time begins. */
@@ -144,6 +145,7 @@ export class SimClock implements Clock {
   /** Called after every timer, turn and microtask that this clock ran; for checkers. */
   onStep: (() => void) | undefined = undefined
   readonly #real: Clock = createRealClock()
+  readonly #hops = new Hops(this.#real)
   readonly #timers = new TimerHeap()
   readonly #settleTurnsMax: number
   /** What runs in the present round, and what runs in the next one. */
@@ -159,6 +161,10 @@ export class SimClock implements Clock {
     this.#settleTurnsMax = options.settleTurnsMax ?? SETTLE_TURNS_DEFAULT_MAX
   }
 
+  /** Called whenever all promises had their turn, before anything else can happen; for checkers. */
+  set onQuiet(fn: (() => void) | undefined) {
+    this.#hops.onQuiet = fn
+  }
   /** Armed timers. */
   get timerCount(): number {
     return this.#timers.size
@@ -213,7 +219,7 @@ export class SimClock implements Clock {
 
   /**
    * Moves time to the next instant that has timers, fires them and lets everything run; false, and time
-   * stands, if there is none up to `untilMs`.
+   * stands, if there is none up to `untilMs`. Settle before, if promises may have to go on.
    *
    * @example
    * while (await clock.step()) console.log(clock.now())
@@ -221,7 +227,7 @@ export class SimClock implements Clock {
   async step(untilMs: number = Infinity): Promise<boolean> {
     let moved = false
     await this.#inOrder(async () => {
-      await this.#settle()
+      if (this.#soon.length + this.#turns.length > 0) await this.#settle()
       moved = this.nextTimerMs <= untilMs && this.nextTimerMs < Infinity
       if (moved) await this.#nextInstant()
     })
@@ -288,10 +294,10 @@ export class SimClock implements Clock {
         } catch (error) {
           return reject(error as Error)
         }
-        this.#real.nextTurn(hop)
+        this.#hops.next(hop)
       }
       // First the continuations of whoever asked for this.
-      this.#real.nextTurn(hop)
+      this.#hops.next(hop)
     })
   }
 
