@@ -91,8 +91,10 @@ export class SwimCore {
     context.sink = sink
     // A clock that goes back stands still for us, else all timers would sleep that long.
     if (nowMs + context.skewMs < context.nowMs) context.skewMs = context.nowMs - nowMs
+    const lastMs = context.nowMs
     context.nowMs = nowMs + context.skewMs
-    const lateMs = context.nowMs - this.#deadline
+    // A confirmation may end a suspicion in the past; what was due before the last step is not late.
+    const lateMs = context.nowMs - Math.max(this.#deadline, lastMs)
     if (lateMs > context.settings.probeIntervalMs * SLEPT_INTERVALS) this.#wake(lateMs)
     const { table, queue } = context
     const alone = table.schedule.size === 0
