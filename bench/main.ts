@@ -1,20 +1,24 @@
 /**
- * `npm run bench`: every benchmark, or the named ones (`npm run bench -- local`). Never a gate: figures
+ * `npm run bench`: every benchmark, or the named ones (`npm run bench -- local`, `swim-loss`). Never a gate: figures
  * are for reading, and written to bench/results with the commit they belong to.
  */
 import { benchRemote } from './cluster/remote.ts'
 import { benchLocal } from './local/run.ts'
+import { benchSwim, swimScenarios } from './sim/run.ts'
 
 const BENCHMARKS: Readonly<Record<string, () => Promise<void>>> = {
   local: benchLocal,
   remote: benchRemote,
+  swim: benchSwim,
 }
 
 const wanted = process.argv.slice(2)
 for (const name of wanted.length === 0 ? Object.keys(BENCHMARKS) : wanted) {
-  const run = BENCHMARKS[name]
+  const run = BENCHMARKS[name] ?? swimScenarios[name]
   if (run === undefined) {
-    console.error(`unknown benchmark '${name}'; there are ${Object.keys(BENCHMARKS).join(', ')}`)
+    console.error(
+      `unknown benchmark '${name}'; there are ${[...Object.keys(BENCHMARKS), ...Object.keys(swimScenarios)].join(', ')}`,
+    )
     process.exit(2)
   }
   await run()

@@ -34,6 +34,7 @@ export interface SwimWorldOptions extends Omit<
 /** The name of every simulated node; ids tell them apart. */
 const NAME = 'node'
 const NO_META: Uint8Array = new Uint8Array(0)
+const LAST_ACKS_MS = 1_000
 
 /** See the head of this file. */
 export class SwimWorld {
@@ -72,6 +73,10 @@ export class SwimWorld {
     )
     this.views = new Views(options.nodes, warm, () => this.core.nowMs)
     this.core.observe(this.views)
+    // As a program does: it says goodbye, gives last acks for a moment, and ends.
+    this.core.observe({
+      left: (node) => this.core.later(node, LAST_ACKS_MS, () => this.core.stop(node.index)),
+    })
     for (let index = 0; index < warm; index++) this.core.start(index)
   }
 

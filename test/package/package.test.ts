@@ -7,7 +7,7 @@ import { readSource } from '../tidy/source.ts'
 import { CONSUMER_SOURCE, CONSUMER_TSCONFIG } from './consumer-source.ts'
 import { codeEntries, installPackage, type Consumer } from './tarball.ts'
 
-const ENTRIES = ['fovea', 'fovea/mesh', 'fovea/dist', 'fovea/simulation']
+const ENTRIES = ['fovea', 'fovea/mesh', 'fovea/dist', 'fovea/simulation', 'fovea/cores']
 
 describe('the package', () => {
   let consumer: Consumer
