@@ -1,18 +1,28 @@
 /**
- * `Cluster`: who is there. A node is connected while an accepted link to it exists; `onNodeUp` comes when
- * calls to it can go out, `onNodeDown` after everything that crossed the link got its `noconnection`.
+ * `Cluster`: who is there. A node is connected from the first link to it, or from the moment the mesh holds
+ * it for up, until a link to it breaks, it says goodbye, or the mesh holds it for down; a link that was
+ * closed because nobody needed it changes nothing, since the next message makes a new one. `onNodeUp` comes
+ * when calls to it can go out, `onNodeDown` after everything that crossed the link got its `noconnection`.
  *
  * Differs from noex: a node that is gone is forgotten after a while; a peer's word about a third node
  * changes nothing here; a callback that throws is logged and harms nobody.
  */
 import { formatReason, type Logger, type System } from '../runtime/index.ts'
-import type { LinkDownReason, LinkEvent, Mesh, NodeKey, PeerInfo } from '../mesh/index.ts'
+import type {
+  LinkDownReason,
+  LinkEvent,
+  Member,
+  MemberEvent,
+  Mesh,
+  NodeKey,
+  PeerInfo,
+} from '../mesh/index.ts'
 import { ClusterWaitError } from './errors.ts'
 import type { NodeDirectory, NodeTarget } from './node-directory.ts'
 import type { NodeId } from './node-id.ts'
 
 /** Why a node went down; noex's words. */
-export type NodeDownReason = LinkDownReason
+export type NodeDownReason = Exclude<LinkDownReason, 'idle'>
 
 /** Life of a node as `getStatus` tells it. */
 export type ClusterStatus = 'starting' | 'running' | 'stopping' | 'stopped'
@@ -23,9 +33,9 @@ export interface ClusterNode {
   readonly key: NodeKey
   readonly host: string
   readonly port: number
-  /** 0 for a node that was never connected. */
+  /** Start of the node, as it said last. */
   readonly incarnation: number
-  readonly status: 'connected' | 'connecting' | 'disconnected'
+  readonly status: 'connected' | 'disconnected'
 }
 
 /** How to wait for a node. */
@@ -79,14 +89,19 @@ export class ClusterView implements ClusterFunctions {
   readonly #up = new Set<(nodeId: NodeId, node: ClusterNode) => void>()
   readonly #down = new Set<Down>()
   readonly #statusHandlers = new Set<(status: ClusterStatus) => void>()
-  readonly #stopListening: () => void
+  /** Nodes that were told to be up and not to be down since, by key. */
+  readonly #connected = new Map<string, ClusterNode>()
+  readonly #stopListening: (() => void)[]
   #status: ClusterStatus = 'starting'
 
   /** Registered with the mesh after the gate, so that its callbacks find the gate ready. */
   constructor(parts: ClusterParts) {
     this.#parts = parts
     this.#startedAtMs = parts.system.clock.now()
-    this.#stopListening = parts.mesh.onLink((event) => this.#onLink(event))
+    this.#stopListening = [
+      parts.mesh.onLink((event) => this.#onLink(event)),
+      parts.mesh.membership.subscribe((event) => this.#onMember(event)),
+    ]
   }
 
   getLocalNodeId(): NodeId {
@@ -106,18 +121,15 @@ export class ClusterView implements ClusterFunctions {
 
   getNodes(): ClusterNode[] {
     const nodes = new Map<string, ClusterNode>()
-    for (const { key, nodeId, address, incarnation, state } of this.#parts.directory.members()) {
-      const status = state === 'connecting' ? 'connecting' : 'disconnected'
-      const { host, port } = address
-      const id = nodeId as NodeId
-      nodes.set(key.hex, Object.freeze({ id, key, host, port, incarnation, status }))
+    for (const member of this.#parts.directory.members()) {
+      nodes.set(member.key.hex, nodeOf(member, 'disconnected'))
     }
-    for (const { peer } of this.#parts.mesh.links()) nodes.set(peer.key.hex, connected(peer))
+    for (const [keyHex, node] of this.#connected) nodes.set(keyHex, node)
     return [...nodes.values()]
   }
 
   getConnectedNodes(): ClusterNode[] {
-    return this.#parts.mesh.links().map(({ peer }) => connected(peer))
+    return [...this.#connected.values()]
   }
 
   getNodeIds(): NodeId[] {
@@ -133,13 +145,11 @@ export class ClusterView implements ClusterFunctions {
   isNodeConnected(node: NodeTarget): boolean {
     const keyHex = this.#parts.directory.keyOf(node)
     if (keyHex === undefined) return false
-    return (
-      keyHex === this.#parts.directory.ownKeyHex || this.#parts.mesh.linkTo(keyHex) !== undefined
-    )
+    return keyHex === this.#parts.directory.ownKeyHex || this.#connected.has(keyHex)
   }
 
   getConnectedNodeCount(): number {
-    return this.#parts.mesh.links().length
+    return this.#connected.size
   }
 
   getStatus(): ClusterStatus {
@@ -200,7 +210,7 @@ export class ClusterView implements ClusterFunctions {
   setStatus(status: ClusterStatus): void {
     if (this.#status === status) return
     this.#status = status
-    if (status === 'stopped') this.#stopListening()
+    if (status === 'stopped') for (const stop of this.#stopListening) stop()
     this.#tell(this.#statusHandlers, (callback) => callback(status))
     if (status !== 'stopped') return
     this.#up.clear()
@@ -210,12 +220,34 @@ export class ClusterView implements ClusterFunctions {
 
   #onLink(event: LinkEvent): void {
     const { peer } = event.link
-    const id = peer.nodeId as NodeId
-    if (event.type === 'up') this.#tell(this.#up, (callback) => callback(id, connected(peer)))
-    else {
-      const node = Object.freeze({ ...connected(peer), status: 'disconnected' as const })
-      this.#tell(this.#down, (callback) => callback(id, event.reason, node))
+    if (event.type === 'up') this.#nodeUp(connected(peer))
+    else if (event.reason !== 'idle') this.#nodeDown(peer.key.hex, event.reason)
+  }
+
+  #onMember({ type, member }: MemberEvent): void {
+    const { hex } = member.key
+    if (hex === this.#parts.directory.ownKeyHex) return
+    if (type === 'down') this.#nodeDown(hex, 'heartbeat_timeout')
+    else if (type === 'left') {
+      // With a link, its goodbye is the end: what crosses it until then still arrives.
+      if (this.#parts.mesh.linkTo(hex) === undefined) this.#nodeDown(hex, 'graceful_shutdown')
+    } else if (type === 'up' || type === 'alive') this.#nodeUp(nodeOf(member, 'connected'))
+    else if (type === 'update' && this.#connected.has(hex)) {
+      this.#connected.set(hex, nodeOf(member, 'connected'))
     }
+  }
+
+  #nodeUp(node: ClusterNode): void {
+    const known = this.#connected.has(node.key.hex)
+    this.#connected.set(node.key.hex, node)
+    if (!known) this.#tell(this.#up, (callback) => callback(node.id, node))
+  }
+
+  #nodeDown(keyHex: string, reason: NodeDownReason): void {
+    const known = this.#connected.get(keyHex)
+    if (!this.#connected.delete(keyHex) || known === undefined) return
+    const node = Object.freeze({ ...known, status: 'disconnected' as const })
+    this.#tell(this.#down, (callback) => callback(node.id, reason, node))
   }
 
   #tell<C>(callbacks: ReadonlySet<C>, tell: (callback: C) => void): void {
@@ -237,6 +269,13 @@ function connected(peer: PeerInfo): ClusterNode {
   const { host, port } = address
   const id = peer.nodeId as NodeId
   return Object.freeze({ id, key, host, port, incarnation, status: 'connected' })
+}
+
+function nodeOf(member: Member, status: ClusterNode['status']): ClusterNode {
+  const { key, address, nodeId, incarnation } = member
+  const { host, port } = address
+  const id = nodeId as NodeId
+  return Object.freeze({ id, key, host, port, incarnation: incarnation.generation, status })
 }
 
 /** Adds a callback of its own identity, so that the same function given twice counts twice. */

@@ -21,7 +21,8 @@ export class NodeDirectory {
     for (const member of mesh.membership.members()) this.#know(member)
     this.#release = mesh.membership.subscribe(({ type, member }) => {
       if (type === 'forgotten') this.#forget(member)
-      else this.#know(member)
+      // Two nodes speak with that key: which of them has the id is not known from this.
+      else if (type !== 'conflict') this.#know(member)
     })
   }
 
@@ -67,27 +68,29 @@ export class NodeDirectory {
     if (before !== undefined && before.nodeId !== member.nodeId) this.#dropId(before.nodeId, hex)
     this.#members.set(hex, member)
     if (this.#mayHave(member)) this.#keys.set(member.nodeId, hex)
-    else if (member.state !== 'up' && this.#keys.get(member.nodeId) === hex) this.#passOn(member)
+    if (!isThere(member) && this.#keys.get(member.nodeId) === hex) this.#passOn(member)
   }
 
-  /** Hearsay must not take an id from who had it, nor a mere claim from who is at its address. */
+  /** A mere claim must not take an id from who has it; who is at its address does. */
   #mayHave(member: Member): boolean {
-    const holder = this.#keys.get(member.nodeId)
-    if (holder === undefined) return true
-    if (member.state !== 'up') return false
     const { hex } = member.key
-    return holder === hex || this.#isThere(hex) || !this.#isThere(holder)
+    const holder = this.#keys.get(member.nodeId)
+    if (holder === undefined || holder === hex) return true
+    if (!isThere(member)) return false
+    if (this.#isAtAddress(hex)) return true
+    const before = this.#members.get(holder)
+    return !this.#isAtAddress(holder) && (before === undefined || !isThere(before))
   }
 
   /** Linked now, and its packets come from the address in its id. */
-  #isThere(keyHex: string): boolean {
+  #isAtAddress(keyHex: string): boolean {
     return this.#mesh.linkTo(keyHex)?.peer.addressProven === true
   }
 
   /** The id of a node that is not up any more goes to one that is, if there is one. */
   #passOn({ nodeId }: Member): void {
     for (const other of this.#members.values()) {
-      if (other.nodeId === nodeId && other.state === 'up') this.#keys.set(nodeId, other.key.hex)
+      if (other.nodeId === nodeId && isThere(other)) this.#keys.set(nodeId, other.key.hex)
     }
   }
 
@@ -99,6 +102,10 @@ export class NodeDirectory {
   #dropId(nodeId: string, keyHex: string): void {
     if (this.#keys.get(nodeId) === keyHex) this.#keys.delete(nodeId)
   }
+}
+
+function isThere({ state }: Member): boolean {
+  return state === 'up' || state === 'suspect'
 }
 
 const KEY_HEX_PATTERN = /^[0-9a-f]{64}$/

@@ -21,8 +21,16 @@ import { LinkJob, LinkServer } from './link/link-process.ts'
 import type { LinkProcessContext } from './link/link-process.ts'
 import { LinkPool } from './link/pool.ts'
 import { LinkProtocol } from './link/protocol.ts'
-import { SyncProtocol } from './membership/sync-protocol.ts'
+import { RealmAuthority } from './membership/authority.ts'
+import type { DetectorMemory } from './membership/driver.ts'
+import { MembershipLog } from './membership/event-log.ts'
+import { HoldSignal } from './membership/hold-signal.ts'
+import { encodeMetadata } from './membership/metadata.ts'
+import type { Metadata } from './membership/metadata.ts'
+import { ProbeTimes } from './membership/probe-times.ts'
+import { SwimProtocol } from './membership/swim-protocol.ts'
 import { MembershipView } from './membership/view.ts'
+import type { MemberDetails } from './membership/view.ts'
 import type { ResolvedMeshOptions } from './options.ts'
 import { Refusals } from './refusals.ts'
 import type { Endpoint, Transport, TransportAddress } from './transport/transport.ts'
@@ -57,8 +65,15 @@ export class MeshCore implements LinkProcessContext {
   readonly frames: FrameRouter = new FrameRouter()
   readonly refusals: Refusals
   readonly protocol: LinkProtocol
-  readonly syncProtocol: SyncProtocol
+  readonly codec: Codec = new Codec()
   readonly view: MembershipView
+  readonly membershipLog: MembershipLog
+  readonly probeTimes: ProbeTimes = new ProbeTimes()
+  readonly swimProtocol: SwimProtocol
+  readonly authority: RealmAuthority
+  readonly holdSignal: HoldSignal
+  /** What a restarted detector takes over. */
+  readonly detectorMemory: DetectorMemory
   readonly sources: Discovery[]
   readonly lookup: (host: string) => Promise<readonly string[]>
   readonly chance: () => number
@@ -95,10 +110,27 @@ export class MeshCore implements LinkProcessContext {
     )
     this.pool.onLink((event) => this.#log(event))
     this.dialer = new Dialer(options, options.clock, this.pool, (a) => this.#startDial(a))
-    this.view = new MembershipView(handlerError)
-    const codec = new Codec()
-    this.protocol = new LinkProtocol(codec)
-    this.syncProtocol = new SyncProtocol(codec)
+    this.membershipLog = new MembershipLog(options.membershipEventsMax)
+    this.view = new MembershipView({
+      log: this.membershipLog,
+      detailsOf: (keyHex) => this.#detailsOf(keyHex),
+      onHandlerError: handlerError,
+    })
+    this.detectorMemory = {
+      generation: 0,
+      meta: this.#encodeMetadata(options.metadata),
+      statements: new Map(),
+      detector: undefined,
+    }
+    this.protocol = new LinkProtocol(this.codec)
+    this.swimProtocol = new SwimProtocol(this.codec, parts.realm.id)
+    this.authority = new RealmAuthority({
+      ...{ realm: parts.realm, cluster: options.cluster, keys: identity.keys },
+      membership: () => identity.membership,
+      wallNowMs: () => options.clock.wallNow(),
+      membershipsMax: options.membersMax,
+    })
+    this.holdSignal = new HoldSignal(handlerError)
     this.sources = [
       staticDiscovery(options.candidates),
       staticDiscovery(this.#added),
@@ -176,6 +208,13 @@ export class MeshCore implements LinkProcessContext {
     this.#startProcess(new LinkJob(this, { connection }))
   }
 
+  /** What this node says about itself from now on. */
+  setMetadata(metadata: Metadata): void {
+    const meta = this.#encodeMetadata(metadata)
+    this.detectorMemory.meta = meta
+    this.detectorMemory.detector?.input({ type: 'set_meta', meta })
+  }
+
   /** An address given at run time is tried again after a restart of discovery, too. */
   keepSeed(candidate: Candidate): void {
     const kept = this.#added.length < this.parts.options.seedsMax
@@ -185,6 +224,21 @@ export class MeshCore implements LinkProcessContext {
   /** The link processes were restarted: nothing of before counts any more. */
   linksRestarted(): void {
     this.dialer.reset(new LinkError('ERR_LINK_CLOSED', 'the link processes were restarted'))
+  }
+
+  #encodeMetadata(metadata: Metadata): Uint8Array {
+    return encodeMetadata(this.codec, metadata, this.parts.options.membership.metaBytesMax)
+  }
+
+  #detailsOf(keyHex: string): MemberDetails {
+    const incarnation = this.detectorMemory.detector?.incarnationOf(keyHex)
+    // The keepalive of a link measures more often than probes do.
+    const linkMs = this.pool.link(keyHex)?.rttMs ?? 0
+    const rttMs = linkMs > 0 ? linkMs : this.probeTimes.rttMs(keyHex)
+    return {
+      ...(incarnation === undefined ? {} : { incarnation }),
+      ...(rttMs === undefined ? {} : { rttMs }),
+    }
   }
 
   #log(event: LinkEvent): void {

@@ -1,11 +1,12 @@
-/** Every code of the mesh layer: transport, identity, wire, link and the mesh itself. */
+/** Every code of the mesh layer: transport, identity, wire, link, membership and the mesh itself. */
 import type { ErrorCatalogue } from '../runtime/index.ts'
 import { IDENTITY_ERRORS } from './identity/errors.ts'
 import { LINK_ERRORS } from './link/errors.ts'
+import { MEMBERSHIP_ERRORS } from './membership/errors.ts'
 import { TRANSPORT_ERRORS } from './transport/errors.ts'
 import { WIRE_ERRORS } from './wire/errors.ts'
 
-/** Codes of the composition root, of discovery and of membership. */
+/** Codes of the composition root and of discovery. */
 const OWN_ERRORS: ErrorCatalogue = {
   ERR_REALM_REQUIRED: {
     when: '`startMesh` was called without `realm`',
@@ -49,30 +50,6 @@ const OWN_ERRORS: ErrorCatalogue = {
     retry: 'the source decides',
     action: 'read the cause',
   },
-  ERR_MEMBERS_FULL: {
-    when: 'a neighbour told of a node while `membersMax` members were known',
-    stateChanged: 'no; the entry is dropped',
-    retry: 'the neighbour repeats it',
-    action: 'raise `membersMax`',
-  },
-  ERR_MEMBERS_HEARSAY_FULL: {
-    when: 'one neighbour named more than `hearsayMax` unknown nodes that have not answered yet',
-    stateChanged: 'no; the entry is dropped',
-    retry: 'the neighbour repeats it',
-    action: 'nothing while a large mesh is joined; else the neighbour is hostile',
-  },
-  ERR_MEMBERS_SYNC_FLOOD: {
-    when: 'one peer sent more than 16 member lists within a second',
-    stateChanged: 'no; the frame is dropped',
-    retry: 'no',
-    action: 'the peer is broken or hostile',
-  },
-  ERR_MEMBERS_BUSY: {
-    when: 'the membership process is being restarted, or its mailbox is full',
-    stateChanged: 'no; the member list is dropped',
-    retry: 'the neighbour repeats it',
-    action: 'nothing, unless it lasts',
-  },
 }
 
 /** The catalogue of the layer; a test holds that codes are unique and documented. */
@@ -81,6 +58,7 @@ export const MESH_ERRORS: ErrorCatalogue = Object.freeze({
   ...IDENTITY_ERRORS,
   ...WIRE_ERRORS,
   ...LINK_ERRORS,
+  ...MEMBERSHIP_ERRORS,
   ...OWN_ERRORS,
 })
 
@@ -90,5 +68,6 @@ export const MESH_ERROR_PARTS: readonly ErrorCatalogue[] = Object.freeze([
   IDENTITY_ERRORS,
   WIRE_ERRORS,
   LINK_ERRORS,
+  MEMBERSHIP_ERRORS,
   OWN_ERRORS,
 ])

@@ -27,7 +27,9 @@ import type { LinkFrameHandler } from './link/frame-router.ts'
 import type { Link, LinkEvent } from './link/link.ts'
 import { formatNodeId } from './link/peer-info.ts'
 import { lookupHost } from './lookup.ts'
+import type { DetectorStats } from './membership/detector.ts'
 import type { Membership } from './membership/membership.ts'
+import type { Metadata } from './membership/metadata.ts'
 import { MeshError } from './mesh-error.ts'
 import { resolveMeshOptions } from './options.ts'
 import type { MeshOptions, ResolvedMeshOptions } from './options.ts'
@@ -53,7 +55,10 @@ export interface MeshStats {
   readonly handshakes: number
   /** Dials under way or waiting. */
   readonly dials: number
+  /** Known nodes, those that are down or have left included; this node not. */
   readonly members: number
+  /** Counters of the detector since its start; undefined while it is being restarted. */
+  readonly membership: DetectorStats | undefined
   /** Everything refused or dropped, by error code. */
   readonly refused: Readonly<Record<string, number>>
   readonly endpoint: EndpointStats | undefined
@@ -77,7 +82,10 @@ export interface Mesh extends AsyncDisposable {
   linkTo(keyHex: string): Link | undefined
   /** The link to that node: the one that exists, or a new one. */
   connect(target: DialTarget, options?: ConnectOptions): Promise<Link>
-  /** Says goodbye to that node; it does not dial us until we dial it. */
+  /**
+   * Says goodbye on the link to that node. Both stay members; whoever needs a link next, be it to probe,
+   * makes one.
+   */
   disconnect(keyHex: string, reason?: string): Promise<void>
   /** Calls `handler` for every link that comes up or goes down; gives the way to stop. */
   onLink(handler: (event: LinkEvent) => void): () => void
@@ -85,6 +93,11 @@ export interface Mesh extends AsyncDisposable {
   handleFrames(from: number, to: number, handler: LinkFrameHandler): () => void
   /** One more address to try, as if it had been in `seeds`. */
   addSeed(seed: string | Candidate): void
+  /**
+   * Tells all members something about this node: a flat map, at most `metaBytesMax` bytes encoded. Throws
+   * `ERR_META_INVALID` or `ERR_META_TOO_LARGE`.
+   */
+  setMetadata(metadata: Metadata): void
   stats(): MeshStats
   stop(options?: MeshStopOptions): Promise<void>
 }
@@ -108,7 +121,7 @@ export async function startMesh(
   const options = resolveMeshOptions(given, lookupHost)
   const advertiseHost = chooseAdvertiseHost(options.host, options.advertiseHost)
   const realm = await loadRealm(options.realm)
-  const { dataDir, membership, clock, entropy, logger } = options
+  const { dataDir, realmMembership: membership, clock, entropy, logger } = options
   const identity = await openIdentity({
     realm,
     clock,
@@ -218,13 +231,19 @@ class MeshNode implements Mesh {
     this.#core.keepSeed(candidate)
   }
 
+  setMetadata(metadata: Metadata): void {
+    this.#check()
+    this.#core.setMetadata(metadata)
+  }
+
   stats(): MeshStats {
-    const { pool, dialer, view, refusals } = this.#core
+    const { pool, dialer, view, refusals, detectorMemory } = this.#core
     return {
       links: pool.links().length,
       handshakes: pool.pendingCount,
       dials: dialer.size,
       members: view.members().length,
+      membership: detectorMemory.detector?.stats(),
       refused: refusals.counters(),
       endpoint: this.#core.endpoint()?.stats(),
     }
@@ -241,6 +260,8 @@ class MeshNode implements Mesh {
 
   async #stop(reason: string): Promise<void> {
     const { pool, dialer } = this.#core
+    // First to everybody who is a member, while there are links to say it on; then on the links.
+    await this.#leave()
     const left = pool.leave(reason)
     dialer.reset(new LinkError('ERR_DIAL_ABORTED', 'the mesh stops'))
     await this.#atMost(2 * this.#core.options.leaveTimeoutMs, left)
@@ -253,6 +274,15 @@ class MeshNode implements Mesh {
     }
     await this.#core.endpoint()?.close()
     await this.#release()
+  }
+
+  /** The detector has its own bound for this: `leaveTimeoutMs` of its settings. */
+  #leave(): Promise<void> {
+    return new Promise((resolve) => {
+      const { detector } = this.#core.detectorMemory
+      if (detector === undefined) resolve()
+      else detector.leave(resolve)
+    })
   }
 
   /** Waits for `work`, but no longer than that: a transport that hangs must not hold up a stop. */

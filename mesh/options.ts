@@ -8,6 +8,7 @@ import {
   numberOption,
   objectOption,
   optional,
+  OptionError,
   resolveOptions,
   stringOption,
 } from '../runtime/index.ts'
@@ -18,6 +19,11 @@ import { isClusterName, isHost, isNodeName } from './host.ts'
 import type { NodeDisk } from './identity/data-dir.ts'
 import type { Membership } from './identity/membership.ts'
 import type { Realm } from './identity/realm.ts'
+import type { Metadata } from './membership/metadata.ts'
+import { NO_METADATA } from './membership/metadata.ts'
+import { isMembershipPreset, resolveMembership } from './membership/options.ts'
+import type { MembershipPreset, MembershipSettings } from './membership/options.ts'
+import type { SwimSettings } from './membership/swim/settings.ts'
 import { MeshError } from './mesh-error.ts'
 import type { Transport } from './transport/transport.ts'
 import { FRAME_BYTES_MAX_DEFAULT, FRAME_BYTES_MAX_LIMIT } from './wire/frame.ts'
@@ -60,10 +66,10 @@ export interface MeshOptions {
    */
   readonly dataDir?: string | NodeDisk | undefined
   /**
-   * Membership of this node, issued elsewhere. Needed when the realm file has no private key and the
-   * data directory no `membership.json`.
+   * Membership of this node in its realm, issued elsewhere. Needed when the realm file has no private key
+   * and the data directory no `membership.json`.
    */
-  readonly membership?: Membership | undefined
+  readonly realmMembership?: Membership | undefined
   /** Words that say what this node can do; a link carries those that both sides have. */
   readonly capabilities?: readonly string[] | undefined
 
@@ -84,10 +90,25 @@ export interface MeshOptions {
   readonly reconnectBaseMs?: number | undefined
   /** Longest pause. Default 30,000 ms. Raising it spares dead addresses and slows healing. */
   readonly reconnectMaxMs?: number | undefined
-  /** One neighbour is told about all others this often. Default 10,000 ms. */
-  readonly syncIntervalMs?: number | undefined
-  /** A node that is down or has left is forgotten after this. Default 24 h. */
-  readonly downMemberForgetMs?: number | undefined
+  /**
+   * How members are watched: `'local'` (one machine), `'lan'` (one data centre, default), `'wan'`, or an
+   * object with a `preset` and what differs from it; `membership/swim/settings.ts` describes each dial.
+   * All nodes of a mesh should have the same.
+   */
+  readonly membership?: MembershipPreset | MembershipSettings | undefined
+  /**
+   * What this node says about itself to all members: a flat map of strings, numbers and booleans, at most
+   * `membership.metaBytesMax` bytes encoded (512). Default: nothing. `mesh.setMetadata` changes it.
+   */
+  readonly metadata?: Metadata | undefined
+  /**
+   * Standing links that this node chooses: half by place on the ring of keys, half by chance. Default 4. A
+   * node keeps at most twice as many. Raise it for a graph that survives more deaths at once; each costs a
+   * keepalive per second on both sides.
+   */
+  readonly neighbours?: number | undefined
+  /** Entries of `mesh.membership.log()`; older ones are dropped. Default 1,024; 0 keeps none. */
+  readonly membershipEventsMax?: number | undefined
 
   /** Largest frame payload that this node takes. Default 1 MiB, at most 16 MiB. */
   readonly frameBytesMax?: number | undefined
@@ -122,14 +143,15 @@ export interface MeshOptions {
    * way to a new one once it has had a tenth of `handshakeTimeoutMs`; else the new one is closed.
    */
   readonly handshakesMax?: number | undefined
-  /** Dials under way at once. Default 16; the member exchange takes at most three quarters of them. */
+  /** Dials under way at once. Default 16; the detector takes at most half of them. */
   readonly dialsMax?: number | undefined
   /** Dials that wait for their turn. Default 1,024; then `ERR_DIAL_QUEUE_FULL`. */
   readonly dialQueueMax?: number | undefined
-  /** Members known at once, up or not. Default 4,096; at least `linksMax`. */
+  /**
+   * Members known at once, this node and those that are down included. Default 16,384; at least
+   * `linksMax`. Beyond it newcomers are not taken (`ERR_SWIM_MEMBERS_MAX`).
+   */
   readonly membersMax?: number | undefined
-  /** Unknown nodes that one neighbour may make us try at a time. Default 256. */
-  readonly hearsayMax?: number | undefined
   /** Addresses from seeds and discovery. Default 256; then `ERR_SEEDS_FULL`. */
   readonly seedsMax?: number | undefined
 
@@ -149,16 +171,26 @@ export interface MeshOptions {
 
 /** Options that stay without a value when they are not given. */
 type Unset =
-  'realm' | 'nodeName' | 'advertiseHost' | 'advertisePort' | 'dataDir' | 'membership' | 'system'
+  | 'realm'
+  | 'nodeName'
+  | 'advertiseHost'
+  | 'advertisePort'
+  | 'dataDir'
+  | 'realmMembership'
+  | 'system'
 
 /** {@link MeshOptions} with everything decided. */
 export type ResolvedMeshOptions = Readonly<
-  Required<{ [K in Exclude<keyof MeshOptions, Unset>]: NonNullable<MeshOptions[K]> }> & {
+  Required<{
+    [K in Exclude<keyof MeshOptions, Unset | 'membership'>]: NonNullable<MeshOptions[K]>
+  }> & {
     [K in Unset]: MeshOptions[K]
-  } & { readonly realm: string | Realm; readonly candidates: readonly Candidate[] }
+  } & {
+    readonly realm: string | Realm
+    readonly membership: SwimSettings
+    readonly candidates: readonly Candidate[]
+  }
 >
-
-const DAY_MS = 86_400_000
 
 /** The defaults of numbers and words. */
 export const MESH_DEFAULTS: Readonly<
@@ -178,8 +210,10 @@ export const MESH_DEFAULTS: Readonly<
   leaveTimeoutMs: 1_000,
   reconnectBaseMs: 500,
   reconnectMaxMs: 30_000,
-  syncIntervalMs: 10_000,
-  downMemberForgetMs: DAY_MS,
+  membership: 'lan',
+  metadata: NO_METADATA,
+  neighbours: 4,
+  membershipEventsMax: 1_024,
   frameBytesMax: FRAME_BYTES_MAX_DEFAULT,
   bytesQueuedMax: 16_777_216,
   datagramsPerSecondMax: 2_000,
@@ -190,8 +224,7 @@ export const MESH_DEFAULTS: Readonly<
   handshakesMax: 256,
   dialsMax: 16,
   dialQueueMax: 1_024,
-  membersMax: 4_096,
-  hearsayMax: 256,
+  membersMax: 16_384,
   seedsMax: 256,
   transport: 'quic',
   logger: silentLogger,
@@ -226,6 +259,10 @@ const transportOption: OptionCheck = {
   expected: "'quic' or a transport",
   test: (value) => value === 'quic' || objectOption.test(value),
 }
+const membershipOption: OptionCheck = {
+  expected: "'local', 'lan', 'wan' or an object with settings",
+  test: (value) => isMembershipPreset(value) || objectOption.test(value),
+}
 const millis = (min: number): OptionCheck => numberOption(min, 2_147_483_647)
 const amount = (min: number, max = 1_048_576): OptionCheck => numberOption(min, max)
 
@@ -241,7 +278,7 @@ const CHECKS: { readonly [K in keyof MeshOptions]-?: OptionCheck } = {
   seeds: listOption,
   discovery: listOption,
   dataDir: optional(dataDirOption),
-  membership: optional(objectOption),
+  realmMembership: optional(objectOption),
   capabilities: wordsOption,
   keepaliveIntervalMs: millis(50),
   keepaliveMissesMax: amount(1, 1_000),
@@ -250,8 +287,10 @@ const CHECKS: { readonly [K in keyof MeshOptions]-?: OptionCheck } = {
   leaveTimeoutMs: millis(0),
   reconnectBaseMs: millis(10),
   reconnectMaxMs: millis(10),
-  syncIntervalMs: millis(100),
-  downMemberForgetMs: millis(1),
+  membership: membershipOption,
+  metadata: objectOption,
+  neighbours: amount(1, 64),
+  membershipEventsMax: amount(0),
   frameBytesMax: amount(1_024, FRAME_BYTES_MAX_LIMIT),
   bytesQueuedMax: amount(4_096, 2_147_483_647),
   datagramsPerSecondMax: amount(1),
@@ -263,7 +302,6 @@ const CHECKS: { readonly [K in keyof MeshOptions]-?: OptionCheck } = {
   dialsMax: amount(1),
   dialQueueMax: amount(1),
   membersMax: amount(1),
-  hearsayMax: amount(1),
   seedsMax: amount(1),
   transport: transportOption,
   lookup: optional(functionOption),
@@ -273,11 +311,32 @@ const CHECKS: { readonly [K in keyof MeshOptions]-?: OptionCheck } = {
   system: optional(objectOption),
 }
 
+/** Options of the member exchange that the detector replaced, and what takes their place. */
+const RENAMED: Readonly<Record<string, string>> = {
+  syncIntervalMs: "set it in 'membership'",
+  downMemberForgetMs: "it is 'tombstoneMs' in 'membership'",
+  hearsayMax: 'nothing takes its place: only what a node signed about itself is believed',
+}
+
+function refuseRenamed(given: MeshOptions): void {
+  for (const [name, text] of Object.entries(RENAMED)) {
+    if (!Object.hasOwn(given, name)) continue
+    const message = `startMesh: there is no option '${name}' any more: ${text}`
+    throw new OptionError('ERR_OPTION_RENAMED', name, message)
+  }
+  const { membership } = given
+  if (typeof membership !== 'object' || !Object.hasOwn(membership, 'signature')) return
+  const message =
+    "startMesh: a membership issued by the realm's authority goes to 'realmMembership'"
+  throw new OptionError('ERR_OPTION_RENAMED', 'membership', message)
+}
+
 /** Checks `given` and decides everything that is not given. */
 export function resolveMeshOptions(
   given: MeshOptions,
   lookup: (host: string) => Promise<readonly string[]>,
 ): ResolvedMeshOptions {
+  refuseRenamed(given)
   const merged = resolveOptions<MeshOptions>('startMesh', MESH_DEFAULTS, CHECKS, given)
   if (merged.realm === undefined) {
     throw new MeshError(
@@ -310,6 +369,7 @@ export function resolveMeshOptions(
     entropy: createSystemEntropy(),
     lookup,
     ...merged,
+    membership: resolveMembership(merged.membership ?? 'lan', membersMax),
     name: given.nodeName ?? merged.name,
     candidates: seeds.map((seed) => parseSeed(seed)),
   }) as ResolvedMeshOptions

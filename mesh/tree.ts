@@ -6,8 +6,9 @@
  *     ├─ endpoint      holds the UDP socket
  *     ├─ links         one temporary process per connection
  *     ├─ ...           parts of the layers above, such as the dist system
- *     ├─ membership    the member exchange
- *     └─ discovery     seeds and other sources
+ *     ├─ membership    the detector: who is there
+ *     ├─ discovery     seeds and other sources
+ *     └─ topology      standing links with neighbours
  *
  * When a part ends, it and everything after it is started again: a new endpoint means new links, new
  * links are reported to a new membership. No child calls its supervisor in `init` (ML4).
@@ -17,8 +18,12 @@ import type { ChildSpec, Contract, Server, SupervisorRef } from '../behaviours/i
 import type { MeshCore } from './core.ts'
 import { DiscoveryServer } from './discovery/driver.ts'
 import { MembershipServer } from './membership/driver.ts'
+import type { MembershipContext } from './membership/driver.ts'
+import { swimSizes } from './membership/swim-protocol.ts'
 import { CertificateError } from './identity/errors.ts'
 import type { NodeKey } from './identity/node-key.ts'
+import { TopologyServer } from './topology/topology.ts'
+import type { TopologyContext } from './topology/topology.ts'
 import type { Endpoint, EndpointOptions } from './transport/transport.ts'
 
 /** A process that only holds something. */
@@ -106,21 +111,48 @@ function linksChild(core: MeshCore): ChildSpec<SupervisorRef> {
   }
 }
 
+function membershipContext(core: MeshCore): MembershipContext {
+  const { options, identity } = core.parts
+  const { clock, chance, logger, pool, dialer, frames, refusals, codec, view, probeTimes } = core
+  return {
+    settings: options.membership,
+    dialsMax: options.dialsMax,
+    handshakeTimeoutMs: options.handshakeTimeoutMs,
+    ownKey: identity.nodeKey,
+    name: options.name,
+    address: () => core.address,
+    ...{ clock, chance, logger, pool, dialer, frames, refusals, codec, view, probeTimes },
+    protocol: core.swimProtocol,
+    authority: core.authority,
+    sizes: swimSizes,
+    holdSignal: core.holdSignal,
+    log: core.membershipLog,
+    memory: core.detectorMemory,
+    incarnation: identity.incarnation,
+    raiseIncarnation: (incarnation) => identity.raiseIncarnation(incarnation),
+  }
+}
+
+function topologyContext(core: MeshCore): TopologyContext {
+  const { options, identity } = core.parts
+  const { clock, chance, pool, dialer, refusals, view, holdSignal } = core
+  return {
+    options: { ...options, own: identity.nodeKey.hex },
+    ...{ clock, chance, pool, dialer, refusals, view, holdSignal },
+    protocol: core.swimProtocol,
+  }
+}
+
 /** Starts the tree; resolves when the socket is bound and seeds are being dialled. */
 export function startTree(
   core: MeshCore,
   upper: readonly ChildSpec[] = [],
 ): Promise<SupervisorRef> {
-  const { options, system, identity } = core.parts
-  const { pool, dialer, frames, refusals, clock, chance, logger, view, sources } = core
-  const membership = {
-    options: { ...options, ownKeyHex: identity.nodeKey.hex },
-    protocol: core.syncProtocol,
-    ...{ clock, chance, pool, dialer, frames, refusals, view },
-  }
+  const { options, system } = core.parts
+  const { pool, dialer, refusals, clock, chance, logger, view, sources } = core
   const discovery = {
     options: { ...options, candidatesMax: options.seedsMax },
-    ...{ clock, chance, logger, pool, dialer, refusals, sources },
+    ...{ clock, chance, logger, pool, dialer, refusals, sources, view },
   }
   return Supervisor.start({
     system,
@@ -136,7 +168,7 @@ export function startTree(
       },
       linksChild(core),
       ...upper,
-      MembershipServer.child(membership, { id: 'membership' }),
+      MembershipServer.child(membershipContext(core), { id: 'membership' }),
       {
         ...DiscoveryServer.child(discovery, { id: 'discovery' }),
         start: ({ system: where, parent }) =>
@@ -147,6 +179,7 @@ export function startTree(
             name: core.discoveryName,
           }),
       },
+      TopologyServer.child(topologyContext(core), { id: 'topology' }),
     ],
   })
 }

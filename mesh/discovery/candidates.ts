@@ -4,8 +4,9 @@
  *
  * - A candidate is tried until it answers, with growing, jittered pauses, for ever: a node started
  *   before its seed joins later (NX-D14, D2, D7).
- * - Once it has answered it rests as long as a link to the node behind it lives. When the link is
- *   lost it is tried again, whoever lives there by then.
+ * - Once it has answered it rests until the node behind it is lost: its link broke, or it is no member
+ *   any more. Then it is tried again, whoever lives there by then. A link that was closed because nobody
+ *   needed it is no loss.
  * - When the node behind it said goodbye it is still tried, at the longest pause: a seed that is
  *   restarted knows nobody, and somebody must find it.
  * - An address that turns out to be this node itself is never tried again (D7).
@@ -118,8 +119,9 @@ export class Candidates {
     }
   }
 
-  /** A link is lost: the addresses of that node are tried again after a pause. */
+  /** A link is lost, or a member: the addresses of that node are tried again after a pause. */
   linkDown(keyHex: string, reason: LinkDownReason, nowMs: number): void {
+    if (reason === 'idle') return
     for (const entry of this.#entries.values()) {
       if (entry.keyHex !== keyHex || entry.trying) continue
       entry.dueMs = nowMs + this.#waitMs(entry, reason === 'graceful_shutdown')

@@ -10,6 +10,8 @@ import type { Dialer } from '../link/dialer.ts'
 import { isLastingFailure } from '../link/lasting.ts'
 import type { LinkEvent } from '../link/link.ts'
 import type { LinkPool } from '../link/pool.ts'
+import type { MemberEvent } from '../membership/membership.ts'
+import type { MembershipView } from '../membership/view.ts'
 import type { Refusals } from '../refusals.ts'
 import { Candidates } from './candidates.ts'
 import type { CandidatesOptions } from './candidates.ts'
@@ -24,6 +26,7 @@ export interface DiscoveryContext {
   readonly pool: LinkPool
   readonly dialer: Dialer
   readonly refusals: Refusals
+  readonly view: MembershipView
   /** Sources in force; `addSeed` adds one, so it survives a restart. */
   readonly sources: readonly Discovery[]
 }
@@ -41,6 +44,7 @@ export interface DiscoveryApi {
     seen(candidates: readonly Candidate[]): void
     gone(candidates: readonly Candidate[]): void
     link(event: LinkEvent): void
+    member(event: MemberEvent): void
     dialled(outcome: Outcome): void
   }
 }
@@ -54,7 +58,7 @@ interface State {
 /** The contract of the discovery process. */
 export const DiscoveryContract: Contract<DiscoveryApi> = contract('fovea.discovery/1', {
   call: {},
-  cast: { seen: true, gone: true, link: true, dialled: true },
+  cast: { seen: true, gone: true, link: true, member: true, dialled: true },
 })
 
 /** Runs sources and dials what they find. */
@@ -65,8 +69,14 @@ export const DiscoveryServer: Server<DiscoveryApi, DiscoveryContext> = implement
 >(DiscoveryContract, {
   init: (context, ctx): State => {
     const { cast } = ctx.self
-    const off = context.pool.onLink((event) => void cast.link(event))
-    ctx.signal.addEventListener('abort', off)
+    const offLinks = context.pool.onLink((event) => void cast.link(event))
+    const offMembers = context.view.subscribe((event) => {
+      if (event.type === 'down' || event.type === 'left') cast.member(event)
+    })
+    ctx.signal.addEventListener('abort', () => {
+      offLinks()
+      offMembers()
+    })
     for (const source of context.sources) run(source, context, cast, ctx.signal)
     const book = new Candidates(context.options, context.chance)
     return { context, book, alarm: new Alarm(context.clock) }
@@ -90,6 +100,15 @@ export const DiscoveryServer: Server<DiscoveryApi, DiscoveryContext> = implement
       const { hex } = event.link.peer.key
       if (event.type === 'up') state.book.linkUp(hex)
       else state.book.linkDown(hex, event.reason, state.context.clock.now())
+      return after(state, ctx)
+    },
+    member: (state, { type, member }, ctx) => {
+      const { book, context } = state
+      const { hex } = member.key
+      // A member without a link has none that could tell of its end.
+      if (context.pool.link(hex) !== undefined) return noreply(state)
+      const reason = type === 'left' ? 'graceful_shutdown' : 'heartbeat_timeout'
+      book.linkDown(hex, reason, context.clock.now())
       return after(state, ctx)
     },
     dialled: (state, { candidate, result }, ctx) => {

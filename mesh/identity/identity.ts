@@ -106,6 +106,7 @@ async function complete(
     membership,
     incarnation: dataDir?.incarnation ?? Math.max(1, Math.floor(wallNowMs)),
     dataDir: dataDir?.path,
+    raiseIncarnation: async (incarnation) => dataDir?.raise(incarnation),
     verify: (publicKey, bytes, signature) => signatures.verify(publicKey, bytes, signature),
     checkCertificate: (chain, nowMs) => signatures.checkCertificate(chain, nowMs),
     close: async () => dataDir?.close(),

@@ -1,196 +1,298 @@
 /**
- * The process of the member exchange: it feeds links, `swim_sync` frames and time to the machine and
- * carries out what it decides. `MembershipView` outlives it, so subscribers notice nothing of a
- * restart but the changes that happened meanwhile.
+ * The process of the detector. It owns the detector's alarm, its handlers at the links and its crashes;
+ * the work is in `detector.ts`. `MembershipView` outlives it, so subscribers notice nothing of a restart
+ * but the changes that happened meanwhile.
+ *
+ *     start:    generation of this start of the node, empty table; links and seeds report whom they find
+ *     restart:  one generation more, on disk first; the table begins with everybody who was there
  */
 import { contract, implement, noreply } from '../../behaviours/index.ts'
 import type { Contract, Server } from '../../behaviours/index.ts'
-import type { Clock } from '../../runtime/index.ts'
+import type { Clock, Logger } from '../../runtime/index.ts'
 import { Alarm, ALARM } from '../alarm.ts'
+import type { NodeKey } from '../identity/node-key.ts'
 import type { Dialer } from '../link/dialer.ts'
 import type { FrameRouter } from '../link/frame-router.ts'
-import { isLastingFailure } from '../link/lasting.ts'
-import type { LinkEvent } from '../link/link.ts'
+import { formatNodeId } from '../link/peer-info.ts'
 import type { LinkPool } from '../link/pool.ts'
 import type { Refusals } from '../refusals.ts'
+import type { TransportAddress } from '../transport/transport.ts'
+import type { Codec } from '../wire/codec.ts'
 import { WireType } from '../wire/messages.ts'
-import { MemberExchange } from './exchange.ts'
-import type { ExchangeEffect, ExchangeOptions, SyncEntry } from './exchange.ts'
-import type { SyncProtocol } from './sync-protocol.ts'
+import { Detector } from './detector.ts'
+import { Door } from './door.ts'
+import type { MembershipLog } from './event-log.ts'
+import type { HoldSignal } from './hold-signal.ts'
+import { detectorDialsMax, OnDemand } from './on-demand.ts'
+import type { ProbeTimes } from './probe-times.ts'
+import { Rates } from './rates.ts'
+import { Requests } from './requests.ts'
+import { createSharedBase } from './swim/base.ts'
+import type { SwimSizes } from './swim/core.ts'
+import type { SwimEvent } from './swim/machine.ts'
+import type { SwimSettings } from './swim/settings.ts'
+import type { Statement, StatementAuthority } from './swim/statement.ts'
+import type { SwimProtocol } from './swim-protocol.ts'
 import type { MembershipView } from './view.ts'
+
+/** What outlives a detector and is taken over by the next one. */
+export interface DetectorMemory {
+  /** Generation in use; 0 before the first start. */
+  generation: number
+  /** Metadata of this node, encoded. */
+  meta: Uint8Array
+  /** The last words of everybody who is there, by key. */
+  readonly statements: Map<string, Statement>
+  /** The one that runs. */
+  detector: Detector | undefined
+}
 
 /** What the membership process needs. */
 export interface MembershipContext {
-  readonly options: ExchangeOptions
+  readonly settings: SwimSettings
+  /** Dials of the whole node at once; the detector takes half of them. */
+  readonly dialsMax: number
+  readonly handshakeTimeoutMs: number
+  readonly ownKey: NodeKey
+  readonly name: string
+  readonly address: () => TransportAddress
   readonly clock: Clock
   readonly chance: () => number
+  readonly logger: Logger
   readonly pool: LinkPool
   readonly dialer: Dialer
   readonly frames: FrameRouter
-  readonly protocol: SyncProtocol
   readonly refusals: Refusals
+  readonly codec: Codec
+  readonly protocol: SwimProtocol
+  readonly authority: StatementAuthority
+  readonly sizes: SwimSizes
   readonly view: MembershipView
-}
-
-/** A link event as the process keeps it. */
-interface SyncFrom {
-  readonly fromHex: string
-  readonly entries: readonly SyncEntry[]
+  readonly log: MembershipLog
+  readonly probeTimes: ProbeTimes
+  readonly holdSignal: HoldSignal
+  readonly memory: DetectorMemory
+  /** Incarnation of this start of the node. */
+  readonly incarnation: number
+  /** Makes sure, on disk, that every later start has a higher incarnation than that. */
+  readonly raiseIncarnation: (incarnation: number) => Promise<void>
 }
 
 /** Messages of the membership process to itself. */
 export interface MembershipApi {
   call: {}
   cast: {
-    link(event: LinkEvent): void
-    sync(sync: SyncFrom): void
-    dialFailed(failure: { readonly keyHex: string; readonly error: unknown }): void
+    /** The detector threw. */
+    failed(error: unknown): void
   }
 }
 
 interface State {
-  readonly context: MembershipContext
-  readonly exchange: MemberExchange
-  readonly alarm: Alarm
+  readonly detector: Detector
+  readonly alarm: DetectorAlarm
 }
 
 const MembershipContract: Contract<MembershipApi> = contract('fovea.membership/1', {
   call: {},
-  cast: { link: true, sync: true, dialFailed: true },
+  cast: { failed: true },
 })
 
-/** `swim_sync` frames that one peer may send within a second. */
-const SYNCS_PER_SECOND = 16
+/** Requests that one peer may send within a second. */
+export const REQUESTS_PER_SECOND_MAX = 32
 
-/** Starts and serves the member exchange. */
+/** Pause before a generation that could not be written is written again. */
+const PERSIST_RETRY_MS = 1_000
+
+/** Starts and serves the detector. */
 export const MembershipServer: Server<MembershipApi, MembershipContext> = implement<
   MembershipApi,
   MembershipContext,
   State
 >(MembershipContract, {
-  init: (context, ctx): State => {
-    const { clock, options, chance, pool, view } = context
-    const exchange = new MemberExchange(options, chance, clock.now())
-    exchange.restore(view.members(), clock.now())
-    const state: State = { context, exchange, alarm: new Alarm(clock) }
-    listen(context, ctx.self.cast, ctx.signal)
-    for (const link of pool.links()) {
-      const effects = exchange.linkUp(link.peer, clock.now())
-      apply(
-        state,
-        effects.filter(({ type }) => type !== 'event'),
-        ctx.self.cast,
-      )
-    }
-    view.reconcile(exchange.members())
-    state.alarm.set(ctx, exchange.nextDueMs())
-    return state
+  init: async (context, ctx): Promise<State> => {
+    const { memory } = context
+    const restarted = memory.generation > 0
+    const generation = restarted ? memory.generation + 1 : context.incarnation
+    if (restarted) await context.raiseIncarnation(generation)
+    memory.generation = generation
+    const { system, signal, self } = ctx
+    const alarm = new DetectorAlarm(context.clock, {
+      sendAfter: (delayMs, message) =>
+        system.sendAfter(delayMs, self.pid, message, { owner: self.pid }),
+      cancelTimer: (ref) => system.cancelTimer(ref),
+    })
+    const running: Running = makeDetector(context, {
+      signal,
+      worked: () => alarm.set(running.detector.nextDueMs),
+      failed: (error) => void self.cast.failed(error),
+    })
+    const { detector } = running
+    listen(context, running, signal)
+    if (restarted) remember(context, detector)
+    alarm.set(detector.nextDueMs)
+    return { detector, alarm }
   },
   call: {},
   cast: {
-    link: (state, event, ctx) => {
-      const { exchange, context } = state
-      const nowMs = context.clock.now()
-      const { peer } = event.link
-      const effects =
-        event.type === 'up'
-          ? exchange.linkUp(peer, nowMs)
-          : exchange.linkDown(peer.key.hex, event.reason, nowMs)
-      return after(state, effects, ctx)
-    },
-    sync: (state, { fromHex, entries }, ctx) =>
-      after(state, state.exchange.sync(fromHex, entries, state.context.clock.now()), ctx),
-    dialFailed: (state, { keyHex, error }, ctx) => {
-      const nowMs = state.context.clock.now()
-      return after(state, state.exchange.dialFailed(keyHex, isLastingFailure(error), nowMs), ctx)
+    failed: (_state, error) => {
+      throw error
     },
   },
-  info: (state, info, ctx) => {
+  info: (state, info) => {
     if (info.type !== 'message' || info.message !== ALARM) return noreply(state)
-    state.alarm.rang()
-    return after(state, state.exchange.tick(state.context.clock.now()), ctx)
+    const { detector, alarm } = state
+    alarm.rang()
+    detector.tick()
+    alarm.set(detector.nextDueMs)
+    return noreply(state)
   },
 })
 
-/** What handlers use of their context. */
-interface Self {
-  readonly link: (event: LinkEvent) => boolean
-  readonly sync: (sync: SyncFrom) => boolean
-  readonly dialFailed: (failure: { readonly keyHex: string; readonly error: unknown }) => boolean
-}
+/** An alarm that is moved forward only: every datagram changes the next deadline, most of them to later. */
+class DetectorAlarm {
+  readonly #timers: Parameters<Alarm['set']>[0]
+  readonly #alarm: Alarm
+  #dueMs = Infinity
 
-type Timers = Parameters<Alarm['set']>[0] & { readonly self: { readonly cast: Self } }
+  constructor(clock: Clock, timers: Parameters<Alarm['set']>[0]) {
+    this.#timers = timers
+    this.#alarm = new Alarm(clock)
+  }
 
-function after(
-  state: State,
-  effects: readonly ExchangeEffect[],
-  ctx: Timers,
-): ReturnType<typeof noreply<State>> {
-  apply(state, effects, ctx.self.cast)
-  state.alarm.set(ctx, state.exchange.nextDueMs())
-  return noreply(state)
-}
+  set(dueMs: number): void {
+    if (dueMs >= this.#dueMs) return
+    this.#dueMs = dueMs
+    this.#alarm.set(this.#timers, dueMs)
+  }
 
-/** Until the process dies, however it dies. */
-function listen(context: MembershipContext, self: Self, signal: AbortSignal): void {
-  const { pool, frames, protocol, refusals, clock } = context
-  const windows = new Map<string, { startMs: number; count: number }>()
-  const offLink = pool.onLink((event) => {
-    if (event.type === 'down') windows.delete(event.link.peer.key.hex)
-    self.link(event)
-  })
-  const offFrames = frames.handle(WireType.swimSync, WireType.swimSync, (link, _type, payload) => {
-    const fromHex = link.peer.key.hex
-    const nowMs = clock.now()
-    let window = windows.get(fromHex)
-    if (window === undefined || nowMs - window.startMs >= 1_000) {
-      window = { startMs: nowMs, count: 0 }
-      windows.set(fromHex, window)
-    }
-    window.count += 1
-    const peer = link.peer.nodeId
-    if (window.count > SYNCS_PER_SECOND) return refusals.count('ERR_MEMBERS_SYNC_FLOOD', { peer })
-    const entries = protocol.read(payload)
-    if (!self.sync({ fromHex, entries })) refusals.count('ERR_MEMBERS_BUSY', { peer })
-  })
-  signal.addEventListener('abort', () => {
-    offLink()
-    offFrames()
-  })
-}
-
-function apply({ context }: State, effects: readonly ExchangeEffect[], self: Self): void {
-  const { pool, dialer, protocol, refusals, view } = context
-  for (const effect of effects) {
-    switch (effect.type) {
-      case 'event':
-        view.apply(effect.event)
-        break
-      case 'dial': {
-        const { key, address } = effect
-        dialer.connect({ ...address, key }, { timeoutMs: Infinity }).catch((error: unknown) => {
-          if (pool.accepting)
-            refusals.count(codeOf(error), { dial: `${address.host}:${address.port}`, err: error })
-          self.dialFailed({ keyHex: key.hex, error })
-        })
-        break
-      }
-      case 'sync':
-        for (const frame of protocol.frames(effect.entries)) {
-          try {
-            pool.link(effect.to)?.send('control', frame)
-          } catch {
-            // Counted by the link; the periodic exchange repeats it.
-          }
-        }
-        break
-      case 'refused':
-        refusals.count(effect.code, { entries: effect.count }, { times: effect.count })
-    }
+  rang(): void {
+    this.#dueMs = Infinity
+    this.#alarm.rang()
   }
 }
 
-function codeOf(error: unknown): string {
-  const code = (error as { code?: unknown } | undefined)?.code
-  return typeof code === 'string' ? code : 'ERR_LINK_CLOSED'
+/** How a detector and its process are tied. */
+interface Ties {
+  readonly signal: AbortSignal
+  readonly worked: () => void
+  readonly failed: (error: unknown) => void
+}
+
+/** A detector with what its door needs. */
+interface Running {
+  readonly detector: Detector
+  readonly requests: Requests
+}
+
+function makeDetector(context: MembershipContext, ties: Ties): Running {
+  const { settings, clock, chance, memory, ownKey, name, pool, refusals, protocol } = context
+  const { probeIntervalMs } = settings
+  const onDemand = new OnDemand({
+    ...{ pool, refusals, dialer: context.dialer },
+    dialsMax: detectorDialsMax(context.dialsMax),
+    dialTimeoutMs: Math.min(context.handshakeTimeoutMs, 2 * probeIntervalMs),
+  })
+  const firstNumber = Math.floor(chance() * 0x1_0000_0000)
+  const requests = new Requests({ protocol, onDemand, refusals, firstNumber })
+  const statements = [...memory.statements.values()]
+  const detector: Detector = new Detector({
+    core: {
+      self: {
+        ...{ id: ownKey.hex, name, meta: memory.meta, generation: memory.generation },
+        ...context.address(),
+      },
+      ...{ settings, authority: context.authority, sizes: context.sizes },
+      seed: Math.floor(chance() * 0x1_0000_0000),
+      nowMs: clock.now(),
+      ...(statements.length === 0 ? {} : { base: createSharedBase(statements) }),
+    },
+    ...{ clock, ownKey, pool, refusals, protocol, onDemand, codec: context.codec },
+    ...{ view: context.view, log: context.log, probeTimes: context.probeTimes },
+    requests,
+    persist: (generation) => void persist(context, detector, generation, ties.signal),
+    noted: (event) => note(memory, event),
+    worked: ties.worked,
+    failed: ties.failed,
+  })
+  return { detector, requests }
+}
+
+/** Begins with whoever was there, and asks them what has happened since. */
+function remember(
+  { memory, log, clock, ownKey, name, address }: MembershipContext,
+  detector: Detector,
+): void {
+  const contacts = Array.from(memory.statements.values(), ({ id, host, port }) => ({
+    id,
+    host,
+    port,
+  }))
+  log.add({
+    ...{
+      atMs: clock.now(),
+      type: 'restarted',
+      id: ownKey.hex,
+      nodeId: formatNodeId(name, address()),
+    },
+    incarnation: { generation: memory.generation, counter: 0 },
+    ...{ accuser: undefined, from: undefined },
+  })
+  if (contacts.length > 0) detector.input({ type: 'join', contacts })
+}
+
+/** Keeps the words of whoever is there. */
+function note({ statements }: DetectorMemory, { type, member }: SwimEvent): void {
+  if (type === 'conflict') return
+  if (type === 'down' || type === 'left' || type === 'forgotten') statements.delete(member.id)
+  else statements.set(member.id, member.statement)
+}
+
+/** Writes until it is written: without it this node has nothing to say. */
+async function persist(
+  context: MembershipContext,
+  detector: Detector,
+  generation: number,
+  signal: AbortSignal,
+): Promise<void> {
+  const { clock, refusals, memory } = context
+  try {
+    await context.raiseIncarnation(generation)
+  } catch (error) {
+    if (signal.aborted) return
+    refusals.count('ERR_MEMBERS_PERSIST', { generation, err: error }, { level: 'error' })
+    const timer = clock.setTimer(
+      PERSIST_RETRY_MS,
+      () => void persist(context, detector, generation, signal),
+    )
+    signal.addEventListener('abort', () => timer.cancel(), { once: true })
+    return
+  }
+  memory.generation = Math.max(memory.generation, generation)
+  if (!signal.aborted) detector.input({ type: 'persisted', generation })
+}
+
+/** Until the process dies, however it dies. */
+function listen(
+  context: MembershipContext,
+  { detector, requests }: Running,
+  signal: AbortSignal,
+): void {
+  const { pool, frames, memory, clock } = context
+  const rates = new Rates(clock, REQUESTS_PER_SECOND_MAX)
+  const door = new Door({ ...context, detector, requests, rates })
+  const { swimPing, swimSync } = WireType
+  const release = [
+    pool.onLink((event) => {
+      if (event.type === 'down') door.forget(event.link.peer.key.hex)
+      detector.link(event)
+    }),
+    frames.handle(swimPing, swimSync, (link, type, payload) => door.frame(link, type, payload)),
+  ]
+  memory.detector = detector
+  signal.addEventListener('abort', () => {
+    for (const off of release) off()
+    if (memory.detector === detector) memory.detector = undefined
+    detector.close()
+  })
+  detector.begin()
 }

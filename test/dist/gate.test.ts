@@ -23,7 +23,12 @@ interface Parted extends AsyncDisposable {
 /** Two nodes that lost each other; nobody dials by itself for a long time. */
 async function parted(node: NodeOptions = {}): Promise<Parted> {
   const world = await startWorld(2, {
-    node: { keepaliveIntervalMs: 100, reconnectBaseMs: 30_000, syncIntervalMs: 60_000, ...node },
+    node: {
+      keepaliveIntervalMs: 100,
+      reconnectBaseMs: 30_000,
+      membership: { probeIntervalMs: 600_000 },
+      ...node,
+    },
   })
   const [a, b] = world.nodes as [FoveaNode, FoveaNode]
   const ref = await during(world, a.remoteSpawn.spawn(CounterContract, b.id, { arg: 0 }))
@@ -82,7 +87,9 @@ describe('a known node without a link', () => {
   })
 
   it('is noconnection at once for dialHoldOffMs after a loss, twice as long after each dial in vain', async () => {
-    await using t = await parted({ dialTimeoutMs: 300, dialHoldOffMs: 1_000 })
+    // A dial that the mesh makes by itself would be shared, and be as old as it is.
+    const never = { reconnectBaseMs: 600_000, reconnectMaxMs: 600_000 }
+    await using t = await parted({ dialTimeoutMs: 300, dialHoldOffMs: 1_000, ...never })
     const waitedMs = async (): Promise<number> => {
       const atMs = t.world.clock.now()
       expect(await failing(t.world, t.ref.call.get())).toMatchObject({ reason: 'noconnection' })

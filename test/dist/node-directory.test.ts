@@ -15,7 +15,8 @@ const [OWN, A, B] = ['0', 'a', 'b'].map((digit) => nodeKeyFromHex(digit.repeat(6
 ]
 
 const member = (key: Mesh['key'], nodeId: string, state: MemberState): Member => ({
-  ...{ key, nodeId, state, incarnation: 1, sinceMs: 0 },
+  ...{ key, nodeId, state, metadata: {}, sinceMs: 0 },
+  incarnation: { generation: 1, counter: 0 },
   address: { host: '10.0.0.1', port: 1 },
 })
 
@@ -67,17 +68,26 @@ describe('NodeDirectory', () => {
     expect(known.nameOf('f'.repeat(64))).toBe('f'.repeat(64))
   })
 
-  it('does not let hearsay take an id from who proved it, nor from who had it', () => {
+  it('does not let a claim take an id from who has it, until that is gone', () => {
     const { known, tell } = directory(member(A, 'a@10.0.0.1:1', 'up'))
-    tell('connecting', member(B, 'a@10.0.0.1:1', 'connecting'))
-    expect(known.keyOf('a@10.0.0.1:1')).toBe(A.hex)
-    tell('down', member(A, 'a@10.0.0.1:1', 'down'))
-    tell('connecting', member(B, 'a@10.0.0.1:1', 'connecting'))
-    expect(known.keyOf('a@10.0.0.1:1')).toBe(A.hex)
-    // It came up there itself: a node that was set up anew at the same address.
     tell('up', member(B, 'a@10.0.0.1:1', 'up'))
+    expect(known.keyOf('a@10.0.0.1:1')).toBe(A.hex)
+    tell('suspect', member(A, 'a@10.0.0.1:1', 'suspect'))
+    tell('update', member(B, 'a@10.0.0.1:1', 'up'))
+    expect(known.keyOf('a@10.0.0.1:1')).toBe(A.hex)
+    // A node that was set up anew at the same address.
+    tell('down', member(A, 'a@10.0.0.1:1', 'down'))
     expect(known.keyOf('a@10.0.0.1:1')).toBe(B.hex)
     tell('forgotten', member(A, 'a@10.0.0.1:1', 'down'))
+    expect(known.keyOf('a@10.0.0.1:1')).toBe(B.hex)
+  })
+
+  it('keeps the id of a node that is gone until somebody there has it', () => {
+    const { known, tell } = directory(member(A, 'a@10.0.0.1:1', 'up'))
+    tell('down', member(A, 'a@10.0.0.1:1', 'down'))
+    tell('down', member(B, 'a@10.0.0.1:1', 'down'))
+    expect(known.keyOf('a@10.0.0.1:1')).toBe(A.hex)
+    tell('up', member(B, 'a@10.0.0.1:1', 'up'))
     expect(known.keyOf('a@10.0.0.1:1')).toBe(B.hex)
   })
 
@@ -88,17 +98,28 @@ describe('NodeDirectory', () => {
     tell('up', member(A, id, 'up'))
     tell('up', member(B, id, 'up'))
     expect(known.keyOf(id)).toBe(A.hex)
-    // Who is at the address takes it from a claim, whichever came first.
+    // Nobody is proven to be there: who had it keeps it.
     there.clear()
-    tell('up', member(B, id, 'up'))
+    tell('update', member(B, id, 'up'))
+    expect(known.keyOf(id)).toBe(A.hex)
+    // Who is at the address takes it from a claim, whichever came first.
+    there.add(B.hex)
+    tell('update', member(B, id, 'up'))
     expect(known.keyOf(id)).toBe(B.hex)
+    there.clear()
     there.add(A.hex)
-    tell('up', member(A, id, 'up'))
+    tell('update', member(A, id, 'up'))
     expect(known.keyOf(id)).toBe(A.hex)
     // Gone: the other one is all there is.
     there.clear()
     tell('down', member(A, id, 'down'))
     expect(known.keyOf(id)).toBe(B.hex)
+  })
+
+  it('takes nothing from a conflict: which of two nodes with one key has the id is not known', () => {
+    const { known, tell } = directory(member(A, 'a@10.0.0.1:1', 'up'))
+    tell('conflict', member(A, 'evil@10.0.0.6:6', 'up'))
+    expect(known.nameOf(A.hex)).toBe('a@10.0.0.1:1')
   })
 
   it('follows a node to a new id and forgets it when the mesh does', () => {

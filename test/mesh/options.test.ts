@@ -1,5 +1,6 @@
 import { describe, expect, it } from 'vitest'
 import { createRealm } from '../../mesh/identity/realm.ts'
+import { SWIM_PRESETS } from '../../mesh/membership/swim/settings.ts'
 import { MESH_DEFAULTS, resolveMeshOptions } from '../../mesh/options.ts'
 import type { MeshOptions } from '../../mesh/options.ts'
 
@@ -10,7 +11,10 @@ const resolve = (given: object) => resolveMeshOptions({ realm, ...given } as Mes
 describe('resolveMeshOptions', () => {
   it('fills in what is not given and freezes the result', () => {
     const options = resolve({})
-    expect(options).toMatchObject({ ...MESH_DEFAULTS, realm, lookup, candidates: [] })
+    const { membership, ...same } = MESH_DEFAULTS
+    expect(options).toMatchObject({ ...same, realm, lookup, candidates: [] })
+    expect(membership).toBe('lan')
+    expect(options.membership).toEqual({ ...SWIM_PRESETS.lan, membersMax: same.membersMax })
     expect(Object.isFrozen(options)).toBe(true)
   })
 
@@ -41,7 +45,39 @@ describe('resolveMeshOptions', () => {
     )
   })
 
+  it('takes a preset of membership, and what differs from it', () => {
+    expect(resolve({ membership: 'wan' }).membership.probeIntervalMs).toBe(5_000)
+    const changed = { preset: 'local', indirectProbes: 2 } as const
+    const { membership } = resolve({ membership: changed, membersMax: 2_000 })
+    const expected = { ...SWIM_PRESETS.local, indirectProbes: 2, membersMax: 2_000 }
+    expect(membership).toEqual(expected)
+    expect(resolve({ membership: { syncsMax: 1 } }).membership.probeIntervalMs).toBe(1_000)
+  })
+
   it.each<[string, object]>([
+    ['a preset that does not exist', { membership: 'moon' }],
+    ['a setting that does not exist', { membership: { probes: 1 } }],
+    ['a setting out of range', { membership: { probeIntervalMs: 0 } }],
+    ['metadata longer than a datagram has room for', { membership: { metaBytesMax: 513 } }],
+    ['a number for membership', { membership: 5 }],
+  ])('refuses %s', (_claim, given) => {
+    expect(() => resolve(given)).toThrow(/^startMesh: /)
+  })
+
+  it.each<[string, object]>([
+    ['syncIntervalMs', { syncIntervalMs: 1_000 }],
+    ['downMemberForgetMs', { downMemberForgetMs: 1_000 }],
+    ['hearsayMax', { hearsayMax: 1 }],
+    ['membership', { membership: { signature: new Uint8Array(64) } }],
+  ])('says what takes the place of %s as it was before', (option, given) => {
+    expect(() => resolve(given)).toThrow(
+      expect.objectContaining({ code: 'ERR_OPTION_RENAMED', option }),
+    )
+  })
+
+  it.each<[string, object]>([
+    ['a probe that waits longer than half an interval', { membership: { probeTimeoutMs: 501 } }],
+    ['pauses that end before they begin', { membership: { joinRetryMaxMs: 499 } }],
     ['membersMax below linksMax', { linksMax: 10, membersMax: 9 }],
     ['more seeds than seedsMax', { seeds: ['a', 'b'], seedsMax: 1 }],
     ['reconnectMaxMs below reconnectBaseMs', { reconnectBaseMs: 100, reconnectMaxMs: 99 }],

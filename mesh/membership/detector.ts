@@ -1,0 +1,292 @@
+/**
+ * The detector of one node: it drives a membership core over links. Everything that happens (frames, links
+ * up and down, time, wishes of the application) becomes an input of the core in the turn it happens, and
+ * the core's effects become datagrams, requests and events.
+ *
+ * Frames do not pass through the mailbox of the detector's process: an ack that waits behind other work
+ * is a false suspicion, and nothing here takes long. The process (`driver.ts`) owns this object, its
+ * alarm and its crashes: whatever is thrown inside ends that process, never the link or the caller.
+ *
+ * Inputs never nest: one that comes while the core works (a handler of an event that sets metadata, a
+ * link that breaks under a send) waits until the core is done, in order.
+ */
+import type { Clock } from '../../runtime/index.ts'
+import type { NodeKey } from '../identity/node-key.ts'
+import { nodeKeyFromHex } from '../identity/node-key.ts'
+import type { LinkEvent } from '../link/link.ts'
+import { formatNodeId } from '../link/peer-info.ts'
+import type { LinkPool } from '../link/pool.ts'
+import type { Refusals } from '../refusals.ts'
+import type { Codec } from '../wire/codec.ts'
+import type { MembershipLog } from './event-log.ts'
+import type { Member } from './membership.ts'
+import { decodeMetadata, NO_METADATA } from './metadata.ts'
+import type { OnDemand, OnDemandStats } from './on-demand.ts'
+import type { ProbeTimes } from './probe-times.ts'
+import type { Requests } from './requests.ts'
+import { SwimCore } from './swim/core.ts'
+import type { SwimCoreOptions } from './swim/core.ts'
+import type {
+  SwimEvent,
+  SwimInput,
+  SwimMember,
+  SwimRefusal,
+  SwimSink,
+  SwimStats,
+} from './swim/machine.ts'
+import type { MemberStatus, SwimDatagram } from './swim/message.ts'
+import type { Incarnation, MemberId } from './swim/statement.ts'
+import type { SwimProtocol } from './swim-protocol.ts'
+import type { MembershipView } from './view.ts'
+
+/** What a detector works with. */
+export interface DetectorParts {
+  readonly core: SwimCoreOptions
+  readonly clock: Clock
+  readonly ownKey: NodeKey
+  readonly pool: LinkPool
+  readonly refusals: Refusals
+  readonly codec: Codec
+  readonly protocol: SwimProtocol
+  readonly view: MembershipView
+  readonly log: MembershipLog
+  readonly onDemand: OnDemand
+  readonly requests: Requests
+  readonly probeTimes: ProbeTimes
+  /** Writes a generation down; `persisted` follows once it is on disk. */
+  readonly persist: (generation: number) => void
+  /** An event for the log, at most once per change. */
+  readonly noted: (event: SwimEvent) => void
+  /** Inputs were worked off: `nextDueMs` may be another one. */
+  readonly worked: () => void
+  /** The detector cannot go on. */
+  readonly failed: (error: unknown) => void
+}
+
+/** Counters of a detector since its start, beside those of its core. */
+export interface DetectorStats extends SwimStats {
+  readonly links: OnDemandStats
+  readonly requestsSent: number
+  readonly requestsFailed: number
+}
+
+/** States of members by what the core calls them. */
+const STATES: Readonly<Record<MemberStatus, Member['state']>> = Object.freeze({
+  alive: 'up',
+  suspect: 'suspect',
+  dead: 'down',
+  left: 'left',
+})
+
+/** Refusals that belong to normal operation: a late answer, news that crossed. */
+const USUAL: ReadonlySet<SwimRefusal> = new Set([
+  'ERR_SWIM_SEQUENCE',
+  'ERR_SWIM_ACCUSATION_UNKNOWN',
+  'ERR_SWIM_SENDER_UNKNOWN',
+])
+
+/** Drives one core. */
+export class Detector {
+  readonly #parts: DetectorParts
+  readonly #core: SwimCore
+  readonly #sink: SwimSink
+  readonly #inputs: SwimInput[] = []
+  readonly #events: SwimEvent[] = []
+  #working = false
+  #closed = false
+  #onLeft: (() => void) | undefined
+
+  constructor(parts: DetectorParts) {
+    this.#parts = parts
+    this.#core = new SwimCore(parts.core)
+    this.#sink = this.#makeSink()
+  }
+
+  /** When `tick` must be called. */
+  get nextDueMs(): number {
+    return Math.min(this.#core.nextDeadline(), this.#parts.requests.nextDueMs)
+  }
+
+  /** Takes over the members that the core knows from before, and the links that exist. */
+  begin(): void {
+    const { view, pool } = this.#parts
+    const known = new Set<string>()
+    for (const member of this.#core.members()) {
+      if (member.id === this.#parts.ownKey.hex) continue
+      known.add(member.id)
+      view.put(this.#member(member))
+    }
+    for (const { key } of view.members()) if (!known.has(key.hex)) view.forget(key.hex)
+    for (const { peer } of pool.links()) this.#contact(peer.key, peer.address)
+  }
+
+  /** Something has happened. */
+  input(input: SwimInput): void {
+    if (this.#closed) return
+    this.#inputs.push(input)
+    if (this.#working) return
+    this.#working = true
+    try {
+      this.#work()
+      this.#parts.worked()
+    } catch (error) {
+      this.close()
+      this.#parts.failed(error)
+    } finally {
+      this.#working = false
+    }
+  }
+
+  /** Time has passed. */
+  tick(): void {
+    const nowMs = this.#parts.clock.now()
+    for (const requestId of this.#parts.requests.takeOverdue(nowMs)) {
+      this.input({ type: 'request_failed', requestId })
+    }
+    if (this.#core.nextDeadline() <= nowMs) this.input({ type: 'tick' })
+  }
+
+  /** A link came up or went down. */
+  link({ type, link, ...event }: LinkEvent): void {
+    const { peer } = link
+    if (type === 'up') return this.#contact(peer.key, peer.address)
+    const reason = 'reason' in event ? event.reason : undefined
+    for (const requestId of this.#parts.requests.linkDown(peer.key.hex)) {
+      this.input({ type: 'request_failed', requestId })
+    }
+    // After a goodbye the node speaks for itself; an idle link says nothing about it.
+    if (reason === 'graceful_shutdown' || reason === 'idle') return
+    this.input({ type: 'peer_gone', id: peer.key.hex })
+  }
+
+  /** How often that member spoke up, as of now. */
+  incarnationOf(id: MemberId): Incarnation | undefined {
+    const member = this.#core.member(id)
+    if (member === undefined) return undefined
+    const { generation, counter } = member
+    return { generation, counter }
+  }
+
+  /** Says goodbye to everybody; calls `done` when it has spread, or when there is no more time. */
+  leave(done: () => void): void {
+    if (this.#closed) return done()
+    this.#onLeft = done
+    this.input({ type: 'leave' })
+  }
+
+  stats(): DetectorStats {
+    const { onDemand, requests } = this.#parts
+    return { ...this.#core.stats(), links: onDemand.stats(), ...requests.stats() }
+  }
+
+  /** Nothing happens any more. Idempotent. */
+  close(): void {
+    if (this.#closed) return
+    this.#closed = true
+    this.#inputs.length = 0
+    this.#parts.onDemand.close()
+    this.#parts.requests.close()
+    this.#onLeft?.()
+    this.#onLeft = undefined
+  }
+
+  #work(): void {
+    const { clock } = this.#parts
+    // Grows while it is worked off.
+    for (let at = 0; at < this.#inputs.length; at++) {
+      this.#core.step(clock.now(), this.#inputs[at]!, this.#sink)
+      const events = this.#events.splice(0)
+      for (const event of events) this.#event(event)
+    }
+    this.#inputs.length = 0
+  }
+
+  #contact(key: NodeKey, { host, port }: { readonly host: string; readonly port: number }): void {
+    this.input({ type: 'contact', contact: { id: key.hex, host, port } })
+  }
+
+  #makeSink(): SwimSink {
+    const { requests, persist } = this.#parts
+    return {
+      send: (to, message) => this.#send(to, message),
+      request: (id, to, message, deadlineMs) => {
+        requests.send(id, to, message, deadlineMs, () =>
+          this.input({ type: 'request_failed', requestId: id }),
+        )
+      },
+      cancel: (id) => requests.cancel(id),
+      reply: (replyId, message) => requests.reply(replyId, message),
+      event: (event) => void this.#events.push(event),
+      persist,
+      refused: (code, from) => this.#refused(code, from),
+      left: () => {
+        const done = this.#onLeft
+        this.#onLeft = undefined
+        done?.()
+      },
+    }
+  }
+
+  #send(to: MemberId, message: SwimDatagram): void {
+    const { pool, onDemand, protocol, probeTimes, clock } = this.#parts
+    const frame = protocol.datagram(message)
+    if (message.type === 'ping') probeTimes.sent(to, message.sequence, clock.now())
+    const link = pool.link(to)
+    // False is a lost packet, which the link has counted.
+    if (link !== undefined) return void link.sendDatagram(frame)
+    const member = this.#core.member(to)
+    if (member === undefined) return
+    const { id, host, port } = member
+    onDemand.whenLinked(
+      { id, host, port },
+      (made) => void made.sendDatagram(frame),
+      () => {},
+    )
+  }
+
+  #refused(code: SwimRefusal, from: MemberId | undefined): void {
+    const { refusals, pool } = this.#parts
+    const peer = from === undefined ? undefined : (pool.link(from)?.peer.nodeId ?? from)
+    refusals.count(code, { peer }, USUAL.has(code) ? { level: 'debug' } : {})
+  }
+
+  #event(event: SwimEvent): void {
+    const { view, pool, log, clock, ownKey, probeTimes } = this.#parts
+    const { type, member, accuser, from } = event
+    const { id, generation, counter } = member
+    const nodeId = formatNodeId(member.name, member)
+    const incarnation = { generation, counter }
+    log.add({ atMs: clock.now(), type, id, nodeId, incarnation, accuser, from })
+    this.#parts.noted(event)
+    if (type === 'conflict') return view.conflict(this.#member(member), from)
+    if (id === ownKey.hex) return
+    if (type === 'forgotten') {
+      probeTimes.forget(id)
+      return view.forget(id)
+    }
+    // The link goes first: whoever hears that the node is down finds it disconnected.
+    if (type === 'down') pool.link(id)?.fail('ERR_SWIM_DOWN', 'the mesh holds this node for dead')
+    view.put(this.#member(member), from)
+  }
+
+  #member(member: SwimMember): Member {
+    const { codec, refusals } = this.#parts
+    const { id, name, host, port, generation, counter, status, sinceMs, accuser, meta } = member
+    const nodeId = formatNodeId(name, { host, port })
+    const metadata = decodeMetadata(codec, meta)
+    if (metadata === undefined) refusals.count('ERR_META_INVALID', { peer: nodeId })
+    const state = STATES[status]
+    return Object.freeze({
+      key: nodeKeyFromHex(id),
+      nodeId,
+      address: Object.freeze({ host, port }),
+      incarnation: Object.freeze({ generation, counter }),
+      state,
+      metadata: metadata ?? NO_METADATA,
+      sinceMs,
+      ...(accuser === undefined ? {} : { accuser }),
+      ...(state === 'down' ? { reason: 'heartbeat_timeout' as const } : {}),
+      ...(state === 'left' ? { reason: 'graceful_shutdown' as const } : {}),
+    })
+  }
+}
