@@ -32,7 +32,7 @@ export function suspicionBounds(settings: SwimSettings, members: number): Suspic
 /** Whole length of a suspicion with so many confirmations. */
 export function suspicionMs(bounds: SuspicionBounds, confirmed: number): number {
   const { shortestMs, longestMs, confirmations } = bounds
-  if (confirmations === 0) return shortestMs
+  if (confirmed >= confirmations) return shortestMs
   const share = Math.log(confirmed + 1) / Math.log(confirmations + 1)
   return Math.max(shortestMs, longestMs - (longestMs - shortestMs) * share)
 }

@@ -1,6 +1,6 @@
 /** A few cores on a table top: constant latency, cuts and losses by function, everything recorded. */
 import { SwimCore, type SwimCoreOptions } from '../../../../mesh/membership/swim/core.ts'
-import { hashStatement } from '../../../../mesh/membership/swim/hash.ts'
+import { hashStatement, hashText } from '../../../../mesh/membership/swim/hash.ts'
 import type {
   Contact,
   SwimEvent,
@@ -71,7 +71,7 @@ export function coreOptions(
     settings: swimSettings('lan', settings),
     authority: fakeAuthority,
     sizes: fakeSizes,
-    seed: [...id].reduce((sum, letter) => sum * 31 + letter.charCodeAt(0), 7),
+    seed: hashText(id),
     nowMs: 0,
     ...rest,
   }
@@ -169,6 +169,18 @@ export class Bench {
     return effects
   }
 
+  /** Ticks on until an effect is as wanted; answers all effects with their times. */
+  until(wanted: (effect: Effect) => boolean): { atMs: number; effect: Effect }[] {
+    const effects: { atMs: number; effect: Effect }[] = []
+    for (let tick = 0; tick < 10_000; tick++) {
+      const atMs = Math.max(this.core.nextDeadline(), this.nowMs)
+      const done = this.step({ type: 'tick' }, atMs)
+      effects.push(...done.map((effect) => ({ atMs, effect })))
+      if (done.some(wanted)) return effects
+    }
+    throw new Error('it never happens')
+  }
+
   statusOf(id: MemberId): string | undefined {
     return this.core.member(id)?.status
   }
@@ -252,6 +264,18 @@ export class FakeWorld {
   crash(id: MemberId): void {
     const node = this.nodes.get(id)
     if (node !== undefined) node.up = false
+  }
+
+  /** The node starts again with the same key; what it knew is gone. */
+  restart(id: MemberId, self: Partial<SwimCoreOptions['self']>, ...seeds: MemberId[]): void {
+    this.crash(id)
+    this.start(id, self)
+    if (seeds.length > 0) this.join(id, ...seeds)
+  }
+
+  /** True when all of them hold all of them alive. */
+  agrees(ids: readonly MemberId[]): boolean {
+    return ids.every((id) => ids.every((other) => this.statusAt(id, other) === 'alive'))
   }
 
   pause(id: MemberId, forMs: number): void {
