@@ -78,5 +78,8 @@ export function castAs(
 
 /** The system that reaches `target`: its own for a pid, as refs do it. */
 function homeOf(target: Target, system: System): System {
-  return (ProcessPid.is(target) ? ProcessPid.homeOf(target) : undefined) ?? system
+  const home = ProcessPid.is(target) ? ProcessPid.homeOf(target) : undefined
+  if (home === undefined) return system
+  const { watch } = home.options
+  return watch === undefined ? home : watch.wayTo(home)
 }

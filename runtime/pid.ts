@@ -118,5 +118,6 @@ export function isPid(value: unknown): value is Pid {
 export function homeOf(pid: Pid): System {
   const home = ProcessPid.is(pid) ? ProcessPid.homeOf(pid) : undefined
   if (home === undefined) throw new ArgumentError('pid', 'a pid made by a system', pid)
-  return home
+  const { watch } = home.options
+  return watch === undefined ? home : watch.wayTo(home)
 }

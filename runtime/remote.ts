@@ -65,6 +65,8 @@ export interface Inbound {
   monitor(ref: MonitorRef, from: Pid, to: Pid | string): void
   demonitor(ref: MonitorRef, from: Pid): void
   down(ref: MonitorRef, reason: ExitReason): void
+  /** Whether a link, monitor or call lies between here and `node`. */
+  isConnected(node: string): boolean
   /** Every link, monitor and call between here and `node` is broken, once. */
   connectionLost(node: string): void
 }
@@ -251,6 +253,13 @@ export class Remote implements Inbound {
   down(ref: MonitorRef, reason: ExitReason): void {
     const monitor = this.#core.monitors.find(ref)
     if (monitor?.remote !== undefined) this.#core.deaths.notifyDown(monitor, reason)
+  }
+
+  isConnected(node: string): boolean {
+    const peer = this.#peers.get(node)
+    if (peer === undefined) return false
+    const { calls, linked, watching, watchers } = peer
+    return calls !== undefined || linked.size > 0 || watching.size > 0 || watchers.size > 0
   }
 
   connectionLost(node: string): void {

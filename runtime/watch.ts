@@ -13,6 +13,7 @@
 import { runningCell } from './context.ts'
 import type { ProcessCell, ProcessExtras } from './process.ts'
 import type { Process } from './program.ts'
+import type { System } from './system.ts'
 
 /** The simulation's side. */
 export interface SystemWatch {
@@ -23,6 +24,11 @@ export interface SystemWatch {
   served(process: Process, name: string | undefined): void
   /** A process is suspended in a handler, goes on in one, or has lost its last own wait. */
   busy(process: Process): void
+  /**
+   * The system through which the running process reaches one of `home`: its own if both are of different nodes,
+   * although they live in one program.
+   */
+  wayTo(home: System): System
 }
 
 /** As `new Promise`, counted as a wait of the running process. */

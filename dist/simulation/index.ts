@@ -23,3 +23,10 @@ export {
   SimulationError,
   SimulationStuckError,
 } from './simulation-errors.ts'
+export type { ExploreOptions, ExploreResult } from './explore.ts'
+export { explore } from './explore.ts'
+export type { SchedulePlan } from './schedule-plan.ts'
+export { scheduleFrom } from './schedule-plan.ts'
+export type { Shrunk } from './shrink.ts'
+export { shrinkSchedule } from './shrink.ts'
+export type { JitterKind } from '../../mesh/index.ts'

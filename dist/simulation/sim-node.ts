@@ -10,6 +10,7 @@ import {
   type Entropy,
   type Logger,
   type Pid,
+  type ProcessContext,
   type SimClock,
   type System,
   type SystemWatch,
@@ -67,7 +68,8 @@ export class SimNode {
   #clock: NodeClock | undefined
   #system: System | undefined
   #node: FoveaNode | undefined
-  #giveUp: ((error: Error) => void) | undefined
+  /** Tells those who wait for something of this life of the node that it is over. */
+  readonly #waiting = new Set<(error: Error) => void>()
 
   constructor(world: SimNodeWorld, name: string, index: number) {
     this.#world = world
@@ -104,9 +106,26 @@ export class SimNode {
   /** Starts it, with the disk it has, and runs its setup. Nothing if it runs already. */
   start(): Promise<void> {
     if (this.#state !== 'crashed') return Promise.resolve()
-    return ownPromise<void>((resolve, reject) => {
-      this.#giveUp = reject
+    return this.#whileItLives((resolve, reject) => {
       asNobody(() => this.#start()).then(resolve, reject)
+    })
+  }
+
+  /**
+   * Runs `fn` as a process of this node. Refs of other nodes go over the network then, as for every process of
+   * the node; `run` itself is no node and reaches everything directly and at once.
+   */
+  run<T>(fn: (context: ProcessContext) => T | Promise<T>): Promise<T> {
+    const { system } = this
+    return this.#whileItLives<T>((resolve, reject) => {
+      const body = async (context: ProcessContext): Promise<void> => {
+        try {
+          resolve(await fn(context))
+        } catch (error) {
+          reject(error)
+        }
+      }
+      system.spawn(body, { label: 'run' })
     })
   }
 
@@ -119,8 +138,8 @@ export class SimNode {
       if (this.#system !== undefined) vanish(this.#system)
       this.#system = undefined
       this.#node = undefined
-      this.#giveUp?.(new SimulationStuckError('ERR_SIMULATION_NODE_DOWN', `${this.name} crashed`))
-      this.#giveUp = undefined
+      const error = new SimulationStuckError('ERR_SIMULATION_NODE_DOWN', `${this.name} crashed`)
+      for (const giveUp of this.#waiting) giveUp(error)
     }
     if (disk === 'lost') this.disk.lose()
   }
@@ -173,7 +192,23 @@ export class SimNode {
     this.#node = node
     await world.setUp(this)
     this.#state = 'running'
-    this.#giveUp = undefined
+  }
+
+  #whileItLives<T>(
+    executor: (resolve: (value: T) => void, reject: (error: unknown) => void) => void,
+  ): Promise<T> {
+    return ownPromise<T>((resolve, reject) => {
+      const over = (): void => void this.#waiting.delete(giveUp)
+      const giveUp = (error: unknown): void => {
+        over()
+        reject(error)
+      }
+      this.#waiting.add(giveUp)
+      executor((value) => {
+        over()
+        resolve(value)
+      }, giveUp)
+    })
   }
 
   #down(): never {

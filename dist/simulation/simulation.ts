@@ -11,6 +11,7 @@ import {
   ArgumentError,
   createSimClock,
   createSystem,
+  currentProcess,
   debugOf,
   isBusy,
   ownPromise,
@@ -356,6 +357,11 @@ export class Simulation {
         this.#check()
       },
       busy: (process) => void this.#busy.add(process),
+      wayTo: (home) => {
+        const own = currentProcess()?.system
+        if (own === undefined || own === home || this.#nodeOf.get(own) === undefined) return home
+        return this.#nodeOf.get(home) === undefined ? home : own
+      },
     }
   }
 

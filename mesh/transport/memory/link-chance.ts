@@ -5,15 +5,22 @@
  */
 
 /** What a decision is about; each has a sequence of its own. */
-export const Decision = Object.freeze({
+export const Decision: {
+  readonly loss: 1
+  readonly latency: 2
+  readonly duplicate: 3
+  readonly duplicateLatency: 4
+  readonly reorder: 5
+  /** The k-th loss in a row of a stream frame is `resend + 2k`, the latency of that `resend + 2k + 1`. */
+  readonly resend: 16
+} = Object.freeze({
   loss: 1,
   latency: 2,
   duplicate: 3,
   duplicateLatency: 4,
   reorder: 5,
-  /** The k-th loss in a row of a stream frame is `resend + 2k`, the latency of that `resend + 2k + 1`. */
   resend: 16,
-} as const)
+})
 
 /** Messages are numbered per class. */
 export type MessageClass = 'packet' | 'datagram' | 'stream'

@@ -1,0 +1,54 @@
+/** The example of the guide: a program with a planted bug, found, made small and repeated. */
+import { mkdirSync, writeFileSync } from 'node:fs'
+import { join } from 'node:path'
+import { pathToFileURL } from 'node:url'
+import { expect, it } from 'vitest'
+import {
+  explore,
+  simulate,
+  SimulationError,
+  type ExploreOptions,
+} from '../../../dist/simulation/index.ts'
+import { readText, ROOT } from '../../tidy/files.ts'
+
+/** The example as users write it, on the sources instead of the package. */
+async function loadProgram(): Promise<ExploreOptions> {
+  const folder = join(ROOT, 'build', 'simulation-example')
+  mkdirSync(folder, { recursive: true })
+  const file = join(folder, 'program.ts')
+  const text = readText('examples/04-simulation.ts')
+  const source = text
+    .replaceAll(`'fovea/simulation'`, `'../../dist/simulation/index.ts'`)
+    .replaceAll(`'fovea'`, `'../../index.ts'`)
+  writeFileSync(file, source)
+  return ((await import(pathToFileURL(file).href)) as { readonly program: ExploreOptions }).program
+}
+
+it('the bug of the example is found fast, made small, and repeated by its seed', async () => {
+  const program = await loadProgram()
+  await explore({ ...program, seeds: [1] }) // warms up, and finds nothing
+  const before = process.cpuUsage()
+  const failure: unknown = await explore(program).then(
+    () => undefined,
+    (error: unknown) => error,
+  )
+  const { user, system } = process.cpuUsage(before)
+  expect(failure).toBeInstanceOf(SimulationError)
+  const { seed, faults, commands, cause, message } = failure as SimulationError
+  expect(String(cause)).toMatch(/lease 1 wrote after lease 2/)
+  expect(faults).toEqual([{ type: 'pause', atMs: 0, node: 1, forMs: 2_000 }])
+  expect(commands).toEqual([])
+  expect(message).toContain(`seed: ${seed},\nfaults: [\n  {"type":"pause"`)
+  // A second of a quiet machine; twice that where others want it, too.
+  expect((user + system) / 1_000).toBeLessThan(2_000)
+
+  const { seeds: _seeds, plan: _plan, ...same } = program
+  const again = simulate({ ...same, seed, faults })
+  await expect(again).rejects.toMatchObject({
+    code: 'ERR_SIMULATION_FAILED',
+    seed,
+    traceHash: (failure as SimulationError).traceHash,
+    cause: { message: 'lease 1 wrote after lease 2' },
+  })
+  await simulate({ ...same, seed, faults: [] }) // without the fault it holds
+}, 30_000)
