@@ -2,7 +2,7 @@
  * Values of flags and arguments: each function gives the value or throws a sentence that says what
  * was expected. Nothing here knows the parser.
  */
-import { parseSeed as parseMeshSeed } from '../../mesh/index.ts'
+import type { MembershipPreset } from '../../mesh/index.ts'
 import { NodeId } from '../node-id.ts'
 import { MEMBER_EVENT_TYPES, type MemberEventType } from './operations/member-row.ts'
 
@@ -71,14 +71,29 @@ export function parseSeed(value: string): string {
   return value
 }
 
-/** Where a node can be dialled: `name@host:port`, `host:port`; a missing port is the default one. */
+/** Where a node can be dialled: `name@host:port` or `host:port`. */
 export function parseAddress(value: string): string {
-  try {
-    parseMeshSeed(value)
-    return value
-  } catch {
+  const id = value.includes('@') ? value : `any@${value}`
+  if (NodeId.tryParse(id) === undefined) {
     throw new ArgumentProblem('expected name@host:port or host:port, for example 10.0.0.7:4433')
   }
+  return value
+}
+
+/** The name of a cluster within a realm. */
+export function parseCluster(value: string): string {
+  if (!/^[\w.-]{1,64}$/.test(value)) {
+    throw new ArgumentProblem('expected 1 to 64 letters, digits, dots, dashes or underscores')
+  }
+  return value
+}
+
+/** How members are watched. */
+export function parsePreset(value: string): MembershipPreset {
+  if (value !== 'local' && value !== 'lan' && value !== 'wan') {
+    throw new ArgumentProblem('expected local (one machine), lan (one data centre) or wan')
+  }
+  return value
 }
 
 /** A type of change of the membership. */

@@ -1,4 +1,5 @@
 /** What a command line asks for, after parsing: one member per command. */
+import type { MembershipPreset } from '../../mesh/index.ts'
 import type { MemberEventType } from './operations/member-row.ts'
 
 /** Flags that every command has. */
@@ -18,6 +19,8 @@ export interface StartArguments extends CommonArguments {
   readonly seeds: readonly string[]
   readonly dataDir: string | undefined
   readonly realm: string | undefined
+  readonly cluster: string | undefined
+  readonly preset: MembershipPreset | undefined
   readonly load: readonly string[]
 }
 

@@ -6,6 +6,10 @@ export const DATA_DIR_START: string =
   'keeps its key and its control socket; without one both last one run only'
 export const DATA_DIR_CLIENT: string = `data directory of the running node (or ${DATA_DIR_VARIABLE})`
 export const REALM_START: string = `realm file (or ${REALM_VARIABLE}); see: fovea realm create`
+export const CLUSTER_HELP: string =
+  'nodes of other clusters of the realm are refused (default: main)'
+export const PRESET_HELP: string =
+  'how members are watched: local, lan or wan; the same on all nodes (default: lan)'
 export const LOAD_HELP: string = 'module that exports register(registry); may be repeated'
 export const NODE_HELP: string = 'name@host:port, or a name that only one member has'
 export const MEMBERS_TEXT: string = `Lists the nodes that the running node knows, itself first. With --watch a terminal shows them

@@ -19,7 +19,8 @@ const io: CliIo = {
   entropy: createSystemEntropy(),
   env: process.env,
   terminal: isatty(1),
-  terminalRows: () => (isatty(1) ? process.stdout.rows : Infinity),
+  // 0 where a terminal does not say.
+  terminalRows: () => (isatty(1) && process.stdout.rows > 0 ? process.stdout.rows : Infinity),
   out: (line) => void process.stdout.write(`${line}\n`),
   err: (line) => void process.stderr.write(`${line}\n`),
   onStop,

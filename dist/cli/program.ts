@@ -6,6 +6,7 @@ import { Command as Commander, CommanderError, InvalidArgumentError } from 'comm
 import {
   ArgumentProblem,
   parseAddress,
+  parseCluster,
   parseCount,
   parseEventType,
   parseJson,
@@ -13,14 +14,17 @@ import {
   parseNodeKey,
   parseNodeName,
   parsePort,
+  parsePreset,
   parseSeed,
   parseText,
 } from './argument.ts'
+import type { MembershipPreset } from '../../mesh/index.ts'
 import type { Command, CommonArguments } from './command.ts'
 import { CONTROL_REPEAT_MAX, CONTROL_TOPOLOGY_NODES_MAX } from './control/protocol.ts'
 import {
   CALL_DESCRIPTION,
   CALL_EXAMPLES,
+  CLUSTER_HELP,
   DATA_DIR_CLIENT,
   DATA_DIR_START,
   DATA_DIR_VARIABLE,
@@ -33,6 +37,7 @@ import {
   MEMBERS_EXAMPLES,
   MEMBERS_TEXT,
   NODE_HELP,
+  PRESET_HELP,
   REALM_CREATE_DESCRIPTION,
   REALM_DESCRIPTION,
   REALM_ISSUE_DESCRIPTION,
@@ -141,6 +146,8 @@ class Parse {
       .option('--seed <name@host:port>', 'a node to join; may be repeated', collect(parseSeed))
       .option('--data-dir <dir>', DATA_DIR_START, checked(parseText), this.#env[DATA_DIR_VARIABLE])
       .option('--realm <file>', REALM_START, checked(parseText), this.#env[REALM_VARIABLE])
+      .option('--cluster <name>', CLUSTER_HELP, checked(parseCluster))
+      .option('--preset <preset>', PRESET_HELP, checked(parsePreset))
       .option('--load <file.js>', LOAD_HELP, collect(parseText))
       .addHelpText('after', START_EXAMPLES)
     this.#leaf(start, (values) => ({
@@ -152,6 +159,8 @@ class Parse {
       seeds: (values['seed'] as string[] | undefined) ?? [],
       dataDir: values['dataDir'] as string | undefined,
       realm: values['realm'] as string | undefined,
+      cluster: values['cluster'] as string | undefined,
+      preset: values['preset'] as MembershipPreset | undefined,
       load: (values['load'] as string[] | undefined) ?? [],
     }))
   }

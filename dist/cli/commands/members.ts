@@ -80,7 +80,6 @@ const STATE_TONES: Readonly<Record<MemberRow['state'], Tone>> = {
   self: 'strong',
   up: 'good',
   suspect: 'warning',
-  connecting: 'warning',
   down: 'bad',
   left: 'faint',
 }
@@ -94,6 +93,7 @@ const EVENT_TONES: Readonly<Record<MemberEventType, Tone>> = {
   left: 'faint',
   forgotten: 'faint',
   conflict: 'bad',
+  restarted: 'bad',
 }
 
 /** What the node tells of its members. */

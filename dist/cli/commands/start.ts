@@ -42,18 +42,19 @@ export async function start(options: StartArguments, io: CliIo, out: Output): Pr
     seeds: options.seeds,
     dataDir: options.dataDir,
     realm: options.realm,
+    cluster: options.cluster,
+    membership: options.preset,
     behaviorRegistry: registry,
     clock: io.clock,
     entropy: io.entropy,
     logger: log.logger,
   })
-  const target = new NodeTarget(node)
   let control: ControlServer | undefined
   try {
     await startObserver(node.mesh)
     let tellReady: () => void = () => {}
     follow(node, new Promise((resolve) => (tellReady = resolve)), say)
-    control = await openControl(options, node, target)
+    control = await openControl(options, node)
     announce(node, control, say)
     tellReady()
     log.open()
@@ -61,7 +62,6 @@ export async function start(options: StartArguments, io: CliIo, out: Output): Pr
     say('plain', { event: 'stopping', cause }, `stopping (${cause})`)
   } finally {
     await control?.stop()
-    target.close()
     await node.stop()
     stopAsked.release()
   }
@@ -130,13 +130,12 @@ async function load(file: string, registry: BehaviorRegistry): Promise<void> {
 async function openControl(
   options: StartArguments,
   node: FoveaNode,
-  target: NodeTarget,
 ): Promise<ControlServer | undefined> {
   const { dataDir } = options
   if (dataDir === undefined) return undefined
   return await openControlServer({
     dataDir,
-    target,
+    target: new NodeTarget(node),
     logger: node.system.logger,
   })
 }

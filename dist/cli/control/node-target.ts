@@ -5,7 +5,13 @@ import { RemoteSpawnInitError } from '../../errors.ts'
 import { CliError, codeOf } from '../errors.ts'
 import { joinMesh } from '../operations/join.ts'
 import type { MemberEventRow, MemberRow } from '../operations/member-row.ts'
-import { MemberWatch } from '../operations/member-watch.ts'
+import {
+  linkMember,
+  memberLog,
+  memberRows,
+  presentNodes,
+  watchMembers,
+} from '../operations/member-watch.ts'
 import type { NodeNumbers } from '../operations/node-numbers.ts'
 import { numbersOf } from '../operations/numbers-of.ts'
 import { checkNeighbours, neighboursOf, OBSERVER } from '../operations/observer.ts'
@@ -55,18 +61,11 @@ export class NodeTarget implements ControlTarget {
   readonly #node: FoveaNode
   readonly #options: Readonly<Required<NodeTargetOptions>>
   readonly #startedAtMs: number
-  readonly #watch: MemberWatch
 
   constructor(node: FoveaNode, options: NodeTargetOptions = {}) {
     this.#node = node
     this.#options = { ...DEFAULTS, ...options }
     this.#startedAtMs = node.system.clock.now()
-    this.#watch = new MemberWatch(node.mesh)
-  }
-
-  /** Stops listening to the node. */
-  close(): void {
-    this.#watch.close()
   }
 
   info(): NodeInfo {
@@ -76,15 +75,15 @@ export class NodeTarget implements ControlTarget {
   }
 
   members(): readonly MemberRow[] {
-    return this.#watch.rows(this.#uptimeMs())
+    return memberRows(this.#node.mesh, this.#uptimeMs())
   }
 
   watchMembers(onEvent: (event: MemberEventRow) => void): () => void {
-    return this.#watch.subscribe(onEvent)
+    return watchMembers(this.#node.mesh, onEvent)
   }
 
   memberLog(): readonly MemberEventRow[] {
-    return this.#watch.log()
+    return memberLog(this.#node.mesh)
   }
 
   join(address: string, options: TargetOptions): Promise<JoinResult> {
@@ -99,7 +98,7 @@ export class NodeTarget implements ControlTarget {
     const { mesh, key, id, system } = this.#node
     const nodesMax = options.nodesMax ?? this.#options.topologyNodesMax
     // The ring begins here, so that a part of a large mesh is at least a piece of it.
-    const others = this.#watch.present().sort((a, b) => ringOrder(a.key, b.key, key.hex))
+    const others = presentNodes(mesh).sort((a, b) => ringOrder(a.key, b.key, key.hex))
     const asked = others.slice(0, nodesMax)
     const answers = await survey(asked, {
       clock: system.clock,
@@ -205,7 +204,7 @@ export class NodeTarget implements ControlTarget {
   ): Promise<readonly NamedNode[]> {
     const { clock } = this.#node.system
     const deadlineMs = clock.now() + timeoutMs
-    await this.#watch.link(key, { timeoutMs, signal })
+    await linkMember(this.#node.mesh, key, { timeoutMs, signal })
     const leftMs = Math.max(1, deadlineMs - clock.now())
     const target = { name: OBSERVER, node: key }
     const limitsLeft = { timeoutMs: leftMs, signal }

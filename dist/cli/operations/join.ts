@@ -191,10 +191,11 @@ function itself(address: string): CliError {
 }
 
 function noAnswer(address: string, timeoutMs: number, cause: unknown): CliError {
+  const { reason } = (cause ?? {}) as { readonly reason?: unknown }
+  const what =
+    typeof reason === 'string'
+      ? `the node at ${address} had no room (${reason}) for ${timeoutMs} ms`
+      : `nobody answered at ${address} within ${timeoutMs} ms`
   const lookup = codeOf(cause) === 'ERR_DIAL_LOOKUP' ? ': its host name has no address' : ''
-  return new CliError(
-    'ERR_JOIN_NO_ANSWER',
-    `nobody answered at ${address} within ${timeoutMs} ms${lookup}; the node goes on trying`,
-    { cause },
-  )
+  return new CliError('ERR_JOIN_NO_ANSWER', `${what}${lookup}; this node goes on trying`, { cause })
 }

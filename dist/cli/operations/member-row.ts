@@ -6,8 +6,15 @@
  * itself. So "who suspected whom, when, on whose word" is one line.
  */
 
-/** Changes of a member, in the words of the mesh. */
-export const MEMBER_EVENT_TYPES = Object.freeze([
+/**
+ * Changes of a member, in the words of the mesh; `restarted` says that the detector of this node itself
+ * began anew.
+ */
+export type MemberEventType =
+  'up' | 'suspect' | 'alive' | 'update' | 'down' | 'left' | 'forgotten' | 'conflict' | 'restarted'
+
+/** Every {@link MemberEventType}. */
+export const MEMBER_EVENT_TYPES: readonly MemberEventType[] = Object.freeze([
   'up',
   'suspect',
   'alive',
@@ -16,10 +23,8 @@ export const MEMBER_EVENT_TYPES = Object.freeze([
   'left',
   'forgotten',
   'conflict',
-] as const)
-
-/** One of {@link MEMBER_EVENT_TYPES}. */
-export type MemberEventType = (typeof MEMBER_EVENT_TYPES)[number]
+  'restarted',
+])
 
 /** Order of the lives and refutations of a node. */
 export interface IncarnationRow {
@@ -33,7 +38,7 @@ export interface IncarnationRow {
 export interface MemberRow {
   readonly node: string
   readonly key: string
-  readonly state: 'self' | 'up' | 'suspect' | 'connecting' | 'down' | 'left'
+  readonly state: 'self' | 'up' | 'suspect' | 'down' | 'left'
   readonly incarnation: IncarnationRow
   readonly host: string
   readonly port: number
@@ -111,11 +116,13 @@ const TYPE_WIDTH = Math.max(...MEMBER_EVENT_TYPES.map((type) => type.length))
 function wordsOf({ type, accuser, from, reason }: MemberEventRow): string {
   const words: string[] = []
   if (type === 'suspect' && accuser !== undefined) words.push(`suspected by ${accuser}`)
-  else if (type === 'down' && accuser !== undefined) words.push(`declared by ${accuser}`)
+  else if (type === 'down' && accuser !== undefined) words.push(`accused by ${accuser}`)
   if (type === 'conflict') words.push('somebody else speaks with its key')
+  if (type === 'restarted') words.push('the failure detector began anew')
   if (reason !== undefined) words.push(reason)
   if (from !== undefined) words.push(`told by ${from}`)
-  else if (type === 'suspect' || type === 'down') words.push('found out here')
+  else if (type === 'suspect') words.push('found out here')
+  else if (type === 'down') words.push('declared here')
   return words.join(', ')
 }
 

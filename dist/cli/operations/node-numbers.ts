@@ -17,6 +17,14 @@ export interface DetectorNumbers {
   readonly updatesQueued: number
   readonly datagramsSent: number
   readonly datagramsReceived: number
+  /** Exchanges on streams, and those without an answer. */
+  readonly requestsSent: number
+  readonly requestsFailed: number
+  /** Links made only to probe or tell somebody: each is a handshake. */
+  readonly dials: number
+  readonly dialsFailed: number
+  /** What waited for a link that never came. */
+  readonly unsent: number
 }
 
 /** Connections as they are now. */
@@ -81,11 +89,19 @@ function detectorRows(d: DetectorNumbers): [string, string][] {
       `${amount(d.suspicions)} suspicions, ${amount(d.refutations)} refutations, ` +
         `${amount(d.deaths)} deaths`,
     ],
-    ['repair', `${amount(d.syncs)} syncs, ${amount(d.healings)} healings`],
+    [
+      'repair',
+      `${amount(d.syncs)} syncs, ${amount(d.healings)} healings; ` +
+        `${amount(d.requestsSent)} requests, ${amount(d.requestsFailed)} failed`,
+    ],
     [
       'datagrams',
       `${amount(d.datagramsSent)} sent, ${amount(d.datagramsReceived)} received, ` +
         `${amount(d.updatesQueued)} updates wait`,
+    ],
+    [
+      'on demand',
+      `${amount(d.dials)} links made, ${amount(d.dialsFailed)} failed, ${amount(d.unsent)} unsent`,
     ],
   ]
 }

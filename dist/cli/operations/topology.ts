@@ -146,11 +146,12 @@ class Islands {
   }
 }
 
-/** The ring with each node's neighbours, and the summary below it. */
+/** The ring with each node's neighbours, a picture of them if it fits, and the summary below. */
 export function drawTopology(report: TopologyReport, out: Pick<Output, 'tone'>): string {
   const { nodes } = report
   const labels = labelsOf(nodes)
   const links = neighbourWords(report, labels)
+  const rows = matrixOf(report)
   const idWidth = Math.max(...nodes.map(({ node }) => node.length), 0)
   const lines = nodes.map((node, at) => {
     const rail = nodes.length === 1 ? '─' : at === 0 ? '╭' : at === nodes.length - 1 ? '╰' : '│'
@@ -162,12 +163,34 @@ export function drawTopology(report: TopologyReport, out: Pick<Output, 'tone'>):
     const degree = String(node.degree).padStart(3)
     const words = (links.get(node.key) ?? []).join(' ')
     const key = out.tone('faint', node.key.slice(0, KEY_DIGITS))
-    return `${rail}${mark} ${name}  ${key} ${degree}${island}  ${words}${why}`.trimEnd()
+    const row = rows[at] === undefined ? '' : `  ${rows[at]}`
+    return `${rail}${mark} ${name}  ${key} ${degree}${island}${row}  ${words}${why}`.trimEnd()
   })
   return [...lines, '', summaryOf(report, out)].join('\n')
 }
 
 const KEY_DIGITS = 8
+
+/** Nodes of a ring whose picture still fits beside their names. */
+const MATRIX_NODES_MAX = 40
+
+/**
+ * A row per node with a place for each node of the ring, filled where there is an edge: neighbours on the
+ * ring lie along the diagonal, the others are spread, islands are blocks.
+ */
+function matrixOf({ nodes, edges }: TopologyReport): string[] {
+  if (nodes.length < 2 || nodes.length > MATRIX_NODES_MAX) return []
+  const places = new Map(nodes.map(({ key }, at) => [key, at]))
+  const rows = nodes.map((_node, at) =>
+    nodes.map((_other, place): string => (place === at ? '\\' : '·')),
+  )
+  for (const { from, to } of edges) {
+    const [a, b] = [places.get(from) ?? 0, places.get(to) ?? 0]
+    rows[a]?.splice(b, 1, '■')
+    rows[b]?.splice(a, 1, '■')
+  }
+  return rows.map((row) => row.join(''))
+}
 
 /** The name alone where it says enough, else the whole id, else the key. */
 function labelsOf(nodes: readonly TopologyNode[]): Map<string, string> {

@@ -20,7 +20,8 @@ describe('command lines that mean something', () => {
   test('start takes every flag of the issue, seeds and modules repeated', () => {
     const line =
       'start --name a --host 0.0.0.0 --port 0 --seed b@127.0.0.1:4434 --seed c@[::1]:1 ' +
-      '--data-dir d --realm r.json --advertise-host me.example --load x.js --load y.js --json'
+      '--data-dir d --realm r.json --advertise-host me.example --load x.js --load y.js ' +
+      '--cluster blue --preset local --json'
     expect(commandOf(line)).toEqual({
       command: 'start',
       name: 'a',
@@ -30,6 +31,8 @@ describe('command lines that mean something', () => {
       dataDir: 'd',
       realm: 'r.json',
       advertiseHost: 'me.example',
+      cluster: 'blue',
+      preset: 'local',
       load: ['x.js', 'y.js'],
       json: true,
       debug: false,
@@ -127,11 +130,14 @@ describe('command lines that are wrong give a message and a usage line', () => {
     ['start --name a --seed b@h:65536', 'expected name@host:port', 'fovea start'],
     ['start --name a --seed @h:1', 'expected name@host:port', 'fovea start'],
     ['start --name a --seed b@h/x:1', 'expected name@host:port', 'fovea start'],
+    ['start --name a --cluster x/y', 'letters, digits, dots, dashes', 'fovea start'],
+    ['start --name a --preset moon', 'expected local (one machine), lan', 'fovea start'],
     ['start --name a extra', 'too many arguments', 'fovea start'],
     ['members', "required option '--data-dir <dir>' not specified", 'fovea members'],
     ['members --watch=x --data-dir d', "unknown option '--watch=x'", 'fovea members'],
     ['join --data-dir d', "missing required argument 'address'", 'Usage: fovea join'],
     ['join b@ --data-dir d', 'expected name@host:port or host:port', 'fovea join'],
+    ['join h --data-dir d', 'expected name@host:port or host:port', 'fovea join'],
     ['join h:65536 --data-dir d', 'expected name@host:port or host:port', 'fovea join'],
     ['topology --nodes-max 0 --data-dir d', 'whole number from 1 to 1024', 'fovea topology'],
     ['topology --nodes-max 1025 --data-dir d', 'whole number from 1 to 1024', 'fovea topology'],

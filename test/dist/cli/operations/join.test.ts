@@ -1,8 +1,9 @@
 import { afterEach, beforeEach, describe, expect, test } from 'vitest'
-import { joinMesh } from '../../../../dist/cli/operations/join.ts'
+import { joinMesh, type JoinableMesh } from '../../../../dist/cli/operations/join.ts'
 import type { FoveaNode } from '../../../../dist/index.ts'
 import { startSimNodes, type SimNodes } from '../../../../dist/simulation/index.ts'
-import { createRealm } from '../../../../mesh/index.ts'
+import { createRealm, LinkError, type LinkErrorCode } from '../../../../mesh/index.ts'
+import { createSimClock } from '../../../../runtime/index.ts'
 import { during, failing } from '../../support/world.ts'
 
 let world: SimNodes
@@ -69,7 +70,7 @@ describe('not joining', () => {
   test('nobody in time is ERR_JOIN_NO_ANSWER, and the node joins when somebody comes', async () => {
     expect(await failing(world, joining('10.0.0.2:4433', 700))).toMatchObject({
       code: 'ERR_JOIN_NO_ANSWER',
-      message: 'nobody answered at 10.0.0.2:4433 within 700 ms; the node goes on trying',
+      message: 'nobody answered at 10.0.0.2:4433 within 700 ms; this node goes on trying',
     })
     const far = await alone('far')
     await world.connected()
@@ -95,4 +96,75 @@ describe('not joining', () => {
     abort.abort(new Error('gone'))
     expect((await waiting).message).toContain('gone')
   })
+})
+
+describe('what a dial says is told in words of joining', () => {
+  /** A mesh whose dials all fail with `error`. */
+  function failingMesh(error: unknown) {
+    const clock = createSimClock()
+    const seeds: unknown[] = []
+    let dials = 0
+    const mesh = {
+      address: { host: '10.0.0.1', port: 4433 },
+      addSeed: (seed: unknown) => void seeds.push(seed),
+      connect: () => {
+        dials++
+        return Promise.reject(error as Error)
+      },
+      membership: { members: () => [] },
+      system: { clock },
+    } as unknown as JoinableMesh
+    const join = async (): Promise<unknown> => {
+      const options = { timeoutMs: 1000, signal: never }
+      return await failing({ clock }, joinMesh(mesh, 'b@10.0.0.2:4433', options))
+    }
+    return { join, seeds, dials: () => dials }
+  }
+  const refused = (code: LinkErrorCode, reason?: string): LinkError =>
+    new LinkError(code, 'no', reason === undefined ? {} : { reason })
+
+  test.each<[string, Error, string]>([
+    ['another cluster', refused('ERR_LINK_REJECTED', 'cluster_mismatch'), 'ERR_JOIN_CLUSTER'],
+    [
+      'another cluster, seen here',
+      refused('ERR_LINK_REFUSED', 'cluster_mismatch'),
+      'ERR_JOIN_CLUSTER',
+    ],
+    ['another realm', refused('ERR_LINK_REJECTED', 'realm_mismatch'), 'ERR_JOIN_REALM'],
+    ['no Fovea node', refused('ERR_LINK_REALM_MISMATCH'), 'ERR_JOIN_REALM'],
+    ['itself behind another address', refused('ERR_LINK_SELF'), 'ERR_JOIN_SELF'],
+    ['refused for good', refused('ERR_LINK_REJECTED', 'membership_invalid'), 'ERR_JOIN_REFUSED'],
+    ['refused by this node', refused('ERR_LINK_REFUSED', 'stale_incarnation'), 'ERR_JOIN_REFUSED'],
+    [
+      'an address that cannot be',
+      Object.assign(new Error('no'), { code: 'ERR_TRANSPORT_BAD_ADDRESS' }),
+      'ERR_TRANSPORT_BAD_ADDRESS',
+    ],
+  ])('%s ends it at once and the address is not kept', async (_name, error, code) => {
+    const mesh = failingMesh(error)
+    expect(await mesh.join()).toMatchObject({ code })
+    expect(mesh).toMatchObject({ seeds: [] })
+    expect(mesh.dials()).toBe(1)
+  })
+
+  test.each<[string, Error, RegExp]>([
+    [
+      'a node that is full',
+      refused('ERR_LINK_REJECTED', 'too_many_links'),
+      /had no room \(too_many_links\)/,
+    ],
+    ['silence', refused('ERR_DIAL_TIMEOUT'), /nobody answered/],
+    ['a name without an address', refused('ERR_DIAL_LOOKUP'), /its host name has no address/],
+  ])(
+    '%s is tried again until the time is over, and the address is kept',
+    async (_name, error, words) => {
+      const mesh = failingMesh(error)
+      expect(await mesh.join()).toMatchObject({
+        code: 'ERR_JOIN_NO_ANSWER',
+        message: expect.stringMatching(words) as string,
+      })
+      expect(mesh.seeds).toHaveLength(1)
+      expect(mesh.dials()).toBe(4)
+    },
+  )
 })

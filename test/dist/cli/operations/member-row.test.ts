@@ -37,10 +37,15 @@ describe('a change as a line', () => {
       'suspect   b@10.0.0.2:4433 (3.1)  suspected by c@10.0.0.3:4433, found out here',
     ],
     [
-      'says who declared the death and why it is down',
+      'says on whose accusation a node is down, and who told',
       event('down', { ...accused, ...told, reason: 'heartbeat_timeout' }),
-      'down      b@10.0.0.2:4433 (3.1)  declared by c@10.0.0.3:4433, heartbeat_timeout, ' +
+      'down      b@10.0.0.2:4433 (3.1)  accused by c@10.0.0.3:4433, heartbeat_timeout, ' +
         'told by d@10.0.0.4:4433',
+    ],
+    [
+      'says when this node declared the death itself',
+      event('down', accused),
+      'down      b@10.0.0.2:4433 (3.1)  accused by c@10.0.0.3:4433, declared here',
     ],
     ['is short when there is no more to say', event('up'), 'up        b@10.0.0.2:4433 (3.1)'],
     [

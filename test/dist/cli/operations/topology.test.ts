@@ -102,9 +102,9 @@ describe('a drawing', () => {
     )
     expect(drawTopology(report, plain)).toBe(
       [
-        '╭● a@10.0.0.1:97  aaaaaaaa   2  b c',
-        '│● b@10.0.0.1:98  bbbbbbbb   2  a c',
-        '╰● c@10.0.0.1:99  cccccccc   2  a b',
+        '╭● a@10.0.0.1:97  aaaaaaaa   2  \\■■  b c',
+        '│● b@10.0.0.1:98  bbbbbbbb   2  ■\\■  a c',
+        '╰● c@10.0.0.1:99  cccccccc   2  ■■\\  a b',
         '',
         '3 nodes, 3 edges, degree 2 to 2; connected, as seen from here',
       ].join('\n'),
@@ -118,10 +118,10 @@ describe('a drawing', () => {
     )
     expect(drawTopology(report, plain)).toBe(
       [
-        '╭● a@10.0.0.1:97   aaaaaaaa   1  island 1  >b',
-        '│● b@10.0.0.1:98   bbbbbbbb   1  island 1  <a',
-        '│● c@10.0.0.1:99   cccccccc   1  island 2  d',
-        '╰○ d@10.0.0.1:100  dddddddd   1  island 2  c  (no answer: ERR_CALL_TIMEOUT)',
+        '╭● a@10.0.0.1:97   aaaaaaaa   1  island 1  \\■··  >b',
+        '│● b@10.0.0.1:98   bbbbbbbb   1  island 1  ■\\··  <a',
+        '│● c@10.0.0.1:99   cccccccc   1  island 2  ··\\■  d',
+        '╰○ d@10.0.0.1:100  dddddddd   1  island 2  ··■\\  c  (no answer: ERR_CALL_TIMEOUT)',
         '',
         '4 nodes, 2 edges, degree 1 to 1, 1 without an answer, 3 more not asked: raise --nodes-max; ' +
           '2 islands, as seen from here',
@@ -143,8 +143,24 @@ describe('a drawing', () => {
       0,
     )
     const lines = drawTopology(report, plain).split('\n')
-    expect(lines[0]).toContain('  2  22222222 33333333')
-    expect(lines[1]).toContain('  1  a@h:1')
+    expect(lines[0]).toContain('  2  \\■■  22222222 33333333')
+    expect(lines[1]).toContain('  1  ■\\·  a@h:1')
+  })
+
+  test('has a picture of 40 nodes and none of more', () => {
+    const many = (count: number): string =>
+      drawTopology(
+        makeReport(
+          Array.from({ length: count }, (_none, i) => ({
+            ...{ node: `n${i}@h:1`, key: String(i).padStart(64, '0') },
+            ...{ state: 'up' as const, neighbours: [] },
+          })),
+          0,
+        ),
+        plain,
+      )
+    expect(many(40)).toContain('·')
+    expect(many(41)).not.toContain('·')
   })
 
   test('of one node alone says so', () => {
