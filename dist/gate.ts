@@ -79,6 +79,7 @@ export class DistGate implements RemoteGate {
         if (peer?.link === link) peer.receive(type, payload)
       }),
     )
+    this.#release.push(this.#mesh.keepLinks((link) => this.#needs(link)))
     for (const link of this.#mesh.links()) this.#linkUp(link)
     this.#system.setRemote(this)
   }
@@ -217,8 +218,9 @@ export class DistGate implements RemoteGate {
   #onLink(event: LinkEvent): void {
     if (event.type === 'up') this.#linkUp(event.link)
     else if (this.#peers.get(event.link.peer.key.hex)?.link === event.link) {
-      // It was there a moment ago and is not: asking again at once would only delay the answer.
-      this.#holdOff(event.link.peer.key.hex)
+      // It was there a moment ago and is not: asking again at once would only delay the answer. A node
+      // whose link was idle lives on, and is dialled when somebody needs it.
+      if (event.reason !== 'idle') this.#holdOff(event.link.peer.key.hex)
       this.#linkDown(event.link.peer.key.hex)
     }
   }
@@ -232,6 +234,16 @@ export class DistGate implements RemoteGate {
     const backlog = this.#backlogs.get(hex)
     this.#backlogs.delete(hex)
     for (const action of backlog?.waiting ?? []) action()
+  }
+
+  /** Whether anything would break with that link: then it is not idle, however quiet it is. */
+  #needs(link: Link): boolean {
+    const { hex } = link.peer.key
+    const peer = this.#peers.get(hex)
+    if (peer?.link !== link) return false
+    const { inbound } = this.#system
+    if (peer.busy || inbound.isConnected(hex) || this.#host.spawner.count(hex) > 0) return true
+    return [...(this.#aliases.get(hex) ?? [])].some((alias) => inbound.isConnected(alias))
   }
 
   /** Everything between here and there is broken, once. */

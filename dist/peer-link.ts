@@ -140,6 +140,13 @@ export class PeerLink {
     }
   }
 
+  /** Whether somebody waits for an answer, or something waits to be sent. */
+  get busy(): boolean {
+    const { callsOut, spawnsOut, bytesWaiting, callsIn, spawnsIn } = this.stats
+    const waiting = callsOut + spawnsOut + callsIn + spawnsIn + bytesWaiting
+    return waiting > 0 || this.#monitors.size > 0 || this.link.bytesQueued > 0
+  }
+
   // --- outgoing -------------------------------------------------------------------------------
 
   /** False if it was refused here; a value that does not travel is logged. */

@@ -50,6 +50,7 @@ export class LinkPool {
   /** Newest incarnation that a key has proven, oldest entry first. */
   readonly #incarnations = new Map<string, number>()
   readonly #handlers = new Set<(event: LinkEvent) => void>()
+  readonly #vetoes = new Set<(link: Link) => boolean>()
   #accepting = true
 
   constructor(ownKey: NodeKey, options: PoolOptions, onHandlerError: (error: unknown) => void) {
@@ -84,6 +85,26 @@ export class LinkPool {
     const entry = (event: LinkEvent): void => handler(event)
     this.#handlers.add(entry)
     return () => void this.#handlers.delete(entry)
+  }
+
+  /** Asks `veto` before a link is closed because it is idle; gives the way to stop. */
+  keepLinks(veto: (link: Link) => boolean): () => void {
+    const entry = (link: Link): boolean => veto(link)
+    this.#vetoes.add(entry)
+    return () => void this.#vetoes.delete(entry)
+  }
+
+  /** Whether somebody still needs that link. A veto that throws counts as one. */
+  isKept(link: Link): boolean {
+    for (const veto of this.#vetoes) {
+      try {
+        if (veto(link)) return true
+      } catch (error) {
+        this.#onHandlerError(error)
+        return true
+      }
+    }
+    return false
   }
 
   /** True when one more handshake may begin. */

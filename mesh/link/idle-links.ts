@@ -1,0 +1,73 @@
+/**
+ * Which links have rested long enough to be closed. Pure: marks of use and time go in, links come out.
+ *
+ * Only the side that dialled closes, so that both never do at once, and only links that nobody holds and
+ * no veto keeps. Of those it closes
+ * - each that nothing has passed for `linkIdleMs`, and
+ * - while more than `linksIdleMax` remain, the least recently used, if unused for `linkIdleMinMs`.
+ *
+ * Time while a link is held or vetoed counts as use: a link rests from the moment nobody wants it.
+ */
+import type { LinkUse } from './link-use.ts'
+
+/** Dials of {@link IdleLinks}; explained in `mesh/options.ts`. */
+export interface IdleLinksOptions {
+  readonly linkIdleMs: number
+  readonly linkIdleMinMs: number
+  readonly linksIdleMax: number
+}
+
+/** What a link must show. */
+export interface IdleSubject {
+  readonly initiator: boolean
+  readonly use: LinkUse
+}
+
+/** A link that may be closed. */
+interface Resting<L> {
+  readonly link: L
+  readonly usedMs: number
+}
+
+/** The books about the links of a node; it holds no link. */
+export class IdleLinks<L extends IdleSubject> {
+  readonly #options: IdleLinksOptions
+  readonly #isKept: (link: L) => boolean
+  readonly #usedMs = new WeakMap<L, number>()
+
+  /** `isKept` is asked for every link that nothing else keeps. */
+  constructor(options: IdleLinksOptions, isKept: (link: L) => boolean) {
+    this.#options = options
+    this.#isKept = isKept
+  }
+
+  /** Links to close now. Use is known to the exactness of the calls. */
+  sweep(links: Iterable<L>, nowMs: number): readonly L[] {
+    const { linkIdleMs, linkIdleMinMs, linksIdleMax } = this.#options
+    const closing: L[] = []
+    const resting: Resting<L>[] = []
+    for (const link of links) {
+      const usedMs = this.#lastUsed(link, nowMs)
+      if (!link.initiator) continue
+      if (link.use.held || this.#isKept(link)) this.#usedMs.set(link, nowMs)
+      else if (nowMs - usedMs >= linkIdleMs) closing.push(link)
+      else resting.push({ link, usedMs })
+    }
+    resting.sort((a, b) => a.usedMs - b.usedMs)
+    let surplus = resting.length - linksIdleMax
+    for (const { link, usedMs } of resting) {
+      if (surplus <= 0 || nowMs - usedMs < linkIdleMinMs) break
+      surplus -= 1
+      closing.push(link)
+    }
+    return closing
+  }
+
+  #lastUsed(link: L, nowMs: number): number {
+    const known = this.#usedMs.get(link)
+    const used = link.use.take()
+    if (known !== undefined && !used) return known
+    this.#usedMs.set(link, nowMs)
+    return nowMs
+  }
+}
