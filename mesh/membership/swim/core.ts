@@ -57,6 +57,13 @@ export class SwimCore {
   /** No comparison with a stranger before this: each costs a stream. */
   #curiousAtMs = -Infinity
   #deadline = Infinity
+  /** The earliest of all timers but the prober's. */
+  #restAtMs = Infinity
+  #relaysAtMs = Infinity
+  /** What did not run after the last step: nobody to talk to, no news, no dead or seeds to contact. */
+  #alone = true
+  #quiet = true
+  #unseeded = true
 
   constructor(options: SwimCoreOptions) {
     const context = new SwimContext(options, IDLE_SINK)
@@ -96,20 +103,15 @@ export class SwimCore {
     // A confirmation may end a suspicion in the past; what was due before the last step is not late.
     const lateMs = context.nowMs - Math.max(this.#deadline, lastMs)
     if (lateMs > context.settings.probeIntervalMs * SLEPT_INTERVALS) this.#wake(lateMs)
-    const { table, queue } = context
-    const alone = table.schedule.size === 0
-    const quiet = queue.size === 0
-    const unseeded = this.#healer.deadline(this.#joiner.contacts.length) === Infinity
+    const { changes } = context.table
     this.#take(input)
     if (input.type === 'tick') this.#tick()
-    // Timers that did not run until this step: what they missed is not overdue.
-    if (quiet) this.#gossiper.settle()
-    if (alone) {
-      this.#prober.settle()
-      this.#exchanges.settle()
+    if (this.#isQuietTraffic(input, changes)) {
+      this.#deadline = Math.min(this.#restAtMs, this.#prober.deadline())
+    } else {
+      this.#settle()
+      this.#schedule()
     }
-    if (unseeded) this.#healer.settle()
-    this.#schedule()
     context.sink = IDLE_SINK
   }
 
@@ -175,6 +177,8 @@ export class SwimCore {
     this.#healer.restore(snapshot.healer)
     this.#leaveAtMs = snapshot.leaveAtMs
     this.#curiousAtMs = snapshot.curiousAtMs
+    // The rest follows from the parts; the deadline does, too, but for a driver that is late.
+    this.#schedule()
     this.#deadline = snapshot.deadline
   }
 
@@ -342,26 +346,48 @@ export class SwimCore {
     this.#context.send(peer, { type: 'gossip', updates: [update] })
   }
 
+  /**
+   * True for a ping or an ack that told us nothing: nearly all there is in a healthy cluster. Only the
+   * prober's timer can have moved, and ten thousand cores need not touch all their parts for it.
+   */
+  #isQuietTraffic(input: SwimInput, changesBefore: number): boolean {
+    if (input.type !== 'datagram' || this.#own.phase !== 'up') return false
+    const { type } = input.message
+    if (type !== 'ping' && type !== 'ack') return false
+    const { table, queue } = this.#context
+    if (table.changes !== changesBefore || table.counts.suspect > 0) return false
+    return (
+      this.#quiet && queue.size === 0 && this.#relays.size === 0 && this.#relaysAtMs === Infinity
+    )
+  }
+
+  /** Timers that did not run until this step: what they missed is not overdue. */
+  #settle(): void {
+    if (this.#quiet) this.#gossiper.settle()
+    if (this.#alone) {
+      this.#prober.settle()
+      this.#exchanges.settle()
+    }
+    if (this.#unseeded) this.#healer.settle()
+  }
+
   /** The earliest of all timers; each part knows its own in constant time (S45). */
   #schedule(): void {
-    if (this.#own.phase === 'left') {
-      this.#deadline = Infinity
-      return
+    const { table, queue } = this.#context
+    const { phase } = this.#own
+    const healAtMs = this.#healer.deadline(this.#joiner.contacts.length)
+    this.#quiet = queue.size === 0
+    this.#alone = table.schedule.size === 0
+    this.#unseeded = healAtMs === Infinity
+    this.#relaysAtMs = this.#relays.deadline()
+    this.#restAtMs = Math.min(this.#ledger.deadline(), this.#relaysAtMs, this.#gossiper.deadline())
+    if (phase === 'up') {
+      const exchangeAtMs = Math.min(this.#exchanges.deadline(), this.#joiner.deadline(), healAtMs)
+      this.#restAtMs = Math.min(this.#restAtMs, exchangeAtMs)
+      this.#deadline = Math.min(this.#restAtMs, this.#prober.deadline())
+    } else {
+      this.#deadline = phase === 'left' ? Infinity : Math.min(this.#restAtMs, this.#leaveAtMs)
     }
-    if (this.#own.phase === 'leaving') {
-      const saysAtMs = Math.min(this.#gossiper.deadline(), this.#leaveAtMs)
-      this.#deadline = Math.min(saysAtMs, this.#ledger.deadline(), this.#relays.deadline())
-      return
-    }
-    this.#deadline = Math.min(
-      this.#ledger.deadline(),
-      this.#relays.deadline(),
-      this.#prober.deadline(),
-      this.#gossiper.deadline(),
-      this.#exchanges.deadline(),
-      this.#joiner.deadline(),
-      this.#healer.deadline(this.#joiner.contacts.length),
-    )
   }
 }
 

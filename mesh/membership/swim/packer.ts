@@ -48,8 +48,8 @@ export class Packer {
       const options = about < 0 ? { limit, whole } : { limit, about }
       freeBytes -= queue.collect(updates, freeBytes, options)
     }
-    if (type === 'ping' || type === 'ack') this.#slice(updates, freeBytes)
-    return updates.length === 0 ? NOTHING : updates
+    const all = type === 'ping' || type === 'ack' ? this.#slice(updates, freeBytes) : updates
+    return all.length === 0 ? NOTHING : all
   }
 
   get cursor(): number {
@@ -61,17 +61,23 @@ export class Packer {
   }
 
   /** The next lines of the table, round and round: slow, steady anti-entropy at no message's cost. */
-  #slice(updates: Update[], freeBytes: number): void {
+  #slice(updates: Update[], freeBytes: number): Update[] {
     const { table, sizes, settings } = this.#context
+    const linesMax = Math.min(settings.sliceEntriesMax, table.end)
+    // Made to measure: an array that grows by pushing takes room for seventeen.
+    const all = updates.length === 0 ? new Array<Update>(linesMax) : updates
+    let end = updates.length
     let left = freeBytes
-    for (let line = 0; line < settings.sliceEntriesMax; line++) {
+    for (let line = 0; line < linesMax; line++) {
       const record = this.#nextLiving()
-      if (record === undefined) return
-      const bytes = sizes.updateBytes(record.update)
-      if (bytes > left || table.end <= line) return
-      updates.push(record.update)
-      left -= bytes
+      if (record === undefined) break
+      left -= sizes.updateBytes(record.update)
+      if (left < 0) break
+      all[end] = record.update
+      end += 1
     }
+    if (all.length !== end) all.length = end
+    return all
   }
 
   #nextLiving(): MemberRecord | undefined {

@@ -18,6 +18,8 @@ import { isLiving } from './table.ts'
 /** Members that wait to be probed out of turn. */
 const HINTS_MAX = 64
 
+const NOBODY: readonly MemberId[] = Object.freeze([])
+
 interface Probe extends Incarnation {
   readonly slot: number
   readonly id: MemberId
@@ -154,7 +156,7 @@ export class Prober {
       timeoutAtMs: nowMs + health.scale(settings.probeTimeoutMs),
       endAtMs: nowMs + health.scale(settings.probeIntervalMs),
       helpers: undefined,
-      nacks: [],
+      nacks: NOBODY,
       requestId: 0,
     }
     context.counters.probes += 1

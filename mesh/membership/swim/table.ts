@@ -77,7 +77,7 @@ export class MemberTable {
 
   /** Slot of a known member, or -1. */
   slotOf(id: MemberId): number {
-    const own = this.#slots.get(id)
+    const own = this.#slots.size === 0 ? undefined : this.#slots.get(id)
     if (own !== undefined) return own
     const slot = this.#base.slots.get(id)
     if (slot === undefined) return -1
