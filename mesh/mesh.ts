@@ -9,7 +9,7 @@
  */
 import { Supervisor } from '../behaviours/index.ts'
 import type { ChildSpec, SupervisorRef } from '../behaviours/index.ts'
-import { createSystem, formatReason } from '../runtime/index.ts'
+import { createSystem, formatReason, ownPromise } from '../runtime/index.ts'
 import type { ClockTimer, ExitReason, System } from '../runtime/index.ts'
 import { MeshCore } from './core.ts'
 import { DiscoveryContract } from './discovery/driver.ts'
@@ -89,6 +89,11 @@ export interface Mesh extends AsyncDisposable {
   disconnect(keyHex: string, reason?: string): Promise<void>
   /** Calls `handler` for every link that comes up or goes down; gives the way to stop. */
   onLink(handler: (event: LinkEvent) => void): () => void
+  /**
+   * Asks `veto` before a link is closed because nothing passes on it (`linkIdleMs`); true keeps it. Gives
+   * the way to stop. For one link and a while, `link.hold()` is simpler.
+   */
+  keepLinks(veto: (link: Link) => boolean): () => void
   /** Hands frames of types `from` to `to` to `handler`; gives the way to stop. */
   handleFrames(from: number, to: number, handler: LinkFrameHandler): () => void
   /** One more address to try, as if it had been in `seeds`. */
@@ -223,6 +228,10 @@ class MeshNode implements Mesh {
     return this.#core.frames.handle(from, to, handler)
   }
 
+  keepLinks(veto: (link: Link) => boolean): () => void {
+    return this.#core.pool.keepLinks(veto)
+  }
+
   addSeed(seed: string | Candidate): void {
     this.#check()
     const candidate = typeof seed === 'string' ? parseSeed(seed) : seed
@@ -278,7 +287,7 @@ class MeshNode implements Mesh {
 
   /** The detector has its own bound for this: `leaveTimeoutMs` of its settings. */
   #leave(): Promise<void> {
-    return new Promise((resolve) => {
+    return ownPromise<void>((resolve) => {
       const { detector } = this.#core.detectorMemory
       if (detector === undefined) resolve()
       else detector.leave(resolve)

@@ -8,7 +8,8 @@
  *     ├─ ...           parts of the layers above, such as the dist system
  *     ├─ membership    the detector: who is there
  *     ├─ discovery     seeds and other sources
- *     └─ topology      standing links with neighbours
+ *     ├─ topology      standing links with neighbours
+ *     └─ idle          closes links that nobody needs
  *
  * When a part ends, it and everything after it is started again: a new endpoint means new links, new
  * links are reported to a new membership. No child calls its supervisor in `init` (ML4).
@@ -22,6 +23,7 @@ import type { MembershipContext } from './membership/driver.ts'
 import { swimSizes } from './membership/swim-protocol.ts'
 import { CertificateError } from './identity/errors.ts'
 import type { NodeKey } from './identity/node-key.ts'
+import { IdleServer } from './link/idle-process.ts'
 import { TopologyServer } from './topology/topology.ts'
 import type { TopologyContext } from './topology/topology.ts'
 import type { Endpoint, EndpointOptions } from './transport/transport.ts'
@@ -180,6 +182,7 @@ export function startTree(
           }),
       },
       TopologyServer.child(topologyContext(core), { id: 'topology' }),
+      IdleServer.child({ options, clock, pool }, { id: 'idle' }),
     ],
   })
 }
