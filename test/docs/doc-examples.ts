@@ -115,7 +115,8 @@ export function programOf(example: DocExample, surface: Surface, entry: string):
     ...(/\bassert\b/.test(example.code) ? [`import assert from 'node:assert/strict'`] : []),
     ...(values === '' ? [] : [`import { ${values} } from '${entry}'`]),
     ...(types === '' ? [] : [`import type { ${types} } from '${entry}'`]),
-    example.code,
+    // What has an entry of its own is imported in the text, as users do it.
+    example.code.replaceAll(`'fovea/simulation'`, `'../../dist/simulation/index.ts'`),
     'export {}',
     '',
   ].join('\n')

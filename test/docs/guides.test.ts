@@ -14,8 +14,12 @@ const programs = blocks.map(({ name, path, line }, index) => ({
 }))
 
 describe('guides', () => {
-  test('there are two, from Erlang and Elixir, and from noex', () => {
-    expect(guides).toEqual(['docs/guides/from-erlang.md', 'docs/guides/from-noex.md'])
+  test('there are three, from Erlang and Elixir, from noex, and to simulation', () => {
+    expect(guides).toEqual([
+      'docs/guides/from-erlang.md',
+      'docs/guides/from-noex.md',
+      'docs/guides/simulation.md',
+    ])
   })
 
   test('all blocks compile as strict users compile', async () => {
