@@ -92,7 +92,14 @@ export type {
   TransportStream,
 } from './transport/transport.ts'
 export { TransportError } from './transport/errors.ts'
-export type { Cut, LinkConditions, MemoryNetworkOptions, Place } from './transport/memory.ts'
+export type {
+  Arrival,
+  Cut,
+  JitterKind,
+  LinkConditions,
+  MemoryNetworkOptions,
+  Place,
+} from './transport/memory.ts'
 export { MemoryNetwork } from './transport/memory.ts'
 
 export type { FrameVia, LaneName, Link, LinkEvent, LinkState, PeerInfo } from './link/link.ts'
