@@ -89,7 +89,7 @@ export class Ledger {
     const age = compareIncarnation(accusation, record.statement)
     if (age > 0) {
       sink.refused('ERR_SWIM_ACCUSATION_AHEAD', from)
-      if (slot === table.self) this.#listener.puzzled(from)
+      this.#listener.puzzled(from)
       return
     }
     if (age < 0) {
