@@ -449,7 +449,9 @@ export class CoreWorld<P extends Protocol> {
     for (const watch of this.#observers.streamed) watch(node, message)
     const waitMs = Math.max(0, deadlineMs - this.clockOf(node))
     this.#deliver(node, waitMs, { type: 'request_failed', requestId })
-    const target = this.#byPort.get(to.port)
+    // Whoever has just been heard can be reached over its own link, before its address is known.
+    const isHeard = to.port === 0 && to.id !== undefined
+    const target = isHeard ? this.#byId.get(to.id) : this.#byPort.get(to.port)
     if (target === undefined || (to.id !== undefined && to.id !== target.id)) return
     const { life } = node
     const go = (): void => {

@@ -9,6 +9,9 @@ export interface Dissemination {
   readonly missed: number
 }
 
+/** Length of the news; metadata is empty before. */
+const META_BYTES = 32
+
 /** One random node changes its metadata. */
 export function dissemination(
   options: ScenarioOptions & { readonly withinMs?: number },
@@ -19,12 +22,15 @@ export function dissemination(
   const { id } = world.core.node(source)
   const startMs = world.nowMs
   const times: number[] = []
+  const knows = new Set<number>()
   world.core.observe({
-    event: (_, { type, member }) => {
-      if (type === 'update' && member.id === id) times.push(world.nowMs - startMs)
+    event: ({ index }, { member }) => {
+      if (member.id !== id || member.meta.length !== META_BYTES || knows.has(index)) return
+      knows.add(index)
+      times.push(world.nowMs - startMs)
     },
   })
-  world.setMeta(source, 32)
+  world.setMeta(source, META_BYTES)
   const others = options.nodes - 1
   world.runUntil(() => times.length >= others, withinMs)
   return {

@@ -1,10 +1,11 @@
 /** From a crash to the first probe of the dead node: the part of detection that chance decides (S25). */
 import { warmWorld, type ScenarioOptions } from './scenario.ts'
 
-/** Delays in periods, one per crash; `crashes` of them in one world, one period apart. */
+/** Delays in periods, one per crash; `crashes` nodes, few of all, crash within one period. */
 export function firstProbes(options: ScenarioOptions & { readonly crashes: number }): number[] {
   const { world, luck } = warmWorld(options)
   const periodMs = world.settings.probeIntervalMs
+  const startMs = world.nowMs
   const crashMs = new Map<string, number>()
   const delays: number[] = []
   world.core.observe({
@@ -16,10 +17,11 @@ export function firstProbes(options: ScenarioOptions & { readonly crashes: numbe
     },
   })
   for (const victim of luck.sample(options.crashes, options.nodes)) {
-    world.core.stop(victim)
-    crashMs.set(world.core.node(victim).id, world.nowMs)
-    world.run(Math.round((0.5 + luck.next()) * periodMs))
+    world.core.at(startMs + luck.below(periodMs), () => {
+      world.core.stop(victim)
+      crashMs.set(world.core.node(victim).id, world.nowMs)
+    })
   }
-  world.run(40 * periodMs)
+  world.runUntil(() => delays.length === options.crashes, 2 * options.nodes * periodMs, periodMs)
   return delays
 }
