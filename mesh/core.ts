@@ -72,6 +72,8 @@ export class MeshCore implements LinkProcessContext {
   readonly swimProtocol: SwimProtocol
   readonly authority: RealmAuthority
   readonly holdSignal: HoldSignal
+  /** Holds on standing links, by key of the peer. */
+  readonly standing: Map<string, () => void> = new Map()
   /** What a restarted detector takes over. */
   readonly detectorMemory: DetectorMemory
   readonly sources: Discovery[]

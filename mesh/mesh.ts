@@ -30,6 +30,7 @@ import { lookupHost } from './lookup.ts'
 import type { DetectorStats } from './membership/detector.ts'
 import type { Membership } from './membership/membership.ts'
 import type { Metadata } from './membership/metadata.ts'
+import type { Incarnation } from './membership/swim/statement.ts'
 import { MeshError } from './mesh-error.ts'
 import { resolveMeshOptions } from './options.ts'
 import type { MeshOptions, ResolvedMeshOptions } from './options.ts'
@@ -51,6 +52,8 @@ export interface MeshStopOptions {
 /** Numbers of a mesh, made for a scrape. */
 export interface MeshStats {
   readonly links: number
+  /** Of those, held open by somebody: as neighbours, or with `link.hold()`. */
+  readonly linksHeld: number
   /** Connections that are no link yet, or no longer. */
   readonly handshakes: number
   /** Dials under way or waiting. */
@@ -77,9 +80,13 @@ export interface Mesh extends AsyncDisposable {
   /** Why the mesh ended, once it has. */
   readonly ended: Promise<ExitReason>
   readonly membership: Membership
+  /** Which life of this node, and how often it spoke up in it, as members know it. */
+  readonly incarnation: Incarnation
   /** Established links. */
   links(): readonly Link[]
   linkTo(keyHex: string): Link | undefined
+  /** Links that stand although nobody uses them: this node or the peer chose the other as a neighbour. */
+  neighbours(): readonly Link[]
   /** The link to that node: the one that exists, or a new one. */
   connect(target: DialTarget, options?: ConnectOptions): Promise<Link>
   /**
@@ -199,6 +206,11 @@ class MeshNode implements Mesh {
     return this.#core.address
   }
 
+  get incarnation(): Incarnation {
+    const { detector, generation } = this.#core.detectorMemory
+    return detector?.incarnationOf(this.key.hex) ?? { generation, counter: 0 }
+  }
+
   get nodeId(): string {
     return formatNodeId(this.#core.parts.options.name, this.address)
   }
@@ -209,6 +221,11 @@ class MeshNode implements Mesh {
 
   linkTo(keyHex: string): Link | undefined {
     return this.#core.pool.link(keyHex)
+  }
+
+  neighbours(): readonly Link[] {
+    const { pool, standing } = this.#core
+    return pool.links().filter(({ peer }) => standing.has(peer.key.hex))
   }
 
   async connect(target: DialTarget, options: ConnectOptions = {}): Promise<Link> {
@@ -249,6 +266,7 @@ class MeshNode implements Mesh {
     const { pool, dialer, view, refusals, detectorMemory } = this.#core
     return {
       links: pool.links().length,
+      linksHeld: pool.links().filter(({ use }) => use.held).length,
       handshakes: pool.pendingCount,
       dials: dialer.size,
       members: view.members().length,

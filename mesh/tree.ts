@@ -137,10 +137,10 @@ function membershipContext(core: MeshCore): MembershipContext {
 
 function topologyContext(core: MeshCore): TopologyContext {
   const { options, identity } = core.parts
-  const { clock, chance, pool, dialer, refusals, view, holdSignal } = core
+  const { clock, chance, pool, dialer, refusals, view, holdSignal, standing } = core
   return {
     options: { ...options, own: identity.nodeKey.hex },
-    ...{ clock, chance, pool, dialer, refusals, view, holdSignal },
+    ...{ clock, chance, pool, dialer, refusals, view, holdSignal, standing },
     protocol: core.swimProtocol,
   }
 }

@@ -36,6 +36,8 @@ export interface TopologyContext {
   readonly view: MembershipView
   readonly protocol: SwimProtocol
   readonly holdSignal: HoldSignal
+  /** Holds on standing links, by key of the peer; emptied when the process ends. */
+  readonly standing: Map<string, () => void>
 }
 
 /** Messages of the topology process to itself. */
@@ -55,7 +57,6 @@ export interface TopologyApi {
 interface State {
   readonly context: TopologyContext
   readonly machine: Neighbourhood
-  readonly holds: Map<string, () => void>
   readonly alarm: Alarm
   /** A `choose` is on its way. */
   choosing: boolean
@@ -73,11 +74,10 @@ export const TopologyServer: Server<TopologyApi, TopologyContext> = implement<
   State
 >(TopologyContract, {
   init: (context, ctx): State => {
-    const { options, chance, clock, pool, view, holdSignal } = context
+    const { options, chance, clock, pool, view, holdSignal, standing } = context
     const machine = new Neighbourhood(options, chance)
     const self = ctx.self.cast
     for (const { peer } of pool.links()) machine.linkUp(peer.key.hex)
-    const holds = new Map<string, () => void>()
     const release = [
       pool.onLink((event) => void self.link(event)),
       view.subscribe((event) => void self.member(event)),
@@ -85,14 +85,15 @@ export const TopologyServer: Server<TopologyApi, TopologyContext> = implement<
     ]
     ctx.signal.addEventListener('abort', () => {
       for (const off of release) off()
-      for (const letGo of holds.values()) letGo()
+      for (const letGo of standing.values()) letGo()
+      standing.clear()
     })
-    return { context, machine, holds, alarm: new Alarm(clock), choosing: false }
+    return { context, machine, alarm: new Alarm(clock), choosing: false }
   },
   call: {},
   cast: {
     link: (state, { type, link, ...event }, ctx) => {
-      const { machine, context, holds } = state
+      const { machine, context } = state
       const { hex } = link.peer.key
       // Another link to that node may have come up while this message was on its way.
       const linked = context.pool.link(hex)
@@ -100,8 +101,7 @@ export const TopologyServer: Server<TopologyApi, TopologyContext> = implement<
         if (linked !== link) return noreply(state)
         machine.linkUp(hex)
       } else {
-        holds.get(hex)?.()
-        holds.delete(hex)
+        letGo(context, hex)
         const reason = 'reason' in event ? event.reason : 'connection_closed'
         machine.linkDown(hex, troubleOf(reason), context.clock.now())
         if (linked !== undefined) machine.linkUp(hex)
@@ -171,25 +171,29 @@ function apply(state: State, effects: readonly NeighbourhoodEffect[], self: Self
         dial(state.context, key, self)
         break
       case 'hold':
-        hold(state, key)
+        hold(state.context, key)
         say(state.context, key, true)
         break
       case 'accept':
-        hold(state, key)
+        hold(state.context, key)
         break
       case 'decline':
         say(state.context, key, false)
         break
       case 'let_go':
-        state.holds.get(key)?.()
-        state.holds.delete(key)
+        letGo(state.context, key)
     }
   }
 }
 
-function hold({ context, holds }: State, key: string): void {
-  const link = context.pool.link(key)
-  if (link !== undefined && !holds.has(key)) holds.set(key, link.hold())
+function hold({ pool, standing }: TopologyContext, key: string): void {
+  const link = pool.link(key)
+  if (link !== undefined && !standing.has(key)) standing.set(key, link.hold())
+}
+
+function letGo({ standing }: TopologyContext, key: string): void {
+  standing.get(key)?.()
+  standing.delete(key)
 }
 
 /** A word that finds no way is not needed: the link is gone, and its event tells. */

@@ -94,7 +94,7 @@ describe('a mesh made by hand', () => {
     const numbers = (await ask(a, 'stats')) as NodeNumbers
     expect(numbers).toMatchObject({ node: a.id, members: { up: 2 }, detector: { deaths: 0 } })
     expect(numbers.detector?.probes).toBeGreaterThan(0)
-    expect(numbers.links.standing).toBe(2)
+    expect(numbers.links).toMatchObject({ open: 2, held: 2, idle: 0 })
 
     c.process.kill('SIGKILL')
     const witnesses = [a.id, b.id]

@@ -9,20 +9,20 @@ import type { Surveyed } from './survey.ts'
 /** What of a mesh is needed. */
 export type WatchedMesh = Pick<
   Mesh,
-  'address' | 'connect' | 'identity' | 'key' | 'linkTo' | 'membership' | 'nodeId' | 'system'
+  'address' | 'connect' | 'incarnation' | 'key' | 'linkTo' | 'membership' | 'nodeId' | 'system'
 >
 
 type LogEntry = ReturnType<Membership['log']>[number]
 
 /** The node itself, then the others by name. */
 export function memberRows(mesh: WatchedMesh, uptimeMs: number): MemberRow[] {
-  const { nodeId, key, address, identity, membership, system } = mesh
+  const { nodeId, key, address, incarnation, membership, system } = mesh
   const nowMs = system.clock.now()
   const self: MemberRow = {
     node: nodeId,
     key: key.hex,
     state: 'self',
-    incarnation: { generation: identity.incarnation, counter: 0 },
+    incarnation,
     ...{ host: address.host, port: address.port },
     sinceMs: uptimeMs,
   }

@@ -29,11 +29,11 @@ export interface DetectorNumbers {
 
 /** Connections as they are now. */
 export interface LinkNumbers {
-  readonly standing: number
+  readonly open: number
   /** Kept open on purpose: neighbours, and peers with work under way. */
-  readonly held?: number
+  readonly held: number
   /** The others: closed when there are too many. */
-  readonly idle?: number
+  readonly idle: number
   readonly handshakes: number
   readonly dials: number
 }
@@ -60,7 +60,7 @@ export function formatNumbers(numbers: NodeNumbers, out: Pick<Output, 'tone'>): 
     ...(detector === undefined ? [] : detectorRows(detector)),
     [
       'links',
-      `${amount(links.standing)} standing${heldOf(links)}; ` +
+      `${amount(links.open)} open: ${amount(links.held)} held, ${amount(links.idle)} idle; ` +
         `${amount(links.handshakes)} handshakes, ${amount(links.dials)} dials`,
     ],
     ...refused.map(([code, n], i): [string, string] => [
@@ -104,12 +104,6 @@ function detectorRows(d: DetectorNumbers): [string, string][] {
       `${amount(d.dials)} links made, ${amount(d.dialsFailed)} failed, ${amount(d.unsent)} unsent`,
     ],
   ]
-}
-
-function heldOf({ held, idle }: LinkNumbers): string {
-  return held === undefined || idle === undefined
-    ? ''
-    : `: ${amount(held)} held, ${amount(idle)} idle`
 }
 
 function amount(n: number): string {

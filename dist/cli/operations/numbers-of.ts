@@ -6,7 +6,7 @@ import type { DetectorNumbers, NodeNumbers } from './node-numbers.ts'
 /** What `fovea stats` shows of `node`. */
 export function numbersOf(node: FoveaNode, uptimeMs: number): NodeNumbers {
   const { mesh } = node
-  const { links, handshakes, dials, refused, membership } = mesh.stats()
+  const { links, linksHeld, handshakes, dials, refused, membership } = mesh.stats()
   const members: Record<string, number> = {}
   for (const { state } of mesh.membership.members()) members[state] = (members[state] ?? 0) + 1
   return {
@@ -14,7 +14,7 @@ export function numbersOf(node: FoveaNode, uptimeMs: number): NodeNumbers {
     uptimeMs,
     members,
     ...(membership === undefined ? {} : { detector: detectorOf(membership) }),
-    links: { standing: links, handshakes, dials },
+    links: { open: links, held: linksHeld, idle: links - linksHeld, handshakes, dials },
     refused: { ...refused, ...node.stats().refused },
   }
 }

@@ -72,13 +72,13 @@ export function checkNeighbours(value: unknown): readonly NamedNode[] {
   })
 }
 
-/** The nodes to which `mesh` keeps a link. */
-export function neighboursOf(mesh: Pick<Mesh, 'links'>): NamedNode[] {
-  return mesh.links().map(({ peer }) => ({ node: peer.nodeId, key: peer.key.hex }))
+/** The nodes to which `mesh` keeps a standing link. */
+export function neighboursOf(mesh: Pick<Mesh, 'neighbours'>): NamedNode[] {
+  return mesh.neighbours().map(({ peer }) => ({ node: peer.nodeId, key: peer.key.hex }))
 }
 
 /** Starts the observer of a node under its reserved name, with a supervisor of its own. */
-export async function startObserver(mesh: Pick<Mesh, 'links' | 'system'>): Promise<void> {
+export async function startObserver(mesh: Pick<Mesh, 'neighbours' | 'system'>): Promise<void> {
   const { system } = mesh
   await Supervisor.start({
     system,

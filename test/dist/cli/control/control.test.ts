@@ -61,7 +61,7 @@ class FakeTarget implements ControlTarget {
     node: 'a@h:1',
     uptimeMs: 1,
     members: {},
-    links: { standing: 0, handshakes: 0, dials: 0 },
+    links: { open: 0, held: 0, idle: 0, handshakes: 0, dials: 0 },
     refused: { ERR_X: 3 },
   })
   ping = async (options: TargetOptions) => {

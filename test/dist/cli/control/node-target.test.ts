@@ -74,7 +74,8 @@ describe('members', () => {
     await world.clock.advance(3000)
     const [self, other, ...more] = target.members()
     expect(more).toEqual([])
-    expect(self).toMatchObject({ node: near.id, state: 'self', key: near.key.hex })
+    const incarnation = { generation: near.mesh.identity.incarnation, counter: 0 }
+    expect(self).toMatchObject({ node: near.id, state: 'self', key: near.key.hex, incarnation })
     expect(other).toMatchObject({ node: far.id, state: 'up', key: far.key.hex })
     expect(other?.rttMs).toBeGreaterThanOrEqual(10)
     expect(other?.sinceMs).toBeGreaterThanOrEqual(3000)
@@ -166,7 +167,7 @@ describe('stats', () => {
       uptimeMs: expect.any(Number) as number,
       members: { up: 1 },
       detector: { localHealth: 0, suspicions: 0, deaths: 0 },
-      links: { standing: 1, handshakes: 0, dials: 0 },
+      links: { open: 1, held: 1, idle: 0, handshakes: 0, dials: 0 },
       refused: {},
     })
     expect(target.stats().detector?.probes).toBeGreaterThanOrEqual(1)

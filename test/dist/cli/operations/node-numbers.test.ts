@@ -13,7 +13,7 @@ const numbers: NodeNumbers = {
     ...{ datagramsSent: 7200, datagramsReceived: 7198, requestsSent: 13, requestsFailed: 1 },
     ...{ dials: 5, dialsFailed: 2, unsent: 3 },
   },
-  links: { standing: 9, held: 8, idle: 1, handshakes: 0, dials: 2 },
+  links: { open: 9, held: 8, idle: 1, handshakes: 0, dials: 2 },
   refused: { ERR_SWIM_SEQUENCE: 3, ERR_LINK_IDLE: 1000 },
 }
 
@@ -28,7 +28,7 @@ test('every number has its line, refusals one each by code', () => {
       'repair    12 syncs, 0 healings; 13 requests, 1 failed',
       'datagrams 7,200 sent, 7,198 received, 4 updates wait',
       'on demand 5 links made, 2 failed, 3 unsent',
-      'links     9 standing: 8 held, 1 idle; 0 handshakes, 2 dials',
+      'links     9 open: 8 held, 1 idle; 0 handshakes, 2 dials',
       'refused   1,000 ERR_LINK_IDLE',
       '          3 ERR_SWIM_SEQUENCE',
     ].join('\n'),
