@@ -19,8 +19,6 @@ export interface MessageFieldLimits {
   /** Texts for people. */
   readonly textCharactersMax: number
   readonly capabilitiesMax: number
-  /** Members in one `swim_sync`; a larger mesh sends several. */
-  readonly syncEntriesMax: number
 }
 
 /** The limits in force; wire constants, so not options. */
@@ -28,7 +26,6 @@ export const MESSAGE_FIELD_LIMITS: MessageFieldLimits = Object.freeze({
   nameCharactersMax: 255,
   textCharactersMax: 1024,
   capabilitiesMax: 64,
-  syncEntriesMax: 4096,
 })
 
 /** `connect` and `accepted`: what a node says about itself. */
@@ -72,28 +69,9 @@ export interface ErrorMessage {
   readonly message: string
 }
 
-/** A member in a `swim_sync` frame. */
-export interface SyncEntryMessage {
-  readonly key: NodeKey
-  readonly name: string
-  readonly host: string
-  readonly port: number
-  readonly incarnation: number
-}
-
-/** `swim_sync`: whom the sender is linked with. */
-export interface SyncMessage {
-  readonly entries: readonly SyncEntryMessage[]
-}
-
 /** The fields of a `connect` or `accepted` message, ready for the codec. */
 export function helloFields(hello: HelloMessage): Readonly<Record<string, unknown>> {
   return { ...hello, nodeKey: hello.nodeKey.bytes }
-}
-
-/** The fields of a `swim_sync` message, ready for the codec. */
-export function syncFields(sync: SyncMessage): Readonly<Record<string, unknown>> {
-  return { entries: sync.entries.map((entry) => ({ ...entry, key: entry.key.bytes })) }
 }
 
 /**
@@ -139,26 +117,9 @@ export function parseError(value: unknown): ErrorMessage {
   return { code: fields.name('code'), message: fields.text('message') }
 }
 
-/** Checks a `swim_sync` message. */
-export function parseSync(value: unknown): SyncMessage {
-  const list = new Fields('swim_sync', value).list('entries', MESSAGE_FIELD_LIMITS.syncEntriesMax)
-  return { entries: list.map((entry, index) => parseSyncEntry(entry, index)) }
-}
-
 const UINT32_MAX = 4_294_967_295
 const REALM_ID_BYTES = 32
 const NODE_KEY_BYTES = 32
-
-function parseSyncEntry(value: unknown, index: number): SyncEntryMessage {
-  const fields = new Fields('swim_sync', value, `entries[${index}].`)
-  return {
-    key: fields.nodeKey('key'),
-    name: fields.name('name'),
-    host: fields.name('host'),
-    port: fields.whole('port', 1, 65_535),
-    incarnation: fields.whole('incarnation', 0, Number.MAX_SAFE_INTEGER),
-  }
-}
 
 function parseHello(type: string, value: unknown): HelloMessage {
   const fields = new Fields(type, value)
@@ -198,17 +159,15 @@ function isName(value: unknown): value is string {
 /** Typed access to the fields of one decoded map. Reads own properties only. */
 class Fields {
   readonly #type: string
-  readonly #prefix: string
   readonly #record: Readonly<Record<string, unknown>>
 
-  constructor(type: string, value: unknown, prefix = '') {
+  constructor(type: string, value: unknown) {
     this.#type = type
-    this.#prefix = prefix
     const isRecord =
       typeof value === 'object' &&
       value !== null &&
       Object.getPrototypeOf(value) === Object.prototype
-    if (!isRecord) throw new MessageError(type, prefix.slice(0, -1), 'a map')
+    if (!isRecord) throw new MessageError(type, '', 'a map')
     this.#record = value as Readonly<Record<string, unknown>>
   }
 
@@ -261,6 +220,6 @@ class Fields {
   }
 
   error(field: string, expected: string): MessageError {
-    return new MessageError(this.#type, this.#prefix + field, expected)
+    return new MessageError(this.#type, field, expected)
   }
 }

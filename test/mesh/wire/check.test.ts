@@ -10,8 +10,6 @@ import {
   parsePing,
   parsePong,
   parseRejected,
-  parseSync,
-  syncFields,
 } from '../../../mesh/wire/check.ts'
 import type { HelloMessage } from '../../../mesh/wire/check.ts'
 import { Codec } from '../../../mesh/wire/codec.ts'
@@ -45,7 +43,6 @@ const guards: readonly (readonly [string, (value: unknown) => unknown, object])[
   ['ping', parsePing, { sequence: 0 }],
   ['pong', parsePong, { sequence: 4_294_967_295 }],
   ['error', parseError, { code: 'ERR_X', message: '' }],
-  ['swim_sync', parseSync, { entries: [] }],
 ]
 
 /** The field that a guard complains about. */
@@ -63,14 +60,6 @@ describe('mesh messages', () => {
   it('a hello survives the codec', () => {
     const parsed = parseConnect(codec.decode(codec.encode(helloFields(hello))))
     expect({ ...parsed, nodeKey: parsed.nodeKey.hex }).toEqual({ ...hello, nodeKey: nodeKey.hex })
-  })
-
-  it('a member list survives the codec', () => {
-    const entries = [{ key: nodeKey, name: 'a', host: '::1', port: 1, incarnation: 3 }]
-    const parsed = parseSync(codec.decode(codec.encode(syncFields({ entries }))))
-    expect(parsed.entries.map((entry) => ({ ...entry, key: entry.key.hex }))).toEqual([
-      { ...entries[0], key: nodeKey.hex },
-    ])
   })
 
   it.each(guards)('%s takes its message, and ignores fields it does not know', (_, parse, good) => {
@@ -144,29 +133,6 @@ describe('mesh messages', () => {
     expect(able(Array.from({ length: 64 }, () => 'c'))).toBe('none')
     expect(able(Array.from({ length: 65 }, () => 'c'))).toBe('capabilities')
     expect(able(['a', 'b', 3])).toBe('capabilities[2]')
-  })
-
-  it('H37 4,096 members pass, 4,097 do not; a bad one is named', () => {
-    const entry = { key: nodeKey.bytes, name: 'a', host: 'h', port: 1, incarnation: 3 }
-    const synced = (entries: unknown[]) => fieldOf(parseSync, { entries })
-    expect(synced(Array.from({ length: 4096 }, () => entry))).toBe('none')
-    expect(synced(Array.from({ length: 4097 }, () => entry))).toBe('entries')
-    expect(synced([entry, { ...entry, port: 0 }])).toBe('entries[1].port')
-    expect(synced([entry, 5])).toBe('entries[1]')
-    expect(synced([{ ...entry, key: new Uint8Array(31) }])).toBe('entries[0].key')
-  })
-
-  it('the largest member list fits the limits of a message', () => {
-    const entries = Array.from({ length: 4096 }, (_, index) => ({
-      key: nodeKey,
-      name: `node-${index}`,
-      host: '2001:db8::1234:5678',
-      port: 65_535,
-      incarnation: 1_790_000_000_000,
-    }))
-    expect(parseSync(codec.decode(codec.encode(syncFields({ entries })))).entries).toHaveLength(
-      4096,
-    )
   })
 
   it('never throws anything but a MessageError', () => {
