@@ -73,3 +73,13 @@ export function formatMs(ms: number): string {
   if (ms < 1000) return `${ms.toFixed(0)} ms`
   return `${(ms / 1000).toFixed(1)} s`
 }
+
+/** How long something lasts already: `3 d 4 h`, `4 h 5 min`, `5 min 6 s`, `6 s`. */
+export function formatAge(ms: number): string {
+  const seconds = Math.floor(ms / 1000)
+  const [days, hours] = [Math.floor(seconds / 86_400), Math.floor(seconds / 3600) % 24]
+  const [minutes, rest] = [Math.floor(seconds / 60) % 60, seconds % 60]
+  if (days > 0) return `${days} d ${hours} h`
+  if (hours > 0) return `${hours} h ${minutes} min`
+  return minutes > 0 ? `${minutes} min ${rest} s` : `${rest} s`
+}

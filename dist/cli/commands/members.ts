@@ -15,7 +15,7 @@ import {
   type MemberEventType,
   type MemberRow,
 } from '../operations/member-row.ts'
-import { formatMs, formatTime, type Output, type Tone } from '../output.ts'
+import { formatAge, formatMs, formatTime, type Output, type Tone } from '../output.ts'
 import { formatTable } from '../table.ts'
 import { ANSWER_MARGIN_MS, followNode, withNode } from './with-node.ts'
 
@@ -64,7 +64,7 @@ export function formatMembers(rows: readonly MemberRow[], out: Pick<Output, 'ton
       out.tone(STATE_TONES[row.state], row.state) + detailsOf(row),
       formatIncarnation(row.incarnation),
       row.rttMs === undefined ? '-' : formatMs(row.rttMs),
-      formatMs(row.sinceMs),
+      formatAge(row.sinceMs),
       row.key.slice(0, 16),
     ]),
   )

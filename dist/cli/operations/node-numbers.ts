@@ -1,5 +1,5 @@
 /** The numbers of a node, as `fovea stats` shows them. */
-import type { Output } from '../output.ts'
+import { formatAge, type Output } from '../output.ts'
 
 /** Counters of the failure detector since the start of the node. */
 export interface DetectorNumbers {
@@ -69,7 +69,7 @@ export function formatNumbers(numbers: NodeNumbers, out: Pick<Output, 'tone'>): 
     ]),
   ]
   if (refused.length === 0) rows.push(['refused', 'nothing'])
-  const title = `${numbers.node}, up ${formatUptime(numbers.uptimeMs)}`
+  const title = `${numbers.node}, up ${formatAge(numbers.uptimeMs)}`
   const lines = rows.map(([name, text]) => `${out.tone('faint', name.padEnd(LABEL_WIDTH))} ${text}`)
   return [out.tone('strong', title), ...lines].join('\n')
 }
@@ -108,14 +108,4 @@ function detectorRows(d: DetectorNumbers): [string, string][] {
 
 function amount(n: number): string {
   return n.toLocaleString('en-US')
-}
-
-/** `3 d 4 h`, `4 h 5 min`, `5 min 6 s`, `6 s`. */
-function formatUptime(ms: number): string {
-  const seconds = Math.floor(ms / 1000)
-  const [days, hours] = [Math.floor(seconds / 86_400), Math.floor(seconds / 3600) % 24]
-  const [minutes, rest] = [Math.floor(seconds / 60) % 60, seconds % 60]
-  if (days > 0) return `${days} d ${hours} h`
-  if (hours > 0) return `${hours} h ${minutes} min`
-  return minutes > 0 ? `${minutes} min ${rest} s` : `${rest} s`
 }

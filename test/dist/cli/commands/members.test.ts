@@ -22,7 +22,7 @@ const row = (
     incarnation,
     host: 'h',
     port: 1,
-    sinceMs: 7000,
+    sinceMs: 127_000,
   },
   ...fields,
 })
@@ -133,9 +133,9 @@ afterEach(async () => {
 })
 
 const TABLE = [
-  'NODE   STATE  INCARNATION  RTT      SINCE  KEY',
-  'a@h:1  self   2.1          -        7.0 s  aaaaaaaaaaaaaaaa',
-  'b@h:2  up     2.1          1.50 ms  7.0 s  bbbbbbbbbbbbbbbb',
+  'NODE   STATE  INCARNATION  RTT      SINCE      KEY',
+  'a@h:1  self   2.1          -        2 min 7 s  aaaaaaaaaaaaaaaa',
+  'b@h:2  up     2.1          1.50 ms  2 min 7 s  bbbbbbbbbbbbbbbb',
 ].join('\n')
 
 describe('fovea members', () => {
