@@ -17,6 +17,7 @@ import type { LinkEvent } from '../link/link.ts'
 import { formatNodeId } from '../link/peer-info.ts'
 import type { LinkPool } from '../link/pool.ts'
 import type { Refusals } from '../refusals.ts'
+import type { TransportAddress } from '../transport/transport.ts'
 import type { Codec } from '../wire/codec.ts'
 import type { MembershipLog } from './event-log.ts'
 import type { Member } from './membership.ts'
@@ -117,7 +118,9 @@ export class Detector {
       view.put(this.#member(member))
     }
     for (const { key } of view.members()) if (!known.has(key.hex)) view.forget(key.hex)
-    for (const { peer } of pool.links()) this.#contact(peer.key, peer.address)
+    for (const { peer, initiator } of pool.links()) {
+      this.#met(peer.key, peer.address, initiator)
+    }
   }
 
   /** Something has happened. */
@@ -148,8 +151,8 @@ export class Detector {
 
   /** A link came up or went down. */
   link({ type, link, ...event }: LinkEvent): void {
-    const { peer } = link
-    if (type === 'up') return this.#contact(peer.key, peer.address)
+    const { peer, initiator } = link
+    if (type === 'up') return this.#met(peer.key, peer.address, initiator)
     const reason = 'reason' in event ? event.reason : undefined
     for (const requestId of this.#parts.requests.linkDown(peer.key.hex)) {
       this.input({ type: 'request_failed', requestId })
@@ -201,8 +204,16 @@ export class Detector {
     this.#inputs.length = 0
   }
 
-  #contact(key: NodeKey, { host, port }: { readonly host: string; readonly port: number }): void {
-    this.input({ type: 'contact', contact: { id: key.hex, host, port } })
+  /**
+   * A link is up. Whoever dialled a stranger looks for a mesh and goes on until tables were exchanged, however
+   * busy the other one is; the side that was dialled tries once.
+   */
+  #met(key: NodeKey, { host, port }: TransportAddress, dialled: boolean): void {
+    const contact = { id: key.hex, host, port }
+    const status = this.#core.member(key.hex)?.status
+    const stranger = status !== 'alive' && status !== 'suspect'
+    if (dialled && stranger) this.input({ type: 'join', contacts: [contact] })
+    else this.input({ type: 'contact', contact })
   }
 
   #makeSink(): SwimSink {

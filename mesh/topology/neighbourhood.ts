@@ -94,16 +94,21 @@ export class Neighbourhood {
     this.#pauses.delete(key)
   }
 
-  linkUp(key: string): void {
+  /** True when it is a reason to choose: most links are made for a probe and mean nothing here. */
+  linkUp(key: string): boolean {
     this.#linked.add(key)
-    if (this.#pauses.get(key)?.refused === false) this.#pauses.delete(key)
+    const waited = this.#pauses.get(key)?.refused === false
+    if (waited) this.#pauses.delete(key)
+    return waited || this.#chosen.has(key)
   }
 
-  /** The link is gone; whatever it was held for is over. */
-  linkDown(key: string, trouble: NeighbourTrouble, nowMs: number): void {
+  /** The link is gone; whatever it was held for is over. True when it is a reason to choose. */
+  linkDown(key: string, trouble: NeighbourTrouble, nowMs: number): boolean {
     this.#linked.delete(key)
     this.#inbound.delete(key)
-    if (this.#chosen.delete(key)) this.#pause(key, trouble, nowMs)
+    const chosen = this.#chosen.delete(key)
+    if (chosen) this.#pause(key, trouble, nowMs)
+    return chosen
   }
 
   dialFailed(key: string, nowMs: number): void {

@@ -97,16 +97,15 @@ export const TopologyServer: Server<TopologyApi, TopologyContext> = implement<
       const { hex } = link.peer.key
       // Another link to that node may have come up while this message was on its way.
       const linked = context.pool.link(hex)
-      if (type === 'up') {
-        if (linked !== link) return noreply(state)
-        machine.linkUp(hex)
-      } else {
+      if (type === 'up' && linked !== link) return noreply(state)
+      let choose = false
+      if (type === 'down') {
         letGo(context, hex)
         const reason = 'reason' in event ? event.reason : 'connection_closed'
-        machine.linkDown(hex, troubleOf(reason), context.clock.now())
-        if (linked !== undefined) machine.linkUp(hex)
+        choose = machine.linkDown(hex, troubleOf(reason), context.clock.now())
       }
-      return chooseSoon(state, ctx.self.cast)
+      if (linked !== undefined && machine.linkUp(hex)) choose = true
+      return choose ? chooseSoon(state, ctx.self.cast) : noreply(state)
     },
     member: (state, { type, member }, ctx) => {
       const { hex } = member.key

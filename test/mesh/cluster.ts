@@ -6,7 +6,8 @@ import { mkdtemp, rm } from 'node:fs/promises'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { createRealm } from '../../mesh/identity/realm.ts'
-import { nodeKeysFromSeed } from '../../mesh/identity/keys.ts'
+import { ed25519Signatures } from '../../mesh/identity/signatures.ts'
+import type { Signatures } from '../../mesh/identity/signatures.ts'
 import type { Link, LinkEvent } from '../../mesh/link/link.ts'
 import { startMesh } from '../../mesh/mesh.ts'
 import type { Mesh } from '../../mesh/mesh.ts'
@@ -23,6 +24,14 @@ export interface Line {
   readonly text: string
 }
 
+/** How a world is made. */
+export interface ClusterOptions {
+  readonly latencyMs?: number
+  readonly jitterMs?: number
+  /** Default: the real ones. Stand-ins make worlds of many nodes affordable. */
+  readonly signatures?: Signatures
+}
+
 /** A simulated world of nodes. */
 export class Cluster implements AsyncDisposable {
   readonly clock: SimClock
@@ -35,12 +44,13 @@ export class Cluster implements AsyncDisposable {
   readonly #meshes = new Set<Mesh>()
   readonly #dirs: string[] = []
 
-  constructor(seed = 1, network: { readonly latencyMs?: number; readonly jitterMs?: number } = {}) {
+  constructor(seed = 1, options: ClusterOptions = {}) {
+    const { signatures = ed25519Signatures, ...network } = options
     this.clock = createSimClock({ startMs: 1_800_000_000_000 })
     this.entropy = createSeededEntropy(seed)
     this.network = new MemoryNetwork({ clock: this.clock, entropy: this.entropy, ...network })
-    const authority = nodeKeysFromSeed(this.entropy.bytes(32))
-    this.realm = createRealm('com.example.test', { authority })
+    const authority = signatures.keysFromSeed(this.entropy.bytes(32))
+    this.realm = createRealm('com.example.test', { authority, signatures })
   }
 
   /** Options of node `name` at `10.0.0.<n>`. */

@@ -2,6 +2,7 @@
 import { cp, readFile } from 'node:fs/promises'
 import { join } from 'node:path'
 import { describe, expect, it } from 'vitest'
+import { simulatedSignatures } from '../../../mesh/identity/simulated-signatures.ts'
 import type { Mesh } from '../../../mesh/mesh.ts'
 import type { MeshOptions } from '../../../mesh/options.ts'
 import { Cluster } from '../cluster.ts'
@@ -56,6 +57,16 @@ describe('joining', () => {
     await until(cluster, () => allKnowAll([...left, ...right]), 2_000)
     const late = await cluster.start('e', 9)
     await until(cluster, () => allKnowAll([...left, ...right, late]), 35_000)
+  })
+
+  it('S34 forty nodes that start at the same moment with one seed: the busy seed is asked again', async () => {
+    const signatures = simulatedSignatures()
+    await using cluster = new Cluster(12, { latencyMs: 1, jitterMs: 3, signatures })
+    const seeds = [seed(1)]
+    const numbers = Array.from({ length: 40 }, (_, i) => i + 1)
+    const meshes = await Promise.all(numbers.map((n) => cluster.start(`n${n}`, n, { seeds })))
+    await until(cluster, () => allKnowAll(meshes), 5_000)
+    expect(meshes[0]!.stats().refused['ERR_SWIM_SYNCS_MAX']).toBeGreaterThan(0)
   })
 
   it('tells every observer one up per member and no more', async () => {

@@ -1,0 +1,310 @@
+/**
+ * A member of the realm that lies about others: whatever it says, no table changes but by the rules, and a
+ * counter says why (S43, S44, H37).
+ */
+import { describe, expect, it } from 'vitest'
+import { nodeKeysFromSeed } from '../../../mesh/identity/keys.ts'
+import { createRealm, issueMembership } from '../../../mesh/identity/realm.ts'
+import type { Realm } from '../../../mesh/identity/realm.ts'
+import { RealmAuthority } from '../../../mesh/membership/authority.ts'
+import { REQUESTS_PER_SECOND_MAX } from '../../../mesh/membership/driver.ts'
+import { SwimProtocol } from '../../../mesh/membership/swim-protocol.ts'
+import type { SwimDatagram, SyncEntry, Update } from '../../../mesh/membership/swim/message.ts'
+import type { Statement } from '../../../mesh/membership/swim/statement.ts'
+import type { Mesh } from '../../../mesh/mesh.ts'
+import type { MeshOptions } from '../../../mesh/options.ts'
+import { Codec } from '../../../mesh/wire/codec.ts'
+import { encodeFrame } from '../../../mesh/wire/frame.ts'
+import { WireType } from '../../../mesh/wire/messages.ts'
+import { Cluster, linkTo, membersOf } from '../cluster.ts'
+import { seenBy, watch } from './histories.ts'
+
+const seed = (n: number) => `10.0.0.${n}:4433`
+const codec = new Codec()
+
+interface Scene {
+  readonly a: Mesh
+  readonly b: Mesh
+  readonly evil: Mesh
+  readonly protocol: SwimProtocol
+  /** Statements of b that evil has heard, oldest first. */
+  readonly ofB: Statement[]
+  say(message: SwimDatagram): void
+  tell(...updates: Update[]): void
+  push(entries: readonly SyncEntry[]): void
+  /** What a holds of everybody. */
+  table(): unknown
+}
+
+/** `a` is told lies about `b` by `evil`; all three are members. */
+async function scene(cluster: Cluster, more: MeshOptions = {}): Promise<Scene> {
+  const a = await cluster.start('a', 1, more)
+  const b = await cluster.start('b', 2, { seeds: [seed(1)], metadata: { zone: 'b' } })
+  const evil = await cluster.start('evil', 3, { seeds: [seed(1)] })
+  const protocol = new SwimProtocol(codec, cluster.realm.id)
+  await cluster.clock.advance(5_000)
+  expect(membersOf(a)).toBe('b up, evil up')
+  const ofB: Statement[] = []
+  // All that evil can know of b is what b signed.
+  const sign = authorityOf(cluster, cluster.realm, b)
+  ofB.push(sign(seenBy(a, b.key.hex).incarnation.counter, { zone: 'b' }))
+  const link = () => linkTo(evil, 'a')
+  let number = 0
+  return {
+    ...{ a, b, evil, protocol, ofB },
+    say: (message) => expect(link().sendDatagram(protocol.datagram(message))).toBe(true),
+    tell: (...updates) =>
+      expect(link().sendDatagram(protocol.datagram({ type: 'gossip', updates }))).toBe(true),
+    push: (entries) => {
+      const request = { type: 'sync_push', entries } as const
+      for (const frame of protocol.request(++number, request, 65_536)) link().send('sync', frame)
+    },
+    table: () =>
+      a.membership
+        .members()
+        .map(({ key, nodeId, incarnation, state, metadata }) => [
+          ...[key.hex, nodeId, state],
+          ...[incarnation.generation, incarnation.counter, JSON.stringify(metadata)],
+        ])
+        .sort(),
+  }
+}
+
+/** Signs for `mesh` what it might say of itself in its present life. */
+function authorityOf(cluster: Cluster, realm: Realm, mesh: Mesh, name = 'main') {
+  const { keys, membership, incarnation } = mesh.identity
+  const authority = new RealmAuthority({
+    ...{ realm, cluster: name, keys },
+    membership: () => membership,
+    wallNowMs: () => cluster.clock.wallNow(),
+  })
+  return (counter: number, metadata: object, left = false): Statement =>
+    authority.sign({
+      id: keys.nodeKey.hex,
+      name: mesh.nodeId.split('@')[0]!,
+      ...mesh.address,
+      ...{ generation: incarnation, counter, left },
+      meta: codec.encode(metadata),
+    })
+}
+
+/** A node that nobody runs, made a member by whoever has the realm's key. */
+function invented(cluster: Cluster, n: number, realm: Realm = cluster.realm): Statement {
+  const keys = nodeKeysFromSeed(cluster.entropy.bytes(32))
+  const wallNowMs = cluster.clock.wallNow()
+  const membership = issueMembership(realm, keys.nodeKey, { wallNowMs })
+  const authority = new RealmAuthority({
+    ...{ realm, cluster: 'main', keys },
+    membership: () => membership,
+    wallNowMs: () => wallNowMs,
+  })
+  const where = { id: keys.nodeKey.hex, name: `f${n}`, host: '10.9.9.9', port: 1 + n }
+  const when = { generation: 1, counter: 0, left: false, meta: new Uint8Array(0) }
+  return authority.sign({ ...where, ...when })
+}
+
+const statement = (said: Statement): Update => ({ type: 'statement', statement: said })
+
+describe('S43 lies about a third node', () => {
+  it('accusations of lives that it never had, and of nodes that nobody knows, change nothing', async () => {
+    await using cluster = new Cluster(1)
+    const { a, b, evil, tell, table } = await scene(cluster)
+    const seen = watch(a, ({ type }) => type !== 'up')
+    const before = table()
+    const { generation, counter } = seenBy(a, b.key.hex).incarnation
+    const accuser = evil.key.hex
+    for (const type of ['suspect', 'dead'] as const) {
+      tell({ type, id: b.key.hex, generation, counter: counter + 1, accuser })
+      tell({ type, id: b.key.hex, generation, counter: 0x7fff_ffff, accuser })
+      tell({ type, id: b.key.hex, generation: Number.MAX_SAFE_INTEGER, counter: 0, accuser })
+      tell({ type, id: 'ab'.repeat(32), generation, counter, accuser })
+      tell({ type, id: b.key.hex, generation: generation - 1, counter: 9, accuser })
+    }
+    await cluster.clock.advance(30_000)
+    expect(seen).toEqual([])
+    expect(table()).toEqual(before)
+    expect(a.stats().refused).toMatchObject({
+      ERR_SWIM_ACCUSATION_AHEAD: 6,
+      ERR_SWIM_ACCUSATION_UNKNOWN: 2,
+    })
+  })
+
+  it('S10 an accusation that counts is refuted, again and again, and the log says who lied', async () => {
+    await using cluster = new Cluster(2)
+    const { a, b, evil, tell } = await scene(cluster)
+    const seen = watch(a, ({ type }) => type !== 'up')
+    for (let i = 0; i < 5; i++) {
+      const { generation, counter } = seenBy(a, b.key.hex).incarnation
+      tell({ type: 'suspect', id: b.key.hex, generation, counter, accuser: evil.key.hex })
+      await cluster.clock.advance(5_000)
+    }
+    expect(seen).toEqual(Array.from({ length: 5 }, () => ['suspect b', 'alive b']).flat())
+    const lines = a.membership.log().filter(({ type }) => type === 'suspect')
+    for (const line of lines) {
+      expect(line).toMatchObject({ accuser: evil.key.hex, from: evil.key.hex })
+    }
+    expect(b.stats().membership?.refutations).toBe(5)
+  })
+
+  it('a goodbye, an address or metadata that the node did not sign are refused', async () => {
+    await using cluster = new Cluster(3)
+    const { a, evil, tell, table, ofB } = await scene(cluster)
+    const before = table()
+    const real = ofB[0]!
+    const forged: Statement[] = [
+      { ...real, counter: real.counter + 1 },
+      { ...real, counter: real.counter + 1, left: true },
+      { ...real, generation: real.generation + 1, host: '10.9.9.9' },
+      { ...real, counter: real.counter + 1, meta: codec.encode({ zone: 'evil' }) },
+    ]
+    for (const said of forged) tell(statement(said))
+    // Signed, but by another key, for another cluster, and with the word of another authority.
+    const { keys } = evil.identity
+    const sign = authorityOf(cluster, cluster.realm, evil, 'other')
+    tell(statement(sign(99, {})))
+    tell(statement(invented(cluster, 1, createRealm('com.example.test'))))
+    expect(keys.nodeKey.hex).toBe(evil.key.hex)
+    await cluster.clock.advance(10_000)
+    expect(table()).toEqual(before)
+    expect(a.stats().refused).toMatchObject({ ERR_SWIM_SIGNATURE: 5, ERR_SWIM_MEMBERSHIP: 1 })
+  })
+
+  it('what it said once and replaced is no news the second time', async () => {
+    await using cluster = new Cluster(4)
+    const { a, b, tell, push, table, ofB } = await scene(cluster)
+    b.setMetadata({ zone: 'new' })
+    await cluster.clock.advance(2_000)
+    const seen = watch(a, ({ type }) => type !== 'up')
+    const before = table()
+    for (let i = 0; i < 50; i++) tell(statement(ofB[0]!))
+    push(ofB.map((said) => ({ statement: said, status: 'alive' })))
+    push(ofB.map((said) => ({ statement: said, status: 'dead', accuser: b.key.hex })))
+    await cluster.clock.advance(10_000)
+    expect([seen, table()]).toEqual([[], before])
+  })
+})
+
+describe('S44 invented members', () => {
+  it('10^5 without a true signature change nothing, and cost no more checks than one peer may cause', async () => {
+    await using cluster = new Cluster(5)
+    const { a, push, table } = await scene(cluster, { membership: { checksPerSecondMax: 256 } })
+    const before = table()
+    const some = Array.from({ length: 50 }, (_, n) => invented(cluster, n))
+    const fakes = Array.from({ length: 2_000 }, (_, n): SyncEntry => {
+      const said = some[n % some.length]!
+      return { statement: { ...said, generation: 2 + n }, status: 'alive' }
+    })
+    for (let second = 0; second < 5; second++) {
+      for (let i = 0; i < 10; i++) push(fakes)
+      await cluster.clock.advance(1_000)
+    }
+    await cluster.clock.advance(1_000)
+    expect(table()).toEqual(before)
+    const { refused } = a.stats()
+    const checked = refused['ERR_SWIM_SIGNATURE'] ?? 0
+    expect(checked).toBeGreaterThan(0)
+    expect(checked).toBeLessThanOrEqual(7 * 256)
+    expect(checked + (refused['ERR_SWIM_CHECKS_MAX'] ?? 0)).toBe(100_000)
+  })
+
+  it('with the word of the authority end at membersMax, and real ones stay', async () => {
+    await using cluster = new Cluster(6)
+    const { a, push } = await scene(cluster, { membersMax: 8, linksMax: 8 })
+    const fakes = Array.from({ length: 12 }, (_, n) => invented(cluster, n))
+    push(fakes.map((said) => ({ statement: said, status: 'alive' })))
+    await cluster.clock.advance(100)
+    // Eight with this node itself.
+    expect(a.membership.members()).toHaveLength(7)
+    expect(a.stats().refused['ERR_SWIM_MEMBERS_MAX']).toBe(7)
+    await cluster.clock.advance(120_000)
+    expect(membersOf(a)).toContain('b up, evil up')
+    const fakeStates = a.membership.members().filter(({ nodeId }) => nodeId.startsWith('f'))
+    for (const { state } of fakeStates) expect(state).toBe('down')
+  })
+
+  it('H37 do not take the dials of whoever asks for a link', async () => {
+    await using cluster = new Cluster(7)
+    const { a, push } = await scene(cluster)
+    const c = await cluster.start('c', 4)
+    const fakes = Array.from({ length: 200 }, (_, n) => invented(cluster, n))
+    push(fakes.map((said) => ({ statement: said, status: 'alive' })))
+    await cluster.clock.advance(3_000)
+    expect(a.membership.members()).toHaveLength(202)
+    const link = await cluster.during(a.connect(c.address, { timeoutMs: 1_000 }))
+    expect(link.peer.name).toBe('c')
+    expect(a.stats().dials).toBeLessThanOrEqual(16)
+    expect(cluster.events.filter((line) => line.includes('down'))).toEqual([])
+  })
+})
+
+describe('S43 bytes that are no message', () => {
+  it('any byte of a datagram garbled changes no table and ends no link', async () => {
+    await using cluster = new Cluster(8)
+    const { a, evil, protocol, table, ofB } = await scene(cluster)
+    const before = table()
+    const { generation, counter } = seenBy(a, ofB[0]!.id).incarnation
+    const accusation = {
+      type: 'suspect',
+      id: ofB[0]!.id,
+      generation,
+      counter: counter + 7,
+    } as const
+    const updates: Update[] = [statement(ofB[0]!), { ...accusation, accuser: evil.key.hex }]
+    const frame = protocol.datagram({ type: 'ping', sequence: 5, updates })
+    for (let at = 0; at < frame.length; at++) {
+      for (const flip of [0x01, 0x80]) {
+        const garbled = frame.slice()
+        garbled[at]! ^= flip
+        // The link itself refuses to send what is no frame at all.
+        try {
+          linkTo(evil, 'a').sendDatagram(garbled)
+        } catch (error) {
+          expect((error as { code: string }).code).toBe('ERR_INVARIANT_LINK_DATAGRAM')
+        }
+      }
+      if (at % 50 === 49) await cluster.clock.advance(1_000)
+    }
+    await cluster.clock.advance(10_000)
+    expect(table()).toEqual(before)
+    expect(linkTo(a, 'evil').state).toBe('established')
+    expect(cluster.events.filter((line) => line.includes('down'))).toEqual([])
+  })
+
+  it('metadata of 1 MB ends the link that brought it, and nothing else', async () => {
+    await using cluster = new Cluster(9)
+    const { a, evil, table, ofB } = await scene(cluster)
+    const before = table()
+    const real = ofB[0]!
+    const proof = real.proof as { publicKey: Uint8Array; signature: Uint8Array }
+    const items = [0, real.generation, real.counter + 1, 'b', real.host, real.port]
+    const rest = [proof.publicKey, proof.signature, 1, 2, [], proof.signature]
+    const said = [...items, new Uint8Array(1_000_000), ...rest]
+    const update = codec.encode([1, 77, [said]])
+    linkTo(evil, 'a').send('sync', encodeFrame(WireType.swimSync, update))
+    await cluster.clock.advance(100)
+    expect(cluster.events.at(-1)).toMatch(/down (a|evil) connection_closed/)
+    expect(a.stats().refused).toMatchObject({ ERR_MESSAGE_INVALID: 1 })
+    await cluster.clock.advance(10_000)
+    expect(table()).toEqual(before)
+  })
+
+  it('requests beyond the rate of a peer are not answered, and counted', async () => {
+    await using cluster = new Cluster(10)
+    const { a, evil, protocol } = await scene(cluster)
+    await cluster.clock.advance(1_000)
+    const before = a.stats().refused['ERR_MEMBERS_REQUEST_FLOOD']
+    expect(before).toBeUndefined()
+    const ask = (number: number) => {
+      const [frame] = protocol.request(number, { type: 'probe', updates: [] }, 65_536)
+      linkTo(evil, 'a').send('sync', frame!)
+    }
+    for (let i = 0; i < REQUESTS_PER_SECOND_MAX; i++) ask(i)
+    await cluster.clock.advance(10)
+    expect(a.stats().refused['ERR_MEMBERS_REQUEST_FLOOD']).toBeUndefined()
+    ask(99)
+    await cluster.clock.advance(10)
+    expect(a.stats().refused['ERR_MEMBERS_REQUEST_FLOOD']).toBe(1)
+    // Evil asked for none of those answers.
+    expect(evil.stats().refused['ERR_SWIM_SEQUENCE']).toBe(REQUESTS_PER_SECOND_MAX)
+  })
+})
