@@ -113,7 +113,7 @@ export class Cluster implements AsyncDisposable {
   }
 
   async [Symbol.asyncDispose](): Promise<void> {
-    for (const mesh of [...this.#meshes]) await this.stop(mesh)
+    await this.during(Promise.all(Array.from(this.#meshes, (mesh) => mesh.stop())))
     for (const dir of this.#dirs) await rm(dir, { recursive: true, force: true })
   }
 }
