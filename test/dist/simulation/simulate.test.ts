@@ -184,16 +184,3 @@ describe('simulate', () => {
     expect(value[0]).not.toBe(value[1])
   })
 })
-
-describe('the trace hash', () => {
-  // The same on every version of Node; recorded on 20.20 and 26.10. Changes with every change of what nodes do.
-  it('of a seed is the same in another process', async () => {
-    const { traceHash, events } = await simulate({ ...scenario, seed: 7 })
-    expect({ traceHash, events }).toMatchInlineSnapshot(`
-      {
-        "events": 1092,
-        "traceHash": "1b020a727279939d",
-      }
-    `)
-  })
-})
