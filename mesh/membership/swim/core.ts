@@ -9,7 +9,7 @@
  */
 import { SwimContext, toMember, type ContextState, type SwimCoreOptions } from './context.ts'
 import { Exchanges, type ExchangesState, type Outcome } from './exchanges.ts'
-import { Gossiper } from './gossiper.ts'
+import { Gossiper, type GossiperState } from './gossiper.ts'
 import { Healer, type HealerState } from './heal.ts'
 import { Joiner, type JoinerState } from './joiner.ts'
 import { Ledger } from './ledger.ts'
@@ -154,7 +154,7 @@ export class SwimCore {
       slice: this.#packer.cursor,
       prober: this.#prober.state(),
       relays: this.#relays.state(),
-      gossipAtMs: this.#gossiper.nextAtMs,
+      gossiper: this.#gossiper.state(),
       exchanges: this.#exchanges.state(),
       joiner: this.#joiner.state(),
       healer: this.#healer.state(),
@@ -171,7 +171,7 @@ export class SwimCore {
     this.#packer.restore(snapshot.slice)
     this.#prober.restore(snapshot.prober)
     this.#relays.restore(snapshot.relays)
-    this.#gossiper.restore(snapshot.gossipAtMs)
+    this.#gossiper.restore(snapshot.gossiper)
     this.#exchanges.restore(snapshot.exchanges)
     this.#joiner.restore(snapshot.joiner)
     this.#healer.restore(snapshot.healer)
@@ -399,7 +399,7 @@ export interface SwimSnapshot {
   readonly slice: number
   readonly prober: ProberState
   readonly relays: RelaysState
-  readonly gossipAtMs: number
+  readonly gossiper: GossiperState
   readonly exchanges: ExchangesState
   readonly joiner: JoinerState
   readonly healer: HealerState

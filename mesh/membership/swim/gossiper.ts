@@ -1,20 +1,26 @@
 /**
  * Spreads news between probes: while the queue holds any, a few random members get a datagram of them
- * each interval. Nothing is sent, and no timer runs, in a quiet cluster (S28).
+ * each interval, the first ones at once. Nothing is sent, and no timer runs, in a quiet cluster (S28).
  */
 import type { SwimContext } from './context.ts'
 import type { Packer } from './packer.ts'
+
+/** The first pause after quiet is this part of the interval; each next one is twice as long. */
+const QUICK_SHARE = 2
 
 /** The gossip tick of one core. */
 export class Gossiper {
   readonly #context: SwimContext
   readonly #packer: Packer
   #nextAtMs: number
+  /** Between this round and the next. */
+  #pauseMs: number
 
   constructor(context: SwimContext, packer: Packer) {
     this.#context = context
     this.#packer = packer
     const { gossipIntervalMs } = context.settings
+    this.#pauseMs = gossipIntervalMs
     this.#nextAtMs = context.nowMs + context.streams.gossip.fraction() * gossipIntervalMs
   }
 
@@ -22,18 +28,19 @@ export class Gossiper {
     return this.#context.queue.size === 0 ? Infinity : this.#nextAtMs
   }
 
-  /** The next tick is ahead. The phase stays, so that the nodes of a cluster do not tick together. */
+  /** After quiet the first news go out at once and soon again: a hop takes as long as the network. */
   settle(): void {
     const { nowMs, settings } = this.#context
-    const behindMs = nowMs - this.#nextAtMs
-    if (behindMs < 0) return
-    const intervals = Math.floor(behindMs / settings.gossipIntervalMs) + 1
-    this.#nextAtMs += intervals * settings.gossipIntervalMs
+    if (this.#nextAtMs > nowMs) return
+    this.#nextAtMs = nowMs
+    this.#pauseMs = settings.gossipIntervalMs / QUICK_SHARE
   }
 
   tick(): void {
-    if (this.#nextAtMs > this.#context.nowMs || this.#context.queue.size === 0) return
-    this.settle()
+    const { nowMs, settings, queue } = this.#context
+    if (this.#nextAtMs > nowMs || queue.size === 0) return
+    this.#nextAtMs = nowMs + this.#pauseMs
+    this.#pauseMs = Math.min(2 * this.#pauseMs, settings.gossipIntervalMs)
     this.spread()
   }
 
@@ -54,11 +61,18 @@ export class Gossiper {
     if (chosen.length === 0) queue.clear()
   }
 
-  get nextAtMs(): number {
-    return this.#nextAtMs
+  state(): GossiperState {
+    return { nextAtMs: this.#nextAtMs, pauseMs: this.#pauseMs }
   }
 
-  restore(nextAtMs: number): void {
+  restore({ nextAtMs, pauseMs }: GossiperState): void {
     this.#nextAtMs = nextAtMs
+    this.#pauseMs = pauseMs
   }
+}
+
+/** {@link Gossiper} as plain data. */
+export interface GossiperState {
+  readonly nextAtMs: number
+  readonly pauseMs: number
 }

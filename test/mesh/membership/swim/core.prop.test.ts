@@ -255,7 +255,7 @@ describe('a core under any inputs', () => {
 
 /** Every timer there is, from the plain state. */
 function bruteForce(core: SwimCore): number {
-  const { context, prober, relays, gossipAtMs, exchanges, joiner, healer } = core.snapshot()
+  const { context, prober, relays, gossiper, exchanges, joiner, healer } = core.snapshot()
   const { roster } = context.table.schedule
   const timers = [
     ...context.suspicions.ends.map(([, atMs]) => atMs),
@@ -269,7 +269,7 @@ function bruteForce(core: SwimCore): number {
     )
   } else if (roster.size > 0) timers.push(prober.nextAtMs)
   if (roster.size > 0) timers.push(exchanges.nextAtMs)
-  if (context.queue.entries.length > 0) timers.push(gossipAtMs)
+  if (context.queue.entries.length > 0) timers.push(gossiper.nextAtMs)
   if (healer.dead.length + joiner.contacts.length > 0) timers.push(healer.nextAtMs)
   return Math.min(...timers)
 }
