@@ -34,7 +34,8 @@ async function world(seed: number): Promise<string> {
   for (const system of systems) {
     system.spawn(async (ctx) => {
       for (let round = 0; round < 40; round++) {
-        for (let depth = Math.floor(entropy.random() * 60); depth > 0; depth--) await Promise.resolve()
+        for (let depth = Math.floor(entropy.random() * 60); depth > 0; depth--)
+          await Promise.resolve()
         const [ref, other] = [pick(), pick()]
         const call = ref.call.relay({ ref: other, by: 1 }, { timeoutMs: 20 }).catch(() => -1)
         await ctx.receive(() => false, { timeoutMs: 3 }).catch(() => 0)
