@@ -260,6 +260,11 @@ export class CoreWorld<P extends Protocol> {
     return true
   }
 
+  /** Gives a node any input, as a hostile peer could. */
+  inject(index: number, input: InputOf<P>): void {
+    this.#arrive(this.node(index), input)
+  }
+
   /** Runs `task` at a time of the world, before whatever is added for that time later. */
   at(atMs: number, task: () => void): void {
     this.#queue.add(new Happening<P>(atMs, this.nodes[0]!, -1, task))

@@ -91,6 +91,12 @@ export class NetworkModel {
     this.#delays.delete(condition)
   }
 
+  /** Removes all conditions. */
+  clear(): void {
+    this.#judges.clear()
+    this.#delays.clear()
+  }
+
   /** True when no condition shuts the way. */
   isOpen(from: number, to: number, nowMs: number): boolean {
     return this.lossShare(from, to, nowMs) < 1

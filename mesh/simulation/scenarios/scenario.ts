@@ -3,7 +3,7 @@ import type { SwimSettings } from '../../membership/swim/settings.ts'
 import { Sequence } from '../chance.ts'
 import type { LinkOptions } from '../link-table.ts'
 import type { NetworkOptions } from '../network-model.ts'
-import { SwimWorld } from '../swim-world.ts'
+import { SwimWorld, type SwimWorldOptions } from '../swim-world.ts'
 
 /** How a scenario is run. */
 export interface ScenarioOptions {
@@ -13,6 +13,8 @@ export interface ScenarioOptions {
   readonly settings?: SwimSettings
   readonly network?: NetworkOptions
   readonly links?: LinkOptions | false
+  /** Makes the cores, when they are not to be the library's. */
+  readonly makeCore?: NonNullable<SwimWorldOptions['makeCore']>
 }
 
 /** A world in which all know each other and have probed for a few periods, and luck for its set-up. */
