@@ -288,11 +288,12 @@ class MeshNode implements Mesh {
   async #stop(reason: string): Promise<void> {
     const { pool, dialer } = this.#core
     // First to everybody who is a member, while there are links to say it on; then on the links.
-    await this.#leave()
+    const tree = this.#tree
+    const alive = tree !== undefined && this.system.isAlive(tree.pid)
+    if (alive) await this.#leave()
     const left = pool.leave(reason)
     dialer.reset(new LinkError('ERR_DIAL_ABORTED', 'the mesh stops'))
     await this.#atMost(2 * this.#core.options.leaveTimeoutMs, left)
-    const tree = this.#tree
     if (tree !== undefined && this.system.isAlive(tree.pid)) {
       // A tree that ends for another reason meanwhile has ended all the same; the port is closed next.
       await Supervisor.stop(tree, 'shutdown').catch((error: unknown) => {

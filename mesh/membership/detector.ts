@@ -96,6 +96,7 @@ export class Detector {
   #working = false
   #closed = false
   #onLeft: (() => void) | undefined
+  #goodbyeSaid = false
 
   constructor(parts: DetectorParts) {
     this.#parts = parts
@@ -202,6 +203,21 @@ export class Detector {
       for (const event of events) this.#event(event)
     }
     this.#inputs.length = 0
+    if (this.#goodbyeSaid) this.#left()
+  }
+
+  /**
+   * The goodbye was sent often enough, but in datagrams, and the links are closed next: a word on their
+   * lanes is handled before their end.
+   */
+  #left(): void {
+    const done = this.#onLeft
+    this.#onLeft = undefined
+    if (done === undefined) return
+    const { pool, requests } = this.#parts
+    const update = { type: 'statement', statement: this.#core.self() } as const
+    for (const link of pool.links()) requests.tell(link, { type: 'probe', updates: [update] })
+    done()
   }
 
   /**
@@ -230,11 +246,7 @@ export class Detector {
       event: (event) => void this.#events.push(event),
       persist,
       refused: (code, from) => this.#refused(code, from),
-      left: () => {
-        const done = this.#onLeft
-        this.#onLeft = undefined
-        done?.()
-      },
+      left: () => void (this.#goodbyeSaid = true),
     }
   }
 

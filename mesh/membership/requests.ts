@@ -92,6 +92,13 @@ export class Requests {
     )
   }
 
+  /** Sends a request whose answer nobody waits for. */
+  tell(link: Link, message: SwimRequest): void {
+    this.#number = (this.#number + 1) >>> 0
+    const { frameBytesMax } = link.peer
+    this.#write(link, this.#parts.protocol.request(this.#number, message, frameBytesMax))
+  }
+
   /** Nobody waits for it any more. */
   cancel(requestId: number): void {
     const pending = this.#byId.get(requestId)
