@@ -11,6 +11,7 @@
 import type { CoreOf, CoreSink, InputOf, NodeContact, Protocol } from './boundary.ts'
 import { Chance, Purpose } from './chance.ts'
 import { EventQueue } from './event-queue.ts'
+import { Happening } from './happening.ts'
 import { LinkTable, type LinkOptions } from './link-table.ts'
 import { LOST, NetworkModel, type NetworkOptions } from './network-model.ts'
 import { Observers, type Observer } from './observer.ts'
@@ -63,27 +64,6 @@ const DATAGRAM_BYTES = 100
 const STREAM_BYTES = 1_000
 const FIRST_PORT = 10_000
 const TICK = Object.freeze({ type: 'tick' })
-
-/** Something that waits in the queue. */
-class Happening<P extends Protocol> {
-  atMs: number
-  readonly node: SimulatedNode<P>
-  readonly life: number
-  /** An input, a task, or undefined for a tick. */
-  readonly what: InputOf<P> | (() => void) | undefined
-
-  constructor(
-    atMs: number,
-    node: SimulatedNode<P>,
-    life: number,
-    what: InputOf<P> | (() => void) | undefined,
-  ) {
-    this.atMs = atMs
-    this.node = node
-    this.life = life
-    this.what = what
-  }
-}
 
 /** See the head of this file. */
 export class CoreWorld<P extends Protocol> {
@@ -303,6 +283,7 @@ export class CoreWorld<P extends Protocol> {
 
   #happen(item: Happening<P>): void {
     const { node, life, what } = item
+    if (what === undefined) node.tickItem = item
     if (life === -1) {
       if (typeof what === 'function') what()
     } else if (life !== node.life) return
@@ -334,7 +315,11 @@ export class CoreWorld<P extends Protocol> {
     const dueMs = Math.max(this.nowMs, Math.ceil(node.core.nextDeadline() - node.clockAheadMs))
     if (dueMs >= node.tickAtMs) return
     node.tickAtMs = dueMs
-    this.#queue.add(new Happening<P>(dueMs, node, node.life, undefined))
+    const item = node.tickItem ?? new Happening<P>(dueMs, node, node.life, undefined)
+    node.tickItem = undefined
+    item.atMs = dueMs
+    item.life = node.life
+    this.#queue.add(item)
   }
 
   #step(node: SimulatedNode<P>, input: InputOf<P>): void {

@@ -1,5 +1,6 @@
 /** One node of a simulated world: its core, its disk, its clock, and its links to others. */
 import type { CoreOf, InputOf, Protocol } from './boundary.ts'
+import type { Happening } from './happening.ts'
 
 /** A connection as the world keeps it: made by a handshake, lost with either life. */
 export interface SimulatedLink<P extends Protocol> {
@@ -45,6 +46,8 @@ export class SimulatedNode<P extends Protocol> {
   clockAheadMs = 0
   /** World time of the tick that is queued; Infinity for none. */
   tickAtMs = Infinity
+  /** An entry of the queue that is out of it and can be used again. */
+  tickItem: Happening<P> | undefined = undefined
   /** True when a tick came while it was paused. */
   tickMissed = false
   /** What it sent while it was blocked. */
