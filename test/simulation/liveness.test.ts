@@ -64,10 +64,22 @@ describe('joining', LONG, () => {
     expect(untilAgreed(world, MINUTE)).toBeLessThanOrEqual(spreadMs)
   })
 
+  it.each(['lan', 'local'] as const)(
+    'S34 twenty nodes that start at once have found each other after two seconds, %s',
+    (preset) => {
+      for (const seed of seeds(8)) {
+        const settings = swimSettings(preset)
+        const world = new SwimWorld({ seed, nodes: 20, warm: 1, seeds: [0], settings })
+        for (let index = 1; index < 20; index++) world.startJoining(index)
+        expect(untilAgreed(world, MINUTE)).toBeLessThanOrEqual(2 * SECOND)
+      }
+    },
+  )
+
   it('S34 a hundred nodes that start at once through one seed all find each other', () => {
     const world = new SwimWorld({ seed: 4, nodes: 100, warm: 1, seeds: [0] })
     for (let index = 1; index < 100; index++) world.startJoining(index)
-    expect(untilAgreed(world, MINUTE)).toBeLessThan(20 * SECOND)
+    expect(untilAgreed(world, MINUTE)).toBeLessThan(8 * SECOND)
     expect(world.views.accusations).toEqual([])
   })
 })

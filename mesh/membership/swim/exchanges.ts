@@ -55,6 +55,8 @@ export class Exchanges {
   /** Peers that were sent entries and owe a push, with the time when that is given up. */
   readonly #answered = new Map<MemberId, number>()
   #nextAtMs: number
+  /** Pause before the next comparison of a newcomer; 0 once it is settled. */
+  #eagerMs = 0
   #start = 0
 
   constructor(context: SwimContext, own: OwnLife, ledger: Ledger) {
@@ -166,6 +168,7 @@ export class Exchanges {
       asked: [...this.#asked],
       answered: [...this.#answered],
       nextAtMs: this.#nextAtMs,
+      eagerMs: this.#eagerMs,
       start: this.#start,
     }
   }
@@ -176,6 +179,7 @@ export class Exchanges {
     this.#answered.clear()
     for (const [peer, timeMs] of state.answered) this.#answered.set(peer, timeMs)
     this.#nextAtMs = state.nextAtMs
+    this.#eagerMs = state.eagerMs
     this.#start = state.start
   }
 
@@ -212,6 +216,21 @@ export class Exchanges {
     }
   }
 
+  /**
+   * Who has just joined, perhaps among many others, compares again soon and with growing pauses: the
+   * names of so many newcomers would take gossip long. Where nothing differs a comparison costs little.
+   */
+  #hurry(purpose: Purpose): void {
+    const { nowMs, settings, streams } = this.#context
+    if (purpose === 'join') this.#eagerMs = settings.probeTimeoutMs
+    else if (purpose !== 'periodic' || this.#eagerMs === 0) return
+    this.#nextAtMs = Math.min(
+      this.#nextAtMs,
+      nowMs + this.#eagerMs * (0.5 + streams.sync.fraction()),
+    )
+    this.#eagerMs = 2 * this.#eagerMs < settings.syncIntervalMs ? 2 * this.#eagerMs : 0
+  }
+
   /** Merges an answer and gives back what was wanted, and what the other must know about itself. */
   #learn(asked: Asked, from: MemberId, reply: SyncReply): void {
     const { table, settings, sizes, selfId } = this.#context
@@ -242,6 +261,7 @@ export class Exchanges {
     const again =
       reply.more && asked.round < SYNC_BUCKETS && (table.changes !== before || wanted.length > 0)
     const contact = peer === undefined ? asked.contact : contactOf(peer.statement)
+    this.#hurry(asked.purpose)
     const owed = entries.length > 0 || reply.wanted.length > 0
     if (owed && this.#own.phase === 'up') this.#push(asked, contact, { entries, again })
     else if (again) this.begin(contact, asked.purpose, asked.round + 1)
@@ -285,5 +305,6 @@ export interface ExchangesState {
   readonly asked: readonly (readonly [number, Asked])[]
   readonly answered: readonly (readonly [MemberId, number])[]
   readonly nextAtMs: number
+  readonly eagerMs: number
   readonly start: number
 }
