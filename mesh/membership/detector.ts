@@ -260,9 +260,13 @@ export class Detector {
     const member = this.#core.member(to)
     if (member === undefined) return
     const { id, host, port } = member
+    // A probe that waited longer is over, and the news it carries may be none any more.
+    const untilMs = clock.now() + this.#parts.core.settings.probeTimeoutMs
     onDemand.whenLinked(
       { id, host, port },
-      (made) => void made.sendDatagram(frame),
+      (made) => {
+        if (clock.now() <= untilMs) made.sendDatagram(frame)
+      },
       () => {},
     )
   }

@@ -131,10 +131,10 @@ describe('one command trace', () => {
         c: ['up {"zone":"y"}', 'left'],
       },
     })
-    expect(await simulated(2)).toEqual(first)
+    for (const seed of [2, 3, 4]) expect(await simulated(seed)).toEqual(first)
   })
 
   it('gives the same over real QUIC as in simulation', async () => {
-    expect(await overQuic()).toEqual(await simulated(1))
+    expect(await overQuic()).toEqual(await simulated(3))
   }, 90_000)
 })
