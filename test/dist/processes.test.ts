@@ -2,88 +2,27 @@
  * Three operating-system processes over QUIC; one of them is killed with SIGKILL under traffic (NX-D2).
  * Needs `npm run build`. Waits for events with deadlines, never for time; children die with the test.
  */
-import { spawn, type ChildProcess } from 'node:child_process'
 import { existsSync } from 'node:fs'
 import { mkdtemp, rm, writeFile } from 'node:fs/promises'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { fileURLToPath } from 'node:url'
 import { afterEach, beforeAll, describe, expect, it } from 'vitest'
-import { EventLog } from '../../dist/cli/demo/event-log.ts'
 import { createRealm, formatRealm } from '../../mesh/index.ts'
-import { createRealClock } from '../../runtime/index.ts'
+import { Children, type Fields, type JsonChild } from '../support/json-child.ts'
 
 const CHILD = fileURLToPath(new URL('fixtures/node-child.mjs', import.meta.url))
 const BUILT = fileURLToPath(new URL('../../build/dist/index.js', import.meta.url))
 const WAIT_MS = 12_000
 
-type Fields = Readonly<Record<string, unknown>>
-
-/** A node in a process of its own. */
-class Child {
-  readonly process: ChildProcess
-  readonly log = new EventLog(createRealClock())
-  readonly ended: Promise<void>
-  id = ''
-  stderr = ''
-  #commands = 0
-  #rest = ''
-
-  constructor(args: readonly string[]) {
-    this.process = spawn(process.execPath, [CHILD, ...args], { stdio: ['pipe', 'pipe', 'pipe'] })
-    this.process.stdout!.setEncoding('utf8').on('data', (text: string) => this.#read(text))
-    this.process
-      .stderr!.setEncoding('utf8')
-      .on('data', (text: string) => void (this.stderr += text))
-    this.ended = new Promise((resolve) => {
-      this.process.once('close', () => {
-        this.log.end(new Error(`the child ended: ${this.stderr}`))
-        resolve()
-      })
-    })
-  }
-
-  /** The first event that matches, now or later. */
-  event(event: string, fields: Fields = {}): Promise<Fields> {
-    const wanted = Object.entries({ event, ...fields })
-    const match = (said: Fields): boolean => wanted.every(([key, value]) => said[key] === value)
-    return this.log.wait(match, { timeoutMs: WAIT_MS, what: JSON.stringify({ event, ...fields }) })
-  }
-
-  /** Runs a command of the child and gives its value; rejects with its error. */
-  async run(command: string, input: Fields = {}): Promise<unknown> {
-    const id = ++this.#commands
-    this.process.stdin!.write(`${JSON.stringify({ ...input, id, command })}\n`)
-    const { value, error } = await this.event('done', { id })
-    if (error !== undefined) throw Object.assign(new Error(String(error)), { reason: error })
-    return value
-  }
-
-  count(event: string, fields: Fields = {}): number {
-    const wanted = Object.entries({ event, ...fields })
-    return this.log.events.filter((said) =>
-      wanted.every(([key, value]) => (said as Fields)[key] === value),
-    ).length
-  }
-
-  #read(text: string): void {
-    const lines = (this.#rest + text).split('\n')
-    this.#rest = lines.pop() ?? ''
-    for (const line of lines) this.log.push(JSON.parse(line) as never)
-  }
-}
-
-const children: Child[] = []
+const children = new Children(CHILD, WAIT_MS)
 let directory = ''
 
-async function start(name: string, realm: string, seeds: readonly string[]): Promise<Child> {
-  const child = new Child([realm, name, ...seeds])
-  children.push(child)
-  child.id = String((await child.event('ready'))['id'])
-  return child
+function start(name: string, realm: string, seeds: readonly string[]): Promise<JsonChild> {
+  return children.start([realm, name, ...seeds])
 }
 
-async function three(): Promise<[Child, Child, Child]> {
+async function three(): Promise<[JsonChild, JsonChild, JsonChild]> {
   directory = await mkdtemp(join(tmpdir(), 'fovea-dist-'))
   const realm = join(directory, 'realm.json')
   await writeFile(realm, formatRealm(createRealm('com.example.processes')), { mode: 0o600 })
@@ -103,9 +42,7 @@ beforeAll(() => {
 })
 
 afterEach(async () => {
-  for (const child of children) child.process.kill('SIGKILL')
-  await Promise.all(children.map((child) => child.ended))
-  children.length = 0
+  await children.end()
   if (directory !== '') await rm(directory, { recursive: true, force: true })
 })
 
