@@ -204,6 +204,7 @@ function makeDetector(context: MembershipContext, ties: Ties): Running {
       ...{ settings, authority: context.authority, sizes: context.sizes },
       seed: Math.floor(chance() * 0x1_0000_0000),
       nowMs: clock.now(),
+      isLinked: (id) => pool.link(id) !== undefined,
       ...(statements.length === 0 ? {} : { base: createSharedBase(statements) }),
     },
     ...{ clock, ownKey, pool, refusals, protocol, onDemand, codec: context.codec },

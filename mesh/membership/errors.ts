@@ -84,7 +84,7 @@ export const MEMBERSHIP_ERRORS: ErrorCatalogue = Object.freeze({
     action: 'nothing now and then; a peer that does it again and again is hostile',
   },
   ERR_SWIM_COUNTER_CEILING: {
-    when: 'a statement has a counter that no honest node reaches',
+    when: 'a statement has a counter or a generation that no honest node reaches',
     stateChanged: NOTHING,
     retry: 'no',
     action: 'the node that signed it is broken or hostile',
@@ -107,8 +107,14 @@ export const MEMBERSHIP_ERRORS: ErrorCatalogue = Object.freeze({
     retry: 'no',
     action: 'nothing on a slow network; else the peer is hostile',
   },
+  ERR_SWIM_RELAYS_MAX: {
+    when: 'a peer asked for more than `membership.relaysPerPeerMax` probes in an interval, or all peers for more than `relaysMax`',
+    stateChanged: 'no; the probe is not made',
+    retry: 'the peer asks other helpers',
+    action: 'give all nodes the same preset; else the peer is hostile',
+  },
   ERR_SWIM_SYNCS_MAX: {
-    when: '`membership.syncsMax` comparisons of tables are under way',
+    when: '`membership.syncsMax` comparisons of tables are under way, or one peer took `membership.syncBytesPerSecondMax` bytes of the table within a second',
     stateChanged: 'no; the peer is told to ask somebody else',
     retry: 'the peer asks somebody else',
     action: 'nothing in a burst of joins',

@@ -22,7 +22,6 @@ import { WireType } from '../wire/messages.ts'
 import { Tuple, UINT32_MAX } from '../wire/tuple.ts'
 import type { SwimDatagram, SwimReply, SwimRequest, SyncEntry, Update } from './swim/message.ts'
 import { SYNC_BUCKETS } from './swim/message.ts'
-import type { Statement } from './swim/statement.ts'
 import {
   binaryBytes,
   entryBytes,

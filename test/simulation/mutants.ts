@@ -90,7 +90,7 @@ export const MUTANTS: readonly Mutant[] = [
   {
     rule: 'a node refutes what is said against it',
     file: 'ledger.ts',
-    from: 'if (slot === table.self) this.#own.refute()',
+    from: 'if (mine) this.#refute(from)',
     to: 'if (slot === table.self) return',
     killer: 'chaos',
     ids: ['S10'],

@@ -35,6 +35,8 @@ export function entryOf({ statement, status, accuser }: MemberRecord): SyncEntry
 export interface Selection {
   readonly entries: readonly SyncEntry[]
   readonly buckets: readonly number[]
+  /** Size of the entries. */
+  readonly bytes: number
   /** True when some bucket found no room. */
   readonly more: boolean
 }
@@ -66,13 +68,14 @@ export function select(
   let bytes = 0
   for (const [bucket, lines] of byBucket) {
     for (const line of lines) {
-      bytes += sizes.entryBytes(line)
-      if (bytes > bytesMax) return { entries, buckets: complete, more: true }
+      const size = sizes.entryBytes(line)
+      if (bytes + size > bytesMax) return { entries, buckets: complete, bytes, more: true }
+      bytes += size
       entries.push(line)
     }
     complete.push(bucket)
   }
-  return { entries, buckets: complete, more: false }
+  return { entries, buckets: complete, bytes, more: false }
 }
 
 /** True when both know the same about a member. */

@@ -42,6 +42,11 @@ export interface SwimCoreOptions {
   readonly seed: number
   /** Monotonic milliseconds. */
   readonly nowMs: number
+  /**
+   * True while there is a link with that node. Default: never. Others' word alone does not bury such a
+   * member before its shortest suspicion is over.
+   */
+  readonly isLinked?: (id: MemberId) => boolean
   /** Members that all cores of a simulation know from the start; this node may be among them. */
   readonly base?: SharedBase
 }
@@ -63,6 +68,7 @@ export class SwimContext {
   readonly health: LocalHealth
   readonly counters: SwimCounters
   readonly selfId: MemberId
+  readonly isLinked: (id: MemberId) => boolean
   /** Time of the step that runs; never goes back. */
   nowMs: number
   /** Sink of the step that runs. */
@@ -96,6 +102,7 @@ export class SwimContext {
       datagramsReceived: 0,
     }
     this.selfId = self.id
+    this.isLinked = options.isLinked ?? (() => false)
     this.nowMs = nowMs
     this.sink = sink
   }

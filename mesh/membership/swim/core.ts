@@ -16,7 +16,7 @@ import { Ledger } from './ledger.ts'
 import type { Contact, SwimInput, SwimMember, SwimSink, SwimStats } from './machine.ts'
 import type { SwimDatagram, SwimReply, SwimRequest } from './message.ts'
 import { OwnLife, type OwnLifeState } from './own-life.ts'
-import { Packer } from './packer.ts'
+import { Packer, type PackerState } from './packer.ts'
 import { Prober, type ProberState } from './prober.ts'
 import { Relays, type RelaysState } from './relays.ts'
 import type { MemberId, Statement } from './statement.ts'
@@ -104,6 +104,7 @@ export class SwimCore {
     const lateMs = context.nowMs - Math.max(this.#deadline, lastMs)
     if (lateMs > context.settings.probeIntervalMs * SLEPT_INTERVALS) this.#wake(lateMs)
     const { changes } = context.table
+    this.#ledger.begin()
     this.#take(input)
     if (input.type === 'tick') this.#tick()
     if (this.#isQuietTraffic(input, changes)) {
@@ -151,7 +152,7 @@ export class SwimCore {
       context: this.#context.state(),
       own: this.#own.state(),
       ledger: this.#ledger.state(),
-      slice: this.#packer.cursor,
+      packer: this.#packer.state(),
       prober: this.#prober.state(),
       relays: this.#relays.state(),
       gossiper: this.#gossiper.state(),
@@ -168,7 +169,7 @@ export class SwimCore {
     this.#context.restore(snapshot.context)
     this.#own.restore(snapshot.own)
     this.#ledger.restore(snapshot.ledger)
-    this.#packer.restore(snapshot.slice)
+    this.#packer.restore(snapshot.packer)
     this.#prober.restore(snapshot.prober)
     this.#relays.restore(snapshot.relays)
     this.#gossiper.restore(snapshot.gossiper)
@@ -396,7 +397,7 @@ export interface SwimSnapshot {
   readonly context: ContextState
   readonly own: OwnLifeState
   readonly ledger: ReturnType<Ledger['state']>
-  readonly slice: number
+  readonly packer: PackerState
   readonly prober: ProberState
   readonly relays: RelaysState
   readonly gossiper: GossiperState

@@ -18,6 +18,7 @@ import type { Ledger } from './ledger.ts'
 import type { Contact } from './machine.ts'
 import { SYNC_BUCKETS, type SwimReply, type SwimRequest, type SyncEntry } from './message.ts'
 import type { OwnLife } from './own-life.ts'
+import { PeerBudget, type PeerBudgetState } from './peer-budget.ts'
 import { syncIntervalMs } from './settings.ts'
 import type { MemberId, Statement } from './statement.ts'
 
@@ -54,6 +55,8 @@ export class Exchanges {
   readonly #asked = new Map<number, Asked>()
   /** Peers that were sent entries and owe a push, with the time when that is given up. */
   readonly #answered = new Map<MemberId, number>()
+  /** Bytes of the table that a peer was given in this second, whoever asked whom. */
+  readonly #given: PeerBudget
   #nextAtMs: number
   /** Pause before the next comparison of a newcomer; 0 once it is settled. */
   #eagerMs = 0
@@ -64,6 +67,11 @@ export class Exchanges {
     this.#own = own
     this.#ledger = ledger
     const { settings, table, streams } = context
+    this.#given = new PeerBudget({
+      max: settings.syncBytesPerSecondMax,
+      peersMax: settings.membersMax,
+      windowMs: 1_000,
+    })
     this.#nextAtMs =
       context.nowMs + streams.sync.fraction() * syncIntervalMs(settings, table.living)
   }
@@ -132,9 +140,10 @@ export class Exchanges {
 
   /** Answers a comparison that a peer asked for. */
   answer(replyId: number, from: MemberId, request: SyncRequest): void {
-    const { sink, settings } = this.#context
+    const { sink, settings, nowMs } = this.#context
     this.#giveUpAnswered()
-    const full = this.#answered.size >= settings.syncsMax && !this.#answered.has(from)
+    const many = this.#answered.size >= settings.syncsMax && !this.#answered.has(from)
+    const full = many || !this.#given.has(from, nowMs)
     const wrong = request.self.id !== from || request.digests.length !== SYNC_BUCKETS * 2
     if (full || wrong || this.#own.phase !== 'up') {
       if (wrong) sink.refused('ERR_SWIM_STATEMENT', from)
@@ -167,6 +176,7 @@ export class Exchanges {
     return {
       asked: [...this.#asked],
       answered: [...this.#answered],
+      given: this.#given.state(),
       nextAtMs: this.#nextAtMs,
       eagerMs: this.#eagerMs,
       start: this.#start,
@@ -178,6 +188,7 @@ export class Exchanges {
     for (const [requestId, asked] of state.asked) this.#asked.set(requestId, asked)
     this.#answered.clear()
     for (const [peer, timeMs] of state.answered) this.#answered.set(peer, timeMs)
+    this.#given.restore(state.given)
     this.#nextAtMs = state.nextAtMs
     this.#eagerMs = state.eagerMs
     this.#start = state.start
@@ -204,6 +215,7 @@ export class Exchanges {
       start: this.#start,
       skips: ({ statement: { id } }) => id === from || id === selfId,
     })
+    this.#given.spend(from, nowMs, selection.bytes)
     this.#start = ((selection.buckets.at(-1) ?? this.#start) + 1) % SYNC_BUCKETS
     const wanted = occupied(digests, selection.buckets)
     if (wanted.length > 0) this.#answered.set(from, nowMs + settings.syncTimeoutMs)
@@ -233,11 +245,13 @@ export class Exchanges {
 
   /** Merges an answer and gives back what was wanted, and what the other must know about itself. */
   #learn(asked: Asked, from: MemberId, reply: SyncReply): void {
-    const { table, settings, sizes, selfId } = this.#context
+    const { table, settings, sizes, selfId, nowMs } = this.#context
     const source = { from, asked: true }
     const before = table.changes
     this.#ledger.statement(reply.self, source)
-    for (const entry of reply.entries) this.#ledger.entry(entry, source)
+    // A table has one line about each; who sends more of them wants them checked.
+    const theirs = byId(reply.entries)
+    for (const entry of theirs.values()) this.#ledger.entry(entry, source)
     this.#own.joined = true
     const entries: SyncEntry[] = []
     const mine = table.get(table.self)
@@ -246,8 +260,8 @@ export class Exchanges {
     if (peer !== undefined && !sameEntry({ statement: reply.self, status: 'alive' }, peer)) {
       entries.push(entryOf(peer))
     }
-    const theirs = byId(reply.entries)
-    const { entries: wanted } = select(table, reply.wanted, {
+    const gives = this.#given.has(from, nowMs)
+    const { entries: wanted, bytes } = select(table, gives ? reply.wanted : [], {
       bytesMax: settings.syncBytesMax,
       sizes,
       start: 0,
@@ -257,9 +271,13 @@ export class Exchanges {
         return id === from || id === selfId || (known !== undefined && sameEntry(known, record))
       },
     })
+    this.#given.spend(from, nowMs, bytes)
     entries.push(...wanted)
     const again =
-      reply.more && asked.round < SYNC_BUCKETS && (table.changes !== before || wanted.length > 0)
+      reply.more &&
+      gives &&
+      asked.round < SYNC_BUCKETS &&
+      (table.changes !== before || wanted.length > 0)
     const contact = peer === undefined ? asked.contact : contactOf(peer.statement)
     this.#hurry(asked.purpose)
     const owed = entries.length > 0 || reply.wanted.length > 0
@@ -304,6 +322,7 @@ function outcome({ purpose, round }: Asked, success: boolean): Outcome | undefin
 export interface ExchangesState {
   readonly asked: readonly (readonly [number, Asked])[]
   readonly answered: readonly (readonly [MemberId, number])[]
+  readonly given: PeerBudgetState
   readonly nextAtMs: number
   readonly eagerMs: number
   readonly start: number

@@ -5,13 +5,13 @@
  * change of a record.
  */
 import type { MemberRecord } from './base.ts'
-import { CheckBudget } from './check-budget.ts'
 import { contactOf, type SwimContext } from './context.ts'
 import type { Contact } from './machine.ts'
 import type { SyncEntry, Update } from './message.ts'
 import { compareIncarnation, compareStatements, sameContent } from './order.ts'
 import type { OwnLife } from './own-life.ts'
-import { COUNTER_CEILING, type MemberId, type Statement } from './statement.ts'
+import { PeerBudget, type PeerBudgetState } from './peer-budget.ts'
+import { COUNTER_CEILING, GENERATION_CEILING, type MemberId, type Statement } from './statement.ts'
 import { suspicionBounds } from './suspicion.ts'
 import { isLiving } from './table.ts'
 
@@ -30,25 +30,47 @@ export interface LedgerListener {
   outdated(peer: MemberId): void
 }
 
-/** Who brought news, and whether we asked for it: what we asked for costs no budget. */
+/** Who brought news, and whether we asked for it: then only what is false costs budget. */
 export interface Source {
   readonly from: MemberId
   readonly asked: boolean
 }
+
+/** The budget of signatures is per second. */
+const CHECKS_WINDOW_MS = 1_000
 
 /** Applies news to the table of one core. */
 export class Ledger {
   readonly #context: SwimContext
   readonly #own: OwnLife
   readonly #listener: LedgerListener
-  readonly #budget: CheckBudget
+  /** Signatures checked and made because of what a peer brought unasked. */
+  readonly #checks: PeerBudget
+  /** False statements in what we asked a peer for. */
+  readonly #falsehoods: PeerBudget
+  /** What this node said before this step: nobody can know anything later. */
+  #said: Statement
+  #introduced = false
 
   constructor(context: SwimContext, own: OwnLife, listener: LedgerListener) {
     this.#context = context
     this.#own = own
     this.#listener = listener
     const { checksPerSecondMax, membersMax } = context.settings
-    this.#budget = new CheckBudget(checksPerSecondMax, membersMax)
+    const limits = {
+      max: checksPerSecondMax,
+      peersMax: membersMax,
+      windowMs: CHECKS_WINDOW_MS,
+    }
+    this.#checks = new PeerBudget(limits)
+    this.#falsehoods = new PeerBudget(limits)
+    this.#said = own.statement
+  }
+
+  /** A step begins. */
+  begin(): void {
+    this.#said = this.#own.statement
+    this.#introduced = false
   }
 
   /** News from a datagram or a stream probe. */
@@ -64,7 +86,7 @@ export class Ledger {
     const slot = table.slotOf(statement.id)
     if (slot === table.self) {
       const older = compareIncarnation(statement, this.#own.statement) < 0
-      if (older && statement.left) this.#listener.outdated(source.from)
+      if (older && statement.left) this.#outdated(source.from)
       this.#own.heard(statement, source.from, () => this.#admissible(statement, source))
       return
     }
@@ -86,19 +108,22 @@ export class Ledger {
     const record = slot < 0 ? undefined : table.get(slot)
     if (record === undefined) return sink.refused('ERR_SWIM_ACCUSATION_UNKNOWN', from)
     if (accusation.counter >= COUNTER_CEILING) return sink.refused('ERR_SWIM_COUNTER_CEILING', from)
-    const age = compareIncarnation(accusation, record.statement)
+    const mine = slot === table.self
+    // What we say only in this step nobody has heard yet: a message full of guesses is refuted once.
+    const age = compareIncarnation(accusation, mine ? this.#said : record.statement)
     if (age > 0) {
       sink.refused('ERR_SWIM_ACCUSATION_AHEAD', from)
       this.#listener.puzzled(from)
       return
     }
     if (age < 0) {
-      if (slot === table.self) this.#listener.outdated(from)
+      if (mine) this.#outdated(from)
       return
     }
-    if (slot === table.self) this.#own.refute()
-    else if (accusation.type === 'dead') this.#bury(slot, record, accusation.accuser, from)
-    else this.#suspect(slot, record, accusation.accuser, from)
+    if (mine) this.#refute(from)
+    else if (accusation.type === 'dead' && !this.#isEarly(record)) {
+      this.#bury(slot, record, accusation.accuser, from)
+    } else this.#suspect(slot, record, accusation.accuser, from)
   }
 
   /** A line of somebody's table. Dead there is suspect here: the member may still refute (S33). */
@@ -141,26 +166,55 @@ export class Ledger {
     return Math.min(this.#context.suspicions.earliest(), this.#context.table.nextForget())
   }
 
-  state(): ReturnType<CheckBudget['state']> {
-    return this.#budget.state()
+  state(): LedgerState {
+    return { checks: this.#checks.state(), falsehoods: this.#falsehoods.state() }
   }
 
-  restore(state: ReturnType<CheckBudget['state']>): void {
-    this.#budget.restore(state)
+  restore(state: LedgerState): void {
+    this.#checks.restore(state.checks)
+    this.#falsehoods.restore(state.falsehoods)
+  }
+
+  /** Each refutation is a signature, which whoever accuses us makes us pay. */
+  #refute(from: MemberId): void {
+    const { sink, nowMs } = this.#context
+    if (this.#own.statement !== this.#said) return
+    if (this.#checks.spend(from, nowMs)) this.#own.refute()
+    else sink.refused('ERR_SWIM_CHECKS_MAX', from)
+  }
+
+  /** One introduction says all, however many lines of a message are out of date. */
+  #outdated(peer: MemberId): void {
+    if (this.#introduced) return
+    this.#introduced = true
+    this.#listener.outdated(peer)
+  }
+
+  /**
+   * True when a member that we are linked with had no time to answer: anybody may say that it is dead, and
+   * the end of a link is felt far above. Until its shortest suspicion is over such a word only accuses.
+   */
+  #isEarly({ statement, status, sinceMs }: MemberRecord): boolean {
+    const { settings, table, nowMs } = this.#context
+    if (!isLiving(status) || !this.#context.isLinked(statement.id)) return false
+    return (
+      status === 'alive' || nowMs - sinceMs < suspicionBounds(settings, table.living).shortestMs
+    )
   }
 
   /** Limits first, for they are cheap; the signature last. */
   #admissible(statement: Statement, { from, asked }: Source): boolean {
     const { settings, sink, authority, nowMs } = this.#context
-    if (statement.counter >= COUNTER_CEILING) {
+    if (statement.counter >= COUNTER_CEILING || statement.generation >= GENERATION_CEILING) {
       sink.refused('ERR_SWIM_COUNTER_CEILING', from)
     } else if (statement.meta.length > settings.metaBytesMax) {
       sink.refused('ERR_SWIM_META_BYTES_MAX', from)
-    } else if (!asked && !this.#budget.spend(from, nowMs)) {
+    } else if (asked ? !this.#falsehoods.has(from, nowMs) : !this.#checks.spend(from, nowMs)) {
       sink.refused('ERR_SWIM_CHECKS_MAX', from)
     } else {
       const problem = authority.check(statement)
       if (problem === undefined) return true
+      if (asked) this.#falsehoods.spend(from, nowMs)
       sink.refused(problem, from)
     }
     return false
@@ -311,4 +365,10 @@ export class Ledger {
     const { nowMs, settings } = this.#context
     return isLiving(status) ? Infinity : nowMs + settings.tombstoneMs
   }
+}
+
+/** {@link Ledger} as plain data. */
+export interface LedgerState {
+  readonly checks: PeerBudgetState
+  readonly falsehoods: PeerBudgetState
 }

@@ -126,6 +126,8 @@ export type SwimRefusal =
   | 'ERR_SWIM_META_BYTES_MAX'
   /** An ack, nack or reply that nobody waits for. */
   | 'ERR_SWIM_SEQUENCE'
+  /** Too many probes for others, of one peer or of all. */
+  | 'ERR_SWIM_RELAYS_MAX'
   | 'ERR_SWIM_SYNCS_MAX'
   /** More statements of one peer within a second than are checked. */
   | 'ERR_SWIM_CHECKS_MAX'

@@ -6,7 +6,13 @@
 import type { MemberRecord } from './base.ts'
 import type { SwimContext, SwimCoreOptions } from './context.ts'
 import { compareIncarnation, sameContent } from './order.ts'
-import { COUNTER_CEILING, type Incarnation, type MemberId, type Statement } from './statement.ts'
+import {
+  COUNTER_CEILING,
+  GENERATION_CEILING,
+  type Incarnation,
+  type MemberId,
+  type Statement,
+} from './statement.ts'
 
 /** Where this node is in its life. */
 export type Phase = 'up' | 'leaving' | 'left'
@@ -156,6 +162,8 @@ export class OwnLife {
   }
 
   #begin(generation: number): void {
+    // Only a thief of our key brings us here; the conflict was told, and only a new key helps.
+    if (generation >= GENERATION_CEILING) return
     this.#pending = generation
     this.#context.sink.persist(generation)
   }

@@ -5,6 +5,7 @@
 import type { MemberRecord } from './base.ts'
 import type { SwimContext } from './context.ts'
 import type { SwimDatagram, Update } from './message.ts'
+import { PeerBudget, type PeerBudgetState } from './peer-budget.ts'
 import { retransmitLimit } from './settings.ts'
 import type { MemberId } from './statement.ts'
 import { isLiving } from './table.ts'
@@ -12,15 +13,29 @@ import { isLiving } from './table.ts'
 /** Slots looked at for one line of the table. */
 const LOOKED_AT_MAX = 4
 
+/** Answers to one peer within a probe interval that carry news: a peer probes us more rarely than that. */
+const NEWSY_ANSWERS_MAX = 2
+
 const NOTHING: readonly Update[] = Object.freeze([])
 
 /** Chooses the updates of each datagram of one core. */
 export class Packer {
   readonly #context: SwimContext
+  /**
+   * News are sent so often and then dropped. Whoever could have them as often as it likes, by asking, would
+   * be the only one to hear them.
+   */
+  readonly #answers: PeerBudget
   #cursor = 0
 
   constructor(context: SwimContext) {
     this.#context = context
+    const { membersMax, probeIntervalMs } = context.settings
+    this.#answers = new PeerBudget({
+      max: NEWSY_ANSWERS_MAX,
+      peersMax: membersMax,
+      windowMs: probeIntervalMs,
+    })
   }
 
   /** Updates for a datagram of that type. */
@@ -42,7 +57,8 @@ export class Packer {
         }
       }
     }
-    if (queue.size > 0) {
+    const answers = type === 'ack' || type === 'nack'
+    if (queue.size > 0 && (!answers || this.#answers.spend(to, this.#context.nowMs))) {
       const limit = retransmitLimit(settings, table.living)
       const whole = type === 'gossip'
       const options = about < 0 ? { limit, whole } : { limit, about }
@@ -52,12 +68,13 @@ export class Packer {
     return all.length === 0 ? NOTHING : all
   }
 
-  get cursor(): number {
-    return this.#cursor
+  state(): PackerState {
+    return { cursor: this.#cursor, answers: this.#answers.state() }
   }
 
-  restore(cursor: number): void {
+  restore({ cursor, answers }: PackerState): void {
     this.#cursor = cursor
+    this.#answers.restore(answers)
   }
 
   /** The next lines of the table, round and round: slow, steady anti-entropy at no message's cost. */
@@ -89,6 +106,12 @@ export class Packer {
     }
     return undefined
   }
+}
+
+/** {@link Packer} as plain data. */
+export interface PackerState {
+  readonly cursor: number
+  readonly answers: PeerBudgetState
 }
 
 /** What its record says against a member that is not alive; its own goodbye for one that left. */

@@ -44,6 +44,9 @@ export class Prober {
   #nextAtMs: number
   /** Members whose connection was lost, and suspects after a pause: probed before the others. */
   readonly #hints = new Set<MemberId>()
+  /** Who was probed out of turn in this round: once is enough, else one whose link flaps takes all turns. */
+  readonly #hinted = new Set<MemberId>()
+  #round = 0
 
   constructor(context: SwimContext, ledger: Ledger, packer: Packer) {
     this.#context = context
@@ -68,7 +71,12 @@ export class Prober {
 
   /** There is a reason to doubt that member: it is next. */
   hint(id: MemberId): void {
-    if (this.#hints.size < HINTS_MAX) this.#hints.add(id)
+    const { rounds } = this.#context.table.schedule
+    if (this.#round !== rounds) this.#hinted.clear()
+    this.#round = rounds
+    if (this.#hints.size >= HINTS_MAX || this.#hinted.has(id)) return
+    this.#hints.add(id)
+    this.#hinted.add(id)
   }
 
   /** Does what is due. */
@@ -125,10 +133,17 @@ export class Prober {
   abandon(): void {
     if (this.#probe !== undefined) this.#conclude(this.#probe)
     this.#nextAtMs = this.#context.nowMs
+    this.#hinted.clear()
   }
 
   state(): ProberState {
-    return { probe: this.#probe, nextAtMs: this.#nextAtMs, hints: [...this.#hints] }
+    return {
+      probe: this.#probe,
+      nextAtMs: this.#nextAtMs,
+      hints: [...this.#hints],
+      hinted: [...this.#hinted],
+      round: this.#round,
+    }
   }
 
   restore(state: ProberState): void {
@@ -136,6 +151,9 @@ export class Prober {
     this.#nextAtMs = state.nextAtMs
     this.#hints.clear()
     for (const id of state.hints) this.#hints.add(id)
+    this.#hinted.clear()
+    for (const id of state.hinted) this.#hinted.add(id)
+    this.#round = state.round
   }
 
   #start(): void {
@@ -237,4 +255,6 @@ export interface ProberState {
   readonly probe: Probe | undefined
   readonly nextAtMs: number
   readonly hints: readonly MemberId[]
+  readonly hinted: readonly MemberId[]
+  readonly round: number
 }

@@ -5,6 +5,7 @@
 import { Deadlines } from './deadlines.ts'
 import type { SwimContext } from './context.ts'
 import type { Packer } from './packer.ts'
+import { PeerBudget, type PeerBudgetState } from './peer-budget.ts'
 import type { MemberId } from './statement.ts'
 import { isLiving } from './table.ts'
 
@@ -21,10 +22,18 @@ export class Relays {
   readonly #packer: Packer
   readonly #bySequence = new Map<number, Relay>()
   readonly #deadlines = new Deadlines()
+  /** A peer probes one member at a time; whoever asks more often lets us shoot at others. */
+  readonly #asked: PeerBudget
 
   constructor(context: SwimContext, packer: Packer) {
     this.#context = context
     this.#packer = packer
+    const { relaysPerPeerMax, membersMax, probeIntervalMs } = context.settings
+    this.#asked = new PeerBudget({
+      max: relaysPerPeerMax,
+      peersMax: membersMax,
+      windowMs: probeIntervalMs,
+    })
   }
 
   get size(): number {
@@ -37,11 +46,13 @@ export class Relays {
 
   /** A peer asks to probe `target`. */
   ask(origin: MemberId, originSequence: number, target: MemberId): void {
-    const { settings, nowMs, selfId } = this.#context
+    const { settings, nowMs, selfId, sink } = this.#context
+    if (!this.#asked.spend(origin, nowMs)) return sink.refused('ERR_SWIM_RELAYS_MAX', origin)
     if (target === selfId) return this.#answer('ack', origin, originSequence)
     const record = this.#context.table.find(target)
-    const unreachable = record === undefined || !isLiving(record.status)
-    if (unreachable || this.#bySequence.size >= settings.relaysMax) {
+    const full = this.#bySequence.size >= settings.relaysMax
+    if (full) sink.refused('ERR_SWIM_RELAYS_MAX', origin)
+    if (full || record === undefined || !isLiving(record.status)) {
       return this.#answer('nack', origin, originSequence)
     }
     const sequence = this.#context.nextSequence()
@@ -86,6 +97,7 @@ export class Relays {
     return {
       relays: Array.from(this.#bySequence, ([sequence, relay]) => ({ sequence, ...relay })),
       deadlines: this.#deadlines.entries(),
+      asked: this.#asked.state(),
     }
   }
 
@@ -93,6 +105,7 @@ export class Relays {
     this.clear()
     for (const { sequence, ...relay } of state.relays) this.#bySequence.set(sequence, { ...relay })
     for (const [sequence, timeMs] of state.deadlines) this.#deadlines.set(sequence, timeMs)
+    this.#asked.restore(state.asked)
   }
 
   #drop(sequence: number): void {
@@ -115,4 +128,5 @@ export function nackAfterMs(settings: SwimContext['settings']): number {
 export interface RelaysState {
   readonly relays: readonly (Relay & { readonly sequence: number })[]
   readonly deadlines: readonly (readonly [number, number])[]
+  readonly asked: PeerBudgetState
 }

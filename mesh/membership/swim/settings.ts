@@ -19,6 +19,11 @@ export interface SwimSettings {
   readonly nackShare: number
   /** Probes of others that a helper has under way; beyond it the request is nacked at once. */
   readonly relaysMax: number
+  /**
+   * Probes for one peer within a probe interval; beyond it `ERR_SWIM_RELAYS_MAX` and no answer. A peer needs
+   * one. Raise it when intervals of the nodes differ by more than that.
+   */
+  readonly relaysPerPeerMax: number
   /** Ask on a stream, too, when the datagram had no answer. Without it loss above 20 % kills. */
   readonly streamProbe: boolean
   /** Local health goes from 0 to this minus 1; 1 turns Lifeguard's patience off. */
@@ -52,6 +57,11 @@ export interface SwimSettings {
   readonly syncsMax: number
   /** Entries of one message on a stream in bytes; what does not fit follows in the next exchange. */
   readonly syncBytesMax: number
+  /**
+   * Entries sent to one peer within a second in bytes; then `busy` and `ERR_SWIM_SYNCS_MAX`. The whole table
+   * of the largest cluster must fit, else joining it takes more than one comparison.
+   */
+  readonly syncBytesPerSecondMax: number
 
   /** First pause when nobody to join answered; doubled each time, with jitter. */
   readonly joinRetryMs: number
@@ -79,7 +89,10 @@ export interface SwimSettings {
   readonly metaBytesMax: number
   /** Bytes of a datagram, frame header included. */
   readonly datagramBytesMax: number
-  /** Signatures checked per peer and second, asked-for tables apart; then `ERR_SWIM_CHECKS_MAX`. */
+  /**
+   * Signatures checked per peer and second; then `ERR_SWIM_CHECKS_MAX`. In tables that we asked for only false
+   * ones count, apart from those.
+   */
   readonly checksPerSecondMax: number
   /** Shortest time between two new generations of this node that a foreign use of its key causes. */
   readonly conflictPauseMs: number
@@ -94,6 +107,7 @@ const LAN: SwimSettings = Object.freeze({
   indirectProbes: 3,
   nackShare: 0.8,
   relaysMax: 1_024,
+  relaysPerPeerMax: 4,
   streamProbe: true,
   localHealthMax: 8,
   suspicionMultiplier: 4,
@@ -109,6 +123,7 @@ const LAN: SwimSettings = Object.freeze({
   syncTimeoutMs: 10_000,
   syncsMax: 8,
   syncBytesMax: 524_288,
+  syncBytesPerSecondMax: 8_388_608,
   joinRetryMs: 500,
   joinRetryMaxMs: 30_000,
   joinContacts: 3,

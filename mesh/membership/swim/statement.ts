@@ -12,6 +12,12 @@ export type MemberId = string
 /** Counters stay below this; the owner begins a new generation instead of reaching it (S13). */
 export const COUNTER_CEILING = 0x8000_0000
 
+/**
+ * Generations stay below this, and a statement at or above it is refused: whoever has a copy of a key could
+ * else make its owner say what is no exact number any more. Half a million starts a second for ten years.
+ */
+export const GENERATION_CEILING: number = 2 ** 48
+
 /** Order of the lives and refutations of one node. */
 export interface Incarnation {
   readonly generation: number
