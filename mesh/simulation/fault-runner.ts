@@ -36,8 +36,8 @@ export function runFaults<P extends Protocol>(
 class FaultRunner<P extends Protocol> {
   readonly #world: CoreWorld<P>
   readonly #actions: FaultActions
-  /** Pauses under way per node: the last to end lets it go on. */
-  readonly #pauses = new Map<number, number>()
+  /** Pauses under way per life of a node: the last to end lets it go on. */
+  readonly #pauses = new Map<string, number>()
 
   constructor(world: CoreWorld<P>, actions: FaultActions) {
     this.#world = world
@@ -114,10 +114,11 @@ class FaultRunner<P extends Protocol> {
     if (!world.node(node).running) return false
     world.pause(node)
     const { life } = world.node(node)
-    this.#pauses.set(node, (this.#pauses.get(node) ?? 0) + 1)
+    const key = `${node} ${life}`
+    this.#pauses.set(key, (this.#pauses.get(key) ?? 0) + 1)
     world.at(world.nowMs + forMs, () => {
-      const left = (this.#pauses.get(node) ?? 1) - 1
-      this.#pauses.set(node, left)
+      const left = (this.#pauses.get(key) ?? 1) - 1
+      this.#pauses.set(key, left)
       if (left === 0 && world.node(node).life === life) world.resume(node)
     })
     return true

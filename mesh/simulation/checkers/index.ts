@@ -54,7 +54,7 @@ export function watchProperties(world: SwimWorld): CheckersAtWork {
     new FreshSuspicion(settings),
     new HealthRange(settings),
     new OneProbe(settings, clockOf),
-    new FairProbes(watch, nodes),
+    new FairProbes(watch, nodes, { intervalMs: settings.probeIntervalMs, clockOf }),
     new SendLimits(settings, nodes),
     new QuietQueue(),
     new PersistedFirst(),

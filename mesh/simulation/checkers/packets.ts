@@ -134,23 +134,41 @@ export class Buddy implements Checker {
   }
 }
 
-/** S23 and S24: probes go to living members only, and reach each within 2N - 1 probes. */
+/**
+ * S23 and S24: probes go to living members only, and reach each within 2N - 1 probes. Who slept probes its
+ * suspects out of turn, so the count begins anew.
+ */
 export class FairProbes implements Checker {
   readonly id = 'S23'
   readonly #watch: RecordWatch
   readonly #nodes: number
+  readonly #intervalMs: number
+  readonly #clockOf: (node: SwimNode) => number
+  readonly #stepMs: number[] = []
   readonly #probes: { count: number; last: Map<string, number> }[] = []
   #relaying = false
 
-  constructor(watch: RecordWatch, nodes: number) {
+  constructor(
+    watch: RecordWatch,
+    nodes: number,
+    { intervalMs, clockOf }: { intervalMs: number; clockOf: (node: SwimNode) => number },
+  ) {
     this.#watch = watch
     this.#nodes = nodes
+    this.#intervalMs = intervalMs
+    this.#clockOf = clockOf
   }
 
   started(node: SwimNode): void {
     this.#probes[node.index] = { count: 0, last: new Map() }
   }
-  stepping(_node: SwimNode, input: SwimNodeInput): void {
+  stepping(node: SwimNode, input: SwimNodeInput): void {
+    const nowMs = this.#clockOf(node)
+    if (nowMs - (this.#stepMs[node.index] ?? nowMs) > this.#intervalMs) {
+      const { count, last } = this.#probes[node.index]!
+      for (const id of last.keys()) last.set(id, count)
+    }
+    this.#stepMs[node.index] = nowMs
     this.#relaying = input.type === 'datagram' && input.message.type === 'ping_req'
   }
   mutation({ node, subject, before, after }: Mutation): void {

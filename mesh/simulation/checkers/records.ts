@@ -143,23 +143,29 @@ function accusationOfEntry({ statement, status }: SyncEntry): ({ id: string } & 
 }
 
 /**
- * S12: an incarnation has one address and one metadata, wherever it is seen. A generation that a node
- * uses twice because its disk was lost is left out: it cannot know better until others tell it.
+ * S12: an incarnation has one address and one metadata, wherever it is seen. Generations that a node may
+ * use twice because its disk was lost are left out: it cannot know better until others tell it.
  */
 export class MetadataFunction implements Checker {
   readonly id = 'S12'
   readonly #known = new Map<string, { readonly meta: Uint8Array; readonly port: number }>()
-  readonly #started = new Set<string>()
-  readonly #startedTwice = new Set<string>()
+  /** Highest generation that each node has used. */
+  readonly #used = new Map<string, number>()
+  /** Up to this generation a node has lost its memory. */
+  readonly #forgotten = new Map<string, number>()
 
   started(node: SwimNode): void {
-    const key = `${node.id}@${node.diskGeneration}`
-    if (this.#started.has(key)) this.#startedTwice.add(key)
-    this.#started.add(key)
+    const used = this.#used.get(node.id) ?? 0
+    if (node.diskGeneration <= used) this.#forgotten.set(node.id, used)
+    this.stepped(node)
+  }
+  stepped(node: SwimNode): void {
+    const { generation } = node.core!.self()
+    if (generation > (this.#used.get(node.id) ?? 0)) this.#used.set(node.id, generation)
   }
 
   mutation({ node, subject, after }: Mutation): void {
-    if (after === undefined || this.#startedTwice.has(`${subject}@${after.generation}`)) return
+    if (after === undefined || after.generation <= (this.#forgotten.get(subject) ?? 0)) return
     const key = `${subject}@${show(after)}`
     const known = this.#known.get(key)
     if (known === undefined) {

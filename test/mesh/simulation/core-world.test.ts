@@ -286,6 +286,20 @@ describe('faults', () => {
     expect(describeFaults(faults)).toContain('500 ms partition {"forMs":100,"groups":[[0],[1]]}')
   })
 
+  it('end a pause of this life only, whatever became of pauses of an earlier one', () => {
+    const world = toyWorld({ links: false })
+    const faults: Fault[] = [
+      { type: 'pause', atMs: 0, node: 0, forMs: 104 },
+      { type: 'crash', atMs: 1, node: 0, downMs: 1 },
+      { type: 'pause', atMs: 3, node: 0, forMs: 100 },
+    ]
+    runFaults(world, faults, actions)
+    world.run(50)
+    expect(world.node(0).paused).toBe(true)
+    world.run(60)
+    expect(world.node(0).paused).toBe(false)
+  })
+
   it('block a slow member again and again until their end', () => {
     const world = toyWorld({ links: false })
     const slow = {
