@@ -80,6 +80,12 @@ export interface MeshOptions {
   readonly keepaliveIntervalMs?: number | undefined
   /** Silent intervals until a link is down. Default 3. Raise it on lossy networks. */
   readonly keepaliveMissesMax?: number | undefined
+  /**
+   * A link that nobody holds, that no layer above needs and no frame of one has passed since the last ping, rests:
+   * it pings once in so many intervals. Default 10, at most 30. With 1 every cached link pings every
+   * interval; a dead node is found by membership whatever this is.
+   */
+  readonly keepaliveRestFactor?: number | undefined
   /** Time of one handshake, transport included. Default 5,000 ms. */
   readonly handshakeTimeoutMs?: number | undefined
   /** Time of `mesh.connect` when the caller names none, waiting included. Default 10,000 ms. */
@@ -205,6 +211,7 @@ export const MESH_DEFAULTS: Readonly<
   capabilities: Object.freeze([]),
   keepaliveIntervalMs: 1_000,
   keepaliveMissesMax: 3,
+  keepaliveRestFactor: 10,
   handshakeTimeoutMs: 5_000,
   connectTimeoutMs: 10_000,
   leaveTimeoutMs: 1_000,
@@ -282,6 +289,7 @@ const CHECKS: { readonly [K in keyof MeshOptions]-?: OptionCheck } = {
   capabilities: wordsOption,
   keepaliveIntervalMs: millis(50),
   keepaliveMissesMax: amount(1, 1_000),
+  keepaliveRestFactor: amount(1, 30),
   handshakeTimeoutMs: millis(50),
   connectTimeoutMs: millis(1),
   leaveTimeoutMs: millis(0),

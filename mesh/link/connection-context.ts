@@ -12,6 +12,7 @@ import type { LinkProtocol } from './protocol.ts'
 export interface ConnectionOptions {
   readonly keepaliveIntervalMs: number
   readonly keepaliveMissesMax: number
+  readonly keepaliveRestFactor: number
   readonly handshakeTimeoutMs: number
   readonly leaveTimeoutMs: number
   readonly frameBytesMax: number

@@ -31,19 +31,13 @@ import type { LinkErrorCode } from './errors.ts'
 import { Handshake, REJECT_TEXTS } from './handshake.ts'
 import type { HandshakeEffect, HandshakeFailure, HandshakeInput } from './handshake.ts'
 import { Keepalive } from './keepalive.ts'
+import { CONTROL_TYPE_MAX, mayCarry } from './lane.ts'
 import type { Lane } from './lane.ts'
 import { Lanes } from './lanes.ts'
 import type { FrameVia, LaneName, Link, LinkState, PeerInfo } from './link.ts'
 import { LinkUse } from './link-use.ts'
 import { peerInfoOf } from './peer-info.ts'
 import type { LinkDownReason } from './reasons.ts'
-
-/** Frame types that only the control lane may carry. */
-const CONTROL_TYPE_MAX = 0x0f
-
-/** Frame types that the sync lane may carry: membership, routing, NAT. */
-const SYNC_TYPE_MIN = 0x30
-const SYNC_TYPE_MAX = 0x5f
 
 /** The reason in a goodbye that only says that nobody needs the link. */
 export const IDLE_REASON = 'idle'
@@ -185,7 +179,7 @@ export class Connection implements Link {
       this.#context.refusals.count('ERR_LINK_FRAME_TOO_LARGE', this.#fields())
       throw new LinkError('ERR_LINK_FRAME_TOO_LARGE', text)
     }
-    this.use.mark()
+    this.#markUse(lane)
     try {
       return this.#lanes.send(lane, frame)
     } catch (error) {
@@ -206,6 +200,7 @@ export class Connection implements Link {
   }
 
   hold(): () => void {
+    this.#wakeUp()
     return this.use.hold()
   }
 
@@ -314,9 +309,7 @@ export class Connection implements Link {
   }
 
   #establishedFrame(lane: Lane, type: number, payload: Uint8Array): void {
-    if (type > CONTROL_TYPE_MAX && mayCarry(lane.name, type)) {
-      return this.#dispatch(type, payload, lane.name)
-    }
+    if (mayCarry(lane.name, type)) return this.#dispatch(type, payload, lane.name)
     if (lane.name !== 'control') {
       return this.#fail('ERR_LINK_PROTOCOL', `${wireTypeName(type)} on the ${lane.name} lane`)
     }
@@ -371,12 +364,26 @@ export class Connection implements Link {
   }
 
   #dispatch(type: number, payload: Uint8Array, via: FrameVia): void {
-    this.use.mark()
+    this.#markUse(via)
     if (this.#context.frames.dispatch(this, type, payload, via)) return
     this.#context.refusals.count('ERR_LINK_FRAME_UNHANDLED', {
       ...this.#fields(),
       type: wireTypeName(type),
     })
+  }
+
+  /** What membership says on the sync lane and by datagram is no reason to watch the link closely. */
+  #markUse(via: FrameVia): void {
+    if (via === 'datagram' || via === 'sync') return this.use.mark()
+    this.use.markWork()
+    this.#wakeUp()
+  }
+
+  #wakeUp(): void {
+    const keepalive = this.#keepalive
+    if (keepalive?.resting !== true || this.#state !== 'established') return
+    this.#dueMs = keepalive.wakeUp(this.#now())
+    this.#process?.wake()
   }
 
   #datagram(bytes: Uint8Array): void {
@@ -441,11 +448,9 @@ export class Connection implements Link {
   }
 
   #established(): void {
-    const nowMs = this.#now()
-    const { keepaliveIntervalMs: intervalMs, keepaliveMissesMax: missesMax } = this.#context.options
     this.#state = 'established'
-    this.#keepalive = new Keepalive({ intervalMs, missesMax }, nowMs)
-    this.#dueMs = nowMs + intervalMs
+    this.#keepalive = Keepalive.of(this.#context.options, this.#now())
+    this.#dueMs = this.#keepalive.dueMs
     this.#process?.wake()
     const refusal = this.#context.pool.up(this)
     if (refusal !== undefined) {
@@ -489,9 +494,9 @@ export class Connection implements Link {
   // --- life and death ------------------------------------------------------------------------
 
   #beat(nowMs: number): void {
-    const verdict = this.#keepalive?.tick(nowMs)
-    if (verdict === undefined) return
-    this.#dueMs = nowMs + this.#context.options.keepaliveIntervalMs
+    const keepalive = this.#keepalive!
+    const verdict = keepalive.tick(nowMs, this.#context.pool.isNeeded(this))
+    this.#dueMs = keepalive.dueMs
     if (verdict.type === 'ping') {
       this.#sendControl(this.#context.protocol.ping(verdict.sequence))
       return
@@ -605,8 +610,4 @@ export class Connection implements Link {
     this.#up = false
     this.#context.pool.down(this, reason)
   }
-}
-
-function mayCarry(lane: LaneName, type: number): boolean {
-  return lane !== 'sync' || (type >= SYNC_TYPE_MIN && type <= SYNC_TYPE_MAX)
 }

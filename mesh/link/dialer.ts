@@ -110,9 +110,12 @@ export class Attempt implements ConnectionDial {
 
   /** Ends what its process still does. */
   abort(): void {
-    this.#abort.abort()
+    // Without a reason it would make an error with a stack, for every dial.
+    this.#abort.abort(OVER)
   }
 }
+
+const OVER = 'the dial is over'
 
 /** All dials of a node. */
 export class Dialer {

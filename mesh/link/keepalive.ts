@@ -1,5 +1,5 @@
 /**
- * Is the peer still there? Pure: the driver calls `tick` once per interval and tells what it heard.
+ * Is the peer still there? Pure: the driver calls `tick` when it is due and tells what it heard.
  *
  *     tick            tick            tick            tick
  *      | ping ->       | ping ->       | ping ->       |
@@ -10,12 +10,20 @@
  * - When our own tick comes late by more than an interval, our event loop was blocked and the
  *   peer's answers may still lie unread in a socket: that tick judges nobody (H40).
  * - With the defaults (1,000 ms, 3) a dead peer is found within 4 s of its last byte.
+ * - A link that nobody needs now rests: it pings once in `restFactor` intervals, because a ping per interval on
+ *   every cached link would be heartbeats of all with all, and SWIM finds a dead node anyway. It wakes up at
+ *   once when it is needed again, and stays awake while answers are missing.
+ * - Each side rests by itself: any byte of the other one, a ping too, is a sign of life.
  */
+
+import type { ConnectionOptions } from './connection-context.ts'
 
 /** Dials of {@link Keepalive}. */
 export interface KeepaliveOptions {
   readonly intervalMs: number
   readonly missesMax: number
+  /** Intervals between two pings of a link at rest. */
+  readonly restFactor: number
 }
 
 /** What the driver does after a tick. */
@@ -35,10 +43,12 @@ const PINGS_ANSWERED_MAX = 32
 export class Keepalive {
   readonly #intervalMs: number
   readonly #missesMax: number
+  readonly #restFactor: number
   #heard = true
   #misses = 0
   #sequence = 0
-  #lastTickMs: number
+  #dueMs: number
+  #resting = false
   #pingSentMs = 0
   #pingOpen = false
   #rttMs = 0
@@ -48,7 +58,25 @@ export class Keepalive {
   constructor(options: KeepaliveOptions, nowMs: number) {
     this.#intervalMs = options.intervalMs
     this.#missesMax = options.missesMax
-    this.#lastTickMs = nowMs
+    this.#restFactor = options.restFactor
+    this.#dueMs = nowMs + options.intervalMs
+  }
+
+  /** With the dials of a node. */
+  static of(options: ConnectionOptions, nowMs: number): Keepalive {
+    const { keepaliveIntervalMs, keepaliveMissesMax, keepaliveRestFactor } = options
+    const [intervalMs, missesMax] = [keepaliveIntervalMs, keepaliveMissesMax]
+    return new Keepalive({ intervalMs, missesMax, restFactor: keepaliveRestFactor }, nowMs)
+  }
+
+  /** When `tick` must be called. */
+  get dueMs(): number {
+    return this.#dueMs
+  }
+
+  /** Pings rarely. */
+  get resting(): boolean {
+    return this.#resting
   }
 
   /** Smoothed round trip time of pings in milliseconds; 0 before the first pong. */
@@ -71,16 +99,24 @@ export class Keepalive {
     this.#heard = true
   }
 
-  /** One interval has passed. */
-  tick(nowMs: number): KeepaliveVerdict {
-    const late = nowMs - this.#lastTickMs > 2 * this.#intervalMs
-    this.#lastTickMs = nowMs
+  /** The link is needed again and is judged by the interval from now on; gives when `tick` is due. */
+  wakeUp(nowMs: number): number {
+    if (this.#resting) this.#dueMs = Math.min(this.#dueMs, nowMs + this.#intervalMs)
+    this.#resting = false
+    return this.#dueMs
+  }
+
+  /** The time has come; a link that is not `needed` rests until the next one. */
+  tick(nowMs: number, needed: boolean = true): KeepaliveVerdict {
+    const late = nowMs - this.#dueMs > this.#intervalMs
     this.#pingsReceived = 0
     if (this.#heard) this.#misses = 0
     else if (late) this.#lateTicks += 1
     else this.#misses += 1
     this.#heard = false
     if (this.#misses >= this.#missesMax) return { type: 'dead', misses: this.#misses }
+    this.#resting = !needed && this.#misses === 0
+    this.#dueMs = nowMs + this.#intervalMs * (this.#resting ? this.#restFactor : 1)
     this.#sequence = (this.#sequence + 1) >>> 0
     this.#pingSentMs = nowMs
     this.#pingOpen = true
@@ -100,6 +136,6 @@ export class Keepalive {
   ping(): boolean {
     this.#heard = true
     this.#pingsReceived += 1
-    return this.#pingsReceived <= PINGS_ANSWERED_MAX
+    return this.#pingsReceived <= PINGS_ANSWERED_MAX * (this.#resting ? this.#restFactor : 1)
   }
 }

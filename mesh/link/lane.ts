@@ -38,6 +38,19 @@ export const LANE_URGENCY: Readonly<Record<LaneName, number>> = Object.freeze({
  */
 export const HANDSHAKE_FRAME_BYTES_MAX = 65_536
 
+/** Frame types that only the control lane may carry, and that are about the link itself. */
+export const CONTROL_TYPE_MAX = 0x0f
+
+/** Frame types that the sync lane may carry: membership, routing, NAT. */
+const SYNC_TYPE_MIN = 0x30
+const SYNC_TYPE_MAX = 0x5f
+
+/** Whether a frame of that type, for the layers above, may come on that lane. */
+export function mayCarry(lane: LaneName, type: number): boolean {
+  if (type <= CONTROL_TYPE_MAX) return false
+  return lane !== 'sync' || (type >= SYNC_TYPE_MIN && type <= SYNC_TYPE_MAX)
+}
+
 /** What a lane tells its owner. */
 export interface LaneEvents {
   /** A whole frame; `payload` is valid during the call. */

@@ -10,7 +10,7 @@
  */
 import { isIP } from 'node:net'
 import { contract, implement, noreply, stop } from '../../behaviours/index.ts'
-import type { Contract, Server } from '../../behaviours/index.ts'
+import type { Contract, Ctx, Server } from '../../behaviours/index.ts'
 import type { ExitReason, TimerRef } from '../../runtime/index.ts'
 import type { Endpoint, TransportConnection } from '../transport/transport.ts'
 import { Connection } from './connection.ts'
@@ -106,21 +106,15 @@ export const LinkServer: Server<LinkApi, LinkJob> = implement<LinkApi, LinkJob, 
       },
       wake: (state, _input, ctx) => {
         if (state.timer !== undefined) ctx.cancelTimer(state.timer)
-        state.timer = undefined
-        const dueMs = state.job.connection?.nextDueMs ?? Infinity
-        if (dueMs < Infinity) {
-          const waitMs = Math.max(0, dueMs - state.job.context.clock.now())
-          state.timer = ctx.sendAfter(Math.ceil(waitMs), 'tick')
-        }
+        arm(state, ctx)
         return noreply(state)
       },
       ended: (state, reason) => stop(reason, state),
     },
     info: (state, info, ctx) => {
       if (info.type === 'message' && info.message === 'tick') {
-        state.timer = undefined
         state.job.connection?.tick()
-        ctx.self.cast.wake()
+        arm(state, ctx)
       }
       return noreply(state)
     },
@@ -129,6 +123,14 @@ export const LinkServer: Server<LinkApi, LinkJob> = implement<LinkApi, LinkJob, 
     },
   },
 )
+
+/** Sets the timer to what is due next; there is none before. */
+function arm(state: State, ctx: Pick<Ctx<never, never>, 'sendAfter'>): void {
+  const { connection, context } = state.job
+  const dueMs = connection?.nextDueMs ?? Infinity
+  const waitMs = Math.max(0, Math.ceil(dueMs - context.clock.now()))
+  state.timer = dueMs === Infinity ? undefined : ctx.sendAfter(waitMs, 'tick')
+}
 
 /** Looks the host up, dials, and reports to the process. */
 function reach(job: LinkJob, attempt: Attempt, self: Self): void {
@@ -144,12 +146,14 @@ function reach(job: LinkJob, attempt: Attempt, self: Self): void {
       signal: attempt.signal,
     })
     job.reached = transport
+    attempt.signal.removeEventListener('abort', aborted)
     if (!self.reached()) transport.close(0, 'link process ended')
   }
   const failed = (error: unknown): void => void self.unreachable(error)
-  dial().catch(failed)
   // A lookup knows no signal: the process ends without it, and what comes of it later is closed.
-  attempt.signal.addEventListener('abort', () => failed(attempt.signal.reason), { once: true })
+  const aborted = (): void => failed(attempt.signal.reason)
+  attempt.signal.addEventListener('abort', aborted, { once: true })
+  dial().catch(failed)
 }
 
 /** Begins the handshake on a connection that we dialled; true when there is nothing to do. */

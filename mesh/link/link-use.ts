@@ -1,9 +1,10 @@
 /** Whether a link is wanted: who holds it, and whether anything passed since somebody last looked. */
 
-/** Marks of one link; `idle-process.ts` reads them. */
+/** Marks of one link; `idle-process.ts` reads those of any use, the keepalive those of work. */
 export class LinkUse {
   #holds = 0
   #used = true
+  #worked = false
 
   /** True while somebody holds it. */
   get held(): boolean {
@@ -13,6 +14,19 @@ export class LinkUse {
   /** A frame or datagram of the layers above passed. One store: this is on the path of every message. */
   mark(): void {
     this.#used = true
+  }
+
+  /** As `mark`, for what somebody waits for: not what membership says, which watches by its own means. */
+  markWork(): void {
+    this.#used = true
+    this.#worked = true
+  }
+
+  /** Whether it worked since the last call. */
+  takeWork(): boolean {
+    const worked = this.#worked
+    this.#worked = false
+    return worked
   }
 
   /** Whether it was used since the last call. */

@@ -74,6 +74,20 @@ export class LinkPool {
     return Array.from(this.#links.values())
   }
 
+  get linkCount(): number {
+    return this.#links.size
+  }
+
+  /** The established link in that place, by age; undefined outside. */
+  linkAt(place: number): Connection | undefined {
+    let at = 0
+    for (const link of this.#links.values()) {
+      if (at === place) return link
+      at += 1
+    }
+    return undefined
+  }
+
   /** The established link to that node. */
   link(keyHex: string): Connection | undefined {
     return this.#links.get(keyHex)
@@ -105,6 +119,12 @@ export class LinkPool {
       }
     }
     return false
+  }
+
+  /** Whether somebody needs that link, or has used it for work since the last question. */
+  isNeeded(link: Connection): boolean {
+    const { use } = link
+    return use.takeWork() || use.held || this.isKept(link)
   }
 
   /** True when one more handshake may begin. */

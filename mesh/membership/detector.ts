@@ -13,7 +13,7 @@
 import type { Clock } from '../../runtime/index.ts'
 import type { NodeKey } from '../identity/node-key.ts'
 import { nodeKeyFromHex } from '../identity/node-key.ts'
-import type { LinkEvent } from '../link/link.ts'
+import type { Link, LinkEvent } from '../link/link.ts'
 import { formatNodeId } from '../link/peer-info.ts'
 import type { LinkPool } from '../link/pool.ts'
 import type { Refusals } from '../refusals.ts'
@@ -44,6 +44,8 @@ import type { MembershipView } from './view.ts'
 export interface DetectorParts {
   readonly core: SwimCoreOptions
   readonly clock: Clock
+  /** A number from 0 to below 1. */
+  readonly chance: () => number
   readonly ownKey: NodeKey
   readonly pool: LinkPool
   readonly refusals: Refusals
@@ -254,7 +256,7 @@ export class Detector {
     const { pool, onDemand, protocol, probeTimes, clock } = this.#parts
     const frame = protocol.datagram(message)
     if (message.type === 'ping') probeTimes.sent(to, message.sequence, clock.now())
-    const link = pool.link(to)
+    const link = pool.link(to) ?? (message.type === 'gossip' ? this.#anyLink() : undefined)
     // False is a lost packet, which the link has counted.
     if (link !== undefined) return void link.sendDatagram(frame)
     const member = this.#core.member(to)
@@ -271,6 +273,15 @@ export class Detector {
     )
   }
 
+  /**
+   * News are for anybody, so they go where a link is: links that stand and links left over from probes make a
+   * random graph. A dial for each of them would be a dozen handshakes per node and second while there are news.
+   */
+  #anyLink(): Link | undefined {
+    const { pool, chance } = this.#parts
+    return pool.linkAt(Math.floor(chance() * pool.linkCount))
+  }
+
   #refused(code: SwimRefusal, from: MemberId | undefined): void {
     const { refusals, pool } = this.#parts
     const peer = from === undefined ? undefined : (pool.link(from)?.peer.nodeId ?? from)
@@ -278,14 +289,17 @@ export class Detector {
   }
 
   #event(event: SwimEvent): void {
-    const { view, pool, log, clock, ownKey, probeTimes } = this.#parts
+    const { view, pool, log, clock, ownKey, probeTimes, refusals } = this.#parts
     const { type, member, accuser, from } = event
     const { id, generation, counter } = member
     const nodeId = formatNodeId(member.name, member)
     const incarnation = { generation, counter }
     log.add({ atMs: clock.now(), type, id, nodeId, incarnation, accuser, from })
     this.#parts.noted(event)
-    if (type === 'conflict') return view.conflict(this.#member(member), from)
+    if (type === 'conflict') {
+      refusals.count('ERR_SWIM_CONFLICT', { peer: nodeId, key: id, from }, { level: 'error' })
+      return view.conflict(this.#member(member), from)
+    }
     if (id === ownKey.hex) return
     if (type === 'forgotten') {
       probeTimes.forget(id)

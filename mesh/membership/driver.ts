@@ -207,7 +207,7 @@ function makeDetector(context: MembershipContext, ties: Ties): Running {
       isLinked: (id) => pool.link(id) !== undefined,
       ...(statements.length === 0 ? {} : { base: createSharedBase(statements) }),
     },
-    ...{ clock, ownKey, pool, refusals, protocol, onDemand, codec: context.codec },
+    ...{ clock, chance, ownKey, pool, refusals, protocol, onDemand, codec: context.codec },
     ...{ view: context.view, log: context.log, probeTimes: context.probeTimes },
     requests,
     persist: (generation) => void persist(context, detector, generation, ties.signal),

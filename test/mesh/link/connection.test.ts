@@ -306,6 +306,7 @@ describe('an established link', () => {
     await using cluster = new Cluster()
     const [a, b, evil] = await scene(cluster)
     await evil.join()
+    linkTo(a, 'evil').hold()
     await cluster.clock.advance(4_500)
     expect(cluster.events).toEqual(['a up evil', 'a down evil heartbeat_timeout'])
     expect(evil.received.filter((line) => line === 'ping')).toHaveLength(3)

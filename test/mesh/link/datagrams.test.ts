@@ -191,6 +191,7 @@ describe('datagrams of a link', () => {
     const [a, evil] = await scene(cluster)
     a.frames.handle(0x30, 0x34, () => {})
     await evil.join()
+    a.link('evil').hold()
     for (let n = 0; n < 10; n++) {
       evil.connection!.sendDatagram(ping)
       await cluster.clock.advance(900)

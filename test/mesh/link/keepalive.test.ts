@@ -1,7 +1,7 @@
 import { describe, expect, it } from 'vitest'
 import { Keepalive } from '../../../mesh/link/keepalive.ts'
 
-const options = { intervalMs: 1_000, missesMax: 3 }
+const options = { intervalMs: 1_000, missesMax: 3, restFactor: 10 }
 
 describe('Keepalive', () => {
   it('ML22 finds a peer that falls silent right after a pong within 4 s', () => {
@@ -85,5 +85,57 @@ describe('Keepalive', () => {
     expect(keepalive.ping()).toBe(false)
     keepalive.tick(1_000)
     expect(keepalive.ping()).toBe(true)
+  })
+
+  it('pings once in ten intervals while nobody needs the link', () => {
+    const keepalive = new Keepalive(options, 0)
+    expect(keepalive.dueMs).toBe(1_000)
+    keepalive.tick(1_000, false)
+    expect([keepalive.resting, keepalive.dueMs]).toEqual([true, 11_000])
+    keepalive.pong(1, 1_002)
+    expect(keepalive.tick(11_000, false)).toEqual({ type: 'ping', sequence: 2 })
+    expect([keepalive.misses, keepalive.lateTicks, keepalive.dueMs]).toEqual([0, 0, 21_000])
+  })
+
+  it('wakes up at once: dead within 4 s of the moment when it is needed', () => {
+    const keepalive = new Keepalive(options, 0)
+    keepalive.tick(1_000, false)
+    keepalive.heard()
+    keepalive.wakeUp(5_000)
+    expect([keepalive.resting, keepalive.dueMs]).toEqual([false, 6_000])
+    const types = [6, 7, 8, 9].map((s) => keepalive.tick(s * 1_000, true).type)
+    expect(types).toEqual(['ping', 'ping', 'ping', 'dead'])
+  })
+
+  it('does not postpone a ping that is nearly due when it wakes up', () => {
+    const keepalive = new Keepalive(options, 0)
+    keepalive.tick(1_000, false)
+    keepalive.wakeUp(10_700)
+    expect(keepalive.dueMs).toBe(11_000)
+    keepalive.wakeUp(10_800)
+    expect(keepalive.dueMs).toBe(11_000)
+  })
+
+  it('stays awake while an answer is missing, needed or not', () => {
+    const keepalive = new Keepalive(options, 0)
+    keepalive.tick(1_000, false)
+    keepalive.tick(11_000, false)
+    expect([keepalive.misses, keepalive.dueMs]).toEqual([1, 12_000])
+    keepalive.tick(12_000, false)
+    expect(keepalive.tick(13_000, false)).toEqual({ type: 'dead', misses: 3 })
+  })
+
+  it('judges nobody by a tick that comes an interval late, at rest as well', () => {
+    const keepalive = new Keepalive(options, 0)
+    keepalive.tick(1_000, false)
+    keepalive.tick(12_001, false)
+    expect([keepalive.misses, keepalive.lateTicks]).toEqual([0, 1])
+  })
+
+  it('H20 answers as many pings per interval at rest as awake', () => {
+    const keepalive = new Keepalive(options, 0)
+    keepalive.tick(1_000, false)
+    for (let i = 0; i < 320; i++) expect(keepalive.ping()).toBe(true)
+    expect(keepalive.ping()).toBe(false)
   })
 })

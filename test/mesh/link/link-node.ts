@@ -30,6 +30,7 @@ export interface LinkWorld {
 const OPTIONS: ConnectionOptions = {
   keepaliveIntervalMs: 1_000,
   keepaliveMissesMax: 3,
+  keepaliveRestFactor: 10,
   handshakeTimeoutMs: 5_000,
   leaveTimeoutMs: 1_000,
   frameBytesMax: 1_048_576,
