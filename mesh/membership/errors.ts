@@ -89,6 +89,14 @@ export const MEMBERSHIP_ERRORS: ErrorCatalogue = Object.freeze({
     retry: 'no',
     action: 'the node that signed it is broken or hostile',
   },
+  ERR_SWIM_CONFLICT: {
+    when: 'two different statements of one life of a node: its key is in use twice, perhaps from a copied data directory',
+    stateChanged:
+      'the higher statement stays; this node begins a higher generation when it is its own key',
+    retry: 'no',
+    action:
+      'find the second node with that key, which is in the log line, and stop it; if nobody copied the key, make a new one',
+  },
   ERR_SWIM_MEMBERS_MAX: {
     when: '`membersMax` members are known',
     stateChanged: 'no; the newcomer is not taken',

@@ -77,6 +77,8 @@ export class OnDemand {
     const { pool } = this.#parts
     const link = to.id === undefined ? undefined : pool.link(to.id)
     if (link !== undefined) return linked(link)
+    // Known by its messages only, and their link is gone: an empty name would be this machine.
+    if (to.port === 0) return this.#lose('ERR_LINK_CLOSED', to, [{ linked, lost }])
     const dial = this.#dials.get(idOf(to)) ?? this.#begin(to)
     if (dial === undefined) return this.#lose('ERR_MEMBERS_DIALS_MAX', to, [{ linked, lost }])
     if (dial.waiting.length >= WAITING_MAX) {

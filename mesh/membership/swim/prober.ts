@@ -71,7 +71,9 @@ export class Prober {
 
   /** There is a reason to doubt that member: it is next. */
   hint(id: MemberId): void {
-    const { rounds } = this.#context.table.schedule
+    const { table } = this.#context
+    if (table.slotOf(id) < 0) return
+    const { rounds } = table.schedule
     if (this.#round !== rounds) this.#hinted.clear()
     this.#round = rounds
     if (this.#hints.size >= HINTS_MAX || this.#hinted.has(id)) return

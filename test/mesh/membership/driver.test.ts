@@ -261,6 +261,10 @@ describe('two nodes with one key', () => {
       .flatMap((m) => m.membership.log())
       .filter(({ type }) => type === 'conflict')
     expect(logged.length).toBeGreaterThan(0)
+    // The operator is told by code and place, on a level that nobody turns off.
+    const told = cluster.lines.filter(({ code }) => code === 'ERR_SWIM_CONFLICT')
+    expect(told.map(({ level }) => level)).toContain('error')
+    expect(b.stats().refused['ERR_SWIM_CONFLICT']).toBeGreaterThan(0)
   })
 })
 

@@ -146,6 +146,26 @@ describe('S43 lies about a third node', () => {
     expect(b.stats().membership?.refutations).toBe(5)
   })
 
+  it('S7 its word that a node is dead does not end a link that lives, and is refuted', async () => {
+    await using cluster = new Cluster(11)
+    const { a, b, evil, tell } = await scene(cluster)
+    expect(linkTo(a, 'b').state).toBe('established')
+    const seen = watch(a, ({ type }) => type !== 'up')
+    const downs = cluster.events.filter((line) => line.includes('down')).length
+    for (let i = 0; i < 5; i++) {
+      const { generation, counter } = seenBy(a, b.key.hex).incarnation
+      const about = { id: b.key.hex, generation, counter }
+      tell(
+        { type: 'suspect', ...about, accuser: evil.key.hex },
+        { type: 'dead', ...about, accuser: a.key.hex },
+        { type: 'dead', ...about, accuser: evil.key.hex },
+      )
+      await cluster.clock.advance(3_000)
+    }
+    expect(seen).toEqual(Array.from({ length: 5 }, () => ['suspect b', 'alive b']).flat())
+    expect(cluster.events.filter((line) => line.includes('down'))).toHaveLength(downs)
+  })
+
   it('a goodbye, an address or metadata that the node did not sign are refused', async () => {
     await using cluster = new Cluster(3)
     const { a, evil, tell, table, ofB } = await scene(cluster)

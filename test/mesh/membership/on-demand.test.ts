@@ -57,6 +57,17 @@ describe('OnDemand', () => {
     expect([said, dials]).toEqual([['ping to 01'], []])
   })
 
+  it('does not dial where there is no address: the node is known by its messages only', () => {
+    const { onDemand, said, dials } = make()
+    const nowhere = { id: key(1).hex, host: '', port: 0 }
+    onDemand.whenLinked(
+      nowhere,
+      () => void said.push('linked'),
+      () => void said.push('lost'),
+    )
+    expect([said, dials, onDemand.stats().lost]).toEqual([['lost'], [], 1])
+  })
+
   it('dials once for all that waits, with the key that is expected, and says it in order', async () => {
     const { ask, said, dials, settle, onDemand } = make()
     ask(1, 'ping')

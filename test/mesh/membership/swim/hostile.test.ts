@@ -58,6 +58,15 @@ describe('a hostile member', () => {
     for (const id of others) expect(probed.filter((to) => to === id).length).toBeGreaterThan(4)
   })
 
+  it('S44 of whom nothing is known does not grow anything by links that come and go', () => {
+    const z = new Bench('z', { settings: QUIET })
+    z.meet('a')
+    const size = () => JSON.stringify(z.core.snapshot().prober).length
+    const before = size()
+    for (let n = 0; n < 1_000; n++) z.step({ type: 'peer_gone', id: `stranger${n}` })
+    expect(size()).toBe(before)
+  })
+
   it('S10 makes us refute once per message, for nobody can know what we have not said yet', () => {
     let signed = 0
     const z = new Bench('z', {
