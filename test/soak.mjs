@@ -9,7 +9,11 @@ import { fileURLToPath } from 'node:url'
 
 const ROOT = join(dirname(fileURLToPath(import.meta.url)), '..')
 const RUNS = { FOVEA_MODEL_RUNS: '10000', FOVEA_LEAK_CYCLES: '1000000' }
-const FILES = ['test/behaviours/leaks.test.ts', '.prop.test.ts']
+const FILES = [
+  'test/behaviours/leaks.test.ts',
+  'test/mesh/membership/swim/ledger.test.ts',
+  '.prop.test.ts',
+]
 const vitest = join(ROOT, 'node_modules', 'vitest', 'vitest.mjs')
 
 try {

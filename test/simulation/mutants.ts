@@ -282,7 +282,7 @@ export const MUTANTS: readonly Mutant[] = [
   {
     rule: 'an answer brings what differs',
     file: 'exchanges.ts',
-    from: 'for (const entry of reply.entries) this.#ledger.entry(entry, source)',
+    from: 'for (const entry of theirs.values()) this.#ledger.entry(entry, source)',
     to: '',
     killer: 'island',
     ids: ['S34'],

@@ -3,6 +3,9 @@ import type { Update } from '../../../../mesh/membership/swim/message.ts'
 import { COUNTER_CEILING } from '../../../../mesh/membership/swim/statement.ts'
 import { Bench, EMPTY, only, refusals, statementOf } from './fake-world.ts'
 
+/** 10^5 in `npm run test:soak`. */
+const COMINGS = Number(process.env['FOVEA_LEAK_CYCLES'] ?? 100_000) / 10
+
 const alive = (id: string, fields: Parameters<typeof statementOf>[1] = {}): Update => ({
   type: 'statement',
   statement: statementOf(id, fields),
@@ -191,7 +194,7 @@ describe('limits', () => {
     expect(z.statusOf('a')).toBeUndefined()
   })
 
-  it('S44 10^4 members that come and go leave everything at its size', () => {
+  it(`S44 ${COMINGS} members that come and go leave everything at its size`, () => {
     const z = new Bench('z', {
       settings: { tombstoneMs: 100, checksPerSecondMax: 1e9, probeIntervalMs: 1e9 },
     })
@@ -199,7 +202,7 @@ describe('limits', () => {
     const size = () => JSON.stringify(z.core.snapshot().context).length
     z.run(500)
     const before = size()
-    for (let i = 0; i < 10_000; i++) {
+    for (let i = 0; i < COMINGS; i++) {
       z.gossip('keeper', alive(`m${i}`))
       z.gossip('keeper', alive(`m${i}`, { counter: 1, left: true }))
       if (i % 50 === 49) z.run(z.nowMs + 200)
