@@ -39,20 +39,21 @@ const CERTIFICATE_PATTERN =
 class SimulatedKeys implements NodeKeys {
   readonly publicKey: Uint8Array
   readonly nodeKey: NodeKey
-  readonly #real: NodeKeys
+  /** They sign real certificates: what is checked there is not what this module verifies. */
+  readonly real: NodeKeys
   readonly #sign: (bytes: Uint8Array) => Uint8Array | undefined
 
   constructor(real: NodeKeys, sign: (bytes: Uint8Array) => Uint8Array | undefined) {
-    this.#real = real
+    this.real = real
     this.#sign = sign
     this.publicKey = real.publicKey
     this.nodeKey = real.nodeKey
   }
   get privateKeyPem(): string {
-    return this.#real.privateKeyPem
+    return this.real.privateKeyPem
   }
   sign(bytes: Uint8Array): Uint8Array {
-    return this.#sign(bytes) ?? this.#real.sign(bytes)
+    return this.#sign(bytes) ?? this.real.sign(bytes)
   }
 }
 
@@ -87,7 +88,7 @@ class SimulatedSignatures implements Signatures {
   async createCertificate(keys: NodeKeys, options: CertificateOptions): Promise<NodeCertificate> {
     const { wallNowMs, validMs = VALID_MS } = options
     if (this.#isReal(createHash('sha512').update(keys.publicKey).digest())) {
-      return createCertificate(keys, options)
+      return createCertificate(keys instanceof SimulatedKeys ? keys.real : keys, options)
     }
     const notBeforeMs = Math.max(0, Math.floor(wallNowMs) - BACKDATE_MS)
     const hex = Buffer.from(keys.publicKey).toString('hex')

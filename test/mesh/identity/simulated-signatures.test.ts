@@ -33,6 +33,18 @@ describe('simulatedSignatures', () => {
     expect(real).toBeLessThan(140)
   })
 
+  it('makes certificates that hold for each of many nodes, the share with real ones among them', async () => {
+    const signatures = simulatedSignatures({ realShare: 0.1 })
+    let real = 0
+    for (let n = 0; n < 60; n++) {
+      const keys = signatures.keysFromSeed(seed(n))
+      const { der } = await signatures.createCertificate(keys, { wallNowMs: 5_000 })
+      expect(signatures.checkCertificate([der], 5_000).hex).toBe(keys.nodeKey.hex)
+      if (der[0] === 0x30) real++
+    }
+    expect(real).toBeGreaterThan(0)
+  })
+
   it.each([0, 1])(
     'makes certificates and memberships that hold, with a real share of %d',
     async (realShare) => {
