@@ -243,7 +243,7 @@ describe('metadata', () => {
 })
 
 describe('two nodes with one key', () => {
-  it('S36 a copied data directory is seen as a conflict', async () => {
+  it('S36 S43 a copied data directory is seen as a conflict', async () => {
     await using cluster = new Cluster(8)
     const [dataDir, copy] = [await cluster.dir(), await cluster.dir()]
     await cluster.stop(await cluster.start('b', 2, { dataDir }))

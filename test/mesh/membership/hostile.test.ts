@@ -290,6 +290,86 @@ describe('S43 bytes that are no message', () => {
     expect(cluster.events.filter((line) => line.includes('down'))).toEqual([])
   })
 
+  it('a datagram cut anywhere changes no table and ends no link', async () => {
+    await using cluster = new Cluster(12)
+    const { a, evil, protocol, table, ofB } = await scene(cluster)
+    const before = table()
+    const updates = [statement(ofB[0]!), statement(ofB[0]!)]
+    const frame = protocol.datagram({ type: 'ping', sequence: 5, updates })
+    for (let length = 0; length < frame.length - 8; length++) {
+      const cut = encodeFrame(WireType.swimPing, frame.subarray(8, 8 + length))
+      linkTo(evil, 'a').sendDatagram(cut)
+      if (length % 100 === 99) await cluster.clock.advance(1_000)
+    }
+    await cluster.clock.advance(10_000)
+    expect(table()).toEqual(before)
+    expect(a.stats().refused['ERR_CODEC_TRUNCATED']).toBe(frame.length - 8)
+    expect(cluster.events.filter((line) => line.includes('down'))).toEqual([])
+  })
+
+  it.each([1_200, 1_201])(
+    'a datagram of %d bytes of garbage is dropped and counted',
+    async (bytes) => {
+      await using cluster = new Cluster(13)
+      const { a, evil, table } = await scene(cluster)
+      const before = table()
+      const garbage = encodeFrame(WireType.swimPing, new Uint8Array(bytes - 8))
+      expect(linkTo(evil, 'a').sendDatagram(garbage)).toBe(true)
+      await cluster.clock.advance(1_000)
+      expect(table()).toEqual(before)
+      expect(Object.values(a.stats().refused)).toEqual([1])
+    },
+  )
+
+  it('metadata of 512 bytes are taken, of 513 are no message', async () => {
+    await using cluster = new Cluster(14)
+    const { a, evil, tell } = await scene(cluster)
+    const { counter } = seenBy(a, evil.key.hex).incarnation
+    const sign = authorityOf(cluster, cluster.realm, evil)
+    const text = (length: number) => ({ text: 'x'.repeat(length) })
+    const fits = 512 - codec.encode(text(400)).length + 400
+    const seen: unknown[] = []
+    a.membership.subscribe(({ type, member }) => {
+      if (type === 'update') seen.push(String(member.metadata['text']).length)
+    })
+    tell(statement({ ...sign(counter + 1, {}), meta: new Uint8Array(513) }))
+    await cluster.clock.advance(100)
+    expect(a.stats().refused).toEqual({ ERR_MESSAGE_INVALID: 1 })
+    tell(statement(sign(counter + 1, text(fits))))
+    await cluster.clock.advance(100)
+    expect(seen[0]).toBe(fits)
+  })
+
+  it('who introduces itself as somebody else is refused', async () => {
+    await using cluster = new Cluster(15)
+    const { a, evil, protocol, table, ofB } = await scene(cluster)
+    const before = table()
+    const digests = new Uint32Array(128)
+    const ask = { type: 'sync', self: ofB[0]!, digests, join: true } as const
+    for (const frame of protocol.request(7, ask, 65_536)) linkTo(evil, 'a').send('sync', frame)
+    await cluster.clock.advance(1_000)
+    expect(table()).toEqual(before)
+    expect(a.stats().refused['ERR_SWIM_STATEMENT']).toBe(1)
+  })
+
+  it('a table whose parts never end, or come in no order, ends the link and no more', async () => {
+    await using cluster = new Cluster(16)
+    const { a, evil, protocol, table, ofB } = await scene(cluster)
+    const before = table()
+    const line: SyncEntry = { statement: ofB[0]!, status: 'alive' }
+    const entries = Array.from({ length: 6_000 }, () => line)
+    const frames = protocol.request(8, { type: 'sync_push', entries }, 65_536)
+    // The first part again and again begins anew each time.
+    for (let i = 0; i < 50; i++) linkTo(evil, 'a').send('sync', frames[0]!)
+    await cluster.clock.advance(1_000)
+    expect(linkTo(a, 'evil').state).toBe('established')
+    for (const frame of frames) linkTo(evil, 'a').send('sync', frame)
+    await cluster.clock.advance(1_000)
+    expect(a.stats().refused).toMatchObject({ ERR_MESSAGE_INVALID: 1 })
+    await cluster.clock.advance(5_000)
+    expect(table()).toEqual(before)
+  })
+
   it('metadata of 1 MB ends the link that brought it, and nothing else', async () => {
     await using cluster = new Cluster(9)
     const { a, evil, table, ofB } = await scene(cluster)
