@@ -39,6 +39,9 @@ export interface Source {
 /** The budget of signatures is per second. */
 const CHECKS_WINDOW_MS = 1_000
 
+/** Part of the budget of signatures that false ones in an asked-for table may use. */
+const FALSEHOODS_SHARE = 1 / 8
+
 /** Applies news to the table of one core. */
 export class Ledger {
   readonly #context: SwimContext
@@ -57,13 +60,10 @@ export class Ledger {
     this.#own = own
     this.#listener = listener
     const { checksPerSecondMax, membersMax } = context.settings
-    const limits = {
-      max: checksPerSecondMax,
-      peersMax: membersMax,
-      windowMs: CHECKS_WINDOW_MS,
-    }
-    this.#checks = new PeerBudget(limits)
-    this.#falsehoods = new PeerBudget(limits)
+    const limits = { peersMax: membersMax, windowMs: CHECKS_WINDOW_MS }
+    this.#checks = new PeerBudget({ max: checksPerSecondMax, ...limits })
+    const max = Math.ceil(checksPerSecondMax * FALSEHOODS_SHARE)
+    this.#falsehoods = new PeerBudget({ max, ...limits })
     this.#said = own.statement
   }
 

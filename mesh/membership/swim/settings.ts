@@ -58,8 +58,8 @@ export interface SwimSettings {
   /** Entries of one message on a stream in bytes; what does not fit follows in the next exchange. */
   readonly syncBytesMax: number
   /**
-   * Entries sent to one peer within a second in bytes; then `busy` and `ERR_SWIM_SYNCS_MAX`. The whole table
-   * of the largest cluster must fit, else joining it takes more than one comparison.
+   * Entries sent to one peer within a second in bytes; then `busy` and `ERR_SWIM_SYNCS_MAX`. The default costs
+   * a quarter of a second to write; a newcomer needs longer to check that much.
    */
   readonly syncBytesPerSecondMax: number
 
@@ -91,7 +91,7 @@ export interface SwimSettings {
   readonly datagramBytesMax: number
   /**
    * Signatures checked per peer and second; then `ERR_SWIM_CHECKS_MAX`. In tables that we asked for only false
-   * ones count, apart from those.
+   * ones count, apart from those, and an eighth of it is too many: an honest table has none.
    */
   readonly checksPerSecondMax: number
   /** Shortest time between two new generations of this node that a foreign use of its key causes. */
@@ -123,7 +123,7 @@ const LAN: SwimSettings = Object.freeze({
   syncTimeoutMs: 10_000,
   syncsMax: 8,
   syncBytesMax: 524_288,
-  syncBytesPerSecondMax: 8_388_608,
+  syncBytesPerSecondMax: 2_097_152,
   joinRetryMs: 500,
   joinRetryMaxMs: 30_000,
   joinContacts: 3,

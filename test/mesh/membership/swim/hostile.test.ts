@@ -122,7 +122,7 @@ describe('a hostile member', () => {
   it('S43 that is asked for its table does not make us check signatures without end', () => {
     let checks = 0
     const z = new Bench('z', {
-      settings: { checksPerSecondMax: 10 },
+      settings: { checksPerSecondMax: 80 },
       authority: {
         ...fakeAuthority,
         check: (statement) => {
