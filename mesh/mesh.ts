@@ -56,6 +56,10 @@ export interface MeshStats {
   readonly linksHeld: number
   /** Connections that are no link yet, or no longer. */
   readonly handshakes: number
+  /** Links that came up since the start: what they cost is a handshake each. */
+  readonly linksMade: number
+  /** Keepalive pings sent on links since the start. */
+  readonly pingsSent: number
   /** Dials under way or waiting. */
   readonly dials: number
   /** Known nodes, those that are down or have left included; this node not. */
@@ -268,6 +272,8 @@ class MeshNode implements Mesh {
       links: pool.links().length,
       linksHeld: pool.links().filter(({ use }) => use.held).length,
       handshakes: pool.pendingCount,
+      linksMade: pool.linksMade,
+      pingsSent: pool.pingsSent,
       dials: dialer.size,
       members: view.members().length,
       membership: detectorMemory.detector?.stats(),

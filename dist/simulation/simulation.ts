@@ -46,6 +46,9 @@ const OWN_LABEL = /^\S+ fovea\./
 
 const Kind = Object.freeze({ message: 1, arrival: 2, timer: 3, fault: 4, note: 5 } as const)
 
+/** What happens in a simulation. */
+export type EventKind = keyof typeof Kind
+
 /** How {@link Simulation.until} waits. */
 export interface UntilOptions {
   /** Virtual time until `ERR_SIMULATION_TIMEOUT`. Default 60,000 ms. */
@@ -121,6 +124,11 @@ export class Simulation {
   /** What happened so far: messages, arrivals, timers, faults. */
   get events(): number {
     return this.#hash.count
+  }
+
+  /** Of those, what was of that kind: a message handled, an arrival at an endpoint, a timer, a fault, a note. */
+  eventsOf(kind: EventKind): number {
+    return this.#hash.counts[Kind[kind]] ?? 0
   }
 
   /** The node with that name or number. */

@@ -7,12 +7,15 @@
 export class TraceHash {
   /** What was folded in so far. */
   count = 0
+  /** The same by kind. */
+  readonly counts: number[] = []
   #a = 0x243f6a88
   #b = 0x85a308d3
 
   /** Folds in one event: its kind, when it happened, and two numbers that tell it from others. */
   add(kind: number, nowMs: number, one: number, two: number): void {
     this.count++
+    this.counts[kind] = (this.counts[kind] ?? 0) + 1
     // Times may have fractions; a microsecond more or less is another run.
     this.#fold(kind)
     this.#fold(Math.floor(nowMs * 1_000) % 4_294_967_296)

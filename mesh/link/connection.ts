@@ -31,8 +31,7 @@ import type { LinkErrorCode } from './errors.ts'
 import { Handshake, REJECT_TEXTS } from './handshake.ts'
 import type { HandshakeEffect, HandshakeFailure, HandshakeInput } from './handshake.ts'
 import { Keepalive } from './keepalive.ts'
-import { CONTROL_TYPE_MAX, mayCarry } from './lane.ts'
-import type { Lane } from './lane.ts'
+import { CONTROL_TYPE_MAX, mayCarry, type Lane } from './lane.ts'
 import { Lanes } from './lanes.ts'
 import type { FrameVia, LaneName, Link, LinkState, PeerInfo } from './link.ts'
 import { LinkUse } from './link-use.ts'
@@ -498,6 +497,7 @@ export class Connection implements Link {
     const verdict = keepalive.tick(nowMs, this.#context.pool.isNeeded(this))
     this.#dueMs = keepalive.dueMs
     if (verdict.type === 'ping') {
+      this.#context.pool.pingsSent += 1
       this.#sendControl(this.#context.protocol.ping(verdict.sequence))
       return
     }

@@ -51,6 +51,9 @@ export class LinkPool {
   readonly #incarnations = new Map<string, number>()
   readonly #handlers = new Set<(event: LinkEvent) => void>()
   readonly #vetoes = new Set<(link: Link) => boolean>()
+  /** Keepalive pings sent on all links, ever. */
+  pingsSent = 0
+  #linksMade = 0
   #accepting = true
 
   constructor(ownKey: NodeKey, options: PoolOptions, onHandlerError: (error: unknown) => void) {
@@ -72,6 +75,11 @@ export class LinkPool {
   /** Every established link. */
   links(): readonly Connection[] {
     return Array.from(this.#links.values())
+  }
+
+  /** Links that came up, ever. */
+  get linksMade(): number {
+    return this.#linksMade
   }
 
   get linkCount(): number {
@@ -202,6 +210,7 @@ export class LinkPool {
     if (connection.peer.incarnation < (this.#incarnations.get(hex) ?? 0)) return 'stale_incarnation'
     this.#pending.delete(connection)
     this.#links.set(hex, connection)
+    this.#linksMade += 1
     this.#incarnations.delete(hex)
     this.#incarnations.set(hex, connection.peer.incarnation)
     if (this.#incarnations.size > this.#options.incarnationsMax) {
