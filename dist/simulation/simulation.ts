@@ -44,10 +44,13 @@ const SEEDS = 3
 /** What the library's own processes are called: they wait for the network, not for calls. */
 const OWN_LABEL = /^\S+ fovea\./
 
-const Kind = Object.freeze({ message: 1, arrival: 2, timer: 3, fault: 4, note: 5 } as const)
+/** What happens in a simulation: a message handled, an arrival at an endpoint, a timer, a fault, a note. */
+export type EventKind = 'message' | 'arrival' | 'timer' | 'fault' | 'note'
 
-/** What happens in a simulation. */
-export type EventKind = keyof typeof Kind
+const Kind: Readonly<Record<EventKind, number>> = Object.freeze({
+  ...{ message: 1, arrival: 2, timer: 3 },
+  ...{ fault: 4, note: 5 },
+})
 
 /** How {@link Simulation.until} waits. */
 export interface UntilOptions {
@@ -126,7 +129,7 @@ export class Simulation {
     return this.#hash.count
   }
 
-  /** Of those, what was of that kind: a message handled, an arrival at an endpoint, a timer, a fault, a note. */
+  /** Of those, what was of that kind. */
   eventsOf(kind: EventKind): number {
     return this.#hash.counts[Kind[kind]] ?? 0
   }
