@@ -5,7 +5,7 @@ import { describe, expect, it } from 'vitest'
 import { simulatedSignatures } from '../../../mesh/identity/simulated-signatures.ts'
 import type { Mesh } from '../../../mesh/mesh.ts'
 import type { MeshOptions } from '../../../mesh/options.ts'
-import { Cluster } from '../cluster.ts'
+import { Cluster, membersOf } from '../cluster.ts'
 import { allKnowAll, named, seenBy, watch } from './histories.ts'
 
 const seed = (n: number) => `10.0.0.${n}:4433`
@@ -265,6 +265,10 @@ describe('two nodes with one key', () => {
     const told = cluster.lines.filter(({ code }) => code === 'ERR_SWIM_CONFLICT')
     expect(told.map(({ level }) => level)).toContain('error')
     expect(b.stats().refused['ERR_SWIM_CONFLICT']).toBeGreaterThan(0)
+    // The goodbye of the copy is not that of the node.
+    await cluster.stop(ghost)
+    await cluster.clock.advance(15_000)
+    expect(membersOf(a)).toBe('b up')
   })
 })
 
