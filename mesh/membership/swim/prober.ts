@@ -6,7 +6,8 @@
  *       ack: healthier               ack from anybody: healthier; nack: a helper works, we are not alone
  *
  * Both times are stretched by local health. The next probe begins only after this one is concluded, and
- * an ack counts only for the probe whose number it carries (S20).
+ * an ack counts only for the probe whose number it carries (S20). When every helper has said in its time
+ * that the target is silent, a healthy node does not wait for the end of the interval.
  */
 import { contactOf, type SwimContext } from './context.ts'
 import type { Ledger } from './ledger.ts'
@@ -107,8 +108,13 @@ export class Prober {
   nacked(from: MemberId, sequence: number): boolean {
     const probe = this.#probe
     if (probe === undefined || probe.sequence !== sequence) return false
-    if (probe.helpers?.includes(from) !== true || probe.nacks.includes(from)) return false
-    this.#probe = { ...probe, nacks: [...probe.nacks, from] }
+    const { helpers } = probe
+    if (helpers?.includes(from) !== true || probe.nacks.includes(from)) return false
+    const nacks = [...probe.nacks, from]
+    this.#probe = { ...probe, nacks }
+    if (nacks.length === helpers.length && this.#isCertain(probe)) {
+      this.#fail(this.#probe, helpers.length, nacks.length)
+    }
     return true
   }
 
@@ -229,6 +235,16 @@ export class Prober {
   #succeed(probe: Probe): void {
     this.#context.health.apply(-1)
     this.#conclude(probe)
+  }
+
+  /**
+   * Nothing is left to wait for: every helper has answered that it got no answer, the stream has had as
+   * much of its time as they had of theirs, and no doubt about ourselves makes us patient.
+   */
+  #isCertain({ timeoutAtMs, endAtMs }: Probe): boolean {
+    const { health, nowMs, settings } = this.#context
+    const tried = timeoutAtMs + (endAtMs - timeoutAtMs) * settings.nackShare
+    return health.score === 0 && nowMs >= tried
   }
 
   #fail(probe: Probe, asked: number, nacks: number): void {

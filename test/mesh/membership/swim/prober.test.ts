@@ -103,6 +103,24 @@ describe('a probe', () => {
     expect(z.core.stats()).toMatchObject({ localHealth: 0, suspicions: 1 })
   })
 
+  it('S30 when all helpers have said no in their time, the verdict does not wait; before it, it does', () => {
+    for (const [waitMs, suspicions] of [
+      [390, 0],
+      [410, 1],
+    ] as const) {
+      const z = bench(['a', 'b', 'c', 'd'])
+      const asked = ofType(sends(asking(z)), 'ping_req')
+      z.run(asked[0]!.atMs + waitMs)
+      for (const { to, message } of asked) {
+        expect(z.core.stats().suspicions).toBe(0)
+        z.datagram(to, { type: 'nack', sequence: sequenceOf(message), updates: [] })
+      }
+      expect(z.core.stats()).toMatchObject({ suspicions, localHealth: 0 })
+      concluded(z)
+      expect(z.core.stats()).toMatchObject({ suspicions: 1, localHealth: 0 })
+    }
+  })
+
   it('S19 a nack counts once per helper, and from helpers only', () => {
     const z = bench(['a', 'b', 'c', 'd'])
     const effects = sends(asking(z))
