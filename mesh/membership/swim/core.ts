@@ -71,7 +71,7 @@ export class SwimCore {
     this.#own = new OwnLife(context, options)
     this.#ledger = new Ledger(context, this.#own, {
       died: (contact) => this.#healer.remember(contact),
-      rose: (id) => this.#healer.forget(id),
+      settled: (id) => this.#healer.forget(id),
       puzzled: (peer) => this.#compareWith(peer),
       outdated: (peer) => this.#introduce(peer),
     })

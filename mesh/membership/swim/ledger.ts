@@ -22,8 +22,8 @@ export type Accusation = Extract<Update, { readonly type: 'suspect' | 'dead' }>
 export interface LedgerListener {
   /** A member died: its address is worth keeping. */
   died(contact: Contact): void
-  /** A member is alive: its address is in the table. */
-  rose(id: MemberId): void
+  /** A member is alive, so its address is in the table, or gone on purpose: it need not be found again. */
+  settled(id: MemberId): void
   /** `peer` knows something about this node that we never said. */
   puzzled(peer: MemberId): void
   /** `peer` holds against this node what we have refuted since. */
@@ -228,7 +228,7 @@ export class Ledger {
     }
     const record = this.#record(statement, 'alive')
     const slot = table.add(record, Infinity)
-    this.#listener.rose(statement.id)
+    this.#listener.settled(statement.id)
     this.#context.emit('up', record, from)
     this.#announce(slot, record.update, false)
   }
@@ -248,7 +248,7 @@ export class Ledger {
     }
     if (status !== 'suspect') suspicions.end(slot)
     table.put(slot, record, this.#forgetAt(status))
-    if (isLiving(status)) this.#listener.rose(statement.id)
+    if (status !== 'dead') this.#listener.settled(statement.id)
     this.#report(before, record, from)
     this.#announce(slot, record.update, before.status !== 'alive' || statement.left)
   }

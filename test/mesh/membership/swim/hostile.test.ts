@@ -67,6 +67,27 @@ describe('a hostile member', () => {
     expect(size()).toBe(before)
   })
 
+  it('S44 with the key of the authority invents 10^5 members: the table ends at its limit, and no real one goes', () => {
+    const settings = { ...QUIET, membersMax: 1_000, checksPerSecondMax: 1e9 }
+    const z = new Bench('z', { settings })
+    const real = ['evil', 'a', 'b', 'c']
+    z.meet(...real)
+    const codes = new Map<string, number>()
+    for (let n = 0; n < 100_000; n++) {
+      for (const code of refusals(z.gossip('evil', alive(`fake${n}`)))) {
+        codes.set(code, (codes.get(code) ?? 0) + 1)
+      }
+      if (n % 1_000 === 999) {
+        // Some of them have died by now and give way to others; nobody real does.
+        z.gossip('a', accuse('dead', `fake${Math.floor(n / 1_000)}`))
+      }
+    }
+    expect(z.core.members().length).toBeLessThanOrEqual(1_000)
+    for (const id of real) expect(z.statusOf(id)).toBe('alive')
+    expect(codes.get('ERR_SWIM_MEMBERS_MAX')).toBeGreaterThan(98_000)
+    expect(z.core.snapshot().healer.dead.length).toBeLessThanOrEqual(256)
+  })
+
   it('S10 makes us refute once per message, for nobody can know what we have not said yet', () => {
     let signed = 0
     const z = new Bench('z', {

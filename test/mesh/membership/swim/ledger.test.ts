@@ -214,6 +214,15 @@ describe('limits', () => {
     expect(z.core.snapshot().healer.dead).toEqual([])
   })
 
+  it('S37 who was held dead and then says goodbye is not looked for any more', () => {
+    const z = bench()
+    z.gossip('b', accuse('dead', 'a'))
+    expect(z.core.snapshot().healer.dead.map(({ id }) => id)).toEqual(['a'])
+    z.gossip('b', alive('a', { counter: 1, left: true }))
+    expect(z.statusOf('a')).toBe('left')
+    expect(z.core.snapshot().healer.dead).toEqual([])
+  })
+
   it('S43 a peer makes us check so many signatures a second, not more', () => {
     const z = new Bench('z', { settings: { checksPerSecondMax: 3 } })
     const many = Array.from({ length: 5 }, (_, index) => alive(`m${index}`))
