@@ -4,6 +4,7 @@
  */
 import { saveResults } from '../harness.ts'
 import { Targets } from '../local/targets.ts'
+import { actors } from './actors.ts'
 import { detection, load, probing } from './detection.ts'
 import { loss, slowMembers, unstable } from './mistakes.ts'
 import { speed } from './speed.ts'
@@ -12,6 +13,7 @@ import { publish, type Scenario } from './table.ts'
 
 const SCENARIOS: readonly Scenario[] = [
   speed,
+  actors,
   load,
   probing,
   detection,

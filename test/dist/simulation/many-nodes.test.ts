@@ -1,0 +1,91 @@
+/** What fifty whole nodes do when nobody works: counts per node and second, never times. */
+import { beforeAll, describe, expect, it } from 'vitest'
+import { simulate, type Simulation } from '../../../dist/simulation/index.ts'
+
+const NODES = 50
+const SECONDS = 10
+
+/** Links that a node may have: its standing ones, and what it and others left over from probes. */
+const LINKS_MAX = 44
+
+interface Counts {
+  readonly links: number
+  readonly made: number
+  readonly pings: number
+  readonly packets: number
+  readonly news: number
+}
+
+/** Sums over all nodes. */
+function count(simulation: Simulation): Counts {
+  const stats = simulation.nodes.map(({ node }) => node.mesh.stats())
+  const sum = (of: (one: (typeof stats)[number]) => number): number =>
+    stats.reduce((total, one) => total + of(one), 0)
+  return {
+    links: sum(({ links }) => links),
+    made: sum(({ linksMade }) => linksMade),
+    pings: sum(({ pingsSent }) => pingsSent),
+    packets: sum(({ endpoint }) => endpoint!.packetsSent),
+    news: sum(({ membership }) => membership!.updatesQueued),
+  }
+}
+
+/** What was counted between two moments, per node and second. */
+function rates(before: Counts, after: Counts, seconds: number): Counts {
+  const names = Object.keys(before) as (keyof Counts)[]
+  const entries = names.map((name) => [name, (after[name] - before[name]) / NODES / seconds])
+  return Object.fromEntries(entries) as Counts
+}
+
+/** Tells everybody something; gives when the last one knows. */
+async function spread(simulation: Simulation): Promise<number> {
+  const [first, ...others] = simulation.nodes
+  let heard = 0
+  for (const { node } of others) {
+    node.mesh.membership.subscribe(({ type }) => {
+      if (type === 'update') heard++
+    })
+  }
+  const beganMs = simulation.nowMs
+  first!.node.mesh.setMetadata({ told: true })
+  await simulation.until(() => heard === others.length, { timeoutMs: 10_000 })
+  return simulation.nowMs - beganMs
+}
+
+async function observe(simulation: Simulation) {
+  await simulation.sleep(20_000)
+  const before = count(simulation)
+  await simulation.sleep(SECONDS * 1_000)
+  const after = count(simulation)
+  const tookMs = await spread(simulation)
+  await simulation.sleep(5_000 - tookMs)
+  const told = count(simulation)
+  return {
+    ...{ links: after.links / NODES, news: before.news, tookMs },
+    ...{ quiet: rates(before, after, SECONDS), telling: rates(after, told, 5) },
+  }
+}
+
+describe('fifty whole nodes', () => {
+  let seen: Awaited<ReturnType<typeof observe>>
+  beforeAll(async () => {
+    const network = { latencyMs: 1, jitterMs: 2 }
+    seen = (await simulate({ seed: 1, nodes: NODES, network, run: observe })).value
+  }, 120_000)
+
+  it('S28 have a bounded number of links, handshakes and pings, and no news when nothing is new', () => {
+    const { links, news, quiet } = seen
+    expect(news).toBe(0)
+    expect(links).toBeLessThan(LINKS_MAX)
+    // Each node probes one other per second: at most one handshake of its own and one of somebody else.
+    expect(quiet.made).toBeLessThan(2)
+    // One per second on standing links, one in ten on others, one on each new link.
+    expect(quiet.pings).toBeLessThan(8 + LINKS_MAX / 10 + 2)
+    expect(quiet.packets).toBeLessThan(40)
+  })
+
+  it('S27 hear of news within three seconds over the links that there are: no handshake more', () => {
+    expect(seen.tookMs).toBeLessThan(3_000)
+    expect(seen.telling.made).toBeLessThan(2)
+  })
+})
