@@ -138,7 +138,7 @@ export interface MeshOptions {
    */
   readonly linkIdleMinMs?: number | undefined
   /**
-   * Links that may stay open although nobody holds them, counted at the side that dialled. Default 32;
+   * Links that may stay open although nobody holds them, counted at the side that dialled. Default 16;
    * beyond it the least recently used are closed. Raise it when nodes talk to many others in turn.
    */
   readonly linksIdleMax?: number | undefined
@@ -226,7 +226,7 @@ export const MESH_DEFAULTS: Readonly<
   datagramsPerSecondMax: 2_000,
   linkIdleMs: 60_000,
   linkIdleMinMs: 5_000,
-  linksIdleMax: 32,
+  linksIdleMax: 16,
   linksMax: 1_024,
   handshakesMax: 256,
   dialsMax: 16,
