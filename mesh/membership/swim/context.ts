@@ -4,7 +4,7 @@
  */
 import type { MemberRecord, SharedBase } from './base.ts'
 import { BroadcastQueue } from './broadcast-queue.ts'
-import { LocalHealth } from './local-health.ts'
+import { LocalHealth, type LocalHealthState } from './local-health.ts'
 import type { Contact, SwimEvent, SwimMember, SwimSink, SwimStats } from './machine.ts'
 import type { SyncEntry, SwimDatagram, SwimRequest, Update } from './message.ts'
 import { createStreams, type Streams } from './random.ts'
@@ -158,7 +158,7 @@ export class SwimContext {
       skewMs: this.skewMs,
       sequence: this.#sequence,
       requests: this.#requests,
-      health: this.health.score,
+      health: this.health.state(),
       counters: { ...this.counters },
       streams: Object.fromEntries(
         Object.entries(streams).map(([name, stream]) => [name, stream.state()]),
@@ -191,7 +191,7 @@ export interface ContextState {
   readonly skewMs: number
   readonly sequence: number
   readonly requests: number
-  readonly health: number
+  readonly health: LocalHealthState
   readonly counters: SwimCounters
   readonly streams: Readonly<Record<string, readonly number[]>>
   readonly table: ReturnType<MemberTable['state']>

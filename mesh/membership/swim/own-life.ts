@@ -67,7 +67,7 @@ export class OwnLife {
   refute(): void {
     if (this.#phase !== 'up') return
     const { health, counters } = this.#context
-    health.apply(1)
+    health.blame()
     counters.refutations += 1
     this.#next()
   }

@@ -128,6 +128,25 @@ describe('a hostile member', () => {
     expect(z.core.self().counter).toBe(5)
   })
 
+  it('S19 does not make a healthy node doubt itself, however often it accuses it', () => {
+    const z = new Bench('z', { settings: QUIET })
+    z.meet('evil', 'a', 'b', 'c')
+    let worst = 0
+    let probes = 0
+    while (z.nowMs < 60_000) {
+      z.gossip('evil', accuse('suspect', 'z', z.core.self().counter))
+      const effects = z.run(z.nowMs + 100).map(({ effect }) => effect)
+      for (const { to, message } of only(effects, 'send')) {
+        if (message.type !== 'ping') continue
+        probes += 1
+        z.datagram(to, { type: 'ack', sequence: message.sequence, updates: [] })
+      }
+      worst = Math.max(worst, z.core.stats().localHealth)
+    }
+    expect(worst).toBe(1)
+    expect(probes).toBeGreaterThanOrEqual(29)
+  })
+
   it('S46 gets one introduction for one message, however old what it holds against us', () => {
     const z = new Bench('z', { settings: QUIET })
     z.meet('evil', 'a')

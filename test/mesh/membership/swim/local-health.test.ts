@@ -24,6 +24,18 @@ describe('local health', () => {
     expect(health.score).toBe(0)
   })
 
+  it('S19 counts one refutation until the next probe has ended', () => {
+    const health = new LocalHealth(8)
+    for (let i = 0; i < 5; i++) health.blame()
+    expect(health.score).toBe(1)
+    health.apply(1)
+    health.blame()
+    expect(health.score).toBe(3)
+    health.apply(-1)
+    health.blame()
+    expect(health.score).toBe(3)
+  })
+
   it('S19 with a maximum of 1 there is no patience', () => {
     const health = new LocalHealth(1)
     health.apply(5)

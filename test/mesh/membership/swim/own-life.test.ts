@@ -21,7 +21,7 @@ describe('this node about itself', () => {
     z.gossip('a', against('dead', 1))
     expect(z.core.self().counter).toBe(2)
     expect(z.statusOf('z')).toBe('alive')
-    expect(z.core.stats()).toMatchObject({ refutations: 2, localHealth: 2 })
+    expect(z.core.stats()).toMatchObject({ refutations: 2, localHealth: 1 })
   })
 
   it('S10 a stale accusation is answered with what is said now, not refuted', () => {
