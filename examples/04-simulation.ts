@@ -8,7 +8,7 @@ import type { Contract, ProcessContext, Server } from 'fovea'
 import { explore, SimulationError } from 'fovea/simulation'
 import type { ExploreOptions, Simulation, SimNode } from 'fovea/simulation'
 
-const LEASE_MS = 1_000
+const LEASE_MS = 200
 
 interface LockApi {
   /** The number of the lease, or 0: another one has it. */
@@ -61,11 +61,11 @@ const worker =
     for (;;) {
       const lease = await lock.call.acquire().catch(() => 0)
       if (lease !== 0) {
-        await pause(600) // less than the lease: safe?
+        await pause(120) // less than the lease: safe?
         await store.call.write(lease).catch(() => {})
         lock.cast.release(lease)
       }
-      await pause(10)
+      await pause(40)
     }
   }
 
@@ -77,7 +77,7 @@ export const program: ExploreOptions = {
     await Lock.start(undefined, { name: 'lock' })
     await Store.start(undefined, { name: 'store' })
   },
-  run: (sim) => sim.sleep(5_000),
+  run: (sim) => sim.sleep(800),
   check: (sim) => {
     const store = sim.node('n1').whereis('store')
     const written = store === undefined ? [] : (sim.stateOf(store) as readonly number[])
@@ -87,7 +87,7 @@ export const program: ExploreOptions = {
     }
   },
   seeds: 50,
-  plan: { faults: ['pause'], withinMs: 3_000, durationMsMax: 2_500 },
+  plan: { faults: ['pause'], countMax: 3, withinMs: 600, durationMsMax: 600 },
 }
 
 if (process.argv[1]?.includes('04-simulation')) {
