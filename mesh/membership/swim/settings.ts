@@ -122,7 +122,7 @@ const LAN: SwimSettings = Object.freeze({
   syncScaleMembers: 32,
   syncTimeoutMs: 10_000,
   syncsMax: 8,
-  syncBytesMax: 524_288,
+  syncBytesMax: 65_536,
   syncBytesPerSecondMax: 2_097_152,
   joinRetryMs: 500,
   joinRetryMaxMs: 30_000,
