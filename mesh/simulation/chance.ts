@@ -5,7 +5,17 @@
  */
 
 /** What a decision is about; each has luck of its own. */
-export const Purpose = Object.freeze({
+export const Purpose: Readonly<{
+  loss: 1
+  latency: 2
+  duplicate: 3
+  reorder: 4
+  codec: 5
+  stream: 6
+  order: 7
+  core: 8
+  start: 9
+}> = Object.freeze({
   loss: 1,
   latency: 2,
   duplicate: 3,

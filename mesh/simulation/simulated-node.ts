@@ -45,7 +45,7 @@ export class SimulatedNode<P extends Protocol> {
   /** How far its monotonic clock is ahead of the world. */
   clockAheadMs = 0
   /** World time of the tick that is queued; Infinity for none. */
-  tickAtMs = Infinity
+  tickAtMs: number = Infinity
   /** An entry of the queue that is out of it and can be used again. */
   tickItem: Happening<P> | undefined = undefined
   /** True when a tick came while it was paused. */
