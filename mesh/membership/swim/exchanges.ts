@@ -21,6 +21,7 @@ import type { OwnLife } from './own-life.ts'
 import { PeerBudget, type PeerBudgetState } from './peer-budget.ts'
 import { syncIntervalMs } from './settings.ts'
 import type { MemberId, Statement } from './statement.ts'
+import { isLiving } from './table.ts'
 
 /** Why tables are compared. */
 export type Purpose = 'periodic' | 'join' | 'heal' | 'contact'
@@ -34,6 +35,8 @@ interface Asked {
   readonly self: Statement
   /** Exchanges of this conversation so far: a large table comes in several. */
   readonly round: number
+  /** Begun while nobody was known: what comes of it is news to this node alone. */
+  readonly fresh: boolean
   /** Ask again when the push is done. */
   readonly again: boolean
 }
@@ -95,7 +98,7 @@ export class Exchanges {
   }
 
   /** Asks for a comparison; false when too many are under way, or one with that node. */
-  begin(contact: Contact, purpose: Purpose, round: number = 0): boolean {
+  begin(contact: Contact, purpose: Purpose, earlier?: Asked): boolean {
     const { settings, table } = this.#context
     if (this.#own.phase !== 'up' || this.#asked.size >= settings.syncsMax) return false
     for (const { contact: other } of this.#asked.values()) {
@@ -103,7 +106,9 @@ export class Exchanges {
     }
     const requestId = this.#context.nextRequestId()
     const self = this.#own.statement
-    this.#asked.set(requestId, { kind: 'sync', contact, purpose, self, round, again: false })
+    const round = earlier === undefined ? 0 : earlier.round + 1
+    const fresh = earlier?.fresh ?? table.schedule.size === 0
+    this.#asked.set(requestId, { kind: 'sync', contact, purpose, self, round, fresh, again: false })
     this.#context.counters.syncs += 1
     const digests = table.digests.slice()
     this.#ask(requestId, contact, { type: 'sync', self, digests, join: purpose === 'join' })
@@ -119,7 +124,7 @@ export class Exchanges {
     }
     this.#asked.delete(requestId)
     if (asked.kind === 'push') {
-      if (asked.again) this.begin(asked.contact, asked.purpose, asked.round + 1)
+      if (asked.again) this.begin(asked.contact, asked.purpose, asked)
       return undefined
     }
     if (message.type !== 'sync_reply' || message.self.id !== from) {
@@ -246,7 +251,11 @@ export class Exchanges {
   /** Merges an answer and gives back what was wanted, and what the other must know about itself. */
   #learn(asked: Asked, from: MemberId, reply: SyncReply): void {
     const { table, settings, sizes, selfId, nowMs } = this.#context
-    const source = { from, asked: true }
+    // Whoever joined through us meanwhile must hear of them.
+    const known = table.find(from)
+    const others = table.schedule.size - (known !== undefined && isLiving(known.status) ? 1 : 0)
+    const stale = asked.fresh && (asked.round > 0 || others === 0)
+    const source = { from, asked: true, stale }
     const before = table.changes
     this.#ledger.statement(reply.self, source)
     // A table has one line about each; who sends more of them wants them checked.
@@ -282,7 +291,7 @@ export class Exchanges {
     this.#hurry(asked.purpose)
     const owed = entries.length > 0 || reply.wanted.length > 0
     if (owed && this.#own.phase === 'up') this.#push(asked, contact, { entries, again })
-    else if (again) this.begin(contact, asked.purpose, asked.round + 1)
+    else if (again) this.begin(contact, asked.purpose, asked)
   }
 
   #push(

@@ -34,6 +34,8 @@ export interface LedgerListener {
 export interface Source {
   readonly from: MemberId
   readonly asked: boolean
+  /** Known to everybody but us: the table that a newcomer is given is not passed on member by member. */
+  readonly stale?: boolean
 }
 
 /** The budget of signatures is per second. */
@@ -220,7 +222,7 @@ export class Ledger {
     return false
   }
 
-  #admit(statement: Statement, { from }: Source): void {
+  #admit(statement: Statement, { from, stale }: Source): void {
     const { table, settings, sink } = this.#context
     if (table.size >= settings.membersMax && !this.#evict()) {
       sink.refused('ERR_SWIM_MEMBERS_MAX', from)
@@ -230,7 +232,7 @@ export class Ledger {
     const slot = table.add(record, Infinity)
     this.#listener.settled(statement.id)
     this.#context.emit('up', record, from)
-    this.#announce(slot, record.update, false)
+    if (stale !== true) this.#announce(slot, record.update, false)
   }
 
   /** Newer words of a known member. */

@@ -126,6 +126,21 @@ describe('a comparison of tables', () => {
     expect(y.core.nextDeadline()).toBeGreaterThan(y.nowMs)
   })
 
+  it('S28 a joiner that knew nobody does not pass its table on, one that knew somebody does', () => {
+    for (const [already, queued] of [
+      [[], 0],
+      [['x'], 3],
+    ] as const) {
+      const [y, z] = pair()
+      for (const id of ['a', 'b']) z.gossip(id, { type: 'statement', statement: statementOf(id) })
+      for (const id of already) y.gossip(id, { type: 'statement', statement: statementOf(id) })
+      const before = y.core.stats().updatesQueued
+      exchange(y, z)
+      expect(view(y)).toEqual(expect.arrayContaining(['a alive 1.0', 'b alive 1.0', 'z alive 1.0']))
+      expect(y.core.stats().updatesQueued - before).toBe(queued)
+    }
+  })
+
   it('S36 case 17, swift #91: who restarts outlives what is held against its former life', () => {
     const z = new Bench('z', { settings: QUIET })
     z.meet('a')
