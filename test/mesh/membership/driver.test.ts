@@ -318,13 +318,14 @@ describe('the detector as a process', () => {
     killProcess(a, 'membership')
     killProcess(b, 'membership')
     const next = a.identity.incarnation + 1
-    // Files are real: no virtual time passes until it is written.
-    for (let written = 0; written < next;) {
+    // Files are real: no virtual time passes until it is written and the detector knows that.
+    const isBack = (): boolean => a.membership.log().some(({ type }) => type === 'restarted')
+    while (!isBack()) {
       const said = seenBy(b, a.key.hex).incarnation.generation
-      written = await writtenIn(dataDir)
-      expect(written).toBeGreaterThanOrEqual(said)
+      expect(await writtenIn(dataDir)).toBeGreaterThanOrEqual(said)
       await cluster.clock.settle()
     }
+    expect(await writtenIn(dataDir)).toBe(next)
     await until(cluster, () => seenBy(b, a.key.hex).incarnation.generation === next, 5_000)
     await cluster.stop(a)
     const again = await cluster.start('a', 1, { dataDir, seeds: [seed(2)] })
