@@ -6,6 +6,8 @@ export default defineConfig({
     // Set by hand: some defaults leave out every folder called dist, and ours is source.
     exclude: ['**/node_modules/**', 'build/**'],
     pool: 'forks',
+    // One less than the cores by default: half of a machine of two, for which the tests are sized.
+    maxWorkers: 2,
     testTimeout: 15_000,
     hookTimeout: 15_000,
     expect: { requireAssertions: true },
