@@ -2,7 +2,8 @@
  * A frozen table that many cores of one simulation share: each core keeps only what differs. Ten
  * thousand cores that know ten thousand members would else need 10^8 records.
  */
-import { hashStatement, hashText, mix } from './hash.ts'
+import { mix } from '../../machine/mix.ts'
+import { hashStatement, hashText } from './hash.ts'
 import { SYNC_BUCKETS, type MemberStatus, type Update } from './message.ts'
 import type { MemberId, Statement } from './statement.ts'
 

@@ -2,6 +2,7 @@
  * A 64-bit hash in two 32-bit halves, for digests and tie-breaks. Not a secret: whoever holds a key of
  * the realm can make two of its own statements collide, and hides by that nothing but itself.
  */
+import { mix } from '../../machine/mix.ts'
 import type { StatementFields } from './statement.ts'
 
 /** Two independent lanes of one hash. */
@@ -24,14 +25,6 @@ class Lanes {
     // The length keeps ('ab', 'c') and ('a', 'bc') apart.
     this.add(text.length)
   }
-}
-
-/** Final mix of murmur3: every input bit reaches every output bit. */
-export function mix(value: number): number {
-  let mixed = value
-  mixed = Math.imul(mixed ^ (mixed >>> 16), 0x85ebca6b)
-  mixed = Math.imul(mixed ^ (mixed >>> 13), 0xc2b2ae35)
-  return (mixed ^ (mixed >>> 16)) >>> 0
 }
 
 /** Everything that a statement says; equal for equal statements on all nodes. */

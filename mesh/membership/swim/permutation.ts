@@ -2,7 +2,7 @@
  * A keyed permutation of [0, size) with an inverse, in constant memory: a Feistel network over the next
  * power of two that walks its cycle until it is back below `size` (at most two steps on average).
  */
-import { mix } from './hash.ts'
+import { mix } from '../../machine/mix.ts'
 
 const ROUNDS = 6
 

@@ -2,7 +2,7 @@
  * Probes that this node makes for others. The asker gets the ack, or a nack shortly before it gives up:
  * "I am here, but your target does not answer me". An ack after the nack is still passed on.
  */
-import { Deadlines } from './deadlines.ts'
+import { Deadlines } from '../../machine/deadlines.ts'
 import type { SwimContext } from './context.ts'
 import type { Packer } from './packer.ts'
 import { PeerBudget, type PeerBudgetState } from './peer-budget.ts'

@@ -4,7 +4,7 @@
  * exactly once in it (S23), however the roster is repacked when somebody dies. No scan, no array.
  */
 import { Permutation } from './permutation.ts'
-import type { RandomStream } from './random.ts'
+import type { RandomStream } from '../../machine/random-stream.ts'
 import { Roster, type RosterState } from './roster.ts'
 
 /** The roster and the rounds over it. */

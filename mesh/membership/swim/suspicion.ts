@@ -3,7 +3,7 @@
  * each independent accuser brings the end nearer, logarithmically. One entry per suspect, all ends in
  * one heap. A suspicion belongs to one incarnation: a newer one begins anew (S16).
  */
-import { Deadlines } from './deadlines.ts'
+import { Deadlines } from '../../machine/deadlines.ts'
 import type { SwimSettings } from './settings.ts'
 import type { MemberId } from './statement.ts'
 

@@ -4,9 +4,9 @@
  * differs from it is stored. Digest, counts and the probing order are kept up to date here.
  */
 import { toggleDigest, type MemberRecord, type SharedBase } from './base.ts'
-import { Deadlines } from './deadlines.ts'
+import { Deadlines } from '../../machine/deadlines.ts'
 import { SYNC_BUCKETS, type MemberStatus } from './message.ts'
-import type { RandomStream } from './random.ts'
+import type { RandomStream } from '../../machine/random-stream.ts'
 import { ProbeSchedule, type ScheduleState } from './schedule.ts'
 import type { MemberId } from './statement.ts'
 

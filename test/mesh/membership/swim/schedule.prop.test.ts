@@ -1,7 +1,7 @@
 import fc from 'fast-check'
 import { describe, expect, it } from 'vitest'
 import { Permutation } from '../../../../mesh/membership/swim/permutation.ts'
-import { RandomStream } from '../../../../mesh/membership/swim/random.ts'
+import { RandomStream } from '../../../../mesh/machine/random-stream.ts'
 import { Roster } from '../../../../mesh/membership/swim/roster.ts'
 import { ProbeSchedule } from '../../../../mesh/membership/swim/schedule.ts'
 

@@ -1,6 +1,6 @@
 import fc from 'fast-check'
 import { describe, expect, it } from 'vitest'
-import { Deadlines } from '../../../../mesh/membership/swim/deadlines.ts'
+import { Deadlines } from '../../../mesh/machine/deadlines.ts'
 
 describe('the index of deadlines', () => {
   it('S45 its earliest is the minimum of a plain map after each change', () => {
