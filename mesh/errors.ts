@@ -1,8 +1,9 @@
-/** Every code of the mesh layer: transport, identity, wire, link, membership and the mesh itself. */
+/** Every code of the mesh layer: transport, identity, wire, link, membership, routing and the mesh itself. */
 import type { ErrorCatalogue } from '../runtime/index.ts'
 import { IDENTITY_ERRORS } from './identity/errors.ts'
 import { LINK_ERRORS } from './link/errors.ts'
 import { MEMBERSHIP_ERRORS } from './membership/errors.ts'
+import { ROUTING_ERRORS } from './routing/errors.ts'
 import { TRANSPORT_ERRORS } from './transport/errors.ts'
 import { WIRE_ERRORS } from './wire/errors.ts'
 
@@ -59,6 +60,7 @@ export const MESH_ERRORS: ErrorCatalogue = Object.freeze({
   ...WIRE_ERRORS,
   ...LINK_ERRORS,
   ...MEMBERSHIP_ERRORS,
+  ...ROUTING_ERRORS,
   ...OWN_ERRORS,
 })
 
@@ -69,5 +71,6 @@ export const MESH_ERROR_PARTS: readonly ErrorCatalogue[] = Object.freeze([
   WIRE_ERRORS,
   LINK_ERRORS,
   MEMBERSHIP_ERRORS,
+  ROUTING_ERRORS,
   OWN_ERRORS,
 ])
