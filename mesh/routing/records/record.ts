@@ -6,9 +6,11 @@
  * | kind        | key                                            | signed by       | unique per        |
  * | ----------- | ---------------------------------------------- | --------------- | ----------------- |
  * | `immutable` | hash of realm and value                        | any publisher   | key               |
- * | `mutable`   | hash of realm, owner's public key and name     | the owner       | key               |
+ * | `mutable`   | hash of realm, owner and name                  | the owner       | key               |
  * | `provider`  | any key                                        | the provider    | key and publisher |
  * | `address`   | the node's own key, or hash of realm and name  | the node        | key and publisher |
+ *
+ * `keys.ts` derives the keys, `canonical.ts` writes what is signed.
  */
 import type { KadKey } from '../kademlia/id.ts'
 
