@@ -44,6 +44,8 @@ export interface RecordsSettings {
   /** Records taken from one peer within `peerWindowMs`. */
   readonly peerPutsMax: number
   readonly peerWindowMs: number
+  /** Peers that may store within one window; beyond it a newcomer waits for the next. */
+  readonly peerWindowsMax: number
   /** Records that one publisher may have here. */
   readonly publisherRecordsMax: number
   /** Holders that must acknowledge a put when the caller says nothing. */
@@ -86,6 +88,7 @@ export const RECORDS_DEFAULTS: RecordsSettings = Object.freeze({
   providersAnswerMax: 64,
   peerPutsMax: 2_048,
   peerWindowMs: 60_000,
+  peerWindowsMax: 4_096,
   publisherRecordsMax: 4_096,
   putQuorum: 1,
   getQuorum: 1,
