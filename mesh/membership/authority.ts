@@ -19,6 +19,7 @@ import type { NodeKey } from '../identity/node-key.ts'
 import { checkMembership, signaturesOf } from '../identity/realm.ts'
 import type { Realm } from '../identity/realm.ts'
 import { RealmError } from '../identity/errors.ts'
+import { VerifiedMemberships } from '../identity/verified-memberships.ts'
 import { isProof, META_BYTES_MAX } from './proof.ts'
 import type { StatementProof } from './proof.ts'
 import { COUNTER_CEILING } from './swim/statement.ts'
@@ -28,7 +29,6 @@ import type {
   StatementFields,
   StatementProblem,
 } from './swim/statement.ts'
-import { VerifiedMemberships } from './verified-memberships.ts'
 
 const DOMAIN: Buffer = Buffer.from('fovea member 1\0', 'latin1')
 const REALM_ID_BYTES = 32

@@ -2,16 +2,15 @@
  * How long a record is kept. Its expiry is signed, so no holder can stretch it (K31); a holder can only keep
  * it shorter. A record is served before its expiry, exactly at it no more.
  */
-import type { StoreRefusal } from '../kademlia/message.ts'
 import type { DhtRecord } from './record.ts'
 import type { RecordsSettings } from './settings.ts'
 
 /** Why a record cannot be kept now; undefined when it can. */
 export function lifeProblem(
-  record: DhtRecord,
+  record: Pick<DhtRecord, 'expiresAtMs'>,
   wallNowMs: number,
-  settings: RecordsSettings,
-): StoreRefusal | undefined {
+  settings: Pick<RecordsSettings, 'recordTtlMaxMs' | 'clockSkewMs'>,
+): 'ERR_DHT_RECORD_EXPIRED' | 'ERR_DHT_RECORD_EXPIRY' | undefined {
   if (record.expiresAtMs <= wallNowMs) return 'ERR_DHT_RECORD_EXPIRED'
   const latestMs = wallNowMs + settings.recordTtlMaxMs + settings.clockSkewMs
   return record.expiresAtMs > latestMs ? 'ERR_DHT_RECORD_EXPIRY' : undefined

@@ -50,11 +50,15 @@ export type RecordProblem =
   | 'ERR_DHT_RECORD_KEY'
   | 'ERR_DHT_RECORD_INVALID'
 
-/** Signs for this node and checks what others published. Synchronous and pure but for the wall clock. */
-export interface RecordAuthority {
+/** Signs for one publisher. */
+export interface RecordSigner {
   /** 64 hex digits: the publisher of what `sign` signs. */
   readonly publisher: string
   sign(fields: RecordFields): DhtRecord
+}
+
+/** Signs for this node and checks what others published. Synchronous and pure but for the wall clock. */
+export interface RecordAuthority extends RecordSigner {
   /** Undefined when it is good: signature, key, realm, membership. Expiry and size are the store's. */
   check(record: DhtRecord): RecordProblem | undefined
 }

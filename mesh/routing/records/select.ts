@@ -64,7 +64,10 @@ function compareProofs(a: unknown, b: unknown): number {
   )
 }
 
-function compareMemberships({ membership: a }: RecordProof, { membership: b }: RecordProof): number {
+function compareMemberships(
+  { membership: a }: RecordProof,
+  { membership: b }: RecordProof,
+): number {
   if (a === b) return 0
   if (a === undefined || b === undefined) return a === undefined ? -1 : 1
   return (

@@ -9,7 +9,7 @@ import { RealmAuthority, statementSignedBytes } from '../../../mesh/membership/a
 import type { StatementProof } from '../../../mesh/membership/proof.ts'
 import { SwimProtocol } from '../../../mesh/membership/swim-protocol.ts'
 import type { Statement, StatementFields } from '../../../mesh/membership/swim/statement.ts'
-import { VerifiedMemberships } from '../../../mesh/membership/verified-memberships.ts'
+import { VerifiedMemberships } from '../../../mesh/identity/verified-memberships.ts'
 import { Codec } from '../../../mesh/wire/codec.ts'
 import { HEADER_BYTES } from '../../../mesh/wire/frame.ts'
 

@@ -3,8 +3,8 @@
  * signed is compared; whoever changes the times under a known signature is a stranger. Bounded: the one
  * that was added first gives way.
  */
-import type { Membership } from '../identity/membership.ts'
-import type { NodeKey } from '../identity/node-key.ts'
+import type { Membership } from './membership.ts'
+import type { NodeKey } from './node-key.ts'
 
 /** A bounded set. */
 export class VerifiedMemberships {
