@@ -149,7 +149,10 @@ export interface MeshOptions {
    * way to a new one once it has had a tenth of `handshakeTimeoutMs`; else the new one is closed.
    */
   readonly handshakesMax?: number | undefined
-  /** Dials under way at once. Default 16; the detector takes at most half of them. */
+  /**
+   * Dials under way at once. Default 32: the detector takes at most a quarter of them, the DHT half. Lower
+   * it where many nodes start on one small machine; each dial is a handshake.
+   */
   readonly dialsMax?: number | undefined
   /** Dials that wait for their turn. Default 1,024; then `ERR_DIAL_QUEUE_FULL`. */
   readonly dialQueueMax?: number | undefined
@@ -229,7 +232,7 @@ export const MESH_DEFAULTS: Readonly<
   linksIdleMax: 16,
   linksMax: 1_024,
   handshakesMax: 256,
-  dialsMax: 16,
+  dialsMax: 32,
   dialQueueMax: 1_024,
   membersMax: 16_384,
   seedsMax: 256,

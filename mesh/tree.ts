@@ -18,6 +18,7 @@ import { contract, implement, Supervisor } from '../behaviours/index.ts'
 import type { ChildSpec, Contract, Server, SupervisorRef } from '../behaviours/index.ts'
 import type { MeshCore } from './core.ts'
 import { DiscoveryServer } from './discovery/driver.ts'
+import { dialShares } from './exchange/dial-shares.ts'
 import { MembershipServer } from './membership/driver.ts'
 import type { MembershipContext } from './membership/driver.ts'
 import { swimSizes } from './membership/swim-protocol.ts'
@@ -118,7 +119,7 @@ function membershipContext(core: MeshCore): MembershipContext {
   const { clock, chance, logger, pool, dialer, frames, refusals, codec, view, probeTimes } = core
   return {
     settings: options.membership,
-    dialsMax: options.dialsMax,
+    dialsMax: dialShares(options.dialsMax).detector,
     handshakeTimeoutMs: options.handshakeTimeoutMs,
     ownKey: identity.nodeKey,
     name: options.name,

@@ -11,6 +11,8 @@
  * link that breaks under a send) waits until the core is done, in order.
  */
 import type { Clock } from '../../runtime/index.ts'
+import type { OnDemand, OnDemandStats } from '../exchange/on-demand.ts'
+import type { Requests } from '../exchange/requests.ts'
 import type { NodeKey } from '../identity/node-key.ts'
 import { nodeKeyFromHex } from '../identity/node-key.ts'
 import type { Link, LinkEvent } from '../link/link.ts'
@@ -22,9 +24,7 @@ import type { Codec } from '../wire/codec.ts'
 import type { MembershipLog } from './event-log.ts'
 import type { Member } from './membership.ts'
 import { decodeMetadata, NO_METADATA } from './metadata.ts'
-import type { OnDemand, OnDemandStats } from './on-demand.ts'
 import type { ProbeTimes } from './probe-times.ts'
-import type { Requests } from './requests.ts'
 import { SwimCore } from './swim/core.ts'
 import type { SwimCoreOptions } from './swim/core.ts'
 import type {
@@ -35,7 +35,7 @@ import type {
   SwimSink,
   SwimStats,
 } from './swim/machine.ts'
-import type { MemberStatus, SwimDatagram } from './swim/message.ts'
+import type { MemberStatus, SwimDatagram, SwimReply, SwimRequest } from './swim/message.ts'
 import type { Incarnation, MemberId } from './swim/statement.ts'
 import type { SwimProtocol } from './swim-protocol.ts'
 import type { MembershipView } from './view.ts'
@@ -54,7 +54,7 @@ export interface DetectorParts {
   readonly view: MembershipView
   readonly log: MembershipLog
   readonly onDemand: OnDemand
-  readonly requests: Requests
+  readonly requests: Requests<SwimRequest, SwimReply>
   readonly probeTimes: ProbeTimes
   /** Writes a generation down; `persisted` follows once it is on disk. */
   readonly persist: (generation: number) => void
@@ -146,7 +146,7 @@ export class Detector {
   /** Time has passed. */
   tick(): void {
     const nowMs = this.#parts.clock.now()
-    for (const requestId of this.#parts.requests.takeOverdue(nowMs)) {
+    for (const requestId of this.#parts.requests.tick(nowMs)) {
       this.input({ type: 'request_failed', requestId })
     }
     if (this.#core.nextDeadline() <= nowMs) this.input({ type: 'tick' })

@@ -3,15 +3,15 @@
  * the link it came from (a datagram is only dropped, by the link); one too many is counted.
  */
 import type { Clock } from '../../runtime/index.ts'
+import type { Rates } from '../exchange/rates.ts'
+import type { Requests } from '../exchange/requests.ts'
 import type { Link } from '../link/link.ts'
 import type { Refusals } from '../refusals.ts'
 import { WireType } from '../wire/messages.ts'
 import type { Detector } from './detector.ts'
 import type { HoldSignal } from './hold-signal.ts'
 import type { ProbeTimes } from './probe-times.ts'
-import type { Rates } from './rates.ts'
-import type { Requests } from './requests.ts'
-import type { SwimRequest } from './swim/message.ts'
+import type { SwimReply, SwimRequest } from './swim/message.ts'
 import { SwimInbox } from './swim-inbox.ts'
 import type { SwimProtocol } from './swim-protocol.ts'
 
@@ -21,7 +21,7 @@ export interface DoorParts {
   readonly protocol: SwimProtocol
   readonly refusals: Refusals
   readonly probeTimes: ProbeTimes
-  readonly requests: Requests
+  readonly requests: Requests<SwimRequest, SwimReply>
   /** Requests and words of one peer within a second. */
   readonly rates: Rates
   readonly holdSignal: HoldSignal
@@ -79,6 +79,7 @@ export class Door {
   #request(link: Link, number: number, message: SwimRequest): void {
     const { requests, detector } = this.#parts
     const replyId = requests.asked(link, number)
+    if (replyId === undefined) return
     detector.input({ type: 'request', from: link.peer.key.hex, replyId, message })
   }
 

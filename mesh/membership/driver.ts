@@ -10,6 +10,10 @@ import { contract, implement, noreply } from '../../behaviours/index.ts'
 import type { Contract, Server } from '../../behaviours/index.ts'
 import type { Clock, Logger } from '../../runtime/index.ts'
 import { Alarm, ALARM } from '../alarm.ts'
+import { OnDemand, WAITING_MAX } from '../exchange/on-demand.ts'
+import { Rates } from '../exchange/rates.ts'
+import { Requests } from '../exchange/requests.ts'
+import type { RequestsLimits } from '../exchange/requests.ts'
 import type { NodeKey } from '../identity/node-key.ts'
 import type { Dialer } from '../link/dialer.ts'
 import type { FrameRouter } from '../link/frame-router.ts'
@@ -23,13 +27,11 @@ import { Detector } from './detector.ts'
 import { Door } from './door.ts'
 import type { MembershipLog } from './event-log.ts'
 import type { HoldSignal } from './hold-signal.ts'
-import { detectorDialsMax, OnDemand } from './on-demand.ts'
 import type { ProbeTimes } from './probe-times.ts'
-import { Rates } from './rates.ts'
-import { Requests } from './requests.ts'
 import { createSharedBase } from './swim/base.ts'
 import type { SwimSizes } from './swim/core.ts'
 import type { SwimEvent } from './swim/machine.ts'
+import type { SwimReply, SwimRequest } from './swim/message.ts'
 import type { SwimSettings } from './swim/settings.ts'
 import type { Statement, StatementAuthority } from './swim/statement.ts'
 import type { SwimProtocol } from './swim-protocol.ts'
@@ -50,7 +52,7 @@ export interface DetectorMemory {
 /** What the membership process needs. */
 export interface MembershipContext {
   readonly settings: SwimSettings
-  /** Dials of the whole node at once; the detector takes half of them. */
+  /** Dials of the detector at once. */
   readonly dialsMax: number
   readonly handshakeTimeoutMs: number
   readonly ownKey: NodeKey
@@ -95,6 +97,17 @@ interface State {
 const MembershipContract: Contract<MembershipApi> = contract('fovea.membership/1', {
   call: {},
   cast: { failed: true },
+})
+
+/** Exchanges of the detector; a question that the core does not answer, such as a push, is forgotten. */
+export const REQUESTS_LIMITS: RequestsLimits = Object.freeze({
+  requestsMax: 64,
+  requestsPerPeerMax: 64,
+  perSecondMax: Infinity,
+  requestsCode: 'ERR_MEMBERS_REQUESTS_MAX',
+  owedMax: 4_096,
+  owedPerPeerMax: 64,
+  owedCode: undefined,
 })
 
 /** Requests that one peer may send within a second. */
@@ -181,19 +194,24 @@ interface Ties {
 /** A detector with what its door needs. */
 interface Running {
   readonly detector: Detector
-  readonly requests: Requests
+  readonly requests: Requests<SwimRequest, SwimReply>
 }
 
 function makeDetector(context: MembershipContext, ties: Ties): Running {
   const { settings, clock, chance, memory, ownKey, name, pool, refusals, protocol } = context
   const { probeIntervalMs } = settings
   const onDemand = new OnDemand({
-    ...{ pool, refusals, dialer: context.dialer },
-    dialsMax: detectorDialsMax(context.dialsMax),
+    ...{ pool, refusals, clock, dialer: context.dialer, dialsMax: context.dialsMax },
     dialTimeoutMs: Math.min(context.handshakeTimeoutMs, 2 * probeIntervalMs),
+    // A probe that waits for its turn is over, and one that fails is what probes are for.
+    ...{ queueMax: 0, deadMs: 0, waitingMax: WAITING_MAX },
+    codes: { dialsMax: 'ERR_MEMBERS_DIALS_MAX', backlog: 'ERR_MEMBERS_BACKLOG' },
   })
   const firstNumber = Math.floor(chance() * 0x1_0000_0000)
-  const requests = new Requests({ protocol, onDemand, refusals, firstNumber })
+  const requests = new Requests({
+    ...{ protocol, onDemand, refusals, clock, firstNumber },
+    limits: REQUESTS_LIMITS,
+  })
   const statements = [...memory.statements.values()]
   const detector: Detector = new Detector({
     core: {

@@ -18,7 +18,7 @@ export const MEMBERSHIP_ERRORS: ErrorCatalogue = Object.freeze({
     action: 'say where the rest is found, instead of the rest',
   },
   ERR_MEMBERS_DIALS_MAX: {
-    when: 'the detector wanted to reach a node without a link while it dialled half of `dialsMax` nodes',
+    when: 'the detector wanted to reach a node without a link while it dialled a quarter of `dialsMax` nodes',
     stateChanged: 'no; the packet is lost',
     retry: 'the detector repeats what matters',
     action: 'raise `dialsMax` if it lasts; many nodes are down, or the network is slow',

@@ -2,7 +2,8 @@ import { describe, expect, it } from 'vitest'
 import { nodeKeyFromBytes } from '../../../mesh/identity/node-key.ts'
 import { LinkError } from '../../../mesh/link/errors.ts'
 import type { Link } from '../../../mesh/link/link.ts'
-import { detectorDialsMax, OnDemand, WAITING_MAX } from '../../../mesh/membership/on-demand.ts'
+import { dialShares } from '../../../mesh/exchange/dial-shares.ts'
+import { OnDemand, WAITING_MAX } from '../../../mesh/exchange/on-demand.ts'
 import { Refusals } from '../../../mesh/refusals.ts'
 import { createSimClock, silentLogger } from '../../../runtime/index.ts'
 
@@ -11,7 +12,7 @@ const contact = (n: number) => ({ id: key(n).hex, host: `10.0.0.${n}`, port: 443
 const linkOf = (n: number) => ({ peer: { key: key(n) }, state: 'established' }) as unknown as Link
 
 /** A dialler whose dials end when the test says so. */
-function make(dialsMax = 2) {
+function make(dialsMax = 2, queueMax = 0, deadMs = 0) {
   const links = new Map<string, Link>()
   const dials: {
     readonly to: string
@@ -34,7 +35,9 @@ function make(dialsMax = 2) {
       }),
   }
   const onDemand = new OnDemand({
-    ...{ refusals, dialsMax, dialTimeoutMs: 2_000 },
+    ...{ refusals, clock, dialsMax, queueMax, deadMs, dialTimeoutMs: 2_000 },
+    waitingMax: WAITING_MAX,
+    codes: { dialsMax: 'ERR_MEMBERS_DIALS_MAX', backlog: 'ERR_MEMBERS_BACKLOG' },
     pool: pool as never,
     dialer: dialer as never,
   })
@@ -46,7 +49,7 @@ function make(dialsMax = 2) {
       () => void said.push(`${what} lost`),
     )
   const settle = () => clock.settle()
-  return { onDemand, links, dials, pool, refusals, said, ask, settle }
+  return { onDemand, links, dials, pool, refusals, said, ask, settle, clock }
 }
 
 describe('OnDemand', () => {
@@ -103,12 +106,11 @@ describe('OnDemand', () => {
   })
 
   it('H37 takes its share of dials and not one more', () => {
-    const { ask, said, dials, refusals } = make(detectorDialsMax(5))
+    const { ask, said, dials, refusals } = make(dialShares(8).detector)
     for (const n of [1, 2, 3]) ask(n, 'ping')
     expect(dials).toHaveLength(2)
     expect(said).toEqual(['ping lost'])
     expect(refusals.counters()).toEqual({ ERR_MEMBERS_DIALS_MAX: 1 })
-    expect([1, 2, 16].map(detectorDialsMax)).toEqual([1, 1, 8])
   })
 
   it('lets WAITING_MAX things wait for a node and loses the next', () => {
@@ -134,5 +136,74 @@ describe('OnDemand', () => {
     pool.accepting = false
     ask(1, 'ping')
     expect([said, dials, refusals.counters()]).toEqual([['ping lost'], [], {}])
+  })
+
+  it('lets targets wait for their turn when it may, in order, and loses one more than that', async () => {
+    const { ask, said, dials, settle } = make(1, 2)
+    for (const n of [1, 2, 3, 4]) ask(n, 'find')
+    expect(dials.map(({ to }) => to)).toEqual(['10.0.0.1 01'])
+    expect(said).toEqual(['find lost'])
+    dials[0]!.up(linkOf(1))
+    await settle()
+    dials[1]!.down(new LinkError('ERR_LINK_CLOSED', 'refused'))
+    await settle()
+    expect(dials.map(({ to }) => to)).toEqual(['10.0.0.1 01', '10.0.0.2 02', '10.0.0.3 03'])
+    expect(said).toEqual(['find lost', 'find to 01', 'find lost'])
+  })
+
+  it('gives up a turn for which nobody waits any more, but no dial that runs', async () => {
+    const { onDemand, ask, said, dials, settle } = make(1, 4)
+    const wait = (n: number) =>
+      onDemand.whenLinked(
+        contact(n),
+        () => void said.push('linked'),
+        () => void said.push('lost'),
+      )
+    const [first, second] = [wait(1), wait(2)]
+    ask(3, 'find')
+    first()
+    second()
+    expect(dials[0]!.signal.aborted).toBe(false)
+    dials[0]!.up(linkOf(1))
+    await settle()
+    expect(dials.map(({ to }) => to)).toEqual(['10.0.0.1 01', '10.0.0.3 03'])
+    expect(said).toEqual([])
+  })
+
+  it('ML13 leaves a target alone for a while after a dial that took its whole time', async () => {
+    const { ask, said, dials, settle, clock, links } = make(2, 4, 3_000)
+    ask(1, 'find')
+    await clock.advance(2_000)
+    dials[0]!.down(new LinkError('ERR_DIAL_TIMEOUT', 'nobody there'))
+    await settle()
+    await clock.advance(2_999)
+    ask(1, 'find')
+    expect([said, dials.length]).toEqual([['find lost', 'find lost'], 1])
+    links.set(key(1).hex, linkOf(1))
+    ask(1, 'find')
+    links.clear()
+    await clock.advance(1)
+    ask(1, 'find')
+    expect([said.at(-1), dials.length]).toEqual(['find to 01', 2])
+  })
+
+  it('dials again at once what refused at once', async () => {
+    const { ask, dials, settle } = make(2, 4, 3_000)
+    ask(1, 'find')
+    dials[0]!.down(new LinkError('ERR_LINK_CLOSED', 'refused'))
+    await settle()
+    ask(1, 'find')
+    expect(dials).toHaveLength(2)
+  })
+})
+
+describe('dialShares', () => {
+  it('H37 leaves a quarter of the dials to nobody in particular, and gives each user one at least', () => {
+    for (const dialsMax of [1, 2, 8, 16, 32, 1_000]) {
+      const { detector, routing, records } = dialShares(dialsMax)
+      expect(Math.min(detector, routing, records)).toBeGreaterThanOrEqual(1)
+      if (dialsMax >= 8) expect(detector + routing + records).toBeLessThanOrEqual(dialsMax * 0.75)
+    }
+    expect(dialShares(32)).toEqual({ detector: 8, routing: 12, records: 4 })
   })
 })

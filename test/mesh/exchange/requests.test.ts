@@ -1,12 +1,14 @@
 import { describe, expect, it } from 'vitest'
 import { nodeKeyFromBytes } from '../../../mesh/identity/node-key.ts'
+import { Rates } from '../../../mesh/exchange/rates.ts'
+import { Requests } from '../../../mesh/exchange/requests.ts'
+import type { RequestsLimits } from '../../../mesh/exchange/requests.ts'
 import { LinkError } from '../../../mesh/link/errors.ts'
 import type { Link } from '../../../mesh/link/link.ts'
 import { ProbeTimes } from '../../../mesh/membership/probe-times.ts'
-import { Rates } from '../../../mesh/membership/rates.ts'
-import { Requests, REQUESTS_MAX } from '../../../mesh/membership/requests.ts'
+import { REQUESTS_LIMITS } from '../../../mesh/membership/driver.ts'
 import { SwimProtocol } from '../../../mesh/membership/swim-protocol.ts'
-import type { SwimRequest } from '../../../mesh/membership/swim/message.ts'
+import type { SwimReply, SwimRequest } from '../../../mesh/membership/swim/message.ts'
 import { Refusals } from '../../../mesh/refusals.ts'
 import { Codec } from '../../../mesh/wire/codec.ts'
 import { HEADER_BYTES } from '../../../mesh/wire/frame.ts'
@@ -17,17 +19,24 @@ const keyOf = (n: number) => nodeKeyFromBytes(new Uint8Array(32).fill(n))
 const contact = (n: number) => ({ id: keyOf(n).hex, host: '10.0.0.1', port: 4433 })
 const probe: SwimRequest = { type: 'probe', updates: [] }
 
-function make(firstNumber = 41) {
-  const refusals = new Refusals(createSimClock(), silentLogger)
+const { requestsMax } = REQUESTS_LIMITS
+
+function make(firstNumber = 41, limits: Partial<RequestsLimits> = {}) {
+  const clock = createSimClock()
+  const refusals = new Refusals(clock, silentLogger)
   const sent: string[] = []
   const waiting: { readonly linked: (link: Link) => void; readonly lost: () => void }[] = []
   const onDemand = {
-    whenLinked: (_to: unknown, linked: (link: Link) => void, lost: () => void) =>
-      void waiting.push({ linked, lost }),
+    whenLinked: (_to: unknown, linked: (link: Link) => void, lost: () => void) => {
+      const entry = { linked, lost }
+      waiting.push(entry)
+      return () => void left.push(waiting.indexOf(entry))
+    },
   }
-  const requests = new Requests({
-    ...{ protocol, refusals, firstNumber },
-    onDemand: onDemand as never,
+  const left: number[] = []
+  const requests = new Requests<SwimRequest, SwimReply>({
+    ...{ protocol, refusals, clock, firstNumber, onDemand },
+    limits: { ...REQUESTS_LIMITS, ...limits },
   })
   const linkTo = (n: number, send?: () => boolean) =>
     ({
@@ -44,7 +53,7 @@ function make(firstNumber = 41) {
   const failed: number[] = []
   const ask = (id: number, to = 1, deadlineMs = 1_000) =>
     requests.send(id, contact(to), probe, deadlineMs, () => void failed.push(id))
-  return { requests, sent, waiting, linkTo, failed, ask, refusals }
+  return { requests, sent, waiting, left, linkTo, failed, ask, refusals, clock }
 }
 
 describe('requests of this node', () => {
@@ -101,29 +110,63 @@ describe('requests of this node', () => {
     ask(1, 1, 500)
     ask(2, 2, 700)
     expect(requests.nextDueMs).toBe(500)
-    expect(requests.takeOverdue(499)).toEqual([])
-    expect(requests.takeOverdue(500)).toEqual([1])
+    expect(requests.tick(499)).toEqual([])
+    expect(requests.tick(500)).toEqual([1])
     expect(requests.nextDueMs).toBe(700)
     requests.close()
     expect(requests.nextDueMs).toBe(Infinity)
   })
 
   it('are not sent when they were cancelled while the node was dialled', () => {
-    const { requests, sent, waiting, linkTo, ask, failed } = make()
+    const { requests, sent, waiting, left, linkTo, ask, failed } = make()
     ask(1)
     requests.cancel(1)
+    expect(left).toEqual([0])
     waiting[0]!.linked(linkTo(1))
     waiting[0]!.lost()
     expect([sent, failed]).toEqual([[], []])
   })
 
-  it('are REQUESTS_MAX at most; the next one fails at once', () => {
+  it('are requestsMax at most; the next one fails at once', () => {
     const { ask, failed, refusals } = make()
-    for (let id = 0; id < REQUESTS_MAX; id++) ask(id)
+    for (let id = 0; id < requestsMax; id++) ask(id)
     expect(failed).toEqual([])
     ask(99)
     expect(failed).toEqual([99])
     expect(refusals.counters()).toEqual({ ERR_MEMBERS_REQUESTS_MAX: 1 })
+  })
+
+  it('are requestsPerPeerMax at most with one peer; others have room', () => {
+    const { ask, failed, requests } = make(1, { requestsPerPeerMax: 2 })
+    for (const id of [1, 2, 3]) ask(id, 1)
+    ask(4, 2)
+    expect(failed).toEqual([3])
+    requests.cancel(1)
+    ask(5, 1)
+    expect([failed, requests.size]).toEqual([[3], 3])
+  })
+
+  it('above perSecondMax wait for the next second, and only those of that peer', async () => {
+    const { ask, sent, waiting, linkTo, requests, clock } = make(0, { perSecondMax: 2 })
+    for (const id of [1, 2, 3]) ask(id, 1, 5_000)
+    ask(4, 2, 5_000)
+    for (const [index, n] of [1, 1, 1, 2].entries()) waiting[index]!.linked(linkTo(n))
+    expect(sent).toHaveLength(3)
+    expect(requests.nextDueMs).toBe(clock.now() + 1_000)
+    await clock.advance(1_000)
+    expect(requests.tick(clock.now())).toEqual([])
+    expect(sent).toHaveLength(4)
+    expect(requests.nextDueMs).toBe(5_000)
+  })
+
+  it('that wait for the next second end with their deadline and with their link', async () => {
+    const { ask, sent, waiting, linkTo, requests } = make(0, { perSecondMax: 1 })
+    for (const id of [1, 2, 3]) ask(id, 1, id === 2 ? 500 : 5_000)
+    const link = linkTo(1)
+    for (const { linked } of waiting) linked(link)
+    expect(requests.tick(500)).toEqual([2])
+    expect(requests.linkDown(keyOf(1).hex)).toEqual([1, 3])
+    expect([sent.length, requests.size, requests.nextDueMs]).toEqual([1, 0, Infinity])
   })
 
   it('number from 0 again after 2^32', () => {
@@ -137,7 +180,7 @@ describe('requests of this node', () => {
 describe('requests of peers', () => {
   it('are answered under their number, once, on the link they came from', () => {
     const { requests, sent, linkTo } = make()
-    const replyId = requests.asked(linkTo(1), 900)
+    const replyId = requests.asked(linkTo(1), 900)!
     requests.reply(replyId, { type: 'sync_done' })
     requests.reply(replyId, { type: 'sync_done' })
     expect(sent).toEqual(['sync 900 sync_done'])
@@ -145,10 +188,25 @@ describe('requests of peers', () => {
 
   it('that nobody answers are forgotten', () => {
     const { requests, sent, linkTo } = make()
-    const first = requests.asked(linkTo(1), 900)
+    const first = requests.asked(linkTo(1), 900)!
     for (let i = 0; i < 64; i++) requests.asked(linkTo(1), i)
     requests.reply(first, { type: 'busy' })
     expect(sent).toEqual([])
+  })
+})
+
+describe('questions of peers', () => {
+  it('have room for owedPerPeerMax of each, whose oldest gives way, and for owedMax in all', () => {
+    const limits = { owedPerPeerMax: 2, owedMax: 3, owedCode: 'ERR_DHT_ANSWERS_MAX' }
+    const { requests, linkTo, refusals, sent } = make(1, limits)
+    const ids = [1, 2, 3].map((number) => requests.asked(linkTo(1), number)!)
+    requests.reply(ids[0]!, { type: 'busy' })
+    expect(sent).toEqual([])
+    expect(requests.asked(linkTo(2), 1)).toBeDefined()
+    expect(requests.asked(linkTo(2), 2)).toBeUndefined()
+    expect(refusals.counters()).toEqual({ ERR_DHT_ANSWERS_MAX: 2 })
+    requests.linkDown(keyOf(1).hex)
+    expect(requests.asked(linkTo(2), 2)).toBeDefined()
   })
 })
 

@@ -1,5 +1,5 @@
 /**
- * How much one peer may ask of the detector within a second. Frames are handled where they arrive, before
+ * How much one peer may ask, or be asked, within a second. Frames are handled where they arrive, before
  * anything else, so a flood of them must end at the door.
  */
 import type { Clock } from '../../runtime/index.ts'
@@ -24,6 +24,7 @@ export class Rates {
 
   /** One more of `peer`; false when it was one too many. */
   allow(peer: string): boolean {
+    if (this.#perSecondMax === Infinity) return true
     const nowMs = this.#clock.now()
     let window = this.#windows.get(peer)
     if (window === undefined) this.#windows.set(peer, (window = { startMs: nowMs, count: 0 }))
@@ -33,6 +34,12 @@ export class Rates {
     }
     window.count += 1
     return window.count <= this.#perSecondMax
+  }
+
+  /** When the running second of `peer` is over. */
+  renewedMs(peer: string): number {
+    const window = this.#windows.get(peer)
+    return window === undefined ? -Infinity : window.startMs + WINDOW_MS
   }
 
   forget(peer: string): void {

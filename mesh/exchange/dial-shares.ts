@@ -1,0 +1,21 @@
+/**
+ * How the dials of a node are shared out. A dial to an address where nobody is takes its whole time, and
+ * tables name nodes that are not there any more; so each part has its own share, and `mesh.connect` and the
+ * seeds always find the rest free (H37, ML13).
+ */
+
+/** Dials under way at once, by who makes them. */
+export interface DialShares {
+  /** The detector of membership: a quarter. */
+  readonly detector: number
+  /** Lookups of the DHT: three eighths. */
+  readonly routing: number
+  /** Puts of the DHT, which mostly go to nodes that a lookup has just asked: an eighth. */
+  readonly records: number
+}
+
+/** The shares of `dialsMax` dials, at least one each. */
+export function dialShares(dialsMax: number): DialShares {
+  const share = (eighths: number): number => Math.max(1, Math.floor((dialsMax * eighths) / 8))
+  return { detector: share(2), routing: share(3), records: share(1) }
+}
