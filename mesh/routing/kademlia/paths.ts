@@ -168,7 +168,7 @@ export class Lookup implements PathHost {
     const peer = this.requests.get(requestId)
     if (peer === undefined) return
     this.#settle(requestId, peer)
-    peer.state = 'failed'
+    peer.failed()
     this.#failures++
   }
 
@@ -235,6 +235,7 @@ export class Lookup implements PathHost {
     const known = this.#peers.get(contact.id)
     const peer = known ?? new Peer(contact, depth, this.#host.isDown(contact.id))
     if (known === undefined) this.#peers.set(contact.id, peer)
+    else known.heard(contact, path.bit)
     const gone = path.add(peer)
     if (gone !== undefined && gone.paths === 0) this.#peers.delete(gone.contact.id)
     return known === undefined && gone !== peer

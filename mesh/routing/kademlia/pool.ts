@@ -122,8 +122,9 @@ export class LookupPool implements LookupHost {
     if (lookup === undefined || peer === undefined) return
     this.#nowMs = nowMs
     this.#forget(requestId)
-    lookup.failed(requestId)
+    // Before the peer takes on another address.
     this.#hop(lookup, peer, 'failed', 0)
+    lookup.failed(requestId)
     this.#advance(lookup)
   }
 

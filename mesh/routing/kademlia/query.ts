@@ -2,7 +2,8 @@
  * One path of one lookup: the peers it knows, nearest first, and the rule whom to ask next. Kademlia's
  * iterative search (section 2.3 of the paper) with three additions:
  *
- * - A request that is slower than usual gives its place in flight to another one; its answer still counts.
+ * - A request that is slower than usual gives its place, in flight and among the nearest, to another one;
+ *   its answer still counts, and is waited for before the end.
  * - As soon as the `beta` nearest known peers have answered, or answers have stopped to bring nearer ones,
  *   everybody among the `width` nearest is asked at once. Nobody else is: what is asked beyond the k
  *   nearest is asked for nothing.
@@ -13,7 +14,11 @@
 import { compareDistance, type KadKey } from './id.ts'
 import type { Contact } from './message.ts'
 
-/** A peer within one lookup; the paths of the lookup share it, and so what became of it. */
+/**
+ * A peer within one lookup; the paths of the lookup share it, and so what became of it. Whoever tells of a
+ * peer can lie about its address, and so have it fail for everybody: every path may tell one more address,
+ * which is tried when the one before has failed.
+ */
 export class Peer {
   /** As it was told, and once it has answered as it is. */
   contact: Contact
@@ -28,12 +33,38 @@ export class Peer {
   /** The path that asked it. */
   path = -1
   sentMs = 0
+  #others: Contact[] | undefined
+  /** Bit i: path i has told another address. */
+  #toldOther = 0
 
   constructor(contact: Contact, depth: number, down: boolean) {
     this.contact = contact
     this.depth = depth
     this.down = down
   }
+
+  /** The path with that bit was told of this peer again, maybe at another address. */
+  heard(contact: Contact, bit: number): void {
+    if (this.state === 'answered' || sameAddress(contact, this.contact)) return
+    if ((this.#toldOther & bit) !== 0) return
+    if (this.#others?.some((other) => sameAddress(contact, other))) return
+    this.#toldOther |= bit
+    if (this.state === 'failed') {
+      this.contact = contact
+      this.state = 'waiting'
+    } else (this.#others ??= []).push(contact)
+  }
+
+  /** It does not answer where it was asked. */
+  failed(): void {
+    const other = this.#others?.shift()
+    this.state = other === undefined ? 'failed' : 'waiting'
+    if (other !== undefined) this.contact = other
+  }
+}
+
+function sameAddress(a: Contact, b: Contact): boolean {
+  return a === b || (a.host === b.host && a.port === b.port)
 }
 
 /** What a path asks of the lookup that it belongs to. */
@@ -68,20 +99,22 @@ export class LookupPath {
   outstanding = 0
   /** Requests so far. */
   sent = 0
+  /** Of this path in {@link Peer.paths}. */
+  readonly bit: number
   readonly #options: PathOptions
   readonly #peers: Peer[] = []
-  readonly #bit: number
   /** Answers since the last that brought a peer nearer than all before. */
   #fruitless = 0
-  /** Of the running walk over the peers. */
+  /** Of the running walk over the peers: those that count, and those of them that are not slow. */
   #rank = 0
+  #prompt = 0
   #unanswered = 0
   #searching = false
 
   constructor(options: PathOptions) {
     this.index = options.index
     this.#options = options
-    this.#bit = 2 ** options.index
+    this.bit = 2 ** options.index
   }
 
   /** Nearest first. */
@@ -94,7 +127,7 @@ export class LookupPath {
    * peers that wait, the nearest ones. What it has asked stays.
    */
   add(peer: Peer): Peer | undefined {
-    if ((peer.paths & this.#bit) !== 0) return undefined
+    if ((peer.paths & this.bit) !== 0) return undefined
     const peers = this.#peers
     const { target } = this.#options
     let low = 0
@@ -112,11 +145,11 @@ export class LookupPath {
         if (last < low) return peer
         gone = peers[last]!
         peers.splice(last, 1)
-        gone.paths &= ~this.#bit
+        gone.paths &= ~this.bit
       }
     }
     peers.splice(low, 0, peer)
-    peer.paths |= this.#bit
+    peer.paths |= this.bit
     return gone
   }
 
@@ -132,33 +165,36 @@ export class LookupPath {
 
   /** Asks who may be asked now, and says where the path stands. */
   advance(host: PathHost): PathState {
+    const { width, requestsMax } = this.#options
     this.#rank = 0
+    this.#prompt = 0
     this.#unanswered = 0
     this.#searching = false
     this.#walk(host, false)
     // Too few others: the peers that are held for down, nearest first.
-    if (this.#rank < this.#options.width) this.#walk(host, true)
-    if (this.#unanswered === 0) {
-      return this.#rank < this.#options.width ? 'exhausted' : 'converged'
-    }
-    if (this.sent < this.#options.requestsMax || this.outstanding > 0) return 'running'
+    if (this.#rank < width) this.#walk(host, true)
+    if (this.#unanswered === 0) return this.#rank < width ? 'exhausted' : 'converged'
+    if (this.sent < requestsMax || this.outstanding > 0) return 'running'
     return 'requests_max'
   }
 
-  /** One walk over the nearest `width` peers that are held for up, or for down. */
+  /** One walk over the nearest peers that are held for up, or for down. */
   #walk(host: PathHost, down: boolean): void {
     const { width, beta } = this.#options
     for (const peer of this.#peers) {
-      if (this.#rank === width) return
+      if (this.#prompt === width) return
       if (peer.state === 'failed' || peer.down !== down) continue
       if (peer.state === 'waiting' && !down && host.isDown(peer.contact.id)) {
         peer.down = true
         continue
       }
       this.#rank++
+      // Who is slow is waited for, but whoever would take its place if it fails is asked already.
+      if (peer.state !== 'slow') this.#prompt++
       if (peer.state === 'answered') continue
-      this.#unanswered++
-      if (this.#rank <= beta) this.#searching = true
+      if (this.#rank <= width) this.#unanswered++
+      if (peer.state === 'slow') continue
+      if (this.#prompt <= beta) this.#searching = true
       if (peer.state === 'waiting' && this.#mayAsk()) host.ask(peer, this)
     }
   }
