@@ -19,15 +19,14 @@ import { invariant } from '../../runtime/index.ts'
 import type { Codec } from '../wire/codec.ts'
 import { HEADER_BYTES } from '../wire/frame.ts'
 import { WireType } from '../wire/messages.ts'
+import { binaryBytes, listBytes } from '../wire/sizes.ts'
 import { Tuple, UINT32_MAX } from '../wire/tuple.ts'
 import type { SwimDatagram, SwimReply, SwimRequest, SyncEntry, Update } from './swim/message.ts'
 import { SYNC_BUCKETS } from './swim/message.ts'
 import {
-  binaryBytes,
   entryBytes,
   entryItems,
   idBytes,
-  listBytes,
   readEntry,
   readId,
   readStatement,

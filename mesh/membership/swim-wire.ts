@@ -10,8 +10,9 @@
  */
 import { isHost, isNodeName } from '../host.ts'
 import { PUBLIC_KEY_BYTES, SIGNATURE_BYTES } from '../identity/keys.ts'
-import { parseRoles } from '../identity/membership.ts'
 import { NODE_KEY_BYTES, nodeKeyOfPublicKey } from '../identity/node-key.ts'
+import { membershipItems, membershipItemsBytes, readMembership } from '../wire/membership-items.ts'
+import { binaryBytes, numberBytes, textBytes } from '../wire/sizes.ts'
 import { Tuple } from '../wire/tuple.ts'
 import { META_BYTES_MAX, proofOf } from './proof.ts'
 import type { StatementProof } from './proof.ts'
@@ -57,10 +58,7 @@ export function statementItems(statement: Statement): readonly unknown[] {
     statement.meta,
     publicKey,
     signature,
-    membership.notBeforeMs,
-    membership.notAfterMs,
-    membership.roles,
-    membership.signature,
+    ...membershipItems(membership),
   ]
 }
 
@@ -125,14 +123,7 @@ export function readStatement(
   const proof: StatementProof = {
     publicKey,
     signature: items.bytes(8, 'signature', SIGNATURE_BYTES),
-    membership: {
-      realmId,
-      nodeKey: nodeKey.bytes,
-      notBeforeMs: items.whole(9, 'notBeforeMs', 0, Number.MAX_SAFE_INTEGER),
-      notAfterMs: items.whole(10, 'notAfterMs', 0, Number.MAX_SAFE_INTEGER),
-      roles: readRoles(items, 11),
-      signature: items.bytes(12, 'membership', SIGNATURE_BYTES),
-    },
+    membership: readMembership(items, 9, { realmId, nodeKey: nodeKey.bytes }),
   }
   return {
     id: nodeKey.hex,
@@ -152,51 +143,15 @@ export function readId(items: Tuple, index: number, name: string): MemberId {
   return Buffer.from(items.bytes(index, name, NODE_KEY_BYTES)).toString('hex')
 }
 
-function readRoles(items: Tuple, index: number): readonly string[] {
-  try {
-    return parseRoles(items.get(index))
-  } catch {
-    // The complaint of the realm names no place in this message.
-    throw items.error('roles', 'at most 16 different role names in order')
-  }
-}
-
-/** Bytes of MessagePack for a whole number. */
-export function numberBytes(value: number): number {
-  if (value < 0x80) return 1
-  if (value < 0x100) return 2
-  if (value < 0x1_0000) return 3
-  return value <= 0xffff_ffff ? 5 : 9
-}
-
-/** Bytes of MessagePack for binary data of that length. */
-export function binaryBytes(length: number): number {
-  return length + (length < 0x100 ? 2 : length < 0x1_0000 ? 3 : 5)
-}
-
-/** Bytes of MessagePack for a string; its length byte may be one longer than need be. */
-export function textBytes(text: string): number {
-  const length = Buffer.byteLength(text)
-  return length + (length < 0x20 ? 2 : length < 0x100 ? 3 : 5)
-}
-
-/** Bytes of MessagePack for the head of an array of that many elements. */
-export function listBytes(count: number): number {
-  return count < 0x10 ? 1 : count < 0x1_0000 ? 3 : 5
-}
-
 const ID_BYTES = binaryBytes(NODE_KEY_BYTES)
-const SIGNED_BYTES = binaryBytes(PUBLIC_KEY_BYTES) + 2 * binaryBytes(SIGNATURE_BYTES)
+const SIGNED_BYTES = binaryBytes(PUBLIC_KEY_BYTES) + binaryBytes(SIGNATURE_BYTES)
 
 /** Bytes of {@link statementItems} at most. */
 export function statementBytes(statement: Statement): number {
   const { generation, counter, name, host, port, meta } = statement
-  const { notBeforeMs, notAfterMs, roles } = proofOf(statement).membership
   let bytes = 2 + numberBytes(generation) + numberBytes(counter) + numberBytes(port)
   bytes += textBytes(name) + textBytes(host) + binaryBytes(meta.length)
-  bytes += numberBytes(notBeforeMs) + numberBytes(notAfterMs) + listBytes(roles.length)
-  for (const role of roles) bytes += textBytes(role)
-  return bytes + SIGNED_BYTES
+  return bytes + SIGNED_BYTES + membershipItemsBytes(proofOf(statement).membership)
 }
 
 /** Bytes of {@link updateItems} at most. */
