@@ -1,6 +1,7 @@
 /**
  * The shelf: what this node keeps of the DHT. Immutable and mutable records one per key, provider and address
- * records one per key and publisher, apart from values. Pure and synchronous; signatures are checked before.
+ * records one per key and publisher, apart from values. Pure and synchronous. Form, sizes and signatures were
+ * checked before (`checks.ts`).
  *
  * What stands gives way only to what wins (`compareRecords`), so the sequence at a holder never drops (K32).
  * Whatever is kept for others has limits; at them cached copies go first, then the farthest from this node,
@@ -266,7 +267,7 @@ export class RecordShelf {
   ): Refused | undefined {
     const { wallNowMs, ttlMs, expectedSequence } = options
     const own = options.own === true
-    const problem = this.#sizeProblem(record) ?? lifeProblem(record, wallNowMs, this.#settings)
+    const problem = lifeProblem(record, wallNowMs, this.#settings)
     if (problem !== undefined) return { refusal: problem }
     const keepUntilMs = this.#keepUntil(record, wallNowMs, ttlMs)
     if (keepUntilMs <= wallNowMs) return { refusal: 'ERR_DHT_RECORD_EXPIRED' }
@@ -295,12 +296,6 @@ export class RecordShelf {
     return refusal === undefined ? undefined : { refusal }
   }
 
-  #sizeProblem(record: DhtRecord): StoreRefusal | undefined {
-    const { valueBytesMax, providerBytesMax } = this.#settings
-    const max = isProviderKind(record.kind) ? providerBytesMax : valueBytesMax
-    return record.value.byteLength > max ? 'ERR_DHT_RECORD_TOO_LARGE' : undefined
-  }
-
   #keepUntil(record: DhtRecord, wallNowMs: number, ttlMs: number | undefined): number {
     return keepUntil(record, wallNowMs, { ttlMaxMs: this.#settings.recordTtlMaxMs, ttlMs })
   }
@@ -310,8 +305,7 @@ export class RecordShelf {
     standing: ShelfItem | undefined,
     wallNowMs: number,
   ): StoreRefusal | undefined {
-    const problem =
-      this.#sizeProblem(entry.record) ?? lifeProblem(entry.record, wallNowMs, this.#settings)
+    const problem = lifeProblem(entry.record, wallNowMs, this.#settings)
     if (problem !== undefined) return problem
     if (entry.keepUntilMs <= wallNowMs) return 'ERR_DHT_RECORD_EXPIRED'
     const lower = standing !== undefined && compareRecords(entry.record, standing.entry.record) <= 0

@@ -12,18 +12,6 @@ import {
   valueOf,
 } from './shelf-scene.ts'
 
-describe('sizes of records', () => {
-  it.each([
-    ['a value', record({ value: valueOf(100) }), record({ value: valueOf(101) })],
-    ['metadata', provider({ value: valueOf(10) }), provider({ value: valueOf(11) })],
-  ])('%s may have its limit and not a byte more', (_, most, more) => {
-    const kept = shelf({ valueBytesMax: 100, providerBytesMax: 10 })
-    expect(offer(kept, most).refusal).toBeUndefined()
-    expect(offer(kept, { ...more, sequence: 2 }).refusal).toBe('ERR_DHT_RECORD_TOO_LARGE')
-    expect(kept.stats().refusals).toEqual({ ERR_DHT_RECORD_TOO_LARGE: 1 })
-  })
-})
-
 describe('records kept for others', () => {
   it('K38 case 18, telcoin #682: at recordsMax the farthest gives way to a nearer one', () => {
     const kept = shelf({ recordsMax: 3 })

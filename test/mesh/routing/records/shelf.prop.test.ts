@@ -19,7 +19,6 @@ const settings = recordsSettings({
   clockSkewMs: 10,
   recordsMax: 6,
   bytesMax: BYTES_MAX,
-  valueBytesMax: 2_000,
   providersPerKeyMax: 3,
   publisherRecordsMax: 4,
   peerPutsMax: 5,
@@ -47,7 +46,6 @@ class Naive {
     this.expire(options.wallNowMs)
     if (!this.#spend(options)) return 'ERR_DHT_PEER_QUOTA'
     const { wallNowMs, ttlMs, expectedSequence } = options
-    if (record.value.length > settings.valueBytesMax) return 'ERR_DHT_RECORD_TOO_LARGE'
     if (record.expiresAtMs <= wallNowMs) return 'ERR_DHT_RECORD_EXPIRED'
     if (record.expiresAtMs > wallNowMs + 110) return 'ERR_DHT_RECORD_EXPIRY'
     const untilMs = Math.min(record.expiresAtMs, wallNowMs + Math.min(100, ttlMs ?? 100))
@@ -148,7 +146,7 @@ const records = fc
     publisher: fc.nat({ max: 4 }),
     sequence: fc.integer({ min: 1, max: 3 }),
     expiresAtMs: fc.integer({ min: 1, max: 260 }),
-    bytes: fc.constantFrom(0, 0, 0, 900, 2_000, 2_001),
+    bytes: fc.constantFrom(0, 0, 0, 900, 2_000),
   })
   .map(({ provides, distance, publisher: who, sequence, expiresAtMs, bytes }) => {
     const fields = { key: at(distance), publisher: publisher(who), sequence, expiresAtMs }

@@ -279,7 +279,6 @@ describe('coming back from the disk', () => {
       { ...entry, record: record({ expiresAtMs: 99 * DAY_MS }) },
       'ERR_DHT_RECORD_EXPIRY',
     ],
-    ['large', { ...entry, record: record({ value: valueOf(65_537) }) }, 'ERR_DHT_RECORD_TOO_LARGE'],
   ])('what is %s is refused', (_, given, refusal) => {
     const kept = shelf()
     expect(kept.restore(given, 200)).toMatchObject({ refusal, changed: [] })
