@@ -94,7 +94,6 @@ export class RecordShelf {
   readonly #held: FarthestFirst
   readonly #cached: FarthestFirst
   readonly #expiries = new Deadlines()
-  readonly #stored = new Deadlines()
   readonly #refusals: Partial<Record<StoreRefusal, number>> = {}
   #nextSlot = 1
   #evicted = 0
@@ -181,32 +180,11 @@ export class RecordShelf {
     for (const item of this.#items.values()) yield item.entry
   }
 
-  /**
-   * What is held for others and was not put since `storedBeforeMs`, oldest first, at most `count`. Cached
-   * copies are nobody's to repeat, own ones are repeated by their own schedule.
-   */
-  due(storedBeforeMs: number, count: number): StoredEntry[] {
-    const found: (readonly [slot: number, storedAtMs: number])[] = []
-    while (found.length < count && this.#stored.earliest() <= storedBeforeMs) {
-      const slot = this.#stored.first()
-      if (slot === -1) break
-      found.push([slot, this.#stored.earliest()])
-      this.#stored.delete(slot)
-    }
-    for (const [slot, storedAtMs] of found) this.#stored.set(slot, storedAtMs)
-    return found.map(([slot]) => this.#slots.get(slot)!.entry)
-  }
-
-  /** The earliest `storedAtMs` of what `due` looks at; Infinity when there is none. */
-  earliestStoredMs(): number {
-    return this.#stored.earliest()
-  }
-
-  /** Says that an entry was put, by this node or another: it is due later. Nothing need be written. */
+  /** Says that an entry was put to its holders. Nothing need be written. */
   touch(entryId: string, wallNowMs: number): void {
     const item = this.#items.get(entryId)
     if (item === undefined) return
-    this.#replace(item, { ...item.entry, storedAtMs: wallNowMs })
+    item.entry = { ...item.entry, storedAtMs: wallNowMs }
   }
 
   /** Stops to publish: the entry is one of the others now, and may have to give way at once. */
@@ -289,7 +267,7 @@ export class RecordShelf {
       ttlMs,
     )
     if (item !== undefined && isSame(item.entry, entry)) {
-      this.#replace(item, entry)
+      item.entry = entry
       return undefined
     }
     const refusal = this.#place(item, entry, changed)
@@ -369,14 +347,8 @@ export class RecordShelf {
     return compareDistance(this.#own, item.key, than.key) > 0
   }
 
-  /** Another entry of the same record, with other times only. */
-  #replace(item: ShelfItem, entry: StoredEntry): void {
-    item.entry = entry
-    if (this.#stored.get(item.slot) !== undefined) this.#stored.set(item.slot, entry.storedAtMs)
-  }
-
   #insert(item: ShelfItem): void {
-    const { record, keepUntilMs, own, cached, storedAtMs } = item.entry
+    const { record, keepUntilMs, own, cached } = item.entry
     this.#items.set(item.id, item)
     this.#slots.set(item.slot, item)
     this.#expiries.set(item.slot, keepUntilMs)
@@ -384,10 +356,7 @@ export class RecordShelf {
     if (isProviderKind(record.kind)) this.#providers.add(item)
     if (own) return
     if (cached) this.#cached.push(item)
-    else {
-      this.#held.push(item)
-      this.#stored.set(item.slot, storedAtMs)
-    }
+    else this.#held.push(item)
   }
 
   #remove(item: ShelfItem): void {
@@ -395,7 +364,6 @@ export class RecordShelf {
     this.#items.delete(item.id)
     this.#slots.delete(item.slot)
     this.#expiries.delete(item.slot)
-    this.#stored.delete(item.slot)
     this.#quotas.delete(item)
     if (isProviderKind(record.kind)) this.#providers.delete(item)
     if (own) return

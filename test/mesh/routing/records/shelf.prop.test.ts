@@ -242,7 +242,6 @@ class Twins {
       disk: withoutPuts(this.disk),
       sizes: { records, bytes, own, cached, publishers },
       nextExpiryMs: kept.nextExpiryMs(),
-      puts: kept.due(Infinity, 99).map((entry) => entry.storedAtMs),
       values: KEYS.map((key) => kept.get(key, nowMs)),
       providers: KEYS.map((key) => new Set(kept.providers(key, nowMs, 99, () => 0))),
     }
@@ -252,7 +251,6 @@ class Twins {
   expected(): unknown {
     const { entries } = this.naive
     const foreign = entries.filter((entry) => !entry.own)
-    const held = foreign.filter((entry) => !entry.cached).map((entry) => entry.storedAtMs)
     const alive = KEYS.map(({ hex }) =>
       entries.filter(
         ({ record, keepUntilMs }) => record.key.hex === hex && keepUntilMs > this.nowMs,
@@ -269,7 +267,6 @@ class Twins {
         publishers: new Set(foreign.map((entry) => entry.record.publisher)).size,
       },
       nextExpiryMs: Math.min(Infinity, ...entries.map((entry) => entry.keepUntilMs)),
-      puts: held.sort((a, b) => a - b),
       values: alive.map((found) => found.find(({ record }) => record.kind !== 'provider')),
       providers: alive.map((found) => {
         const providers = found.filter(({ record }) => record.kind === 'provider')
@@ -346,19 +343,19 @@ describe('the shelf and its rules without an index', () => {
 })
 
 describe('a large shelf', () => {
-  it('K38 K48 takes 10^5 offers at its limit, and is empty when all have expired', () => {
+  it('K38 K48 takes ten times what it can keep, and is empty when all has expired', () => {
     const kept = shelf({
-      recordsMax: 10_000,
+      recordsMax: 3_000,
       bytesMax: 1e9,
       publisherRecordsMax: 1e6,
       peerPutsMax: 1e6,
     })
     const stream = new RandomStream(48, 1)
-    for (let i = 0; i < 100_000; i++) {
+    for (let i = 0; i < 30_000; i++) {
       const offered = record({ key: at(1 + stream.below(2 ** 31)), expiresAtMs: 1 + (i % 1_000) })
       kept.offer(offered, { from: 'p', nowMs: 0, wallNowMs: 0 })
     }
-    expect(kept.stats().records).toBe(10_000)
+    expect(kept.stats().records).toBe(3_000)
     const farthest = Math.max(
       ...[...kept.entries()].map((entry) => Number.parseInt(entry.record.key.hex, 16)),
     )
@@ -367,6 +364,6 @@ describe('a large shelf', () => {
     for (let wallNowMs = 1; wallNowMs <= 1_000; wallNowMs++) kept.expire(wallNowMs)
     expect(kept.size).toBe(0)
     expect(kept.stats()).toMatchObject({ records: 0, bytes: 0, publishers: 0 })
-    expect([kept.nextExpiryMs(), kept.earliestStoredMs()]).toEqual([Infinity, Infinity])
+    expect(kept.nextExpiryMs()).toBe(Infinity)
   })
 })

@@ -209,40 +209,29 @@ describe('time on the shelf', () => {
   })
 })
 
-describe('repeating what is held', () => {
-  it('lists what was not put for a while, oldest first, no copies and no own ones', () => {
+describe('the time of the last put', () => {
+  it('is that of the last offer of the same record, or what is said', () => {
     const kept = shelf()
-    offer(kept, record({ key: at(1) }), { wallNowMs: 30 })
-    offer(kept, record({ key: at(2) }), { wallNowMs: 10 })
-    offer(kept, provider({ key: at(3) }), { wallNowMs: 20 })
-    offer(kept, record({ key: at(4) }), { wallNowMs: 5, cached: true })
-    offer(kept, record({ key: at(5) }), { wallNowMs: 5, own: true })
-    const keys = (entries: readonly StoredEntry[]): string[] =>
-      entries.map((entry) => entry.record.key.hex.slice(-1))
-    expect(kept.earliestStoredMs()).toBe(10)
-    expect(keys(kept.due(9, 10))).toEqual([])
-    expect(keys(kept.due(20, 10))).toEqual(['2', '3'])
-    expect(keys(kept.due(20, 1))).toEqual(['2'])
-    kept.touch(at(2).hex, 40)
-    expect(keys(kept.due(99, 10))).toEqual(['3', '1', '2'])
-    offer(kept, provider({ key: at(3) }), { wallNowMs: 50 })
-    expect(keys(kept.due(99, 10))).toEqual(['1', '2', '3'])
-    kept.remove(at(1).hex)
-    expect(keys(kept.due(99, 10))).toEqual(['2', '3'])
+    offer(kept, record(), { wallNowMs: 10 })
+    expect(offer(kept, record(), { wallNowMs: 20 }).changed).toEqual([])
+    expect(kept.entry(at(1).hex)?.storedAtMs).toBe(20)
+    kept.touch(at(1).hex, 30)
+    expect(kept.entry(at(1).hex)?.storedAtMs).toBe(30)
+    expect(kept.stats()).toMatchObject({ records: 1 })
   })
 
   it('a copy that somebody caches does not put off the holder', () => {
     const kept = shelf()
     offer(kept, record(), { wallNowMs: 10 })
     offer(kept, record(), { wallNowMs: 20, cached: true, ttlMs: HOUR_MS })
-    expect(kept.earliestStoredMs()).toBe(10)
+    expect(kept.entry(at(1).hex)?.storedAtMs).toBe(10)
   })
 
   it('nothing happens to what is not there', () => {
     const kept = shelf()
     kept.touch(at(1).hex, 5)
     expect([...kept.remove(at(1).hex), ...kept.disown(at(1).hex)]).toEqual([])
-    expect(kept.earliestStoredMs()).toBe(Infinity)
+    expect(kept.size).toBe(0)
   })
 })
 
