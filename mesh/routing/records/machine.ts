@@ -15,7 +15,6 @@ import type {
   LookupReply,
   Store,
   StoreRefusal,
-  StoreReply,
 } from '../kademlia/message.ts'
 import type { DhtRecord } from './record.ts'
 

@@ -62,8 +62,14 @@ export interface RecordsSettings {
   readonly putRadius: boolean
   /** Holders of one record at most, when the radius asks for more than k. */
   readonly putHoldersMax: number
-  /** Replication and handoff puts that are in flight. */
+  /** Requests in flight per path of a lookup that somebody waits for. */
+  readonly operationAlpha: number
+  /** Providers that one operation collects when the caller names no number; further ones are left out. */
+  readonly providersFoundMax: number
+  /** Maintenance puts in flight: to repeat, to replicate, to hand over, to correct, to leave copies. */
   readonly maintenanceParallel: number
+  /** Corrections, copies and records for newcomers that wait; further ones are left to replication. */
+  readonly maintenanceQueueMax: number
 }
 
 /** The defaults. */
@@ -98,7 +104,10 @@ export const RECORDS_DEFAULTS: RecordsSettings = Object.freeze({
   putsParallel: 10,
   putRadius: true,
   putHoldersMax: 100,
+  operationAlpha: 10,
+  providersFoundMax: 1_024,
   maintenanceParallel: 4,
+  maintenanceQueueMax: 1_024,
 })
 
 /** The defaults with what is given on top. */

@@ -1,0 +1,214 @@
+/**
+ * Finds the newest valid record under a key. Every answer is checked, the best so far is told at once, and
+ * the operation ends as soon as as many answers agree on it as the caller wants, or with the lookup. What
+ * this node has itself is one answer like the others, so it never hides what they have (ML14).
+ *
+ * A mutable record that a node off the holders has is a copy, which may be old: it is told, but it does not
+ * end the operation while the holders may say otherwise (K36). Afterwards whoever showed an older record is
+ * given the newest (K33), and the nearest that had none a copy.
+ */
+import type { LookupHop, LookupResult } from '../kademlia/machine.ts'
+import type { KadKey } from '../kademlia/id.ts'
+import { compareDistance } from '../kademlia/id.ts'
+import type { Contact, LookupReply } from '../kademlia/message.ts'
+import type { RecordsContext } from './context.ts'
+import type { LookupOwner } from './lookups.ts'
+import type { OperationFailure, OperationOptions } from './machine.ts'
+import { isProviderKind } from './providers.ts'
+import { widerCount } from './radius.ts'
+import type { DhtRecord } from './record.ts'
+import type { OperationRun, Report, Result } from './report.ts'
+import { compareRecords } from './select.ts'
+import { Surroundings } from './surroundings.ts'
+
+/** What is looked for. */
+export interface GetSpec {
+  readonly key: KadKey
+  readonly options: OperationOptions
+}
+
+/** What somebody showed; a record that is not valid counts as no answer at all. */
+export interface Answer {
+  readonly contact: Contact
+  readonly record: DhtRecord | undefined
+}
+
+/** What a get found out about the holders, for those who mend. */
+export interface GetFindings {
+  readonly record: DhtRecord
+  readonly answers: readonly Answer[]
+  readonly surroundings: Surroundings
+}
+
+/** See the head of this file. */
+export class Get implements OperationRun, LookupOwner {
+  readonly #context: RecordsContext
+  readonly #spec: GetSpec
+  readonly #report: Report
+  readonly #mend: (findings: GetFindings) => void
+  readonly #surroundings: Surroundings
+  readonly #answers = new Map<string, Answer>()
+  readonly #found = new Map<string, Contact>()
+  #own: { readonly record: DhtRecord; readonly copy: boolean } | undefined
+  #best: DhtRecord | undefined
+  #lookupId: number | undefined
+  #count = 0
+  #requests = 0
+
+  constructor(
+    context: RecordsContext,
+    spec: GetSpec,
+    report: Report,
+    mend: (findings: GetFindings) => void,
+  ) {
+    this.#context = context
+    this.#spec = spec
+    this.#report = report
+    this.#mend = mend
+    this.#surroundings = new Surroundings(spec.key, context.settings.k)
+  }
+
+  begin(): void {
+    const { shelf, wallNowMs, self } = this.#context
+    const entry = shelf.get(this.#spec.key, wallNowMs)
+    if (entry !== undefined && this.#context.problem(entry.record) === undefined) {
+      this.#own = { record: entry.record, copy: entry.cached }
+      this.#better(entry.record, self.id)
+    }
+    if (this.#isAgreed()) this.#finish()
+    else this.#look(this.#context.settings.k)
+  }
+
+  cancel(): void {
+    if (this.#lookupId !== undefined) this.#context.lookups.cancel(this.#lookupId)
+    this.#lookupId = undefined
+    this.#report.ended = true
+  }
+
+  expire(): void {
+    this.#finish('ERR_DHT_TIMEOUT')
+  }
+
+  lookupHop(hop: LookupHop): void {
+    this.#report.hop(hop)
+  }
+
+  lookupReply(from: Contact, message: LookupReply): void {
+    if (message.type !== 'find_value_reply' || message.key.hex !== this.#spec.key.hex) {
+      this.#context.sink.refused('ERR_DHT_REPLY_UNEXPECTED', from.id)
+      return
+    }
+    this.#surroundings.add(from)
+    for (const contact of message.contacts) this.#surroundings.add(contact)
+    const { record } = message
+    if (record !== undefined && !this.#isValid(record)) {
+      this.#context.sink.refused('ERR_DHT_ANSWER_RECORD', from.id)
+      return
+    }
+    this.#answers.set(from.id, { contact: from, record })
+    if (record !== undefined) this.#better(record, from.id)
+    if (this.#isAgreed() && this.#lookupId !== undefined) {
+      this.#context.lookups.stop(this.#lookupId)
+    }
+  }
+
+  lookupDone(result: LookupResult): void {
+    this.#lookupId = undefined
+    this.#requests += result.requests
+    for (const contact of result.closest) this.#found.set(contact.id, contact)
+    if (this.#isAgreed()) return this.#finish()
+    if (result.reason === 'deadline') return this.#finish('ERR_DHT_TIMEOUT')
+    const wider = this.#wider()
+    if (wider === undefined) this.#finish()
+    else this.#look(wider)
+  }
+
+  #look(count: number): void {
+    const { key, options } = this.#spec
+    const { paths, alpha, trace } = options
+    this.#count = count
+    this.#lookupId = this.#context.lookups.begin(this, {
+      kind: 'find_value',
+      target: key,
+      count,
+      alpha: alpha ?? this.#context.settings.operationAlpha,
+      deadlineMs: this.#report.deadlineMs,
+      ...(paths === undefined ? {} : { paths }),
+      ...(trace === undefined ? {} : { trace }),
+    })
+  }
+
+  /** Whoever crowds around a key may withhold what is kept there; it was put further out then (K45). */
+  #wider(): number | undefined {
+    const { key } = this.#spec
+    const { settings, routing } = this.#context
+    const found = [...this.#found.values()].sort((a, b) => compareDistance(key, a.key, b.key))
+    const area = { key, found, count: this.#count, networkSize: routing.networkSize() }
+    return widerCount(area, settings)
+  }
+
+  #isValid(record: DhtRecord): boolean {
+    if (record.key.hex !== this.#spec.key.hex || isProviderKind(record.kind)) return false
+    const known = this.#best !== undefined && compareRecords(record, this.#best) === 0
+    return known || this.#context.problem(record) === undefined
+  }
+
+  #better(record: DhtRecord, from: string): void {
+    if (this.#best !== undefined && compareRecords(record, this.#best) <= 0) return
+    const news = this.#best === undefined || !agree(record, this.#best)
+    this.#best = record
+    if (news) this.#report.found(record, from)
+  }
+
+  #isAgreed(): boolean {
+    const quorum = this.#spec.options.quorum ?? this.#context.settings.getQuorum
+    return this.#best !== undefined && this.#agreed(true) >= quorum
+  }
+
+  /** Answers that say what the best one says; of holders only, as far as that matters. */
+  #agreed(holdersOnly: boolean): number {
+    const best = this.#best
+    if (best === undefined) return 0
+    const copiesCount = !holdersOnly || best.kind === 'immutable'
+    const own = this.#own
+    let agreed = own !== undefined && agree(own.record, best) && (copiesCount || !own.copy) ? 1 : 0
+    for (const { contact, record } of this.#answers.values()) {
+      if (record === undefined || !agree(record, best)) continue
+      if (copiesCount || this.#surroundings.isHolder(contact.key)) agreed += 1
+    }
+    return agreed
+  }
+
+  #finish(failure?: OperationFailure): void {
+    const record = this.#best
+    const agreed = this.#agreed(false)
+    const quorum = this.#spec.options.quorum ?? this.#context.settings.getQuorum
+    const result: Result = {
+      records: record === undefined ? [] : [record],
+      requests: this.#requests,
+      agreed,
+    }
+    const enough = record !== undefined && agreed >= quorum
+    this.cancel()
+    if (enough) this.#report.done(result)
+    else if (failure !== undefined) this.#report.failed(failure, result)
+    else this.#report.failed(record === undefined ? 'ERR_DHT_NOT_FOUND' : 'ERR_DHT_QUORUM', result)
+    if (record === undefined) return
+    this.#mend({
+      record,
+      answers: [...this.#answers.values()],
+      surroundings: this.#surroundings,
+    })
+  }
+}
+
+/** True when both say the same, if not for the same time. */
+function agree(a: DhtRecord, b: DhtRecord): boolean {
+  if (a === b) return true
+  return (
+    a.sequence === b.sequence &&
+    a.publisher === b.publisher &&
+    a.value.length === b.value.length &&
+    Buffer.compare(a.value, b.value) === 0
+  )
+}

@@ -1,0 +1,158 @@
+/**
+ * Repeats what this node published until it is told to stop (K39). What this node signed itself is signed
+ * again with a later expiry, all else as it was, so it lives as long as its publisher does; what another key
+ * signed is repeated as it is and ends with its time. Each entry has its own time, around an interval that
+ * leaves room for failures within its life, so many entries published at once are not repeated at once.
+ */
+import type { RecordsContext } from './context.ts'
+import type { Holding, Keeper } from './holding.ts'
+import type { StoredEntry } from './machine.ts'
+import { isProviderKind } from './providers.ts'
+import type { DhtRecord, RecordFields } from './record.ts'
+import { Repeat } from './repeat.ts'
+import { Schedule } from './schedule.ts'
+import { entryIdOf } from './shelf.ts'
+import type { Job, JobSource } from './upkeep.ts'
+
+/** Part of its life after which a record is repeated at the latest. */
+const LIFE_PART = 0.5
+
+/** Part of the interval after which a repetition that reached nobody is tried again. */
+const RETRY_PART = 1 / 64
+
+/** Entries looked at before the step goes on. */
+const EXAMINED_MAX = 64
+
+/** See the head of this file. */
+export class Republish implements JobSource, Keeper {
+  readonly #context: RecordsContext
+  readonly #holding: Holding
+  readonly #schedule = new Schedule()
+  /** How long each published entry was to live when it was published. */
+  readonly #livesMs = new Map<string, number>()
+
+  constructor(context: RecordsContext, holding: Holding) {
+    this.#context = context
+    this.#holding = holding
+  }
+
+  /** Entries that are repeated. */
+  get size(): number {
+    return this.#livesMs.size
+  }
+
+  nextDeadline(): number {
+    return this.#schedule.earliest()
+  }
+
+  kept(entryId: string, own: boolean): void {
+    const entry = own ? this.#context.shelf.entry(entryId) : undefined
+    if (entry === undefined) return
+    const lifeMs = entry.record.expiresAtMs - this.#context.wallNowMs
+    this.#livesMs.set(entryId, lifeMs)
+    this.#schedule.set(entryId, this.#laterMs(this.#intervalMs(entry.record, lifeMs)))
+  }
+
+  /** Came back from the disk: its holders may have gone while this node was away. */
+  restored(entry: StoredEntry): void {
+    if (!entry.own) return
+    const { nowMs, settings, streams } = this.#context
+    const entryId = entryIdOf(entry.record)
+    this.#livesMs.set(entryId, Math.max(1, entry.record.expiresAtMs - entry.storedAtMs))
+    const soonMs = streams.republish.fraction() * settings.replicateIntervalMs * settings.jitter
+    this.#schedule.set(entryId, nowMs + soonMs)
+  }
+
+  /** Nothing under that key is repeated any more. What others have ends with its time. */
+  unpublish(keyHex: string): void {
+    const { shelf, writes } = this.#context
+    for (const entryId of this.#livesMs.keys()) {
+      if (!entryId.startsWith(keyHex)) continue
+      this.#forget(entryId)
+      const entry = shelf.entry(entryId)
+      if (entry === undefined || !entry.own) continue
+      // That this node provides something is not true any more; a value is as good as before.
+      const gone = isProviderKind(entry.record.kind)
+      writes.save(gone ? shelf.remove(entryId) : shelf.disown(entryId))
+      if (!gone) this.#holding.announce(entryId)
+    }
+  }
+
+  next(): Job | undefined {
+    for (let i = 0; i < EXAMINED_MAX; i++) {
+      const entryId = this.#schedule.takeDue(this.#context.nowMs)
+      if (entryId === undefined) return undefined
+      const entry = this.#context.shelf.entry(entryId)
+      if (entry?.own === true) return this.#job(entryId, this.#renew(entryId, entry.record))
+      this.#forget(entryId)
+    }
+    return undefined
+  }
+
+  #job(entryId: string, record: DhtRecord): Job {
+    const { shelf, counters } = this.#context
+    let reached = false
+    return new Repeat(this.#context, {
+      key: record.key,
+      records: () => {
+        const entry = shelf.entry(entryId)
+        return entry?.own === true ? [entry.record] : []
+      },
+      onSpread: (_, { holders, newer }) => {
+        counters.republished += 1
+        reached = holders > 0
+        shelf.touch(entryId, this.#context.wallNowMs)
+        if (newer !== undefined) this.#holding.keep(newer, { from: undefined })
+      },
+      onEnd: () => this.#again(entryId, record, reached),
+    })
+  }
+
+  #again(entryId: string, record: DhtRecord, reached: boolean): void {
+    const lifeMs = this.#livesMs.get(entryId)
+    if (lifeMs === undefined) return
+    const intervalMs = this.#intervalMs(record, lifeMs)
+    this.#schedule.set(entryId, this.#laterMs(reached ? intervalMs : intervalMs * RETRY_PART))
+  }
+
+  /** The record with a later expiry, if this node can sign it and that makes it later. */
+  #renew(entryId: string, record: DhtRecord): DhtRecord {
+    const { authority, wallNowMs } = this.#context
+    const lifeMs = this.#livesMs.get(entryId) ?? 0
+    const expiresAtMs = Math.floor(wallNowMs + lifeMs)
+    if (record.publisher !== authority.publisher || expiresAtMs <= record.expiresAtMs) return record
+    const { kind, key, publisher, sequence, name, value, host, port } = record
+    const fields: RecordFields = {
+      kind,
+      key,
+      publisher,
+      sequence,
+      expiresAtMs,
+      name,
+      value,
+      host,
+      port,
+    }
+    const renewed = authority.sign(fields)
+    if (this.#context.problem(renewed) !== undefined) return record
+    const { refusal } = this.#holding.keep(renewed, { from: undefined, own: true })
+    this.#livesMs.set(entryId, lifeMs)
+    return refusal === undefined ? renewed : record
+  }
+
+  #intervalMs({ kind }: DhtRecord, lifeMs: number): number {
+    const { reprovideIntervalMs, republishIntervalMs } = this.#context.settings
+    const intervalMs = isProviderKind(kind) ? reprovideIntervalMs : republishIntervalMs
+    return Math.min(intervalMs, lifeMs * LIFE_PART)
+  }
+
+  #laterMs(intervalMs: number): number {
+    const { nowMs, streams } = this.#context
+    return nowMs + this.#context.jittered(intervalMs, streams.republish)
+  }
+
+  #forget(entryId: string): void {
+    this.#livesMs.delete(entryId)
+    this.#schedule.delete(entryId)
+  }
+}
