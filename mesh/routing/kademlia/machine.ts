@@ -137,7 +137,14 @@ export interface LookupHop {
 export interface LookupResult {
   /** Who answered, nearest first, at most `count`. Nobody else (K15). */
   readonly closest: readonly Contact[]
-  readonly reason: 'converged' | 'exhausted' | 'deadline' | 'requests_max' | 'stopped'
+  readonly reason:
+    | 'converged'
+    | 'exhausted'
+    | 'deadline'
+    | 'requests_max'
+    | 'stopped'
+    /** Too many lookups run and wait already; nobody was asked. */
+    | 'refused'
   readonly requests: number
   readonly failures: number
   /** Hops to the nearest responder. */

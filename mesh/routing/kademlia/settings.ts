@@ -42,6 +42,14 @@ export interface RoutingSettings {
   readonly replacementsMax: number
   /** Failed requests in a row after which an entry gives way. */
   readonly failuresMax: number
+  /** An entry that did not answer for so long is pinged when somebody waits for its place (BEP 5). */
+  readonly questionableMs: number
+  /** Pause before failed entries are pinged again, doubled up to `refreshIntervalMs` while they stay so. */
+  readonly failedRetryMs: number
+  /** Whoever failed is asked last for so long, whatever others say about it. */
+  readonly fallenMs: number
+  /** Failed entries that had to give way and are tried again now and then: a partition may be over. */
+  readonly lostMax: number
   /** Pings (eviction, verification of candidates) in flight. */
   readonly pingsMax: number
   /** Pings within a second. */
@@ -81,6 +89,10 @@ export const ROUTING_DEFAULTS: RoutingSettings = Object.freeze({
   refreshJitter: 0.5,
   replacementsMax: 20,
   failuresMax: 1,
+  questionableMs: 900_000,
+  failedRetryMs: 30_000,
+  fallenMs: 60_000,
+  lostMax: 64,
   pingsMax: 8,
   pingsPerSecondMax: 16,
   candidatesMax: 256,
@@ -88,7 +100,7 @@ export const ROUTING_DEFAULTS: RoutingSettings = Object.freeze({
   networkBucketMax: 2,
   bootstrapBaseMs: 1_000,
   bootstrapMaxMs: 60_000,
-  requestsPerPeerMax: 128,
+  requestsPerPeerMax: 1_024,
   sizeSamplesMax: 64,
 })
 

@@ -10,7 +10,7 @@
  *
  * What has not answered yet is not kept here at all: `include.ts` asks it first, if {@link RoutingTable.wants} it.
  */
-import { commonPrefixBits, compareDistance, KEY_BITS, type KadKey } from './id.ts'
+import { bucketIndex, commonPrefixBits, compareDistance, KEY_BITS, type KadKey } from './id.ts'
 import { Bucket, BucketEntry } from './bucket.ts'
 import { NetworkCounts, networkOf } from './diversity.ts'
 import type { RoutingEntry, RoutingEvent } from './machine.ts'
@@ -26,6 +26,8 @@ export interface TableListener {
   removed(contact: Contact, reason: RemovalReason): void
   /** Not admitted, or removed after a change of address: its network has enough entries. */
   crowded(contact: Contact): void
+  /** Somebody answered for whom that bucket has no room: it waits for a place. */
+  kept(bucket: number): void
 }
 
 /** How much of the old mean of the rtt a new measurement leaves. */
@@ -254,7 +256,7 @@ export class RoutingTable {
     if (isFull && leaving === undefined) {
       if (!this.#hasReplacementRoom(bucket, entry.network)) return this.#listener.crowded(contact)
       this.#replacements += bucket.keep(entry, this.#settings.replacementsMax)
-      return
+      return this.#listener.kept(bucketIndex(this.#own, contact.key))
     }
     if (!this.#isAllowed(bucket, entry.network, leaving)) return this.#listener.crowded(contact)
     if (leaving !== undefined) this.#drop(bucket, leaving, 'replaced')

@@ -58,6 +58,7 @@ describe('RoutingTable', () => {
             },
             removed: (contact) => expect(members.delete(contact.id)).toBe(true),
             crowded: () => (crowded += 1),
+            kept() {},
           })
           const model = new TableModel(own, limits)
           let nowMs = 0
@@ -140,7 +141,7 @@ describe('RoutingTable', () => {
   })
 })
 
-const SILENT = { admitted() {}, removed() {}, crowded() {} }
+const SILENT = { admitted() {}, removed() {}, crowded() {}, kept() {} }
 
 function ids(entries: readonly { readonly contact: Contact }[]): string[] {
   return entries.map(({ contact }) => contact.id)

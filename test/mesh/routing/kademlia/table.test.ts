@@ -15,17 +15,21 @@ interface Scene {
   readonly table: RoutingTable
   /** What the listener was told, in order. */
   readonly told: string[]
+  /** Buckets in which somebody waits. */
+  readonly buckets: number[]
 }
 
 function scene(settings: Partial<RoutingSettings> = {}): Scene {
   const told: string[] = []
+  const buckets: number[] = []
   const name = ({ key }: Contact): string => `${Number(BigInt(`0x${key.hex}`) & 0xffn)}`
   const table = new RoutingTable(OWN, routingSettings({ k: 2, ...settings }), {
     admitted: (contact) => told.push(`admitted ${name(contact)}`),
     removed: (contact, reason) => told.push(`removed ${name(contact)} ${reason}`),
     crowded: (contact) => told.push(`crowded ${name(contact)}`),
+    kept: (bucket) => void buckets.push(bucket),
   })
-  return { table, told }
+  return { table, told, buckets }
 }
 
 /** The `n`-th contact of the far half. */
@@ -45,9 +49,10 @@ describe('RoutingTable', () => {
   })
 
   it('K6 takes k entries and the next one as a replacement', () => {
-    const { table, told } = scene()
+    const { table, told, buckets } = scene()
     for (const n of [1, 2, 3]) table.answered(far(n), n)
     expect(told).toEqual(['admitted 1', 'admitted 2'])
+    expect(buckets).toEqual([255])
     expect(table.replacementsOf(255)).toEqual([far(3)])
   })
 
