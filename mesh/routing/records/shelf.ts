@@ -149,7 +149,7 @@ export class RecordShelf {
           keepUntilMs: Math.min(entry.keepUntilMs, this.#keepUntil(record, wallNowMs, undefined)),
           own,
           cached: cached && !own,
-          storedAtMs: Math.min(entry.storedAtMs, wallNowMs),
+          storedAtMs: entry.storedAtMs <= wallNowMs ? entry.storedAtMs : wallNowMs,
         },
         changed,
       )
@@ -285,7 +285,8 @@ export class RecordShelf {
   ): StoreRefusal | undefined {
     const problem = lifeProblem(entry.record, wallNowMs, this.#settings)
     if (problem !== undefined) return problem
-    if (entry.keepUntilMs <= wallNowMs) return 'ERR_DHT_RECORD_EXPIRED'
+    // Damaged entries may have no number there.
+    if (!(entry.keepUntilMs > wallNowMs)) return 'ERR_DHT_RECORD_EXPIRED'
     const lower = standing !== undefined && compareRecords(entry.record, standing.entry.record) <= 0
     return lower ? 'ERR_DHT_SEQUENCE_LOW' : undefined
   }

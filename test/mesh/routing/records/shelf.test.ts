@@ -258,10 +258,14 @@ describe('coming back from the disk', () => {
     const kept = shelf({ recordTtlMaxMs: DAY_MS })
     kept.restore({ ...entry, keepUntilMs: 99 * DAY_MS, storedAtMs: 99 * DAY_MS }, 200)
     expect(kept.get(at(1), 200)).toMatchObject({ keepUntilMs: DAY_MS, storedAtMs: 200 })
+    const damaged = { ...entry, record: record({ key: at(2) }), storedAtMs: NaN }
+    kept.restore(damaged, 200)
+    expect(kept.get(at(2), 200)).toMatchObject({ keepUntilMs: HOUR_MS, storedAtMs: 200 })
   })
 
   it.each([
     ['expired', { ...entry, record: record({ expiresAtMs: 200 }) }, 'ERR_DHT_RECORD_EXPIRED'],
+    ['kept until no time at all', { ...entry, keepUntilMs: NaN }, 'ERR_DHT_RECORD_EXPIRED'],
     ['not to be kept any more', { ...entry, keepUntilMs: 200 }, 'ERR_DHT_RECORD_EXPIRED'],
     [
       'long-lived',
