@@ -9,6 +9,7 @@ import {
   immutableKey as immutableKeyOf,
   isKeyOf,
   mutableKey as mutableKeyOf,
+  textKey,
 } from '../routing/records/keys.ts'
 import type {
   DhtRecord,
@@ -30,6 +31,11 @@ export function immutableKey(value: Uint8Array): KadKey {
 /** Key of a mutable record in a world. */
 export function mutableKey(owner: string, name: string): KadKey {
   return mutableKeyOf(REALM_ID, owner, name)
+}
+
+/** Key of anything else in a world, by a text. */
+export function simulatedKey(text: string): KadKey {
+  return textKey(REALM_ID, text)
 }
 
 /** Signs for the publishers of a world and checks what others say. */

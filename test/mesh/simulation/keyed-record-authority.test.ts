@@ -1,5 +1,6 @@
 import { describe, expect, it } from 'vitest'
 import { keyFromHex } from '../../../mesh/routing/kademlia/id.ts'
+import { textKey } from '../../../mesh/routing/records/keys.ts'
 import {
   addressRecord,
   immutableRecord,
@@ -11,6 +12,7 @@ import {
   immutableKey,
   KeyedRecordAuthority,
   mutableKey,
+  simulatedKey,
 } from '../../../mesh/simulation/keyed-record-authority.ts'
 
 const publisher = 'ab'.repeat(32)
@@ -54,5 +56,6 @@ describe('KeyedRecordAuthority', () => {
   it('derives the keys of its world', () => {
     expect(records[0]!.key.hex).toBe(immutableKey(value).hex)
     expect(records[1]!.key.hex).toBe(mutableKey(owner, 'n').hex)
+    expect(simulatedKey('n').hex).toBe(textKey(realmId, 'n').hex)
   })
 })
