@@ -38,6 +38,10 @@ export interface WorldOptions<P extends Protocol> {
   readonly nodes: number
   /** Makes the core of a node that starts. */
   readonly boot: (seat: Seat) => CoreOf<P>
+  /** Id of a seat, different for each; default `n` and the index. */
+  readonly idOf?: (index: number) => string
+  /** Host of a seat; default `sim`. Ports differ in any case. */
+  readonly hostOf?: (index: number) => string
   readonly network?: NetworkOptions
   /** `false` for datagrams and streams without connections, as over UDP and TCP with cookies. */
   readonly links?: LinkOptions | false
@@ -93,8 +97,9 @@ export class CoreWorld<P extends Protocol> {
     this.chance = new Chance(options.seed)
     this.network = new NetworkModel(options.seed, options.network)
     this.nodes = Array.from({ length: options.nodes }, (_, index) => {
-      const id = `n${String(index).padStart(5, '0')}`
-      return new SimulatedNode<P>(index, id, 'sim', FIRST_PORT + index)
+      const id = options.idOf?.(index) ?? `n${String(index).padStart(5, '0')}`
+      const host = options.hostOf?.(index) ?? 'sim'
+      return new SimulatedNode<P>(index, id, host, FIRST_PORT + index)
     })
     for (const node of this.nodes) {
       this.#byId.set(node.id, node)
@@ -347,6 +352,7 @@ export class CoreWorld<P extends Protocol> {
       cancel: (requestId) => {
         this.#stepping.outstanding.delete(requestId)
         this.#record('cancel', requestId)
+        for (const watch of this.#observers.cancelled) watch(this.#stepping, requestId)
       },
       reply: (replyId, message) => this.#reply(this.#stepping, replyId, message),
       event: (event) => {
@@ -436,6 +442,7 @@ export class CoreWorld<P extends Protocol> {
     node.outstanding.add(requestId)
     node.load.requestsSent++
     this.#record('request', message)
+    for (const watch of this.#observers.requested) watch(node, requestId, to, message)
     for (const watch of this.#observers.streamed) watch(node, message)
     const waitMs = Math.max(0, deadlineMs - this.clockOf(node))
     this.#deliver(node, waitMs, { type: 'request_failed', requestId })
@@ -444,14 +451,18 @@ export class CoreWorld<P extends Protocol> {
     const target = isHeard ? this.#byId.get(to.id) : this.#byPort.get(to.port)
     if (target === undefined || (to.id !== undefined && to.id !== target.id)) return
     const { life } = node
+    const sentMs = this.nowMs
     const go = (): void => {
       const delayMs = this.network.stream(node.index, target.index, this.nowMs, STREAM_BYTES)
       if (delayMs === LOST || !target.running) return
       this.later(target, delayMs, () => {
         const replyId = ++this.#replyId
         this.#replies.set(replyId, { node, life, requestId })
+        target.load.requestsReceived++
         this.#step(target, { type: 'request', from: node.id, replyId, message })
-        this.#replies.delete(replyId)
+        // An answer may come later, from a disk say, but not after the deadline.
+        if (!this.#replies.has(replyId)) return
+        this.at(sentMs + waitMs, () => this.#replies.delete(replyId))
       })
     }
     this.#go(node, target, go)
@@ -460,7 +471,9 @@ export class CoreWorld<P extends Protocol> {
   #reply(node: SimulatedNode<P>, replyId: number, message: P['reply']): void {
     this.#record('reply', message)
     for (const watch of this.#observers.streamed) watch(node, message)
+    for (const watch of this.#observers.replied) watch(node, replyId, message)
     const waiting = this.#replies.get(replyId)
+    this.#replies.delete(replyId)
     if (waiting === undefined || waiting.node.life !== waiting.life) return
     const { requestId } = waiting
     const delayMs = this.network.stream(node.index, waiting.node.index, this.nowMs, STREAM_BYTES)

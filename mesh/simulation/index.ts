@@ -57,3 +57,39 @@ export { joining, type Joining } from './scenarios/joining.ts'
 export { quietLoad, type QuietLoad } from './scenarios/quiet-load.ts'
 export { unstableLinks, type Stability } from './scenarios/unstable-links.ts'
 export { warmWorld, type ScenarioOptions } from './scenarios/scenario.ts'
+export { DhtWorld, DHT_EPOCH_MS } from './dht-world.ts'
+export type { DhtWorldOptions, PendingLookup, PendingOperation } from './dht-world.ts'
+export type {
+  DhtCommand,
+  DhtEvent,
+  DhtInput,
+  DhtMachine,
+  DhtProtocol,
+  DhtSink,
+} from './dht-boundary.ts'
+export { DhtNode } from './dht-node.ts'
+export type { DhtDisk, DhtTap } from './dht-node.ts'
+export { textKey } from './dht-oracle.ts'
+export { KeyedRecordAuthority } from './keyed-record-authority.ts'
+export { watchDht } from './dht-checkers/index.ts'
+export { Conspiracy } from './conspiracy.ts'
+export { Churn, type ChurnOptions } from './churn.ts'
+export { routingSettings, ROUTING_DEFAULTS } from '../routing/kademlia/settings.ts'
+export type { RoutingSettings } from '../routing/kademlia/settings.ts'
+export { recordsSettings, RECORDS_DEFAULTS } from '../routing/records/settings.ts'
+export type { RecordsSettings } from '../routing/records/settings.ts'
+export { staticLookups, suddenDeath, type LookupFigures } from './scenarios/dht-lookups.ts'
+export {
+  colluders,
+  eclipse,
+  honestPathShare,
+  type Eclipse,
+  type Resistance,
+} from './scenarios/dht-enemies.ts'
+export {
+  sequentialJoins,
+  sizeGuesses,
+  type Joins,
+  type SizeGuesses,
+} from './scenarios/dht-joining.ts'
+export { availability, type Availability } from './scenarios/dht-records.ts'

@@ -1,5 +1,5 @@
 /** What can be watched in a simulated world; checkers and measurements are observers. */
-import type { InputOf, Protocol } from './boundary.ts'
+import type { InputOf, NodeContact, Protocol } from './boundary.ts'
 import type { SimulatedNode } from './simulated-node.ts'
 
 /** Called in the order in which things happen; must not change the world. */
@@ -15,6 +15,17 @@ export interface Observer<P extends Protocol> {
   sent?(node: SimulatedNode<P>, to: string, message: P['datagram']): void
   /** A request or a reply on a stream. */
   streamed?(node: SimulatedNode<P>, message: P['request'] | P['reply']): void
+  /** A request, before it is on its way. */
+  requested?(
+    node: SimulatedNode<P>,
+    requestId: number,
+    to: NodeContact,
+    message: P['request'],
+  ): void
+  /** An answer to the request with that number of an input. */
+  replied?(node: SimulatedNode<P>, replyId: number, message: P['reply']): void
+  /** Nobody waits for that request any more. */
+  cancelled?(node: SimulatedNode<P>, requestId: number): void
   event?(node: SimulatedNode<P>, event: P['event']): void
   persisting?(node: SimulatedNode<P>, generation: number): void
   refused?(node: SimulatedNode<P>, code: string, from: string | undefined): void
@@ -31,6 +42,9 @@ export class Observers<P extends Protocol> {
   readonly stepped: Required<Observer<P>>['stepped'][] = []
   readonly sent: Required<Observer<P>>['sent'][] = []
   readonly streamed: Required<Observer<P>>['streamed'][] = []
+  readonly requested: Required<Observer<P>>['requested'][] = []
+  readonly replied: Required<Observer<P>>['replied'][] = []
+  readonly cancelled: Required<Observer<P>>['cancelled'][] = []
   readonly event: Required<Observer<P>>['event'][] = []
   readonly persisting: Required<Observer<P>>['persisting'][] = []
   readonly refused: Required<Observer<P>>['refused'][] = []
@@ -44,6 +58,9 @@ export class Observers<P extends Protocol> {
     if (observer.stepped) this.stepped.push(observer.stepped.bind(observer))
     if (observer.sent) this.sent.push(observer.sent.bind(observer))
     if (observer.streamed) this.streamed.push(observer.streamed.bind(observer))
+    if (observer.requested) this.requested.push(observer.requested.bind(observer))
+    if (observer.replied) this.replied.push(observer.replied.bind(observer))
+    if (observer.cancelled) this.cancelled.push(observer.cancelled.bind(observer))
     if (observer.event) this.event.push(observer.event.bind(observer))
     if (observer.persisting) this.persisting.push(observer.persisting.bind(observer))
     if (observer.refused) this.refused.push(observer.refused.bind(observer))

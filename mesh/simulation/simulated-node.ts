@@ -21,6 +21,7 @@ export interface NodeLoad {
   datagramsReceived: number
   bytesSent: number
   requestsSent: number
+  requestsReceived: number
   /** Handshakes that it began. */
   handshakes: number
 }
@@ -66,6 +67,7 @@ export class SimulatedNode<P extends Protocol> {
     datagramsReceived: 0,
     bytesSent: 0,
     requestsSent: 0,
+    requestsReceived: 0,
     handshakes: 0,
   }
 
