@@ -247,11 +247,13 @@ export class Simulation {
     }
     main.then(over, over)
     const untilMs = this.#clock.now() + this.#options.timeoutMs
+    await this.#clock.settle()
     for (;;) {
-      do {
+      if (this.#failure !== undefined) throw this.#failure.error
+      if (!settled && this.#wake()) {
         await this.#clock.settle()
-        if (this.#failure !== undefined) throw this.#failure.error
-      } while (!settled && this.#wake())
+        continue
+      }
       if (settled) return main
       if (this.#clock.nextTimerMs === Infinity) {
         const text = 'nothing can happen any more: no timer is armed, and `run` is not done'

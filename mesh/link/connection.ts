@@ -448,7 +448,9 @@ export class Connection implements Link {
 
   #established(): void {
     this.#state = 'established'
-    this.#keepalive = Keepalive.of(this.#context.options, this.#now())
+    const { options, pool } = this.#context
+    const link = { initiator: this.initiator, needed: pool.isNeeded(this) }
+    this.#keepalive = Keepalive.of(options, link, this.#now())
     this.#dueMs = this.#keepalive.dueMs
     this.#process?.wake()
     const refusal = this.#context.pool.up(this)
@@ -496,6 +498,7 @@ export class Connection implements Link {
     const keepalive = this.#keepalive!
     const verdict = keepalive.tick(nowMs, this.#context.pool.isNeeded(this))
     this.#dueMs = keepalive.dueMs
+    if (verdict.type === 'quiet') return
     if (verdict.type === 'ping') {
       this.#context.pool.pingsSent += 1
       this.#sendControl(this.#context.protocol.ping(verdict.sequence))

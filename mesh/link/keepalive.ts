@@ -14,6 +14,9 @@
  *   every cached link would be heartbeats of all with all, and SWIM finds a dead node anyway. It wakes up at
  *   once when it is needed again, and stays awake while answers are missing.
  * - Each side rests by itself: any byte of the other one, a ping too, is a sign of life.
+ * - One ping and its pong tell both sides. So the side that was dialled leaves a tick out when a ping of the dialler
+ *   has come since its last one, and pings by itself only once in `restFactor` ticks, to measure the round trip.
+ *   When the dialler's pings stop, that is its first miss: a dead peer is found as soon as by its own pings.
  */
 
 import type { ConnectionOptions } from './connection-context.ts'
@@ -24,12 +27,16 @@ export interface KeepaliveOptions {
   readonly missesMax: number
   /** Intervals between two pings of a link at rest. */
   readonly restFactor: number
+  /** True for the side that dialled; default true. */
+  readonly initiator?: boolean
 }
 
 /** What the driver does after a tick. */
 export type KeepaliveVerdict =
   /** Send a ping with this number. */
   | { readonly type: 'ping'; readonly sequence: number }
+  /** Nothing: the peer pings, and that is enough. */
+  | { readonly type: 'quiet' }
   /** The peer is gone: close. */
   | { readonly type: 'dead'; readonly misses: number }
 
@@ -44,6 +51,7 @@ export class Keepalive {
   readonly #intervalMs: number
   readonly #missesMax: number
   readonly #restFactor: number
+  readonly #initiator: boolean
   #heard = true
   #misses = 0
   #sequence = 0
@@ -53,20 +61,34 @@ export class Keepalive {
   #pingOpen = false
   #rttMs = 0
   #pingsReceived = 0
+  /** Ticks since our last ping. */
+  #ticksQuiet = 0
   #lateTicks = 0
 
-  constructor(options: KeepaliveOptions, nowMs: number) {
+  /** A link that is not `needed` rests from the beginning. */
+  constructor(options: KeepaliveOptions, nowMs: number, needed: boolean = true) {
     this.#intervalMs = options.intervalMs
     this.#missesMax = options.missesMax
     this.#restFactor = options.restFactor
-    this.#dueMs = nowMs + options.intervalMs
+    this.#initiator = options.initiator ?? true
+    this.#resting = !needed
+    this.#dueMs = nowMs + this.#pauseMs()
   }
 
   /** With the dials of a node. */
-  static of(options: ConnectionOptions, nowMs: number): Keepalive {
+  static of(
+    options: ConnectionOptions,
+    link: { readonly initiator: boolean; readonly needed: boolean },
+    nowMs: number,
+  ): Keepalive {
     const { keepaliveIntervalMs, keepaliveMissesMax, keepaliveRestFactor } = options
-    const [intervalMs, missesMax] = [keepaliveIntervalMs, keepaliveMissesMax]
-    return new Keepalive({ intervalMs, missesMax, restFactor: keepaliveRestFactor }, nowMs)
+    const dials = {
+      intervalMs: keepaliveIntervalMs,
+      missesMax: keepaliveMissesMax,
+      restFactor: keepaliveRestFactor,
+      initiator: link.initiator,
+    }
+    return new Keepalive(dials, nowMs, link.needed)
   }
 
   /** When `tick` must be called. */
@@ -109,6 +131,7 @@ export class Keepalive {
   /** The time has come; a link that is not `needed` rests until the next one. */
   tick(nowMs: number, needed: boolean = true): KeepaliveVerdict {
     const late = nowMs - this.#dueMs > this.#intervalMs
+    const watched = !this.#initiator && this.#pingsReceived > 0
     this.#pingsReceived = 0
     if (this.#heard) this.#misses = 0
     else if (late) this.#lateTicks += 1
@@ -116,11 +139,18 @@ export class Keepalive {
     this.#heard = false
     if (this.#misses >= this.#missesMax) return { type: 'dead', misses: this.#misses }
     this.#resting = !needed && this.#misses === 0
-    this.#dueMs = nowMs + this.#intervalMs * (this.#resting ? this.#restFactor : 1)
+    this.#dueMs = nowMs + this.#pauseMs()
+    this.#ticksQuiet += 1
+    if (watched && this.#ticksQuiet < this.#restFactor) return { type: 'quiet' }
+    this.#ticksQuiet = 0
     this.#sequence = (this.#sequence + 1) >>> 0
     this.#pingSentMs = nowMs
     this.#pingOpen = true
     return { type: 'ping', sequence: this.#sequence }
+  }
+
+  #pauseMs(): number {
+    return this.#intervalMs * (this.#resting ? this.#restFactor : 1)
   }
 
   /** The peer answered ping `sequence`; an answer to an older or invented one measures nothing. */

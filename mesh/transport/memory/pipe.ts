@@ -197,9 +197,13 @@ export class Pipe {
 
   #schedule(delayMs: number, fn: () => void): void {
     if (this.#stopped) return
+    // On whole milliseconds, as timers are: packets of one millisecond are read in one turn, and a big
+    // simulation does not stop for each of them.
+    const nowMs = this.#clock.now()
+    const waitMs = Math.ceil(nowMs + delayMs) - nowMs
     // In nobody's name: what arrives is not the work of the process that sent it.
     const timer = asNobody(() =>
-      this.#clock.setTimer(delayMs, () => {
+      this.#clock.setTimer(waitMs, () => {
         this.#inFlight.delete(timer)
         fn()
       }),

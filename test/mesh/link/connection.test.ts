@@ -427,12 +427,15 @@ describe('an established link', () => {
     await using cluster = new Cluster()
     const [a, b, evil] = await scene(cluster)
     await evil.join()
+    // Watched by the interval; at rest it is ten times as many in ten intervals.
+    const release = linkTo(a, 'evil').hold()
     for (let sequence = 0; sequence < 1_000; sequence++) {
       evil.control!.write(encodeFrame(WireType.ping, codec.encode({ sequence })))
     }
     await cluster.clock.advance(100)
     expect(evil.received.filter((line) => line === 'pong')).toHaveLength(32)
     expect(a.stats().refused).toEqual({ ERR_LINK_PING_FLOOD: 968 })
+    release()
     unharmed(cluster, a, b)
   })
 

@@ -138,4 +138,37 @@ describe('Keepalive', () => {
     for (let i = 0; i < 320; i++) expect(keepalive.ping()).toBe(true)
     expect(keepalive.ping()).toBe(false)
   })
+
+  it('the dialled side leaves its pings to the dialler, but for one in ten that measures', () => {
+    const keepalive = new Keepalive({ ...options, initiator: false }, 0)
+    const types = Array.from({ length: 20 }, (_, index) => {
+      keepalive.ping()
+      return keepalive.tick((index + 1) * 1_000).type
+    })
+    expect(types.filter((type) => type === 'ping')).toHaveLength(2)
+    expect(types.lastIndexOf('ping') - types.indexOf('ping')).toBe(10)
+    expect(keepalive.misses).toBe(0)
+  })
+
+  it('ML22 the dialled side finds a dialler that falls silent within 4 s of its last ping', () => {
+    const keepalive = new Keepalive({ ...options, initiator: false }, 0)
+    keepalive.ping()
+    const types = [1, 2, 3, 4].map((s) => keepalive.tick(s * 1_000).type)
+    expect(types).toEqual(['quiet', 'ping', 'ping', 'dead'])
+  })
+
+  it('the dialled side pings by itself when bytes come but no pings', () => {
+    const keepalive = new Keepalive({ ...options, initiator: false }, 0)
+    const types = [1, 2, 3].map((s) => {
+      keepalive.heard()
+      return keepalive.tick(s * 1_000).type
+    })
+    expect(types).toEqual(['ping', 'ping', 'ping'])
+  })
+
+  it('a link that nobody needs when it is made rests from the beginning, and wakes up', () => {
+    const keepalive = new Keepalive(options, 0, false)
+    expect([keepalive.resting, keepalive.dueMs]).toEqual([true, 10_000])
+    expect(keepalive.wakeUp(2_000)).toBe(3_000)
+  })
 })

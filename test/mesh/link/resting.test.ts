@@ -25,11 +25,11 @@ async function scene(cluster: Cluster) {
 }
 
 describe('a link that nobody needs', () => {
-  it('pings once in ten intervals from each side, and stays up for ever', async () => {
+  it('pings once in ten intervals from one side, and stays up for ever', async () => {
     await using cluster = new Cluster()
     const { a, b, packets } = await scene(cluster)
     await cluster.clock.advance(100_000)
-    // A ping of its peer and the answer to its own, ten times in one packet.
+    // The pings of its peer, or the answers to its own: one of the two sides pings.
     expect(packets()).toBe(10)
     await cluster.clock.advance(HOUR_MS)
     expect([a.peers, b.peers]).toEqual(['b', 'a'])
@@ -39,13 +39,13 @@ describe('a link that nobody needs', () => {
     await using cluster = new Cluster()
     const { a, packets } = await scene(cluster)
     const release = a.link('b').hold()
-    await cluster.clock.advance(10_000)
+    await cluster.clock.advance(11_000)
     expect(packets()).toBeGreaterThanOrEqual(10)
     release()
     await cluster.clock.advance(2_000)
     packets()
     await cluster.clock.advance(50_000)
-    expect(packets()).toBe(10)
+    expect(packets()).toBe(5)
   })
 
   it('pings every interval while a layer above needs it', async () => {
