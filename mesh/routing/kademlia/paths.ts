@@ -25,6 +25,8 @@ export interface LookupQuestion {
 export interface LookupHost {
   /** Sends the question and returns the id of the request. */
   request(lookup: Lookup, to: Contact): number
+  /** Of the own table, nearest first, those that have failed last. */
+  closest(target: KadKey, count: number): readonly Contact[]
   isDown(id: string): boolean
 }
 
@@ -55,7 +57,11 @@ export class Lookup implements PathHost {
   readonly #startedMs: number
   readonly #paths: LookupPath[] = []
   readonly #peers = new Map<string, Peer>()
+  readonly #requestsMax: number
   #nowMs: number
+  /** Entries of the own table dealt out so far. */
+  #dealt = 0
+  #dealtAll = false
   #sent = 0
   #failures = 0
 
@@ -77,6 +83,7 @@ export class Lookup implements PathHost {
     this.deadlineMs = spec.deadlineMs ?? nowMs + settings.lookupTimeoutMs
     this.trace = spec.trace ?? false
     const requestsMax = Math.max(1, spec.requestsMax ?? settings.lookupRequestsMax)
+    this.#requestsMax = requestsMax
     const paths = Math.min(PATHS_MAX, Math.max(1, spec.paths ?? 1))
     for (let index = 0; index < paths; index++) {
       this.#paths.push(
@@ -87,45 +94,30 @@ export class Lookup implements PathHost {
           alpha: Math.max(1, spec.alpha ?? settings.alpha),
           beta: Math.max(0, spec.beta ?? settings.beta),
           requestsMax,
-          peersMax: 2 * requestsMax + this.#width,
+          // Whatever may fail on any path leaves room for the nearest that have not.
+          peersMax: (paths + 1) * requestsMax + this.#width,
         }),
       )
     }
   }
 
-  /** Contacts that it wants of the own table: for every path so many that it can lose some. */
-  get startCount(): number {
-    return Math.max(2 * this.#width, this.#paths.length * 5)
-  }
-
-  /** Deals out the entries of the own table. */
-  begin(contacts: readonly Contact[]): void {
-    let next = 0
-    for (const contact of contacts) {
-      if (contact.id === this.#ownId || this.#peers.has(contact.id)) continue
-      this.#learn(contact, 1, this.#paths[next]!)
-      next = (next + 1) % this.#paths.length
-    }
+  /** Begins with the nearest of the own table: for every path so many that it can lose some. */
+  begin(nowMs: number): PathState {
+    this.#deal(Math.max(2 * this.#width, 5 * this.#paths.length))
+    return this.advance(nowMs)
   }
 
   /**
    * Asks who may be asked now. `running` until no path has anything to do; a late answer can set a path to
-   * work again as long as another one runs.
+   * work again as long as another one runs. Before the lookup ends with less than is wanted, it tries all
+   * that the own table has.
    */
   advance(nowMs: number): PathState {
     this.#nowMs = nowMs
-    let running = false
-    let spent = false
-    let converged = false
-    for (const path of this.#paths) {
-      const state = path.advance(this)
-      if (state === 'running') running = true
-      else if (state === 'requests_max') spent = true
-      else if (state === 'converged') converged = true
-    }
-    if (running) return 'running'
-    if (spent) return 'requests_max'
-    return converged ? 'converged' : 'exhausted'
+    const state = this.#advancePaths()
+    if (state !== 'exhausted' || this.#dealtAll) return state
+    this.#dealtAll = true
+    return this.#deal(this.#paths.length * this.#requestsMax) ? this.#advancePaths() : state
   }
 
   ask(peer: Peer, path: LookupPath): void {
@@ -204,6 +196,32 @@ export class Lookup implements PathHost {
       depth: answered[0]?.depth ?? 0,
       elapsedMs: nowMs - this.#startedMs,
     }
+  }
+
+  #advancePaths(): PathState {
+    let running = false
+    let spent = false
+    let converged = false
+    for (const path of this.#paths) {
+      const state = path.advance(this)
+      if (state === 'running') running = true
+      else if (state === 'requests_max') spent = true
+      else if (state === 'converged') converged = true
+    }
+    if (running) return 'running'
+    if (spent) return 'requests_max'
+    return converged ? 'converged' : 'exhausted'
+  }
+
+  /** Deals out entries of the own table that are not known yet; false when there are none. */
+  #deal(count: number): boolean {
+    const before = this.#peers.size
+    for (const contact of this.#host.closest(this.question.target, count)) {
+      if (contact.id === this.#ownId || this.#peers.has(contact.id)) continue
+      this.#learn(contact, 1, this.#paths[this.#dealt % this.#paths.length]!)
+      this.#dealt++
+    }
+    return this.#peers.size > before
   }
 
   /** Nearest first, at most as many as are wanted (K15). */

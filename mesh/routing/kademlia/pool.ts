@@ -182,6 +182,10 @@ export class LookupPool implements LookupHost {
     return requestId
   }
 
+  closest(target: KadKey, count: number): readonly Contact[] {
+    return this.#port.closest(target, count)
+  }
+
   isDown(id: string): boolean {
     return this.#port.isDown(id)
   }
@@ -196,8 +200,7 @@ export class LookupPool implements LookupHost {
       if (this.#running.size >= this.#settings.lookupsMax) return
       this.#waiting.delete(lookupId)
       this.#running.set(lookupId, lookup)
-      lookup.begin(this.#port.closest(lookup.question.target, lookup.startCount))
-      const state = lookup.advance(this.#nowMs)
+      const state = lookup.begin(this.#nowMs)
       if (state !== 'running') this.#finish(lookup, state)
     }
   }

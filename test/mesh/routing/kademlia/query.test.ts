@@ -171,6 +171,17 @@ describe('when a path ends', () => {
     expect(scene.found()).toEqual([10, 30])
   })
 
+  it('K17 not before all of the own table was tried, when fewer than k answer', () => {
+    const far = Array.from({ length: 12 }, (_, i) => 10 + i)
+    const scene = new LookupScene(table(...far))
+    scene.start({ alpha: 8, beta: 0 })
+    for (const distance of far.slice(0, 11)) scene.fail(distance)
+    expect(scene.asking()).toEqual([21])
+    scene.answer(21)
+    expect(scene.results.get(1)?.reason).toBe('exhausted')
+    expect(scene.found()).toEqual([21])
+  })
+
   it('K40 an empty table gives an empty result, at once', () => {
     const scene = new LookupScene([])
     expect(scene.start()).toBe(true)

@@ -25,8 +25,8 @@ function estimateOf(found: ReturnType<typeof lookups>): SizeEstimate {
 function error95(size: number, samples: number): number {
   const errors: number[] = []
   for (let seed = 0; seed < 5; seed++) {
-    const all = lookups(size, seed, samples * 40)
-    for (let i = 0; i < 40; i++) {
+    const all = lookups(size, seed, samples * 30)
+    for (let i = 0; i < 30; i++) {
       const estimated = estimateOf(all.slice(i * samples, (i + 1) * samples)).size()!
       errors.push(Math.abs(estimated / size - 1))
     }

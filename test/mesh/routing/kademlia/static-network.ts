@@ -38,7 +38,10 @@ export function nearest(
   count: number,
 ): readonly Contact[] {
   // Only what is at most as far as the `count`-th, which is faster to find by numbers.
-  const distances = Float64Array.from(contacts, ({ key }) => distanceFraction(target, key))
+  const distances = new Float64Array(contacts.length)
+  for (let i = 0; i < contacts.length; i++) {
+    distances[i] = distanceFraction(target, contacts[i]!.key)
+  }
   const farthest = distances.toSorted()[Math.min(count, contacts.length) - 1] ?? 0
   return contacts
     .filter((_, i) => distances[i]! <= farthest)
