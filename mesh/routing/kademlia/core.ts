@@ -13,7 +13,7 @@ import type { RoutingView } from '../records/machine.ts'
 import { Bootstrap } from './bootstrap.ts'
 import { checkContacts, isReachable } from './contacts.ts'
 import { Fallen } from './fallen.ts'
-import { bucketIndex, isKeyHex, keyFromHex, randomKeyInBucket, type KadKey } from './id.ts'
+import { isKeyHex, keyFromHex, type KadKey } from './id.ts'
 import { Include } from './include.ts'
 import { Lost } from './lost.ts'
 import type {
@@ -30,14 +30,15 @@ import type {
 import type { Contact, DhtMode, FindNode, LookupReply, LookupRequest, Sender } from './message.ts'
 import { PeerRate } from './peer-rate.ts'
 import type { LookupQuestion } from './paths.ts'
-import { PingBudget } from './ping-budget.ts'
+import { Pings } from './pings.ts'
 import { LookupPool } from './pool.ts'
-import { Probe } from './probe.ts'
 import { Refresh } from './refresh.ts'
+import { isAnswer, isContact, Requests, type Purpose } from './requests.ts'
 import { RttTracker } from './rtt.ts'
 import type { RoutingSettings } from './settings.ts'
 import { SizeEstimate } from './size-estimate.ts'
 import { RoutingTable } from './table.ts'
+import { Upkeep } from './upkeep.ts'
 
 /** What a core is made of. */
 export interface RoutingCoreOptions {
@@ -47,17 +48,6 @@ export interface RoutingCoreOptions {
   readonly nowMs: number
   /** Of an earlier life: asked one after the other, and admitted when they answer. */
   readonly snapshot?: readonly Contact[]
-}
-
-/** Why a request was sent. */
-type Purpose = 'lookup' | 'late' | 'probe' | 'candidate' | 'seed' | 'lost'
-
-interface Pending {
-  readonly purpose: Purpose
-  readonly to: SeedContact
-  readonly type: LookupRequest['type']
-  readonly key: KadKey
-  readonly sentMs: number
 }
 
 interface RunningLookup {
@@ -70,15 +60,6 @@ const STREAM_BOOTSTRAP = 1
 const STREAM_REFRESH = 2
 const STREAM_TARGET = 3
 const STREAM_LOST = 4
-
-/** Refresh lookups at once. */
-const REFRESHES_AT_ONCE = 2
-
-const REPLY_OF: Readonly<Record<LookupRequest['type'], LookupReply['type']>> = Object.freeze({
-  find_node: 'find_node_reply',
-  find_value: 'find_value_reply',
-  get_providers: 'providers_reply',
-})
 
 /** Swallows effects outside of a step; there are none. */
 const IDLE_SINK: RoutingSink = Object.freeze({
@@ -96,45 +77,31 @@ export class RoutingCore implements RoutingView {
   readonly #settings: RoutingSettings
   readonly #table: RoutingTable
   readonly #include: Include
-  readonly #probe = new Probe(PROBES_MAX)
-  readonly #budget: PingBudget
+  readonly #pings: Pings
   readonly #fallen = new Fallen()
   readonly #lost: Lost
   readonly #bootstrap: Bootstrap
-  readonly #refresh: Refresh
+  readonly #upkeep: Upkeep
   readonly #pool: LookupPool
   readonly #rtt: RttTracker
   readonly #size: SizeEstimate
   readonly #rate: PeerRate
-  readonly #targets: RandomStream
-  readonly #pending = new Map<number, Pending>()
+  readonly #requests = new Requests()
   /** Lookups of users from zero on, own ones below. */
   readonly #lookups = new Map<number, RunningLookup>()
-  /** Own lookups that belong to the join. */
-  readonly #joinLookups = new Set<number>()
-  readonly #ended: number[] = []
   readonly #counters = {
     lookups: 0,
     requestsSent: 0,
     requestsFailed: 0,
     requestsAnswered: 0,
     pings: 0,
-    refreshes: 0,
   }
   #sender: Sender
   #sink: RoutingSink = IDLE_SINK
   #nowMs: number
   #deadlineMs = Infinity
-  #requestNext = 1
-  #lookupNext = -1
-  #refreshesRunning = 0
-  /** No refresh before: there was no place for one. */
-  #refreshAtMs = -Infinity
-  #retryAtMs = Infinity
-  #retryPauseMs = 0
   /** True while a user cancels a lookup: then its requests end, late ones too. */
   #isCancelling = false
-  #probesFirst = true
 
   constructor(options: RoutingCoreOptions) {
     const { self, settings, seed, nowMs } = options
@@ -153,10 +120,9 @@ export class RoutingCore implements RoutingView {
       kept: (bucket) => this.#questionOldest(bucket),
     })
     this.#include = new Include(settings.candidatesMax, options.snapshot)
-    this.#budget = new PingBudget(settings)
+    this.#pings = this.#createPings()
     this.#lost = new Lost(settings, new RandomStream(seed, STREAM_LOST), nowMs)
-    this.#refresh = new Refresh(settings, new RandomStream(seed, STREAM_REFRESH))
-    this.#targets = new RandomStream(seed, STREAM_TARGET)
+    this.#upkeep = this.#createUpkeep(seed)
     this.#rtt = new RttTracker(settings)
     this.#size = new SizeEstimate({ samplesMax: settings.sizeSamplesMax })
     this.#rate = new PeerRate(settings.requestsPerPeerMax)
@@ -202,11 +168,12 @@ export class RoutingCore implements RoutingView {
   stats(): RoutingStats {
     return {
       ...this.#counters,
+      refreshes: this.#upkeep.refreshes,
       entries: this.#table.size,
       replacements: this.#table.replacementsSize,
       candidates: this.#include.size,
       lookupsRunning: this.#pool.size + this.#pool.queued,
-      requestsRunning: this.#pending.size,
+      requestsRunning: this.#requests.size,
       bootstraps: this.#bootstrap.joins,
       networkSize: this.#size.size(),
     }
@@ -215,12 +182,40 @@ export class RoutingCore implements RoutingView {
   #createBootstrap(random: RandomStream): Bootstrap {
     return new Bootstrap(this.#settings, random, {
       askSeed: (seed) => this.#askNeighbours('seed', seed),
-      lookupSelf: () => this.#lookupOwn(this.#key, true),
-      lookupIn: (bucket) => this.#lookupOwn(this.#targetIn(bucket), true),
+      lookupSelf: () => this.#upkeep.joinSelf(this.#nowMs),
+      lookupIn: (bucket) => this.#upkeep.joinIn(bucket, this.#nowMs),
       goodSize: () => this.#table.goodSize,
       nearestBucket: () => this.#table.nearestBucket(),
       isFull: (bucket) => this.#table.isFull(bucket),
       event: (event) => this.#sink.event(event),
+    })
+  }
+
+  #createUpkeep(seed: number): Upkeep {
+    return new Upkeep({
+      own: this.#key,
+      settings: this.#settings,
+      refresh: new Refresh(this.#settings, new RandomStream(seed, STREAM_REFRESH)),
+      random: new RandomStream(seed, STREAM_TARGET),
+      host: {
+        lookup: (lookupId, target) => this.#lookupOwn(lookupId, target),
+        joinLookedUp: () => this.#bootstrap.lookedUp(this.#nowMs),
+        goodSize: () => this.#table.goodSize,
+        nearestBucket: () => this.#table.nearestBucket(),
+      },
+    })
+  }
+
+  #createPings(): Pings {
+    return new Pings({
+      own: this.#key,
+      settings: this.#settings,
+      include: this.#include,
+      host: {
+        ping: (purpose, to) => this.#ping(purpose, to),
+        wants: ({ id, host, port }) => this.#isWanted(id, host, port),
+        failedContacts: () => this.#table.failedContacts(),
+      },
     })
   }
 
@@ -257,6 +252,7 @@ export class RoutingCore implements RoutingView {
         return this.#bootstrap.join(others)
       }
       case 'candidate':
+        this.#fallen.forget(input.contact.id)
         return this.#meet(input.contact.id, input.contact)
       case 'heard':
         return this.#heard(input.from, input.sender)
@@ -295,38 +291,39 @@ export class RoutingCore implements RoutingView {
 
   #meet(id: string, address: { readonly host: string; readonly port: number; key?: KadKey }): void {
     const { host, port } = address
-    if (id === this.#id || this.#include.has(id)) return
-    const known = this.#table.get(id)
-    const isMoved = known !== undefined && (known.host !== host || known.port !== port)
-    if (!isMoved && !this.#table.wants(id, host)) return
+    if (this.#include.has(id) || !this.#isWanted(id, host, port)) return
     if (!isKeyHex(id) || !isReachable(host, port)) {
       return this.#refuse('ERR_DHT_CONTACT_ADDRESS', id)
     }
-    const key = known?.key ?? address.key ?? keyFromHex(id)
+    const key = this.#table.get(id)?.key ?? address.key ?? keyFromHex(id)
     const oldest = this.#include.offer({ id, key, host, port })
     if (oldest !== undefined) this.#refuse('ERR_DHT_CANDIDATES_MAX', undefined)
+  }
+
+  /** True for a stranger whom the table wants, and for an entry that is said to be somewhere else now. */
+  #isWanted(id: string, host: string, port: number): boolean {
+    if (id === this.#id) return false
+    const known = this.#table.get(id)
+    if (known !== undefined && (known.host !== host || known.port !== port)) return true
+    return this.#table.wants(id, host)
   }
 
   #down(id: string): void {
     this.#fallen.add(id, this.#nowMs + this.#settings.fallenMs)
     this.#table.down(id)
     const contact = this.#table.get(id)
-    if (contact !== undefined) this.#probe.check(contact, bucketIndex(this.#key, contact.key))
+    if (contact !== undefined) this.#pings.check(contact)
   }
 
   #reply(requestId: number, from: string, message: LookupReply): void {
-    const pending = this.#pending.get(requestId)
+    const pending = this.#requests.get(requestId)
     if (pending === undefined) return this.#refuse('ERR_DHT_REPLY_UNEXPECTED', from)
-    const { to, type, key, purpose, sentMs } = pending
-    const isExpected =
-      (to.id === undefined ? isKeyHex(from) : from === to.id) &&
-      message.type === REPLY_OF[type] &&
-      message.key.hex === key.hex
-    if (!isExpected || from === this.#id) {
+    const { to, purpose, sentMs } = pending
+    if (!isAnswer(pending, from, message) || from === this.#id) {
       this.#refuse('ERR_DHT_REPLY_UNEXPECTED', from)
       return this.#failed(requestId)
     }
-    this.#pending.delete(requestId)
+    this.#requests.delete(requestId)
     const rttMs = this.#nowMs - sentMs
     this.#rtt.record(from, rttMs)
     const contact = this.#admit(from, to, message.sender, rttMs)
@@ -365,7 +362,6 @@ export class RoutingCore implements RoutingView {
   }
 
   #answered(requestId: number, purpose: Purpose, from: Contact, message: LookupReply): void {
-    this.#settled(purpose, from, from.key)
     switch (purpose) {
       case 'lookup':
         return this.#pool.answered(this.#nowMs, requestId, from, message)
@@ -378,16 +374,17 @@ export class RoutingCore implements RoutingView {
         // Its neighbours are strangers to ours: they are asked, and then both sides are looked up.
         this.#meetAll(message.contacts)
         return this.#bootstrap.rejoin(this.#nowMs + this.#settings.requestTimeoutMs)
-      case 'late':
       case 'probe':
       case 'candidate':
+        return this.#pings.settled(purpose, from)
+      case 'late':
     }
   }
 
   #failed(requestId: number): void {
-    const pending = this.#pending.get(requestId)
+    const pending = this.#requests.get(requestId)
     if (pending === undefined) return
-    this.#pending.delete(requestId)
+    this.#requests.delete(requestId)
     const { to, purpose } = pending
     this.#counters.requestsFailed += 1
     if (to.id !== undefined) {
@@ -398,19 +395,10 @@ export class RoutingCore implements RoutingView {
         this.#table.failed(to.id)
       }
     }
-    if (isContact(to)) this.#settled(purpose, to, to.key)
     if (purpose === 'lookup') this.#pool.failed(this.#nowMs, requestId)
     if (purpose === 'seed') this.#bootstrap.seedSettled(this.#nowMs, false)
-  }
-
-  /** Frees what the request of a ping held. */
-  #settled(purpose: Purpose, contact: SeedContact, key: KadKey): void {
-    if (purpose !== 'probe' && purpose !== 'candidate') return
-    this.#budget.settled()
-    const { id } = contact
-    if (id === undefined) return
-    if (purpose === 'candidate') this.#include.settled(id)
-    else this.#probe.settled(id, bucketIndex(this.#key, key))
+    const isPing = purpose === 'probe' || purpose === 'candidate'
+    if (isPing && isContact(to)) this.#pings.settled(purpose, to)
   }
 
   #meetAll(contacts: readonly Contact[]): void {
@@ -434,23 +422,12 @@ export class RoutingCore implements RoutingView {
   }
 
   /** A lookup of this node for itself; it leaves the places of others alone. */
-  #lookupOwn(target: KadKey, isJoin: boolean): boolean {
+  #lookupOwn(lookupId: number, target: KadKey): boolean {
     if (this.#pool.queued > 0) return false
-    const lookupId = this.#lookupNext--
     this.#lookups.set(lookupId, { target, wanted: this.#settings.k })
-    if (isJoin) this.#joinLookups.add(lookupId)
-    if (this.#pool.start(this.#nowMs, lookupId, { kind: 'find_node', target })) {
-      // At the beginning already: a refresh that fails is not repeated at once (6.2 #2).
-      this.#refresh.touched(bucketIndex(this.#key, target), this.#nowMs)
-      return true
-    }
+    if (this.#pool.start(this.#nowMs, lookupId, { kind: 'find_node', target })) return true
     this.#lookups.delete(lookupId)
-    this.#joinLookups.delete(lookupId)
     return false
-  }
-
-  #targetIn(bucket: number): KadKey {
-    return randomKeyInBucket(this.#key, bucket, () => this.#targets.next())
   }
 
   /** Events of the pool: those of users go up, ends of own lookups wait until the pool has returned. */
@@ -460,10 +437,7 @@ export class RoutingCore implements RoutingView {
       const lookup = this.#lookups.get(lookupId)
       this.#lookups.delete(lookupId)
       if (lookup !== undefined) this.#concluded(lookup, result)
-      if (lookupId < 0) {
-        this.#ended.push(lookupId)
-        return
-      }
+      if (lookupId < 0) return this.#upkeep.ended(lookupId)
     }
     if (!('lookupId' in event) || event.lookupId >= 0) this.#sink.event(event)
   }
@@ -471,7 +445,7 @@ export class RoutingCore implements RoutingView {
   #concluded({ target, wanted }: RunningLookup, result: LookupResult): void {
     this.#size.add(target, result, wanted)
     if (result.reason !== 'converged' && result.reason !== 'exhausted') return
-    this.#refresh.touched(bucketIndex(this.#key, target), this.#nowMs)
+    this.#upkeep.touched(target, this.#nowMs)
   }
 
   #isDown(id: string): boolean {
@@ -489,7 +463,6 @@ export class RoutingCore implements RoutingView {
   }
 
   #ping(purpose: 'probe' | 'candidate', to: Contact): void {
-    this.#budget.sent(this.#nowMs)
     this.#counters.pings += 1
     this.#send(purpose, to, this.#findNode(this.#key, 0), this.#requestDeadlineMs())
   }
@@ -507,9 +480,7 @@ export class RoutingCore implements RoutingView {
   }
 
   #send(purpose: Purpose, to: SeedContact, message: LookupRequest, deadlineMs: number): number {
-    const requestId = this.#requestNext++
-    const { type, key } = message
-    this.#pending.set(requestId, { purpose, to, type, key, sentMs: this.#nowMs })
+    const requestId = this.#requests.add(purpose, to, message, this.#nowMs)
     this.#counters.requestsSent += 1
     this.#sink.request(requestId, to, message, deadlineMs)
     return requestId
@@ -520,14 +491,11 @@ export class RoutingCore implements RoutingView {
    * stay in the table as long as lookups end before its time is up.
    */
   #cancelled(requestId: number): void {
-    const pending = this.#pending.get(requestId)
+    const pending = this.#requests.get(requestId)
     if (pending === undefined) return
     const lateAtMs = pending.sentMs + this.#rtt.softTimeoutMs(pending.to.id ?? '')
-    if (!this.#isCancelling && this.#nowMs >= lateAtMs) {
-      this.#pending.set(requestId, { ...pending, purpose: 'late' })
-      return
-    }
-    this.#pending.delete(requestId)
+    if (!this.#isCancelling && this.#nowMs >= lateAtMs) return this.#requests.release(requestId)
+    this.#requests.delete(requestId)
     this.#sink.cancel(requestId)
   }
 
@@ -536,7 +504,7 @@ export class RoutingCore implements RoutingView {
     const oldest = this.#table.oldestOf(bucket)
     if (oldest === undefined) return
     if (this.#nowMs - oldest.answeredMs < this.#settings.questionableMs) return
-    this.#probe.evict(oldest.contact, bucket)
+    this.#pings.evict(oldest.contact)
   }
 
   #hasWork(): boolean {
@@ -546,25 +514,22 @@ export class RoutingCore implements RoutingView {
   /** After the input: what follows from it, what is due, and when the next thing is. */
   #settle(): void {
     const nowMs = this.#nowMs
-    this.#finishOwn()
-    this.#refresh.cover(this.#table.nearestBucket(), nowMs)
+    this.#upkeep.account()
     this.#bootstrap.advance(nowMs)
-    this.#refreshDue()
-    this.#retryFailed()
+    this.#upkeep.refresh(nowMs)
     if (nowMs >= this.#lost.nextDeadline()) this.#askLost()
-    this.#sendPings()
+    this.#pings.send(nowMs, this.#table.failedSize)
     // A lookup without anybody to ask ends at once.
-    while (this.#ended.length > 0) {
-      this.#finishOwn()
+    while (this.#upkeep.isPending) {
+      this.#upkeep.account()
       this.#bootstrap.advance(nowMs)
     }
     this.#deadlineMs = Math.min(
       this.#pool.nextDeadline(),
       this.#bootstrap.nextDeadline(),
-      this.#refreshDueMs(),
-      this.#retryAtMs,
+      this.#upkeep.nextDeadline(),
       this.#lost.nextDeadline(),
-      this.#pingAtMs(),
+      this.#pings.nextDeadline(),
     )
   }
 
@@ -576,84 +541,6 @@ export class RoutingCore implements RoutingView {
     }
   }
 
-  #finishOwn(): void {
-    if (this.#ended.length === 0) return
-    for (const lookupId of this.#ended.splice(0)) {
-      if (this.#joinLookups.delete(lookupId)) this.#bootstrap.lookedUp(this.#nowMs)
-      else this.#refreshesRunning -= 1
-    }
-  }
-
-  #refreshDueMs(): number {
-    if (this.#refreshesRunning >= REFRESHES_AT_ONCE || this.#table.goodSize === 0) return Infinity
-    return Math.max(this.#refreshAtMs, this.#refresh.nextDeadline())
-  }
-
-  #refreshDue(): void {
-    if (this.#nowMs < this.#refreshAtMs) return
-    while (this.#refreshesRunning < REFRESHES_AT_ONCE && this.#table.goodSize > 0) {
-      const bucket = this.#refresh.due(this.#nowMs)
-      if (bucket < 0) return
-      // Around this node itself there is no bucket to draw from: all that is nearer is its neighbourhood.
-      const isNearest = bucket === this.#table.nearestBucket()
-      const target = isNearest ? this.#key : this.#targetIn(bucket)
-      if (!this.#lookupOwn(target, false)) {
-        this.#refreshAtMs = this.#nowMs + this.#settings.bootstrapBaseMs
-        return
-      }
-      this.#refreshesRunning += 1
-      this.#counters.refreshes += 1
-    }
-  }
-
-  /** Failed entries are asked again: at first soon, then ever more seldom. */
-  #retryFailed(): void {
-    const { failedRetryMs, refreshIntervalMs } = this.#settings
-    if (this.#table.failedSize === 0) {
-      this.#retryAtMs = Infinity
-      this.#retryPauseMs = 0
-    } else if (this.#retryAtMs === Infinity) {
-      this.#retryPauseMs = failedRetryMs
-      this.#retryAtMs = this.#nowMs + failedRetryMs
-    } else if (this.#nowMs >= this.#retryAtMs) {
-      for (const contact of this.#table.failedContacts()) {
-        this.#probe.check(contact, bucketIndex(this.#key, contact.key))
-      }
-      this.#retryPauseMs = Math.min(refreshIntervalMs, this.#retryPauseMs * 2)
-      this.#retryAtMs = this.#nowMs + this.#retryPauseMs
-    }
-  }
-
-  /** Probes and candidates take turns. */
-  #sendPings(): void {
-    while (this.#budget.freeAtMs() <= this.#nowMs) {
-      const isProbe = this.#probesFirst ? this.#sendProbe() : false
-      if (!isProbe && !this.#sendCandidate() && (this.#probesFirst || !this.#sendProbe())) return
-      this.#probesFirst = !this.#probesFirst
-    }
-  }
-
-  #sendProbe(): boolean {
-    const contact = this.#probe.next()
-    if (contact !== undefined) this.#ping('probe', contact)
-    return contact !== undefined
-  }
-
-  #sendCandidate(): boolean {
-    const contact = this.#include.next(({ id, host, port }) => {
-      const known = this.#table.get(id)
-      const isMoved = known !== undefined && (known.host !== host || known.port !== port)
-      return id !== this.#id && (isMoved || this.#table.wants(id, host))
-    })
-    if (contact !== undefined) this.#ping('candidate', contact)
-    return contact !== undefined
-  }
-
-  #pingAtMs(): number {
-    if (this.#include.waiting === 0 && !this.#probe.isReady()) return Infinity
-    return this.#budget.freeAtMs()
-  }
-
   get #contactsMax(): number {
     return this.#settings.answerFactor * this.#settings.k
   }
@@ -662,9 +549,6 @@ export class RoutingCore implements RoutingView {
     this.#sink.refused(code, from)
   }
 }
-
-/** Entries that wait for a ping; the others are checked at the next opportunity. */
-const PROBES_MAX = 256
 
 /** The end of a lookup that found no place. */
 const REFUSED: LookupResult = Object.freeze({
@@ -675,7 +559,3 @@ const REFUSED: LookupResult = Object.freeze({
   depth: 0,
   elapsedMs: 0,
 })
-
-function isContact(contact: SeedContact): contact is Contact {
-  return contact.id !== undefined && 'key' in contact
-}
