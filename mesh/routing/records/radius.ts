@@ -57,15 +57,18 @@ export function widerCount(area: KeyArea, settings: RecordsSettings): number | u
   return near ? Math.min(putHoldersMax, count * 2) : undefined
 }
 
-/** The nearest of those, so many at least, and everybody else who is within the expected distance. */
+/**
+ * The nearest of those, so many at least. When it was looked for further out, because they crowd, everybody
+ * else who is within the expected distance, too.
+ */
 export function holdersAmong(
   area: KeyArea,
   settings: RecordsSettings,
   atLeast: number,
 ): readonly Contact[] {
-  const { key, found, networkSize } = area
-  const { k, putRadius, putHoldersMax } = settings
-  const radius = putRadius ? expectedRadius(k, networkSize) : 0
+  const { key, found, count, networkSize } = area
+  const { k, putHoldersMax } = settings
+  const radius = count > k ? expectedRadius(k, networkSize) : 0
   return found
     .filter((contact, rank) => rank < atLeast || distanceFraction(key, contact.key) < radius)
     .slice(0, Math.max(atLeast, putHoldersMax))
