@@ -6,6 +6,7 @@
  * | `node.key` | private key, PKCS#8 PEM |
  * | `node.json` | format, node key, realm id, last incarnation |
  * | `membership.json` | signed by the realm's authority; only where the realm file lacks its key |
+ * | `store` | a directory: what the node keeps for the mesh; see `store/lmdb.ts` |
  * | `lock.<n>` | who uses the directory, as incarnation n; see `dir-lock.ts` |
  *
  * Invariants: a directory that is not ours is neither changed nor used. Nothing is read for use
@@ -21,6 +22,7 @@ import { DataDirError } from './errors.ts'
 import { nodeKeysFromPem } from './keys.ts'
 import type { NodeKeys } from './keys.ts'
 import { isTemporaryName, replaceFile } from './private-file.ts'
+import type { Store } from '../store/store.ts'
 
 /** Tag of `node.json`. */
 const FORMAT = 'fovea-node/1'
@@ -29,6 +31,9 @@ const KEY_FILE = 'node.key'
 const STATE_FILE = 'node.json'
 const MEMBERSHIP_FILE = 'membership.json'
 const FILE_BYTES_MAX = 65_536
+
+/** Name of the directory in which the node's store is. */
+export const STORE_DIR = 'store'
 
 /** What a volume may hold before we move in. */
 const HARMLESS = /^(?:lost\+found|\.gitkeep)$/
@@ -44,6 +49,8 @@ export interface DataDir {
   readMembership(): Promise<string | undefined>
   /** Resolves when every later opening has a higher incarnation than this one, whatever happens. */
   raise(incarnation: number): Promise<void>
+  /** Of a simulated disk: opens what it has in place of the directory `store`. */
+  readonly openStore?: () => Promise<Store>
   /** Lets the next process in. Idempotent. */
   close(): Promise<void>
 }
@@ -265,6 +272,7 @@ function requireRealm(path: string, state: NodeState, realmIdHex: string): void 
 
 function isOurs(name: string): boolean {
   if (name === KEY_FILE || name === STATE_FILE || name === MEMBERSHIP_FILE) return true
+  if (name === STORE_DIR) return true
   return isLockName(name) || isTemporaryName(name)
 }
 

@@ -7,6 +7,7 @@ import { join } from 'node:path'
 import { afterEach, beforeEach, describe, expect, it } from 'vitest'
 import { createSeededEntropy, createSimClock, createSystemEntropy } from '../../../runtime/index.ts'
 import { checkCertificate } from '../../../mesh/identity/certificate.ts'
+import { STORE_DIR } from '../../../mesh/identity/data-dir.ts'
 import { DataDirError } from '../../../mesh/identity/errors.ts'
 import { openIdentity } from '../../../mesh/identity/identity.ts'
 import type { Identity, IdentityOptions } from '../../../mesh/identity/identity.ts'
@@ -189,6 +190,13 @@ describe('a data directory', () => {
     await (await open()).close()
     await writeFile(join(dataDir, 'control.sock'), '')
     expect((await open()).incarnation).toBe(2)
+  })
+
+  it('may hold the store of the node before anything else', async () => {
+    await mkdir(join(dataDir, STORE_DIR), { recursive: true })
+    await writeFile(join(dataDir, STORE_DIR, 'data.mdb'), '')
+    expect((await open()).incarnation).toBe(1)
+    expect(await readdir(join(dataDir, STORE_DIR))).toEqual(['data.mdb'])
   })
 
   it('that is a file is refused', async () => {
