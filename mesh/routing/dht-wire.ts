@@ -10,8 +10,8 @@ import type { Contact, Sender, StoreRefusal } from './kademlia/message.ts'
 import type { DhtRecord } from './records/record.ts'
 import { recordBytes } from './records/record-wire.ts'
 
-/** Contacts in one answer at most. */
-export const CONTACTS_MAX = 40
+/** Contacts in one answer at most, whatever the settings of its sender: the largest `k` times `answerFactor`. */
+export const CONTACTS_MAX = 256
 
 /** Records in one answer at most, if they fit. */
 export const RECORDS_MAX = 255

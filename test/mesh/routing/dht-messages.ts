@@ -184,7 +184,7 @@ const providers = fc
 
 /** Any request. */
 export const request: fc.Arbitrary<DhtRequest> = fc.oneof(
-  record({ type: fc.constant('find_node' as const), key, sender, count: number(0, 40) }),
+  record({ type: fc.constant('find_node' as const), key, sender, count: number(0, 256) }),
   record({ type: fc.constant('find_value' as const), key, sender }),
   record({ type: fc.constant('get_providers' as const), key, sender }),
   fc
