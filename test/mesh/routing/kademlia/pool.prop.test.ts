@@ -71,6 +71,8 @@ class Watched {
   readonly #peers = new Map<number, 'waiting' | 'asked' | 'answered' | 'failed'>()
   /** `distance@host` of all who were asked. */
   readonly #addresses = new Set<string>()
+  /** What did not hold. */
+  readonly violations: string[] = []
   #seen = 0
   #madeUp = REAL
 
@@ -124,15 +126,17 @@ class Watched {
     for (; this.#seen < asked.length; this.#seen++) {
       const to = asked[this.#seen]!
       const at = distanceOf(to)
-      expect(this.#peers.get(at)).toMatch(/waiting|failed/)
+      const before = this.#peers.get(at)
+      this.#must(before === 'waiting' || before === 'failed', `${at} is asked while ${before}`)
       this.#peers.set(at, 'asked')
-      expect(this.#addresses.has(`${at}@${to.host}`)).toBe(false)
+      this.#must(!this.#addresses.has(`${at}@${to.host}`), `${at}@${to.host} is asked twice`)
       this.#addresses.add(`${at}@${to.host}`)
     }
-    expect(asked.length).toBeLessThanOrEqual(paths * requestsMax)
+    this.#must(asked.length <= paths * requestsMax, `${asked.length} requests`)
     let inFlight = 0
     for (const { sentMs } of open.values()) if (sentMs + softTimeoutMs > nowMs) inFlight++
-    expect(inFlight).toBeLessThanOrEqual(paths * (beta === 0 ? alpha : Math.max(alpha, K)))
+    const inFlightMax = paths * (beta === 0 ? alpha : Math.max(alpha, K))
+    this.#must(inFlight <= inFlightMax, `${inFlight} in flight`)
     if (this.done) this.#checkEnd()
   }
 
@@ -140,15 +144,17 @@ class Watched {
   #checkEnd(): void {
     const { pool, results, open, asked } = this.scene
     const result = results.get(1)!
-    expect([pool.size, pool.requests, pool.nextDeadline(), open.size]).toEqual([0, 0, Infinity, 0])
-    expect(result.requests).toBe(asked.length)
+    this.#must(pool.size + pool.requests + open.size === 0, 'something is left')
+    this.#must(pool.nextDeadline() === Infinity, 'a deadline is left')
+    this.#must(result.requests === asked.length, 'requests are miscounted')
     const answered = [...this.#peers].filter(([, state]) => state === 'answered')
     const nearest = answered.map(([at]) => at).sort((a, b) => a - b)
-    expect(result.closest.map(distanceOf)).toEqual(nearest.slice(0, K))
+    const found = result.closest.map(distanceOf).join()
+    this.#must(found === nearest.slice(0, K).join(), `${found} is not the result`)
     if (result.reason === 'converged' || result.reason === 'exhausted') this.#checkLegal()
     else if (result.reason === 'requests_max') {
-      expect(asked.length).toBeGreaterThanOrEqual(this.#dials.requestsMax)
-    } else expect(result.reason).toBe('deadline')
+      this.#must(asked.length >= this.#dials.requestsMax, 'it could have asked more')
+    } else this.#must(result.reason === 'deadline', result.reason)
   }
 
   /** The k nearest that have not failed have answered; those held for down count if there are too few. */
@@ -161,8 +167,13 @@ class Watched {
       else counting.push(at)
     }
     counting.sort((a, b) => a - b)
-    for (const at of counting.slice(0, K)) expect(this.#peers.get(at)).toBe('answered')
-    if (counting.length < K) expect(spared).toBe(0)
+    const open = counting.slice(0, K).filter((at) => this.#peers.get(at) !== 'answered')
+    this.#must(open.length === 0, `it ended before ${open.join()} answered`)
+    this.#must(counting.length >= K || spared === 0, 'it ended with nodes to ask that are down')
+  }
+
+  #must(holds: boolean, violation: string): void {
+    if (!holds) this.violations.push(violation)
   }
 
   #contact(one: Told, from: Contact): Contact {
@@ -205,6 +216,7 @@ describe('a lookup, whatever comes next', () => {
             watched.check()
           }
           expect(watched.scene.results.size).toBe(1)
+          expect(watched.violations).toEqual([])
         },
       ),
       { seed: 5_014, numRuns: 300 },
@@ -223,6 +235,7 @@ describe('a lookup, whatever comes next', () => {
           watched.answer(open[order[i % order.length]! % open.length]!.to, told)
           watched.check()
         }
+        expect(watched.violations).toEqual([])
         const { reason } = watched.scene.results.get(1)!
         expect(reason).toBe(dialled.table.length === 0 ? 'exhausted' : 'requests_max')
       }),
@@ -237,6 +250,7 @@ describe('a lookup, whatever comes next', () => {
         watched.scene.advance(30_000)
         watched.check()
         expect(watched.done).toBe(true)
+        expect(watched.violations).toEqual([])
       }),
       { seed: 5_017, numRuns: 100 },
     )
@@ -248,6 +262,7 @@ describe('a lookup, whatever comes next', () => {
         const watched = new Watched(dialled)
         for (const one of steps) if (!watched.done) watched.step(one)
         const { pool, open, results } = watched.scene
+        expect(watched.violations).toEqual([])
         const ended = results.size
         pool.cancel(watched.scene.nowMs, 1)
         expect([pool.size, pool.queued, pool.requests, open.size]).toEqual([0, 0, 0, 0])
