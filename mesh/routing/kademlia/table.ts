@@ -355,7 +355,10 @@ export class RoutingTable {
     return found
   }
 
-  /** Appends the entries of one bucket in order, up to `count` in all; true when that is reached. */
+  /**
+   * Appends the entries of one bucket in order, up to `count` in all; true when that is reached. They are
+   * sorted by the 53 bits of their distance from where they begin to differ, so that each key is read once.
+   */
   #append(
     found: Contact[],
     prefix: number,
@@ -367,17 +370,25 @@ export class RoutingTable {
     const bucket = this.#buckets[prefix]
     if (bucket === undefined) return false
     const start = found.length
+    const at = prefix >>> 5
+    const high = target.words[at]!
+    const low = target.words[at + 1] ?? 0
+    const distances: number[] = []
     for (const { contact, failed: isFailed } of bucket.entries) {
       if (isFailed !== failed || contact.id === except) continue
-      let place = found.length
-      while (place > start && compareDistance(target, contact.key, found[place - 1]!.key) < 0) {
+      const { words } = contact.key
+      const distance = ((high ^ words[at]!) >>> 0) * 2 ** 21 + ((low ^ (words[at + 1] ?? 0)) >>> 11)
+      let place = distances.length
+      while (place > 0 && distances[place - 1]! >= distance) {
+        const other = found[start + place - 1]!
+        const isTie = distances[place - 1] === distance
+        if (isTie && compareDistance(target, other.key, contact.key) < 0) break
+        distances[place] = distances[place - 1]!
+        found[start + place] = other
         place -= 1
       }
-      found.push(contact)
-      if (place < found.length - 1) {
-        found.copyWithin(place + 1, place, found.length - 1)
-        found[place] = contact
-      }
+      distances[place] = distance
+      found[start + place] = contact
     }
     if (found.length < count) return false
     found.length = count
