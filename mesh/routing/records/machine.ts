@@ -86,7 +86,7 @@ export type Operation =
       /** End as soon as so many were found; default all that are found. */
       readonly count?: number
     }
-  /** Stop repeating; what holders have expires by itself. */
+  /** Stop repeating; what holders have expires by itself. This node forgets that it provides. */
   | { readonly type: 'unpublish'; readonly key: KadKey }
 
 /** Dials of one operation; what is not given is taken from the settings. */
@@ -95,7 +95,9 @@ export interface OperationOptions {
   readonly quorum?: number
   readonly paths?: number
   readonly alpha?: number
+  /** Monotonic time at which it ends with what it has; default now + `operationTimeoutMs`. */
   readonly deadlineMs?: number
+  /** Emit a `hop` event per answer and failure of its lookups; default false. */
   readonly trace?: boolean
 }
 
@@ -146,7 +148,7 @@ export type RecordsEvent =
 
 /** How an operation ended. */
 export interface OperationOutcome {
-  /** get: the newest valid record; find_providers: all of them. */
+  /** get: the newest valid record; find_providers: all of them; put that failed: what stands against it. */
   readonly records: readonly DhtRecord[]
   /** put, provide: holders that acknowledged, this node not counted. */
   readonly holders: readonly Contact[]
@@ -154,19 +156,20 @@ export interface OperationOutcome {
   readonly refusals: readonly { readonly contact: Contact; readonly code: StoreRefusal }[]
   readonly requests: number
   readonly elapsedMs: number
-  /** Answers that agreed with the result (get). */
+  /** Answers that agreed with the result (get), or providers found. */
   readonly agreed: number
 }
 
 /** Why an operation failed. */
 export type OperationFailure =
-  /** Nobody who was asked has it. */
+  /** Nobody who was asked has it (get); that there is no provider is an answer. */
   | 'ERR_DHT_NOT_FOUND'
   /** Fewer agreed or acknowledged than asked for. */
   | 'ERR_DHT_QUORUM'
   | 'ERR_DHT_TIMEOUT'
-  /** Compare and swap: somebody else was first. */
+  /** Compare and swap: somebody else was first, as a record that is signed shows; or nobody has what is expected. */
   | 'ERR_DHT_SEQUENCE_UNEXPECTED'
+  /** A newer one stands; it is the only one of `records`. */
   | 'ERR_DHT_SEQUENCE_LOW'
   /** The record is not valid here: it is not sent (K34). */
   | StoreRefusal

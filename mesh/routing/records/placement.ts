@@ -96,9 +96,11 @@ export class Placement implements LookupOwner {
   }
 
   #place(area: KeyArea): void {
-    const { self, serves, settings } = this.#context
+    const { self, serves, settings, routing } = this.#context
     const { key, found } = area
-    const selfHolds = this.#context.isHolder(key, found)
+    // Whoever found too few to tell, perhaps because it is cut off, goes by the table.
+    const others = found.length < settings.k ? routing.closest(key, settings.k) : found
+    const selfHolds = this.#context.isHolder(key, others)
     const nearest = found[0]
     this.#owner.placed({
       targets: holdersAmong(area, settings, selfHolds ? settings.k - 1 : settings.k),

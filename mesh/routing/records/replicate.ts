@@ -107,9 +107,11 @@ export class Replicate implements JobSource, Keeper {
           .filter((entry) => wallNowMs - entry.storedAtMs >= this.#youngMs())
           .map(({ record }) => record)
       },
-      onSpread: (record, { newer }) => {
-        counters.replicated += 1
-        shelf.touch(entryIdOf(record), this.#context.wallNowMs)
+      onSpread: (record, { holders, newer }) => {
+        if (holders > 0) {
+          counters.replicated += 1
+          shelf.touch(entryIdOf(record), this.#context.wallNowMs)
+        }
         if (newer !== undefined) this.#holding.keep(newer, { from: undefined })
       },
       onEnd: () => this.#later(key.hex),

@@ -99,9 +99,11 @@ export class Republish implements JobSource, Keeper {
         return entry?.own === true ? [entry.record] : []
       },
       onSpread: (_, { holders, newer }) => {
-        counters.republished += 1
         reached = holders > 0
-        shelf.touch(entryId, this.#context.wallNowMs)
+        if (reached) {
+          counters.republished += 1
+          shelf.touch(entryId, this.#context.wallNowMs)
+        }
         if (newer !== undefined) this.#holding.keep(newer, { from: undefined })
       },
       onEnd: () => this.#again(entryId, record, reached),
