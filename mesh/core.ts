@@ -32,6 +32,8 @@ import { SwimProtocol } from './membership/swim-protocol.ts'
 import { MembershipView } from './membership/view.ts'
 import type { MemberDetails } from './membership/view.ts'
 import type { ResolvedMeshOptions } from './options.ts'
+import { createDhtContext } from './routing/create-context.ts'
+import type { DhtContext } from './routing/context.ts'
 import { Refusals } from './refusals.ts'
 import type { Endpoint, Transport, TransportAddress } from './transport/transport.ts'
 import type { TransportConnection } from './transport/transport.ts'
@@ -76,6 +78,8 @@ export class MeshCore implements LinkProcessContext {
   readonly standing: Map<string, () => void> = new Map()
   /** What a restarted detector takes over. */
   readonly detectorMemory: DetectorMemory
+  /** Of the DHT; undefined without one. */
+  readonly dht: DhtContext | undefined
   readonly sources: Discovery[]
   readonly lookup: (host: string) => Promise<readonly string[]>
   readonly chance: () => number
@@ -133,6 +137,7 @@ export class MeshCore implements LinkProcessContext {
       membershipsMax: options.membersMax,
     })
     this.holdSignal = new HoldSignal(handlerError)
+    this.dht = options.dht === undefined ? undefined : createDhtContext(this, options.dht)
     this.sources = [
       staticDiscovery(options.candidates),
       staticDiscovery(this.#added),

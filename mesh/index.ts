@@ -115,6 +115,32 @@ export type { Metadata } from './membership/metadata.ts'
 export type { MembershipPreset, MembershipSettings } from './membership/options.ts'
 export type { DetectorStats } from './membership/detector.ts'
 export type { Incarnation } from './membership/swim/statement.ts'
+export type {
+  Dht,
+  DhtContact,
+  DhtEntry,
+  DhtFindOptions,
+  DhtGetOptions,
+  DhtHop,
+  DhtKey,
+  DhtLookup,
+  DhtLookupResult,
+  DhtNodeAddress,
+  DhtOptionsOfCall,
+  DhtProvider,
+  DhtProvision,
+  DhtPutOptions,
+  DhtPutResult,
+  DhtStats,
+  DhtValue,
+  NamedValue,
+} from './routing/dht.ts'
+export { DhtError } from './routing/errors.ts'
+export type { DhtModeOption, DhtOptions } from './routing/options.ts'
+export type { Store, StoreEntry, StoreLimits, StoreStats, StoreWrite } from './store/store.ts'
+export { MemoryDisk, openMemoryStore } from './store/memory.ts'
+export { StoreError } from './store/errors.ts'
+export type { StoreErrorCode } from './store/errors.ts'
 export { Refusals } from './refusals.ts'
 export type { Candidate, Discovery, DiscoverySink } from './discovery/discovery.ts'
 export { parseSeed, staticDiscovery } from './discovery/static.ts'

@@ -34,6 +34,8 @@ import type { Incarnation } from './membership/swim/statement.ts'
 import { MeshError } from './mesh-error.ts'
 import { resolveMeshOptions } from './options.ts'
 import type { MeshOptions, ResolvedMeshOptions } from './options.ts'
+import { DhtFunctions } from './routing/dht-functions.ts'
+import type { Dht } from './routing/dht.ts'
 import { startTree } from './tree.ts'
 import type { EndpointStats, Transport, TransportAddress } from './transport/transport.ts'
 
@@ -84,6 +86,8 @@ export interface Mesh extends AsyncDisposable {
   /** Why the mesh ended, once it has. */
   readonly ended: Promise<ExitReason>
   readonly membership: Membership
+  /** Values, providers and addresses of nodes by key; see `routing/README.md`. */
+  readonly dht: Dht
   /** Which life of this node, and how often it spoke up in it, as members know it. */
   readonly incarnation: Incarnation
   /** Established links. */
@@ -178,6 +182,7 @@ class MeshNode implements Mesh {
   readonly key: NodeKey
   readonly realm: Realm
   readonly membership: Membership
+  readonly dht: Dht
   readonly ended: Promise<ExitReason>
   readonly #core: MeshCore
   readonly #release: () => Promise<void>
@@ -194,6 +199,7 @@ class MeshNode implements Mesh {
     this.key = identity.nodeKey
     this.realm = realm
     this.membership = core.view
+    this.dht = new DhtFunctions(core.dht, realm.id, identity.nodeKey.hex, () => this.#check())
     this.ended = new Promise((resolve) => (this.#settleEnded = resolve))
   }
 
@@ -355,7 +361,7 @@ function startError(error: unknown): unknown {
   for (let depth = 0; depth < 10; depth++) {
     const { reason, cause } = (at ?? {}) as { reason?: unknown; cause?: unknown }
     const code = (at as { code?: unknown } | undefined)?.code
-    if (typeof code === 'string' && /^ERR_(TRANSPORT|MESH|LINK|OPTION)/.test(code)) return at
+    if (typeof code === 'string' && /^ERR_(TRANSPORT|MESH|LINK|OPTION|STORE)/.test(code)) return at
     const inner = reason ?? cause ?? (at as { shutdown?: unknown } | undefined)?.shutdown
     if (inner === undefined) return error
     at = inner

@@ -25,6 +25,8 @@ import { isMembershipPreset, resolveMembership } from './membership/options.ts'
 import type { MembershipPreset, MembershipSettings } from './membership/options.ts'
 import type { SwimSettings } from './membership/swim/settings.ts'
 import { MeshError } from './mesh-error.ts'
+import { isDhtOption, resolveDht } from './routing/options.ts'
+import type { DhtOptions, ResolvedDhtOptions } from './routing/options.ts'
 import type { Transport } from './transport/transport.ts'
 import { FRAME_BYTES_MAX_DEFAULT, FRAME_BYTES_MAX_LIMIT } from './wire/frame.ts'
 
@@ -113,6 +115,13 @@ export interface MeshOptions {
    * keepalive per second on both sides.
    */
   readonly neighbours?: number | undefined
+  /**
+   * The DHT of this node: `false` for none, or `{ mode, ...settings }`; `routing/options.ts`,
+   * `routing/kademlia/settings.ts` and `routing/records/settings.ts` describe each dial. Default: a server with
+   * the default settings. All nodes of a mesh should have the same `k`. Turn it off for nodes that use nothing
+   * of it in a mesh where nobody does; make it `{ mode: 'client' }` for short-lived ones.
+   */
+  readonly dht?: false | DhtOptions | undefined
   /** Entries of `mesh.membership.log()`; older ones are dropped. Default 1,024; 0 keeps none. */
   readonly membershipEventsMax?: number | undefined
 
@@ -191,12 +200,14 @@ type Unset =
 /** {@link MeshOptions} with everything decided. */
 export type ResolvedMeshOptions = Readonly<
   Required<{
-    [K in Exclude<keyof MeshOptions, Unset | 'membership'>]: NonNullable<MeshOptions[K]>
+    [K in Exclude<keyof MeshOptions, Unset | 'membership' | 'dht'>]: NonNullable<MeshOptions[K]>
   }> & {
     [K in Unset]: MeshOptions[K]
   } & {
     readonly realm: string | Realm
     readonly membership: SwimSettings
+    /** Undefined for none. */
+    readonly dht: ResolvedDhtOptions | undefined
     readonly candidates: readonly Candidate[]
   }
 >
@@ -223,6 +234,7 @@ export const MESH_DEFAULTS: Readonly<
   membership: 'lan',
   metadata: NO_METADATA,
   neighbours: 4,
+  dht: Object.freeze({}),
   membershipEventsMax: 1_024,
   frameBytesMax: FRAME_BYTES_MAX_DEFAULT,
   bytesQueuedMax: 16_777_216,
@@ -273,6 +285,10 @@ const membershipOption: OptionCheck = {
   expected: "'local', 'lan', 'wan' or an object with settings",
   test: (value) => isMembershipPreset(value) || objectOption.test(value),
 }
+const dhtOption: OptionCheck = {
+  expected: 'false, or an object with a mode and settings',
+  test: isDhtOption,
+}
 const millis = (min: number): OptionCheck => numberOption(min, 2_147_483_647)
 const amount = (min: number, max = 1_048_576): OptionCheck => numberOption(min, max)
 
@@ -301,6 +317,7 @@ const CHECKS: { readonly [K in keyof MeshOptions]-?: OptionCheck } = {
   membership: membershipOption,
   metadata: objectOption,
   neighbours: amount(1, 64),
+  dht: dhtOption,
   membershipEventsMax: amount(0),
   frameBytesMax: amount(1_024, FRAME_BYTES_MAX_LIMIT),
   bytesQueuedMax: amount(4_096, 2_147_483_647),
@@ -381,6 +398,7 @@ export function resolveMeshOptions(
     lookup,
     ...merged,
     membership: resolveMembership(merged.membership ?? 'lan', membersMax),
+    dht: resolveDht(merged.dht ?? {}),
     name: given.nodeName ?? merged.name,
     candidates: seeds.map((seed) => parseSeed(seed)),
   }) as ResolvedMeshOptions

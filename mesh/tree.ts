@@ -9,7 +9,12 @@
  *     ├─ membership    the detector: who is there
  *     ├─ discovery     seeds and other sources
  *     ├─ topology      standing links with neighbours
- *     └─ idle          closes links that nobody needs
+ *     ├─ idle          closes links that nobody needs
+ *     └─ dht           the DHT (one_for_one)
+ *         ├─ routing   table and lookups
+ *         └─ records   what is kept and published
+ *
+ * Last, so that a restart of the DHT takes nothing else along.
  *
  * When a part ends, it and everything after it is started again: a new endpoint means new links, new
  * links are reported to a new membership. No child calls its supervisor in `init` (ML4).
@@ -25,6 +30,9 @@ import { swimSizes } from './membership/swim-protocol.ts'
 import { CertificateError } from './identity/errors.ts'
 import type { NodeKey } from './identity/node-key.ts'
 import { IdleServer } from './link/idle-process.ts'
+import type { DhtContext } from './routing/context.ts'
+import { RecordsServer } from './routing/record-server.ts'
+import { RoutingServer } from './routing/routing-server.ts'
 import { TopologyServer } from './topology/topology.ts'
 import type { TopologyContext } from './topology/topology.ts'
 import type { Endpoint, EndpointOptions } from './transport/transport.ts'
@@ -146,6 +154,25 @@ function topologyContext(core: MeshCore): TopologyContext {
   }
 }
 
+/** The DHT: each of its processes may crash without the other. */
+function dhtChild(context: DhtContext): ChildSpec<SupervisorRef> {
+  return {
+    id: 'dht',
+    type: 'supervisor',
+    start: ({ system, parent }) =>
+      Supervisor.start({
+        strategy: 'one_for_one',
+        intensity: 5,
+        periodMs: 10_000,
+        ...{ system, parent, link: true },
+        children: [
+          RoutingServer.child(context, { id: 'routing' }),
+          RecordsServer.child(context, { id: 'records' }),
+        ],
+      }),
+  }
+}
+
 /** Starts the tree; resolves when the socket is bound and seeds are being dialled. */
 export function startTree(
   core: MeshCore,
@@ -184,6 +211,7 @@ export function startTree(
       },
       TopologyServer.child(topologyContext(core), { id: 'topology' }),
       IdleServer.child({ options, clock, pool }, { id: 'idle' }),
+      ...(core.dht === undefined ? [] : [dhtChild(core.dht)]),
     ],
   })
 }

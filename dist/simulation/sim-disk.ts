@@ -2,6 +2,7 @@
  * The disk of a simulated node: its key, its incarnation, and files that the node's program writes. It outlives
  * a crash unless it is lost, and it is the data directory of its node.
  */
+import { MemoryDisk } from '../../mesh/index.ts'
 import type { DataDir, NodeDisk, NodeKey, Signatures } from '../../mesh/index.ts'
 import type { Entropy } from '../../runtime/index.ts'
 
@@ -13,6 +14,8 @@ export class SimDisk implements NodeDisk {
   readonly #signatures: Signatures
   readonly #entropy: Entropy
   readonly #files = new Map<string, unknown>()
+  /** What the node's DHT keeps. */
+  readonly #records = new MemoryDisk()
   #keys: NodeKeys
   #incarnation = 0
 
@@ -46,12 +49,15 @@ export class SimDisk implements NodeDisk {
   /** Everything is gone: whoever starts with this disk is a new node. */
   lose(): void {
     this.#files.clear()
+    this.#records.lose()
     this.#keys = this.#signatures.keysFromSeed(this.#entropy.bytes(32))
     this.#incarnation = 0
   }
 
   async open(): Promise<DataDir> {
     this.#incarnation++
+    // Whoever had it open before is dead: a node that stopped in order has closed it.
+    this.#records.crash()
     return {
       path: `simulated:${this.#name}`,
       keys: this.#keys,
@@ -61,6 +67,7 @@ export class SimDisk implements NodeDisk {
         this.#incarnation = Math.max(this.#incarnation, incarnation)
       },
       readMembership: async () => undefined,
+      openStore: () => this.#records.open(),
       close: async () => {},
     }
   }

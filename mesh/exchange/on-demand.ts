@@ -177,6 +177,12 @@ export class OnDemand {
       (error: unknown) => {
         this.#ended(dial)
         if (abort.signal.aborted) return
+        // Two dials met, and the other one won.
+        const link = id === undefined ? undefined : this.#parts.pool.link(id)
+        if (link !== undefined) {
+          for (const { linked } of take(dial)) linked(link)
+          return
+        }
         this.#failed += 1
         if (clock.now() >= untilMs) this.#died(dial.to)
         this.#lose(codeOf(error), dial.to, take(dial))

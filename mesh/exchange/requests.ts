@@ -14,7 +14,7 @@ import type { OnDemand } from './on-demand.ts'
 import { Rates } from './rates.ts'
 import type { Target } from './target.ts'
 
-/** How requests and replies are written; each is one frame or several, in order. */
+/** How requests and replies are written: frames, in order; none when the peer could not take them. */
 export interface ExchangeProtocol<Request, Reply> {
   request(number: number, message: Request, frameBytesMax: number): readonly Uint8Array[]
   reply(number: number, message: Reply, frameBytesMax: number): readonly Uint8Array[]
@@ -254,7 +254,7 @@ export class Requests<Request, Reply> {
 
   /** False when a frame was not taken: the lane is full, or the frame larger than the peer takes. */
   #write(link: Link, frames: readonly Uint8Array[]): boolean {
-    if (link.state !== 'established') return false
+    if (link.state !== 'established' || frames.length === 0) return false
     try {
       for (const frame of frames) link.send('sync', frame)
       return true

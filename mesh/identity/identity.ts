@@ -8,6 +8,8 @@
 import type { Clock, Entropy } from '../../runtime/index.ts'
 import { openDataDir } from './data-dir.ts'
 import type { DataDir, NodeDisk } from './data-dir.ts'
+import { openStore } from '../store/open-store.ts'
+import type { Store } from '../store/store.ts'
 import { RealmError } from './errors.ts'
 import type { NodeKeys } from './keys.ts'
 import { parseMembershipFile } from './membership.ts'
@@ -37,7 +39,9 @@ export interface Identity {
    * directory that is so at once: the key is never used again.
    */
   raiseIncarnation(incarnation: number): Promise<void>
-  /** Lets another process use the data directory. Idempotent. */
+  /** What the node keeps beside its key, in the data directory or else in memory; opened once, closed with this. */
+  openStore(): Promise<Store>
+  /** Closes the store and lets another process use the data directory. Idempotent. */
   close(): Promise<void>
 }
 
@@ -98,6 +102,7 @@ async function complete(
   const membership = await findMembership(options, keys.nodeKey, dataDir)
   const signatures = signaturesOf(realm)
   const { pem } = await signatures.createCertificate(keys, { wallNowMs })
+  let store: Promise<Store> | undefined
   const identity: Identity = {
     keys,
     nodeKey: keys.nodeKey,
@@ -107,11 +112,28 @@ async function complete(
     incarnation: dataDir?.incarnation ?? Math.max(1, Math.floor(wallNowMs)),
     dataDir: dataDir?.path,
     raiseIncarnation: async (incarnation) => dataDir?.raise(incarnation),
+    openStore: () => (store ??= openNodeStore(options.dataDir, dataDir)),
     verify: (publicKey, bytes, signature) => signatures.verify(publicKey, bytes, signature),
     checkCertificate: (chain, nowMs) => signatures.checkCertificate(chain, nowMs),
-    close: async () => dataDir?.close(),
+    close: async () => {
+      // One that could not be opened has told whoever wanted it.
+      await store?.then(
+        (open) => open.close(),
+        () => {},
+      )
+      await dataDir?.close()
+    },
   }
   return Object.freeze(identity)
+}
+
+/** A directory has a file, a simulated disk what it has, and what has neither ends with the node. */
+async function openNodeStore(
+  where: string | NodeDisk | undefined,
+  dataDir: DataDir | undefined,
+): Promise<Store> {
+  if (typeof where === 'string') return openStore(where)
+  return dataDir?.openStore?.() ?? openStore(undefined)
 }
 
 async function findMembership(

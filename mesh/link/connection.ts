@@ -20,7 +20,7 @@
 import { invariant } from '../../runtime/index.ts'
 import type { ExitReason } from '../../runtime/index.ts'
 import type { NodeKey } from '../identity/node-key.ts'
-import type { CloseInfo, TransportConnection } from '../transport/transport.ts'
+import type { CloseInfo, TransportAddress, TransportConnection } from '../transport/transport.ts'
 import { HEADER_BYTES } from '../wire/frame.ts'
 import { WireType, wireTypeName } from '../wire/messages.ts'
 import { CloseCode, downReasonOf } from './close-code.ts'
@@ -112,6 +112,10 @@ export class Connection implements Link {
       throw new LinkError('ERR_LINK_CLOSED', 'the peer is not known before the link is accepted')
     }
     return this.#peer
+  }
+
+  get remote(): TransportAddress {
+    return this.#transport.remote
   }
 
   get state(): LinkState {
@@ -448,9 +452,7 @@ export class Connection implements Link {
 
   #established(): void {
     this.#state = 'established'
-    const { options, pool } = this.#context
-    const link = { initiator: this.initiator, needed: pool.isNeeded(this) }
-    this.#keepalive = Keepalive.of(options, link, this.#now())
+    this.#keepalive = Keepalive.of(this.#context, this, this.#now())
     this.#dueMs = this.#keepalive.dueMs
     this.#process?.wake()
     const refusal = this.#context.pool.up(this)
@@ -498,12 +500,11 @@ export class Connection implements Link {
     const keepalive = this.#keepalive!
     const verdict = keepalive.tick(nowMs, this.#context.pool.isNeeded(this))
     this.#dueMs = keepalive.dueMs
-    if (verdict.type === 'quiet') return
     if (verdict.type === 'ping') {
       this.#context.pool.pingsSent += 1
       this.#sendControl(this.#context.protocol.ping(verdict.sequence))
-      return
     }
+    if (verdict.type !== 'dead') return
     this.#context.refusals.count('ERR_LINK_HEARTBEAT', {
       ...this.#fields(),
       misses: verdict.misses,
@@ -556,10 +557,6 @@ export class Connection implements Link {
     const code = peerErrorCode(error)
     if (code === undefined) return this.#handlerThrew(error)
     this.#end(code, error instanceof Error ? error.message : code, { shutdown: code })
-  }
-
-  #handlerThrew(error: unknown): void {
-    this.#end('ERR_LINK_HANDLER', 'a handler failed', error, { err: error })
   }
 
   #fail(code: LinkErrorCode, message: string): void {

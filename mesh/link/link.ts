@@ -46,6 +46,8 @@ export interface Link {
   readonly peer: PeerInfo
   /** True when this side dialled. */
   readonly initiator: boolean
+  /** Where its packets come from. */
+  readonly remote: TransportAddress
   readonly state: LinkState
   /** Smoothed round trip of keepalives, 0 before the first. */
   readonly rttMs: number

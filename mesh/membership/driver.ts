@@ -9,7 +9,7 @@
 import { contract, implement, noreply } from '../../behaviours/index.ts'
 import type { Contract, Server } from '../../behaviours/index.ts'
 import type { Clock, Logger } from '../../runtime/index.ts'
-import { Alarm, ALARM } from '../alarm.ts'
+import { ALARM, EarliestAlarm } from '../alarm.ts'
 import { OnDemand, WAITING_MAX } from '../exchange/on-demand.ts'
 import { Rates } from '../exchange/rates.ts'
 import { Requests } from '../exchange/requests.ts'
@@ -91,7 +91,7 @@ export interface MembershipApi {
 
 interface State {
   readonly detector: Detector
-  readonly alarm: DetectorAlarm
+  readonly alarm: EarliestAlarm
 }
 
 const MembershipContract: Contract<MembershipApi> = contract('fovea.membership/1', {
@@ -129,11 +129,7 @@ export const MembershipServer: Server<MembershipApi, MembershipContext> = implem
     if (restarted) await context.raiseIncarnation(generation)
     memory.generation = generation
     const { system, signal, self } = ctx
-    const alarm = new DetectorAlarm(context.clock, {
-      sendAfter: (delayMs, message) =>
-        system.sendAfter(delayMs, self.pid, message, { owner: self.pid }),
-      cancelTimer: (ref) => system.cancelTimer(ref),
-    })
+    const alarm = new EarliestAlarm(context.clock, system, self.pid)
     const running: Running = makeDetector(context, {
       signal,
       worked: () => alarm.set(running.detector.nextDueMs),
@@ -160,29 +156,6 @@ export const MembershipServer: Server<MembershipApi, MembershipContext> = implem
     return noreply(state)
   },
 })
-
-/** An alarm that is moved forward only: every datagram changes the next deadline, most of them to later. */
-class DetectorAlarm {
-  readonly #timers: Parameters<Alarm['set']>[0]
-  readonly #alarm: Alarm
-  #dueMs = Infinity
-
-  constructor(clock: Clock, timers: Parameters<Alarm['set']>[0]) {
-    this.#timers = timers
-    this.#alarm = new Alarm(clock)
-  }
-
-  set(dueMs: number): void {
-    if (dueMs >= this.#dueMs) return
-    this.#dueMs = dueMs
-    this.#alarm.set(this.#timers, dueMs)
-  }
-
-  rang(): void {
-    this.#dueMs = Infinity
-    this.#alarm.rang()
-  }
-}
 
 /** How a detector and its process are tied. */
 interface Ties {

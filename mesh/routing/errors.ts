@@ -235,13 +235,13 @@ const PEER_REFUSALS: ErrorCatalogue = {
     action: 'look up less at once',
   },
   ERR_DHT_DIALS_MAX: {
-    when: 'the DHT wanted to reach a node without a link while it dialled its share of `dialsMax` nodes and as many waited',
+    when: 'the DHT wanted to reach a node without a link while it dialled its share of `dialsMax` nodes and 256 waited for their turn',
     stateChanged: 'no; the request fails',
     retry: 'the lookup asks others',
     action: 'raise `dialsMax` if it lasts; many nodes are down, or the network is slow',
   },
   ERR_DHT_BACKLOG: {
-    when: '16 requests wait for one dial already',
+    when: '64 requests wait for one dial already',
     stateChanged: 'no; the request fails',
     retry: 'the lookup asks others',
     action: 'nothing',

@@ -1,0 +1,77 @@
+/**
+ * Whether somebody is where it says it is. A node may say any address about itself, and tables that believed
+ * it would send everybody there; so a peer counts as a server of the DHT only at an address that was proven:
+ *
+ * - its packets come from there, or it answered there, or
+ * - the address is a name, and the resolver says that its packets come from there, or
+ * - it was proven before for this key: a node behind a port mapping is dialled at one port and dials from
+ *   another.
+ */
+import { isIP } from 'node:net'
+import type { Link } from '../link/link.ts'
+import type { TransportAddress } from '../transport/transport.ts'
+import type { Sender } from './kademlia/message.ts'
+
+/** Proofs that are remembered beyond the life of their link. */
+const PROVEN_MAX = 4_096
+
+/** Addresses that a name may have. */
+type Lookup = (host: string) => Promise<readonly string[]>
+
+/** The proofs of one node. */
+export class AddressProofs {
+  readonly #lookup: Lookup
+  /** Last proven address by key of the node, oldest first. */
+  readonly #proven = new Map<string, string>()
+
+  constructor(lookup: Lookup) {
+    this.#lookup = lookup
+  }
+
+  /** Whether the peer is at the address that it advertises. */
+  isProven(link: Link): boolean {
+    const { peer } = link
+    if (peer.addressProven) {
+      this.#remember(link)
+      return true
+    }
+    return this.#proven.get(peer.key.hex) === placeOf(peer.address)
+  }
+
+  /** What the peer says about itself, as far as it is believed. */
+  believed(link: Link, sender: Sender): Sender {
+    const { host, port } = link.peer.address
+    const same = sender.port === port && sender.host.toLowerCase() === host.toLowerCase()
+    if (sender.mode === 'client' || (same && this.isProven(link))) return sender
+    return { ...sender, mode: 'client' }
+  }
+
+  /** Finds out about a link that has just come up; `proven` is called if only the resolver could tell. */
+  met(link: Link, proven: () => void): void {
+    const { address } = link.peer
+    if (this.isProven(link) || isIP(address.host) !== 0 || link.remote.port !== address.port) return
+    this.#lookup(address.host).then(
+      (hosts) => {
+        if (link.state !== 'established' || !hosts.includes(link.remote.host)) return
+        this.#remember(link)
+        proven()
+      },
+      // A name that nobody can resolve proves nothing.
+      () => {},
+    )
+  }
+
+  #remember({ peer }: Link): void {
+    const { hex } = peer.key
+    const place = placeOf(peer.address)
+    if (this.#proven.get(hex) === place) return
+    this.#proven.delete(hex)
+    this.#proven.set(hex, place)
+    if (this.#proven.size <= PROVEN_MAX) return
+    for (const oldest of this.#proven.keys()) return void this.#proven.delete(oldest)
+  }
+}
+
+function placeOf({ host, port }: TransportAddress): string {
+  return `${host.toLowerCase()} ${port}`
+}

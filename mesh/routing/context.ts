@@ -1,0 +1,45 @@
+/** What the processes of the DHT need. */
+import type { Clock, Logger } from '../../runtime/index.ts'
+import type { DialShares } from '../exchange/dial-shares.ts'
+import type { Dialer } from '../link/dialer.ts'
+import type { FrameRouter } from '../link/frame-router.ts'
+import type { LinkPool } from '../link/pool.ts'
+import type { MembershipView } from '../membership/view.ts'
+import type { Refusals } from '../refusals.ts'
+import type { Store } from '../store/store.ts'
+import type { TransportAddress } from '../transport/transport.ts'
+import type { AddressProofs } from './address-proofs.ts'
+import type { KadKey } from './kademlia/id.ts'
+import type { DhtMemory } from './memory.ts'
+import type { ResolvedDhtOptions } from './options.ts'
+import type { DhtProtocol } from './protocol.ts'
+import type { StoredEntryCodec } from './records/codec.ts'
+import type { RecordMaking } from './records/makers.ts'
+
+/** Shared by both processes and by the functions for applications. */
+export interface DhtContext {
+  readonly options: ResolvedDhtOptions
+  readonly dials: DialShares
+  readonly handshakeTimeoutMs: number
+  readonly ownKey: KadKey
+  /** `name@host:port` as advertised. */
+  readonly nodeId: () => string
+  readonly address: () => TransportAddress
+  readonly clock: Clock
+  readonly chance: () => number
+  readonly logger: Logger
+  readonly pool: LinkPool
+  readonly dialer: Dialer
+  readonly frames: FrameRouter
+  readonly refusals: Refusals
+  readonly view: MembershipView
+  readonly protocol: DhtProtocol
+  readonly entryCodec: StoredEntryCodec
+  readonly making: RecordMaking
+  readonly proofs: AddressProofs
+  readonly memory: DhtMemory
+  /** Opens the store of this node; called once. */
+  readonly openStore: () => Promise<Store>
+  /** Somebody has dialled this node, so it can be dialled. */
+  readonly dialled: () => void
+}

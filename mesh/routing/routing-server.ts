@@ -1,0 +1,110 @@
+/**
+ * The process `routing`. It owns the router's alarm, its handlers at links and members, and its crashes; the
+ * work is in `router.ts`. A restarted one begins with the table that the former had; what it held for
+ * certain is asked again before anybody is told about it.
+ */
+import { contract, implement, noreply } from '../../behaviours/index.ts'
+import type { Contract, Server } from '../../behaviours/index.ts'
+import { ALARM, EarliestAlarm } from '../alarm.ts'
+import { WireType } from '../wire/messages.ts'
+import type { DhtContext } from './context.ts'
+import { openExchanges } from './exchanges.ts'
+import { Router } from './router.ts'
+
+/** Messages of the routing process to itself. */
+export interface RoutingApi {
+  call: {}
+  cast: {
+    /** The router threw. */
+    failed(error: unknown): void
+  }
+}
+
+interface State {
+  readonly router: Router
+  readonly alarm: EarliestAlarm
+}
+
+const RoutingContract: Contract<RoutingApi> = contract('fovea.routing/1', {
+  call: {},
+  cast: { failed: true },
+})
+
+/** Starts and serves the router. */
+export const RoutingServer: Server<RoutingApi, DhtContext> = implement<
+  RoutingApi,
+  DhtContext,
+  State
+>(RoutingContract, {
+  init: (context, ctx): State => {
+    const { clock } = context
+    const { system, signal, self } = ctx
+    const alarm = new EarliestAlarm(clock, system, self.pid)
+    const router: Router = makeRouter(context, {
+      worked: () => alarm.set(router.nextDueMs),
+      failed: (error) => void self.cast.failed(error),
+    })
+    listen(context, router, signal)
+    alarm.set(router.nextDueMs)
+    return { router, alarm }
+  },
+  call: {},
+  cast: {
+    failed: (_state, error) => {
+      throw error
+    },
+  },
+  info: (state, info) => {
+    if (info.type !== 'message' || info.message !== ALARM) return noreply(state)
+    const { router, alarm } = state
+    alarm.rang()
+    router.tick()
+    alarm.set(router.nextDueMs)
+    return noreply(state)
+  },
+})
+
+/** How a driver and its process are tied. */
+interface Ties {
+  readonly worked: () => void
+  readonly failed: (error: unknown) => void
+}
+
+function makeRouter(context: DhtContext, ties: Ties): Router {
+  const { clock, chance, memory, options, ownKey, pool, view, refusals, protocol, proofs } = context
+  return new Router({
+    core: {
+      self: { id: ownKey.hex, key: ownKey, ...context.address(), mode: memory.mode },
+      settings: options.routing,
+      seed: Math.floor(chance() * 0x1_0000_0000),
+      nowMs: clock.now(),
+      snapshot: Array.from(memory.contacts.values()),
+    },
+    exchanges: openExchanges({ ...context, dialsMax: context.dials.routing }),
+    ...{ clock, pool, view, refusals, protocol, proofs, memory, ...ties },
+  })
+}
+
+/** Until the process dies, however it dies. */
+function listen(context: DhtContext, router: Router, signal: AbortSignal): void {
+  const { pool, frames, view, memory } = context
+  const { findNode, findNodeReply, findValueReply, providersReply } = WireType
+  const types = [findNode, findNodeReply, findValueReply, providersReply]
+  memory.router = router
+  const release = [
+    ...types.map((type) =>
+      frames.handle(type, type, (link, of, payload) => router.frame(link, of, payload)),
+    ),
+    pool.onLink((event) => {
+      if (event.type === 'up' && !event.link.initiator) context.dialled()
+      router.link(event)
+    }),
+    view.subscribe((event) => router.member(event)),
+  ]
+  signal.addEventListener('abort', () => {
+    for (const off of release) off()
+    if (memory.router === router) memory.router = undefined
+    router.close()
+  })
+  router.begin()
+}
