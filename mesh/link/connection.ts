@@ -17,8 +17,7 @@
  * - A goodbye from the peer lets what it sent before on the other lanes be handled first.
  * - A datagram never ends the link, unless a handler of ours has a bug.
  */
-import { invariant } from '../../runtime/index.ts'
-import type { ExitReason } from '../../runtime/index.ts'
+import { invariant, type ExitReason } from '../../runtime/index.ts'
 import type { NodeKey } from '../identity/node-key.ts'
 import type { CloseInfo, TransportAddress, TransportConnection } from '../transport/transport.ts'
 import { HEADER_BYTES } from '../wire/frame.ts'
@@ -26,8 +25,7 @@ import { WireType, wireTypeName } from '../wire/messages.ts'
 import { CloseCode, downReasonOf } from './close-code.ts'
 import type { ConnectionContext, ConnectionDial, ConnectionProcess } from './connection-context.ts'
 import { DatagramDoor, datagramType } from './datagrams.ts'
-import { closedError, LinkError, peerErrorCode } from './errors.ts'
-import type { LinkErrorCode } from './errors.ts'
+import { closedError, LinkError, peerErrorCode, type LinkErrorCode } from './errors.ts'
 import { Handshake, REJECT_TEXTS } from './handshake.ts'
 import type { HandshakeEffect, HandshakeFailure, HandshakeInput } from './handshake.ts'
 import { Keepalive } from './keepalive.ts'
@@ -383,9 +381,8 @@ export class Connection implements Link {
   }
 
   #wakeUp(): void {
-    const keepalive = this.#keepalive
-    if (keepalive?.resting !== true || this.#state !== 'established') return
-    this.#dueMs = keepalive.wakeUp(this.#now())
+    if (this.#keepalive?.resting !== true || this.#state !== 'established') return
+    this.#dueMs = this.#keepalive.wakeUp(this.#now())
     this.#process?.wake()
   }
 
@@ -557,6 +554,10 @@ export class Connection implements Link {
     const code = peerErrorCode(error)
     if (code === undefined) return this.#handlerThrew(error)
     this.#end(code, error instanceof Error ? error.message : code, { shutdown: code })
+  }
+
+  #handlerThrew(error: unknown): void {
+    this.#end('ERR_LINK_HANDLER', 'a handler failed', error, { err: error })
   }
 
   #fail(code: LinkErrorCode, message: string): void {

@@ -19,7 +19,8 @@
  *   When the dialler's pings stop, that is its first miss: a dead peer is found as soon as by its own pings.
  */
 
-import type { ConnectionOptions } from './connection-context.ts'
+import type { Connection } from './connection.ts'
+import type { ConnectionContext } from './connection-context.ts'
 
 /** Dials of {@link Keepalive}. */
 export interface KeepaliveOptions {
@@ -75,20 +76,16 @@ export class Keepalive {
     this.#dueMs = nowMs + this.#pauseMs()
   }
 
-  /** With the dials of a node. */
-  static of(
-    options: ConnectionOptions,
-    link: { readonly initiator: boolean; readonly needed: boolean },
-    nowMs: number,
-  ): Keepalive {
-    const { keepaliveIntervalMs, keepaliveMissesMax, keepaliveRestFactor } = options
+  /** With the dials of a node, for one of its links. */
+  static of(context: ConnectionContext, link: Connection, nowMs: number): Keepalive {
+    const { keepaliveIntervalMs, keepaliveMissesMax, keepaliveRestFactor } = context.options
     const dials = {
       intervalMs: keepaliveIntervalMs,
       missesMax: keepaliveMissesMax,
       restFactor: keepaliveRestFactor,
       initiator: link.initiator,
     }
-    return new Keepalive(dials, nowMs, link.needed)
+    return new Keepalive(dials, nowMs, context.pool.isNeeded(link))
   }
 
   /** When `tick` must be called. */
