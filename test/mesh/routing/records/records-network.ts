@@ -47,13 +47,16 @@ export function randomKey(stream: RandomStream): KadKey {
 /** A signature is the word `by` and the publisher; everything else is forged. */
 export class PlainAuthority implements RecordAuthority {
   readonly publisher: string
-  constructor(publisher: string) {
+  readonly #revoked: ReadonlySet<string>
+  constructor(publisher: string, revoked: ReadonlySet<string>) {
     this.publisher = publisher
+    this.#revoked = revoked
   }
   sign(fields: RecordFields): DhtRecord {
     return { ...fields, proof: `by ${fields.publisher}` }
   }
   check({ proof, publisher }: DhtRecord) {
+    if (this.#revoked.has(publisher)) return 'ERR_DHT_RECORD_MEMBERSHIP'
     return proof === `by ${publisher}` ? undefined : 'ERR_DHT_RECORD_SIGNATURE'
   }
 }
@@ -132,6 +135,10 @@ export class RecordsNetwork {
   farHops = 2
   /** What every node estimates; without it nobody looks further than the k nearest. */
   networkSize: number | undefined
+  /** Publishers whom nobody believes any more. */
+  readonly revoked = new Set<string>()
+  /** True while lookups begin and never end. */
+  forgetful = false
   readonly stream: RandomStream
   readonly #byId = new Map<string, NetworkNode>()
   readonly #tasks: Task[] = []
@@ -256,7 +263,7 @@ export class RecordsNetwork {
       self: { id, key },
       sender: () => ({ host: node.contact.host, port: node.contact.port, mode: node.mode }),
       settings: this.settings,
-      authority: new PlainAuthority(id),
+      authority: new PlainAuthority(id, this.revoked),
       routing: {
         closest: (target, count, except) =>
           this.nearest(target, count + 2)
@@ -377,6 +384,7 @@ export class RecordsNetwork {
   }
 
   #lookup(node: NetworkNode, lookupId: number, spec: LookupSpec): void {
+    if (this.forgetful) return
     const sorted = this.nearest(spec.target, Infinity).filter((other) => other !== node)
     const count = spec.count ?? this.settings.k
     const far = sorted.slice(count)

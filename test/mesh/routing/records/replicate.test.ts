@@ -1,0 +1,92 @@
+import { describe, expect, it } from 'vitest'
+import { HOUR_MS, makeRecord, randomKey, WALL_START_MS } from './records-network.ts'
+import { forget, sender, sentBy, upkeepScene } from './upkeep-scene.ts'
+
+describe('replicate', () => {
+  it('one holder does it for all of them', () => {
+    const { network, key, holders } = upkeepScene({ handoff: false })
+    network.run(holders[0]!, { type: 'put', record: makeRecord(key), options: {} })
+    forget(network)
+    network.wait(10 * HOUR_MS)
+    const puts = sentBy(network.nodes).length
+    // A round is 3 puts; at the earliest after 3/4 of the interval.
+    expect(puts).toBeGreaterThanOrEqual(3 * 8)
+    expect(puts).toBeLessThanOrEqual(3 * 14)
+  })
+
+  it('K31 leaves publisher, sequence and expiry as they are', () => {
+    const { network, key, holders } = upkeepScene()
+    const record = makeRecord(key)
+    network.run(holders[0]!, { type: 'put', record, options: {} })
+    holders[1]!.up = false
+    network.wait(5 * HOUR_MS)
+    const all = network.holders(key).map((holder) => network.entry(holder, key)!)
+    expect(all.length).toBeGreaterThanOrEqual(4)
+    for (const entry of all)
+      expect(entry).toMatchObject({ record, keepUntilMs: record.expiresAtMs })
+  })
+
+  it('a node that is not among the k nearest it knows sends nothing', () => {
+    const { network, key, node } = upkeepScene({ handoff: false })
+    const record = makeRecord(key)
+    const message = { type: 'store', key, sender, record, ttlMs: undefined } as const
+    network.ask(node, { ...message, expectedSequence: undefined })
+    network.wait(5 * HOUR_MS)
+    expect(node.sent).toEqual([])
+    expect(node.core.stats()).toMatchObject({ replicated: 0 })
+    expect(node.core.stats().replicationsSkipped).toBeGreaterThanOrEqual(3)
+  })
+
+  it('a cached copy is repeated by nobody', () => {
+    const { network, key, holders } = upkeepScene({ handoff: false })
+    const message = { type: 'store', key, sender, record: makeRecord(key) } as const
+    network.ask(holders[0]!, { ...message, ttlMs: 20 * HOUR_MS, expectedSequence: undefined })
+    network.wait(10 * HOUR_MS)
+    expect(sentBy(network.nodes)).toEqual([])
+  })
+
+  it('K30 without it records are lost as their holders leave', () => {
+    for (const replicate of [true, false]) {
+      const { network, key } = upkeepScene({ replicate, handoff: false }, 40)
+      network.run(network.at(0), { type: 'put', record: makeRecord(key), options: {} })
+      for (let i = 0; i < 6; i++) {
+        network.nearest(key, 1)[0]!.up = false
+        network.wait(1.5 * HOUR_MS)
+      }
+      expect(network.holders(key).length > 0).toBe(replicate)
+    }
+  })
+
+  it('keeps providers of one key alive with one lookup', () => {
+    const { network, key, sorted } = upkeepScene({ handoff: false })
+    for (const provider of sorted.slice(10, 15)) {
+      const record = makeRecord(key, { kind: 'provider', publisher: provider.contact.id })
+      network.run(provider, { type: 'provide', record, options: {} })
+      network.run(provider, { type: 'unpublish', key })
+    }
+    for (const holder of sorted.slice(0, 2)) holder.up = false
+    network.wait(1.3 * HOUR_MS)
+    for (const holder of network.nearest(key, 4)) {
+      const records = [...holder.core.entries()].filter(({ record }) => record.key.hex === key.hex)
+      expect(records.length).toBe(5)
+    }
+  })
+
+  it('what was due while a node was away is done bit by bit', () => {
+    const { network, node } = upkeepScene({ handoff: false }, 5)
+    const times = { own: false, cached: false, storedAtMs: WALL_START_MS - 9 * HOUR_MS }
+    for (let i = 0; i < 60; i++) {
+      const record = makeRecord(randomKey(network.stream))
+      node.disk.set(record.key.hex, { ...times, record, keepUntilMs: record.expiresAtMs })
+    }
+    network.restart(node)
+    let most = 0
+    for (let i = 0; i < 60; i++) {
+      const before = node.sent.length
+      network.wait(60_000)
+      most = Math.max(most, node.sent.length - before)
+    }
+    expect(node.sent.length).toBeGreaterThan(100)
+    expect(most).toBeLessThan(node.sent.length / 4)
+  })
+})

@@ -1,0 +1,102 @@
+import { describe, expect, it } from 'vitest'
+import { HOUR_MS, makeRecord, randomKey, WALL_START_MS } from './records-network.ts'
+import { forget, sentBy, upkeepScene } from './upkeep-scene.ts'
+
+describe('republish', () => {
+  it('K39 a publisher puts each record to the k nearest once per interval, at its own time', () => {
+    const { network, node } = upkeepScene({ replicate: false })
+    const keys = Array.from({ length: 40 }, () => randomKey(network.stream))
+    for (const key of keys) {
+      const record = makeRecord(key, { publisher: node.contact.id })
+      network.run(node, { type: 'put', record, options: {}, publish: true })
+    }
+    forget(network)
+    const { republishIntervalMs, jitter } = network.settings
+    network.wait(republishIntervalMs * (1 + jitter))
+    for (const key of keys) {
+      const puts = node.sent.filter(({ record }) => record.key === key)
+      expect(puts.length).toBeGreaterThanOrEqual(3)
+      expect(puts.length).toBeLessThanOrEqual(8)
+    }
+    const perHour = new Map<number, number>()
+    for (const { atMs } of node.sent) {
+      const hour = Math.floor(atMs / HOUR_MS)
+      perHour.set(hour, (perHour.get(hour) ?? 0) + 1)
+    }
+    const mean = node.sent.length / ((republishIntervalMs * 2 * jitter) / HOUR_MS)
+    expect(Math.max(...perHour.values())).toBeLessThanOrEqual(5 * mean)
+    expect(Math.min(...node.sent.map(({ atMs }) => atMs))).toBeGreaterThan(
+      republishIntervalMs * (1 - jitter) - 1,
+    )
+  })
+
+  it('what this node signed outlives its first expiry, with the sequence it had', () => {
+    const { network, key, node, holders } = upkeepScene()
+    const record = makeRecord(key, { publisher: node.contact.id, sequence: 7 })
+    network.run(node, { type: 'put', record, options: {}, publish: true })
+    network.wait(100 * HOUR_MS)
+    expect(network.entry(holders[0]!, key)).toMatchObject({
+      record: { sequence: 7, publisher: node.contact.id, value: record.value },
+    })
+    expect(network.entry(node, key)!.record.expiresAtMs).toBeGreaterThan(
+      WALL_START_MS + 100 * HOUR_MS,
+    )
+  })
+
+  it('K31 what another key signed is repeated as it is and ends with its time', () => {
+    const { network, key, node, holders } = upkeepScene()
+    const record = makeRecord(key)
+    network.run(node, { type: 'put', record, options: {}, publish: true })
+    network.wait(47.9 * HOUR_MS)
+    expect(node.core.stats().republished).toBeGreaterThanOrEqual(1)
+    for (const holder of holders) expect(network.entry(holder, key)?.record).toEqual(record)
+    network.wait(0.2 * HOUR_MS)
+    expect(network.holders(key)).toEqual([])
+    expect(network.nodes.flatMap(({ disk }) => [...disk.keys()])).toEqual([])
+  })
+
+  it('K34 what is not valid any more is not repeated', () => {
+    const { network, key, node } = upkeepScene()
+    const record = makeRecord(key, { publisher: node.contact.id })
+    network.run(node, { type: 'put', record, options: {}, publish: true })
+    forget(network)
+    network.revoked.add(node.contact.id)
+    network.wait(30 * HOUR_MS)
+    expect(sentBy(network.nodes)).toEqual([])
+  })
+
+  it('a short-lived record is repeated before it is over', () => {
+    const { network, key, node, holders } = upkeepScene()
+    const record = makeRecord(key, {
+      kind: 'provider',
+      publisher: node.contact.id,
+      expiresAtMs: WALL_START_MS + HOUR_MS,
+    })
+    network.run(node, { type: 'provide', record, options: {} })
+    for (let i = 0; i < 100; i++) {
+      network.wait(HOUR_MS / 20)
+      for (const holder of holders) expect(network.entry(holder, key)).toBeDefined()
+    }
+  })
+
+  it('tries again soon when it reached nobody', () => {
+    const { network, key, node } = upkeepScene({}, 6)
+    for (const other of network.nodes) if (other !== node) other.up = false
+    const record = makeRecord(key, { publisher: node.contact.id })
+    network.run(node, { type: 'put', record, options: {}, publish: true })
+    network.wait(28 * HOUR_MS)
+    for (const other of network.nodes) if (other !== node) network.restart(other)
+    network.wait(2 * HOUR_MS)
+    expect(network.holders(key).length).toBeGreaterThanOrEqual(4)
+  })
+
+  it('takes over a newer record that stands against its own', () => {
+    const { network, key, node, sorted } = upkeepScene()
+    const old = makeRecord(key)
+    network.run(node, { type: 'put', record: old, options: {}, publish: true })
+    const newer = makeRecord(key, { sequence: 4 })
+    network.run(sorted[10]!, { type: 'put', record: newer, options: {} })
+    network.wait(30 * HOUR_MS)
+    expect(network.entry(node, key)).toMatchObject({ own: true, record: { sequence: 4 } })
+  })
+})
