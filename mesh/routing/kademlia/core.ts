@@ -324,12 +324,14 @@ export class RoutingCore implements RoutingView {
       return this.#failed(requestId)
     }
     this.#requests.delete(requestId)
+    const isKnown = this.#table.state(from) === 'good'
     const rttMs = this.#nowMs - sentMs
     this.#rtt.record(from, rttMs)
     const contact = this.#admit(from, to, message.sender, rttMs)
     const contacts = this.#checked(message.contacts, from, to.host)
     const checked = contacts === message.contacts ? message : { ...message, contacts }
-    this.#answered(requestId, purpose, contact, checked)
+    // A seed that stands in the table was not lost.
+    this.#answered(requestId, isKnown && purpose === 'lost' ? 'late' : purpose, contact, checked)
   }
 
   /** The sender of an answer as a contact: what makes it known, or a client. */
