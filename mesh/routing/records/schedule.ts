@@ -16,10 +16,6 @@ export class Schedule {
     return this.#slots.has(name)
   }
 
-  names(): IterableIterator<string> {
-    return this.#slots.keys()
-  }
-
   /** The earliest time; Infinity when there is none. */
   earliest(): number {
     return this.#deadlines.earliest()

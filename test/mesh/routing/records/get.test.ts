@@ -192,6 +192,8 @@ describe('copies on the path', () => {
       record: makeRecord(key, { sequence: 2 }),
       options: {},
     })
+    const own = network.run(far, { type: 'get', key, options: {} })
+    expect(own?.outcome.records).toMatchObject([{ sequence: 2 }])
     far.lie = ({ type }) =>
       type === 'find_value'
         ? reply({ key, record: makeRecord(key), contacts: holders.map(({ contact }) => contact) })
@@ -200,8 +202,6 @@ describe('copies on the path', () => {
       const get = network.run(node, { type: 'get', key, options: { alpha: 1 } })
       expect(get?.outcome.records).toMatchObject([{ sequence: 2 }])
     }
-    const own = network.run(far, { type: 'get', key, options: {} })
-    expect(own?.outcome.records).toMatchObject([{ sequence: 2 }])
   })
 
   it('a copy of an immutable record is as good as any', () => {
