@@ -4,6 +4,7 @@ import { IDENTITY_ERRORS } from './identity/errors.ts'
 import { LINK_ERRORS } from './link/errors.ts'
 import { MEMBERSHIP_ERRORS } from './membership/errors.ts'
 import { ROUTING_ERRORS } from './routing/errors.ts'
+import { ROUTE_ERRORS } from './routing/greedy/errors.ts'
 import { STORE_ERRORS } from './store/errors.ts'
 import { TRANSPORT_ERRORS } from './transport/errors.ts'
 import { WIRE_ERRORS } from './wire/errors.ts'
@@ -61,6 +62,7 @@ export const MESH_ERRORS: ErrorCatalogue = Object.freeze({
   ...WIRE_ERRORS,
   ...LINK_ERRORS,
   ...MEMBERSHIP_ERRORS,
+  ...ROUTE_ERRORS,
   ...STORE_ERRORS,
   ...ROUTING_ERRORS,
   ...OWN_ERRORS,
@@ -73,6 +75,7 @@ export const MESH_ERROR_PARTS: readonly ErrorCatalogue[] = Object.freeze([
   WIRE_ERRORS,
   LINK_ERRORS,
   MEMBERSHIP_ERRORS,
+  ROUTE_ERRORS,
   STORE_ERRORS,
   ROUTING_ERRORS,
   OWN_ERRORS,

@@ -1,0 +1,80 @@
+/** The boundary of greedy routing (`core.ts`): one synchronous machine, driven by `router.ts` and by tests. */
+import type { KadKey } from '../kademlia/id.ts'
+import type { Contact } from '../kademlia/message.ts'
+import type { Envelope, RouteReason, RouteType } from './envelope.ts'
+
+/** Whom a node can send to. */
+export interface RouteView {
+  /** Nodes near `key`, nearest first; what is not nearer than this node is left out here, not there. */
+  closest(key: KadKey, count: number): readonly Contact[]
+  /** The node with that key when a link with it stands, in the table or not. */
+  linked(id: string): Contact | undefined
+}
+
+/** What happens to a core. */
+export type GreedyInput =
+  | {
+      readonly type: 'send'
+      readonly sendId: number
+      /** 32 hex digits by lot: nobody may guess it. */
+      readonly id: string
+      readonly routeType: RouteType
+      readonly destination: KadKey
+      readonly payload: Uint8Array
+      readonly about: string | undefined
+      readonly receipt: boolean
+      readonly hopsMax: number
+      readonly deadlineMs: number
+    }
+  /** Nobody waits for it any more; no event follows. */
+  | { readonly type: 'cancel'; readonly sendId: number }
+  /** `from` is proven by the connection. */
+  | { readonly type: 'envelope'; readonly from: string; readonly envelope: Envelope }
+  /** The link took what `sink.forward(attemptId, ...)` said; or `forward_failed`. */
+  | { readonly type: 'forwarded'; readonly attemptId: number }
+  | { readonly type: 'forward_failed'; readonly attemptId: number }
+  | { readonly type: 'tick' }
+
+/** How a send ended. */
+export type SendOutcome =
+  | { readonly type: 'delivered' }
+  | { readonly type: 'failed'; readonly reason: RouteReason; readonly at: string }
+  | { readonly type: 'refused'; readonly code: 'ERR_ROUTE_SENDS_MAX' | 'ERR_ROUTE_FORWARDS_MAX' }
+  | { readonly type: 'timeout' }
+
+/** What a core wants done, called synchronously from `step`, in order. Must not call the core back. */
+export interface GreedySink {
+  /** Send it over a link to that node; `forwarded` or `forward_failed` must follow, at any time. */
+  forward(attemptId: number, to: Contact, envelope: Envelope): void
+  /** Nobody waits for that attempt any more; no input may follow for it. */
+  cancelForward(attemptId: number): void
+  /** It has arrived. False when there is nobody for it. */
+  deliver(envelope: Envelope): boolean
+  settled(sendId: number, outcome: SendOutcome): void
+  refused(code: GreedyRefusal, from: string | undefined): void
+}
+
+/** Why something changed nothing; each is a counter. */
+export type GreedyRefusal =
+  | 'ERR_ROUTE_FORWARDS_MAX'
+  | 'ERR_ROUTE_PEER_RATE'
+  | 'ERR_ROUTE_DUPLICATE'
+  | 'ERR_ROUTE_PROGRESS'
+  | 'ERR_ROUTE_SOURCE'
+  | 'ERR_ROUTE_EXPIRED'
+  | 'ERR_ROUTE_RETURN_LOST'
+  | 'ERR_ROUTE_RETURN_UNEXPECTED'
+
+/** Counters since the start, and sizes now. */
+export interface GreedyStats {
+  readonly sent: number
+  readonly forwarded: number
+  readonly delivered: number
+  /** Next hops that could not be reached. */
+  readonly attemptsFailed: number
+  /** Given up here: `no_route` and `max_hops_exceeded`. */
+  readonly givenUp: number
+  readonly sends: number
+  readonly forwards: number
+  readonly seen: number
+}

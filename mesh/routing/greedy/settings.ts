@@ -1,0 +1,56 @@
+/** Every dial and limit of greedy routing. Times are milliseconds. */
+
+/** Settings of one core; see {@link greedySettings}. */
+export interface GreedySettings {
+  /** Hops of an envelope whose sender says nothing. */
+  readonly hopsMax: number
+  /** Next hops tried at one node, nearest first. */
+  readonly alternatives: number
+  /** Time to get a link to one of them. */
+  readonly attemptTimeoutMs: number
+  /** Life of an envelope whose sender says nothing. */
+  readonly timeoutMs: number
+  /** Bytes of one payload. */
+  readonly payloadBytesMax: number
+  /** Envelopes of this node that wait for their receipt. */
+  readonly sendsMax: number
+  /** Envelopes that wait for a link to their next hop. */
+  readonly forwardsMax: number
+  /** Envelopes of one peer within a second. */
+  readonly envelopesPerPeerMax: number
+  /** Envelopes remembered, to drop them when they come again; the oldest are forgotten first. */
+  readonly seenMax: number
+}
+
+/** Hops that no envelope may exceed: each costs 32 bytes in every further one. */
+export const HOPS_CEILING = 32
+
+/** Longest life of an envelope. */
+export const TTL_CEILING_MS = 300_000
+
+/** Longest payload that any node takes. */
+export const PAYLOAD_BYTES_CEILING = 1_000_000
+
+/** The defaults. */
+export const GREEDY_DEFAULTS: GreedySettings = Object.freeze({
+  hopsMax: 10,
+  alternatives: 3,
+  attemptTimeoutMs: 2_000,
+  timeoutMs: 10_000,
+  payloadBytesMax: 65_536,
+  sendsMax: 1_024,
+  forwardsMax: 1_024,
+  envelopesPerPeerMax: 512,
+  seenMax: 16_384,
+})
+
+/** The defaults with what is given on top. */
+export function greedySettings(given: Partial<GreedySettings> = {}): GreedySettings {
+  const settings = { ...GREEDY_DEFAULTS, ...given }
+  return Object.freeze({
+    ...settings,
+    hopsMax: Math.min(settings.hopsMax, HOPS_CEILING),
+    timeoutMs: Math.min(settings.timeoutMs, TTL_CEILING_MS),
+    payloadBytesMax: Math.min(settings.payloadBytesMax, PAYLOAD_BYTES_CEILING),
+  })
+}
