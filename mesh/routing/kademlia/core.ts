@@ -389,7 +389,8 @@ export class RoutingCore implements RoutingView {
     this.#requests.delete(requestId)
     const { to, purpose } = pending
     this.#counters.requestsFailed += 1
-    if (to.id !== undefined) {
+    // That somebody lost is still not where it was is no news: it may be elsewhere.
+    if (to.id !== undefined && purpose !== 'lost') {
       this.#fallen.add(to.id, this.#nowMs + this.#settings.fallenMs)
       // A candidate at a new address tells nothing about the old one.
       const known = this.#table.get(to.id)
@@ -520,7 +521,7 @@ export class RoutingCore implements RoutingView {
     this.#bootstrap.advance(nowMs)
     this.#upkeep.refresh(nowMs)
     if (nowMs >= this.#lost.nextDeadline()) this.#askLost()
-    this.#pings.send(nowMs, this.#table.failedSize)
+    this.#pings.send(nowMs, this.#table.goodSize, this.#table.failedSize)
     // A lookup without anybody to ask ends at once.
     while (this.#upkeep.isPending) {
       this.#upkeep.account()

@@ -63,9 +63,9 @@ export class Pings {
     else this.#probe.settled(id, bucketIndex(this.#own, key))
   }
 
-  /** Sends what the budget allows; `failed` entries are in the table. */
-  send(nowMs: number, failed: number): void {
-    this.#retry(nowMs, failed)
+  /** Sends what the budget allows; `good` and `failed` entries are in the table. */
+  send(nowMs: number, good: number, failed: number): void {
+    this.#retry(nowMs, good, failed)
     while (this.#budget.freeAtMs() <= nowMs) {
       const isSent = this.#isProbesTurn
         ? this.#sendProbe(nowMs) || this.#sendCandidate(nowMs)
@@ -81,11 +81,13 @@ export class Pings {
     return Math.min(this.#retryAtMs, isIdle ? Infinity : this.#budget.freeAtMs())
   }
 
-  #retry(nowMs: number, failed: number): void {
-    const { failedRetryMs, refreshIntervalMs } = this.#settings
+  #retry(nowMs: number, good: number, failed: number): void {
+    const { failedRetryMs, refreshIntervalMs, bootstrapMaxMs } = this.#settings
     if (failed === 0) {
       this.#retryAtMs = Infinity
-    } else if (this.#retryAtMs === Infinity) {
+      return
+    }
+    if (this.#retryAtMs === Infinity) {
       this.#retryPauseMs = failedRetryMs
       this.#retryAtMs = nowMs + failedRetryMs
     } else if (nowMs >= this.#retryAtMs) {
@@ -93,6 +95,8 @@ export class Pings {
       this.#retryPauseMs = Math.min(refreshIntervalMs, this.#retryPauseMs * 2)
       this.#retryAtMs = nowMs + this.#retryPauseMs
     }
+    // With nobody left it was rather this node that was cut off, and they are as good as seeds.
+    if (good === 0) this.#retryAtMs = Math.min(this.#retryAtMs, nowMs + bootstrapMaxMs)
   }
 
   #sendProbe(nowMs: number): boolean {

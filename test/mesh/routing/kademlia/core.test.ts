@@ -123,6 +123,17 @@ describe('joining', () => {
     expect(exactLookups(network, 20)).toBe(20)
   })
 
+  it('K40 a node without seeds that was cut off for hours is back minutes after', () => {
+    const network = grown(18, 10)
+    const node = network.nodes[0]!
+    network.apart.add(node.id)
+    network.run(5 * 3_600_000)
+    expect([tableOf(node), node.count('isolated')]).toEqual([[], 1])
+    network.apart.clear()
+    network.run(300_000)
+    expect(tableOf(node)).toHaveLength(9)
+  })
+
   it('K42 6.2#2 an idle node looks up every bucket again and again', () => {
     const network = grown(8, 20)
     const node = network.nodes[7]!

@@ -56,7 +56,7 @@ describe('Pings', () => {
             const [settled] = running.splice(n, 1)
             if (settled !== undefined) pings.settled(settled.purpose, settled.to)
           }
-          pings.send(nowMs, 0)
+          pings.send(nowMs, 1, 0)
           expect(faults(running, sent, nowMs, include)).toEqual([])
           expect(pings.nextDeadline()).toBeGreaterThan(nowMs)
           most = Math.max(most, running.length)
@@ -84,7 +84,7 @@ describe('Pings', () => {
       include.offer(contactOf(keyOf(BigInt(n))))
       pings.check(contactOf(keyOf(2n ** BigInt(n + 10))))
     }
-    pings.send(0, 0)
+    pings.send(0, 1, 0)
     expect(purposes).toEqual(['probe', 'candidate', 'probe', 'candidate'])
   })
 
@@ -94,7 +94,11 @@ describe('Pings', () => {
     let nowMs = 0
     const pings = new Pings({
       own: OWN,
-      settings: routingSettings({ failedRetryMs: 100, refreshIntervalMs: 350 }),
+      settings: routingSettings({
+        failedRetryMs: 100,
+        refreshIntervalMs: 350,
+        bootstrapMaxMs: 250,
+      }),
       include: new Include(8),
       host: {
         ping: (purpose, to) => {
@@ -106,16 +110,19 @@ describe('Pings', () => {
       },
     })
     expect(pings.nextDeadline()).toBe(Infinity)
-    pings.send(0, 1)
+    pings.send(0, 1, 1)
     while (nowMs < 1_500) {
       nowMs = pings.nextDeadline()
-      pings.send(nowMs, 1)
+      pings.send(nowMs, 1, 1)
     }
     expect(asked).toEqual([100, 300, 650, 1_000, 1_350, 1_700])
-    pings.send(nowMs, 0)
+    pings.send(nowMs, 1, 0)
     expect(pings.nextDeadline()).toBe(Infinity)
-    pings.send(2_000, 1)
+    pings.send(2_000, 1, 1)
     expect(pings.nextDeadline()).toBe(2_100)
+    // Alone with them, it does not wait longer than for a seed.
+    for (let n = 0; n < 3; n++) pings.send(pings.nextDeadline(), 0, 1)
+    expect(pings.nextDeadline()).toBe(2_100 + 200 + 250 + 250)
   })
 })
 
