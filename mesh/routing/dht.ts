@@ -40,7 +40,10 @@ export interface DhtGetOptions extends DhtOptionsOfCall {
 
 /** Options of {@link Dht.put} and {@link Dht.provide}. */
 export interface DhtPutOptions extends DhtOptionsOfCall {
-  /** Holders that must acknowledge, this node not counted, 1 to 64. Default 1, or 0 in a mesh of one. */
+  /**
+   * Holders that must acknowledge, 0 to 64; this node counts if it is one of the `k` nearest. Default 1. With
+   * more a put that reaches fewer fails, though those it reached keep it.
+   */
   readonly quorum?: number | undefined
   /** Life of the record in milliseconds. Default 48 h, of providers 24 h; the longest is 48 h. */
   readonly ttlMs?: number | undefined
@@ -81,7 +84,7 @@ export interface DhtContact {
 export interface DhtPutResult {
   readonly key: KadKey
   readonly sequence: number
-  /** Who acknowledged: it is on their disk, if they have one. */
+  /** Who acknowledged, this node not named: it is on their disk, if they have one. */
   readonly holders: readonly DhtContact[]
   /** Who refused, and why. */
   readonly refusals: readonly { readonly contact: DhtContact; readonly code: StoreRefusal }[]

@@ -53,7 +53,7 @@ export class Cluster implements AsyncDisposable {
     this.realm = createRealm('com.example.test', { authority, signatures })
   }
 
-  /** Options of node `name` at `10.0.0.<n>`. */
+  /** Options of node `name` at `10.0.0.<n>`; without a DHT, which would dial everybody, unless it is asked for. */
   options(name: string, n: number, more: MeshOptions = {}): MeshOptions {
     const { clock, entropy, realm } = this
     return {
@@ -64,6 +64,7 @@ export class Cluster implements AsyncDisposable {
       entropy,
       transport: this.network.transport(),
       logger: this.logger(name),
+      dht: false,
       ...more,
     }
   }

@@ -1,33 +1,233 @@
 import { describe, expect, it } from 'vitest'
 import type { Mesh } from '../../../mesh/mesh.ts'
-import type { MeshOptions } from '../../../mesh/options.ts'
-import { Cluster } from '../cluster.ts'
+import type { DhtProvider } from '../../../mesh/routing/dht.ts'
+import { codeOf } from '../cluster.ts'
+import { bytes, dhtCluster, namesOf, startAll, startOne, textOf } from './dht-cluster.ts'
 
-const seed = (n: number) => `n${n}@10.0.0.${n}:4433`
-const bytes = (text: string) => new TextEncoder().encode(text)
-const text = (value: Uint8Array) => new TextDecoder().decode(value)
-
-async function startAll(cluster: Cluster, count: number, more: MeshOptions = {}) {
-  const meshes: Mesh[] = []
-  for (let n = 1; n <= count; n++) {
-    const seeds = n === 1 ? [] : [seed(1)]
-    meshes.push(await cluster.start(`n${n}`, n, { seeds, ...more }))
-  }
-  await cluster.clock.advance(10_000)
-  return meshes
+/** Everything that comes. */
+async function all<T>(iterable: AsyncIterable<T>): Promise<T[]> {
+  const found: T[] = []
+  for await (const value of iterable) found.push(value)
+  return found
 }
 
-describe('mesh.dht', () => {
-  it('puts a value at one node and gets it at all others', async () => {
-    await using cluster = new Cluster(1, { latencyMs: 1 })
+describe('values', () => {
+  it('K28 what one node put is found by all others, unchanged and signed', async () => {
+    await using cluster = dhtCluster()
     const meshes = await startAll(cluster, 5)
     const put = await cluster.during(meshes[0]!.dht.put(bytes('hello')))
-    expect(put.holders).toHaveLength(4)
+    expect(namesOf(meshes, put.holders)).toBe('n2 n3 n4 n5')
+    expect(put.refusals).toEqual([])
     for (const mesh of meshes) {
-      const { value } = await cluster.during(mesh.dht.get(put.key))
-      expect(text(value)).toBe('hello')
+      const got = await cluster.during(mesh.dht.get(put.key))
+      expect(textOf(got.value)).toBe('hello')
+      expect(got).toMatchObject({ kind: 'immutable', publisher: meshes[0]!.key, name: '' })
     }
-    const found = await cluster.during(meshes[2]!.dht.findNode(meshes[4]!.nodeId))
-    expect(found).toMatchObject({ key: meshes[4]!.key, address: meshes[4]!.address })
+  })
+
+  it('K32 a named value is replaced by a newer one, and only by that', async () => {
+    await using cluster = dhtCluster({ seed: 2 })
+    const [a, b] = (await startAll(cluster, 4)) as [Mesh, Mesh, Mesh, Mesh]
+    const put = (value: string, sequence?: number) =>
+      cluster.during(a.dht.put({ name: 'colour', value: bytes(value), sequence }))
+    const first = await put('red')
+    const second = await put('green')
+    expect(second.key).toEqual(first.key)
+    expect(second.sequence).toBeGreaterThan(first.sequence)
+    const key = b.dht.nameKey('colour', a.key)
+    expect(key.hex).toBe(first.key.hex)
+    expect(textOf((await cluster.during(b.dht.get(key, { quorum: 2 }))).value)).toBe('green')
+    expect(await codeOf(put('old', 1))).toBe('ERR_DHT_SEQUENCE_LOW')
+    expect(textOf((await cluster.during(b.dht.get(key))).value)).toBe('green')
+  })
+
+  it('K32 compare and swap fails for the second of two who read the same', async () => {
+    await using cluster = dhtCluster({ seed: 3 })
+    const [a, b] = (await startAll(cluster, 4)) as [Mesh, Mesh, Mesh, Mesh]
+    const swap = (value: string, expectedSequence: number) =>
+      cluster.during(a.dht.put({ name: 'owner', value: bytes(value), expectedSequence }))
+    const first = await swap('one', 0)
+    const second = await swap('two', first.sequence)
+    expect(await codeOf(swap('three', first.sequence))).toBe('ERR_DHT_SEQUENCE_UNEXPECTED')
+    const { sequence, value } = await cluster.during(b.dht.get(first.key))
+    expect([sequence, textOf(value)]).toEqual([second.sequence, 'two'])
+  })
+
+  it('nobody has: ERR_DHT_NOT_FOUND; too few holders: ERR_DHT_QUORUM, said with who refused', async () => {
+    await using cluster = dhtCluster({ seed: 4 })
+    const [a] = (await startAll(cluster, 3)) as [Mesh, Mesh, Mesh]
+    expect(await codeOf(cluster.during(a.dht.get('nothing')))).toBe('ERR_DHT_NOT_FOUND')
+    const put = a.dht.put(bytes('x'), { quorum: 4 })
+    expect(await codeOf(cluster.during(put))).toBe('ERR_DHT_QUORUM')
+  })
+
+  it('ML2 what cannot be brought back is refused where it would begin', async () => {
+    await using cluster = dhtCluster()
+    const a = await startOne(cluster, 1)
+    const value = { at: new Date(5), list: [1n, new Map([['a', 'b']])] }
+    expect(a.dht.decode(a.dht.encode(value))).toEqual(value)
+    expect(() => a.dht.encode({ call: () => 1 })).toThrow(
+      expect.objectContaining({ code: 'ERR_DHT_VALUE_INVALID' }),
+    )
+    expect(() => a.dht.decode(bytes('\u00c1'))).toThrow(
+      expect.objectContaining({ code: 'ERR_DHT_VALUE_INVALID' }),
+    )
+    const wrong = [{ name: 'x', value: 'text' }, 'text', undefined] as never[]
+    for (const given of wrong) {
+      expect(await codeOf(a.dht.put(given))).toBe('ERR_DHT_VALUE_INVALID')
+    }
+    expect(await codeOf(a.dht.put(new Uint8Array(65_537)))).toBe('ERR_DHT_RECORD_TOO_LARGE')
+    expect(a.dht.stats().records?.operations).toBe(0)
+  })
+
+  it('a node that is alone keeps what it put, and whoever comes later finds it', async () => {
+    await using cluster = dhtCluster({ seed: 5 })
+    const a = await startOne(cluster, 1)
+    const { key, holders } = await cluster.during(a.dht.put(bytes('first')))
+    expect(holders).toEqual([])
+    const b = await startOne(cluster, 2)
+    await cluster.clock.advance(10_000)
+    expect(textOf((await cluster.during(b.dht.get(key))).value)).toBe('first')
+  })
+})
+
+describe('providers', () => {
+  it('are found with their metadata, one by one and all at once, until they withdraw', async () => {
+    await using cluster = dhtCluster({ seed: 6 })
+    const meshes = await startAll(cluster, 5)
+    const [a, b, , , e] = meshes as [Mesh, Mesh, Mesh, Mesh, Mesh]
+    const provision = await cluster.during(a.dht.provide('api', bytes('v1')))
+    await cluster.during(b.dht.provide('api', bytes('v2')))
+    const said = ({ metadata, address }: DhtProvider) => `${address.host} ${textOf(metadata)}`
+    const listed = await cluster.during(e.dht.providers('api'))
+    expect(listed.map(said).sort()).toEqual(['10.0.0.1 v1', '10.0.0.2 v2'])
+    const found = await cluster.during(all(e.dht.findProviders('api')))
+    expect(found.map(said).sort()).toEqual(['10.0.0.1 v1', '10.0.0.2 v2'])
+    // ML14: who provides itself still finds the others.
+    const own = await cluster.during(a.dht.providers('api'))
+    expect(namesOf(meshes, own)).toBe('n1 n2')
+    await cluster.during(provision.withdraw())
+    expect(namesOf(meshes, await cluster.during(a.dht.providers('api')))).not.toBe('n1')
+    expect(await cluster.during(e.dht.providers('other'))).toEqual([])
+  })
+
+  it('a loop that is left gives up its lookup', async () => {
+    await using cluster = dhtCluster({ seed: 7 })
+    const meshes = await startAll(cluster, 4)
+    await cluster.during(meshes[0]!.dht.provide('api'))
+    const first = async () => {
+      for await (const provider of meshes[3]!.dht.findProviders('api')) return provider.key.hex
+      return undefined
+    }
+    expect(await cluster.during(first())).toBe(meshes[0]!.key.hex)
+    await cluster.clock.advance(1)
+    expect(meshes[3]!.dht.stats().records).toMatchObject({
+      operationsRunning: 0,
+      lookupsRunning: 0,
+    })
+  })
+})
+
+describe('nodes', () => {
+  it('are found by key and by id, with the address that they signed', async () => {
+    await using cluster = dhtCluster({ seed: 8 })
+    const meshes = await startAll(cluster, 5)
+    const [a, , , , e] = meshes as [Mesh, Mesh, Mesh, Mesh, Mesh]
+    const expected = { key: e.key, nodeId: e.nodeId, address: e.address }
+    expect(await cluster.during(a.dht.findNode(e.key))).toMatchObject(expected)
+    expect(await cluster.during(a.dht.findNode(e.nodeId))).toMatchObject(expected)
+    expect(await cluster.during(a.dht.findNode('n9@10.0.0.9:4433'))).toBeUndefined()
+    expect(await cluster.during(a.dht.findNode(a.key))).toMatchObject({ nodeId: a.nodeId })
+    expect(await codeOf(a.dht.findNode('no id'))).toBe('ERR_DHT_KEY_INVALID')
+  })
+
+  it('K19 closest names who is nearest, and a lookup shows how it found them', async () => {
+    await using cluster = dhtCluster({ seed: 9 })
+    const meshes = await startAll(cluster, 6)
+    const a = meshes[0]!
+    const closest = await cluster.during(a.dht.closest(meshes[3]!.key, { count: 1 }))
+    expect(namesOf(meshes, closest)).toBe('n4')
+    const lookup = a.dht.lookup('anything')
+    const hops = await cluster.during(all(lookup))
+    const { closest: found, reason, requests } = await lookup.result
+    expect(namesOf(meshes, found)).toBe('n2 n3 n4 n5 n6')
+    expect([reason, requests]).toEqual(['exhausted', 5])
+    expect(hops.map(({ outcome, depth }) => `${outcome} ${depth}`)).toEqual(
+      Array(5).fill('answered 1'),
+    )
+  })
+
+  it('keys are texts, node keys and bytes; nothing else', async () => {
+    await using cluster = dhtCluster()
+    const { dht, key } = await startOne(cluster, 1)
+    expect(dht.keyOf(key).hex).toBe(key.hex)
+    expect(dht.keyOf(key.bytes).hex).toBe(key.hex)
+    expect(dht.keyOf(dht.keyOf('a'))).toEqual(dht.keyOf('a'))
+    // Text is hashed whatever it looks like (ML9).
+    expect(dht.keyOf(key.hex).hex).not.toBe(key.hex)
+    for (const wrong of [
+      '',
+      'x'.repeat(256),
+      new Uint8Array(31),
+      {},
+      null,
+      7,
+      undefined,
+    ] as never[]) {
+      expect(() => dht.keyOf(wrong)).toThrow(
+        expect.objectContaining({ code: 'ERR_DHT_KEY_INVALID' }),
+      )
+    }
+    expect(() => dht.nameKey('\u0000')).toThrow(
+      expect.objectContaining({ code: 'ERR_DHT_KEY_INVALID' }),
+    )
+  })
+})
+
+describe('giving up', () => {
+  it('a signal ends an operation at once, with its reason as the cause', async () => {
+    await using cluster = dhtCluster({ seed: 10 })
+    const [a] = (await startAll(cluster, 3)) as [Mesh, Mesh, Mesh]
+    const abort = new AbortController()
+    const options = { signal: abort.signal }
+    const calls = [
+      a.dht.get('x', options),
+      a.dht.put(bytes('x'), options),
+      a.dht.closest('x', options),
+      a.dht.providers('x', options),
+    ]
+    const ends = Promise.allSettled(calls)
+    abort.abort('enough')
+    for (const end of await ends) {
+      const reason = { code: 'ERR_DHT_ABORTED', cause: 'enough' }
+      expect(end).toMatchObject({ status: 'rejected', reason })
+    }
+    expect(await codeOf(a.dht.get('x', options))).toBe('ERR_DHT_ABORTED')
+    expect(a.dht.stats()).toMatchObject({
+      routing: { lookupsRunning: 0, requestsRunning: 0 },
+      records: { operationsRunning: 0, lookupsRunning: 0, requestsRunning: 0 },
+    })
+  })
+
+  it('an operation ends at timeoutMs, not before, when nobody answers', async () => {
+    await using cluster = dhtCluster({ seed: 11 })
+    const [a] = (await startAll(cluster, 3)) as [Mesh, Mesh, Mesh]
+    cluster.network.partition('10.0.0.1', '10.0.0.2')
+    cluster.network.partition('10.0.0.1', '10.0.0.3')
+    let code: unknown
+    void codeOf(a.dht.get('x', { timeoutMs: 700 })).then((given) => (code = given))
+    await cluster.clock.advance(699)
+    expect(code).toBeUndefined()
+    await cluster.clock.advance(2)
+    expect(code).toBe('ERR_DHT_TIMEOUT')
+  })
+
+  it('options that are none are refused by name', async () => {
+    await using cluster = dhtCluster()
+    const { dht } = await startOne(cluster, 1)
+    const bad = { deadline: 5 } as never
+    expect(await codeOf(dht.get('x', bad))).toBe('ERR_OPTION_UNKNOWN')
+    expect(await codeOf(dht.put(bytes('x'), { quorum: 65 }))).toBe('ERR_OPTION_INVALID')
+    expect(await codeOf(dht.lookup('x', { disjointPaths: 0 }).result)).toBe('ERR_OPTION_INVALID')
   })
 })
