@@ -27,10 +27,16 @@ const RADIUS_FACTOR = 4
 /** Keys looked at before the step goes on. */
 const EXAMINED_MAX = 64
 
+/** Part of what a peer takes from another within a window; the rest is for others' puts through this node. */
+const QUOTA_PART = 0.5
+
 interface Scan {
   readonly newcomer: Contact
   readonly entryIds: readonly string[]
   next: number
+  /** Records it was given in the present window, and when that ends. */
+  given: number
+  windowEndsMs: number
 }
 
 /** See the head of this file. */
@@ -45,7 +51,9 @@ export class Handoff implements JobSource {
   }
 
   nextDeadline(): number {
-    return this.#scan === undefined ? this.#schedule.earliest() : this.#context.nowMs
+    const scan = this.#scan
+    if (scan === undefined) return this.#schedule.earliest()
+    return this.#isSated(scan) ? scan.windowEndsMs : this.#context.nowMs
   }
 
   admitted(contact: Contact): void {
@@ -62,6 +70,7 @@ export class Handoff implements JobSource {
   next(): Job | undefined {
     const scan = (this.#scan ??= this.#begin())
     for (let i = 0; scan !== undefined && i < EXAMINED_MAX; i++) {
+      if (this.#isSated(scan)) return undefined
       const entryId = scan.entryIds[scan.next++]
       if (entryId === undefined) {
         this.#scan = undefined
@@ -69,6 +78,7 @@ export class Handoff implements JobSource {
       }
       const entry = this.#context.shelf.entry(entryId)
       if (entry === undefined || !this.#sends(entry, scan.newcomer)) continue
+      scan.given += 1
       this.#context.counters.handoffs += 1
       return new Delivery(this.#context, { record: entry.record, targets: [scan.newcomer] })
     }
@@ -89,7 +99,17 @@ export class Handoff implements JobSource {
       const near = radius >= 1 || distanceFraction(record.key, newcomer.key) < radius
       if (near && !cached) entryIds.push(entryIdOf(record))
     }
-    return { newcomer, entryIds, next: 0 }
+    return { newcomer, entryIds, next: 0, given: 0, windowEndsMs: -Infinity }
+  }
+
+  /** True while the newcomer has been given as much as it takes: more would be refused, and lost. */
+  #isSated(scan: Scan): boolean {
+    const { nowMs, settings } = this.#context
+    if (nowMs >= scan.windowEndsMs) {
+      scan.given = 0
+      scan.windowEndsMs = nowMs + settings.peerWindowMs
+    }
+    return scan.given >= Math.max(1, settings.peerPutsMax * QUOTA_PART)
   }
 
   /** True when the newcomer is a holder of it now, and this node one of those who say so. */

@@ -8,6 +8,9 @@
  *     spread    to all of them, until all have answered
  *     end       when own copy and holders are settled
  *
+ * What is published stays so if holders are wanting or nobody waits any more: it is put again until it is
+ * unpublished.
+ *
  * Compare and swap: the nearest holder decides between writers who race; this node when it is that one. Only
  * after it agreed the others are asked, and only after them the own copy of a publisher is kept, so that
  * whoever loses repeats nothing. It is no consensus: while holders change, both may be told that they won,
@@ -183,6 +186,7 @@ export class Put implements OperationRun, PlacementOwner {
     const spread = this.#spread
     const result = this.#result()
     if (spread?.newer !== undefined) {
+      if (this.#own === 'kept') this.#holding.keep(spread.newer, { from: undefined })
       this.#report.failed('ERR_DHT_SEQUENCE_LOW', { ...result, records: [spread.newer] })
       return
     }

@@ -1,7 +1,7 @@
 import { describe, expect, it } from 'vitest'
 import { keyFromHex } from '../../../../mesh/routing/kademlia/id.ts'
 import { HOUR_MS, makeRecord, randomKey } from './records-network.ts'
-import { forget, sentBy, upkeepScene } from './upkeep-scene.ts'
+import { forget, sender, sentBy, upkeepScene } from './upkeep-scene.ts'
 
 describe('handoff', () => {
   it('K35 a new node among the k nearest is given what it should hold at once, by two at most', () => {
@@ -63,4 +63,22 @@ describe('handoff', () => {
       expect(holders[0]!.core.stats().maintenanceDropped).toBe(dropped)
     },
   )
+
+  it('gives a newcomer no more than it takes in a window, and the rest afterwards', () => {
+    const { network, holders } = upkeepScene({ peerPutsMax: 20, replicate: false }, 4)
+    const [first] = holders
+    const records = Array.from({ length: 25 }, () => makeRecord(randomKey(network.stream)))
+    for (const [i, record] of records.entries()) {
+      const message = { type: 'store', key: record.key, sender, record, ttlMs: undefined } as const
+      network.ask(first!, { ...message, expectedSequence: undefined }, `${10 + i}`.repeat(32))
+    }
+    for (const other of holders.slice(1)) other.up = false
+    const newcomer = network.addNode(randomKey(network.stream))
+    network.step(first!, { type: 'admitted', contact: newcomer.contact })
+    network.wait(50_000)
+    expect([...newcomer.core.entries()].length).toBe(10)
+    network.wait(120_000)
+    expect([...newcomer.core.entries()].length).toBe(25)
+    expect(newcomer.core.stats().refused).toBe(0)
+  })
 })

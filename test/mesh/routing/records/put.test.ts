@@ -96,6 +96,9 @@ describe('put', () => {
     network.run(network.at(1), { type: 'put', record: newer, options: {} })
     const put = network.run(node, { type: 'put', record: makeRecord(key), options: {} })
     expect(put).toMatchObject({ code: 'ERR_DHT_SEQUENCE_LOW', outcome: { records: [newer] } })
+    expect(network.entry(node, key)).toBeUndefined()
+    network.run(node, { type: 'put', record: makeRecord(key), options: {}, publish: true })
+    expect(network.entry(node, key)).toMatchObject({ own: true, record: newer })
   })
 
   it('is not stopped by a newer record that nobody signed', () => {
