@@ -13,7 +13,7 @@
  * LMDB trusts its file and takes the process down where it is wrong, so the file is checked before LMDB sees it
  * (`lmdb-file.ts`), and every value against its checksum when it is read.
  */
-import { chmod, mkdir } from 'node:fs/promises'
+import { chmod, mkdir, statfs } from 'node:fs/promises'
 import { join } from 'node:path'
 import { crc32 } from 'node:zlib'
 import { claimDir } from '../identity/dir-lock.ts'
@@ -80,6 +80,8 @@ export async function openLmdbStore(dir: string, options: LmdbStoreOptions = {})
       maxDbs: 1,
       // A transaction counts only when it was flushed.
       overlappingSync: false,
+      // Else each turn has a promise of its own, which nobody could catch when the disk fails.
+      eventTurnBatching: false,
     })
     await claimFormat(dir, database)
     return new QueuedStore(new LmdbBackend(dir, database, lock), storeLimits(limits))
@@ -164,27 +166,28 @@ class LmdbBackend implements StoreBackend {
   }
 
   async commit(writes: readonly StoreWrite[]): Promise<void> {
-    const done: Promise<boolean>[] = []
-    const all = this.#database.batch(() => {
-      for (const { key, value } of writes) {
-        const bytes = keyBytes(key)
-        done.push(
-          value === undefined
-            ? this.#database.remove(bytes)
-            : this.#database.put(bytes, withChecksum(bytes, value)),
-        )
-      }
-    })
     try {
-      await Promise.all([all, ...done])
+      // What is written within a batch shares its promise.
+      await this.#database.batch(() => {
+        for (const { key, value } of writes) {
+          const bytes = keyBytes(key)
+          if (value === undefined) void this.#database.remove(bytes)
+          else void this.#database.put(bytes, withChecksum(bytes, value))
+        }
+      })
     } catch (cause) {
-      throw writeError(this.#dir, cause)
+      throw await writeError(this.#dir, writes, cause)
     }
   }
 
   async close(): Promise<void> {
     await this.#database.close()
-    await this.#lock.release()
+    try {
+      await this.#lock.release()
+    } catch (cause) {
+      const text = `the store in ${this.#dir} is closed, but stays locked until this process ends`
+      throw new StoreError('ERR_STORE_WRITE', text, { cause })
+    }
   }
 
   #checked(key: string, stored: Uint8Array): Uint8Array {
@@ -218,17 +221,40 @@ function readSum(stored: Uint8Array): number {
 /** LMDB's own word for a full file, and those of operating systems for a full disk. */
 const FULL = /MDB_MAP_FULL|No space left|Disk quota|File too large/i
 
-function writeError(dir: string, cause: unknown): StoreError {
-  const reason = reasonOf(cause)
-  const code = FULL.test(reason) ? 'ERR_STORE_FULL' : 'ERR_STORE_WRITE'
-  return new StoreError(code, `the store in ${dir} could not be written: ${reason}`, { cause })
+/** Room that a transaction may take beside its values: pages of the trees above them. */
+const TREE_BYTES = 65_536
+
+async function writeError(
+  dir: string,
+  writes: readonly StoreWrite[],
+  cause: unknown,
+): Promise<StoreError> {
+  const reason = await reasonOf(cause)
+  const isFull = FULL.test(reason.message) || (await isDiskFull(dir, writes))
+  const code = isFull ? 'ERR_STORE_FULL' : 'ERR_STORE_WRITE'
+  const text = `the store in ${dir} could not be written: ${reason.message}`
+  return new StoreError(code, text, { cause: reason })
 }
 
-/** The package wraps the reason of a failed commit. */
-function reasonOf(cause: unknown): string {
-  const { commitError } = cause as { commitError?: unknown }
-  const error = commitError ?? cause
-  return error instanceof Error ? error.message : 'unknown reason'
+/** LMDB calls a disk that took half of a page an input/output error. */
+async function isDiskFull(dir: string, writes: readonly StoreWrite[]): Promise<boolean> {
+  const needed = writes.reduce((sum, { value }) => sum + (value?.length ?? 0), TREE_BYTES)
+  try {
+    const { bavail, bsize } = await statfs(dir)
+    return bavail * bsize < needed
+  } catch {
+    return false // the disk is gone altogether
+  }
+}
+
+/** The package puts the reason of a failed commit into a promise that is rejected with it. */
+async function reasonOf(cause: unknown): Promise<Error> {
+  try {
+    await (cause as { commitError?: unknown }).commitError
+  } catch (reason) {
+    if (reason instanceof Error) return reason
+  }
+  return cause instanceof Error ? cause : new Error('unknown reason')
 }
 
 function unreadable(dir: string, cause: unknown): StoreError {

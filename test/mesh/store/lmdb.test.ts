@@ -6,7 +6,7 @@ import { afterEach, beforeEach, describe, expect, it } from 'vitest'
 import { RandomStream } from '../../../mesh/machine/random-stream.ts'
 import { openLmdbStore } from '../../../mesh/store/lmdb.ts'
 import { openStore } from '../../../mesh/store/open-store.ts'
-import type { LmdbStoreOptions } from '../../../mesh/store/lmdb.ts'
+import type { LmdbDatabase, LmdbModule, LmdbStoreOptions } from '../../../mesh/store/lmdb.ts'
 import type { Store } from '../../../mesh/store/store.ts'
 import { describeStore } from '../../conformance/store.ts'
 
@@ -183,6 +183,19 @@ describe('a store in a file', () => {
     expect((await open()).stats().entries).toBe(0)
   })
 
+  it('says so when the disk refuses a transaction, and goes on', async () => {
+    // As the package fails: the reason comes in a promise of its own.
+    const commitError = Promise.reject(new Error('No space left on device'))
+    commitError.catch(() => {})
+    let reason: object = Object.assign(new Error('Commit failed'), { commitError })
+    const store = await open({ load: () => failing(() => reason) })
+    expect(await codeOf(store.put('k', new Uint8Array(100)))).toBe('ERR_STORE_FULL')
+    reason = new Error('Input/output error')
+    expect(await codeOf(store.put('k', new Uint8Array(100)))).toBe('ERR_STORE_WRITE')
+    expect(store.get('k')).toBeUndefined()
+    expect(store.stats()).toMatchObject({ entries: 0, bytes: 0, pending: 0, failed: 2 })
+  })
+
   it('notices a value that was changed', async () => {
     const store = await open()
     await store.put('k', Buffer.from('a value that is found in the file'))
@@ -194,6 +207,18 @@ describe('a store in a file', () => {
     expect(await codeOf(open())).toBe('ERR_STORE_CORRUPT')
   })
 })
+
+/** The package, but every transaction fails. */
+async function failing(reason: () => object): Promise<LmdbModule> {
+  const { open } = await import('lmdb')
+  return {
+    open: (options) => {
+      const database = open(options as never) as unknown as LmdbDatabase
+      const batch = (): Promise<boolean> => Promise.reject(reason() as Error)
+      return Object.assign(Object.create(database) as LmdbDatabase, { batch })
+    },
+  }
+}
 
 /** Open files and memory mappings of this process below `root`. */
 function usedFiles(root: string): string[] {
