@@ -30,6 +30,9 @@ export interface TableListener {
   kept(bucket: number): void
 }
 
+/** Distances with this bit turned are ordered as signed numbers, which need no object. */
+const SIGN = 0x8000_0000
+
 /** How much of the old mean of the rtt a new measurement leaves. */
 const RTT_KEPT = 0.75
 
@@ -89,7 +92,7 @@ export class RoutingTable {
     const prefix = commonPrefixBits(this.#own, contact.key)
     if (prefix === KEY_BITS) return
     const bucket = (this.#buckets[prefix] ??= this.#bucketAt(prefix))
-    const entry = bucket.find(contact.id)
+    const entry = bucket.find(contact.id, contact.key.words[0]! | 0)
     if (entry === undefined) return this.#newcomer(bucket, contact, nowMs, rttMs)
     if (entry.failed) this.#failed -= 1
     entry.failed = false
@@ -106,7 +109,7 @@ export class RoutingTable {
   failed(id: string): void {
     const bucket = this.#bucketOf(id)
     if (bucket === undefined) return
-    const entry = bucket.find(id)
+    const entry = bucket.find(id, highOf(id))
     if (entry === undefined) {
       if (bucket.forget(id) !== undefined) this.#replacements -= 1
       return
@@ -123,7 +126,7 @@ export class RoutingTable {
   /** Somebody holds it for down: answers omit it from now on; a ping decides what becomes of it. */
   down(id: string): void {
     const bucket = this.#bucketOf(id)
-    const entry = bucket?.find(id)
+    const entry = bucket?.find(id, highOf(id))
     if (entry !== undefined) this.#markFailed(entry)
     else if (bucket?.forget(id) !== undefined) this.#replacements -= 1
   }
@@ -132,7 +135,7 @@ export class RoutingTable {
   remove(id: string, reason: RemovalReason): void {
     const bucket = this.#bucketOf(id)
     if (bucket === undefined) return
-    const entry = bucket.find(id)
+    const entry = bucket.find(id, highOf(id))
     if (entry === undefined) {
       if (bucket.forget(id) !== undefined) this.#replacements -= 1
       return
@@ -147,11 +150,10 @@ export class RoutingTable {
    * or no replacement yet. Whoever comes to a bucket that has all that is not asked: a flood costs nothing.
    */
   wants(id: string, host: string): boolean {
-    const prefix = commonPrefixOfHex(this.#own.hex, id)
-    if (prefix === KEY_BITS) return false
-    const bucket = this.#buckets[prefix]
+    if (id === this.#own.hex) return false
+    const bucket = this.#bucketOf(id)
     if (bucket === undefined) return this.#hasRoomFor(networkOf(host), undefined)
-    const entry = bucket.find(id)
+    const entry = bucket.find(id, highOf(id))
     if (entry !== undefined) return entry.failed
     const leaving = bucket.entries.length < this.#settings.k ? undefined : bucket.oldestFailed()
     if (bucket.entries.length >= this.#settings.k && leaving === undefined) {
@@ -241,11 +243,13 @@ export class RoutingTable {
   }
 
   #bucketOf(id: string): Bucket | undefined {
+    const difference = this.#own.words[0]! ^ highOf(id)
+    if (difference !== 0) return this.#buckets[Math.clz32(difference)]
     return this.#buckets[commonPrefixOfHex(this.#own.hex, id)]
   }
 
   #find(id: string): BucketEntry | undefined {
-    return this.#bucketOf(id)?.find(id)
+    return this.#bucketOf(id)?.find(id, highOf(id))
   }
 
   #newcomer(bucket: Bucket, contact: Contact, nowMs: number, rttMs: number | undefined): void {
@@ -357,7 +361,7 @@ export class RoutingTable {
 
   /**
    * Appends the entries of one bucket in order, up to `count` in all; true when that is reached. They are
-   * sorted by the 53 bits of their distance from where they begin to differ, so that each key is read once.
+   * sorted by the first word of their distance, and by all of it where that is the same.
    */
   #append(
     found: Contact[],
@@ -370,14 +374,14 @@ export class RoutingTable {
     const bucket = this.#buckets[prefix]
     if (bucket === undefined) return false
     const start = found.length
-    const at = prefix >>> 5
-    const high = target.words[at]!
-    const low = target.words[at + 1] ?? 0
+    const high = target.words[0]! ^ SIGN
+    const exceptHigh = except === undefined ? 0 : highOf(except)
     const distances: number[] = []
-    for (const { contact, failed: isFailed } of bucket.entries) {
-      if (isFailed !== failed || contact.id === except) continue
-      const { words } = contact.key
-      const distance = ((high ^ words[at]!) >>> 0) * 2 ** 21 + ((low ^ (words[at + 1] ?? 0)) >>> 11)
+    for (const entry of bucket.entries) {
+      if (entry.failed !== failed) continue
+      const { contact } = entry
+      if (entry.high === exceptHigh && contact.id === except) continue
+      const distance = entry.high ^ high
       let place = distances.length
       while (place > 0 && distances[place - 1]! >= distance) {
         const other = found[start + place - 1]!
@@ -415,6 +419,13 @@ function commonPrefixOfHex(a: string, b: string): number {
     if (left !== right) return i * 4 + Math.clz32(digit(left) ^ digit(right)) - 28
   }
   return KEY_BITS
+}
+
+/** The first word of a key in hex digits, signed. */
+function highOf(id: string): number {
+  let high = 0
+  for (let i = 0; i < 8; i++) high = (high << 4) | digit(id.charCodeAt(i))
+  return high
 }
 
 /** The value of a lower-case hex digit; anything else counts as some digit. */
