@@ -4,8 +4,10 @@
  *
  * - its packets come from there, or it answered there, or
  * - the address is a name, and the resolver says that its packets come from there, or
- * - it was proven before for this key: a node behind a port mapping is dialled at one port and dials from
- *   another.
+ * - a dial to it, made for this, reaches a node with its key: two nodes of one machine meet at loopback, but
+ *   advertise another address, and a port mapping lets packets out at another port than in.
+ *
+ * What was proven for a key and an address stays proven.
  */
 import { isIP } from 'node:net'
 import type { Link } from '../link/link.ts'
@@ -15,8 +17,11 @@ import type { Sender } from './kademlia/message.ts'
 /** Proofs that are remembered beyond the life of their link. */
 const PROVEN_MAX = 4_096
 
-/** Addresses that a name may have. */
+/** Addresses of a host name. */
 type Lookup = (host: string) => Promise<readonly string[]>
+
+/** Dials an address and calls `reached` with the key of whoever answers there. */
+export type DialProof = (address: TransportAddress, reached: (keyHex: string) => void) => void
 
 /** The proofs of one node. */
 export class AddressProofs {
@@ -46,17 +51,27 @@ export class AddressProofs {
     return { ...sender, mode: 'client' }
   }
 
-  /** Finds out about a link that has just come up; `proven` is called if only the resolver could tell. */
-  met(link: Link, proven: () => void): void {
-    const { address } = link.peer
-    if (this.isProven(link) || isIP(address.host) !== 0 || link.remote.port !== address.port) return
+  /** Finds out about a link that has just come up; `proven` is called if that takes more than a look. */
+  met(link: Link, dial: DialProof, proven: () => void): void {
+    const { key, address } = link.peer
+    if (this.isProven(link)) return
+    const succeed = (): void => {
+      this.#remember(link)
+      proven()
+    }
+    const tryDial = (): void => {
+      if (link.state !== 'established') return
+      dial(address, (keyHex) => {
+        if (keyHex === key.hex) succeed()
+      })
+    }
+    if (isIP(address.host) !== 0 || link.remote.port !== address.port) return tryDial()
     this.#lookup(address.host).then(
       (hosts) => {
-        if (link.state !== 'established' || !hosts.includes(link.remote.host)) return
-        this.#remember(link)
-        proven()
+        if (hosts.includes(link.remote.host)) succeed()
+        else tryDial()
       },
-      // A name that nobody can resolve proves nothing.
+      // A name that nobody can resolve proves nothing, and leads nowhere.
       () => {},
     )
   }

@@ -15,7 +15,7 @@ import type { MemberEvent } from '../membership/membership.ts'
 import type { MembershipView } from '../membership/view.ts'
 import type { Refusals } from '../refusals.ts'
 import type { TransportAddress } from '../transport/transport.ts'
-import type { AddressProofs } from './address-proofs.ts'
+import type { AddressProofs, DialProof } from './address-proofs.ts'
 import type { Exchanges } from './exchanges.ts'
 import { RoutingCore } from './kademlia/core.ts'
 import type { RoutingCoreOptions } from './kademlia/core.ts'
@@ -299,9 +299,15 @@ export class Router implements RoutingView {
 
   /** Seeds are those whom this node dialled; whoever dialled it is one more node that may be there. */
   #met(link: Link): void {
-    const { proofs } = this.#parts
+    const { proofs, exchanges } = this.#parts
     const { key, address } = link.peer
-    proofs.met(link, () => this.#offer(key.hex, address))
+    const dial: DialProof = (to, reached) =>
+      void exchanges.onDemand.whenLinked(
+        to,
+        ({ peer }) => reached(peer.key.hex),
+        () => {},
+      )
+    proofs.met(link, dial, () => this.#offer(key.hex, address))
     if (link.initiator && !this.#connected) {
       this.input({ type: 'bootstrap', contacts: [{ id: key.hex, ...address }] })
     } else if (proofs.isProven(link)) this.#offer(key.hex, address)

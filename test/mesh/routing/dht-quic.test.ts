@@ -8,6 +8,7 @@ import { startMesh } from '../../../mesh/mesh.ts'
 import type { Mesh } from '../../../mesh/mesh.ts'
 import type { MeshOptions } from '../../../mesh/options.ts'
 import { createRealClock } from '../../../runtime/index.ts'
+import { UdpRelay } from '../../support/udp-relay.ts'
 import { bytes, namesOf, textOf } from './dht-cluster.ts'
 
 const DEADLINE_MS = 10_000
@@ -61,6 +62,25 @@ describe('the DHT over QUIC', () => {
       const { refused } = mesh.stats()
       const bad = Object.keys(refused).filter((code) => code.startsWith('ERR_DHT'))
       expect(bad).toEqual([])
+    }
+  })
+
+  it('an address that packets do not come from is proven by a dial to it, a name by the resolver', async () => {
+    const behind = { host: '127.0.0.1', port: 0 }
+    const relay = await new UdpRelay(behind).start()
+    try {
+      relay.isLost = () => behind.port === 0
+      const a = await start('n1', { advertiseHost: 'localhost' })
+      // As behind a router that maps a port: others dial the relay, and see packets from elsewhere.
+      a.onLink(({ link }) => (behind.port = link.remote.port))
+      const seeds = [`n1@127.0.0.1:${a.address.port}`]
+      const b = await start('n2', { advertisePort: relay.address.port, seeds })
+      await until(() => [a, b].every(({ dht }) => dht.table().length === 1))
+      expect(a.links()[0]!.remote.port).not.toBe(b.address.port)
+      expect(a.dht.table()[0]!.contact.address).toEqual(relay.address)
+      expect(b.dht.table()[0]!.contact.address).toEqual({ host: 'localhost', port: a.address.port })
+    } finally {
+      relay.stop()
     }
   })
 
