@@ -22,10 +22,10 @@ const SENDERS = 2
 const SETTLE_MS = 500
 
 /** A key farther from the newcomer than this many times what is expected of holders is not looked at. */
-const RADIUS_FACTOR = 4
+const RADIUS_FACTOR = 2.5
 
 /** Keys looked at before the step goes on. */
-const EXAMINED_MAX = 64
+const EXAMINED_MAX = 32
 
 /** Part of what a peer takes from another within a window; the rest is for others' puts through this node. */
 const QUOTA_PART = 0.5

@@ -98,6 +98,10 @@ export class NetworkNode {
   /** Milliseconds a write takes. */
   diskMs = 1
   lie: Lie | undefined
+  /** True for a node whose routing table is empty. */
+  blind = false
+  /** Lookups it began. */
+  lookups = 0
   /** Puts it sent, with their times. */
   readonly sent: { readonly atMs: number; readonly to: string; readonly record: DhtRecord }[] = []
 
@@ -266,7 +270,7 @@ export class RecordsNetwork {
       authority: new PlainAuthority(id, this.revoked),
       routing: {
         closest: (target, count, except) =>
-          this.nearest(target, count + 2)
+          (node.blind ? [] : this.nearest(target, count + 2))
             .filter((other) => other !== node && other.contact.id !== except)
             .slice(0, count)
             .map((other) => other.contact),
@@ -384,6 +388,7 @@ export class RecordsNetwork {
   }
 
   #lookup(node: NetworkNode, lookupId: number, spec: LookupSpec): void {
+    node.lookups += 1
     if (this.forgetful) return
     const sorted = this.nearest(spec.target, Infinity).filter((other) => other !== node)
     const count = spec.count ?? this.settings.k

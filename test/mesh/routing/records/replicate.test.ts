@@ -12,6 +12,7 @@ describe('replicate', () => {
     // A round is 3 puts; at the earliest after 3/4 of the interval.
     expect(puts).toBeGreaterThanOrEqual(3 * 8)
     expect(puts).toBeLessThanOrEqual(3 * 14)
+    expect(holders.reduce((sum, { lookups }) => sum + lookups, 0)).toBeLessThanOrEqual(1 + 14)
   })
 
   it('K31 leaves publisher, sequence and expiry as they are', () => {
@@ -33,16 +34,36 @@ describe('replicate', () => {
     network.ask(node, { ...message, expectedSequence: undefined })
     network.wait(5 * HOUR_MS)
     expect(node.sent).toEqual([])
+    expect(node.lookups).toBe(0)
     expect(node.core.stats()).toMatchObject({ replicated: 0 })
     expect(node.core.stats().replicationsSkipped).toBeGreaterThanOrEqual(3)
+  })
+
+  it('a node that only believes to be among them finds out and sends nothing', () => {
+    const { network, key, node } = upkeepScene({ handoff: false })
+    node.blind = true
+    const message = {
+      type: 'store',
+      key,
+      sender,
+      record: makeRecord(key),
+      ttlMs: undefined,
+    } as const
+    network.ask(node, { ...message, expectedSequence: undefined })
+    network.wait(5 * HOUR_MS)
+    expect(node.lookups).toBeGreaterThanOrEqual(3)
+    expect(node.sent).toEqual([])
   })
 
   it('a cached copy is repeated by nobody', () => {
     const { network, key, holders } = upkeepScene({ handoff: false })
     const message = { type: 'store', key, sender, record: makeRecord(key) } as const
     network.ask(holders[0]!, { ...message, ttlMs: 20 * HOUR_MS, expectedSequence: undefined })
+    const provider = makeRecord(key, { kind: 'provider' })
+    network.ask(holders[0]!, { type: 'add_provider', key, sender, record: provider })
     network.wait(10 * HOUR_MS)
-    expect(sentBy(network.nodes)).toEqual([])
+    const kinds = new Set(sentBy(network.nodes).map(({ record }) => record.kind))
+    expect([...kinds]).toEqual(['provider'])
   })
 
   it('K30 without it records are lost as their holders leave', () => {
