@@ -9,14 +9,6 @@ import { compareRecords } from './select.ts'
 import { entryIdOf } from './shelf.ts'
 import type { Upkeep } from './upkeep.ts'
 
-/** Who is to be given the newest record, nearest first. */
-export function outdated({ record, answers }: GetFindings): readonly Contact[] {
-  return answers
-    .filter((answer) => answer.record !== undefined && compareRecords(answer.record, record) < 0)
-    .map(({ contact }) => contact)
-    .sort((a, b) => compareDistance(record.key, a.key, b.key))
-}
-
 /** Corrects others, and what this node has itself. */
 export function correct(
   context: RecordsContext,
@@ -34,4 +26,12 @@ export function correct(
   if (entry === undefined || compareRecords(entry.record, record) >= 0) return
   const ttlMs = entry.cached ? entry.keepUntilMs - context.wallNowMs : undefined
   holding.keep(record, { from: undefined, ttlMs })
+}
+
+/** Who is to be given the newest record, nearest first. */
+function outdated({ record, answers }: GetFindings): readonly Contact[] {
+  return answers
+    .filter((answer) => answer.record !== undefined && compareRecords(answer.record, record) < 0)
+    .map(({ contact }) => contact)
+    .sort((a, b) => compareDistance(record.key, a.key, b.key))
 }
