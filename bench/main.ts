@@ -3,6 +3,7 @@
  * are for reading, and written to bench/results with the commit they belong to.
  */
 import { benchRemote } from './cluster/remote.ts'
+import { benchDht, dhtScenarios } from './dht/run.ts'
 import { benchLocal } from './local/run.ts'
 import { benchSwim, swimScenarios } from './sim/run.ts'
 
@@ -10,14 +11,15 @@ const BENCHMARKS: Readonly<Record<string, () => Promise<void>>> = {
   local: benchLocal,
   remote: benchRemote,
   swim: benchSwim,
+  dht: benchDht,
 }
 
 const wanted = process.argv.slice(2)
 for (const name of wanted.length === 0 ? Object.keys(BENCHMARKS) : wanted) {
-  const run = BENCHMARKS[name] ?? swimScenarios[name]
+  const run = BENCHMARKS[name] ?? swimScenarios[name] ?? dhtScenarios[name]
   if (run === undefined) {
     console.error(
-      `unknown benchmark '${name}'; there are ${[...Object.keys(BENCHMARKS), ...Object.keys(swimScenarios)].join(', ')}`,
+      `unknown benchmark '${name}'; there are ${[...Object.keys(BENCHMARKS), ...Object.keys(swimScenarios), ...Object.keys(dhtScenarios)].join(', ')}`,
     )
     process.exit(2)
   }

@@ -40,7 +40,7 @@ export async function benchSwim(): Promise<void> {
 
 async function runScenarios(scenarios: readonly Scenario[]): Promise<Targets> {
   const targets = new Targets()
-  for (const scenario of scenarios) publish(scenario.name, scenario.run(targets))
+  for (const scenario of scenarios) publish(`swim-${scenario.name}`, scenario.run(targets))
   targets.print()
   return targets
 }

@@ -23,14 +23,14 @@ export interface Scenario {
   run(targets: Targets): Found
 }
 
-/** Prints a result and writes `bench/results/swim-<name>.json` and `.svg`. */
+/** Prints a result and writes `bench/results/<name>.json` and `.svg`. */
 export function publish(name: string, found: Found): void {
   printTable(found)
   const { title, how, rows } = found
-  saveResults(`swim-${name}`, { title, how, rows })
+  saveResults(name, { title, how, rows })
   const folder = join(process.cwd(), 'bench', 'results')
   mkdirSync(folder, { recursive: true })
-  writeFileSync(join(folder, `swim-${name}.svg`), drawChart(found.chart))
+  writeFileSync(join(folder, `${name}.svg`), drawChart(found.chart))
 }
 
 function printTable({ title, how, rows }: Found): void {

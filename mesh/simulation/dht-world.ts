@@ -103,6 +103,7 @@ export class DhtWorld {
   readonly #options: DhtWorldOptions
   readonly #ordered: readonly Contact[]
   readonly #secret: number
+  readonly #warm: number
   readonly #lookups = new Map<number, PendingLookup>()
   readonly #operations = new Map<number, PendingOperation>()
   #numbers = 0
@@ -110,6 +111,7 @@ export class DhtWorld {
   constructor(options: DhtWorldOptions) {
     const { seed, nodes, warm = nodes } = options
     this.#options = options
+    this.#warm = warm
     this.settings = options.settings ?? routingSettings()
     this.recordsSettings = options.records ?? recordsSettings()
     this.luck = new Sequence(hashNumbers(seed, 2))
@@ -435,7 +437,7 @@ export class DhtWorld {
       this.disks[index]!.clear()
       this.#snapshots[index] = undefined
     }
-    const isFirst = generation === 1 && nowMs === 0
+    const isFirst = index < this.#warm && generation === 1 && nowMs === 0
     const machine = this.#options.hostile?.(self, index) ?? this.#makeNode(seat, self, isFirst)
     this.#machines[index] = machine
     return machine

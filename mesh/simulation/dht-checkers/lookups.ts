@@ -20,6 +20,10 @@ interface Watched {
   /** Whom answers have named. */
   readonly named: Map<string, Contact>
   readonly requests: Set<number>
+  /** Whom it has asked, and where. */
+  readonly places: Set<string>
+  /** Inputs that its node had taken when it began. */
+  readonly since: number
   answers: number
 }
 
@@ -30,8 +34,13 @@ interface Life {
   /** The same by what they ask; and lookups of the core itself, which end when nothing is in flight. */
   readonly byQuestion: Map<string, Watched>
   readonly requests: Map<number, { readonly of: Watched; readonly to: string }>
-  /** Whom it has reason to hold for down: told so, or without an answer when asked last. */
-  readonly doubtful: Set<string>
+  readonly pings: Map<number, string>
+  /**
+   * Whom it has reason to hold for down, told so or without an answer when asked last, and until which of
+   * its inputs; a lookup that began earlier may hold to that.
+   */
+  readonly doubtful: Map<string, number>
+  inputs: number
 }
 
 /** See the head of this file. */
@@ -48,7 +57,9 @@ export class LookupRules implements DhtChecker {
       lookups: new Map(),
       byQuestion: new Map(),
       requests: new Map(),
-      doubtful: new Set(),
+      pings: new Map(),
+      doubtful: new Map(),
+      inputs: 0,
     }
   }
 
@@ -57,7 +68,7 @@ export class LookupRules implements DhtChecker {
     const question = `${spec.kind} ${spec.target.hex}`
     // Requests of two lookups about the same cannot be told apart from outside: neither is judged.
     const isAlone = !life.byQuestion.has(question)
-    const watched = watch(spec)
+    const watched = watch(spec, life.inputs)
     life.byQuestion.set(question, watched)
     if (isAlone) life.lookups.set(lookupId, watched)
     else
@@ -68,19 +79,25 @@ export class LookupRules implements DhtChecker {
 
   requested(seat: DhtSeat, requestId: number, to: NodeContact, message: DhtRequest): void {
     if (message.type === 'store' || message.type === 'add_provider') return
-    if (message.type === 'find_node' && message.count === 0) return
     const life = this.#life(seat)
+    if (message.type === 'find_node' && message.count === 0) {
+      if (to.id !== undefined) life.pings.set(requestId, to.id)
+      return
+    }
     const question = `${message.type} ${message.key.hex}`
     let watched = life.byQuestion.get(question)
     if (watched === undefined) {
-      watched = watch({ kind: message.type, target: message.key })
+      watched = watch({ kind: message.type, target: message.key }, life.inputs)
       life.byQuestion.set(question, watched)
     }
     const { id } = to
     if (id === undefined) return
     demand(id !== seat.id, 'K15', seat, () => `it asks itself about ${message.key.hex}`)
-    const isNew = !watched.asked.has(id) || !this.#isJudged(life, watched)
-    demand(isNew, 'K15', seat, () => `${id} is asked twice about ${message.key.hex}`)
+    // Who moved may be asked where it is now.
+    const place = `${id} ${to.host} ${to.port}`
+    const isNew = !watched.places.has(place) || !this.#isJudged(life, watched)
+    demand(isNew, 'K15', seat, () => `${place} is asked twice about ${message.key.hex}`)
+    watched.places.add(place)
     watched.asked.set(id, 'asked')
     watched.requests.add(requestId)
     life.requests.set(requestId, { of: watched, to: id })
@@ -89,8 +106,15 @@ export class LookupRules implements DhtChecker {
 
   stepping(seat: DhtSeat, input: InputOf<DhtProtocol>): void {
     const life = this.#life(seat)
-    if (input.type === 'down') life.doubtful.add(input.id)
+    life.inputs++
+    if (input.type === 'down') life.doubtful.set(input.id, Infinity)
     if (input.type !== 'reply' && input.type !== 'request_failed') return
+    const pinged = life.pings.get(input.requestId)
+    if (pinged !== undefined) {
+      life.pings.delete(input.requestId)
+      if (input.type === 'request_failed') life.doubtful.set(pinged, Infinity)
+      else if (life.doubtful.has(pinged)) life.doubtful.set(pinged, life.inputs)
+    }
     const request = life.requests.get(input.requestId)
     if (request === undefined) return
     life.requests.delete(input.requestId)
@@ -98,10 +122,10 @@ export class LookupRules implements DhtChecker {
     watched.requests.delete(input.requestId)
     if (input.type === 'request_failed') {
       watched.asked.set(to, 'failed')
-      life.doubtful.add(to)
+      life.doubtful.set(to, Infinity)
       return
     }
-    life.doubtful.delete(to)
+    if (life.doubtful.has(to)) life.doubtful.set(to, life.inputs)
     watched.asked.set(to, 'answered')
     watched.answers++
     if (!('contacts' in input.message)) return
@@ -187,7 +211,8 @@ export class LookupRules implements DhtChecker {
     const { target, count = this.#settings.k } = watched.spec
     const last = closest.length < count ? undefined : closest[count - 1]
     for (const contact of watched.named.values()) {
-      if (contact.id === seat.id || life.doubtful.has(contact.id)) continue
+      const isDoubtful = (life.doubtful.get(contact.id) ?? -1) >= watched.since
+      if (contact.id === seat.id || isDoubtful) continue
       if (last !== undefined && compareDistance(target, contact.key, last.key) > 0) continue
       const state = watched.asked.get(contact.id)
       demand(
@@ -200,8 +225,16 @@ export class LookupRules implements DhtChecker {
   }
 }
 
-function watch(spec: LookupSpec): Watched {
-  return { spec, asked: new Map(), named: new Map(), requests: new Set(), answers: 0 }
+function watch(spec: LookupSpec, since: number): Watched {
+  return {
+    spec,
+    since,
+    asked: new Map(),
+    named: new Map(),
+    requests: new Set(),
+    places: new Set(),
+    answers: 0,
+  }
 }
 
 function noteSlow({ asked }: Watched, { contact, outcome }: LookupHop): void {

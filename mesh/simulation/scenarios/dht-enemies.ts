@@ -128,7 +128,10 @@ export function eclipse(
     requests.push(put.outcome?.requests ?? 0)
     world.core.stop(publisher)
     for (let i = 0; i < getsPerKey; i++) {
-      const { outcome, code } = world.get(world.randomNode(), target!)
+      const reader = world.randomNode()
+      // As every node that has lived for an hour: it has refreshed some buckets.
+      world.settle(Array.from({ length: 8 }, () => world.startLookup(reader, world.randomKey())))
+      const { outcome, code } = world.get(reader, target!)
       if (code === undefined && outcome!.records.length > 0) found++
     }
   }
