@@ -371,6 +371,17 @@ describe('answers', () => {
     ])
   })
 
+  it('6.2#11 a seed at which this node itself answers is no seed', () => {
+    const bench = new Bench()
+    bench.step({ type: 'bootstrap', contacts: [{ id: undefined, host: '10.0.0.5', port: 5 }] })
+    const { requestId, message } = bench.asked[0]!
+    const sender = { host: SELF.host, port: SELF.port, mode: 'server' } as const
+    const reply = { type: 'find_node_reply', key: message.key, sender, contacts: [] } as const
+    bench.step({ type: 'reply', requestId, from: SELF.id, message: reply })
+    expect(bench.refusals).toEqual([['ERR_DHT_REPLY_UNEXPECTED', SELF.id]])
+    expect(bench.core.stats()).toMatchObject({ requestsFailed: 1, requestsRunning: 0, entries: 0 })
+  })
+
   it('6.2#20 K18 lies in an answer are dropped, counted, and reach no lookup', () => {
     const bench = new Bench({ k: 2 })
     bench.admit(far(1))

@@ -123,6 +123,19 @@ describe('joining', () => {
     expect(exactLookups(network, 20)).toBe(20)
   })
 
+  it('K42 a node whose table others have filled meanwhile joins again through the lost', () => {
+    const network = new FakeNetwork(19)
+    network.grow(30, { settings: { k: 3 } })
+    for (const [n, { id }] of network.nodes.entries()) if (n % 2 === 0) network.apart.add(id)
+    network.run(3 * 3_600_000)
+    const joins = (): number =>
+      network.nodes.reduce((sum, { core }) => sum + core.stats().bootstraps, 0)
+    const before = joins()
+    network.apart.clear()
+    network.run(3_600_000)
+    expect(joins()).toBeGreaterThan(before)
+  })
+
   it('K40 a node without seeds that was cut off for hours is back minutes after', () => {
     const network = grown(18, 10)
     const node = network.nodes[0]!
