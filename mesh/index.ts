@@ -126,7 +126,7 @@ export type {
   DhtLookup,
   DhtLookupResult,
   DhtNodeAddress,
-  DhtOptionsOfCall,
+  DhtCallOptions,
   DhtProvider,
   DhtProvision,
   DhtPutOptions,
@@ -137,6 +137,10 @@ export type {
 } from './routing/dht.ts'
 export { DhtError } from './routing/errors.ts'
 export type { DhtModeOption, DhtOptions } from './routing/options.ts'
+export type { KadKey } from './routing/kademlia/id.ts'
+export type { DhtMode, StoreRefusal } from './routing/kademlia/message.ts'
+export type { RouterStats } from './routing/router.ts'
+export type { RecordsStats } from './routing/records/core.ts'
 export type { Store, StoreEntry, StoreLimits, StoreStats, StoreWrite } from './store/store.ts'
 export { MemoryDisk, openMemoryStore } from './store/memory.ts'
 export { StoreError } from './store/errors.ts'

@@ -298,7 +298,8 @@ class MeshNode implements Mesh {
   }
 
   async #stop(reason: string): Promise<void> {
-    const { pool, dialer } = this.#core
+    const { pool, dialer, dht } = this.#core
+    for (const waiter of dht?.memory.waiting ?? []) waiter.stopped()
     // First to everybody who is a member, while there are links to say it on; then on the links.
     const tree = this.#tree
     const alive = tree !== undefined && this.system.isAlive(tree.pid)

@@ -11,7 +11,7 @@ import type { AddressContent } from './records/makers.ts'
 import type { DhtRecord } from './records/record.ts'
 import type { OperationHandler, Recorder } from './recorder.ts'
 
-/** Nodes that join together do not publish together. */
+/** In a large network, nodes that join together do not publish together. */
 const SPREAD_MS = 5_000
 
 /** What becomes of it is the business of the records core, which repeats it. */
@@ -40,7 +40,9 @@ export class AddressPublisher {
     const { options, memory, clock, chance } = this.#context
     if (!options.publishAddress || memory.mode === 'client') return
     if (this.#timer !== undefined || this.#signal.aborted) return
-    this.#timer = clock.setTimer(chance() * SPREAD_MS, () => this.#publish(recorder))
+    const isLarge = memory.contacts.size >= options.routing.k
+    const waitMs = isLarge ? chance() * SPREAD_MS : 0
+    this.#timer = clock.setTimer(waitMs, () => this.#publish(recorder))
   }
 
   #publish(recorder: Recorder): void {

@@ -6,6 +6,7 @@ import { ownPromise } from '../../runtime/index.ts'
 import type { DhtContext } from './context.ts'
 import { DhtError } from './errors.ts'
 import type { LookupHop, LookupResult, LookupSpec } from './kademlia/machine.ts'
+import type { JoinWaiter } from './memory.ts'
 import type { Operation, OperationOutcome } from './records/machine.ts'
 import type { DhtRecord } from './records/record.ts'
 
@@ -67,13 +68,42 @@ export function lookUp(
   })
 }
 
+/** Waits until this node has joined the DHT; no longer than `timeoutMs`. */
+export function whenJoined(
+  { memory, clock }: DhtContext,
+  timeoutMs: number,
+  signal: AbortSignal | undefined,
+): Promise<void> {
+  return settled(signal, (resolve, reject) => {
+    if (memory.router?.isJoined === true) {
+      resolve()
+      return () => {}
+    }
+    const end = (error?: DhtError): void => {
+      timer.cancel()
+      memory.waiting.delete(waiter)
+      if (error === undefined) resolve()
+      else reject(error)
+    }
+    const waiter: JoinWaiter = {
+      joined: () => end(),
+      stopped: () => end(new DhtError('ERR_DHT_ABORTED', 'the mesh stops')),
+    }
+    const timer = clock.setTimer(timeoutMs, () =>
+      end(new DhtError('ERR_DHT_TIMEOUT', `nobody to join within ${timeoutMs} ms`)),
+    )
+    memory.waiting.add(waiter)
+    return () => end()
+  })
+}
+
 function settled<T>(signal: AbortSignal | undefined, begin: Begin<T>): Promise<T> {
   return ownPromise<T>((resolve, reject) => {
     if (signal?.aborted === true) return reject(aborted(signal))
     let over = false
     const onAbort = (): void => {
-      giveUp()
       end(() => reject(aborted(signal!)))
+      giveUp()
     }
     const end = (how: () => void): void => {
       if (over) return

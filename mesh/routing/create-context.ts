@@ -2,9 +2,6 @@
 import type { MeshCore } from '../core.ts'
 import { dialShares } from '../exchange/dial-shares.ts'
 import { formatNodeId } from '../link/peer-info.ts'
-import { openMemoryStore } from '../store/memory.ts'
-import { StoreError } from '../store/errors.ts'
-import type { Store } from '../store/store.ts'
 import { AddressProofs } from './address-proofs.ts'
 import type { DhtContext } from './context.ts'
 import { keyFromHex } from './kademlia/id.ts'
@@ -40,6 +37,7 @@ export function createDhtContext(core: DhtSurroundings, options: ResolvedDhtOpti
     recorder: undefined,
     mode: options.mode === 'server' ? 'server' : 'client',
     contacts: new Map(),
+    waiting: new Set(),
     store: undefined,
   }
   const authority = new RealmRecordAuthority({
@@ -63,24 +61,8 @@ export function createDhtContext(core: DhtSurroundings, options: ResolvedDhtOpti
       wallNowMs: () => clock.wallNow(),
     },
     proofs: new AddressProofs(core.lookup),
-    openStore: () => openStore(core, options),
+    openStore: async () => options.store ?? identity.openStore(),
     dialled: () => dialled(memory, options),
-  }
-}
-
-/** A given store is not ours to close; one of our own is closed with the mesh. */
-async function openStore(
-  { parts, refusals }: DhtSurroundings,
-  options: ResolvedDhtOptions,
-): Promise<Store> {
-  if (options.store !== undefined) return options.store
-  try {
-    return await parts.identity.openStore()
-  } catch (error) {
-    // The package for it is optional: without it records end with the node, as without a data directory.
-    if (!(error instanceof StoreError) || error.code !== 'ERR_STORE_UNAVAILABLE') throw error
-    refusals.count(error.code, { err: error }, { level: 'error' })
-    return openMemoryStore()
   }
 }
 

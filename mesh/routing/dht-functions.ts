@@ -12,7 +12,7 @@ import type { NodeKey } from '../identity/node-key.ts'
 import { Codec } from '../wire/codec.ts'
 import { VALUE_LIMITS } from '../wire/limits.ts'
 import { Arrivals } from './arrivals.ts'
-import { lookUp, operate } from './calls.ts'
+import { lookUp, operate, whenJoined } from './calls.ts'
 import type { Listening } from './calls.ts'
 import type { DhtContext } from './context.ts'
 import type {
@@ -26,7 +26,7 @@ import type {
   DhtLookup,
   DhtLookupResult,
   DhtNodeAddress,
-  DhtOptionsOfCall,
+  DhtCallOptions,
   DhtProvider,
   DhtProvision,
   DhtPutOptions,
@@ -49,7 +49,7 @@ import type { DhtRecord } from './records/record.ts'
 /** Names whose last sequence is remembered, so that two versions within a millisecond keep their order. */
 const SEQUENCES_MAX = 4_096
 
-const COMMON: { readonly [K in keyof DhtOptionsOfCall]-?: OptionCheck } = {
+const COMMON: { readonly [K in keyof DhtCallOptions]-?: OptionCheck } = {
   signal: optional(objectOption),
   timeoutMs: optional(numberOption(1, 2_147_483_647)),
   disjointPaths: optional(numberOption(1, 16)),
@@ -94,6 +94,13 @@ export class DhtFunctions implements Dht {
 
   get mode(): DhtMode | 'disabled' {
     return this.#context?.memory.mode ?? 'disabled'
+  }
+
+  async joined(options?: Pick<DhtCallOptions, 'signal' | 'timeoutMs'>): Promise<void> {
+    const context = this.#ready()
+    const { signal, timeoutMs } = resolveOptions<DhtCallOptions>('dht.joined', {}, COMMON, options)
+    const { operationTimeoutMs } = context.options.records
+    return whenJoined(context, timeoutMs ?? operationTimeoutMs, signal)
   }
 
   keyOf(key: DhtKey): KadKey {
@@ -198,7 +205,7 @@ export class DhtFunctions implements Dht {
 
   async findNode(
     node: NodeKey | string,
-    options?: DhtOptionsOfCall,
+    options?: DhtCallOptions,
   ): Promise<DhtNodeAddress | undefined> {
     const context = this.#ready()
     const nodeId = typeof node === 'string' ? normalNodeId(node) : undefined

@@ -18,7 +18,7 @@ import type { RouterStats } from './router.ts'
 export type DhtKey = KadKey | NodeKey | Uint8Array | string
 
 /** Options of everything that asks others. */
-export interface DhtOptionsOfCall {
+export interface DhtCallOptions {
   /** Gives up; the promise rejects with `ERR_DHT_ABORTED`, whose cause is the reason of the signal. */
   readonly signal?: AbortSignal | undefined
   /** Milliseconds until `ERR_DHT_TIMEOUT`. Default `operationTimeoutMs` of the option `dht` (30,000). */
@@ -33,13 +33,13 @@ export interface DhtOptionsOfCall {
 }
 
 /** Options of {@link Dht.get}. */
-export interface DhtGetOptions extends DhtOptionsOfCall {
+export interface DhtGetOptions extends DhtCallOptions {
   /** Answers that must agree, 1 to 64. Default 1. Raise it for values that are changed often. */
   readonly quorum?: number | undefined
 }
 
 /** Options of {@link Dht.put} and {@link Dht.provide}. */
-export interface DhtPutOptions extends DhtOptionsOfCall {
+export interface DhtPutOptions extends DhtCallOptions {
   /**
    * Holders that must acknowledge, 0 to 64; this node counts if it is one of the `k` nearest. Default 1. With
    * more a put that reaches fewer fails, though those it reached keep it.
@@ -55,7 +55,7 @@ export interface DhtPutOptions extends DhtOptionsOfCall {
 }
 
 /** Options of {@link Dht.providers} and {@link Dht.findProviders}. */
-export interface DhtFindOptions extends DhtOptionsOfCall {
+export interface DhtFindOptions extends DhtCallOptions {
   /** Ends as soon as so many are known. Default: all that are found. */
   readonly count?: number | undefined
 }
@@ -166,6 +166,11 @@ export interface DhtStats {
 export interface Dht {
   /** What this node is now; `'disabled'` with `dht: false`. */
   readonly mode: DhtMode | 'disabled'
+  /**
+   * Resolves when this node has found its place: somebody is in its table, and its neighbourhood was looked
+   * up. A node that is alone in its mesh gets `ERR_DHT_TIMEOUT`; it can put and get all the same.
+   */
+  joined(options?: Pick<DhtCallOptions, 'signal' | 'timeoutMs'>): Promise<void>
   /** The key of a text, of a node, or of bytes. Throws `ERR_DHT_KEY_INVALID`. */
   keyOf(key: DhtKey): KadKey
   /** The key of what `publisher` (default: this node) puts under `name`. */
@@ -190,7 +195,7 @@ export interface Dht {
   /** All providers that are found, with their newest words. */
   providers(key: DhtKey, options?: DhtFindOptions): Promise<readonly DhtProvider[]>
   /** Where that node is, by its key or its id (`name@host:port`); undefined when nobody knows. */
-  findNode(node: NodeKey | string, options?: DhtOptionsOfCall): Promise<DhtNodeAddress | undefined>
+  findNode(node: NodeKey | string, options?: DhtCallOptions): Promise<DhtNodeAddress | undefined>
   /** The nodes nearest to a key that answer, nearest first. */
   closest(key: DhtKey, options?: DhtFindOptions): Promise<readonly DhtContact[]>
   /** The same step by step. */

@@ -283,6 +283,7 @@ export class Router implements RoutingView {
       case 'bootstrapped':
         this.#joined = true
         this.#remember()
+        for (const waiter of memory.waiting) waiter.joined()
         return memory.recorder?.joined()
       case 'isolated':
         this.#connected = false

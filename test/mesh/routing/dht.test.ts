@@ -209,6 +209,27 @@ describe('giving up', () => {
     })
   })
 
+  it('waiting for the join ends with it, with its time, with the signal and with the mesh', async () => {
+    await using cluster = dhtCluster({ seed: 12 })
+    const a = await startOne(cluster, 1)
+    expect(await codeOf(cluster.during(a.dht.joined({ timeoutMs: 500 })))).toBe('ERR_DHT_TIMEOUT')
+    const abort = new AbortController()
+    const aborted = codeOf(a.dht.joined({ signal: abort.signal }))
+    abort.abort()
+    expect(await aborted).toBe('ERR_DHT_ABORTED')
+    const waits = a.dht.joined()
+    const b = await startOne(cluster, 2)
+    await cluster.during(Promise.all([waits, b.dht.joined(), b.dht.joined()]))
+    await cluster.during(b.dht.joined())
+    const c = await startOne(cluster, 9, { more: { seeds: [] } })
+    await cluster.stop(a)
+    await cluster.stop(b)
+    const late = codeOf(c.dht.joined())
+    await cluster.stop(c)
+    expect(await late).toBe('ERR_DHT_ABORTED')
+    expect(cluster.clock.timerCount).toBe(0)
+  })
+
   it('an operation ends at timeoutMs, not before, when nobody answers', async () => {
     await using cluster = dhtCluster({ seed: 11 })
     const [a] = (await startAll(cluster, 3)) as [Mesh, Mesh, Mesh]
