@@ -2,7 +2,13 @@ import { describe, expect, it } from 'vitest'
 import type { KadKey } from '../../../../mesh/routing/kademlia/id.ts'
 import type { Store } from '../../../../mesh/routing/kademlia/message.ts'
 import type { DhtRecord } from '../../../../mesh/routing/records/record.ts'
-import { makeRecord, randomKey, RecordsNetwork, WALL_START_MS } from './records-network.ts'
+import {
+  makeRecord,
+  randomKey,
+  RecordsNetwork,
+  storeReply,
+  WALL_START_MS,
+} from './records-network.ts'
 import type { NetworkNode } from './records-network.ts'
 
 const sender = { host: '10.0.0.1', port: 1, mode: 'server' as const }
@@ -302,6 +308,31 @@ describe('RecordsCore, operations', () => {
     expect(isFound(network, node, key)).toBe(true)
     const other = network.run(node, { type: 'get', key: randomKey(network.stream), options: {} })
     expect(other).toMatchObject({ code: 'ERR_DHT_NOT_FOUND' })
+  })
+
+  it('an answer by another node, of another kind or about another key is no acknowledgement', () => {
+    const { network, key } = scene()
+    const sorted = network.nearest(key, 12)
+    const node = sorted[11]!
+    for (const other of sorted) if (other !== node) other.lie = () => 'silence'
+    const operationId = network.begin(node, { type: 'put', record: makeRecord(key), options: {} })
+    network.wait(100)
+    expect(node.sent.length).toBe(4)
+    const [first, second, third, fourth] = node.sent.map(({ to }) => to)
+    const message = storeReply(key)
+    const say = (requestId: number, from: string, given: object) =>
+      network.step(node, { type: 'reply', requestId, from, message: { ...message, ...given } })
+    say(1, second!, {})
+    say(2, second!, { key: randomKey(network.stream) })
+    say(3, third!, { type: 'find_node_reply', contacts: [] })
+    expect(node.refused.length).toBe(3)
+    expect(node.core.stats()).toMatchObject({ requestsRunning: 2, requestsFailed: 2 })
+    say(1, first!, {})
+    say(4, fourth!, { refusal: 'ERR_DHT_STORE_FULL' })
+    expect(network.finish(node, operationId)).toMatchObject({
+      type: 'done',
+      outcome: { holders: [{ id: first }], refusals: [{ code: 'ERR_DHT_STORE_FULL' }] },
+    })
   })
 
   it('a cancelled or unknown answer changes nothing and is counted', () => {
