@@ -64,6 +64,73 @@ export interface EventsArguments extends ClientArguments {
   readonly last: number | undefined
 }
 
+/** What all of `fovea dht` have. */
+export interface DhtDialArguments extends ClientArguments {
+  readonly timeoutMs: number
+  readonly disjointPaths: number | undefined
+  readonly alpha: number | undefined
+}
+
+/** `fovea dht put`. */
+export interface DhtPutArguments extends DhtDialArguments {
+  readonly command: 'dht put'
+  readonly value: string
+  readonly name: string | undefined
+  readonly ttlMs: number | undefined
+  readonly quorum: number | undefined
+  readonly once: boolean
+}
+
+/** `fovea dht get`. */
+export interface DhtGetArguments extends DhtDialArguments {
+  readonly command: 'dht get'
+  readonly key: string
+  readonly publisher: string | undefined
+  readonly quorum: number | undefined
+}
+
+/** `fovea dht provide`. */
+export interface DhtProvideArguments extends DhtDialArguments {
+  readonly command: 'dht provide'
+  readonly key: string
+  readonly metadata: string | undefined
+}
+
+/** `fovea dht providers`. */
+export interface DhtProvidersArguments extends DhtDialArguments {
+  readonly command: 'dht providers'
+  readonly key: string
+  readonly count: number | undefined
+}
+
+/** `fovea dht withdraw`. */
+export interface DhtWithdrawArguments extends DhtDialArguments {
+  readonly command: 'dht withdraw'
+  readonly key: string
+}
+
+/** `fovea dht table`. */
+export interface DhtTableArguments extends DhtDialArguments {
+  readonly command: 'dht table'
+}
+
+/** `fovea dht lookup`. */
+export interface DhtLookupArguments extends DhtDialArguments {
+  readonly command: 'dht lookup'
+  readonly key: string
+  readonly trace: boolean
+}
+
+/** Any of `fovea dht`. */
+export type DhtArguments =
+  | DhtPutArguments
+  | DhtGetArguments
+  | DhtProvideArguments
+  | DhtProvidersArguments
+  | DhtWithdrawArguments
+  | DhtTableArguments
+  | DhtLookupArguments
+
 /** `fovea ping`. */
 export interface PingArguments extends ClientArguments {
   readonly command: 'ping'
@@ -131,6 +198,7 @@ export type Command =
   | TopologyArguments
   | StatsArguments
   | EventsArguments
+  | DhtArguments
   | PingArguments
   | SpawnArguments
   | CallArguments

@@ -21,6 +21,19 @@ degree, neighbours. Nodes that do not answer are marked.`
 export const STATS_TEXT: string = `Shows what the running node counts: members, probes, suspicions, repairs, links, and what it refused.`
 export const EVENTS_TEXT: string = `Prints what changed in the membership, oldest first: who suspected whom, when, on whose word. The
 running node remembers the newest changes since its start.`
+export const DHT_TEXT: string = `Keeps values at the nodes nearest to their keys and finds them from any node of the realm.
+A KEY is 64 hexadecimal digits, or words.`
+export const DHT_PUT_TEXT: string = `Keeps a text at the nodes nearest to its key and prints the key. With --name it can be replaced later,
+and is found by that name. The running node repeats it until 'dht withdraw', unless --once.`
+export const DHT_GET_TEXT: string = `Finds a value and prints it. KEY is what 'dht put' printed, or the name of a value of the running
+node; with --publisher of another one.`
+export const DHT_PROVIDE_TEXT: string = `Says that the running node provides what KEY stands for, until 'dht withdraw'.
+Words stand for the same key on all nodes of the realm.`
+export const DHT_PROVIDERS_TEXT: string = `Finds who provides what KEY stands for: members of the realm, by their own signatures.`
+export const DHT_WITHDRAW_TEXT: string = `Stops repeating what was put or is provided under KEY. What other nodes hold ends with its time.`
+export const DHT_TABLE_TEXT: string = `Shows the nodes that the running node knows by their distance: bucket 255 is the far half of all keys.`
+export const DHT_LOOKUP_TEXT: string = `Finds the nodes nearest to KEY, which may be a member of the mesh. With --trace each hop is a line: how
+far from here, on which path, what came of it, after how long, bits in common with KEY, new nodes learnt.`
 export const START_DESCRIPTION: string = `Runs a node until Ctrl-C, then leaves the mesh. A second Ctrl-C ends it at once.
 Every node offers the behaviour 'counter' to the others, so that spawn has something to start.`
 export const SPAWN_DESCRIPTION: string = `Starts a process of a registered behaviour, here or on another node. Only behaviours that
@@ -70,6 +83,15 @@ export const TOPOLOGY_EXAMPLES: string = `
 Examples:
   $ fovea topology --data-dir a
   $ fovea topology --nodes-max 1000 --timeout-ms 30000 --data-dir a --json`
+export const DHT_EXAMPLES: string = `
+Examples:
+  $ fovea dht put hello --data-dir a
+  $ fovea dht put 4434 --name port --data-dir a
+  $ fovea dht get port --publisher a --data-dir b
+  $ fovea dht provide printer --metadata color --data-dir a
+  $ fovea dht providers printer --data-dir b
+  $ fovea dht table --data-dir a
+  $ fovea dht lookup c --trace --data-dir a`
 export const STATS_EXAMPLES: string = `
 Examples:
   $ fovea stats --data-dir a

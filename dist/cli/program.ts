@@ -19,8 +19,9 @@ import {
   parseText,
 } from './argument.ts'
 import type { MembershipPreset } from '../../mesh/index.ts'
-import type { Command, CommonArguments } from './command.ts'
+import type { Command, CommonArguments, DhtArguments } from './command.ts'
 import { CONTROL_REPEAT_MAX, CONTROL_TOPOLOGY_NODES_MAX } from './control/protocol.ts'
+import { DHT_COMMANDS } from './dht-program.ts'
 import {
   CALL_DESCRIPTION,
   CALL_EXAMPLES,
@@ -29,6 +30,8 @@ import {
   DATA_DIR_START,
   DATA_DIR_VARIABLE,
   DEMO_DESCRIPTION,
+  DHT_EXAMPLES,
+  DHT_TEXT,
   EVENTS_EXAMPLES,
   EVENTS_TEXT,
   JOIN_EXAMPLES,
@@ -113,6 +116,7 @@ class Parse {
     this.#start(root)
     this.#mesh(root)
     this.#clients(root)
+    this.#dht(root)
     this.#ref(root)
     this.#realm(root)
     this.#leaf(root.command('demo'), () => ({ command: 'demo' }))
@@ -276,6 +280,26 @@ class Parse {
         timeoutMs: values['timeoutMs'] as number,
       }
     })
+  }
+
+  #dht(root: Commander): void {
+    const dht = root.command('dht').summary('values, providers and lookups')
+    dht.description(DHT_TEXT).addHelpText('after', DHT_EXAMPLES)
+    for (const { name, summary, text, argument, flags, make } of DHT_COMMANDS) {
+      const command = dht.command(name).summary(summary).description(text)
+      if (argument !== undefined) {
+        command.argument(argument.name, argument.help, checked(parseText))
+      }
+      for (const { flags: of, help, parse, preset } of flags) {
+        if (parse === undefined) command.option(of, help, false)
+        else command.option(of, help, checked(parse), preset)
+      }
+      this.#client<DhtArguments>(
+        command,
+        (values, args, common) =>
+          ({ ...make(values, String(args[0])), ...common }) as unknown as Rest<DhtArguments>,
+      )
+    }
   }
 
   #ref(root: Commander): void {

@@ -89,6 +89,14 @@ async function dispatch(command: Command, io: CliIo, out: Output): Promise<void>
       return await (await import('./commands/operations.ts')).topology(command, io, out)
     case 'stats':
       return await (await import('./commands/operations.ts')).stats(command, io, out)
+    case 'dht put':
+    case 'dht get':
+    case 'dht provide':
+    case 'dht providers':
+    case 'dht withdraw':
+    case 'dht table':
+    case 'dht lookup':
+      return await (await import('./commands/dht.ts')).dht(command, io, out)
     case 'ping':
       return await (await import('./commands/client.ts')).ping(command, io, out)
     case 'spawn':

@@ -3,6 +3,8 @@ import { CallExitError, CallTimeoutError, formatPid, formatReason } from '../../
 import type { FoveaNode } from '../../node.ts'
 import { RemoteSpawnInitError } from '../../errors.ts'
 import { CliError, codeOf } from '../errors.ts'
+import { askDht, type DhtAnswer } from '../operations/dht.ts'
+import type { DhtHopRow } from '../operations/dht-rows.ts'
 import { joinMesh } from '../operations/join.ts'
 import type { MemberEventRow, MemberRow } from '../operations/member-row.ts'
 import {
@@ -23,6 +25,7 @@ import {
   type SupervisedApi,
   type SupervisedArg,
 } from '../supervised.ts'
+import type { DhtQuestion } from './dht-question.ts'
 import type {
   CallRequest,
   CallResult,
@@ -92,6 +95,14 @@ export class NodeTarget implements ControlTarget {
 
   stats(): NodeNumbers {
     return numbersOf(this.#node, this.#uptimeMs())
+  }
+
+  dht(
+    question: DhtQuestion,
+    onHop: (hop: DhtHopRow) => void,
+    options: TargetOptions,
+  ): Promise<DhtAnswer> {
+    return askDht(this.#node.mesh, question, onHop, limits(options))
   }
 
   async topology(options: SurveyOptions): Promise<TopologyReport> {

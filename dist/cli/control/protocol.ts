@@ -10,12 +10,15 @@
  * Both sides read lines of at most `controlLineBytesMax` bytes.
  */
 import type { ErrorReport } from '../errors.ts'
-import { CliError } from '../errors.ts'
 import {
   MEMBER_EVENT_TYPES,
   type MemberEventFilter,
   type MemberEventType,
 } from '../operations/member-row.ts'
+import { dhtQuestion } from './dht-question.ts'
+import type { DhtQuestion } from './dht-question.ts'
+import { count, flag, invalid, isFields, isId, milliseconds, requiredText, text } from './fields.ts'
+import type { Fields } from './fields.ts'
 import type { CallRequest, SpawnRequest } from './target.ts'
 
 /** Longest line that either side accepts. */
@@ -43,6 +46,7 @@ export type ControlRequest = { readonly id: number } & (
     }
   | { readonly method: 'stats' }
   | { readonly method: 'watch_members'; readonly follow: boolean }
+  | { readonly method: 'dht'; readonly where: Where; readonly question: DhtQuestion }
   | { readonly method: 'events'; readonly follow: boolean; readonly filter: MemberEventFilter }
 )
 
@@ -61,8 +65,6 @@ export type ControlResponse =
   | { readonly id: number; readonly type: 'result'; readonly result: unknown }
   | { readonly id: number; readonly type: 'error'; readonly error: ErrorReport }
 
-type Fields = Readonly<Record<string, unknown>>
-
 const METHODS: readonly ControlMethod[] = [
   'info',
   'members',
@@ -73,6 +75,7 @@ const METHODS: readonly ControlMethod[] = [
   'join',
   'topology',
   'stats',
+  'dht',
   'watch_members',
   'events',
 ]
@@ -108,6 +111,8 @@ export function parseRequest(line: string): ControlRequest {
         where,
         nodesMax: count(params, 'nodesMax', CONTROL_TOPOLOGY_NODES_MAX),
       }
+    case 'dht':
+      return { id, method, where, question: dhtQuestion(params) }
     case 'watch_members':
       return { id, method, follow: flag(params, 'follow') }
     case 'events':
@@ -190,51 +195,4 @@ function parseObject(line: string): Fields {
   }
   if (!isFields(value)) throw invalid('line', 'a JSON object')
   return value
-}
-
-function isFields(value: unknown): value is Fields {
-  return typeof value === 'object' && value !== null && !Array.isArray(value)
-}
-
-function isId(value: unknown): value is number {
-  return typeof value === 'number' && Number.isSafeInteger(value) && value >= 0
-}
-
-function text(fields: Fields, name: string): string | undefined {
-  const value = fields[name]
-  if (value === undefined || value === null) return undefined
-  if (typeof value !== 'string' || value === '') throw invalid(name, 'a string that is not empty')
-  return value
-}
-
-function requiredText(fields: Fields, name: string): string {
-  const value = text(fields, name)
-  if (value === undefined) throw invalid(name, 'a string that is not empty')
-  return value
-}
-
-function flag(fields: Fields, name: string): boolean {
-  const value = fields[name] ?? false
-  if (typeof value !== 'boolean') throw invalid(name, 'true or false')
-  return value
-}
-
-function count(fields: Fields, name: string, max: number): number | undefined {
-  const value = fields[name]
-  if (value === undefined || value === null) return undefined
-  if (!isId(value) || value < 1 || value > max) {
-    throw invalid(name, `a whole number from 1 to ${max}`)
-  }
-  return value
-}
-
-function milliseconds(fields: Fields, name: string): number | undefined {
-  const value = fields[name]
-  if (value === undefined || value === null) return undefined
-  if (!isId(value) || value < 1) throw invalid(name, 'a whole number of milliseconds, 1 or more')
-  return value
-}
-
-function invalid(field: string, expected: string): CliError {
-  return new CliError('ERR_CONTROL_REQUEST_INVALID', `control line: '${field}' must be ${expected}`)
 }

@@ -261,6 +261,12 @@ class Connection {
         })
       case 'stats':
         return target.stats()
+      case 'dht':
+        return await target.dht(
+          request.question,
+          (hop) => this.#write(request.id, { event: hop }),
+          this.#where(request.where),
+        )
       case 'watch_members':
         return await this.#stream(request.id, request.follow, (push) => {
           for (const members of batches(target.members())) push({ type: 'snapshot', members })

@@ -2,9 +2,12 @@
  * What the control socket can ask of a running node. The server knows only this interface, so that
  * it is tested without a node, and the node knows nothing of sockets.
  */
+import type { DhtAnswer } from '../operations/dht.ts'
+import type { DhtHopRow } from '../operations/dht-rows.ts'
 import type { MemberEventRow, MemberRow } from '../operations/member-row.ts'
 import type { NodeNumbers } from '../operations/node-numbers.ts'
 import type { TopologyReport } from '../operations/topology.ts'
+import type { DhtQuestion } from './dht-question.ts'
 
 /** Who and where the node is. */
 export interface NodeInfo {
@@ -108,6 +111,12 @@ export interface ControlTarget {
   /** Asks the other nodes for their neighbours. */
   topology(options: SurveyOptions): Promise<TopologyReport>
   stats(): NodeNumbers
+  /** Asks the DHT; `onHop` is told the steps of a lookup that is traced. */
+  dht(
+    question: DhtQuestion,
+    onHop: (hop: DhtHopRow) => void,
+    options: TargetOptions,
+  ): Promise<DhtAnswer>
   ping(options: TargetOptions): Promise<PingResult>
   spawn(request: SpawnRequest, options: TargetOptions): Promise<SpawnResult>
   call(request: CallRequest, options: TargetOptions): Promise<CallResult>

@@ -13,7 +13,7 @@ const commandOf = (line: string, env?: Record<string, string>): object => {
 const KEY = 'ab'.repeat(32)
 const COMMANDS_WITH_EXAMPLES = [
   ...['', 'start', 'join', 'members', 'topology', 'stats', 'events'],
-  ...['spawn', 'ref call'],
+  ...['spawn', 'ref call', 'dht'],
 ]
 
 describe('command lines that mean something', () => {
@@ -91,6 +91,24 @@ describe('command lines that mean something', () => {
       'events --follow --node b --by c --type suspect --type down --last 5 --data-dir d',
       { follow: true, node: 'b', by: 'c', types: ['suspect', 'down'], last: 5 },
     ],
+    [
+      'dht put hello --data-dir d',
+      {
+        ...{ command: 'dht put', value: 'hello', name: undefined, once: false, timeoutMs: 30_000 },
+        ...{ ttlMs: undefined, quorum: undefined, disjointPaths: undefined, alpha: undefined },
+      },
+    ],
+    [
+      'dht put x --name n --ttl-ms 9 --quorum 64 --once --disjoint-paths 16 --alpha 64 --data-dir d',
+      { name: 'n', ttlMs: 9, quorum: 64, once: true, disjointPaths: 16, alpha: 64 },
+    ],
+    ['dht get n --publisher b --data-dir d', { command: 'dht get', key: 'n', publisher: 'b' }],
+    ['dht provide k --metadata m --data-dir d', { command: 'dht provide', metadata: 'm' }],
+    ['dht providers k --count 256 --data-dir d', { command: 'dht providers', count: 256 }],
+    ['dht withdraw k --data-dir d', { command: 'dht withdraw', key: 'k' }],
+    ['dht table --json --data-dir d', { command: 'dht table', json: true, dataDir: 'd' }],
+    ['dht lookup k --data-dir d', { command: 'dht lookup', key: 'k', trace: false }],
+    ['dht lookup k --trace --timeout-ms 5 --data-dir d', { trace: true, timeoutMs: 5 }],
     ['ping b --data-dir d --timeout-ms 50', { command: 'ping', node: 'b', timeoutMs: 50 }],
     ['ref monitor hits --node b --data-dir d', { command: 'ref monitor', name: 'hits', node: 'b' }],
     [
@@ -144,6 +162,12 @@ describe('command lines that are wrong give a message and a usage line', () => {
     ['stats b --data-dir d', 'too many arguments', 'fovea stats'],
     ['events --type dead --data-dir d', 'expected one of up, suspect, alive', 'fovea events'],
     ['events --last 0 --data-dir d', 'expected a whole number from 1', 'fovea events'],
+    ['dht', 'a command is missing', 'Usage: fovea dht'],
+    ['dht get --data-dir d', "missing required argument 'key'", 'fovea dht get'],
+    ['dht put x --quorum 65 --data-dir d', 'a whole number from 1 to 64', 'fovea dht put'],
+    ['dht providers k --count 257 --data-dir d', 'from 1 to 256', 'fovea dht providers'],
+    ['dht lookup k --disjoint-paths 17 --data-dir d', 'from 1 to 16', 'fovea dht lookup'],
+    ['dht table', "required option '--data-dir <dir>' not specified", 'fovea dht table'],
     ['ping --data-dir d', "missing required argument 'node'", 'Usage: fovea ping'],
     ['ping b --data-dir d --timeout-ms 0', 'expected a whole number from 1', 'fovea ping'],
     ['spawn --data-dir d', "missing required argument 'behaviour'", 'fovea spawn'],
@@ -184,6 +208,14 @@ describe('help', () => {
     'topology',
     'stats',
     'events',
+    'dht',
+    'dht put',
+    'dht get',
+    'dht provide',
+    'dht providers',
+    'dht withdraw',
+    'dht table',
+    'dht lookup',
     'ping',
     'spawn',
     'ref',

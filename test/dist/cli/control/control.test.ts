@@ -64,6 +64,12 @@ class FakeTarget implements ControlTarget {
     links: { open: 0, held: 0, idle: 0, handshakes: 0, dials: 0 },
     refused: { ERR_X: 3 },
   })
+  dht: ControlTarget['dht'] = async (question, onHop, options) => {
+    this.asked.push(question)
+    this.lastOptions = options
+    if (question.action === 'lookup') onHop({ key: 'k2', depth: 1 } as never)
+    return { key: 'k1' }
+  }
   ping = async (options: TargetOptions) => {
     this.lastOptions = options
     if (options.node === 'nobody') throw new CliError('ERR_NODE_UNKNOWN', 'no such node')
@@ -352,6 +358,21 @@ describe('operations', () => {
       { nodesMax: undefined, timeoutMs: 5000 },
     ])
     expect(await client.request('stats', {}, WAIT)).toMatchObject({ refused: { ERR_X: 3 } })
+  })
+})
+
+describe('the DHT', () => {
+  test('a question reaches the node, hops come before the answer', async () => {
+    await serve()
+    const client = await connect()
+    const hops: unknown[] = []
+    const params = { action: 'lookup', key: 'b', trace: true, timeoutMs: 9 }
+    const answer = client.request('dht', params, { ...WAIT, onEvent: (hop) => void hops.push(hop) })
+    expect(await answer).toEqual({ key: 'k1' })
+    expect(hops).toEqual([{ key: 'k2', depth: 1 }])
+    const dials = { disjointPaths: undefined, alpha: undefined }
+    expect(target.asked).toEqual([{ action: 'lookup', key: 'b', trace: true, ...dials }])
+    expect(target.lastOptions?.timeoutMs).toBe(9)
   })
 })
 

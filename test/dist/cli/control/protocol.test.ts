@@ -46,6 +46,49 @@ describe('requests', () => {
     expect(read('events', { follow: true, ...filter })).toMatchObject({ follow: true, filter })
   })
 
+  test('questions to the DHT are read with their defaults', () => {
+    const read = (params: object) => {
+      const request = parseRequest(line({ id: 1, method: 'dht', params }))
+      return request.method === 'dht' ? request.question : undefined
+    }
+    const dials = { disjointPaths: undefined, alpha: undefined }
+    expect(read({ action: 'put', value: 'AQI=' })).toEqual({
+      ...{ ...dials, action: 'put', value: Uint8Array.of(1, 2), once: false },
+      ...{ name: undefined, ttlMs: undefined, quorum: undefined },
+    })
+    const put = { name: 'n', ttlMs: 9, quorum: 0, once: true, disjointPaths: 16, alpha: 64 }
+    expect(read({ action: 'put', value: '', ...put })).toMatchObject(put)
+    expect(read({ action: 'get', key: 'k' })).toMatchObject({ key: 'k', publisher: undefined })
+    expect(read({ action: 'provide', key: 'k' })).toMatchObject({ metadata: new Uint8Array(0) })
+    expect(read({ action: 'providers', key: 'k' })).toMatchObject({ count: 64 })
+    expect(read({ action: 'providers', key: 'k', count: 256 })).toMatchObject({ count: 256 })
+    expect(read({ action: 'withdraw', key: 'k' })).toEqual({
+      ...dials,
+      action: 'withdraw',
+      key: 'k',
+    })
+    expect(read({ action: 'table' })).toEqual({ ...dials, action: 'table' })
+    expect(read({ action: 'lookup', key: 'k' })).toMatchObject({ trace: false })
+  })
+
+  test.each<[object, string]>([
+    [{}, "'action'"],
+    [{ action: 'toString' }, "'action'"],
+    [{ action: 'get' }, "'key'"],
+    [{ action: 'put', value: 'a' }, "'value'"],
+    [{ action: 'put', value: 1 }, "'value'"],
+    [{ action: 'put', value: '', ttlMs: 2_147_483_648 }, "'ttlMs'"],
+    [{ action: 'put', value: '', quorum: 65 }, "'quorum'"],
+    [{ action: 'get', key: 'k', quorum: 0 }, "'quorum'"],
+    [{ action: 'providers', key: 'k', count: 257 }, "'count'"],
+    [{ action: 'table', disjointPaths: 17 }, "'disjointPaths'"],
+    [{ action: 'table', alpha: 65 }, "'alpha'"],
+    [{ action: 'lookup', key: 'k', trace: 1 }, "'trace'"],
+  ])('a question to the DHT with %j is refused', (params, field) => {
+    const read = () => parseRequest(line({ id: 1, method: 'dht', params }))
+    expect(read).toThrow(field)
+  })
+
   test.each<[string, string]>([
     [line({ id: 1, method: 'join' }), "'address'"],
     [line({ id: 1, method: 'topology', params: { nodesMax: 0 } }), "'nodesMax'"],
