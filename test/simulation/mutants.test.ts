@@ -1,58 +1,26 @@
 /**
  * The checkers checked: the core with one rule less is noticed by a property that is named beforehand,
- * and the sound core passes every scenario (S48). The mutants are compiled into a temporary folder,
- * since the version of Node that all must run on does not run TypeScript.
+ * and the sound core passes every scenario (S48).
  */
-import { spawnSync } from 'node:child_process'
-import { cpSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs'
-import { tmpdir } from 'node:os'
-import { join } from 'node:path'
-import process from 'node:process'
-import { fileURLToPath, pathToFileURL } from 'node:url'
+import { rmSync } from 'node:fs'
 import { afterAll, beforeAll, describe, expect, it } from 'vitest'
 import { SwimCore } from '../../mesh/membership/swim/core.ts'
+import { compileMutants, timesFound, type CompiledMutants, type Patch } from './compile-mutants.ts'
 import { KILLERS, type MakeCore } from './killers.ts'
 import { MUTANTS, type Killer } from './mutants.ts'
 
-const ROOT = fileURLToPath(new URL('../..', import.meta.url))
-const CORE = join(ROOT, 'mesh/membership/swim')
+const PATCHES: readonly Patch[] = MUTANTS.map(({ file, from, to }) => ({
+  core: 'mesh/membership/swim',
+  file,
+  from,
+  to,
+}))
 
-let folder = ''
-
-/** Writes every mutant and compiles them all at once, without type checks. */
-function compileMutants(): void {
-  folder = mkdtempSync(join(tmpdir(), 'fovea-mutants-'))
-  for (const [index, { file, from, to }] of MUTANTS.entries()) {
-    const place = join(folder, 'source', String(index))
-    cpSync(CORE, place, { recursive: true })
-    const text = readFileSync(join(place, file), 'utf8')
-    writeFileSync(
-      join(place, file),
-      text.replace(from, () => to),
-    )
-  }
-  const compilerOptions = {
-    noEmit: false,
-    noCheck: true,
-    rootDir: join(folder, 'source'),
-    outDir: join(folder, 'build'),
-    typeRoots: [join(ROOT, 'node_modules/@types')],
-  }
-  const config = join(folder, 'tsconfig.json')
-  const options = { extends: join(ROOT, 'tsconfig.json'), compilerOptions, include: ['source'] }
-  writeFileSync(config, JSON.stringify(options))
-  writeFileSync(join(folder, 'package.json'), '{"type":"module"}')
-  const compiler = join(ROOT, 'node_modules/typescript/bin/tsc')
-  const { status, stdout } = spawnSync(process.execPath, [compiler, '-p', config], {
-    encoding: 'utf8',
-  })
-  if (status !== 0) throw new Error(`tsc failed: ${stdout}`)
-}
+let compiled: CompiledMutants | undefined
 
 /** The core with one rule less. */
 async function load(index: number): Promise<MakeCore> {
-  const entry = pathToFileURL(join(folder, 'build', String(index), 'core.js')).href
-  const loaded = (await import(/* @vite-ignore */ entry)) as { SwimCore: typeof SwimCore }
+  const loaded = (await compiled!.load(index, 'core.ts')) as { SwimCore: typeof SwimCore }
   return (options) => new loaded.SwimCore(options)
 }
 
@@ -68,9 +36,11 @@ function verdict(killer: Killer, makeCore: MakeCore): string {
 }
 
 describe('S48 a core with one rule less is noticed', () => {
-  beforeAll(compileMutants, 60_000)
+  beforeAll(() => {
+    compiled = compileMutants(PATCHES)
+  }, 60_000)
   afterAll(() => {
-    rmSync(folder, { recursive: true, force: true })
+    if (compiled !== undefined) rmSync(compiled.folder, { recursive: true, force: true })
   })
 
   it('while the sound core passes every scenario', () => {
@@ -81,10 +51,7 @@ describe('S48 a core with one rule less is noticed', () => {
   }, 60_000)
 
   it('and every rule stands once where it is said to stand', () => {
-    const places = MUTANTS.map(({ rule, file, from }) => {
-      const times = readFileSync(join(CORE, file), 'utf8').split(from).length - 1
-      return `${rule}: ${times}`
-    })
+    const places = MUTANTS.map(({ rule }, index) => `${rule}: ${timesFound(PATCHES[index]!)}`)
     expect(places).toEqual(MUTANTS.map(({ rule }) => `${rule}: 1`))
   })
 
