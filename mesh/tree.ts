@@ -12,7 +12,8 @@
  *     ├─ idle          closes links that nobody needs
  *     └─ dht           the DHT (one_for_one)
  *         ├─ routing   table and lookups
- *         └─ records   what is kept and published
+ *         ├─ records   what is kept and published
+ *         └─ envelopes what is passed on hop by hop
  *
  * Last, so that a restart of the DHT takes nothing else along.
  *
@@ -31,6 +32,7 @@ import { CertificateError } from './identity/errors.ts'
 import type { NodeKey } from './identity/node-key.ts'
 import { IdleServer } from './link/idle-process.ts'
 import type { DhtContext } from './routing/context.ts'
+import { EnvelopeServer } from './routing/greedy/envelope-server.ts'
 import { RecordsServer } from './routing/record-server.ts'
 import { RoutingServer } from './routing/routing-server.ts'
 import { TopologyServer } from './topology/topology.ts'
@@ -168,6 +170,7 @@ function dhtChild(context: DhtContext): ChildSpec<SupervisorRef> {
         children: [
           RoutingServer.child(context, { id: 'routing' }),
           RecordsServer.child(context, { id: 'records' }),
+          EnvelopeServer.child(context, { id: 'envelopes' }),
         ],
       }),
   }

@@ -8,14 +8,16 @@
 export interface DialShares {
   /** The detector of membership: a quarter. */
   readonly detector: number
-  /** Lookups of the DHT: three eighths. */
+  /** Lookups of the DHT: five sixteenths. */
   readonly routing: number
   /** Puts of the DHT, which mostly go to nodes that a lookup has just asked: an eighth. */
   readonly records: number
+  /** Envelopes on their way, which mostly go over links that stand: a sixteenth. */
+  readonly envelopes: number
 }
 
 /** The shares of `dialsMax` dials, at least one each. */
 export function dialShares(dialsMax: number): DialShares {
-  const share = (eighths: number): number => Math.max(1, Math.floor((dialsMax * eighths) / 8))
-  return { detector: share(2), routing: share(3), records: share(1) }
+  const share = (parts: number): number => Math.max(1, Math.floor((dialsMax * parts) / 16))
+  return { detector: share(4), routing: share(5), records: share(2), envelopes: share(1) }
 }

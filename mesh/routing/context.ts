@@ -1,5 +1,5 @@
 /** What the processes of the DHT need. */
-import type { Clock, Logger } from '../../runtime/index.ts'
+import type { Clock, Entropy, Logger } from '../../runtime/index.ts'
 import type { DialShares } from '../exchange/dial-shares.ts'
 import type { Dialer } from '../link/dialer.ts'
 import type { FrameRouter } from '../link/frame-router.ts'
@@ -9,6 +9,8 @@ import type { Refusals } from '../refusals.ts'
 import type { Store } from '../store/store.ts'
 import type { TransportAddress } from '../transport/transport.ts'
 import type { AddressProofs } from './address-proofs.ts'
+import type { Envelopes } from './greedy/envelopes.ts'
+import type { RouteProtocol } from './greedy/protocol.ts'
 import type { KadKey } from './kademlia/id.ts'
 import type { DhtMemory } from './memory.ts'
 import type { ResolvedDhtOptions } from './options.ts'
@@ -16,7 +18,7 @@ import type { DhtProtocol } from './protocol.ts'
 import type { StoredEntryCodec } from './records/codec.ts'
 import type { RecordMaking } from './records/makers.ts'
 
-/** Shared by both processes and by the functions for applications. */
+/** Shared by its processes and by the functions for applications. */
 export interface DhtContext {
   readonly options: ResolvedDhtOptions
   readonly dials: DialShares
@@ -38,6 +40,10 @@ export interface DhtContext {
   readonly making: RecordMaking
   readonly proofs: AddressProofs
   readonly memory: DhtMemory
+  readonly envelopes: Envelopes
+  readonly routeProtocol: RouteProtocol
+  /** Ids of envelopes, which nobody may guess. */
+  readonly entropy: Entropy
   /** Opens the store of this node; called once. */
   readonly openStore: () => Promise<Store>
   /** Somebody has dialled this node, so it can be dialled. */

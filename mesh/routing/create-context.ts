@@ -4,6 +4,8 @@ import { dialShares } from '../exchange/dial-shares.ts'
 import { formatNodeId } from '../link/peer-info.ts'
 import { AddressProofs } from './address-proofs.ts'
 import type { DhtContext } from './context.ts'
+import { Envelopes } from './greedy/envelopes.ts'
+import { RouteProtocol } from './greedy/protocol.ts'
 import { keyFromHex } from './kademlia/id.ts'
 import type { DhtMemory } from './memory.ts'
 import type { ResolvedDhtOptions } from './options.ts'
@@ -55,6 +57,9 @@ export function createDhtContext(core: DhtSurroundings, options: ResolvedDhtOpti
     nodeId: () => formatNodeId(mesh.name, core.address),
     address: () => core.address,
     protocol: new DhtProtocol(codec, realm.id),
+    envelopes: new Envelopes(),
+    routeProtocol: new RouteProtocol(codec),
+    entropy: mesh.entropy,
     entryCodec: new StoredEntryCodec(codec, realm.id),
     making: {
       ...{ realmId: realm.id, authority, settings: options.records },

@@ -8,6 +8,7 @@ import type { FrameRouter } from '../../link/frame-router.ts'
 import type { Link } from '../../link/link.ts'
 import type { LinkPool } from '../../link/pool.ts'
 import type { Refusals } from '../../refusals.ts'
+import { Turns } from '../../machine/turns.ts'
 import { WireType } from '../../wire/messages.ts'
 import { keyFromHex } from '../kademlia/id.ts'
 import type { KadKey } from '../kademlia/id.ts'
@@ -33,6 +34,10 @@ export interface GreedyRouterParts {
   readonly refusals: Refusals
   readonly clock: Clock
   readonly entropy: Entropy
+  /** Handlers of what arrives, which outlive the router; default: none yet. */
+  readonly handlers?: Map<RouteType, RouteHandler>
+  /** Something was thrown inside: the router is closed. */
+  readonly failed: (error: unknown) => void
 }
 
 /** Options of {@link GreedyRouter.send}. */
@@ -84,14 +89,12 @@ export class GreedyRouter {
   readonly #parts: GreedyRouterParts
   readonly #core: GreedyCore
   readonly #sink: GreedySink
-  readonly #handlers = new Map<RouteType, RouteHandler>()
+  readonly #handlers: Map<RouteType, RouteHandler>
+  readonly #turns: Turns<GreedyInput>
   readonly #pending = new Map<number, Pending>()
   /** Ways to stop waiting for a link, by attempt. */
   readonly #waits = new Map<number, () => void>()
   readonly #release: readonly (() => void)[]
-  /** Inputs that came while the core worked. */
-  #inputs: GreedyInput[] = []
-  #working = false
   #closed = false
   #sendId = 0
   #timer: ClockTimer | undefined
@@ -99,7 +102,16 @@ export class GreedyRouter {
 
   constructor(parts: GreedyRouterParts) {
     this.#parts = parts
-    const { self, settings, view, pool, frames } = parts
+    const { self, settings, view, pool, frames, clock, handlers = new Map() } = parts
+    this.#handlers = handlers
+    this.#turns = new Turns({
+      work: (input) => this.#core.step(clock.now(), input, this.#sink),
+      worked: () => this.#setTimer(),
+      failed: (error) => {
+        this.close()
+        parts.failed(error)
+      },
+    })
     this.#core = new GreedyCore({
       ...{ self, settings, newId: () => this.#newId() },
       view: {
@@ -125,13 +137,7 @@ export class GreedyRouter {
 
   /** Calls `handler` for each envelope of that type that arrives; gives the way to stop. */
   onDeliver(type: RouteType, handler: RouteHandler): () => void {
-    if (this.#handlers.has(type)) {
-      throw new RouteError('ERR_ROUTE_HANDLER_TAKEN', `'${type}' has a handler already`)
-    }
-    this.#handlers.set(type, handler)
-    return () => {
-      if (this.#handlers.get(type) === handler) this.#handlers.delete(type)
-    }
+    return handle(this.#handlers, type, handler)
   }
 
   /**
@@ -160,7 +166,7 @@ export class GreedyRouter {
       signal?.addEventListener('abort', abort)
       const release = (): void => signal?.removeEventListener('abort', abort)
       this.#pending.set(sendId, { destination, resolve, reject, id, release })
-      this.#step({
+      this.#turns.take({
         ...{ type: 'send', sendId, id, routeType: type, destination },
         ...{ about: options.about, receipt: options.receipt ?? true },
         payload: Uint8Array.from(payload),
@@ -178,8 +184,7 @@ export class GreedyRouter {
     this.#timer?.cancel()
     for (const wait of this.#waits.values()) wait()
     this.#waits.clear()
-    this.#handlers.clear()
-    this.#inputs = []
+    this.#turns.close()
     const pending = Array.from(this.#pending.values())
     this.#pending.clear()
     for (const { release, reject } of pending) {
@@ -190,22 +195,7 @@ export class GreedyRouter {
 
   #frame(link: Link, type: number, payload: Uint8Array): void {
     const envelope = this.#parts.protocol.decode(type, payload)
-    this.#step({ type: 'envelope', from: link.peer.key.hex, envelope })
-  }
-
-  /** Handlers and links answer while the core works: what they say waits until it is done. */
-  #step(input: GreedyInput): void {
-    this.#inputs.push(input)
-    if (this.#working) return
-    this.#working = true
-    try {
-      for (let next = this.#inputs.shift(); next !== undefined; next = this.#inputs.shift()) {
-        this.#core.step(this.#parts.clock.now(), next, this.#sink)
-      }
-    } finally {
-      this.#working = false
-    }
-    this.#setTimer()
+    this.#turns.take({ type: 'envelope', from: link.peer.key.hex, envelope })
   }
 
   #setTimer(): void {
@@ -218,7 +208,7 @@ export class GreedyRouter {
     const { clock } = this.#parts
     this.#timer = clock.setTimer(dueMs - clock.now(), () => {
       this.#timerMs = Infinity
-      this.#step({ type: 'tick' })
+      this.#turns.take({ type: 'tick' })
     })
     this.#timer.unref()
   }
@@ -226,7 +216,7 @@ export class GreedyRouter {
   #forward(attemptId: number, to: Contact, envelope: Envelope): void {
     const ended = (type: 'forwarded' | 'forward_failed'): void => {
       this.#waits.delete(attemptId)
-      if (!this.#closed) this.#step({ type, attemptId })
+      this.#turns.take({ type, attemptId })
     }
     let done = false
     const release = this.#parts.onDemand.whenLinked(
@@ -276,7 +266,7 @@ export class GreedyRouter {
   #aborted(sendId: number, signal: AbortSignal | undefined): void {
     const pending = this.#take(sendId)
     if (pending === undefined) return
-    this.#step({ type: 'cancel', sendId })
+    this.#turns.take({ type: 'cancel', sendId })
     pending.reject(aborted(signal))
   }
 
@@ -296,6 +286,21 @@ export class GreedyRouter {
 
   #newId(): string {
     return Buffer.from(this.#parts.entropy.bytes(ENVELOPE_ID_BYTES)).toString('hex')
+  }
+}
+
+/** Puts a handler into `handlers`; gives the way to take it off. */
+export function handle(
+  handlers: Map<RouteType, RouteHandler>,
+  type: RouteType,
+  handler: RouteHandler,
+): () => void {
+  if (handlers.has(type)) {
+    throw new RouteError('ERR_ROUTE_HANDLER_TAKEN', `'${type}' has a handler already`)
+  }
+  handlers.set(type, handler)
+  return () => {
+    if (handlers.get(type) === handler) handlers.delete(type)
   }
 }
 

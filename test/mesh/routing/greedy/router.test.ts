@@ -38,6 +38,7 @@ function row(length: number, settings: Partial<GreedySettings> = {}) {
   const silent = new Set<string>()
   const links = new Set<string>()
   const sent: { readonly lane: string; readonly from: number; readonly to: number }[] = []
+  const failures: unknown[] = []
   let linkError: LinkErrorCode | undefined
 
   const linkFrom = (from: number, to: number): Link =>
@@ -62,6 +63,7 @@ function row(length: number, settings: Partial<GreedySettings> = {}) {
     const router = new GreedyRouter({
       ...{ self: keyOf(n), settings: greedySettings(settings), frames, protocol, refusals, clock },
       entropy: createSeededEntropy(n + 1),
+      failed: (error) => void failures.push(error),
       pool: {
         link: (hex: string) =>
           links.has(`${n} ${hex}`) ? (linkFrom(n, indexOf(hex, length)) as never) : undefined,

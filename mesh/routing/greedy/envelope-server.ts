@@ -1,0 +1,68 @@
+/**
+ * The process `envelopes`. It owns the router of envelopes and its crashes: a restarted one knows nothing of what
+ * was under way, whose senders were told `ERR_ROUTE_STOPPED`; handlers are those of before.
+ */
+import { contract, implement } from '../../../behaviours/index.ts'
+import type { Contract, Server } from '../../../behaviours/index.ts'
+import { OnDemand } from '../../exchange/on-demand.ts'
+import type { DhtContext } from '../context.ts'
+import { GreedyRouter } from './router.ts'
+import { greedySettings } from './settings.ts'
+
+/** Envelopes that may wait for one dial. */
+const WAITING_MAX = 64
+
+/** Nodes that wait for a dial of the share. */
+const DIAL_QUEUE_MAX = 64
+
+/** Messages of the process to itself. */
+export interface EnvelopeApi {
+  call: {}
+  cast: {
+    /** The router threw. */
+    failed(error: unknown): void
+  }
+}
+
+const EnvelopeContract: Contract<EnvelopeApi> = contract('fovea.envelopes/1', {
+  call: {},
+  cast: { failed: true },
+})
+
+/** Starts and serves the router of envelopes. */
+export const EnvelopeServer: Server<EnvelopeApi, DhtContext> = implement<
+  EnvelopeApi,
+  DhtContext,
+  GreedyRouter
+>(EnvelopeContract, {
+  init: (context, { signal, self }): GreedyRouter => {
+    const { envelopes, memory, pool, dialer, refusals, clock, dials } = context
+    const settings = greedySettings()
+    const dialTimeoutMs = Math.min(context.handshakeTimeoutMs, settings.attemptTimeoutMs)
+    const onDemand = new OnDemand({
+      ...{ pool, dialer, refusals, clock, dialTimeoutMs, deadMs: 2 * dialTimeoutMs },
+      ...{ dialsMax: dials.envelopes, queueMax: DIAL_QUEUE_MAX, waitingMax: WAITING_MAX },
+      codes: { dialsMax: 'ERR_ROUTE_DIALS_MAX', backlog: 'ERR_ROUTE_BACKLOG' },
+    })
+    const router = new GreedyRouter({
+      ...{ settings, pool, onDemand, refusals, clock, frames: context.frames },
+      ...{ self: context.ownKey, protocol: context.routeProtocol, entropy: context.entropy },
+      view: { closest: (key, count) => memory.router?.closest(key, count) ?? [] },
+      handlers: envelopes.handlers,
+      failed: (error) => void self.cast.failed(error),
+    })
+    envelopes.router = router
+    signal.addEventListener('abort', () => {
+      if (envelopes.router === router) envelopes.router = undefined
+      router.close()
+      onDemand.close()
+    })
+    return router
+  },
+  call: {},
+  cast: {
+    failed: (_router, error) => {
+      throw error
+    },
+  },
+})

@@ -1,0 +1,47 @@
+import { describe, expect, it } from 'vitest'
+import { RouteProtocol } from '../../../../mesh/routing/greedy/protocol.ts'
+import { Envelopes } from '../../../../mesh/routing/greedy/envelopes.ts'
+import { keyFromHex } from '../../../../mesh/routing/kademlia/id.ts'
+import { Codec } from '../../../../mesh/wire/codec.ts'
+import { Cluster, linkTo } from '../../cluster.ts'
+
+const protocol = new RouteProtocol(new Codec())
+const seed = (n: number) => `10.0.0.${n}:4433`
+
+describe('envelopes of a mesh', () => {
+  it('are routed by its tree: one that nobody wants comes back as an error, over the same link', async () => {
+    await using cluster = new Cluster(91)
+    const a = await cluster.start('a', 1, { dht: {} })
+    const b = await cluster.start('b', 2, { dht: {}, seeds: [seed(1)] })
+    await cluster.clock.advance(5_000)
+    const [own, other] = [keyFromHex(b.key.hex), keyFromHex(a.key.hex)]
+    const frame = protocol.encode({
+      ...{ id: 'ab'.repeat(16), channel: 'rpc', destination: other, source: own },
+      ...{ hopsMax: 10, ttlMs: 1_000, visited: [own.hex] },
+      content: { type: 'call', about: undefined, receipt: true, payload: new Uint8Array(3) },
+    })
+    const link = linkTo(b, 'a')
+    link.send('dist', frame)
+    link.send('dist', frame)
+    await cluster.clock.advance(100)
+    expect(a.stats().refused).toMatchObject({ ERR_ROUTE_DUPLICATE: 1 })
+    // Nothing of b waits for it: the test has spoken in its name.
+    expect(b.stats().refused).toMatchObject({ ERR_ROUTE_RETURN_UNEXPECTED: 1 })
+    expect(link.state).toBe('established')
+    link.send('dist', Uint8Array.from(frame).fill(0xc0, 8))
+    await cluster.clock.advance(100)
+    expect(link.state).not.toBe('established')
+  })
+
+  it('without a router are refused, and handlers wait for one', async () => {
+    const envelopes = new Envelopes()
+    const sent = envelopes.send('call', keyFromHex('00'.repeat(32)), new Uint8Array(0))
+    await expect(sent).rejects.toMatchObject({ code: 'ERR_ROUTE_STOPPED' })
+    const off = envelopes.onDeliver('call', () => {})
+    expect(() => envelopes.onDeliver('call', () => {})).toThrow(
+      expect.objectContaining({ code: 'ERR_ROUTE_HANDLER_TAKEN' }) as Error,
+    )
+    off()
+    expect(envelopes.handlers.size).toBe(0)
+  })
+})
