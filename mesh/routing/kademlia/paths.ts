@@ -148,7 +148,7 @@ export class Lookup implements PathHost {
     let learned = 0
     for (let i = 0; i < count; i++) {
       const contact = contacts[i]!
-      if (contact.id === this.#ownId || contact.id === peer.contact.id) continue
+      if (contact.id === this.#ownId) continue
       if (this.#learn(contact, peer.depth + 1, path)) learned++
     }
     path.progressed(path.nearest() !== nearest)

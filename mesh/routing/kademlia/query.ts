@@ -192,7 +192,7 @@ export class LookupPath {
       // Who is slow is waited for, but whoever would take its place if it fails is asked already.
       if (peer.state !== 'slow') this.#prompt++
       if (peer.state === 'answered') continue
-      if (this.#rank <= width) this.#unanswered++
+      this.#unanswered++
       if (peer.state === 'slow') continue
       if (this.#prompt <= beta) this.#searching = true
       if (peer.state === 'waiting' && this.#mayAsk()) host.ask(peer, this)

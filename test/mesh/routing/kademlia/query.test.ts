@@ -80,6 +80,17 @@ describe('whom a path asks', () => {
     expect(scene.found()).toEqual([20, 30, 40, 50])
   })
 
+  it('K17 does not wait for who was asked in place of a slow peer when that answers after all', () => {
+    const scene = new LookupScene(table(10, 20, 30, 40, 50, 60))
+    scene.start({ alpha: 4 })
+    for (const distance of [20, 30, 40]) scene.answer(distance)
+    scene.advance(300)
+    expect(scene.asking()).toEqual([10, 50])
+    scene.answer(10)
+    expect(scene.found()).toEqual([10, 20, 30, 40])
+    expect(scene.open.size).toBe(0)
+  })
+
   it('asks peers that are down last, and only when fewer than k others are known', () => {
     const scene = new LookupScene(table(10, 20, 30, 40, 50))
     scene.down.add(peerAt(10).id)
@@ -89,6 +100,16 @@ describe('whom a path asks', () => {
     expect(scene.asking()).toEqual([10, 30, 40, 50])
     for (const distance of [10, 30, 40, 50]) scene.answer(distance)
     expect(scene.found()).toEqual([10, 30, 40, 50])
+  })
+
+  it('takes a peer that was held for down and has answered like any other', () => {
+    const scene = new LookupScene(table(10, 20, 30, 40))
+    scene.down.add(peerAt(10).id)
+    scene.start({ alpha: 4 })
+    for (const distance of [10, 20, 30]) scene.answer(distance)
+    scene.answer(40, [60, 70])
+    expect(scene.found()).toEqual([10, 20, 30, 40])
+    expect(scene.asked).toHaveLength(4)
   })
 
   it('notices that a peer went down while it waited', () => {
