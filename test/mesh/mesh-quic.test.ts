@@ -17,7 +17,7 @@ const realm = createRealm('com.example.quic')
 const running = new Set<Mesh>()
 
 const start = async (name: string, more: MeshOptions = {}): Promise<Mesh> => {
-  const mesh = await startMesh({ realm, name, host: '127.0.0.1', port: 0, ...more })
+  const mesh = await startMesh({ realm, name, host: '127.0.0.1', port: 0, dht: false, ...more })
   running.add(mesh)
   return mesh
 }

@@ -69,7 +69,7 @@ async function overQuic(): Promise<Histories> {
   const dirs: string[] = []
   const world: TraceWorld = {
     start: async (name, options) => {
-      const where = { realm, name, host: '127.0.0.1', port: 0 }
+      const where = { realm, name, host: '127.0.0.1', port: 0, dht: false } as const
       const mesh = await startMesh({ ...where, ...pace, ...options })
       meshes.push(mesh)
       return mesh
