@@ -9,6 +9,7 @@ import { atRest, deaths, softTimeouts } from './lookups.ts'
 import { collusion, sybils } from './enemies.ts'
 import { guesses, joins } from './joining.ts'
 import { churn } from './records.ts'
+import { benchSideBySide } from './side-by-side.ts'
 
 const SCENARIOS: readonly Scenario[] = [
   atRest,
@@ -22,17 +23,21 @@ const SCENARIOS: readonly Scenario[] = [
 ]
 
 /** One benchmark per scenario, by name. */
-export const dhtScenarios: Readonly<Record<string, () => Promise<void>>> = Object.fromEntries(
-  SCENARIOS.map((scenario) => [
-    `dht-${scenario.name}`,
-    async () => void (await runScenarios([scenario])),
-  ]),
-)
+export const dhtScenarios: Readonly<Record<string, () => Promise<void>>> = {
+  ...Object.fromEntries(
+    SCENARIOS.map((scenario) => [
+      `dht-${scenario.name}`,
+      async () => void (await runScenarios([scenario])),
+    ]),
+  ),
+  'dht-side-by-side': benchSideBySide,
+}
 
-/** Every scenario. */
+/** Every scenario, and whole nodes beside other DHTs. */
 export async function benchDht(): Promise<void> {
   const targets = await runScenarios(SCENARIOS)
   saveResults('dht-targets', targets.verdicts)
+  await benchSideBySide()
 }
 
 async function runScenarios(scenarios: readonly Scenario[]): Promise<Targets> {

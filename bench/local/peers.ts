@@ -5,7 +5,7 @@
  */
 import { execFileSync } from 'node:child_process'
 import { existsSync, readFileSync } from 'node:fs'
-import { join } from 'node:path'
+import { join, relative } from 'node:path'
 
 const FOLDER = join(process.cwd(), 'bench', 'peers')
 const INSTALL_TIMEOUT_MS = 120_000
@@ -24,15 +24,15 @@ export interface Peers {
   readonly missing: readonly { readonly name: string; readonly why: string }[]
 }
 
-/** Installs what is not there yet. */
-export function installPeers(): Peers {
-  const wanted = Object.entries(readJson('package.json').dependencies ?? {})
+/** Installs what is not there yet; `folder` has a package.json and its lock. */
+export function installPeers(folder: string = FOLDER): Peers {
+  const wanted = Object.entries(readJson(folder, 'package.json').dependencies ?? {})
   let why = 'not installed'
-  if (wanted.some(([name, version]) => installed(name) !== version)) {
-    console.log('installing the peers into bench/peers/node_modules ...')
+  if (wanted.some(([name, version]) => installed(folder, name) !== version)) {
+    console.log(`installing the peers into ${relative(process.cwd(), folder)}/node_modules ...`)
     try {
       execFileSync('npm', ['ci', '--ignore-scripts', '--no-audit', '--no-fund'], {
-        cwd: FOLDER,
+        cwd: folder,
         stdio: ['ignore', 'ignore', 'pipe'],
         timeout: INSTALL_TIMEOUT_MS,
         shell: process.platform === 'win32',
@@ -44,20 +44,23 @@ export function installPeers(): Peers {
   const present: Peer[] = []
   const missing: { name: string; why: string }[] = []
   for (const [name] of wanted) {
-    const version = installed(name)
+    const version = installed(folder, name)
     if (version === undefined) missing.push({ name, why })
-    else present.push({ name, version, path: join(FOLDER, `${name}.mjs`) })
+    else present.push({ name, version, path: join(folder, `${name}.mjs`) })
   }
   return { present, missing }
 }
 
-function installed(name: string): string | undefined {
+function installed(folder: string, name: string): string | undefined {
   const path = join('node_modules', name, 'package.json')
-  return existsSync(join(FOLDER, path)) ? readJson(path).version : undefined
+  return existsSync(join(folder, path)) ? readJson(folder, path).version : undefined
 }
 
-function readJson(path: string): { version?: string; dependencies?: Record<string, string> } {
-  return JSON.parse(readFileSync(join(FOLDER, path), 'utf8')) as ReturnType<typeof readJson>
+function readJson(
+  folder: string,
+  path: string,
+): { version?: string; dependencies?: Record<string, string> } {
+  return JSON.parse(readFileSync(join(folder, path), 'utf8')) as ReturnType<typeof readJson>
 }
 
 /** The first line that names an error; hosts in it are of no interest to a reader. */
