@@ -60,7 +60,7 @@ while (nodes.length < NODES) {
   }
   await settled(() => tables([node]), joining)
 }
-await settled(() => tables(nodes), { calmMs: 5_000, timeoutMs: 60_000 })
+await settled(() => tables(nodes), { calmMs: 10_000, timeoutMs: 120_000 })
 
 const truth = (origin: Mesh, key: Uint8Array): readonly string[] => {
   const others = nodes.filter((node) => node !== origin)

@@ -63,8 +63,8 @@ while (nodes.length < NODES) {
   nodes.push(node)
 }
 await settled(() => nodes.map(({ services }) => services.dht.routingTable.size), {
-  calmMs: 5_000,
-  timeoutMs: 60_000,
+  calmMs: 10_000,
+  timeoutMs: 120_000,
 })
 
 const idOf = ({ peerId }) => sha256(peerId.toMultihash().bytes)
