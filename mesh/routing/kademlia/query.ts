@@ -184,7 +184,8 @@ export class LookupPath {
     for (const peer of this.#peers) {
       if (this.#prompt === width) return
       if (peer.state === 'failed' || peer.down !== down) continue
-      if (peer.state === 'waiting' && !down && host.isDown(peer.contact.id)) {
+      const isNext = peer.state === 'waiting' && this.#mayAsk()
+      if (isNext && !down && host.isDown(peer.contact.id)) {
         peer.down = true
         continue
       }
