@@ -17,7 +17,8 @@ import { Operations } from './operations.ts'
 import { Replicate } from './replicate.ts'
 import { Republish } from './republish.ts'
 import { Server } from './server.ts'
-import type { ShelfStats } from './shelf.ts'
+import type { DhtRecord } from './record.ts'
+import type { ShelfStats, StoredChange } from './shelf.ts'
 import { entryIdOf } from './shelf.ts'
 import { Upkeep } from './upkeep.ts'
 
@@ -59,6 +60,7 @@ export class RecordsCore {
   readonly #handoff: Handoff
   readonly #upkeep: Upkeep
   readonly #operations: Operations
+  readonly #revive = (own: StoredEntry): DhtRecord | undefined => this.#republish.revived(own)
   #deadline = Infinity
 
   constructor(options: RecordsCoreOptions) {
@@ -86,8 +88,8 @@ export class RecordsCore {
     context.sink = sink
     context.nowMs = Math.max(context.nowMs, nowMs)
     context.wallNowMs = this.#readWallMs()
+    context.writes.save(context.shelf.expire(context.wallNowMs, this.#revive))
     this.#take(input)
-    context.writes.save(context.shelf.expire(context.wallNowMs))
     this.#operations.tick()
     this.#upkeep.fill()
     this.#schedule()
@@ -150,18 +152,22 @@ export class RecordsCore {
   }
 
   /** What the disk gave back may be old, damaged or planted: it is checked like anything from outside. */
-  #restore(entry: StoredEntry): void {
+  #restore(given: StoredEntry): void {
     const { shelf, writes, sink, wallNowMs } = this.#context
-    const { record } = entry
-    if (!isWellFormed(record)) {
+    if (!isWellFormed(given.record)) {
       sink.refused('ERR_DHT_RECORD_INVALID', undefined)
       return
     }
-    const entryId = entryIdOf(record)
-    const problem = this.#context.problem(record)
+    const entryId = entryIdOf(given.record)
+    const revived = this.#revived(given)
+    const entry = revived ?? given
+    const problem = this.#context.problem(entry.record)
     const result = problem === undefined ? shelf.restore(entry, wallNowMs) : undefined
-    if (result !== undefined)
-      writes.save(result.changed.filter((change) => change.entry === undefined))
+    if (result !== undefined) {
+      const isNews = (change: StoredChange): boolean =>
+        change.entry === undefined || revived !== undefined
+      writes.save(result.changed.filter(isNews))
+    }
     const refusal = problem ?? result?.refusal
     if (refusal === undefined) {
       this.#republish.restored(entry)
@@ -170,6 +176,17 @@ export class RecordsCore {
     }
     sink.refused(refusal, undefined)
     if (shelf.entry(entryId) === undefined) writes.save([{ entryId, entry: undefined }])
+  }
+
+  /** What this node published and nothing but time has ended, with the time that it would have got by now. */
+  #revived(entry: StoredEntry): StoredEntry | undefined {
+    const { authority, wallNowMs } = this.#context
+    const { record, own, keepUntilMs } = entry
+    if (!own || Math.min(keepUntilMs, record.expiresAtMs) > wallNowMs) return undefined
+    if (authority.check(record) !== undefined) return undefined
+    const revived = this.#republish.revived(entry)
+    if (revived === undefined) return undefined
+    return { ...entry, record: revived, keepUntilMs: revived.expiresAtMs, storedAtMs: wallNowMs }
   }
 
   #schedule(): void {

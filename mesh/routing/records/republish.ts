@@ -1,14 +1,16 @@
 /**
  * Repeats what this node published until it is told to stop (K39). What this node signed itself is signed
- * again with a later expiry, all else as it was, so it lives as long as its publisher does; what another key
- * signed is repeated as it is and ends with its time. Each entry has its own time, around an interval that
- * leaves room for failures within its life, so many entries published at once are not repeated at once.
+ * again with a later expiry, all else as it was, so it lives as long as its publisher does, also after a
+ * sleep that was longer than its life; what another key signed is repeated as it is and ends with its time.
+ * A value that is found by its hash anybody can sign: it always is signed again by this node, else whoever
+ * signs it for a moment longer would end it. Each entry has its own time, around an interval that leaves
+ * room for failures within its life, so many entries published at once are not repeated at once.
  */
 import type { RecordsContext } from './context.ts'
 import type { Holding, Keeper } from './holding.ts'
 import type { StoredEntry } from './machine.ts'
 import { isProviderKind } from './providers.ts'
-import type { DhtRecord, RecordFields } from './record.ts'
+import type { DhtRecord } from './record.ts'
 import { Repeat } from './repeat.ts'
 import { Schedule } from './schedule.ts'
 import { entryIdOf } from './shelf.ts'
@@ -61,6 +63,25 @@ export class Republish implements JobSource, Keeper {
     this.#livesMs.set(entryId, Math.max(1, entry.record.expiresAtMs - entry.storedAtMs))
     const soonMs = streams.republish.fraction() * settings.replicateIntervalMs * settings.jitter
     this.#schedule.set(entryId, nowMs + soonMs)
+  }
+
+  /**
+   * What this node published is over, because it slept or was down: the record to have instead, which is put
+   * as soon as there is a place; undefined for what it cannot sign.
+   */
+  revived(entry: StoredEntry): DhtRecord | undefined {
+    const { record, storedAtMs } = entry
+    const { settings, nowMs } = this.#context
+    const entryId = entryIdOf(record)
+    const lifeMs = this.#livesMs.get(entryId) ?? record.expiresAtMs - storedAtMs
+    const renewed = this.#signed(record, Math.min(lifeMs, settings.recordTtlMaxMs))
+    if (renewed === undefined) {
+      this.#forget(entryId)
+      return undefined
+    }
+    this.#livesMs.set(entryId, lifeMs)
+    this.#schedule.set(entryId, nowMs)
+    return renewed
   }
 
   /** Nothing under that key is repeated any more. What others have ends with its time. */
@@ -119,27 +140,24 @@ export class Republish implements JobSource, Keeper {
 
   /** The record with a later expiry, if this node can sign it and that makes it later. */
   #renew(entryId: string, record: DhtRecord): DhtRecord {
-    const { authority, wallNowMs } = this.#context
     const lifeMs = this.#livesMs.get(entryId) ?? 0
-    const expiresAtMs = Math.floor(wallNowMs + lifeMs)
-    if (record.publisher !== authority.publisher || expiresAtMs <= record.expiresAtMs) return record
-    const { kind, key, publisher, sequence, name, value, host, port } = record
-    const fields: RecordFields = {
-      kind,
-      key,
-      publisher,
-      sequence,
-      expiresAtMs,
-      name,
-      value,
-      host,
-      port,
-    }
-    const renewed = authority.sign(fields)
-    if (this.#context.problem(renewed) !== undefined) return record
+    const renewed = this.#signed(record, lifeMs)
+    if (renewed === undefined) return record
     const { refusal } = this.#holding.keep(renewed, { from: undefined, own: true })
     this.#livesMs.set(entryId, lifeMs)
     return refusal === undefined ? renewed : record
+  }
+
+  #signed(record: DhtRecord, lifeMs: number): DhtRecord | undefined {
+    const { authority, wallNowMs } = this.#context
+    const { kind, key, sequence, name, value, host, port } = record
+    const { publisher } = authority
+    const expiresAtMs = Math.floor(wallNowMs + lifeMs)
+    const isOurs = kind === 'immutable' || record.publisher === publisher
+    if (!isOurs || !(expiresAtMs > record.expiresAtMs)) return undefined
+    const said = { kind, key, publisher, sequence, expiresAtMs, name, value, host, port }
+    const renewed = authority.sign(said)
+    return this.#context.problem(renewed) === undefined ? renewed : undefined
   }
 
   #intervalMs({ kind }: DhtRecord, lifeMs: number): number {

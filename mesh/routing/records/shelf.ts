@@ -205,15 +205,26 @@ export class RecordShelf {
     return [{ entryId, entry: undefined }]
   }
 
-  /** Collects what is over; exactly at its time an entry is. */
-  expire(wallNowMs: number): StoredChange[] {
+  /**
+   * Collects what is over; exactly at its time an entry is. What this node published stays with the record
+   * that `revive` gives for it.
+   */
+  expire(wallNowMs: number, revive?: (own: StoredEntry) => DhtRecord | undefined): StoredChange[] {
     const changed: StoredChange[] = []
     while (this.#expiries.earliest() <= wallNowMs) {
       const item = this.#slots.get(this.#expiries.first())
       if (item === undefined) break
+      const record = item.entry.own ? revive?.(item.entry) : undefined
       this.#remove(item)
-      this.#expired += 1
-      changed.push({ entryId: item.id, entry: undefined })
+      if (record === undefined) {
+        this.#expired += 1
+        changed.push({ entryId: item.id, entry: undefined })
+      } else {
+        const keepUntilMs = this.#keepUntil(record, wallNowMs, undefined)
+        const entry = { ...item.entry, record, keepUntilMs, storedAtMs: wallNowMs }
+        this.#insert({ ...item, entry })
+        changed.push({ entryId: item.id, entry })
+      }
     }
     return changed
   }

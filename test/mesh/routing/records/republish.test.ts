@@ -1,6 +1,6 @@
 import { describe, expect, it } from 'vitest'
 import { HOUR_MS, makeRecord, randomKey, WALL_START_MS } from './records-network.ts'
-import { forget, sentBy, upkeepScene } from './upkeep-scene.ts'
+import { forget, sender, sentBy, upkeepScene } from './upkeep-scene.ts'
 
 describe('republish', () => {
   it('K39 a publisher puts each record to the k nearest once per interval, at its own time', () => {
@@ -98,5 +98,66 @@ describe('republish', () => {
     network.run(sorted[10]!, { type: 'put', record: newer, options: {} })
     network.wait(30 * HOUR_MS)
     expect(network.entry(node, key)).toMatchObject({ own: true, record: { sequence: 4 } })
+  })
+
+  it('K39 a value lives as long as its publisher whoever else signs it for longer', () => {
+    const { network, key, node, holders, sorted } = upkeepScene()
+    const record = makeRecord(key, { kind: 'immutable', publisher: node.contact.id })
+    network.run(node, { type: 'put', record, options: {}, publish: true })
+    const theirs = makeRecord(key, { kind: 'immutable', expiresAtMs: record.expiresAtMs + 1 })
+    const store = { type: 'store', key, sender, record: theirs, ttlMs: undefined } as const
+    network.ask(node, { ...store, expectedSequence: undefined })
+    network.run(sorted[10]!, { type: 'put', record: theirs, options: {} })
+    expect(network.entry(node, key)?.record).toEqual(theirs)
+    network.wait(100 * HOUR_MS)
+    for (const holder of [...holders, node]) {
+      expect(network.entry(holder, key)?.record).toMatchObject({ value: record.value })
+    }
+  })
+
+  it('K39 what was published is there again after a sleep longer than its life', () => {
+    const { network, key, node, holders } = upkeepScene()
+    const record = makeRecord(key, { publisher: node.contact.id, sequence: 7 })
+    network.run(node, { type: 'put', record, options: {}, publish: true })
+    network.run(node, {
+      ...{ type: 'put', publish: true, options: {} },
+      record: makeRecord(randomKey(network.stream)),
+    })
+    node.up = false
+    network.wait(90 * HOUR_MS)
+    expect(network.holders(key)).toEqual([])
+    node.up = true
+    network.step(node, { type: 'tick' })
+    // Nobody can sign anew what another key signed.
+    expect(node.core.stats().shelf).toMatchObject({ own: 1, expired: 1 })
+    network.wait(HOUR_MS / 60)
+    expect(node.core.stats().published).toBe(1)
+    for (const holder of holders) {
+      expect(network.entry(holder, key)?.record).toMatchObject({ sequence: 7 })
+    }
+    expect(node.disk.get(key.hex)?.record).toEqual(network.entry(node, key)?.record)
+  })
+
+  it('ML12 what was published is there again after a restart later than its life', () => {
+    const { network, key, node, holders } = upkeepScene()
+    const record = makeRecord(key, { publisher: node.contact.id })
+    network.run(node, { type: 'put', record, options: {}, publish: true })
+    node.up = false
+    network.wait(90 * HOUR_MS)
+    const forged = makeRecord(randomKey(network.stream), {
+      ...{ publisher: node.contact.id, proof: 'by me' },
+    })
+    const { keepUntilMs, storedAtMs } = node.disk.get(key.hex)!
+    const times = { keepUntilMs, storedAtMs, cached: false }
+    node.disk.set(forged.key.hex, { ...times, record: forged, own: true })
+    const foreign = makeRecord(randomKey(network.stream), { publisher: node.contact.id })
+    node.disk.set(foreign.key.hex, { ...times, record: foreign, own: false })
+    network.restart(node)
+    network.wait(HOUR_MS / 3)
+    expect([...node.disk.keys()]).toEqual([key.hex])
+    expect(node.core.stats().published).toBe(1)
+    for (const holder of holders) {
+      expect(network.entry(holder, key)?.record.value).toEqual(record.value)
+    }
   })
 })
