@@ -4,7 +4,8 @@
  * this node has itself is one answer like the others, so it never hides what they have (ML14).
  *
  * A mutable record that a node off the holders has is a copy, which may be old: it is told, but it does not
- * end the operation while the holders may say otherwise (K36). Afterwards whoever showed an older record is
+ * end the operation while the holders may say otherwise (K36). Who is a holder is judged by the table of this
+ * node, by all that was heard of and by the size of the network, not by the one who answers. Afterwards whoever showed an older record is
  * given the newest (K33), and the nearest that had none a copy.
  */
 import type { LookupHop, LookupResult } from '../kademlia/machine.ts'
@@ -13,7 +14,7 @@ import { compareDistance } from '../kademlia/id.ts'
 import type { Contact, LookupReply } from '../kademlia/message.ts'
 import type { RecordsContext } from './context.ts'
 import type { LookupOwner } from './lookups.ts'
-import type { OperationFailure, OperationOptions } from './machine.ts'
+import type { OperationFailure, OperationOptions, StoredEntry } from './machine.ts'
 import { isProviderKind } from './providers.ts'
 import { widerCount } from './radius.ts'
 import type { DhtRecord } from './record.ts'
@@ -69,10 +70,13 @@ export class Get implements OperationRun, LookupOwner {
   }
 
   begin(): void {
-    const { shelf, wallNowMs, self } = this.#context
-    const entry = shelf.get(this.#spec.key, wallNowMs)
+    const { shelf, wallNowMs, self, routing, settings } = this.#context
+    const { key } = this.#spec
+    const others = routing.closest(key, settings.k)
+    for (const contact of others) this.#surroundings.add(contact)
+    const entry = shelf.get(key, wallNowMs)
     if (entry !== undefined && this.#context.problem(entry.record) === undefined) {
-      this.#own = { record: entry.record, copy: entry.cached }
+      this.#own = { record: entry.record, copy: this.#isCopy(entry, others) }
       this.#better(entry.record, self.id)
     }
     if (this.#isAgreed()) this.#finish()
@@ -165,16 +169,26 @@ export class Get implements OperationRun, LookupOwner {
     return this.#best !== undefined && this.#agreed(true) >= quorum
   }
 
+  /**
+   * What this node has may be old unless it is among the holders now, whatever it was when it got it. An owner
+   * may publish on several nodes; of what has the key of this node it is the only source.
+   */
+  #isCopy({ record, own, cached }: StoredEntry, others: readonly Contact[]): boolean {
+    if (own && record.publisher === this.#context.authority.publisher) return false
+    return cached || !this.#context.isHolder(record.key, others)
+  }
+
   /** Answers that say what the best one says; of holders only, as far as that matters. */
   #agreed(holdersOnly: boolean): number {
     const best = this.#best
     if (best === undefined) return 0
     const copiesCount = !holdersOnly || best.kind === 'immutable'
     const own = this.#own
+    const networkSize = copiesCount ? undefined : this.#context.routing.networkSize()
     let agreed = own !== undefined && agree(own.record, best) && (copiesCount || !own.copy) ? 1 : 0
     for (const { contact, record } of this.#answers.values()) {
       if (record === undefined || !agree(record, best)) continue
-      if (copiesCount || this.#surroundings.isHolder(contact.key)) agreed += 1
+      if (copiesCount || this.#surroundings.isHolder(contact.key, networkSize)) agreed += 1
     }
     return agreed
   }

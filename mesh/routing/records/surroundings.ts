@@ -29,9 +29,12 @@ export class Surroundings {
     if (nearest.length > this.#k * REMEMBERED_FACTOR) nearest.pop()
   }
 
-  /** True when fewer than k nearer ones are known. */
-  isHolder(key: KadKey): boolean {
-    return this.rank(key) < this.#k
+  /**
+   * True when fewer than k nearer ones are known, and fewer should be there in a network of that size: whoever
+   * answers first may name nobody else, and would be the nearest of all that are known.
+   */
+  isHolder(key: KadKey, networkSize?: number): boolean {
+    return this.rank(key, networkSize) < this.#k
   }
 
   /** How many are nearer; those known, or those that a network of that size should have. */

@@ -84,7 +84,7 @@ describe('get', () => {
     })
     plant(network, node, makeRecord(key))
     const one = network.run(node, { type: 'get', key, options: {} })
-    expect(one?.outcome).toMatchObject({ records: [{ sequence: 1 }], requests: 0 })
+    expect(one?.outcome).toMatchObject({ records: [{ sequence: 2 }] })
     const two = network.run(node, { type: 'get', key, options: { quorum: 2 } })
     expect(two).toMatchObject({ type: 'done', outcome: { records: [{ sequence: 2 }] } })
   })
@@ -163,6 +163,47 @@ describe('get', () => {
       hop: { ...hop, contact: network.at(1).contact },
     })
     expect(node.events).toEqual([expect.objectContaining({ type: 'hop', operationId })])
+  })
+})
+
+describe('who counts as a holder', () => {
+  const far = 10
+
+  it('K36 nobody far away ends a get with an old record, whatever contacts it names', () => {
+    for (const networkSize of [undefined, 20]) {
+      const { network, key, node, holders } = scene({ cachePath: false })
+      network.networkSize = networkSize
+      node.blind = networkSize !== undefined
+      const newest = makeRecord(key, { sequence: 2 })
+      network.run(holders[0]!, { type: 'put', record: newest, options: {} })
+      for (const liar of network.nearest(key, 20).slice(far)) {
+        liar.lie = ({ type }) =>
+          type === 'find_value' ? reply({ key, record: makeRecord(key) }) : undefined
+      }
+      const get = network.run(node, { type: 'get', key, options: { alpha: 1 } })
+      expect(get?.outcome).toMatchObject({ records: [newest] })
+      expect(get?.outcome.requests).toBeGreaterThan(2)
+    }
+  })
+
+  it('K36 what this node has is a copy once others are nearer, and an answer while it holds', () => {
+    const { network, key, holders } = scene({ cachePath: false, replicate: false })
+    const node = network.nearest(key, 20)[far]!
+    const own = { record: makeRecord(key), options: {}, publish: true } as const
+    network.run(node, { type: 'put', ...own })
+    for (const holder of holders) plant(network, holder, makeRecord(key, { sequence: 2 }))
+    const get = network.run(node, { type: 'get', key, options: {} })
+    expect(get?.outcome).toMatchObject({ records: [{ sequence: 2 }] })
+    const held = network.run(holders[0]!, { type: 'get', key, options: {} })
+    expect(held).toMatchObject({ type: 'done', outcome: { requests: 0, agreed: 1 } })
+  })
+
+  it('what this node published with its own key is its last word', () => {
+    const { network, key, node } = scene()
+    const record = makeRecord(key, { publisher: node.contact.id })
+    network.run(node, { type: 'put', record, options: {}, publish: true })
+    const get = network.run(node, { type: 'get', key, options: {} })
+    expect(get).toMatchObject({ type: 'done', outcome: { records: [record], requests: 0 } })
   })
 })
 

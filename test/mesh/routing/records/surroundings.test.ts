@@ -31,5 +31,8 @@ describe('Surroundings', () => {
     const half = keyFromWords(words)
     expect(surroundings.rank(half)).toBe(0)
     expect(surroundings.rank(half, 1_000)).toBe(500)
+    expect(surroundings.isHolder(half)).toBe(true)
+    expect(surroundings.isHolder(half, 7)).toBe(true)
+    expect(surroundings.isHolder(half, 8)).toBe(false)
   })
 })
