@@ -109,6 +109,7 @@ export function eclipse(
       nodes: nodes + sybils + 1,
       settings,
       world: {
+        ...options.world,
         warm: nodes + sybils,
         records: recordsSettings({ ...options.records, putRadius }),
         keyOf: (index, keyed) => {

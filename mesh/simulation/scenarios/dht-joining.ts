@@ -94,9 +94,11 @@ export function sizeGuesses(options: {
   readonly lookups: number
   readonly guesses: number
   readonly settings?: RoutingSettings
+  readonly world?: Partial<DhtWorldOptions>
 }): SizeGuesses {
   const { seed, nodes, lookups, guesses, settings = routingSettings() } = options
-  const world = new DhtWorld({ seed, nodes, settings, links: false, network: WIDE_AREA })
+  const base = { seed, nodes, settings, links: false, network: WIDE_AREA } as const
+  const world = new DhtWorld({ ...base, ...options.world })
   const askers = world.luck.sample(guesses, nodes)
   for (let i = 0; i < lookups; i++) {
     world.settle(askers.map((index) => world.startLookup(index, world.randomKey())))
