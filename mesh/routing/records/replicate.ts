@@ -2,6 +2,10 @@
  * Holders put what they hold to the present k nearest, whoever published it. One of them does it for all:
  * whoever sees a put of a record leaves it alone for an interval, and the intervals differ by chance. Only
  * a node that is among the k nearest it knows, and that a lookup then finds, takes part.
+ *
+ * Puts by somebody who leaves out those that need them must not keep all holders quiet for ever, so each of
+ * them takes a record that it saw put for due once in 2k intervals: among k of them one does every other
+ * interval. A job that ends before everything was put goes on next time with what waited longest.
  */
 import type { KadKey } from '../kademlia/id.ts'
 import { keyFromHex } from '../kademlia/id.ts'
@@ -61,8 +65,9 @@ export class Replicate implements JobSource, Keeper {
       const oldestMs = held.reduce((ms, entry) => Math.min(ms, entry.storedAtMs), Infinity)
       if (held.length === 0) continue
       const ageMs = wallNowMs - oldestMs
-      if (ageMs < this.#youngMs()) this.#skip(keyHex, ageMs)
-      else if (this.#isNear(key)) return this.#job(key)
+      const anyway = this.#distrusts()
+      if (ageMs < this.#youngMs() && !anyway) this.#skip(keyHex, ageMs)
+      else if (this.#isNear(key)) return this.#job(key, anyway)
       else this.#skip(keyHex, 0)
     }
     return undefined
@@ -82,6 +87,12 @@ export class Replicate implements JobSource, Keeper {
     return held
   }
 
+  /** True once in so many times: then it does not matter who else seems to have put something. */
+  #distrusts(): boolean {
+    const { streams, settings } = this.#context
+    return streams.replicate.below(2 * settings.k) === 0
+  }
+
   /** Younger puts than this are left alone. */
   #youngMs(): number {
     const { replicateIntervalMs, jitter } = this.#context.settings
@@ -93,7 +104,7 @@ export class Replicate implements JobSource, Keeper {
     return this.#context.isHolder(key, routing.closest(key, settings.k))
   }
 
-  #job(key: KadKey): Job {
+  #job(key: KadKey, anyway: boolean): Job {
     const { shelf, counters } = this.#context
     return new Repeat(this.#context, {
       key,
@@ -104,7 +115,8 @@ export class Replicate implements JobSource, Keeper {
         }
         const { wallNowMs } = this.#context
         return this.#held(key)
-          .filter((entry) => wallNowMs - entry.storedAtMs >= this.#youngMs())
+          .filter((entry) => anyway || wallNowMs - entry.storedAtMs >= this.#youngMs())
+          .sort((a, b) => a.storedAtMs - b.storedAtMs)
           .map(({ record }) => record)
       },
       onSpread: (record, { holders, newer }) => {
