@@ -106,9 +106,12 @@ export function figuresOf(world: DhtWorld, begun: readonly PendingLookup[]): Loo
   }
 }
 
-/** Lookups at rest. */
-export function staticLookups(options: DhtScenarioOptions): LookupFigures {
-  return measureLookups(wideWorld(options), options.lookups ?? 300, options.spec)
+/** Lookups at rest, so many for each of the specs, one after the other in one world. */
+export function staticLookups(
+  options: DhtScenarioOptions & { readonly specs: readonly Partial<LookupSpec>[] },
+): LookupFigures[] {
+  const world = wideWorld(options)
+  return options.specs.map((spec) => measureLookups(world, options.lookups ?? 300, spec))
 }
 
 /** What became known of the deaths before the lookups. */
