@@ -45,6 +45,8 @@ export interface RequestsParts<Request, Reply> {
   readonly refusals: Refusals
   readonly clock: Clock
   readonly limits: RequestsLimits
+  /** A request is held back: `nextDueMs` may be another one. */
+  readonly held?: () => void
   /** First number on the wire; a restarted user must not take answers to its predecessor. */
   readonly firstNumber: number
 }
@@ -236,8 +238,9 @@ export class Requests<Request, Reply> {
 
   #linked(link: Link, pending: Pending<Request>): void {
     if (this.#byId.get(pending.requestId) !== pending) return
-    if (this.#rates.allow(link.peer.key.hex)) this.#transmit(link, pending)
-    else this.#held.set(pending, link)
+    if (this.#rates.allow(link.peer.key.hex)) return this.#transmit(link, pending)
+    this.#held.set(pending, link)
+    this.#parts.held?.()
   }
 
   #transmit(link: Link, pending: Pending<Request>): void {

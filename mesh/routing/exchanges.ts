@@ -39,6 +39,8 @@ export interface ExchangesParts {
   readonly dialer: Dialer
   readonly refusals: Refusals
   readonly protocol: DhtProtocol
+  /** Something waits for the next second of a peer: the next deadline may be another one. */
+  readonly held: () => void
 }
 
 /** Dials and books of one process. */
@@ -58,7 +60,7 @@ export function openExchanges(parts: ExchangesParts): Exchanges {
     codes: { dialsMax: 'ERR_DHT_DIALS_MAX', backlog: 'ERR_DHT_BACKLOG' },
   })
   const requests = new Requests<DhtRequest, DhtReply>({
-    ...{ onDemand, refusals, clock, protocol: framesOf(protocol) },
+    ...{ onDemand, refusals, clock, protocol: framesOf(protocol), held: parts.held },
     firstNumber: Math.floor(chance() * 0x1_0000_0000),
     limits: {
       requestsMax: options.exchangesMax,

@@ -90,7 +90,7 @@ function makeRecorder(context: DhtContext, store: Store, ties: Ties): Recorder {
       nowMs: clock.now(),
       wallNowMs: () => clock.wallNow(),
     },
-    exchanges: openExchanges({ ...context, dialsMax: context.dials.records }),
+    exchanges: openExchanges({ ...context, dialsMax: context.dials.records, held: ties.worked }),
     rates: new Rates(clock, options.routing.requestsPerPeerMax),
     disk: new RecordDisk({ store, codec: context.entryCodec, refusals }),
     ...{ clock, pool, refusals, protocol, proofs, memory, ...ties },

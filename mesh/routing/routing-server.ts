@@ -80,7 +80,7 @@ function makeRouter(context: DhtContext, ties: Ties): Router {
       nowMs: clock.now(),
       snapshot: Array.from(memory.contacts.values()),
     },
-    exchanges: openExchanges({ ...context, dialsMax: context.dials.routing }),
+    exchanges: openExchanges({ ...context, dialsMax: context.dials.routing, held: ties.worked }),
     ...{ clock, pool, view, refusals, protocol, proofs, memory, ...ties },
   })
 }
