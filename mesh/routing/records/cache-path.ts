@@ -1,5 +1,5 @@
 /**
- * Leaves a copy with the nearest node on the way that had none (Kademlia, section 4.1), so that what is asked
+ * Leaves a copy with the nearest node on the way that had none (Kademlia, section 2.3), so that what is asked
  * for often is found before its holders are reached. The copy lives the shorter the more nodes are between
  * it and the holders (K36); a holder that had none gets the record in full.
  */
@@ -12,7 +12,7 @@ import type { GetFindings } from './get.ts'
 import type { Upkeep } from './upkeep.ts'
 
 /** Copies that would be gone sooner are not worth their put. */
-const COPY_TTL_MIN_MS = 60_000
+export const COPY_TTL_MIN_MS = 60_000
 
 /** Leaves that copy, if somebody had none and it would live long enough. */
 export function cacheOnPath(context: RecordsContext, upkeep: Upkeep, findings: GetFindings): void {

@@ -15,6 +15,9 @@ import type { DhtRecord } from './record.ts'
 import type { OperationRun, Report, Result } from './report.ts'
 import { compareRecords } from './select.ts'
 
+/** Records of one answer that are not valid, after which the rest of it is not looked at: a check takes time. */
+const ANSWER_INVALID_MAX = 3
+
 /** What is looked for. */
 export interface FindProvidersSpec {
   readonly key: KadKey
@@ -78,11 +81,16 @@ export class FindProviders implements OperationRun, LookupOwner {
       sink.refused('ERR_DHT_REPLY_UNEXPECTED', from.id)
       return
     }
+    let invalid = 0
     for (const [i, record] of message.records.entries()) {
       const good = i < settings.providersAnswerMax && this.#isValid(record)
-      if (good) this.#take(record, from.id)
-      else sink.refused('ERR_DHT_ANSWER_RECORD', from.id)
-      if (i >= settings.providersAnswerMax) break
+      if (good) {
+        this.#take(record, from.id)
+        continue
+      }
+      sink.refused('ERR_DHT_ANSWER_RECORD', from.id)
+      invalid += 1
+      if (i >= settings.providersAnswerMax || invalid >= ANSWER_INVALID_MAX) break
     }
     if (this.#isEnough() && this.#lookupId !== undefined) {
       this.#context.lookups.stop(this.#lookupId)

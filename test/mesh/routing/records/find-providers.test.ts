@@ -153,4 +153,24 @@ describe('find providers', () => {
     expect(found).toMatchObject({ code: 'ERR_DHT_TIMEOUT', outcome: { records: { length: 1 } } })
     expect(network.underWay).toBe(0)
   })
+
+  it('K34 looks at no more of an answer than its third record that is not valid', () => {
+    const { network, key, node, holders } = scene()
+    network.farHops = 0
+    for (const holder of holders) holder.lie = WITHHOLD
+    const answer = (bad: number) => {
+      const names = Array.from({ length: 8 }, (_, i) => (0xb000 + i).toString(16).repeat(16))
+      const records = names.map((publisher, i) =>
+        i < bad ? { ...offer(key, publisher), proof: 'by me' } : offer(key, publisher),
+      )
+      node.refused.length = 0
+      holders[1]!.lie = () => ({ type: 'providers_reply', key, sender, records, contacts: [] })
+      return find(network, node, key)?.outcome.records.length
+    }
+    expect(answer(2)).toBe(6)
+    expect(node.refused.length).toBe(2)
+    expect(answer(3)).toBe(0)
+    expect(answer(8)).toBe(0)
+    expect(node.refused.length).toBe(3)
+  })
 })

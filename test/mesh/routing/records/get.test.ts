@@ -262,4 +262,18 @@ describe('copies on the path', () => {
     expect(network.entry(holders[0]!, key)).toMatchObject({ cached: false })
     expect(network.entry(holders[1]!, key)).toBeUndefined()
   })
+
+  it('K36 a copy that is corrected stays a copy', () => {
+    const { network, key, node, holders } = scene({ cachePath: false })
+    const far = network.nearest(key, 20)[10]!
+    plant(network, far, makeRecord(key), HOUR_MS)
+    const newest = makeRecord(key, { sequence: 2 })
+    for (const holder of holders) plant(network, holder, newest)
+    network.farHops = 16
+    network.run(node, { type: 'get', key, options: { quorum: 4 } })
+    network.wait(1_000)
+    const entry = network.entry(far, key)!
+    expect(entry).toMatchObject({ record: newest, cached: true })
+    expect(entry.keepUntilMs).toBeLessThan(newest.expiresAtMs - 40 * HOUR_MS)
+  })
 })
