@@ -67,6 +67,15 @@ export interface RecordsCounters {
   maintenanceDropped: number
 }
 
+/** What a check found, and when. */
+interface Verdict {
+  readonly atMs: number
+  readonly good: boolean
+}
+
+/** A record that is kept is checked again before an answer carries it, not more often than this. */
+const RECHECK_MS = 60_000
+
 /** Shared state of the parts of one core. */
 export class RecordsContext {
   readonly self: RecordsCoreOptions['self']
@@ -80,6 +89,7 @@ export class RecordsContext {
   readonly lookups: Lookups
   readonly writes: Writes
   readonly counters: RecordsCounters
+  readonly #verdicts = new WeakMap<DhtRecord, Verdict>()
   /** Time of the step that runs; never goes back. */
   nowMs: number
   /** Wall time of the step that runs. */
@@ -121,6 +131,20 @@ export class RecordsContext {
    */
   problem(record: DhtRecord): StoreRefusal | undefined {
     return checkRecord(record, this.authority, this.settings, this.wallNowMs)
+  }
+
+  /**
+   * The same for what is kept here and was good when it came, asked for every answer; as of a minute ago at
+   * most, so that whoever asks without end costs one check per record and minute.
+   */
+  isStillGood(record: DhtRecord): boolean {
+    const { nowMs } = this
+    let verdict = this.#verdicts.get(record)
+    if (verdict === undefined || nowMs - verdict.atMs >= RECHECK_MS) {
+      verdict = { atMs: nowMs, good: this.problem(record) === undefined }
+      this.#verdicts.set(record, verdict)
+    }
+    return verdict.good
   }
 
   /**

@@ -10,7 +10,10 @@ export interface KeepOptions {
   /** Who put it; undefined for this node. */
   readonly from: string | undefined
   readonly own?: boolean
+  /** Keep it no longer than this. */
   readonly ttlMs?: number | undefined
+  /** A copy off the holders; default when `ttlMs` is given. */
+  readonly cached?: boolean
   readonly expectedSequence?: number | undefined
 }
 
@@ -37,7 +40,7 @@ export class Holding {
   /** Keeps a record or says why not; in the first case `owner` hears when it is on disk. */
   keep(record: DhtRecord, options: KeepOptions, owner?: WriteOwner): OfferResult {
     const { shelf, writes, nowMs, wallNowMs } = this.#context
-    const { from, own = false, ttlMs, expectedSequence } = options
+    const { from, own = false, ttlMs, cached = ttlMs !== undefined, expectedSequence } = options
     const before = shelf.entry(entryIdOf(record))
     const result = shelf.offer(record, {
       from,
@@ -46,7 +49,7 @@ export class Holding {
       own,
       ttlMs,
       expectedSequence,
-      cached: ttlMs !== undefined,
+      cached,
     })
     if (result.refusal === undefined) {
       this.announce(result.entryId, own)

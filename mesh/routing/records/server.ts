@@ -1,8 +1,10 @@
 /**
  * Answers others: questions at once, puts as soon as they are on disk. Refusing is an answer (K38). Whoever
- * sends what is not valid runs out of checks before this node runs out of time.
+ * sends what is not valid runs out of checks before this node runs out of time. What has come to be not valid
+ * since it was put, because a membership is over, is kept but not given to anybody (K34).
  */
 import { PeerBudget } from '../../membership/swim/peer-budget.ts'
+import { compareDistance } from '../kademlia/id.ts'
 import type { KadKey } from '../kademlia/id.ts'
 import type {
   AddProvider,
@@ -13,6 +15,7 @@ import type {
   StoreRefusal,
 } from '../kademlia/message.ts'
 import type { RecordsContext } from './context.ts'
+import { ttlBeyond } from './expiry.ts'
 import type { Holding } from './holding.ts'
 import type { RecordRequest } from './machine.ts'
 import { isProviderKind } from './providers.ts'
@@ -20,6 +23,9 @@ import type { DhtRecord } from './record.ts'
 
 /** Contacts in an answer, as a multiple of k: with 2 lookups stay exact after many deaths (K24). */
 const ANSWER_FACTOR = 2
+
+/** Nodes nearer to a key that are counted, as a multiple of k: beyond two there is no life left. */
+const RANKS_FACTOR = 2
 
 /** See the head of this file. */
 export class Server {
@@ -52,7 +58,8 @@ export class Server {
 
   #answerValue(from: string, replyId: number, { key }: FindValue): void {
     const { shelf, sink, serves, wallNowMs, counters } = this.#context
-    const record = serves ? shelf.get(key, wallNowMs)?.record : undefined
+    const kept = serves ? shelf.get(key, wallNowMs)?.record : undefined
+    const record = kept !== undefined && this.#context.isStillGood(kept) ? kept : undefined
     counters.questions += 1
     if (record !== undefined) counters.questionsFound += 1
     sink.reply(replyId, {
@@ -67,7 +74,8 @@ export class Server {
   #answerProviders(from: string, replyId: number, { key }: GetProviders): void {
     const { shelf, sink, serves, wallNowMs, counters, settings, streams } = this.#context
     const draw = (limit: number): number => streams.answers.below(limit)
-    const records = serves ? shelf.providers(key, wallNowMs, settings.providersAnswerMax, draw) : []
+    const kept = serves ? shelf.providers(key, wallNowMs, settings.providersAnswerMax, draw) : []
+    const records = kept.filter((record) => this.#context.isStillGood(record))
     counters.questions += 1
     if (records.length > 0) counters.questionsFound += 1
     sink.reply(replyId, {
@@ -87,17 +95,36 @@ export class Server {
   #take(from: string, replyId: number, message: Store | AddProvider): void {
     const problem = this.#problem(from, message)
     if (problem !== undefined) return this.#reply(from, replyId, message, problem)
+    const isStore = message.type === 'store'
+    const copyTtlMs = isStore ? message.ttlMs : undefined
     const { refusal, standing } = this.#holding.keep(
       message.record,
-      message.type === 'store'
-        ? { from, ttlMs: message.ttlMs, expectedSequence: message.expectedSequence }
-        : { from },
+      {
+        from,
+        ttlMs: copyTtlMs ?? this.#ttlMs(message.record),
+        cached: copyTtlMs !== undefined,
+        expectedSequence: isStore ? message.expectedSequence : undefined,
+      },
       {
         written: (ok) =>
           this.#reply(from, replyId, message, ok ? undefined : 'ERR_DHT_STORE_FAILED'),
       },
     )
     if (refusal !== undefined) this.#reply(from, replyId, message, refusal, standing)
+  }
+
+  /**
+   * How long a record is kept that was given for its whole life: undefined for that, while this node is among
+   * its holders; else the shorter the farther it is from being one. For two replications at least, which reach
+   * a node that only errs about its place.
+   */
+  #ttlMs({ key, expiresAtMs }: DhtRecord): number | undefined {
+    const { routing, self, settings, wallNowMs } = this.#context
+    const { k, replicateIntervalMs } = settings
+    const nearest = routing.closest(key, RANKS_FACTOR * k)
+    if (this.#context.isHolder(key, nearest)) return undefined
+    const rank = nearest.filter((other) => compareDistance(key, other.key, self.key) < 0).length
+    return Math.max(2 * replicateIntervalMs, ttlBeyond(k, rank, expiresAtMs - wallNowMs))
   }
 
   /** What can be said without the shelf, cheap things first. */

@@ -3,6 +3,7 @@ import type { KadKey } from '../../../../mesh/routing/kademlia/id.ts'
 import type { Store } from '../../../../mesh/routing/kademlia/message.ts'
 import type { DhtRecord } from '../../../../mesh/routing/records/record.ts'
 import {
+  HOUR_MS,
   makeRecord,
   randomKey,
   RecordsNetwork,
@@ -144,6 +145,51 @@ describe('RecordsCore, asked by others', () => {
     const contacts = reply?.type === 'find_value_reply' ? reply.contacts : []
     expect(contacts.length).toBe(8)
     expect(contacts.map(({ id }) => id)).not.toContain(asker.contact.id)
+  })
+
+  it('K34 gives nobody what has come to be not valid since, a minute after that at the latest', () => {
+    const { network, key, node } = scene()
+    const good = makeRecord(key, { kind: 'provider' })
+    const bad = makeRecord(key, { kind: 'provider', publisher: 'cc'.repeat(32) })
+    const value = makeRecord(randomKey(network.stream), { publisher: 'cc'.repeat(32) })
+    for (const record of [good, bad]) {
+      network.ask(node, { type: 'add_provider', key, sender, record })
+    }
+    network.ask(node, store(value))
+    const records = () => network.ask(node, { type: 'get_providers', key, sender })
+    expect(records()).toMatchObject({ records: { length: 2 } })
+    network.revoked.add(bad.publisher)
+    network.wait(60_000)
+    expect(records()).toMatchObject({ records: [good] })
+    const found = network.ask(node, { type: 'find_value', key: value.key, sender })
+    expect(found).toMatchObject({ record: undefined })
+    network.revoked.delete(bad.publisher)
+    expect(records()).toMatchObject({ records: [good] })
+    network.wait(60_000)
+    expect(records()).toMatchObject({ records: { length: 2 } })
+  })
+
+  it('K45 keeps in full what it holds, and the shorter the more nodes are nearer', () => {
+    const network = new RecordsNetwork(40)
+    const key = randomKey(network.stream)
+    const record = makeRecord(key)
+    const hours = network.nearest(key, 9).map((node) => {
+      network.ask(node, store(record))
+      const entry = network.entry(node, key)!
+      expect(entry.cached).toBe(false)
+      return Math.round((entry.keepUntilMs - WALL_START_MS) / HOUR_MS)
+    })
+    expect(hours).toEqual([48, 48, 48, 48, 24, 12, 6, 3, 2])
+    const far = network.nearest(key, 40)[30]!
+    network.ask(far, store(record))
+    const keptMs = network.entry(far, key)!.keepUntilMs - WALL_START_MS - network.nowMs
+    expect(Math.round(keptMs / HOUR_MS)).toBe(2)
+    // Where the nearest crowd, everybody within the distance expected of holders is one.
+    const other = randomKey(network.stream)
+    network.networkSize = 4
+    const fifth = network.nearest(other, 5)[4]!
+    network.ask(fifth, store(makeRecord(other)))
+    expect(network.entry(fifth, other)!.keepUntilMs).toBe(record.expiresAtMs)
   })
 
   it('a client keeps nothing and says nothing', () => {

@@ -28,7 +28,8 @@ describe('replicate', () => {
   })
 
   it('a node that is not among the k nearest it knows sends nothing', () => {
-    const { network, key, node } = upkeepScene({ handoff: false })
+    const { network, key, sorted } = upkeepScene({ handoff: false })
+    const node = sorted[6]!
     const record = makeRecord(key)
     const message = { type: 'store', key, sender, record, ttlMs: undefined } as const
     network.ask(node, { ...message, expectedSequence: undefined })
