@@ -48,6 +48,10 @@ export interface RecordsSettings {
   readonly peerWindowsMax: number
   /** Records that one publisher may have here. */
   readonly publisherRecordsMax: number
+  /** Records that this node publishes at once; a further one is refused. */
+  readonly publishedMax: number
+  /** Sequences remembered of records that ended before an older one did; then the first is forgotten. */
+  readonly floorsMax: number
   /** Holders that must acknowledge a put when the caller says nothing. */
   readonly putQuorum: number
   /** Answers that must agree for a get when the caller says nothing. */
@@ -96,6 +100,8 @@ export const RECORDS_DEFAULTS: RecordsSettings = Object.freeze({
   peerWindowMs: 60_000,
   peerWindowsMax: 4_096,
   publisherRecordsMax: 4_096,
+  publishedMax: 4_096,
+  floorsMax: 16_384,
   putQuorum: 1,
   getQuorum: 1,
   operationTimeoutMs: 30_000,

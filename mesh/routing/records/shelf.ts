@@ -3,7 +3,8 @@
  * records one per key and publisher, apart from values. Pure and synchronous. Form, sizes and signatures were
  * checked before (`checks.ts`).
  *
- * What stands gives way only to what wins (`compareRecords`), so the sequence at a holder never drops (K32).
+ * What stands gives way only to what wins (`compareRecords`), so the sequence at a holder never drops (K32),
+ * nor after what stood is over (`floors.ts`).
  * Whatever is kept for others has limits; at them cached copies go first, then the farthest from this node,
  * and never a nearer one for a farther one (K38). Own entries are neither counted nor given up. What has
  * expired is gone before anything is decided, and never served (K31).
@@ -14,6 +15,7 @@ import { compareDistance } from '../kademlia/id.ts'
 import type { StoreRefusal } from '../kademlia/message.ts'
 import { keepUntil, lifeProblem } from './expiry.ts'
 import { FarthestFirst } from './farthest.ts'
+import { Floors } from './floors.ts'
 import type { StoredEntry } from './machine.ts'
 import type { Draw } from './providers.ts'
 import { isProviderKind, ProviderSets } from './providers.ts'
@@ -66,6 +68,9 @@ export interface ShelfStats {
   readonly cached: number
   readonly providerKeys: number
   readonly publishers: number
+  /** Sequences that are remembered of records that are over, and those forgotten before their time. */
+  readonly floors: number
+  readonly floorsDropped: number
   /** Pushed out by nearer ones. */
   readonly evicted: number
   readonly expired: number
@@ -93,6 +98,7 @@ export class RecordShelf {
   readonly #quotas: ShelfQuotas
   readonly #held: FarthestFirst
   readonly #cached: FarthestFirst
+  readonly #floors: Floors
   readonly #expiries = new Deadlines()
   readonly #refusals: Partial<Record<StoreRefusal, number>> = {}
   #nextSlot = 1
@@ -104,6 +110,7 @@ export class RecordShelf {
     this.#settings = options.settings
     this.#providers = new ProviderSets(options.settings.providersPerKeyMax)
     this.#quotas = new ShelfQuotas(options.settings)
+    this.#floors = new Floors(options.settings.floorsMax)
     this.#held = new FarthestFirst(options.own)
     this.#cached = new FarthestFirst(options.own)
   }
@@ -111,6 +118,11 @@ export class RecordShelf {
   /** Entries of all kinds, own ones included. */
   get size(): number {
     return this.#items.size
+  }
+
+  /** Entries that this node publishes. */
+  get ownSize(): number {
+    return this.#items.size - this.#quotas.records
   }
 
   /** False when an offer of that peer would be refused whatever it is: no signature need be checked then. */
@@ -238,10 +250,12 @@ export class RecordShelf {
     return {
       records: this.#quotas.records,
       bytes: this.#quotas.bytes,
-      own: this.#items.size - this.#quotas.records,
+      own: this.ownSize,
       cached: this.#cached.size,
       providerKeys: this.#providers.size,
       publishers: this.#quotas.publishers,
+      floors: this.#floors.size,
+      floorsDropped: this.#floors.dropped,
       evicted: this.#evicted,
       expired: this.#expired,
       refusals: { ...this.#refusals },
@@ -269,7 +283,8 @@ export class RecordShelf {
         return unexpected('ERR_DHT_SEQUENCE_UNEXPECTED', stale)
       }
     }
-    if (order < 0) return unexpected('ERR_DHT_SEQUENCE_LOW', stale)
+    const low = item === undefined ? this.#floors.isBelow(entryId, record, wallNowMs) : order < 0
+    if (low) return unexpected('ERR_DHT_SEQUENCE_LOW', stale)
     const cached = options.cached === true && !own
     const entry = merge(
       item?.entry,
@@ -282,7 +297,9 @@ export class RecordShelf {
       return undefined
     }
     const refusal = this.#place(item, entry, changed)
-    return refusal === undefined ? undefined : { refusal }
+    if (refusal !== undefined) return { refusal }
+    this.#floors.taken(entryId, entry, stale)
+    return undefined
   }
 
   #keepUntil(record: DhtRecord, wallNowMs: number, ttlMs: number | undefined): number {

@@ -2,6 +2,11 @@
  * What is on its way to the disk. Whoever waits for a write hears when the entry is there for good; when it
  * could not be written, the shelf takes back what is on disk, so that memory never promises more than that.
  * Writes of one entry overtake each other: the later one wins, and only the last can be taken back.
+ *
+ * What is taken back may have been served meanwhile, so a reader can see a newer record and then the older
+ * one here. That is meant: nobody was told that this node keeps the newer one, and a crash would bring the
+ * older one back anyway. Whoever saw the newer one has it signed, corrects this node by its next `get`, and the
+ * other holders put it again within the hour.
  */
 import type { RecordsContext } from './context.ts'
 import type { StoredEntry } from './machine.ts'

@@ -38,6 +38,8 @@ const arrival = new WeakMap<StoredEntry, number>()
 /** The rules as they are said, without an index: all entries in one list. */
 class Naive {
   entries: StoredEntry[] = []
+  /** What was newer than what may still be put again, by place. */
+  readonly #newest = new Map<string, { sequence: number; untilMs: number }[]>()
   #arrivals = 0
   #windowMs = -Infinity
   #puts = new Map<string, number>()
@@ -56,13 +58,27 @@ class Naive {
       if ((old?.record.sequence ?? 0) !== expectedSequence) return 'ERR_DHT_SEQUENCE_UNEXPECTED'
     }
     if (order < 0) return 'ERR_DHT_SEQUENCE_LOW'
+    const newest = this.#newest.get(entryIdOf(record)) ?? []
+    const undoes = newest.some(
+      ({ sequence, untilMs }) => record.sequence < sequence && wallNowMs < untilMs,
+    )
+    if (old === undefined && undoes) return 'ERR_DHT_SEQUENCE_LOW'
     const own = options.own === true || old?.own === true
     const copy = options.cached === true && options.own !== true
     const cached = copy && !own && (old === undefined || old.cached)
     const before = Math.min(old?.keepUntilMs ?? -Infinity, record.expiresAtMs)
     const keepUntilMs = order === 0 && ttlMs !== undefined ? before : Math.max(before, untilMs)
     const storedAtMs = old !== undefined && copy ? old.storedAtMs : wallNowMs
-    return this.place(old, { record, keepUntilMs, own, cached, storedAtMs })
+    const refusal = this.place(old, { record, keepUntilMs, own, cached, storedAtMs })
+    if (refusal !== undefined) return refusal
+    const { sequence } = record
+    const past = newest.map((one) => ({ ...one, sequence: Math.max(one.sequence, sequence) }))
+    if (old !== undefined && old.record.sequence < sequence) {
+      past.push({ sequence, untilMs: old.record.expiresAtMs })
+    }
+    const left = past.filter((one) => one.untilMs > keepUntilMs)
+    this.#newest.set(entryIdOf(record), left)
+    return undefined
   }
 
   place(old: StoredEntry | undefined, entry: StoredEntry): string | undefined {
