@@ -70,6 +70,12 @@ const OPERATION_ERRORS: ErrorCatalogue = {
     retry: 'later',
     action: 'do less at once',
   },
+  ERR_DHT_PUBLISHED_MAX: {
+    when: 'this node publishes `publishedMax` records, provider and address records among them',
+    stateChanged: 'no; with `expectedSequence` those in `holders` may keep it',
+    retry: 'after withdrawing something',
+    action: 'withdraw what nobody needs, put with `publish: false`, or raise the limit',
+  },
   ERR_DHT_LOOKUPS_MAX: {
     when: '`lookupsMax` lookups are under way and `lookupQueueMax` wait',
     stateChanged: 'no',
@@ -153,7 +159,7 @@ const STORE_REFUSALS: ErrorCatalogue = {
     action: 'nothing: whoever looks finds enough of them',
   },
   ERR_DHT_PEER_QUOTA: {
-    when: 'one peer offered more than `peerPutsMax` records within `peerWindowMs`, or one publisher has `publisherRecordsMax` here',
+    when: 'one peer offered more than `peerPutsMax` records within `peerWindowMs`, `peerWindowsMax` other peers did, or one publisher has `publisherRecordsMax` here',
     stateChanged: NOT_KEPT,
     retry: 'later',
     action: 'publish less at once; else the peer is hostile',

@@ -174,7 +174,12 @@ export type OperationFailure =
   /** The record is not valid here: it is not sent (K34). */
   | StoreRefusal
   | 'ERR_DHT_OPERATIONS_MAX'
+  /** This node publishes as much as it may. */
+  | 'ERR_DHT_PUBLISHED_MAX'
 
 /** Why something that came in changed nothing, beside {@link StoreRefusal}. */
 export type RecordsRefusal =
-  'ERR_DHT_REPLY_UNEXPECTED' | 'ERR_DHT_OPERATIONS_MAX' | 'ERR_DHT_ANSWER_RECORD'
+  | 'ERR_DHT_REPLY_UNEXPECTED'
+  | 'ERR_DHT_OPERATIONS_MAX'
+  | 'ERR_DHT_PUBLISHED_MAX'
+  | 'ERR_DHT_ANSWER_RECORD'

@@ -81,6 +81,7 @@ export class Put implements OperationRun, PlacementOwner {
     if (problem !== undefined) return this.#fail(problem)
     const standing = this.#context.shelf.entry(entryIdOf(record))?.record
     if (standing !== undefined && this.#isBehind(standing)) return
+    if (this.#isTooMuch()) return this.#refuse()
     if (publish && expectedSequence === undefined && !this.#keepOwn(undefined)) return
     this.#placement.begin()
   }
@@ -158,6 +159,10 @@ export class Put implements OperationRun, PlacementOwner {
   /** False when the operation has failed by it. */
   #keepOwn(expectedSequence: number | undefined): boolean {
     const { publish } = this.#spec
+    if (this.#isTooMuch()) {
+      this.#refuse()
+      return false
+    }
     this.#own = 'writing'
     const { refusal, standing } = this.#holding.keep(
       this.#record,
@@ -172,6 +177,18 @@ export class Put implements OperationRun, PlacementOwner {
     if (!publish && !standsAgainst) return true
     this.#fail(refusal, standing === undefined ? {} : { records: [standing] })
     return false
+  }
+
+  /** True when this node publishes as much as it may, and this would come on top. */
+  #isTooMuch(): boolean {
+    const { shelf, settings } = this.#context
+    if (!this.#spec.publish || shelf.ownSize < settings.publishedMax) return false
+    return shelf.entry(entryIdOf(this.#record))?.own !== true
+  }
+
+  #refuse(): void {
+    this.#context.sink.refused('ERR_DHT_PUBLISHED_MAX', undefined)
+    this.#fail('ERR_DHT_PUBLISHED_MAX')
   }
 
   #onKept(ok: boolean): void {

@@ -125,6 +125,39 @@ describe('put', () => {
   })
 })
 
+describe('what is published', () => {
+  it.each([
+    [2, undefined],
+    [3, 'ERR_DHT_PUBLISHED_MAX'],
+  ])('of %d records where 2 may be, the last ends with %s', (count, code) => {
+    const { network, node } = scene({ publishedMax: 2 })
+    const keys = Array.from({ length: count }, () => randomKey(network.stream))
+    const put = (key: (typeof keys)[number], given = {}) =>
+      network.run(node, { type: 'put', record: makeRecord(key, given), options: {}, publish: true })
+    const last = keys.map((key) => put(key)).at(-1)
+    expect(last).toMatchObject(code === undefined ? { type: 'done' } : { type: 'failed', code })
+    expect(node.refused).toEqual(code === undefined ? [] : [code])
+    expect(node.core.stats()).toMatchObject({ published: 2, shelf: { own: 2 } })
+    // A newer record of what is published needs no other place, and what is only put needs none.
+    expect(put(keys[0]!, { sequence: 2 })?.type).toBe('done')
+    const record = makeRecord(randomKey(network.stream))
+    expect(network.run(node, { type: 'put', record, options: {} })?.type).toBe('done')
+    network.run(node, { type: 'unpublish', key: keys[0]! })
+    expect(put(randomKey(network.stream))?.type).toBe('done')
+  })
+
+  it('the limit holds for what is kept only after others agreed', () => {
+    const { network, key, node } = scene({ publishedMax: 1 })
+    const spec = { type: 'put', options: {}, publish: true } as const
+    const begun = [key, randomKey(network.stream)].map((each) =>
+      network.begin(node, { ...spec, record: makeRecord(each), expectedSequence: 0 }),
+    )
+    const ends = begun.map((operationId) => network.finish(node, operationId))
+    expect(ends.map((end) => end?.type).sort()).toEqual(['done', 'failed'])
+    expect(node.core.stats()).toMatchObject({ published: 1 })
+  })
+})
+
 describe('put with an expected sequence', () => {
   const next = (network: RecordsNetwork, key: ReturnType<typeof randomKey>, value: number) =>
     makeRecord(key, { sequence: 2, value: Uint8Array.of(value), proof: `by ${'aa'.repeat(32)}` })
