@@ -24,12 +24,15 @@ export function correct(
 ): void {
   const { record } = findings
   const targets = outdated(findings)
-  context.counters.corrections += targets.length
-  const holders = targets.filter(({ key }) => rankOf(context, findings, key) < context.settings.k)
-  if (holders.length > 0) upkeep.add(new Delivery(context, { record, targets: holders }))
-  for (const target of targets.slice(holders.length)) {
-    const ttlMs = copyTtlMs(context, findings, target.key)
-    upkeep.add(new Delivery(context, { record, targets: [target], ttlMs }))
+  if (targets.length > 0) {
+    const { k } = context.settings
+    context.counters.corrections += targets.length
+    const holders = targets.filter(({ key }) => rankOf(context, findings, key) < k)
+    if (holders.length > 0) upkeep.add(new Delivery(context, { record, targets: holders }))
+    for (const target of targets.slice(holders.length)) {
+      const ttlMs = copyTtlMs(context, findings, target.key)
+      upkeep.add(new Delivery(context, { record, targets: [target], ttlMs }))
+    }
   }
   const entry = context.shelf.entry(entryIdOf(record))
   if (entry === undefined || compareRecords(entry.record, record) >= 0) return

@@ -283,8 +283,10 @@ export class RecordShelf {
         return unexpected('ERR_DHT_SEQUENCE_UNEXPECTED', stale)
       }
     }
-    const low = item === undefined ? this.#floors.isBelow(entryId, record, wallNowMs) : order < 0
-    if (low) return unexpected('ERR_DHT_SEQUENCE_LOW', stale)
+    if (order < 0) return unexpected('ERR_DHT_SEQUENCE_LOW', stale)
+    if (item === undefined && this.#floors.isBelow(entryId, record, wallNowMs)) {
+      return { refusal: 'ERR_DHT_SEQUENCE_LOW' }
+    }
     const cached = options.cached === true && !own
     const entry = merge(
       item?.entry,
