@@ -166,6 +166,8 @@ export async function startMesh(
   try {
     const transport = await transportOf(options)
     const core = new MeshCore({ options, system, identity, realm, transport, advertiseHost })
+    // Before anybody can ask this node to keep something; it may take longer than the start of a process.
+    await core.dht?.openStore()
     const mesh = new MeshNode(core, release)
     mesh.started(await startTree(core, extension(mesh)))
     logger.info({ node: mesh.nodeId, key: mesh.key.hex, realm: realm.name }, 'mesh started')

@@ -11,8 +11,8 @@
  *     ├─ topology      standing links with neighbours
  *     ├─ idle          closes links that nobody needs
  *     └─ dht           the DHT (one_for_one)
- *         ├─ routing   table and lookups
  *         ├─ records   what is kept and published
+ *         ├─ routing   table and lookups
  *         └─ envelopes what is passed on hop by hop
  *
  * Last, so that a restart of the DHT takes nothing else along.
@@ -168,8 +168,9 @@ function dhtChild(context: DhtContext): ChildSpec<SupervisorRef> {
         periodMs: 10_000,
         ...{ system, parent, link: true },
         children: [
-          RoutingServer.child(context, { id: 'routing' }),
+          // Whoever answers a question is given what it should keep: first there is somebody who keeps it.
           RecordsServer.child(context, { id: 'records' }),
+          RoutingServer.child(context, { id: 'routing' }),
           EnvelopeServer.child(context, { id: 'envelopes' }),
         ],
       }),
