@@ -36,8 +36,9 @@ export function correct(
   }
   const entry = context.shelf.entry(entryIdOf(record))
   if (entry === undefined || compareRecords(entry.record, record) >= 0) return
-  const ttlMs = entry.cached ? entry.keepUntilMs - context.wallNowMs : undefined
-  holding.keep(record, { from: undefined, ttlMs })
+  const isBounded = !entry.own && entry.keepUntilMs < entry.record.expiresAtMs
+  const ttlMs = isBounded ? entry.keepUntilMs - context.wallNowMs : undefined
+  holding.keep(record, { from: undefined, ttlMs, cached: entry.cached })
 }
 
 function rankOf({ routing }: RecordsContext, { surroundings }: GetFindings, key: KadKey): number {

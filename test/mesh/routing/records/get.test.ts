@@ -275,5 +275,10 @@ describe('copies on the path', () => {
     const entry = network.entry(far, key)!
     expect(entry).toMatchObject({ record: newest, cached: true })
     expect(entry.keepUntilMs).toBeLessThan(newest.expiresAtMs - 40 * HOUR_MS)
+    plant(network, node, makeRecord(key))
+    network.run(node, { type: 'get', key, options: { quorum: 4 } })
+    const own = network.entry(node, key)!
+    expect(own).toMatchObject({ record: newest, cached: false })
+    expect(own.keepUntilMs).toBeLessThan(newest.expiresAtMs - 40 * HOUR_MS)
   })
 })
