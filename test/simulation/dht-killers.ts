@@ -150,6 +150,8 @@ export const DHT_KILLERS: Readonly<Record<DhtKiller, (make: MakeCores) => void>>
     const forged = { ...world.mutable(3, 'x'), sequence: 9 }
     for (const index of [5, 6, 7]) send(world, index, forged)
     world.get(9, forged.key)
+    const held = holdersOf(world, forged.key.hex).length
+    claim(held === 0, 'K34', `${held} nodes keep what is forged`)
   },
 
   liar: (make) => {
