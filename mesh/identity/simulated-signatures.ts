@@ -57,11 +57,20 @@ class SimulatedKeys implements NodeKeys {
   }
 }
 
+/** A certificate whose signature was checked. */
+interface SimulatedCertificate {
+  readonly nodeKey: NodeKey
+  readonly notBeforeMs: number
+  readonly notAfterMs: number
+}
+
 /** See the file header. */
 class SimulatedSignatures implements Signatures {
   readonly name = 'simulated'
   /** By public key, latin1. */
   readonly #secrets = new Map<string, Uint8Array>()
+  /** Checked ones by their bytes, which an endpoint shows to all its peers and nobody writes to. */
+  readonly #certificates = new WeakMap<Uint8Array, SimulatedCertificate>()
   readonly #realMax: number
 
   constructor(realShare: number) {
@@ -103,23 +112,39 @@ class SimulatedSignatures implements Signatures {
     wallNowMs: number,
     options: { readonly clockSkewMs?: number } = {},
   ): NodeKey {
-    const text = chain.length === 1 && chain[0] !== undefined ? latin1(chain[0]) : ''
+    const certificate = chain.length === 1 ? this.#certificateIn(chain[0]!) : undefined
+    if (certificate === undefined) return checkCertificate(chain, wallNowMs, options)
+    const { notBeforeMs, notAfterMs, nodeKey } = certificate
+    const { clockSkewMs = CLOCK_SKEW_MS } = options
+    if (notBeforeMs > wallNowMs + clockSkewMs) {
+      throw refused('ERR_CERTIFICATE_NOT_YET_VALID', `valid from ${notBeforeMs}`)
+    }
+    if (notAfterMs < wallNowMs - clockSkewMs) {
+      throw refused('ERR_CERTIFICATE_EXPIRED', `valid to ${notAfterMs}`)
+    }
+    return nodeKey
+  }
+
+  /** What a certificate of this stand-in says, once it is checked; undefined for any other one. */
+  #certificateIn(der: Uint8Array): SimulatedCertificate | undefined {
+    const known = this.#certificates.get(der)
+    if (known !== undefined) return known
+    const text = latin1(der)
     const match = CERTIFICATE_PATTERN.exec(text)
-    if (match === null) return checkCertificate(chain, wallNowMs, options)
+    if (match === null) return undefined
     const [, hex = '', notBeforeMs, notAfterMs, signature = ''] = match
     const publicKey = new Uint8Array(Buffer.from(hex, 'hex'))
     const body = Buffer.from(text.slice(0, text.lastIndexOf(' ')))
     if (!this.verify(publicKey, body, new Uint8Array(Buffer.from(signature, 'hex')))) {
       throw refused('ERR_CERTIFICATE_SIGNATURE', 'the certificate is not signed by its own key')
     }
-    const { clockSkewMs = CLOCK_SKEW_MS } = options
-    if (Number(notBeforeMs) > wallNowMs + clockSkewMs) {
-      throw refused('ERR_CERTIFICATE_NOT_YET_VALID', `valid from ${notBeforeMs}`)
+    const certificate = {
+      nodeKey: nodeKeyOfPublicKey(publicKey),
+      notBeforeMs: Number(notBeforeMs),
+      notAfterMs: Number(notAfterMs),
     }
-    if (Number(notAfterMs) < wallNowMs - clockSkewMs) {
-      throw refused('ERR_CERTIFICATE_EXPIRED', `valid to ${notAfterMs}`)
-    }
-    return nodeKeyOfPublicKey(publicKey)
+    this.#certificates.set(der, certificate)
+    return certificate
   }
 
   #keep(real: NodeKeys): NodeKeys {
