@@ -1,11 +1,13 @@
 /**
  * The records of a node in its store, one entry each under `record/<entry id>`. What cannot be read is
- * counted and left where it is: a newer version may have written it.
+ * counted and left where it is: a newer version may have written it. What can be read and stands under
+ * another name is counted and deleted: nobody would find it there when its time is over.
  */
 import type { Refusals } from '../refusals.ts'
 import type { Store } from '../store/store.ts'
 import type { StoredEntryCodec } from './records/codec.ts'
 import type { StoredEntry } from './records/machine.ts'
+import { entryIdOf } from './records/shelf.ts'
 
 const PREFIX = 'record/'
 
@@ -30,12 +32,21 @@ export class RecordDisk {
     const entries: StoredEntry[] = []
     for (const { key, value } of store.entries(PREFIX)) {
       try {
-        entries.push(codec.decode(value))
+        const entry = codec.decode(value)
+        if (key === `${PREFIX}${entryIdOf(entry.record)}`) entries.push(entry)
+        else this.#misplaced(key)
       } catch (error) {
         refusals.count('ERR_DHT_RECORD_INVALID', { entry: key, err: error })
       }
     }
     return entries
+  }
+
+  #misplaced(key: string): void {
+    const entryId = key.slice(PREFIX.length)
+    this.#parts.refusals.count('ERR_DHT_RECORD_INVALID', { entry: key })
+    // One that could not be deleted is counted, and met again at the next start.
+    this.write(entryId, undefined, () => undefined)
   }
 
   /** Writes an entry, or with `undefined` deletes it; `written` follows, never at once. */
