@@ -36,7 +36,9 @@ import type {
   NamedValue,
 } from './dht.ts'
 import { DhtError } from './errors.ts'
-import { KEY_BYTES, keyFromBytes, keyFromHex } from './kademlia/id.ts'
+import { newest, recordOfNodeId } from './found-node.ts'
+import type { NodeIdClaims } from './found-node.ts'
+import { isKadKey, isKeyHex, KEY_BYTES, keyFromBytes, keyFromHex } from './kademlia/id.ts'
 import type { KadKey } from './kademlia/id.ts'
 import type { LookupHop, LookupResult, LookupSpec } from './kademlia/machine.ts'
 import type { Contact, DhtMode } from './kademlia/message.ts'
@@ -106,9 +108,9 @@ export class DhtFunctions implements Dht {
   keyOf(key: DhtKey): KadKey {
     if (typeof key === 'string') return keyed('key', () => textKey(this.#realmId, key))
     if (key instanceof Uint8Array && key.length === KEY_BYTES) return keyFromBytes(key)
-    const { words, hex } = (key ?? {}) as { words?: unknown; hex?: unknown }
-    if (words instanceof Uint32Array) return key as KadKey
-    if (typeof hex === 'string' && /^[0-9a-f]{64}$/.test(hex)) return keyFromHex(hex)
+    if (isKadKey(key)) return key
+    const { hex } = (key ?? {}) as { hex?: unknown }
+    if (isKeyHex(hex)) return keyFromHex(hex)
     throw new DhtError('ERR_DHT_KEY_INVALID', 'a key is a DHT key, a node key, 32 bytes or a text')
   }
 
@@ -156,7 +158,8 @@ export class DhtFunctions implements Dht {
   }
 
   async withdraw(key: DhtKey): Promise<void> {
-    await operate(this.#ready(), { type: 'unpublish', key: this.keyOf(key) })
+    const context = this.#ready()
+    await operate(context, { type: 'unpublish', key: this.#foreign(context, key) })
   }
 
   async provide(
@@ -167,7 +170,7 @@ export class DhtFunctions implements Dht {
     const context = this.#ready()
     const checked = resolveOptions<DhtPutOptions>('dht.provide', {}, PUT_CHECKS, options)
     const { host, port } = context.address()
-    const target = this.keyOf(key)
+    const target = this.#foreign(context, key)
     const record = providerRecord(context.making, {
       ...{ key: target, host, port, metadata },
       sequence: this.#nextSequence(context, `provider ${target.hex}`),
@@ -219,13 +222,11 @@ export class DhtFunctions implements Dht {
     const key =
       nodeId === undefined ? this.keyOf(node as NodeKey) : nodeIdKey(this.#realmId, nodeId)
     const { records } = await this.#find(key, options, {})
-    const fitting = records.filter(
-      ({ kind, publisher, name }) =>
-        kind === 'address' && (nodeId === undefined ? publisher === key.hex : name === nodeId),
-    )
-    // Whoever had that id before may still be told of: the newest word counts.
-    const newest = fitting.sort((a, b) => b.sequence - a.sequence)[0]
-    return newest === undefined ? undefined : addressOf(newest)
+    const found =
+      nodeId === undefined
+        ? newest(records.filter((each) => each.kind === 'address' && each.publisher === key.hex))
+        : recordOfNodeId(records, nodeIdClaims(context, nodeId))
+    return found === undefined ? undefined : addressOf(found)
   }
 
   async closest(key: DhtKey, options?: DhtFindOptions): Promise<readonly DhtContact[]> {
@@ -283,6 +284,17 @@ export class DhtFunctions implements Dht {
     this.#check()
     if (this.#context !== undefined) return this.#context
     throw new DhtError('ERR_DHT_DISABLED', 'this node was started without a DHT')
+  }
+
+  /** One publisher has one word under one key; under these two this node says where it is. */
+  #foreign(context: DhtContext, key: DhtKey): KadKey {
+    const target = this.keyOf(key)
+    const nodeId = normalNodeId(context.nodeId())
+    const underId = nodeId === undefined ? undefined : nodeIdKey(this.#realmId, nodeId)
+    if (target.hex === this.#ownHex || target.hex === underId?.hex) {
+      throw new DhtError('ERR_DHT_KEY_INVALID', 'under that key this node says where it is')
+    }
+    return target
   }
 
   #find(
@@ -420,6 +432,18 @@ function providerOf(record: DhtRecord): DhtProvider {
 function addressOf(record: DhtRecord): DhtNodeAddress {
   const { key, address, sequence, expiresAtMs } = providerOf(record)
   return { key, address, nodeId: record.name, sequence, expiresAtMs }
+}
+
+function nodeIdClaims({ view, clock, options }: DhtContext, nodeId: string): NodeIdClaims {
+  const there = view
+    .members()
+    .filter(({ state }) => state === 'up' || state === 'suspect')
+    .filter((member) => normalNodeId(member.nodeId) === nodeId)
+  return {
+    nodeId,
+    listed: new Set(there.map(({ key }) => key.hex)),
+    latestMs: clock.wallNow() + options.records.clockSkewMs,
+  }
 }
 
 /** What this node says about itself needs nobody else. */

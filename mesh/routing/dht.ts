@@ -188,13 +188,19 @@ export interface Dht {
   get(key: DhtKey, options?: DhtGetOptions): Promise<DhtValue>
   /** Stops repeating what this node put or provides under that key; providing ends at once. */
   withdraw(key: DhtKey): Promise<void>
-  /** Says that this node provides what the key stands for, until it is withdrawn. */
+  /**
+   * Says that this node provides what the key stands for, until it is withdrawn. Not under its own node key:
+   * there it says where it is.
+   */
   provide(key: DhtKey, metadata?: Uint8Array, options?: DhtPutOptions): Promise<DhtProvision>
   /** Providers as they are found, each once; the loop ends with the lookup. */
   findProviders(key: DhtKey, options?: DhtFindOptions): AsyncIterable<DhtProvider>
   /** All providers that are found, with their newest words. */
   providers(key: DhtKey, options?: DhtFindOptions): Promise<readonly DhtProvider[]>
-  /** Where that node is, by its key or its id (`name@host:port`); undefined when nobody knows. */
+  /**
+   * Where that node is, by its key or its id (`name@host:port`); undefined when nobody knows. A key is
+   * proven; an id any member of the realm can claim, unless another one is known to this node under it.
+   */
   findNode(node: NodeKey | string, options?: DhtCallOptions): Promise<DhtNodeAddress | undefined>
   /** The nodes nearest to a key that answer, nearest first. */
   closest(key: DhtKey, options?: DhtFindOptions): Promise<readonly DhtContact[]>

@@ -53,7 +53,7 @@ const OPERATION_ERRORS: ErrorCatalogue = {
     action: "start it with `dht: { mode: 'client' }` at least",
   },
   ERR_DHT_KEY_INVALID: {
-    when: 'a key is no DHT key, no node key, not 32 bytes and no text of 1 to 255 bytes',
+    when: 'a key is no DHT key, no node key, not 32 bytes and no text of 1 to 255 bytes, or a node provides under its own',
     stateChanged: 'no',
     retry: 'no',
     action: 'correct the key',

@@ -46,6 +46,11 @@ export function isKeyHex(value: unknown): value is string {
   return typeof value === 'string' && HEX_PATTERN.test(value)
 }
 
+/** True for what the constructors of this file made. */
+export function isKadKey(value: unknown): value is KadKey {
+  return value instanceof KadKeyValue
+}
+
 /** The key written as 64 lower-case hexadecimal digits. */
 export function keyFromHex(hex: string): KadKey {
   invariant(isKeyHex(hex), 'ERR_INVARIANT_DHT_KEY', 'a key has 64 lower-case hex digits')

@@ -141,6 +141,15 @@ describe('nodes', () => {
     expect(await codeOf(a.dht.findNode('no id'))).toBe('ERR_DHT_KEY_INVALID')
   })
 
+  it('are found though they were told to provide under their own key', async () => {
+    await using cluster = dhtCluster({ seed: 13 })
+    const [a, b] = (await startAll(cluster, 3)) as [Mesh, Mesh, Mesh]
+    expect(await codeOf(a.dht.provide(a.key, bytes('x')))).toBe('ERR_DHT_KEY_INVALID')
+    expect(await codeOf(a.dht.withdraw(a.key))).toBe('ERR_DHT_KEY_INVALID')
+    await cluster.during(a.dht.provide(b.key))
+    expect(await cluster.during(b.dht.findNode(a.key))).toMatchObject({ nodeId: a.nodeId })
+  })
+
   it('K19 closest names who is nearest, and a lookup shows how it found them', async () => {
     await using cluster = dhtCluster({ seed: 9 })
     const meshes = await startAll(cluster, 6)
@@ -167,6 +176,8 @@ describe('nodes', () => {
     expect(dht.keyOf(key.hex).hex).not.toBe(key.hex)
     for (const wrong of [
       '',
+      { words: new Uint32Array(8) },
+      { words: new Uint32Array(8), hex: 'AB' },
       'x'.repeat(256),
       new Uint8Array(31),
       {},
