@@ -1,9 +1,12 @@
 /**
  * How a node joins (Kademlia, section 2.3), and joins again.
  *
- *     searching ── somebody is in the table ──> self lookup ──> every bucket farther than ──> joined
- *         ^         (a seed, a candidate)                       the nearest neighbour
- *         └──────────── nobody is left: `isolated` ─────────────────────────────────────────────┘
+ *     searching ── somebody is in the table ──> self lookup ──> every bucket in which it ──> joined
+ *         ^         (a seed, a candidate)                       has not found everybody
+ *         └──────────── nobody is left: `isolated` ────────────────────────────────────────────┘
+ *
+ * The lookup of this node itself asks the k nearest, so it leaves nobody to be found in the buckets before the
+ * one of the k-th: about log2 k lookups less than one for every bucket beyond the nearest neighbour.
  *
  * Seeds are asked for as long as none of them has answered, even when others are known: else two groups that
  * began without their common seed would never meet. Pauses grow and are jittered; it never gives up (K40).
@@ -100,10 +103,10 @@ export class Bootstrap {
     if (this.#seedsAsked === 0) this.#pause(nowMs)
   }
 
-  /** A lookup that this began has ended. */
-  lookedUp(nowMs: number): void {
+  /** A lookup that this began has ended. If it was for itself, all in buckets below `complete` are known. */
+  lookedUp(nowMs: number, complete: number): void {
     this.#lookupsRunning -= 1
-    if (this.#phase === 'self_lookup') this.#beginRefresh(nowMs)
+    if (this.#phase === 'self_lookup') this.#beginRefresh(nowMs, complete)
   }
 
   /** Joins once more at that time: somebody was found whom nobody here knew. */
@@ -177,12 +180,12 @@ export class Bootstrap {
     this.#lookupAtMs = nowMs + this.#settings.bootstrapBaseMs
   }
 
-  #beginRefresh(nowMs: number): void {
+  #beginRefresh(nowMs: number, complete: number): void {
     this.#phase = 'refreshing'
     this.#buckets = []
-    const nearest = this.#host.nearestBucket()
+    const first = Math.max(this.#host.nearestBucket() + 1, complete)
     // Nearest first: what is found there helps the next.
-    for (let bucket = nearest + 1; bucket < KEY_BITS; bucket++) this.#buckets.push(bucket)
+    for (let bucket = first; bucket < KEY_BITS; bucket++) this.#buckets.push(bucket)
     this.#buckets.reverse()
     this.#refresh(nowMs)
   }

@@ -111,7 +111,7 @@ export class RoutingCore implements RoutingView {
     this.#nowMs = nowMs
     this.#sender = Object.freeze({ host: self.host, port: self.port, mode: self.mode })
     this.#table = new RoutingTable(self.key, settings, {
-      admitted: (contact) => this.#sink.event({ type: 'admitted', contact }),
+      admitted: (contact) => this.#admitted(contact),
       removed: (contact, reason) => {
         if (reason === 'failed' || reason === 'replaced') this.#lost.add(contact.id, contact)
         this.#sink.event({ type: 'removed', contact, reason })
@@ -199,7 +199,7 @@ export class RoutingCore implements RoutingView {
       random: new RandomStream(seed, STREAM_TARGET),
       host: {
         lookup: (lookupId, target) => this.#lookupOwn(lookupId, target),
-        joinLookedUp: () => this.#bootstrap.lookedUp(this.#nowMs),
+        joinLookedUp: (complete) => this.#bootstrap.lookedUp(this.#nowMs, complete),
         goodSize: () => this.#table.goodSize,
         nearestBucket: () => this.#table.nearestBucket(),
       },
@@ -292,6 +292,12 @@ export class RoutingCore implements RoutingView {
   #meet(id: string, address: { readonly host: string; readonly port: number; key?: KadKey }): void {
     const { host, port } = address
     if (this.#include.has(id) || !this.#isWanted(id, host, port)) return
+    // Who is being asked already needs no ping: its answer admits it.
+    const running = this.#requests.running(id, host, port)
+    if (running !== undefined) {
+      running.heard = true
+      return
+    }
     if (!isKeyHex(id) || !isReachable(host, port)) {
       return this.#refuse('ERR_DHT_CONTACT_ADDRESS', id)
     }
@@ -353,6 +359,13 @@ export class RoutingCore implements RoutingView {
     return isReachable(host, port) ? contact : { ...contact, host: to.host, port: to.port }
   }
 
+  #admitted(contact: Contact): void {
+    this.#sink.event({ type: 'admitted', contact })
+    if (!this.#lost.isFound(contact.id)) return
+    // The others who were named are asked by now; then both sides are looked up.
+    this.#bootstrap.rejoin(this.#nowMs + this.#settings.requestTimeoutMs)
+  }
+
   #checked(contacts: readonly Contact[], from: string, host: string): readonly Contact[] {
     return checkContacts(contacts, {
       selfId: this.#id,
@@ -373,9 +386,10 @@ export class RoutingCore implements RoutingView {
         if (this.#table.goodSize === 0) this.#meetAll(message.contacts)
         return
       case 'lost':
-        // Its neighbours are strangers to ours: they are asked, and then both sides are looked up.
-        this.#meetAll(message.contacts)
-        return this.#bootstrap.rejoin(this.#nowMs + this.#settings.requestTimeoutMs)
+        for (const { id, host } of message.contacts) {
+          if (this.#table.lacks(id, host)) this.#lost.named(id)
+        }
+        return this.#meetAll(message.contacts)
       case 'probe':
       case 'candidate':
         return this.#pings.settled(purpose, from)
@@ -440,7 +454,7 @@ export class RoutingCore implements RoutingView {
       const lookup = this.#lookups.get(lookupId)
       this.#lookups.delete(lookupId)
       if (lookup !== undefined) this.#concluded(lookup, result)
-      if (lookupId < 0) return this.#upkeep.ended(lookupId)
+      if (lookupId < 0) return this.#upkeep.ended(lookupId, result)
     }
     if (!('lookupId' in event) || event.lookupId >= 0) this.#sink.event(event)
   }
@@ -500,6 +514,7 @@ export class RoutingCore implements RoutingView {
     if (!this.#isCancelling && this.#nowMs >= lateAtMs) return this.#requests.release(requestId)
     this.#requests.delete(requestId)
     this.#sink.cancel(requestId)
+    if (pending.heard && isContact(pending.to)) this.#meet(pending.to.id, pending.to)
   }
 
   /** Somebody waits for a place in that bucket: is the one that has not answered for longest still there? */

@@ -2,6 +2,9 @@
  * Entries that failed and had to give way. After a partition nobody here knows anybody over there any more, so
  * a few of them, and of the seeds, are asked again from time to time; one answer brings both sides together
  * (K42). Twice per refresh interval, so that it has happened when that is over.
+ *
+ * In a network that is whole such an answer names nobody new, and then nothing follows from it. Only when
+ * somebody whom it named, and for whom there is room in the table, has answered as well, there is another side.
  */
 import type { RandomStream } from '../../machine/random-stream.ts'
 import type { SeedContact } from './machine.ts'
@@ -16,6 +19,8 @@ export class Lost {
   readonly #random: RandomStream
   /** Whoever was lost or asked longest ago first. */
   readonly #contacts = new Map<string, SeedContact>()
+  /** Named by whoever was asked last, and not known here. */
+  readonly #strangers = new Set<string>()
   #askAtMs: number
 
   constructor(settings: RoutingSettings, random: RandomStream, nowMs: number) {
@@ -48,11 +53,24 @@ export class Lost {
   due(nowMs: number, seeds: readonly SeedContact[]): SeedContact[] {
     if (nowMs < this.#askAtMs) return []
     this.#askAtMs = this.#laterMs(nowMs)
+    this.#strangers.clear()
     const asked = [...this.#contacts].slice(0, ASKED_AT_ONCE)
     for (const [id, contact] of asked) this.add(id, contact)
     const seed = seeds[this.#random.below(seeds.length)]
     const contacts = asked.map(([, contact]) => contact)
     return seed === undefined ? contacts : [...contacts, seed]
+  }
+
+  /** Somebody who was asked has named a node that is not known here, but should be. */
+  named(id: string): void {
+    this.#strangers.add(id)
+  }
+
+  /** That node stands in the table now; true if it is the first proof of another side. */
+  isFound(id: string): boolean {
+    if (!this.#strangers.has(id)) return false
+    this.#strangers.clear()
+    return true
   }
 
   nextDeadline(): number {

@@ -16,6 +16,8 @@ export interface Pending {
   readonly type: LookupRequest['type']
   readonly key: KadKey
   readonly sentMs: number
+  /** Whom was asked has asked us meanwhile: it is there, and its answer will prove it. */
+  heard: boolean
 }
 
 const REPLY_OF: Readonly<Record<LookupRequest['type'], LookupReply['type']>> = Object.freeze({
@@ -38,7 +40,7 @@ export class Requests {
   add(purpose: Purpose, to: SeedContact, message: LookupRequest, nowMs: number): number {
     const requestId = this.#next++
     const { type, key } = message
-    this.#pending.set(requestId, { purpose, to, type, key, sentMs: nowMs })
+    this.#pending.set(requestId, { purpose, to, type, key, sentMs: nowMs, heard: false })
     return requestId
   }
 
@@ -48,6 +50,15 @@ export class Requests {
 
   delete(requestId: number): void {
     this.#pending.delete(requestId)
+  }
+
+  /** A request to that node at that address; `undefined` when there is none. */
+  running(id: string, host: string, port: number): Pending | undefined {
+    for (const pending of this.#pending.values()) {
+      const { to } = pending
+      if (to.id === id && to.host === host && to.port === port) return pending
+    }
+    return undefined
   }
 
   /** Its lookup has ended; who was asked may still answer. */

@@ -162,6 +162,14 @@ export class RoutingTable {
     return this.#isAllowed(bucket, networkOf(host), leaving)
   }
 
+  /** True for a stranger for whom there is room, or a failed entry that gives way. */
+  lacks(id: string, host: string): boolean {
+    const bucket = this.#bucketOf(id)
+    const isFull = (bucket?.entries.length ?? 0) >= this.#settings.k
+    if (isFull && bucket?.oldestFailed() === undefined) return false
+    return bucket?.find(id, highOf(id)) === undefined && this.wants(id, host)
+  }
+
   /**
    * The good entries nearest to `target`, nearest first, at most `count`, without `except`. Buckets are
    * visited in the order of their distance and no further than needed, so the cost is that of sorting the

@@ -5,6 +5,7 @@
  */
 import type { RandomStream } from '../../machine/random-stream.ts'
 import { bucketIndex, randomKeyInBucket, type KadKey } from './id.ts'
+import type { LookupResult } from './machine.ts'
 import type { Refresh } from './refresh.ts'
 import type { RoutingSettings } from './settings.ts'
 
@@ -12,8 +13,8 @@ import type { RoutingSettings } from './settings.ts'
 export interface UpkeepHost {
   /** Begins a lookup; false when there is no place for it. Ends with `ended`, perhaps before it returns. */
   lookup(lookupId: number, target: KadKey): boolean
-  /** A lookup of the join has ended. */
-  joinLookedUp(): void
+  /** A lookup of the join has ended; in the buckets nearer than `complete` it has found everybody. */
+  joinLookedUp(complete: number): void
   goodSize(): number
   nearestBucket(): number
 }
@@ -29,7 +30,7 @@ export class Upkeep {
   readonly #random: RandomStream
   readonly #host: UpkeepHost
   readonly #joining = new Set<number>()
-  readonly #ended: number[] = []
+  readonly #ended: { readonly lookupId: number; readonly complete: number }[] = []
   #next = -1
   #running = 0
   /** No refresh before: there was no place for one. */
@@ -72,15 +73,15 @@ export class Upkeep {
   }
 
   /** A lookup has ended. Called by the pool, so what follows from it waits for {@link account}. */
-  ended(lookupId: number): void {
-    this.#ended.push(lookupId)
+  ended(lookupId: number, result: Pick<LookupResult, 'closest' | 'reason'>): void {
+    this.#ended.push({ lookupId, complete: this.#complete(result) })
   }
 
   /** Draws conclusions from lookups that have ended. */
   account(): void {
     while (this.#ended.length > 0) {
-      const lookupId = this.#ended.pop()!
-      if (this.#joining.delete(lookupId)) this.#host.joinLookedUp()
+      const { lookupId, complete } = this.#ended.pop()!
+      if (this.#joining.delete(lookupId)) this.#host.joinLookedUp(complete)
       else this.#running -= 1
     }
   }
@@ -131,6 +132,16 @@ export class Upkeep {
     // At the beginning already: a refresh that fails is not repeated at once (6.2 #2).
     this.touched(target, nowMs)
     return true
+  }
+
+  /**
+   * Whoever looks up itself and has answers of the k nearest has asked everybody who is nearer than the last
+   * of them: all of every bucket before that one's.
+   */
+  #complete({ closest, reason }: Pick<LookupResult, 'closest' | 'reason'>): number {
+    const last = closest[this.#settings.k - 1]
+    if (reason !== 'converged' || last === undefined) return 0
+    return bucketIndex(this.#own, last.key)
   }
 
   #targetIn(bucket: number): KadKey {

@@ -57,8 +57,8 @@ class Scene implements BootstrapHost {
     this.bootstrap.advance(this.nowMs)
   }
 
-  lookedUp(): void {
-    this.bootstrap.lookedUp(this.nowMs)
+  lookedUp(complete = 0): void {
+    this.bootstrap.lookedUp(this.nowMs, complete)
     this.advance()
   }
 
@@ -122,6 +122,21 @@ describe('Bootstrap', () => {
     scene.lookedUp()
     expect([scene.take(), scene.bootstrap.isJoined]).toEqual([['bootstrapped'], true])
     expect([scene.bootstrap.nextDeadline(), scene.bootstrap.joins]).toEqual([Infinity, 1])
+  })
+
+  it('K41 looks up nothing in buckets in which the lookup of itself has found everybody', () => {
+    const scene = new Scene()
+    scene.good = 1
+    scene.nearest = 240
+    scene.advance()
+    scene.lookedUp(253)
+    expect(scene.take()).toEqual(['self', 'bucket 253', 'bucket 254'])
+    // Of a lookup in a bucket that says nothing.
+    scene.lookedUp(255)
+    scene.lookedUp(255)
+    expect(scene.take()).toEqual(['bucket 255'])
+    scene.lookedUp()
+    expect(scene.take()).toEqual(['bootstrapped'])
   })
 
   it('K40 without seeds a candidate begins the join, and before that there is nothing to do', () => {

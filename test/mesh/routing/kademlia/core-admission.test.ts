@@ -140,6 +140,35 @@ describe('admission', () => {
     expect(ids(bench.core.closest(SELF.key, 5))).toEqual([far(1).id])
   })
 
+  it('K9 K11 who asks while it is being asked is not pinged as well: its answer admits it', () => {
+    const bench = new Bench()
+    bench.admit(far(1))
+    bench.step({ type: 'lookup', lookupId: 1, spec: { kind: 'find_node', target: far(2).key } })
+    bench.answer(far(1), { contacts: [far(2)] })
+    bench.question(far(2), SELF.key, 1)
+    const toSecond = bench.asked.filter(({ to }) => to.id === far(2).id)
+    expect(toSecond).toMatchObject([{ message: { count: 40 } }])
+    // At another address it is somebody whom nobody has asked.
+    const elsewhere = { ...far(2), port: 7 }
+    bench.step({ type: 'candidate', contact: elsewhere })
+    expect(bench.asked.at(-1)).toMatchObject({ to: elsewhere, message: { count: 0 } })
+    bench.answer(far(2))
+    expect(ids(bench.core.closest(far(2).key, 1))).toEqual([far(2).id])
+  })
+
+  it('K11 who has asked while it was being asked is pinged when that request is given up', () => {
+    const bench = new Bench()
+    bench.admit(far(1))
+    bench.step({ type: 'lookup', lookupId: 1, spec: { kind: 'find_node', target: far(2).key } })
+    bench.answer(far(1), { contacts: [far(2), far(3)] })
+    bench.question(far(2), SELF.key, 1)
+    bench.asked.length = 0
+    bench.step({ type: 'cancel_lookup', lookupId: 1 })
+    expect(bench.asked).toMatchObject([{ to: far(2), message: { count: 0 } }])
+    bench.answer(far(2))
+    expect(bench.core.stats()).toMatchObject({ entries: 2, candidates: 0, requestsRunning: 0 })
+  })
+
   it('K11 a candidate that does not answer, or as somebody else, is not admitted', () => {
     const bench = new Bench()
     bench.step({ type: 'candidate', contact: far(1) })

@@ -136,6 +136,22 @@ describe('joining', () => {
     expect(joins()).toBeGreaterThan(before)
   })
 
+  it('K42 in a network that is whole, seeds outside of the table cause no join', () => {
+    const network = new FakeNetwork(20)
+    network.grow(30, { settings: { k: 3 } })
+    for (const node of network.nodes) {
+      const known = new Set(node.core.entries().map(({ contact }) => contact.id))
+      const outside = network.nodes.find(({ id }) => id !== node.id && !known.has(id))!
+      node.step({ type: 'bootstrap', contacts: [seedOf(outside)] })
+    }
+    network.run(2 * 3_600_000)
+    const joins = (): number =>
+      network.nodes.reduce((sum, { core }) => sum + core.stats().bootstraps, 0)
+    const before = joins()
+    network.run(8 * 3_600_000)
+    expect(joins()).toBe(before)
+  })
+
   it('K40 a node without seeds that was cut off for hours is back minutes after', () => {
     const network = grown(18, 10)
     const node = network.nodes[0]!

@@ -48,6 +48,21 @@ describe('Lost', () => {
     expect(create().due(1_000, [])).toEqual([])
   })
 
+  it('K42 the first who was named and answers proves another side, once', () => {
+    const lost = create()
+    lost.named('7')
+    lost.named('8')
+    expect(lost.isFound('9')).toBe(false)
+    expect([lost.isFound('8'), lost.isFound('7')]).toEqual([true, false])
+  })
+
+  it('K48 forgets who was named when it asks again', () => {
+    const lost = create()
+    lost.named('7')
+    lost.due(1_000, [])
+    expect(lost.isFound('7')).toBe(false)
+  })
+
   it('K48 remembers so many, and the latest', () => {
     const lost = create({ lostMax: 2 })
     for (const n of [1, 2, 3]) lost.add(`${n}`, contact(n))

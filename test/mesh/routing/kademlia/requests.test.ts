@@ -30,6 +30,17 @@ describe('Requests', () => {
     expect(isAnswer(pending, 'nobody', ANSWER)).toBe(false)
   })
 
+  it('K11 knows whether a node is being asked at an address', () => {
+    const requests = new Requests()
+    const requestId = requests.add('lookup', PEER, ASKED, 0)
+    const { id, host, port } = PEER
+    expect(requests.running(id, host, port)).toBe(requests.get(requestId))
+    expect(requests.running(id, host, port + 1)).toBeUndefined()
+    expect(requests.running(OTHER.id, host, port)).toBeUndefined()
+    requests.delete(requestId)
+    expect(requests.running(id, host, port)).toBeUndefined()
+  })
+
   it('K48 forgets what was answered, and keeps what was released', () => {
     const requests = new Requests()
     const [first, second] = [1, 2].map(() => requests.add('lookup', PEER, ASKED, 0))

@@ -224,6 +224,19 @@ describe('RoutingTable', () => {
     expect(table.isFull(255)).toBe(false)
   })
 
+  it('K42 lacks whom it does not know as long as there is room, or somebody failed', () => {
+    const { table } = scene()
+    const lacks = (n: number): boolean => table.lacks(far(n).id, far(n).host)
+    expect([lacks(1), table.lacks(OWN.hex, '10.0.0.1')]).toEqual([true, false])
+    table.answered(far(1), 1)
+    expect([lacks(1), lacks(2)]).toEqual([false, true])
+    table.answered(far(2), 1)
+    // It would be pinged, as there is no replacement; but nobody misses it.
+    expect([lacks(3), table.wants(far(3).id, far(3).host)]).toEqual([false, true])
+    table.failed(far(1).id)
+    expect([lacks(1), lacks(3)]).toEqual([false, true])
+  })
+
   it('K25 smooths the rtt of an entry', () => {
     const { table } = scene()
     table.answered(far(1), 1)
