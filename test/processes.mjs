@@ -1,7 +1,7 @@
 /**
  * `npm run test:processes`: the tests of nodes as operating-system processes at the sizes that are promised,
  * twenty for membership and thirty for the DHT, alone on the machine. `npm test` runs the same tests with
- * fewer, beside everything else. Bounded: about four minutes. Needs `npm run build`.
+ * fewer, beside everything else. CI ends it after ten minutes. Needs `npm run build`.
  */
 import { spawnSync } from 'node:child_process'
 import process from 'node:process'

@@ -84,6 +84,8 @@ async function start(name: string, seeds: readonly string[], dht: object = {}): 
     ...{ name, seeds, host: '127.0.0.1', port: 0, membership: 'local' },
     realm: join(directory, 'realm.json'),
     dataDir: join(directory, name),
+    // All speak with all, on two cores: neither handshakes nor pings of idle links are what is tested.
+    ...{ linksIdleMax: 2 * SIZE, keepaliveIntervalMs: 5_000 },
     dht: { k: K, requestTimeoutMs: REQUEST_TIMEOUT_MS, ...dht },
   }
   const child = children.launch([JSON.stringify(options)])
