@@ -25,6 +25,8 @@ import type {
   RouteView,
   SendOutcome,
 } from './machine.ts'
+import { Places } from './places.ts'
+import type { Place } from './places.ts'
 import { SeenEnvelopes } from './seen.ts'
 import type { GreedySettings } from './settings.ts'
 
@@ -54,6 +56,7 @@ interface Send {
 interface Forward {
   readonly envelope: Envelope
   readonly candidates: readonly Contact[]
+  readonly place: Place
   next: number
   /** When its own time is over. */
   readonly expiresMs: number
@@ -68,6 +71,7 @@ export class GreedyCore {
   readonly #sendsById = new Map<string, Send>()
   readonly #sendDeadlines = new Deadlines()
   readonly #forwards = new Map<number, Forward>()
+  readonly #places: Places
   readonly #attemptDeadlines = new Deadlines()
   #attempts = 0
   #sent = 0
@@ -80,6 +84,7 @@ export class GreedyCore {
     this.#options = options
     const { seenMax, envelopesPerPeerMax } = options.settings
     this.#seen = new SeenEnvelopes(seenMax)
+    this.#places = new Places(options.settings)
     this.#budget = new PeerBudget({
       max: envelopesPerPeerMax,
       peersMax: PEERS_MAX,
@@ -118,6 +123,7 @@ export class GreedyCore {
       givenUp: this.#givenUp,
       sends: this.#sends.size,
       forwards: this.#forwards.size,
+      forwardBytes: this.#places.bytes,
       seen: this.#seen.size,
     }
   }
@@ -150,7 +156,7 @@ export class GreedyCore {
     if (!this.#seen.add(envelope.source.hex, envelope.id)) {
       return sink.refused('ERR_ROUTE_DUPLICATE', from)
     }
-    this.#route(nowMs, envelope, sink)
+    this.#route(nowMs, envelope, sink, from)
   }
 
   /** What an honest sender never does. */
@@ -165,22 +171,25 @@ export class GreedyCore {
     return undefined
   }
 
-  /** Steps 2 to 4 of the file header. */
-  #route(nowMs: number, envelope: Envelope, sink: GreedySink): void {
-    const { self, settings } = this.#options
-    if (envelope.destination.hex === self.hex) return this.#arrived(nowMs, envelope, sink)
+  /** Steps 2 to 4 of the file header. `holder`: the peer that it is done for. */
+  #route(nowMs: number, envelope: Envelope, sink: GreedySink, holder?: string): void {
+    const { self } = this.#options
+    if (envelope.destination.hex === self.hex) return this.#arrived(nowMs, envelope, sink, holder)
     if (envelope.visited.length >= envelope.hopsMax) {
-      return this.#giveUp(nowMs, envelope, 'max_hops_exceeded', sink)
+      return this.#giveUp(nowMs, envelope, 'max_hops_exceeded', sink, holder)
     }
     const candidates = this.#candidates(envelope)
-    if (candidates.length === 0) return this.#giveUp(nowMs, envelope, 'no_route', sink)
-    if (this.#forwards.size >= settings.forwardsMax) {
-      sink.refused('ERR_ROUTE_FORWARDS_MAX', envelope.visited.at(-1))
+    if (candidates.length === 0) return this.#giveUp(nowMs, envelope, 'no_route', sink, holder)
+    const { content } = envelope
+    const place = { holder, bytes: 'payload' in content ? content.payload.length : 0 }
+    const problem = this.#places.problem(place)
+    if (problem !== undefined) {
+      sink.refused(problem, holder)
       const own = envelope.visited.length === 0 ? this.#sendsById.get(envelope.id) : undefined
       return this.#settle(own, { type: 'refused', code: 'ERR_ROUTE_FORWARDS_MAX' }, sink)
     }
     const expiresMs = nowMs + envelope.ttlMs
-    this.#attempt(nowMs, { envelope, candidates, next: 0, expiresMs }, sink)
+    this.#attempt(nowMs, { envelope, candidates, place, next: 0, expiresMs }, sink)
   }
 
   /** Strictly nearer than this node, not visited, nearest first. */
@@ -211,11 +220,15 @@ export class GreedyCore {
       return
     }
     const to = candidates[forward.next]
-    if (to === undefined) return this.#giveUp(nowMs, { ...envelope, ttlMs }, 'no_route', sink)
+    if (to === undefined) {
+      const { holder } = forward.place
+      return this.#giveUp(nowMs, { ...envelope, ttlMs }, 'no_route', sink, holder)
+    }
     forward.next += 1
     this.#attempts += 1
     if (own !== undefined) own.attemptId = this.#attempts
     this.#forwards.set(this.#attempts, forward)
+    this.#places.take(forward.place)
     this.#attemptDeadlines.set(
       this.#attempts,
       Math.min(nowMs + settings.attemptTimeoutMs, expiresMs),
@@ -242,12 +255,14 @@ export class GreedyCore {
 
   #takeForward(attemptId: number): Forward | undefined {
     const forward = this.#forwards.get(attemptId)
+    if (forward === undefined) return undefined
+    this.#places.release(forward.place)
     this.#forwards.delete(attemptId)
     this.#attemptDeadlines.delete(attemptId)
     return forward
   }
 
-  #arrived(nowMs: number, envelope: Envelope, sink: GreedySink): void {
+  #arrived(nowMs: number, envelope: Envelope, sink: GreedySink, holder?: string): void {
     const { content, source } = envelope
     if (content.type === 'error' || content.type === 'receipt') {
       return this.#returned(envelope, content, sink)
@@ -259,9 +274,9 @@ export class GreedyCore {
       const call = this.#sendsById.get(content.about)
       if (call?.destination === source.hex) this.#settle(call, { type: 'delivered' }, sink)
     }
-    if (!wanted) return this.#giveUp(nowMs, envelope, 'no_handler', sink)
-    if (content.receipt)
-      this.#giveBack(nowMs, envelope, { type: 'receipt', about: envelope.id }, sink)
+    if (!wanted) return this.#giveUp(nowMs, envelope, 'no_handler', sink, holder)
+    if (!content.receipt) return
+    this.#giveBack(nowMs, envelope, { type: 'receipt', about: envelope.id }, sink, holder)
   }
 
   /** An error or a receipt has come back. */
@@ -280,9 +295,15 @@ export class GreedyCore {
     this.#settle(send, { type: 'failed', reason: content.reason, at: source.hex }, sink)
   }
 
-  #giveUp(nowMs: number, envelope: Envelope, reason: RouteReason, sink: GreedySink): void {
+  #giveUp(
+    nowMs: number,
+    envelope: Envelope,
+    reason: RouteReason,
+    sink: GreedySink,
+    holder: string | undefined,
+  ): void {
     this.#givenUp += 1
-    this.#giveBack(nowMs, envelope, { type: 'error', about: envelope.id, reason }, sink)
+    this.#giveBack(nowMs, envelope, { type: 'error', about: envelope.id, reason }, sink, holder)
   }
 
   /** Sends an error or a receipt to the source; to this node itself at once. */
@@ -291,6 +312,7 @@ export class GreedyCore {
     envelope: Envelope,
     content: Exclude<RouteContent, { readonly payload: Uint8Array }>,
     sink: GreedySink,
+    holder: string | undefined,
   ): void {
     const { self, settings, newId } = this.#options
     if (envelope.content.type === 'error' || envelope.content.type === 'receipt') {
@@ -304,7 +326,7 @@ export class GreedyCore {
     }
     if (envelope.source.hex === self.hex) return this.#returned(back, content, sink)
     this.#seen.add(self.hex, back.id)
-    this.#route(nowMs, back, sink)
+    this.#route(nowMs, back, sink, holder)
   }
 
   #tick(nowMs: number, sink: GreedySink): void {

@@ -99,10 +99,22 @@ export const ROUTE_ERRORS: ErrorCatalogue = Object.freeze({
     action: 'nothing',
   },
   ERR_ROUTE_FORWARDS_MAX: {
-    when: '`forwardsMax` envelopes wait for a link to their next hop',
+    when: '`forwardsMax` envelopes wait for a link to their next hop; for those of others `forwardsReserved` fewer',
     stateChanged: DROPPED,
     retry: 'yes',
     action: 'nothing in a burst; many nodes are unreachable if it lasts',
+  },
+  ERR_ROUTE_FORWARD_BYTES_MAX: {
+    when: 'envelopes of others with `forwardBytesMax` bytes of payload wait for a link to their next hop',
+    stateChanged: DROPPED,
+    retry: 'yes',
+    action: 'nothing in a burst; many nodes are unreachable if it lasts',
+  },
+  ERR_ROUTE_PEER_SHARE: {
+    when: '`forwardsPerPeerMax` envelopes of one peer, or `forwardBytesPerPeerMax` bytes of them, wait for a link',
+    stateChanged: DROPPED,
+    retry: 'yes',
+    action: 'raise them for nodes that route much; else the peer is hostile',
   },
   ERR_ROUTE_PEER_RATE: {
     when: 'one peer sent more than `envelopesPerPeerMax` envelopes within a second',

@@ -2,6 +2,7 @@
 import type { KadKey } from '../kademlia/id.ts'
 import type { Contact } from '../kademlia/message.ts'
 import type { Envelope, RouteReason, RouteType } from './envelope.ts'
+import type { PlaceRefusal } from './places.ts'
 
 /** Whom a node can send to. */
 export interface RouteView {
@@ -56,7 +57,7 @@ export interface GreedySink {
 
 /** Why something changed nothing; each is a counter. */
 export type GreedyRefusal =
-  | 'ERR_ROUTE_FORWARDS_MAX'
+  | PlaceRefusal
   | 'ERR_ROUTE_PEER_RATE'
   | 'ERR_ROUTE_DUPLICATE'
   | 'ERR_ROUTE_PROGRESS'
@@ -76,5 +77,7 @@ export interface GreedyStats {
   readonly givenUp: number
   readonly sends: number
   readonly forwards: number
+  /** Bytes of payload held for others while they wait for a link. */
+  readonly forwardBytes: number
   readonly seen: number
 }

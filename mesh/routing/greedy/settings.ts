@@ -16,6 +16,14 @@ export interface GreedySettings {
   readonly sendsMax: number
   /** Envelopes that wait for a link to their next hop. */
   readonly forwardsMax: number
+  /** Those of them that are for envelopes of this node alone. */
+  readonly forwardsReserved: number
+  /** The share of one peer in the others. */
+  readonly forwardsPerPeerMax: number
+  /** Bytes of payload of all envelopes of others that wait so; those of this node are its own affair. */
+  readonly forwardBytesMax: number
+  /** The share of one peer in them. */
+  readonly forwardBytesPerPeerMax: number
   /** Envelopes of one peer within a second. */
   readonly envelopesPerPeerMax: number
   /** Envelopes remembered, to drop them when they come again; the oldest are forgotten first. */
@@ -40,6 +48,10 @@ export const GREEDY_DEFAULTS: GreedySettings = Object.freeze({
   payloadBytesMax: 65_536,
   sendsMax: 1_024,
   forwardsMax: 1_024,
+  forwardsReserved: 256,
+  forwardsPerPeerMax: 128,
+  forwardBytesMax: 33_554_432,
+  forwardBytesPerPeerMax: 4_194_304,
   envelopesPerPeerMax: 512,
   seenMax: 16_384,
 })
