@@ -224,6 +224,11 @@ export class Requests<Request, Reply> {
     this.#write(link, this.#parts.protocol.reply(number, message, link.peer.frameBytesMax))
   }
 
+  /** Gives back the place of a question that is not answered, if it was not. */
+  release(replyId: number): void {
+    this.#settle(replyId)
+  }
+
   /** Forgets everything. */
   close(): void {
     for (const { release } of this.#byId.values()) release()

@@ -247,6 +247,8 @@ export class Router implements RoutingView {
 
   #work(input: RoutingInput): void {
     this.#core.step(this.#parts.clock.now(), input, this.#sink)
+    // The core answers within the step or, above its rate, not at all: then nobody would give the place back.
+    if (input.type === 'request') this.#parts.exchanges.requests.release(input.replyId)
     for (const event of this.#events.splice(0)) this.#event(event)
   }
 

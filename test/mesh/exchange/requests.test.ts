@@ -208,6 +208,21 @@ describe('questions of peers', () => {
     requests.linkDown(keyOf(1).hex)
     expect(requests.asked(linkTo(2), 2)).toBeDefined()
   })
+
+  it('that are refused give their place back, and get no answer', () => {
+    const { requests, linkTo, refusals, sent } = make(1, {
+      owedMax: 1,
+      owedCode: 'ERR_DHT_ANSWERS_MAX',
+    })
+    const first = requests.asked(linkTo(1), 1)!
+    requests.release(first)
+    requests.release(first)
+    requests.reply(first, { type: 'busy' })
+    const second = requests.asked(linkTo(2), 2)!
+    requests.reply(second, { type: 'busy' })
+    requests.release(second)
+    expect([sent, refusals.counters()]).toEqual([['sync 2 busy'], {}])
+  })
 })
 
 describe('Rates', () => {

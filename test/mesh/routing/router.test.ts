@@ -9,7 +9,7 @@ import { Codec } from '../../../mesh/wire/codec.ts'
 import { encodeFrame } from '../../../mesh/wire/frame.ts'
 import { WireType } from '../../../mesh/wire/messages.ts'
 import type { Cluster } from '../cluster.ts'
-import { bytes, dhtCluster, startAll, startOne, tableOf } from './dht-cluster.ts'
+import { bytes, dhtCluster, namesOf, startAll, startOne, tableOf } from './dht-cluster.ts'
 
 /** Two honest nodes, and one that has no DHT and says whatever the test wants on its link to the first. */
 async function scene(cluster: Cluster) {
@@ -98,5 +98,33 @@ describe('a peer that', () => {
     expect([count('find_value_reply'), count('find_node_reply')]).toEqual([1_024, 1_024])
     expect(countsOf(a)['ERR_DHT_REQUESTS_MAX']).toBe(152)
     expect((await cluster.during(b.dht.put(bytes('x')))).holders).toHaveLength(1)
+  })
+
+  it('asks more than it may, with seven like it: takes no place from those who ask after them', async () => {
+    await using cluster = dhtCluster({ seed: 46 })
+    const { a, b, key, sender } = await scene(cluster)
+    const protocol = new DhtProtocol(new Codec(), a.realm.id)
+    const links: Link[] = []
+    for (let n = 4; n < 12; n++) {
+      const evil = await startOne(cluster, n, { more: { dht: false } })
+      evil.handleFrames(WireType.findNode, WireType.providersReply, () => {})
+      links.push(await cluster.during(evil.connect({ ...a.address, key: a.key })))
+    }
+    await cluster.clock.advance(2_000)
+    const asked: DhtRequest = {
+      type: 'find_node',
+      key,
+      sender: { ...sender, mode: 'client' },
+      count: 1,
+    }
+    for (const link of links) {
+      for (let n = 0; n < 1_200; n++) link.send('sync', protocol.request(n, asked))
+    }
+    await cluster.clock.advance(500)
+    // 176 of each are above the limit: they were 1,408 places that nobody gave back, of 1,024.
+    expect(countsOf(a)).toEqual({ ERR_DHT_REQUESTS_MAX: 8 * 176 })
+    await cluster.clock.advance(2_000)
+    const found = await cluster.during(b.dht.closest(a.key, { count: 1 }))
+    expect(namesOf([a, b], found)).toBe('n1')
   })
 })
