@@ -1,11 +1,12 @@
 /**
- * What comes one after the other, for one reader: an async iterable over things that are told. What was told
- * and not read waits; how much that can be is bounded by whoever tells. Leaving the loop tells `left`.
+ * What comes one after the other: an async iterable over things that are told. What was told and not read
+ * waits; how much that can be is bounded by whoever tells. Readers are served in the order in which they
+ * asked. Leaving the loop tells `left`.
  */
 export class Arrivals<T> implements AsyncIterable<T> {
   readonly #left: () => void
   readonly #waiting: T[] = []
-  #reader: { resolve(result: IteratorResult<T>): void; reject(error: unknown): void } | undefined
+  readonly #readers: Reader<T>[] = []
   #ended = false
   #error: unknown
   #failed = false
@@ -17,23 +18,18 @@ export class Arrivals<T> implements AsyncIterable<T> {
   /** One more. */
   tell(value: T): void {
     if (this.#ended) return
-    const reader = this.#reader
-    this.#reader = undefined
+    const reader = this.#readers.shift()
     if (reader === undefined) this.#waiting.push(value)
     else reader.resolve({ done: false, value })
   }
 
-  /** Nothing more comes; with an error, reading fails with it after what waits. */
+  /** Nothing more comes; with an error, reading fails with it after what waits, once. */
   end(error?: unknown): void {
     if (this.#ended) return
     this.#ended = true
     this.#failed = error !== undefined
     this.#error = error
-    const reader = this.#reader
-    this.#reader = undefined
-    if (reader === undefined) return
-    if (this.#failed) reader.reject(error)
-    else reader.resolve({ done: true, value: undefined })
+    for (const { resolve, reject } of this.#readers.splice(0)) this.#last().then(resolve, reject)
   }
 
   [Symbol.asyncIterator](): AsyncIterator<T> {
@@ -51,13 +47,23 @@ export class Arrivals<T> implements AsyncIterable<T> {
   }
 
   #next(): Promise<IteratorResult<T>> {
-    const value = this.#waiting.shift()
-    if (value !== undefined) return Promise.resolve({ done: false, value })
-    if (this.#failed) {
-      this.#failed = false
-      return Promise.reject(this.#error)
+    if (this.#waiting.length > 0) {
+      return Promise.resolve({ done: false, value: this.#waiting.shift() as T })
     }
-    if (this.#ended) return Promise.resolve({ done: true, value: undefined })
-    return new Promise((resolve, reject) => (this.#reader = { resolve, reject }))
+    if (this.#ended) return this.#last()
+    return new Promise((resolve, reject) => void this.#readers.push({ resolve, reject }))
   }
+
+  /** The end, or once why it came. */
+  #last(): Promise<IteratorResult<T>> {
+    if (!this.#failed) return Promise.resolve({ done: true, value: undefined })
+    this.#failed = false
+    return Promise.reject(this.#error)
+  }
+}
+
+/** Somebody who waits for the next one. */
+interface Reader<T> {
+  resolve(result: IteratorResult<T>): void
+  reject(error: unknown): void
 }

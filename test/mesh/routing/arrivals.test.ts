@@ -51,4 +51,30 @@ describe('Arrivals', () => {
     arrivals.tell(4)
     expect(left()).toBe(1)
   })
+
+  it('serves several readers in the order in which they asked, and ends all of them', async () => {
+    const { arrivals } = make()
+    const iterator = arrivals[Symbol.asyncIterator]()
+    const reads = [1, 2, 3, 4].map(() => iterator.next())
+    arrivals.tell(1)
+    arrivals.tell(2)
+    arrivals.end(new Error('over'))
+    const done = { status: 'fulfilled', value: { done: true, value: undefined } }
+    expect(await Promise.allSettled(reads)).toMatchObject([
+      { value: { done: false, value: 1 } },
+      { value: { done: false, value: 2 } },
+      { status: 'rejected', reason: { message: 'over' } },
+      done,
+    ])
+  })
+
+  it('ends readers who wait when the loop is left', async () => {
+    const { arrivals, left } = make()
+    const iterator = arrivals[Symbol.asyncIterator]()
+    const reads = [iterator.next(), iterator.next()]
+    await iterator.return?.()
+    const done = { done: true, value: undefined }
+    expect(await Promise.all(reads)).toEqual([done, done])
+    expect(left()).toBe(1)
+  })
 })
