@@ -211,6 +211,11 @@ export class Recorder {
     this.#parts.joined()
   }
 
+  /** What is kept under `key`, or `key/publisher`, in hex. */
+  entry(entryId: string): StoredEntry | undefined {
+    return this.#core.entry(entryId)
+  }
+
   /** Everything kept. */
   entries(): Iterable<StoredEntry> {
     return this.#core.entries()

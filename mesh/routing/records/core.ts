@@ -116,6 +116,11 @@ export class RecordsCore {
     }
   }
 
+  /** What is kept under `key`, or of one publisher of it under `key/publisher`, in hex. */
+  entry(entryId: string): StoredEntry | undefined {
+    return this.#context.shelf.entry(entryId)
+  }
+
   /** Everything that is kept, own entries included, in no order. */
   entries(): Iterable<StoredEntry> {
     return this.#context.shelf.entries()

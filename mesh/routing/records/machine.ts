@@ -148,7 +148,10 @@ export type RecordsEvent =
 
 /** How an operation ended. */
 export interface OperationOutcome {
-  /** get: the newest valid record; find_providers: all of them; put that failed: what stands against it. */
+  /**
+   * get: the newest valid record; find_providers: all of them; put that failed: what stands against it;
+   * unpublish: what was published until now.
+   */
   readonly records: readonly DhtRecord[]
   /** put, provide: holders that acknowledged, this node not counted. */
   readonly holders: readonly Contact[]

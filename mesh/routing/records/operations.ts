@@ -51,8 +51,7 @@ export class Operations {
     const report = new Report(this.#context, operationId, options, (id) => this.#ended(id))
     counters.operations += 1
     if (operation.type === 'unpublish') {
-      this.#parts.republish.unpublish(operation.key.hex)
-      report.done({})
+      report.done({ records: this.#parts.republish.unpublish(operation.key.hex) })
       return
     }
     if (this.#running.size >= settings.operationsMax) {

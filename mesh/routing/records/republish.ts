@@ -84,19 +84,22 @@ export class Republish implements JobSource, Keeper {
     return renewed
   }
 
-  /** Nothing under that key is repeated any more. What others have ends with its time. */
-  unpublish(keyHex: string): void {
+  /** Nothing under that key is repeated any more; gives what was. What others have ends with its time. */
+  unpublish(keyHex: string): readonly DhtRecord[] {
     const { shelf, writes } = this.#context
+    const withdrawn: DhtRecord[] = []
     for (const entryId of this.#livesMs.keys()) {
       if (!entryId.startsWith(keyHex)) continue
       this.#forget(entryId)
       const entry = shelf.entry(entryId)
       if (entry === undefined || !entry.own) continue
+      withdrawn.push(entry.record)
       // That this node provides something is not true any more; a value is as good as before.
       const gone = isProviderKind(entry.record.kind)
       writes.save(gone ? shelf.remove(entryId) : shelf.disown(entryId))
       if (!gone) this.#holding.announce(entryId)
     }
+    return withdrawn
   }
 
   next(): Job | undefined {

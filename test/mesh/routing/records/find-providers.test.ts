@@ -54,9 +54,14 @@ describe('provide', () => {
     const value = randomKey(network.stream)
     network.run(node, { type: 'put', record: makeRecord(value), options: {}, publish: true })
     expect(node.core.stats().published).toBe(2)
-    expect(network.run(node, { type: 'unpublish', key })).toMatchObject({ type: 'done' })
+    const withdrawn = (of: KadKey) => {
+      const ended = network.run(node, { type: 'unpublish', key: of })
+      return 'outcome' in ended ? ended.outcome.records.map(({ kind }) => kind) : ended
+    }
+    expect(withdrawn(key)).toEqual(['provider'])
+    expect(withdrawn(key)).toEqual([])
     expect(network.entry(node, key)).toBeUndefined()
-    network.run(node, { type: 'unpublish', key: value })
+    expect(withdrawn(value)).toEqual(['mutable'])
     expect(network.entry(node, value)).toMatchObject({ own: false })
     network.wait(10)
     expect([...node.disk.values()].map(({ own }) => own)).toEqual([false])
