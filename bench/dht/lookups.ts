@@ -61,9 +61,13 @@ export const atRest: Scenario = {
         targets.atLeast(`exact lookups, ${at}`, percent(figures.exact, LOOKUPS), 100, '%')
         if (name.startsWith('alpha 3')) {
           targets.atMost(`requests, ${at}`, figures.requestsMean, 26, '')
+          targets.atMost(`requests max, ${at}`, figures.requestsMax, 32, '')
           const depth = figures.depthMean / Math.log2(nodes)
           targets.atMost(`depth / log2 N, ${at}`, depth, 0.3, '')
-        } else if (nodes === 10_000) targets.atMost(`requests, ${at}`, figures.requestsMean, 36, '')
+        } else if (nodes === 10_000) {
+          targets.atMost(`requests, ${at}`, figures.requestsMean, 36, '')
+          targets.atMost(`requests max, ${at}`, figures.requestsMax, 48, '')
+        }
         if (model !== undefined) targets.atMost(`p50 / model, ${at}`, figures.p50Ms / model, 1, '')
       }
     }

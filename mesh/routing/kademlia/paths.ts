@@ -72,7 +72,7 @@ export class Lookup implements PathHost {
     this.#ownId = options.own.hex
     this.#count = spec.count ?? settings.k
     this.#width = Math.max(settings.k, this.#count)
-    this.#answerMax = settings.answerFactor * settings.k
+    this.#answerMax = Math.ceil(settings.answerFactor * settings.k)
     this.#startedMs = nowMs
     this.#nowMs = nowMs
     this.question = Object.freeze({
@@ -127,6 +127,7 @@ export class Lookup implements PathHost {
     path.inFlight++
     path.outstanding++
     path.sent++
+    peer.turn = path.sent
     this.#sent++
     this.requests.set(this.#host.request(this, peer.contact), peer)
   }
@@ -151,7 +152,7 @@ export class Lookup implements PathHost {
       if (contact.id === this.#ownId) continue
       if (this.#learn(contact, peer.depth + 1, path)) learned++
     }
-    path.progressed(path.nearest() !== nearest)
+    path.progressed(peer, path.nearest() !== nearest)
     return learned
   }
 

@@ -33,6 +33,8 @@ export class Peer {
   /** The path that asked it. */
   path = -1
   sentMs = 0
+  /** How many requests its path had sent then, this one included. */
+  turn = 0
   #others: Contact[] | undefined
   /** Bit i: path i has told another address. */
   #toldOther = 0
@@ -105,6 +107,10 @@ export class LookupPath {
   readonly #peers: Peer[] = []
   /** Answers since the last that brought a peer nearer than all before. */
   #fruitless = 0
+  /** Requests sent when that one came. */
+  #sentThen = 0
+  /** One of the fruitless was asked after it; those before cannot say where it leads. */
+  #followed = false
   /** Of the running walk over the peers: those that count, and those of them that are not slow. */
   #rank = 0
   #prompt = 0
@@ -159,8 +165,15 @@ export class LookupPath {
   }
 
   /** A peer of this path has answered; `nearer` if it told one nearer than all before. */
-  progressed(nearer: boolean): void {
-    this.#fruitless = nearer ? 0 : this.#fruitless + 1
+  progressed({ turn }: Peer, nearer: boolean): void {
+    if (nearer) {
+      this.#fruitless = 0
+      this.#sentThen = this.sent
+      this.#followed = false
+    } else {
+      this.#fruitless++
+      if (turn > this.#sentThen) this.#followed = true
+    }
   }
 
   /** Asks who may be asked now, and says where the path stands. */
@@ -203,7 +216,7 @@ export class LookupPath {
   #mayAsk(): boolean {
     const { width, alpha, beta, requestsMax } = this.#options
     if (this.sent >= requestsMax) return false
-    const stalled = this.#fruitless >= Math.max(alpha, beta)
+    const stalled = this.#followed && this.#fruitless >= Math.max(alpha, beta)
     const wide = beta > 0 && (stalled || !this.#searching)
     return this.inFlight < (wide ? Math.max(alpha, width) : alpha)
   }

@@ -45,6 +45,21 @@ describe('whom a path asks', () => {
     expect(scene.asking()).toEqual([10, 40, 50, 60])
   })
 
+  it('K21 does not widen for answers alone that were asked for before the nearest was known', () => {
+    const scene = new LookupScene(table(30, 40, 50, 60, 70, 80, 90), { ...SMALL, k: 8 })
+    scene.start({ alpha: 2, beta: 2 })
+    scene.advance(300)
+    scene.answer(30, [10])
+    // These were asked before anybody told of 10: that they tell nothing nearer says nothing.
+    for (const distance of [40, 50]) scene.answer(distance)
+    expect(scene.asking()).toEqual([10, 60])
+    scene.answer(60)
+    expect(scene.asking()).toEqual([10, 70])
+    // This one was asked after it.
+    scene.answer(70)
+    expect(scene.asking()).toEqual([10, 80, 90])
+  })
+
   it('K14 gives the place of a slow request to another one', () => {
     const scene = new LookupScene(table(10, 20, 30, 40, 50, 60), { ...SMALL, beta: 0 })
     scene.start()
