@@ -55,6 +55,7 @@ const COMMON: { readonly [K in keyof DhtCallOptions]-?: OptionCheck } = {
   signal: optional(objectOption),
   timeoutMs: optional(numberOption(1, 2_147_483_647)),
   disjointPaths: optional(numberOption(1, 16)),
+  critical: optional(booleanOption),
   alpha: optional(numberOption(1, 64)),
 }
 const GET_CHECKS: { readonly [K in keyof DhtGetOptions]-?: OptionCheck } = {
@@ -365,12 +366,13 @@ const NO_BYTES: Uint8Array = new Uint8Array(0)
 const LEFT = 'the loop was left'
 
 function operationOptions(
-  { clock }: DhtContext,
-  { quorum, disjointPaths, alpha, timeoutMs }: DhtGetOptions,
+  { clock, options: { routing } }: DhtContext,
+  { quorum, disjointPaths, critical, alpha, timeoutMs }: DhtGetOptions,
 ): OperationOptions {
+  const paths = disjointPaths ?? (critical === true ? routing.disjointPaths : undefined)
   return {
     ...(quorum === undefined ? {} : { quorum }),
-    ...(disjointPaths === undefined ? {} : { paths: disjointPaths }),
+    ...(paths === undefined ? {} : { paths }),
     ...(alpha === undefined ? {} : { alpha }),
     ...(timeoutMs === undefined ? {} : { deadlineMs: clock.now() + timeoutMs }),
   }

@@ -28,6 +28,11 @@ export interface DhtCallOptions {
    * nodes lie about whom they know; each path costs about the messages of one lookup.
    */
   readonly disjointPaths?: number | undefined
+  /**
+   * It must not fall to liars: takes the `disjointPaths` of the option `dht` (8) where none are given here.
+   * Default false.
+   */
+  readonly critical?: boolean | undefined
   /** Requests in flight per path, 1 to 64. Default 10. Fewer is slower and spares messages. */
   readonly alpha?: number | undefined
 }

@@ -76,7 +76,7 @@ const RANGES: Readonly<Record<string, OptionCheck>> = Object.freeze({
   alpha: numberOption(1, 64),
   alphaInteractive: numberOption(1, 64),
   beta: numberOption(0, 64),
-  disjointPaths: numberOption(1, 64),
+  disjointPaths: numberOption(1, 16),
   answerFactor: numberOption(1, 4, true),
   softTimeoutFactor: numberOption(1, 64, true),
   refreshJitter: numberOption(0, 0.9, true),

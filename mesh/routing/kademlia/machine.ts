@@ -14,6 +14,7 @@ import type {
   LookupRequest,
   Sender,
 } from './message.ts'
+import type { Offence } from './scores.ts'
 
 /** What happens to a routing core. */
 export type RoutingInput =
@@ -45,6 +46,8 @@ export type RoutingInput =
   | { readonly type: 'heard'; readonly from: string; readonly sender: Sender }
   /** SWIM holds it for down or it said goodbye: answers omit it, lookups ask it last, a ping decides. */
   | { readonly type: 'down'; readonly id: string }
+  /** A peer did something to another core that no honest node does; see `scores.ts`. */
+  | { readonly type: 'offence'; readonly id: string; readonly code: Offence }
   | { readonly type: 'lookup'; readonly lookupId: number; readonly spec: LookupSpec }
   /** Nobody waits for it any more: its requests are cancelled, no event follows. */
   | { readonly type: 'cancel_lookup'; readonly lookupId: number }
@@ -73,7 +76,7 @@ export interface LookupSpec {
    * as the `beta` nearest known have answered; 0 never widens. Default `beta`.
    */
   readonly beta?: number
-  /** Disjoint paths (S/Kademlia); default 1. Records marked critical take `disjointPaths`. */
+  /** Disjoint paths (S/Kademlia); default 1. What is marked critical takes `disjointPaths` of the settings. */
   readonly paths?: number
   /** Monotonic time at which it ends with what it has; default now + `lookupTimeoutMs`. */
   readonly deadlineMs?: number
@@ -112,7 +115,7 @@ export type RoutingEvent =
   | {
       readonly type: 'removed'
       readonly contact: Contact
-      readonly reason: 'failed' | 'client' | 'replaced' | 'address'
+      readonly reason: 'failed' | 'client' | 'replaced' | 'address' | 'shunned'
     }
   /** The join has finished: own neighbourhood looked up, every bucket beyond it refreshed once. */
   | { readonly type: 'bootstrapped' }
@@ -176,6 +179,8 @@ export type RoutingRefusal =
   | 'ERR_DHT_REPLY_UNEXPECTED'
   /** The peer asks more than it may. */
   | 'ERR_DHT_REQUESTS_MAX'
+  /** The peer has offended too often: for a while this node has nothing to do with it. */
+  | 'ERR_DHT_PEER_SHUNNED'
   | 'ERR_DHT_LOOKUPS_MAX'
   | 'ERR_DHT_CANDIDATES_MAX'
 
@@ -193,6 +198,11 @@ export interface RoutingStats {
   readonly pings: number
   readonly refreshes: number
   readonly bootstraps: number
+  /** What peers did that no honest node does, as far as it was counted against them. */
+  readonly offences: number
+  /** Times that a peer came to be shunned for it, and peers that are shunned now. */
+  readonly shuns: number
+  readonly shunned: number
   /** Estimated nodes of the network, this one included; undefined before the first lookups. */
   readonly networkSize: number | undefined
 }

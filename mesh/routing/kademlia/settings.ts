@@ -14,7 +14,7 @@ export interface RoutingSettings {
   readonly alphaInteractive: number
   /** Answers of the nearest after which a lookup asks all k nearest at once; 0 for never. */
   readonly beta: number
-  /** Disjoint paths for records marked critical. Each costs about the messages of one lookup. */
+  /** Disjoint paths of what callers mark `critical`. Each costs about the messages of one lookup. */
   readonly disjointPaths: number
   /** Contacts in an answer, as a multiple of k. With 2 lookups stay exact after many deaths (K24). */
   readonly answerFactor: number
@@ -65,6 +65,14 @@ export interface RoutingSettings {
   readonly bootstrapMaxMs: number
   /** Questions of one peer within a second; then they are refused and counted. */
   readonly requestsPerPeerMax: number
+  /** A peer whose offences sum up to this is shunned; the weights stand in `scores.ts`, most are 10. */
+  readonly shunScore: number
+  /** How long it is shunned: in no table, in no lookup, nothing of it is kept. */
+  readonly shunMs: number
+  /** After so long an offence counts half. */
+  readonly scoreHalfLifeMs: number
+  /** Peers whose offences are remembered; the one with the lowest score is forgotten first. */
+  readonly scoredPeersMax: number
   /** Lookups whose distances the estimate of the network's size is made of. */
   readonly sizeSamplesMax: number
 }
@@ -101,6 +109,10 @@ export const ROUTING_DEFAULTS: RoutingSettings = Object.freeze({
   bootstrapBaseMs: 1_000,
   bootstrapMaxMs: 60_000,
   requestsPerPeerMax: 1_024,
+  shunScore: 100,
+  shunMs: 900_000,
+  scoreHalfLifeMs: 600_000,
+  scoredPeersMax: 1_024,
   sizeSamplesMax: 64,
 })
 

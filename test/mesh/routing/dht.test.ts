@@ -1,6 +1,6 @@
 import { describe, expect, it } from 'vitest'
 import type { Mesh } from '../../../mesh/mesh.ts'
-import type { DhtProvider } from '../../../mesh/routing/dht.ts'
+import type { DhtFindOptions, DhtProvider } from '../../../mesh/routing/dht.ts'
 import { codeOf } from '../cluster.ts'
 import { bytes, dhtCluster, namesOf, startAll, startOne, textOf } from './dht-cluster.ts'
 
@@ -252,6 +252,25 @@ describe('giving up', () => {
     expect(code).toBeUndefined()
     await cluster.clock.advance(2)
     expect(code).toBe('ERR_DHT_TIMEOUT')
+  })
+
+  it('K26 what is critical takes the disjoint paths of the settings, unless it names its own', async () => {
+    await using cluster = dhtCluster({ seed: 12 })
+    const [a, b] = (await startAll(cluster, 12, { dht: { k: 2, disjointPaths: 4 } })) as Mesh[]
+    const { key } = await cluster.during(a!.dht.put(bytes('x'), { critical: true }))
+    const paths = async (options: DhtFindOptions): Promise<number> => {
+      const lookup = b!.dht.lookup('somewhere', options)
+      const hops = all(lookup)
+      await cluster.during(lookup.result)
+      return new Set((await hops).map(({ path }) => path)).size
+    }
+    expect(await paths({})).toBe(1)
+    expect(await paths({ critical: false })).toBe(1)
+    expect(await paths({ critical: true })).toBe(4)
+    expect(await paths({ critical: true, disjointPaths: 2 })).toBe(2)
+    const requests = async (critical: boolean): Promise<number> =>
+      (await cluster.during(b!.dht.get(key, { critical, quorum: 2 }))).requests
+    expect(await requests(true)).toBeGreaterThan(await requests(false))
   })
 
   it('options that are none are refused by name', async () => {
