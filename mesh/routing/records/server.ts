@@ -21,9 +21,6 @@ import type { RecordRequest } from './machine.ts'
 import { isProviderKind } from './providers.ts'
 import type { DhtRecord } from './record.ts'
 
-/** Contacts in an answer, as a multiple of k: with 2 lookups stay exact after many deaths (K24). */
-const ANSWER_FACTOR = 2
-
 /** Nodes nearer to a key that are counted, as a multiple of k: beyond two there is no life left. */
 const RANKS_FACTOR = 2
 
@@ -89,7 +86,7 @@ export class Server {
 
   #contacts(from: string, key: KadKey): readonly Contact[] {
     const { routing, settings, serves } = this.#context
-    return serves ? routing.closest(key, ANSWER_FACTOR * settings.k, from) : []
+    return serves ? routing.closest(key, settings.answerFactor * settings.k, from) : []
   }
 
   #take(from: string, replyId: number, message: Store | AddProvider): void {

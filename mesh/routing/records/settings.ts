@@ -7,6 +7,8 @@
 export interface RecordsSettings {
   /** Holders of a record; the `k` of the routing core. */
   readonly k: number
+  /** Contacts in an answer, as a multiple of k; that of the routing core. */
+  readonly answerFactor: number
   /** Longest life of a record from now; a later expiry is refused. */
   readonly recordTtlMaxMs: number
   /** Life of a record whose publisher says nothing. */
@@ -79,6 +81,7 @@ export interface RecordsSettings {
 /** The defaults. */
 export const RECORDS_DEFAULTS: RecordsSettings = Object.freeze({
   k: 20,
+  answerFactor: 2,
   recordTtlMaxMs: 172_800_000,
   recordTtlMs: 172_800_000,
   providerTtlMs: 86_400_000,

@@ -147,6 +147,15 @@ describe('RecordsCore, asked by others', () => {
     expect(contacts.map(({ id }) => id)).not.toContain(asker.contact.id)
   })
 
+  it.each([1, 4])('K16 answers with answerFactor times k contacts, factor %i', (answerFactor) => {
+    const { network, key, node } = scene(40, { answerFactor })
+    for (const type of ['find_value', 'get_providers'] as const) {
+      const reply = network.ask(node, { type, key, sender })
+      const contacts = reply !== undefined && 'contacts' in reply ? reply.contacts : []
+      expect(contacts.length).toBe(4 * answerFactor)
+    }
+  })
+
   it('K34 gives nobody what has come to be not valid since, a minute after that at the latest', () => {
     const { network, key, node } = scene()
     const good = makeRecord(key, { kind: 'provider' })
