@@ -54,6 +54,8 @@ describe('lookups at rest', LONG, () => {
     expect(depthMax).toBeLessThanOrEqual(Math.ceil(Math.log2(nodes) / 2) + 1)
   })
 
+  // Measured at N = 10,000, 500 lookups each: alpha 3 has a mean of 23.0 and a maximum of 26 with beta 0, of 23.0
+  // and 27 with beta 3. Asking all k nearest too early costs up to k more: see `query.ts` for when it may.
   it.each(sizes)('K21 take few requests, N = %i', (nodes) => {
     for (const beta of [0, 3]) {
       const calm = atRest(nodes, 3, beta)
