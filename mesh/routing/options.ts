@@ -1,6 +1,7 @@
 /**
  * The option `dht` of a mesh: false for none, or a mode and what differs from the defaults. Every dial is
- * described in `kademlia/settings.ts` and `records/settings.ts`; here they get their ranges.
+ * described in `kademlia/settings.ts`, `records/settings.ts` and, for those of envelopes, `greedy/settings.ts`;
+ * here they get their ranges.
  */
 import {
   booleanOption,
@@ -13,6 +14,14 @@ import {
 import type { OptionCheck } from '../../runtime/index.ts'
 import { MeshError } from '../mesh-error.ts'
 import type { Store } from '../store/store.ts'
+import {
+  GREEDY_DEFAULTS,
+  greedySettings,
+  HOPS_CEILING,
+  PAYLOAD_BYTES_CEILING,
+  TTL_CEILING_MS,
+} from './greedy/settings.ts'
+import type { GreedySettings } from './greedy/settings.ts'
 import { ROUTING_DEFAULTS, routingSettings } from './kademlia/settings.ts'
 import type { RoutingSettings } from './kademlia/settings.ts'
 import { RECORDS_DEFAULTS, recordsSettings } from './records/settings.ts'
@@ -48,6 +57,8 @@ export interface DhtOptions
   readonly exchangesMax?: number
   /** The same with one peer. Default 256: a slow peer must not take all of them. */
   readonly exchangesPerPeerMax?: number
+  /** Dials and limits of envelopes, which are routed hop by hop. */
+  readonly envelopes?: Partial<GreedySettings>
 }
 
 /** {@link DhtOptions} with everything decided. */
@@ -59,6 +70,7 @@ export interface ResolvedDhtOptions {
   readonly exchangesPerPeerMax: number
   readonly routing: RoutingSettings
   readonly records: RecordsSettings
+  readonly envelopes: GreedySettings
 }
 
 const OWN_DEFAULTS: Readonly<
@@ -96,6 +108,18 @@ const CHECKS: { readonly [K in keyof DhtOptions]-?: OptionCheck } = {
   publishAddress: booleanOption,
   exchangesMax: numberOption(1, 1_048_576),
   exchangesPerPeerMax: numberOption(1, 1_048_576),
+  envelopes: optional(objectOption),
+}
+
+const ENVELOPE_CHECKS: { readonly [K in keyof GreedySettings]-?: OptionCheck } = {
+  ...checksOf(GREEDY_DEFAULTS),
+  hopsMax: numberOption(1, HOPS_CEILING),
+  timeoutMs: numberOption(1, TTL_CEILING_MS),
+  payloadBytesMax: numberOption(1, PAYLOAD_BYTES_CEILING),
+  forwardsReserved: numberOption(0, 1_048_576),
+  forwardBytesMax: numberOption(1, 1_099_511_627_776),
+  forwardBytesPerPeerMax: numberOption(1, 1_099_511_627_776),
+  dialQueueMax: numberOption(0, 1_048_576),
 }
 
 /** Settings from the option; undefined for no DHT. Throws an `OptionError` or `ERR_MESH_OPTIONS`. */
@@ -113,8 +137,17 @@ export function resolveDht(given: false | DhtOptions): ResolvedDhtOptions | unde
   return Object.freeze({
     ...OWN_DEFAULTS,
     ...pick(checked, OWN_DEFAULTS),
-    ...{ store: checked.store, routing, records },
+    ...{ store: checked.store, routing, records, envelopes: envelopesOf(checked.envelopes) },
   })
+}
+
+function envelopesOf(given: Partial<GreedySettings> | undefined): GreedySettings {
+  const checked = resolveOptions<Partial<GreedySettings>>('startMesh', {}, ENVELOPE_CHECKS, given)
+  const settings = greedySettings(pick(checked, GREEDY_DEFAULTS))
+  if (settings.forwardsReserved >= settings.forwardsMax) {
+    throw contradiction("'forwardsMax' must be more than 'forwardsReserved'")
+  }
+  return settings
 }
 
 /** True for what the option takes, as far as can be seen from outside. */

@@ -7,13 +7,6 @@ import type { Contract, Server } from '../../../behaviours/index.ts'
 import { OnDemand } from '../../exchange/on-demand.ts'
 import type { DhtContext } from '../context.ts'
 import { GreedyRouter } from './router.ts'
-import { greedySettings } from './settings.ts'
-
-/** Envelopes that may wait for one dial. */
-const WAITING_MAX = 64
-
-/** Nodes that wait for a dial of the share. */
-const DIAL_QUEUE_MAX = 64
 
 /** Messages of the process to itself. */
 export interface EnvelopeApi {
@@ -29,6 +22,23 @@ const EnvelopeContract: Contract<EnvelopeApi> = contract('fovea.envelopes/1', {
   cast: { failed: true },
 })
 
+/** Links to next hops. An envelope that gets none in time is given to the next best one. */
+export function envelopeDials(
+  context: Pick<
+    DhtContext,
+    'options' | 'pool' | 'dialer' | 'refusals' | 'clock' | 'dials' | 'handshakeTimeoutMs'
+  >,
+): OnDemand {
+  const { pool, dialer, refusals, clock, dials, handshakeTimeoutMs } = context
+  const { attemptTimeoutMs, dialQueueMax, waitingPerDialMax } = context.options.envelopes
+  const dialTimeoutMs = Math.min(handshakeTimeoutMs, attemptTimeoutMs)
+  return new OnDemand({
+    ...{ pool, dialer, refusals, clock, dialTimeoutMs, deadMs: 2 * dialTimeoutMs },
+    ...{ dialsMax: dials.envelopes, queueMax: dialQueueMax, waitingMax: waitingPerDialMax },
+    codes: { dialsMax: 'ERR_ROUTE_DIALS_MAX', backlog: 'ERR_ROUTE_BACKLOG' },
+  })
+}
+
 /** Starts and serves the router of envelopes. */
 export const EnvelopeServer: Server<EnvelopeApi, DhtContext> = implement<
   EnvelopeApi,
@@ -36,14 +46,9 @@ export const EnvelopeServer: Server<EnvelopeApi, DhtContext> = implement<
   GreedyRouter
 >(EnvelopeContract, {
   init: (context, { signal, self }): GreedyRouter => {
-    const { envelopes, memory, pool, dialer, refusals, clock, dials } = context
-    const settings = greedySettings()
-    const dialTimeoutMs = Math.min(context.handshakeTimeoutMs, settings.attemptTimeoutMs)
-    const onDemand = new OnDemand({
-      ...{ pool, dialer, refusals, clock, dialTimeoutMs, deadMs: 2 * dialTimeoutMs },
-      ...{ dialsMax: dials.envelopes, queueMax: DIAL_QUEUE_MAX, waitingMax: WAITING_MAX },
-      codes: { dialsMax: 'ERR_ROUTE_DIALS_MAX', backlog: 'ERR_ROUTE_BACKLOG' },
-    })
+    const { envelopes, memory, pool, refusals, clock } = context
+    const settings = context.options.envelopes
+    const onDemand = envelopeDials(context)
     const router = new GreedyRouter({
       ...{ settings, pool, onDemand, refusals, clock, frames: context.frames },
       ...{ self: context.ownKey, protocol: context.routeProtocol, entropy: context.entropy },

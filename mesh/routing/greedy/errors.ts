@@ -90,10 +90,10 @@ export const ROUTE_ERRORS: ErrorCatalogue = Object.freeze({
     when: 'an envelope wanted a link to its next hop while the share of dials was in use',
     stateChanged: 'no; the next best hop is tried',
     retry: 'the router does',
-    action: 'raise `dialsMax` if it lasts',
+    action: 'raise `dialsMax`, or `envelopes.dialQueueMax` of the option `dht`, if it lasts',
   },
   ERR_ROUTE_BACKLOG: {
-    when: 'too many envelopes wait for one dial',
+    when: '`waitingPerDialMax` envelopes wait for one dial',
     stateChanged: 'no; the next best hop is tried',
     retry: 'the router does',
     action: 'nothing',

@@ -24,6 +24,10 @@ export interface GreedySettings {
   readonly forwardBytesMax: number
   /** The share of one peer in them. */
   readonly forwardBytesPerPeerMax: number
+  /** Nodes that wait for a dial of the share that envelopes have; 0 loses at once what finds no free dial. */
+  readonly dialQueueMax: number
+  /** Envelopes that wait for one dial. */
+  readonly waitingPerDialMax: number
   /** Envelopes of one peer within a second. */
   readonly envelopesPerPeerMax: number
   /** Envelopes remembered, to drop them when they come again; the oldest are forgotten first. */
@@ -52,6 +56,8 @@ export const GREEDY_DEFAULTS: GreedySettings = Object.freeze({
   forwardsPerPeerMax: 128,
   forwardBytesMax: 33_554_432,
   forwardBytesPerPeerMax: 4_194_304,
+  dialQueueMax: 64,
+  waitingPerDialMax: 64,
   envelopesPerPeerMax: 512,
   seenMax: 16_384,
 })

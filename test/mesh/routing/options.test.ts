@@ -1,4 +1,5 @@
 import { describe, expect, it } from 'vitest'
+import { GREEDY_DEFAULTS } from '../../../mesh/routing/greedy/settings.ts'
 import { ROUTING_DEFAULTS } from '../../../mesh/routing/kademlia/settings.ts'
 import { isDhtOption, resolveDht } from '../../../mesh/routing/options.ts'
 import type { DhtOptions } from '../../../mesh/routing/options.ts'
@@ -14,7 +15,7 @@ describe('the option dht', () => {
     expect(resolveDht({})).toEqual({
       ...{ mode: 'server', publishAddress: true, store: undefined },
       ...{ exchangesMax: 1_024, exchangesPerPeerMax: 256 },
-      ...{ routing: ROUTING_DEFAULTS, records: RECORDS_DEFAULTS },
+      ...{ routing: ROUTING_DEFAULTS, records: RECORDS_DEFAULTS, envelopes: GREEDY_DEFAULTS },
     })
     expect(Object.isFrozen(resolveDht({}))).toBe(true)
   })
@@ -50,7 +51,29 @@ describe('the option dht', () => {
     refused({ answers: 2 }, 'ERR_OPTION_UNKNOWN')
   })
 
+  it('takes the limits of envelopes by their names, within their ranges', () => {
+    expect(resolveDht({ envelopes: GREEDY_DEFAULTS })?.envelopes).toEqual(GREEDY_DEFAULTS)
+    expect(resolveDht({ envelopes: { hopsMax: 32, seenMax: 5 } })?.envelopes).toEqual({
+      ...{ ...GREEDY_DEFAULTS, hopsMax: 32, seenMax: 5 },
+    })
+    for (const name of Object.keys(GREEDY_DEFAULTS)) {
+      refused({ envelopes: { [name]: -1 } })
+      refused({ envelopes: { [name]: 'much' } })
+    }
+    refused({ envelopes: 5 })
+    refused({ envelopes: { hopsMax: 33 } })
+    refused({ envelopes: { timeoutMs: 300_001 } })
+    refused({ envelopes: { payloadBytesMax: 1_000_001 } })
+    refused({ envelopes: { hops: 3 } }, 'ERR_OPTION_UNKNOWN')
+  })
+
+  it('gives both cores one answerFactor', () => {
+    const { routing, records } = resolveDht({ answerFactor: 4 })!
+    expect([routing.answerFactor, records.answerFactor]).toEqual([4, 4])
+  })
+
   it('refuses what contradicts itself', () => {
+    refused({ envelopes: { forwardsMax: 256 } }, 'ERR_MESH_OPTIONS')
     refused({ bootstrapBaseMs: 2_000, bootstrapMaxMs: 1_000 }, 'ERR_MESH_OPTIONS')
     refused({ recordTtlMaxMs: 1_000 }, 'ERR_MESH_OPTIONS')
   })

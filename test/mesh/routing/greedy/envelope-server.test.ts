@@ -1,8 +1,13 @@
 import { describe, expect, it } from 'vitest'
+import { dialShares } from '../../../../mesh/exchange/dial-shares.ts'
+import { Refusals } from '../../../../mesh/refusals.ts'
+import { envelopeDials } from '../../../../mesh/routing/greedy/envelope-server.ts'
 import { RouteProtocol } from '../../../../mesh/routing/greedy/protocol.ts'
 import { Envelopes } from '../../../../mesh/routing/greedy/envelopes.ts'
 import { keyFromHex } from '../../../../mesh/routing/kademlia/id.ts'
+import { resolveDht } from '../../../../mesh/routing/options.ts'
 import { Codec } from '../../../../mesh/wire/codec.ts'
+import { createSimClock, silentLogger } from '../../../../runtime/index.ts'
 import { Cluster, linkTo } from '../../cluster.ts'
 
 const protocol = new RouteProtocol(new Codec())
@@ -31,6 +36,62 @@ describe('envelopes of a mesh', () => {
     link.send('dist', Uint8Array.from(frame).fill(0xc0, 8))
     await cluster.clock.advance(100)
     expect(link.state).not.toBe('established')
+  })
+
+  it('wait for links within their limits: nodes for a dial, envelopes for one dial', () => {
+    const clock = createSimClock()
+    const refusals = new Refusals(clock, silentLogger)
+    const dialled: string[] = []
+    const onDemand = envelopeDials({
+      ...{ clock, refusals, dials: dialShares(16), handshakeTimeoutMs: 5_000 },
+      options: resolveDht({ envelopes: { dialQueueMax: 2, waitingPerDialMax: 3 } })!,
+      pool: { accepting: true, link: () => undefined } as never,
+      dialer: {
+        connect: ({ host }: { readonly host: string }, { timeoutMs }: { timeoutMs: number }) => {
+          dialled.push(`${host} ${timeoutMs}`)
+          return new Promise(() => {})
+        },
+      } as never,
+    })
+    const lost: string[] = []
+    const send = (n: number, what = ''): void => {
+      const to = { id: `0${n}`.repeat(32), host: `n${n}`, port: 1 }
+      const none = (): void => {}
+      onDemand.whenLinked(to, none, () => void lost.push(`${n}${what}`))
+    }
+    // One of sixteen dials is for envelopes; two nodes wait, the next is lost.
+    for (const n of [1, 2, 3]) send(n)
+    expect([dialled, lost]).toEqual([['n1 2000'], []])
+    send(4)
+    expect(lost).toEqual(['4'])
+    expect(refusals.counters()).toEqual({ ERR_ROUTE_DIALS_MAX: 1 })
+    for (const what of ['b', 'c']) send(1, what)
+    expect(lost).toEqual(['4'])
+    send(1, 'd')
+    expect(lost).toEqual(['4', '1d'])
+    expect(refusals.counters()).toEqual({ ERR_ROUTE_DIALS_MAX: 1, ERR_ROUTE_BACKLOG: 1 })
+    onDemand.close()
+  })
+
+  it('have the limits that the option says', async () => {
+    await using cluster = new Cluster(92)
+    const envelopes = { envelopesPerPeerMax: 1 }
+    const a = await cluster.start('a', 1, { dht: { envelopes } })
+    const b = await cluster.start('b', 2, { dht: {}, seeds: [seed(1)] })
+    await cluster.clock.advance(5_000)
+    const [own, other] = [keyFromHex(b.key.hex), keyFromHex(a.key.hex)]
+    for (const id of ['ab', 'cd']) {
+      linkTo(b, 'a').send(
+        'dist',
+        protocol.encode({
+          ...{ id: id.repeat(16), channel: 'rpc', destination: other, source: own },
+          ...{ hopsMax: 10, ttlMs: 1_000, visited: [own.hex] },
+          content: { type: 'call', about: undefined, receipt: true, payload: new Uint8Array(3) },
+        }),
+      )
+    }
+    await cluster.clock.advance(100)
+    expect(a.stats().refused).toMatchObject({ ERR_ROUTE_PEER_RATE: 1 })
   })
 
   it('without a router are refused, and handlers wait for one', async () => {
