@@ -125,7 +125,10 @@ export class LookupPool implements LookupHost {
     // Before the peer takes on another address.
     this.#hop(lookup, peer, 'failed', 0)
     lookup.failed(requestId)
-    this.#advance(lookup)
+    if (nowMs < lookup.deadlineMs) return this.#advance(lookup)
+    // No request outlives its lookup: it was the deadline of the lookup that ended this one.
+    this.#finish(lookup, 'deadline')
+    this.#fill()
   }
 
   /** Nobody waits for it any more: no event follows. */

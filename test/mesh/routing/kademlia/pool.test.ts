@@ -70,6 +70,16 @@ describe('the time of a lookup', () => {
     expect(scene.results.get(1)?.reason).toBe('deadline')
   })
 
+  it('ends with it, not as if nobody were there, when its requests end first', () => {
+    const scene = new LookupScene(table(10, 20))
+    scene.start({ alpha: 2, deadlineMs: 500 })
+    scene.nowMs = 500
+    scene.fail(10)
+    expect(scene.results.get(1)).toMatchObject({ reason: 'deadline', closest: [] })
+    expect([scene.pool.size, scene.pool.nextDeadline()]).toEqual([0, Infinity])
+    expect(scene.cancelled).toHaveLength(1)
+  })
+
   it('counts the time in the queue', () => {
     const scene = new LookupScene(table(10), { ...SMALL, lookupsMax: 1 })
     scene.start({ deadlineMs: 1_000 }, 1)
