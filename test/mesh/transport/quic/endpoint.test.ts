@@ -195,6 +195,36 @@ describe('QUIC under load', () => {
     await expectStillServing(node)
   })
 
+  it('K46 gives an address that is not proven at most three times the bytes it sent, and no connection', async () => {
+    const node = await kit.node({ limits: { handshakeTimeoutMs: 1_500 } })
+    const initial = await realInitial()
+    heard.length = 0
+    // As from a forged address: what comes back is never answered, nor is the first packet ever followed up.
+    await sendAll(node, [initial])
+    await kit.world.until(() => heard.length > 0, 'the beginning of a handshake')
+    expect(sizesOf(node.endpoint)['handshakes']).toBe(1)
+    // Longer than the first timeout of a handshake: what is sent again counts too.
+    const isOver = (): boolean => sizesOf(node.endpoint)['handshakes'] === 0
+    await kit.world.until(isOver, 'the handshake to be given up')
+    const given = heard.reduce((sum, { length }) => sum + length, 0)
+    expect(given).toBeGreaterThan(0)
+    expect(given).toBeLessThanOrEqual(3 * initial.length)
+    // Nobody can put a record, or ask for one, without a connection.
+    expect(node.accepted).toEqual([])
+    await expectStillServing(node)
+  })
+
+  it('K46 gives no more than it got while it demands a proven address', async () => {
+    kit = new Kit(quicWorld('127.0.0.1', { retryAboveHandshakes: 0 }))
+    const node = await kit.node()
+    const initial = await realInitial()
+    heard.length = 0
+    await sendAll(node, [initial])
+    await kit.world.until(() => heard.length === 1, 'a retry')
+    expect(heard[0]!.length).toBeLessThan(initial.length)
+    expect(node.accepted).toEqual([])
+  })
+
   it('a retry token of another address opens nothing', async () => {
     kit = new Kit(quicWorld('127.0.0.1', { retryAboveHandshakes: 0 }))
     const node = await kit.node()
