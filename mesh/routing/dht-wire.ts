@@ -42,6 +42,7 @@ export const REFUSAL_NUMBER: Readonly<Record<StoreRefusal, number>> = Object.fre
   ERR_DHT_PROVIDERS_FULL: 12,
   ERR_DHT_PEER_QUOTA: 13,
   ERR_DHT_CLIENT_MODE: 14,
+  ERR_DHT_PEER_SHUNNED: 15,
 })
 
 const REFUSAL_OF_NUMBER: readonly (StoreRefusal | undefined)[] = refusalTable()

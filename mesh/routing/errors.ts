@@ -164,6 +164,13 @@ const STORE_REFUSALS: ErrorCatalogue = {
     retry: 'later',
     action: 'publish less at once; else the peer is hostile',
   },
+  ERR_DHT_PEER_SHUNNED: {
+    when: 'the offences of a peer came up to `shunScore`: forged records, lies about contacts, floods; and everything that it offers within `shunMs`',
+    stateChanged: 'it is in no table and no lookup, and nothing of it is kept, until then',
+    retry: 'after `shunMs`',
+    action:
+      'look at the counters of refusals by peer: it is hostile, or its version or its clock is broken',
+  },
   ERR_DHT_STORE_FAILED: {
     when: 'a record could not be written',
     stateChanged: NOT_KEPT,

@@ -15,6 +15,7 @@ import type { Refusals } from '../refusals.ts'
 import type { AddressProofs } from './address-proofs.ts'
 import type { Exchanges } from './exchanges.ts'
 import type { LookupHop, LookupResult, LookupSpec } from './kademlia/machine.ts'
+import { isOffence } from './kademlia/scores.ts'
 import type { DhtMemory } from './memory.ts'
 import type { DhtProtocol } from './protocol.ts'
 import { RecordsCore } from './records/core.ts'
@@ -110,6 +111,7 @@ export class Recorder {
       routing: {
         closest: (key, count, except) => memory.router?.closest(key, count, except) ?? [],
         networkSize: () => memory.router?.networkSize(),
+        isShunned: (id, nowMs) => memory.router?.isShunned(id, nowMs) ?? false,
       },
     })
     this.#sink = this.#makeSink()
@@ -157,7 +159,10 @@ export class Recorder {
     const sender = proofs.believed(link, said.message.sender)
     if (said.type === 'request') {
       if (said.message.type === 'find_node') return
-      if (!rates.allow(from)) return refusals.count('ERR_DHT_REQUESTS_MAX', { peer })
+      if (!rates.allow(from)) {
+        refusals.count('ERR_DHT_REQUESTS_MAX', { peer })
+        return memory.router?.input({ type: 'offence', id: from, code: 'ERR_DHT_REQUESTS_MAX' })
+      }
       const replyId = exchanges.requests.asked(link, said.number)
       if (replyId === undefined) return
       this.input({ type: 'request', from, replyId, message: { ...said.message, sender } })
@@ -267,7 +272,11 @@ export class Recorder {
       write: (writeId, entryId, entry) =>
         disk.write(entryId, entry, (ok) => this.input({ type: 'written', writeId, ok })),
       event: (event) => void this.#events.push(event),
-      refused: (code, from) => this.#refused(code, from),
+      refused: (code, from, excused) => {
+        this.#refused(code, from)
+        if (from === undefined || excused === true || !isOffence(code)) return
+        this.#parts.memory.router?.input({ type: 'offence', id: from, code })
+      },
     }
   }
 

@@ -220,6 +220,11 @@ export class Router implements RoutingView {
     return this.#core.networkSize()
   }
 
+  /** True while this node has nothing to do with that peer. */
+  isShunned(id: string, nowMs: number): boolean {
+    return this.#core.isShunned(id, nowMs)
+  }
+
   entries(): readonly RoutingEntry[] {
     return this.#core.entries()
   }

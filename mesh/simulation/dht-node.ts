@@ -16,6 +16,7 @@ import type {
   RoutingSink,
 } from '../routing/kademlia/machine.ts'
 import type { Contact, DhtMode, LookupReply, Sender } from '../routing/kademlia/message.ts'
+import { isOffence } from '../routing/kademlia/scores.ts'
 import type { RecordsCore } from '../routing/records/core.ts'
 import type { RecordsInput, RecordsSink, StoredEntry } from '../routing/records/machine.ts'
 import type { DhtInput, DhtMachine, DhtSink } from './dht-boundary.ts'
@@ -245,7 +246,11 @@ export class DhtNode implements DhtMachine {
         this.#sink!.persist(writeId)
       },
       event: (event) => this.#sink!.event(event),
-      refused: (code, from) => this.#sink!.refused(code, from),
+      refused: (code, from, excused) => {
+        this.#sink!.refused(code, from)
+        if (from === undefined || excused === true || !isOffence(code)) return
+        this.#toRouting({ type: 'offence', id: from, code })
+      },
     }
   }
 }

@@ -3,10 +3,13 @@
  * rest may still be a lie; it is found out by asking (K11).
  */
 import { isLoopbackHost, isWildcardHost } from '../../transport/address.ts'
-import type { RoutingRefusal } from './machine.ts'
 import type { Contact } from './message.ts'
 
 const PORT_MAX = 65_535
+
+/** What is wrong with contacts that others tell. */
+export type ContactRefusal =
+  'ERR_DHT_CONTACT_REPEATED' | 'ERR_DHT_CONTACT_ADDRESS' | 'ERR_DHT_CONTACTS_MAX'
 
 /** Who told it, to whom, and what is allowed. */
 export interface ContactRules {
@@ -16,7 +19,10 @@ export interface ContactRules {
   /** Address at which the teller was asked. */
   readonly tellerHost: string
   readonly contactsMax: number
-  refused(code: RoutingRefusal): void
+  /** The teller was told `contactsMax`; else it went by its own settings. */
+  readonly isBounded: boolean
+  /** `excused`: an honest node may do it, too. */
+  refused(code: ContactRefusal, excused: boolean): void
 }
 
 /** True for an address at which somebody can be. */
@@ -50,10 +56,12 @@ export function checkContacts(
       checked?.push(contact)
       continue
     }
-    rules.refused(isRepeated ? 'ERR_DHT_CONTACT_REPEATED' : 'ERR_DHT_CONTACT_ADDRESS')
+    // Whoever shares a machine with others knows them by an address that is only good there.
+    if (isRepeated) rules.refused('ERR_DHT_CONTACT_REPEATED', false)
+    else rules.refused('ERR_DHT_CONTACT_ADDRESS', isReachable(host, port))
     checked ??= contacts.slice(0, n)
   }
   if (contacts.length <= contactsMax) return checked ?? contacts
-  rules.refused('ERR_DHT_CONTACTS_MAX')
+  rules.refused('ERR_DHT_CONTACTS_MAX', !rules.isBounded)
   return checked ?? contacts.slice(0, contactsMax)
 }

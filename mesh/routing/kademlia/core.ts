@@ -35,6 +35,7 @@ import { LookupPool } from './pool.ts'
 import { Refresh } from './refresh.ts'
 import { isAnswer, isContact, Requests, type Purpose } from './requests.ts'
 import { RttTracker } from './rtt.ts'
+import { PeerScores, type Offence } from './scores.ts'
 import type { RoutingSettings } from './settings.ts'
 import { SizeEstimate } from './size-estimate.ts'
 import { RoutingTable } from './table.ts'
@@ -86,6 +87,7 @@ export class RoutingCore implements RoutingView {
   readonly #rtt: RttTracker
   readonly #size: SizeEstimate
   readonly #rate: PeerRate
+  readonly #scores: PeerScores
   readonly #requests = new Requests()
   /** Lookups of users from zero on, own ones below. */
   readonly #lookups = new Map<number, RunningLookup>()
@@ -126,6 +128,7 @@ export class RoutingCore implements RoutingView {
     this.#rtt = new RttTracker(settings)
     this.#size = new SizeEstimate({ samplesMax: settings.sizeSamplesMax })
     this.#rate = new PeerRate(settings.requestsPerPeerMax)
+    this.#scores = new PeerScores(settings)
     this.#bootstrap = this.#createBootstrap(new RandomStream(seed, STREAM_BOOTSTRAP))
     this.#pool = this.#createPool()
     if (this.#include.waiting > 0) this.#deadlineMs = nowMs
@@ -156,6 +159,11 @@ export class RoutingCore implements RoutingView {
     return this.#size.size()
   }
 
+  /** True while this node has nothing to do with that peer. */
+  isShunned(id: string, nowMs: number = this.#nowMs): boolean {
+    return this.#scores.isShunned(id, nowMs)
+  }
+
   entries(): readonly RoutingEntry[] {
     return this.#table.entries()
   }
@@ -175,6 +183,9 @@ export class RoutingCore implements RoutingView {
       lookupsRunning: this.#pool.size + this.#pool.queued,
       requestsRunning: this.#requests.size,
       bootstraps: this.#bootstrap.joins,
+      offences: this.#scores.offences,
+      shuns: this.#scores.shuns,
+      shunned: this.#scores.shunnedSize(this.#nowMs),
       networkSize: this.#size.size(),
     }
   }
@@ -258,6 +269,8 @@ export class RoutingCore implements RoutingView {
         return this.#heard(input.from, input.sender)
       case 'down':
         return this.#down(input.id)
+      case 'offence':
+        return this.#offence(input.id, input.code)
       case 'lookup':
         return this.#lookup(input.lookupId, input.spec)
       case 'cancel_lookup':
@@ -273,7 +286,11 @@ export class RoutingCore implements RoutingView {
   }
 
   #request(from: string, replyId: number, message: FindNode): void {
-    if (!this.#rate.allow(from, this.#nowMs)) return this.#refuse('ERR_DHT_REQUESTS_MAX', from)
+    if (!this.#rate.allow(from, this.#nowMs)) {
+      this.#refuse('ERR_DHT_REQUESTS_MAX', from)
+      if (this.#rate.isSpent(from)) this.#offence(from, 'ERR_DHT_REQUESTS_MAX')
+      return
+    }
     const count = Math.min(message.count, this.#contactsMax)
     const contacts = this.#table.closest(message.key, count, from)
     this.#counters.requestsAnswered += 1
@@ -308,7 +325,7 @@ export class RoutingCore implements RoutingView {
 
   /** True for a stranger whom the table wants, and for an entry that is said to be somewhere else now. */
   #isWanted(id: string, host: string, port: number): boolean {
-    if (id === this.#id) return false
+    if (id === this.#id || this.isShunned(id)) return false
     const known = this.#table.get(id)
     if (known !== undefined && (known.host !== host || known.port !== port)) return true
     return this.#table.wants(id, host)
@@ -327,14 +344,17 @@ export class RoutingCore implements RoutingView {
     const { to, purpose, sentMs } = pending
     if (!isAnswer(pending, from, message) || from === this.#id) {
       this.#refuse('ERR_DHT_REPLY_UNEXPECTED', from)
+      // Somebody else may live at that address by now.
+      if (from === to.id) this.#offence(from, 'ERR_DHT_REPLY_UNEXPECTED')
       return this.#failed(requestId)
     }
+    const contacts = this.#checked(message, from, to.host)
+    if (this.isShunned(from)) return this.#failed(requestId)
     this.#requests.delete(requestId)
     const isKnown = this.#table.state(from) === 'good'
     const rttMs = this.#nowMs - sentMs
     this.#rtt.record(from, rttMs)
     const contact = this.#admit(from, to, message.sender, rttMs)
-    const contacts = this.#checked(message.contacts, from, to.host)
     const checked = contacts === message.contacts ? message : { ...message, contacts }
     // A seed that stands in the table was not lost.
     this.#answered(requestId, isKnown && purpose === 'lost' ? 'late' : purpose, contact, checked)
@@ -366,14 +386,23 @@ export class RoutingCore implements RoutingView {
     this.#bootstrap.rejoin(this.#nowMs + this.#settings.requestTimeoutMs)
   }
 
-  #checked(contacts: readonly Contact[], from: string, host: string): readonly Contact[] {
-    return checkContacts(contacts, {
+  /** Contacts of an answer that may be true; each kind of lie counts once per answer. */
+  #checked({ type, contacts }: LookupReply, from: string, host: string): readonly Contact[] {
+    const offences = new Set<Offence>()
+    const checked = checkContacts(contacts, {
       selfId: this.#id,
       tellerId: from,
       tellerHost: host,
       contactsMax: this.#contactsMax,
-      refused: (code) => this.#refuse(code, from),
+      isBounded: type === 'find_node_reply',
+      refused: (code, excused) => {
+        this.#refuse(code, from)
+        if (!excused) offences.add(code)
+      },
     })
+    for (const code of offences) this.#offence(from, code)
+    if (!checked.some(({ id }) => this.isShunned(id))) return checked
+    return checked.filter(({ id }) => !this.isShunned(id))
   }
 
   #answered(requestId: number, purpose: Purpose, from: Contact, message: LookupReply): void {
@@ -466,6 +495,7 @@ export class RoutingCore implements RoutingView {
   }
 
   #isDown(id: string): boolean {
+    if (this.isShunned(id)) return true
     return this.#table.state(id) === 'failed' || this.#fallen.has(id, this.#nowMs)
   }
 
@@ -555,12 +585,21 @@ export class RoutingCore implements RoutingView {
   #askLost(): void {
     for (const contact of this.#lost.due(this.#nowMs, this.#bootstrap.seeds)) {
       const known = contact.id === undefined ? undefined : this.#table.get(contact.id)
-      if (known === undefined) this.#askNeighbours('lost', contact)
+      const shunned = contact.id !== undefined && this.isShunned(contact.id)
+      if (known === undefined && !shunned) this.#askNeighbours('lost', contact)
     }
   }
 
   get #contactsMax(): number {
-    return this.#settings.answerFactor * this.#settings.k
+    return Math.ceil(this.#settings.answerFactor * this.#settings.k)
+  }
+
+  /** One more; when it is one too many, the peer goes. */
+  #offence(id: string, code: Offence): void {
+    if (id === this.#id || !this.#scores.offend(id, code, this.#nowMs)) return
+    this.#refuse('ERR_DHT_PEER_SHUNNED', id)
+    this.#table.remove(id, 'shunned')
+    this.#lost.forget(id)
   }
 
   #refuse(code: RoutingRefusal, from: string | undefined): void {

@@ -115,6 +115,8 @@ export type StoreRefusal =
   | 'ERR_DHT_PROVIDERS_FULL'
   /** The sender has stored enough for now. */
   | 'ERR_DHT_PEER_QUOTA'
+  /** The sender has offended too often: for a while nothing of it is kept. */
+  | 'ERR_DHT_PEER_SHUNNED'
   /** The record could not be written. */
   | 'ERR_DHT_STORE_FAILED'
   /** This node does not serve the DHT. */

@@ -26,4 +26,9 @@ export class PeerRate {
     this.#counts.set(id, count + 1)
     return true
   }
+
+  /** True when that peer has asked as much as it may; others may be the reason for a refusal as well. */
+  isSpent(id: string): boolean {
+    return (this.#counts.get(id) ?? 0) >= this.#requestsMax
+  }
 }

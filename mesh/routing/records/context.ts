@@ -134,6 +134,24 @@ export class RecordsContext {
   }
 
   /**
+   * True for what an honest node may hold for good although this one does not: its clock is wrong, it has not
+   * heard of a membership that is over, or its limits are wider.
+   */
+  isExcused(problem: StoreRefusal, { expiresAtMs }: DhtRecord): boolean {
+    switch (problem) {
+      case 'ERR_DHT_RECORD_EXPIRED':
+        return this.wallNowMs - expiresAtMs <= this.settings.expiredExcusedMs
+      case 'ERR_DHT_RECORD_SIGNATURE':
+      case 'ERR_DHT_RECORD_REALM':
+      case 'ERR_DHT_RECORD_KEY':
+      case 'ERR_DHT_RECORD_INVALID':
+        return false
+      default:
+        return true
+    }
+  }
+
+  /**
    * The same for what is kept here and was good when it came, asked for every answer; as of a minute ago at
    * most, so that whoever asks without end costs one check per record and minute.
    */

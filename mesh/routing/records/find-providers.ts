@@ -5,7 +5,7 @@
 import type { KadKey } from '../kademlia/id.ts'
 import { compareDistance } from '../kademlia/id.ts'
 import type { LookupHop, LookupResult } from '../kademlia/machine.ts'
-import type { Contact, LookupReply } from '../kademlia/message.ts'
+import type { Contact, LookupReply, StoreRefusal } from '../kademlia/message.ts'
 import type { RecordsContext } from './context.ts'
 import type { LookupOwner } from './lookups.ts'
 import type { OperationOptions } from './machine.ts'
@@ -78,17 +78,20 @@ export class FindProviders implements OperationRun, LookupOwner {
   lookupReply(from: Contact, message: LookupReply): void {
     const { sink, settings } = this.#context
     if (message.type !== 'providers_reply' || message.key.hex !== this.#spec.key.hex) {
-      sink.refused('ERR_DHT_REPLY_UNEXPECTED', from.id)
+      sink.refused('ERR_DHT_REPLY_UNEXPECTED', from.id, true)
       return
     }
     let invalid = 0
     for (const [i, record] of message.records.entries()) {
-      const good = i < settings.providersAnswerMax && this.#isValid(record)
-      if (good) {
+      const isBeyond = i >= settings.providersAnswerMax
+      const problem = isBeyond ? undefined : this.#problem(record)
+      if (!isBeyond && problem === undefined) {
         this.#take(record, from.id)
         continue
       }
-      sink.refused('ERR_DHT_ANSWER_RECORD', from.id)
+      // How many may be in an answer is up to the settings of whoever gives it.
+      const excused = problem === undefined || this.#context.isExcused(problem, record)
+      sink.refused('ERR_DHT_ANSWER_RECORD', from.id, excused)
       invalid += 1
       if (i >= settings.providersAnswerMax || invalid >= ANSWER_INVALID_MAX) break
     }
@@ -130,11 +133,12 @@ export class FindProviders implements OperationRun, LookupOwner {
     return widerCount(area, settings)
   }
 
-  #isValid(record: DhtRecord): boolean {
-    if (record.key.hex !== this.#spec.key.hex || !isProviderKind(record.kind)) return false
+  #problem(record: DhtRecord): StoreRefusal | undefined {
+    if (record.key.hex !== this.#spec.key.hex) return 'ERR_DHT_RECORD_KEY'
+    if (!isProviderKind(record.kind)) return 'ERR_DHT_RECORD_INVALID'
     const known = this.#providers.get(record.publisher)
-    if (known !== undefined && compareRecords(record, known) === 0) return true
-    return this.#context.problem(record) === undefined
+    if (known !== undefined && compareRecords(record, known) === 0) return undefined
+    return this.#context.problem(record)
   }
 
   #take(record: DhtRecord, from: string): void {

@@ -11,7 +11,7 @@
 import type { LookupHop, LookupResult } from '../kademlia/machine.ts'
 import type { KadKey } from '../kademlia/id.ts'
 import { compareDistance } from '../kademlia/id.ts'
-import type { Contact, LookupReply } from '../kademlia/message.ts'
+import type { Contact, LookupReply, StoreRefusal } from '../kademlia/message.ts'
 import type { RecordsContext } from './context.ts'
 import type { LookupOwner } from './lookups.ts'
 import type { OperationFailure, OperationOptions, StoredEntry } from './machine.ts'
@@ -99,14 +99,16 @@ export class Get implements OperationRun, LookupOwner {
 
   lookupReply(from: Contact, message: LookupReply): void {
     if (message.type !== 'find_value_reply' || message.key.hex !== this.#spec.key.hex) {
-      this.#context.sink.refused('ERR_DHT_REPLY_UNEXPECTED', from.id)
+      this.#context.sink.refused('ERR_DHT_REPLY_UNEXPECTED', from.id, true)
       return
     }
     this.#surroundings.add(from)
     for (const contact of message.contacts) this.#surroundings.add(contact)
     const { record } = message
-    if (record !== undefined && !this.#isValid(record)) {
-      this.#context.sink.refused('ERR_DHT_ANSWER_RECORD', from.id)
+    const problem = record === undefined ? undefined : this.#problem(record)
+    if (record !== undefined && problem !== undefined) {
+      const excused = this.#context.isExcused(problem, record)
+      this.#context.sink.refused('ERR_DHT_ANSWER_RECORD', from.id, excused)
       return
     }
     this.#answers.set(from.id, { contact: from, record })
@@ -151,10 +153,11 @@ export class Get implements OperationRun, LookupOwner {
     return widerCount(area, settings)
   }
 
-  #isValid(record: DhtRecord): boolean {
-    if (record.key.hex !== this.#spec.key.hex || isProviderKind(record.kind)) return false
+  #problem(record: DhtRecord): StoreRefusal | undefined {
+    if (record.key.hex !== this.#spec.key.hex) return 'ERR_DHT_RECORD_KEY'
+    if (isProviderKind(record.kind)) return 'ERR_DHT_RECORD_INVALID'
     const known = this.#best !== undefined && compareRecords(record, this.#best) === 0
-    return known || this.#context.problem(record) === undefined
+    return known ? undefined : this.#context.problem(record)
   }
 
   #better(record: DhtRecord, from: string): void {

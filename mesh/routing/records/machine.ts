@@ -27,6 +27,8 @@ export interface RoutingView {
   closest(key: KadKey, count: number, except?: string): readonly Contact[]
   /** Estimated nodes of the network; undefined when it is not known. */
   networkSize(): number | undefined
+  /** True while nothing of that peer is kept, because it has offended too often. Default: nobody is. */
+  isShunned?(id: string, nowMs: number): boolean
 }
 
 /** What happens to a records core. */
@@ -112,7 +114,8 @@ export interface RecordsSink {
   /** Writes or, with `undefined`, deletes an entry; `written` follows. A later write of one key wins. */
   write(writeId: number, entryId: string, entry: StoredEntry | undefined): void
   event(event: RecordsEvent): void
-  refused(code: StoreRefusal | RecordsRefusal, from: string | undefined): void
+  /** `excused`: an honest node does it, too, when its clock is wrong or its news are old. */
+  refused(code: StoreRefusal | RecordsRefusal, from: string | undefined, excused?: boolean): void
 }
 
 /** What is kept on disk per record. `entryId` of a write: `key` or `key/publisher`, in hex. */

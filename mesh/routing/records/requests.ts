@@ -48,7 +48,8 @@ export class Requests {
     const fits =
       pending?.to === from && message.type === 'store_reply' && message.key.hex === pending.keyHex
     if (!fits) {
-      this.#context.sink.refused('ERR_DHT_REPLY_UNEXPECTED', from)
+      // Whoever is late, or lives where another did, is excused.
+      this.#context.sink.refused('ERR_DHT_REPLY_UNEXPECTED', from, pending?.to !== from)
       if (pending?.to === from) this.failed(requestId)
       return
     }

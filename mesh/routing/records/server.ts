@@ -126,8 +126,9 @@ export class Server {
 
   /** What can be said without the shelf, cheap things first. */
   #problem(from: string, message: Store | AddProvider): StoreRefusal | undefined {
-    const { serves, shelf, nowMs } = this.#context
+    const { serves, shelf, routing, nowMs } = this.#context
     if (!serves) return 'ERR_DHT_CLIENT_MODE'
+    if (routing.isShunned?.(from, nowMs) === true) return 'ERR_DHT_PEER_SHUNNED'
     if (!shelf.peerHasQuota(from, nowMs) || !this.#invalid.has(from, nowMs)) {
       return 'ERR_DHT_PEER_QUOTA'
     }
@@ -139,7 +140,7 @@ export class Server {
   #reply(
     from: string,
     replyId: number,
-    { key }: Store | AddProvider,
+    { key, record: offered }: Store | AddProvider,
     refusal: StoreRefusal | undefined,
     record?: DhtRecord,
   ): void {
@@ -147,7 +148,8 @@ export class Server {
     if (refusal === undefined) counters.stored += 1
     else {
       counters.refused += 1
-      sink.refused(refusal, from)
+      const isExpired = refusal === 'ERR_DHT_RECORD_EXPIRED'
+      sink.refused(refusal, from, isExpired && this.#context.isExcused(refusal, offered))
     }
     const sender = this.#context.sender()
     sink.reply(replyId, { type: 'store_reply', key, sender, refusal, record })

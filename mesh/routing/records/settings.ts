@@ -17,6 +17,8 @@ export interface RecordsSettings {
   readonly providerTtlMs: number
   /** Clocks may differ by so much before a record counts as too long-lived. */
   readonly clockSkewMs: number
+  /** Whoever offers a record that is over since less than this is excused: its clock may be wrong. */
+  readonly expiredExcusedMs: number
   /** Publishers put their records again after this. */
   readonly republishIntervalMs: number
   /** The same for provider and address records: within their life, with room for two failures. */
@@ -86,6 +88,7 @@ export const RECORDS_DEFAULTS: RecordsSettings = Object.freeze({
   recordTtlMs: 172_800_000,
   providerTtlMs: 86_400_000,
   clockSkewMs: 300_000,
+  expiredExcusedMs: 86_400_000,
   republishIntervalMs: 79_200_000,
   reprovideIntervalMs: 28_800_000,
   replicateIntervalMs: 3_600_000,

@@ -8,16 +8,25 @@ const TELLER = contactOf(keyOf(2n), '10.0.0.2')
 const contact = (n: number, host = '10.0.0.3', port = 1): Contact =>
   contactOf(keyOf(BigInt(n)), host, port)
 
-function check(contacts: readonly Contact[], tellerHost = TELLER.host, contactsMax = 4) {
+function check(
+  contacts: readonly Contact[],
+  tellerHost = TELLER.host,
+  { contactsMax = 4, isBounded = true } = {},
+) {
   const refused: string[] = []
+  const offences: string[] = []
   const checked = checkContacts(contacts, {
     selfId: SELF.id,
     tellerId: TELLER.id,
     tellerHost,
     contactsMax,
-    refused: (code) => refused.push(code),
+    isBounded,
+    refused: (code, excused) => {
+      refused.push(code)
+      if (!excused) offences.push(code)
+    },
   })
-  return { checked, refused }
+  return { checked, refused, offences }
 }
 
 describe('checkContacts', () => {
@@ -71,6 +80,9 @@ describe('checkContacts', () => {
     const { checked, refused } = check(contacts)
     expect(checked).toEqual(contacts.slice(0, 4))
     expect(refused).toEqual(['ERR_DHT_CONTACTS_MAX'])
+    expect(check(contacts).offences).toEqual(['ERR_DHT_CONTACTS_MAX'])
+    // Who was not told how many has other settings.
+    expect(check(contacts, TELLER.host, { isBounded: false }).offences).toEqual([])
   })
 
   it('K18 what is dropped does not make room for what is beyond the limit', () => {

@@ -465,3 +465,99 @@ describe('time', () => {
     expect(bench.events.filter(({ type }) => type === 'lookup_done')).toEqual([])
   })
 })
+
+describe('peers that offend', () => {
+  /** Asks somebody who is known, who names somebody at an address where nobody can be. */
+  function lie(bench: Bench, teller: Contact, times = 1, host = '0.0.0.0'): void {
+    for (let i = 0; i < times; i++) {
+      const spec = { kind: 'find_node', target: SELF.key } as const
+      bench.step({ type: 'lookup', lookupId: 1, spec })
+      bench.answer(teller, { contacts: [far(90, host), far(91, host)] })
+      bench.settle()
+    }
+  }
+  const shunned = (bench: Bench): boolean => bench.core.isShunned(far(1).id)
+
+  it('6.2#11 are shunned for lies, counted once per answer, and go', () => {
+    const bench = new Bench({ shunScore: 30 })
+    bench.admit(far(1), far(2))
+    lie(bench, far(1), 2)
+    expect(bench.core.stats()).toMatchObject({ entries: 2, offences: 2, shuns: 0, shunned: 0 })
+    lie(bench, far(1))
+    expect(bench.core.stats()).toMatchObject({ entries: 1, offences: 3, shuns: 1, shunned: 1 })
+    expect(bench.events).toContainEqual({ type: 'removed', contact: far(1), reason: 'shunned' })
+    expect(bench.refusals.at(-1)).toEqual(['ERR_DHT_PEER_SHUNNED', far(1).id])
+    expect(ids(bench.core.closest(SELF.key, 5))).toEqual([far(2).id])
+  })
+
+  it('are no result of the lookup in which it came out', () => {
+    const bench = new Bench({ shunScore: 10 })
+    bench.admit(far(1), far(2))
+    lie(bench, far(1))
+    const done = bench.events.find(({ type }) => type === 'lookup_done')
+    expect(done).toMatchObject({ result: { closest: [far(2)], failures: 1 } })
+  })
+
+  it('K11 are not admitted, asked nor believed in what others say about them for shunMs', () => {
+    const bench = new Bench({ shunMs: 60_000 })
+    bench.admit(far(2))
+    const offence = { type: 'offence', id: far(1).id, code: 'ERR_DHT_RECORD_SIGNATURE' } as const
+    for (let i = 0; i < 10; i++) bench.step(offence)
+    const startMs = bench.nowMs
+    expect(shunned(bench)).toBe(true)
+    bench.step({ type: 'candidate', contact: far(1) })
+    bench.question(far(1), SELF.key, 0)
+    bench.step({ type: 'lookup', lookupId: 1, spec: { kind: 'find_node', target: SELF.key } })
+    bench.answer(far(2), { contacts: [far(1), far(3)] })
+    expect(bench.asked.map(({ to }) => to.id)).toEqual([far(3).id])
+    bench.settle()
+    bench.nowMs = startMs + 59_999
+    bench.step({ type: 'candidate', contact: far(1) })
+    expect(bench.asked).toEqual([])
+    bench.nowMs = startMs + 60_000
+    bench.step({ type: 'candidate', contact: far(1) })
+    bench.answer(far(1))
+    expect(bench.core.stats()).toMatchObject({ entries: 3, shunned: 0 })
+  })
+
+  it('are those that ask requestsPerPeerMax + 1 times a second, again and again', () => {
+    const bench = new Bench({ requestsPerPeerMax: 2, shunScore: 10 })
+    bench.admit(far(1))
+    const ask = (times: number): void => {
+      for (let i = 0; i < times; i++) bench.question(far(1), SELF.key, 0)
+      bench.nowMs += 1_000
+    }
+    for (let second = 0; second < 5; second++) ask(2)
+    expect(bench.core.stats().offences).toBe(0)
+    ask(50)
+    expect([bench.core.stats().offences, shunned(bench)]).toEqual([1, false])
+    ask(3)
+    ask(3)
+    expect(shunned(bench)).toBe(true)
+  })
+
+  it('are not those that are late, live where another did, or know neighbours by loopback', () => {
+    const bench = new Bench({ shunScore: 1 })
+    bench.admit(far(1), far(2))
+    lie(bench, far(1), 1, '127.0.0.1')
+    const sender = { host: far(1).host, port: far(1).port, mode: 'server' } as const
+    const message = { type: 'find_node_reply', key: SELF.key, sender, contacts: [] } as const
+    bench.step({ type: 'reply', requestId: 999, from: far(1).id, message })
+    bench.step({ type: 'lookup', lookupId: 1, spec: { kind: 'find_node', target: SELF.key } })
+    const { requestId } = bench.to(far(2))!
+    bench.step({ type: 'reply', requestId, from: far(1).id, message })
+    expect(bench.codes().sort()).toEqual([
+      ...['ERR_DHT_CONTACT_ADDRESS', 'ERR_DHT_CONTACT_ADDRESS'],
+      ...['ERR_DHT_REPLY_UNEXPECTED', 'ERR_DHT_REPLY_UNEXPECTED'],
+    ])
+    expect(bench.core.stats()).toMatchObject({ offences: 0, shunned: 0 })
+  })
+
+  it('are those that answer about another key', () => {
+    const bench = new Bench({ shunScore: 10 })
+    bench.admit(far(1), far(2))
+    bench.step({ type: 'lookup', lookupId: 1, spec: { kind: 'find_node', target: SELF.key } })
+    bench.answer(far(1), { key: far(7).key })
+    expect(shunned(bench)).toBe(true)
+  })
+})
