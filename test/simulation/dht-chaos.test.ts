@@ -23,7 +23,11 @@ function runSeed(seed: number): DhtChaosReport {
   return report!
 }
 
-describe('K5 to K42 hold in swarms of 2 to 8 nodes', () => {
+/** The ids of the checkers after every step, and of what is asked when calm has come. */
+const CHECKED =
+  'K5 K6 K11 K12 K14 K15 K17 K29 K31 K32 K34 K38 at every step, K29 K42 K48 in the end'
+
+describe(`swarms of 2 to 8 nodes: ${CHECKED}`, () => {
   const total: Record<string, number> = {}
   const firsts = Array.from({ length: Math.ceil(seeds / CHUNK) }, (_, i) => firstSeed + i * CHUNK)
 

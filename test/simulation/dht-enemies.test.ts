@@ -29,7 +29,9 @@ describe('colluders', LONG, () => {
       const got = found.reached / lookups
       // Both bounds are printed with the figure when it falls short of one.
       const text = `${got.toFixed(3)} reached, model ${least}, closed form ${bound.toFixed(3)}`
-      expect(wilson(found.reached, lookups).high, text).toBeGreaterThanOrEqual(least)
+      // The interval of a few lookups is wide; the figure itself counts where there are many.
+      const reached = full && nodes === 10_000 ? got : wilson(found.reached, lookups).high
+      expect(reached, text).toBeGreaterThanOrEqual(least)
       expect(wilson(found.reached, lookups).high, text).toBeGreaterThanOrEqual(bound)
       if (full) console.log(`K27 N ${nodes} a ${share} d ${paths}: ${text}`)
     },
@@ -39,12 +41,15 @@ describe('colluders', LONG, () => {
 describe('Sybils around a key', LONG, () => {
   const keys = full ? 40 : 3
 
-  it.each([20, 45])('K45 do not hide a record put within the radius, %i Sybils', (sybils) => {
-    const base = { seed: 5, nodes: full ? 1_000 : 200, sybils, keys } as const
-    const wide = eclipse({ ...base, putRadius: true })
-    const plain = eclipse({ ...base, keys: full ? 40 : 2, putRadius: false })
-    expect(wide.found / wide.gets).toBeGreaterThanOrEqual(0.99)
-    // And they do without it, or nothing is shown.
-    expect(plain.found / plain.gets).toBeLessThan(0.6)
-  })
+  it.each([20, 45])(
+    'K45 6.2#17 do not hide a record put within the radius, %i Sybils',
+    (sybils) => {
+      const base = { seed: 5, nodes: full ? 1_000 : 200, sybils, keys } as const
+      const wide = eclipse({ ...base, putRadius: true })
+      const plain = eclipse({ ...base, keys: full ? 40 : 2, putRadius: false })
+      expect(wide.found / wide.gets).toBeGreaterThanOrEqual(0.99)
+      // And they do without it, or nothing is shown.
+      expect(plain.found / plain.gets).toBeLessThan(0.6)
+    },
+  )
 })

@@ -73,6 +73,8 @@ describe('joining', LONG, () => {
       const { world, requests, missing, entriesMean } = sequentialJoins({ seed: 1, nodes })
       expect(missing).toBe(0)
       expect(mean(requests)).toBeLessThanOrEqual(nodes === 100 ? 90 : 180)
+      // Measured: 153 with 100 nodes.
+      expect(Math.max(...requests)).toBeLessThanOrEqual(nodes === 100 ? 200 : 300)
       expect(entriesMean).toBeGreaterThan(nodes === 100 ? 55 : 110)
       world.run(1.6 * HOUR)
       expect(blindSpots(world)).toBe(0)
@@ -89,6 +91,8 @@ describe('joining', LONG, () => {
     expect(missing).toBe(0)
     expect(requests.length).toBeGreaterThanOrEqual(10)
     expect(mean(requests)).toBeLessThanOrEqual(MODEL[nodes]!)
+    // Measured: 107 and 180 with 100 and 1,000 others.
+    expect(Math.max(...requests)).toBeLessThanOrEqual(MODEL[nodes]!)
   })
 })
 
@@ -125,8 +129,8 @@ describe('the size of the network', LONG, () => {
       const many = sizeGuesses({ seed: 1, nodes, lookups: 16, guesses: full ? 200 : 40 })
       const few = sizeGuesses({ seed: 1, nodes, lookups: 4, guesses: full ? 200 : 40 })
       if (full) console.log('K44', nodes, JSON.stringify({ many, few }))
-      expect(many.within14).toBeGreaterThanOrEqual(0.9)
-      expect(few.within28).toBeGreaterThanOrEqual(0.9)
+      expect(many.within14).toBeGreaterThanOrEqual(0.95)
+      expect(few.within28).toBeGreaterThanOrEqual(0.95)
     },
   )
 })

@@ -7,6 +7,7 @@ import { codeOf } from '../cluster.ts'
 import {
   bytes,
   dhtCluster,
+  diskOf,
   killPart,
   namesOf,
   startAll,
@@ -241,8 +242,13 @@ describe('an idle mesh', () => {
 describe('stopping', () => {
   it('K48 leaves no timer, no process and no open store', async () => {
     const cluster = dhtCluster({ seed: 34 })
+    const disk = new MemoryDisk()
+    const more = { dataDir: diskOf(() => disk.open()) }
     const meshes = await startAll(cluster, 4)
-    const [a] = meshes as [Mesh, Mesh, Mesh, Mesh]
+    meshes.push(await startOne(cluster, 5, { more }))
+    await cluster.clock.advance(10_000)
+    const [a] = meshes as [Mesh, Mesh, Mesh, Mesh, Mesh]
+    expect(await codeOf(disk.open())).toBe('ERR_STORE_LOCKED')
     const open = [a.dht.get('nothing'), a.dht.closest('x'), a.dht.put(bytes('x'))].map(codeOf)
     for (const mesh of meshes) await cluster.stop(mesh)
     for (const end of await cluster.during(Promise.all(open))) {
@@ -253,6 +259,8 @@ describe('stopping', () => {
     expect(cluster.clock.timerCount).toBe(0)
     expect(meshes.flatMap(({ system }) => [...system.processes()])).toEqual([])
     expect(await codeOf(a.dht.get('x'))).toBe('ERR_MESH_STOPPED')
+    const reopened = await disk.open()
+    await reopened.close()
     await cluster[Symbol.asyncDispose]()
   })
 })

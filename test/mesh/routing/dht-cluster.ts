@@ -1,10 +1,12 @@
 /** Worlds of nodes that run a DHT, for tests. */
+import type { NodeDisk } from '../../../mesh/identity/data-dir.ts'
 import { ed25519Signatures } from '../../../mesh/identity/signatures.ts'
 import { simulatedSignatures } from '../../../mesh/identity/simulated-signatures.ts'
 import type { Mesh } from '../../../mesh/mesh.ts'
 import type { MeshOptions } from '../../../mesh/options.ts'
 import type { DhtContact } from '../../../mesh/routing/dht.ts'
 import type { DhtOptions } from '../../../mesh/routing/options.ts'
+import type { Store } from '../../../mesh/store/store.ts'
 import { Cluster } from '../cluster.ts'
 
 /** How nodes are started. */
@@ -86,4 +88,20 @@ export function bytes(text: string): Uint8Array {
 /** The text of bytes. */
 export function textOf(value: Uint8Array): string {
   return new TextDecoder().decode(value)
+}
+
+/** A data directory whose store is opened by the test. */
+export function diskOf(openStore: () => Promise<Store>): NodeDisk {
+  return {
+    open: async ({ createKeys }) => ({
+      path: 'simulated',
+      membershipPath: 'simulated/membership.json',
+      keys: createKeys(),
+      incarnation: 1,
+      readMembership: async () => undefined,
+      raise: async () => {},
+      openStore,
+      close: async () => {},
+    }),
+  }
 }

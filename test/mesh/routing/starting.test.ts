@@ -1,26 +1,9 @@
 /** What holds before anybody can ask a node: whoever answers is counted on. */
 import { describe, expect, it } from 'vitest'
-import type { NodeDisk } from '../../../mesh/identity/data-dir.ts'
 import type { Store } from '../../../mesh/store/store.ts'
 import { MemoryDisk } from '../../../mesh/store/memory.ts'
 import { codeOf } from '../cluster.ts'
-import { dhtCluster, startOne, tableOf } from './dht-cluster.ts'
-
-/** A disk whose store opens when the test lets it. */
-function diskOf(openStore: () => Promise<Store>): NodeDisk {
-  return {
-    open: async ({ createKeys }) => ({
-      path: 'simulated',
-      membershipPath: 'simulated/membership.json',
-      keys: createKeys(),
-      incarnation: 1,
-      readMembership: async () => undefined,
-      raise: async () => {},
-      openStore,
-      close: async () => {},
-    }),
-  }
-}
+import { dhtCluster, diskOf, startOne, tableOf } from './dht-cluster.ts'
 
 describe('starting with a data directory', () => {
   it('waits for a disk that is slow, and nobody meets the node before', async () => {

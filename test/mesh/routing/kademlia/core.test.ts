@@ -60,11 +60,14 @@ describe('joining', () => {
     expect([node.count('bootstrapped'), node.count('isolated')]).toEqual([1, 0])
   })
 
-  it('K40 a node alone looks up nothing and finds nothing, without an error', () => {
+  it('K40 6.2#10 a node alone looks up nothing and finds nothing, without an error', () => {
     const network = new FakeNetwork(3)
     const node = network.add()
-    const lookupId = network.lookup(node, network.key())
-    expect(node.result(lookupId)).toMatchObject({ closest: [], requests: 0 })
+    // 6.2#10: its own key among them.
+    for (const target of [network.key(), node.contact.key]) {
+      const lookupId = network.lookup(node, target)
+      expect(node.result(lookupId)).toMatchObject({ closest: [], requests: 0 })
+    }
     expect([node.core.stats().lookupsRunning, node.refusals]).toEqual([0, []])
   })
 

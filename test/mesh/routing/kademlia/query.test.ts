@@ -318,7 +318,7 @@ describe('what an answer brings', () => {
 })
 
 describe('a peer that is told at a false address', () => {
-  it('is tried at another address that was told', () => {
+  it('6.2#10 is tried at another address that was told', () => {
     const scene = new LookupScene(table(50, 60))
     scene.start({ beta: 0 })
     scene.answer(50, [peerAt(5, 'nowhere')])

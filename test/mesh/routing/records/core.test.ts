@@ -263,7 +263,7 @@ describe('RecordsCore, from the disk', () => {
 })
 
 describe('RecordsCore, operations', () => {
-  it('K28 put keeps a record at exactly the k nearest, and every node gets it', () => {
+  it('K28 MG4 put keeps a record at exactly the k nearest, and every node gets it', () => {
     const network = new RecordsNetwork(40)
     for (let i = 0; i < 10; i++) {
       const key = randomKey(network.stream)

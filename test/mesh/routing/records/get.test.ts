@@ -208,7 +208,7 @@ describe('who counts as a holder', () => {
 })
 
 describe('copies on the path', () => {
-  it('K36 the nearest that had none gets a copy, the shorter the farther it is', () => {
+  it('K36 MG6 the nearest that had none gets a copy, the shorter the farther it is', () => {
     const { network, key, node } = scene()
     const record = makeRecord(key)
     network.run(network.at(3), { type: 'put', record, options: {} })

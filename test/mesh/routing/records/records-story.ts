@@ -1,7 +1,13 @@
 /** Faults and operations in any order against several records cores, and what must hold whatever happens. */
 import type { KadKey } from '../../../../mesh/routing/kademlia/id.ts'
 import type { RecordsEvent } from '../../../../mesh/routing/records/machine.ts'
-import { makeRecord, randomKey, RecordsNetwork, WITHHOLD } from './records-network.ts'
+import {
+  makeRecord,
+  randomKey,
+  RecordsNetwork,
+  WALL_START_MS,
+  WITHHOLD,
+} from './records-network.ts'
 import type { NetworkNode } from './records-network.ts'
 
 /** One thing that happens. */
@@ -27,7 +33,11 @@ export class RecordsStory {
   readonly #seen = new Map<NetworkNode, number>()
   /** Of each disk, the highest sequence by entry; a disk is never younger than before. */
   readonly #disks = new Map<string, number>()
+  /** Until when somebody must have what was acknowledged, by key. */
+  readonly #kept = new Map<string, number>()
   done = 0
+  /** Keys that had holders when all was mended. */
+  held = 0
 
   run(step: Command): void {
     const { network } = this
@@ -125,6 +135,7 @@ export class RecordsStory {
       if (holder.lie !== undefined) continue
       const onDisk = holder.disk.get(put!.keyHex)?.record.sequence ?? 0
       this.#claim('what was acknowledged is on disk', onDisk >= put!.sequence)
+      this.#kept.set(put!.keyHex, makeRecord(this.keys[0]!).expiresAtMs)
     }
     const wanted = this.#gets.get(name)
     if (wanted === undefined) return
@@ -159,15 +170,21 @@ export class RecordsStory {
       network.run(network.at(0), { type: 'get', key: wanted, options: { quorum: 9 } })
     }
     network.wait(5_000)
-    for (const wanted of this.keys) this.#claim('K33 holders agree', this.#agree(wanted))
+    for (const wanted of this.keys) {
+      const sequences = this.#sequencesHeld(wanted)
+      this.#claim('K33 holders agree', new Set(sequences).size <= 1)
+      if (sequences.length > 0) this.held += 1
+      const untilMs = this.#kept.get(wanted.hex) ?? 0
+      if (WALL_START_MS + network.nowMs >= untilMs) continue
+      this.#claim('K33 what was acknowledged has a holder', sequences.length > 0)
+    }
   }
 
-  #agree(wanted: KadKey): boolean {
-    const sequences = this.network
+  #sequencesHeld(wanted: KadKey): readonly number[] {
+    return this.network
       .nearest(wanted, 3)
       .map((node) => this.network.entry(node, wanted))
       .flatMap((entry) => (entry === undefined || entry.cached ? [] : [entry.record.sequence]))
-    return new Set(sequences).size <= 1
   }
 
   #claim(claim: string, holds: boolean): void {
