@@ -3,7 +3,7 @@
  * (`machine.ts`). This file sends, matches and distributes; what each part does stands in its own file.
  *
  *     table, include, probe     who is in          pool      lookups, and what they ask
- *     bootstrap, refresh, lost  whom to look for   contacts  what of an answer is believed
+ *     bootstrap, refresh, lost  whom to look for   conduct   what of an answer is believed, who is shunned
  *
  * A lookup waits for nothing here: answers go to it in the step in which they come, and everything else has
  * its own requests and, of the places for lookups, a few (6.2 #1).
@@ -11,7 +11,8 @@
 import { RandomStream } from '../../machine/random-stream.ts'
 import type { RoutingView } from '../records/machine.ts'
 import { Bootstrap } from './bootstrap.ts'
-import { checkContacts, isReachable } from './contacts.ts'
+import { Conduct } from './conduct.ts'
+import { isReachable } from './contacts.ts'
 import { Fallen } from './fallen.ts'
 import { isKeyHex, keyFromHex, type KadKey } from './id.ts'
 import { Include } from './include.ts'
@@ -28,14 +29,12 @@ import type {
   SeedContact,
 } from './machine.ts'
 import type { Contact, DhtMode, FindNode, LookupReply, LookupRequest, Sender } from './message.ts'
-import { PeerRate } from './peer-rate.ts'
 import type { LookupQuestion } from './paths.ts'
 import { Pings } from './pings.ts'
 import { LookupPool } from './pool.ts'
 import { Refresh } from './refresh.ts'
 import { isAnswer, isContact, Requests, type Purpose } from './requests.ts'
 import { RttTracker } from './rtt.ts'
-import { PeerScores, type Offence } from './scores.ts'
 import type { RoutingSettings } from './settings.ts'
 import { SizeEstimate } from './size-estimate.ts'
 import { RoutingTable } from './table.ts'
@@ -86,8 +85,7 @@ export class RoutingCore implements RoutingView {
   readonly #pool: LookupPool
   readonly #rtt: RttTracker
   readonly #size: SizeEstimate
-  readonly #rate: PeerRate
-  readonly #scores: PeerScores
+  readonly #conduct: Conduct
   readonly #requests = new Requests()
   /** Lookups of users from zero on, own ones below. */
   readonly #lookups = new Map<number, RunningLookup>()
@@ -127,8 +125,13 @@ export class RoutingCore implements RoutingView {
     this.#upkeep = this.#createUpkeep(seed)
     this.#rtt = new RttTracker(settings)
     this.#size = new SizeEstimate({ samplesMax: settings.sizeSamplesMax })
-    this.#rate = new PeerRate(settings.requestsPerPeerMax)
-    this.#scores = new PeerScores(settings)
+    this.#conduct = new Conduct(this.#id, settings, {
+      refused: (code, from) => this.#refuse(code, from),
+      shunned: (id) => {
+        this.#table.remove(id, 'shunned')
+        this.#lost.forget(id)
+      },
+    })
     this.#bootstrap = this.#createBootstrap(new RandomStream(seed, STREAM_BOOTSTRAP))
     this.#pool = this.#createPool()
     if (this.#include.waiting > 0) this.#deadlineMs = nowMs
@@ -161,7 +164,7 @@ export class RoutingCore implements RoutingView {
 
   /** True while this node has nothing to do with that peer. */
   isShunned(id: string, nowMs: number = this.#nowMs): boolean {
-    return this.#scores.isShunned(id, nowMs)
+    return this.#conduct.isShunned(id, nowMs)
   }
 
   entries(): readonly RoutingEntry[] {
@@ -183,9 +186,7 @@ export class RoutingCore implements RoutingView {
       lookupsRunning: this.#pool.size + this.#pool.queued,
       requestsRunning: this.#requests.size,
       bootstraps: this.#bootstrap.joins,
-      offences: this.#scores.offences,
-      shuns: this.#scores.shuns,
-      shunned: this.#scores.shunnedSize(this.#nowMs),
+      ...this.#conduct.stats(this.#nowMs),
       networkSize: this.#size.size(),
     }
   }
@@ -270,7 +271,7 @@ export class RoutingCore implements RoutingView {
       case 'down':
         return this.#down(input.id)
       case 'offence':
-        return this.#offence(input.id, input.code)
+        return this.#conduct.offend(input.id, input.code, this.#nowMs)
       case 'lookup':
         return this.#lookup(input.lookupId, input.spec)
       case 'cancel_lookup':
@@ -286,11 +287,7 @@ export class RoutingCore implements RoutingView {
   }
 
   #request(from: string, replyId: number, message: FindNode): void {
-    if (!this.#rate.allow(from, this.#nowMs)) {
-      this.#refuse('ERR_DHT_REQUESTS_MAX', from)
-      if (this.#rate.isSpent(from)) this.#offence(from, 'ERR_DHT_REQUESTS_MAX')
-      return
-    }
+    if (!this.#conduct.mayAsk(from, this.#nowMs)) return
     const count = Math.min(message.count, this.#contactsMax)
     const contacts = this.#table.closest(message.key, count, from)
     this.#counters.requestsAnswered += 1
@@ -343,12 +340,10 @@ export class RoutingCore implements RoutingView {
     if (pending === undefined) return this.#refuse('ERR_DHT_REPLY_UNEXPECTED', from)
     const { to, purpose, sentMs } = pending
     if (!isAnswer(pending, from, message) || from === this.#id) {
-      this.#refuse('ERR_DHT_REPLY_UNEXPECTED', from)
-      // Somebody else may live at that address by now.
-      if (from === to.id) this.#offence(from, 'ERR_DHT_REPLY_UNEXPECTED')
+      this.#conduct.misanswered(from, to.id, this.#nowMs)
       return this.#failed(requestId)
     }
-    const contacts = this.#checked(message, from, to.host)
+    const contacts = this.#conduct.believed(message, from, to.host, this.#nowMs)
     if (this.isShunned(from)) return this.#failed(requestId)
     this.#requests.delete(requestId)
     const isKnown = this.#table.state(from) === 'good'
@@ -384,25 +379,6 @@ export class RoutingCore implements RoutingView {
     if (!this.#lost.isFound(contact.id)) return
     // The others who were named are asked by now; then both sides are looked up.
     this.#bootstrap.rejoin(this.#nowMs + this.#settings.requestTimeoutMs)
-  }
-
-  /** Contacts of an answer that may be true; each kind of lie counts once per answer. */
-  #checked({ type, contacts }: LookupReply, from: string, host: string): readonly Contact[] {
-    const offences = new Set<Offence>()
-    const checked = checkContacts(contacts, {
-      selfId: this.#id,
-      tellerId: from,
-      tellerHost: host,
-      contactsMax: this.#contactsMax,
-      isBounded: type === 'find_node_reply',
-      refused: (code, excused) => {
-        this.#refuse(code, from)
-        if (!excused) offences.add(code)
-      },
-    })
-    for (const code of offences) this.#offence(from, code)
-    if (!checked.some(({ id }) => this.isShunned(id))) return checked
-    return checked.filter(({ id }) => !this.isShunned(id))
   }
 
   #answered(requestId: number, purpose: Purpose, from: Contact, message: LookupReply): void {
@@ -592,14 +568,6 @@ export class RoutingCore implements RoutingView {
 
   get #contactsMax(): number {
     return Math.ceil(this.#settings.answerFactor * this.#settings.k)
-  }
-
-  /** One more; when it is one too many, the peer goes. */
-  #offence(id: string, code: Offence): void {
-    if (id === this.#id || !this.#scores.offend(id, code, this.#nowMs)) return
-    this.#refuse('ERR_DHT_PEER_SHUNNED', id)
-    this.#table.remove(id, 'shunned')
-    this.#lost.forget(id)
   }
 
   #refuse(code: RoutingRefusal, from: string | undefined): void {

@@ -14,6 +14,12 @@ describe('PeerRate', () => {
     const rate = new PeerRate(2)
     for (let n = 0; n < 16_384; n++) rate.allow(`${n}`, 0)
     expect([rate.allow('one more', 1), rate.allow('7', 1)]).toEqual([false, true])
+    // The one is refused for what others did.
+    expect([rate.isSpent('one more'), rate.isSpent('7'), rate.isSpent('8')]).toEqual([
+      false,
+      true,
+      false,
+    ])
     expect(rate.allow('one more', 1_000)).toBe(true)
   })
 })
