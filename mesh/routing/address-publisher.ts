@@ -5,7 +5,7 @@
  */
 import type { ClockTimer } from '../../runtime/index.ts'
 import type { DhtContext } from './context.ts'
-import type { StoredEntry } from './records/machine.ts'
+import type { Operation, StoredEntry } from './records/machine.ts'
 import { addressRecord } from './records/makers.ts'
 import type { AddressContent } from './records/makers.ts'
 import type { DhtRecord } from './records/record.ts'
@@ -14,14 +14,7 @@ import type { OperationHandler, Recorder } from './recorder.ts'
 /** In a large network, nodes that join together do not publish together. */
 const SPREAD_MS = 5_000
 
-/** What becomes of it is the business of the records core, which repeats it. */
-const NOBODY: OperationHandler = Object.freeze({
-  found() {},
-  hop() {},
-  done() {},
-  failed() {},
-  lost() {},
-})
+type AddressOperation = Extract<Operation, { type: 'provide' | 'unpublish' }>
 
 /** Of one life of the records process. */
 export class AddressPublisher {
@@ -56,13 +49,28 @@ export class AddressPublisher {
     const records = UNDER.map((under) => addressRecord(making, { ...content, under }))
     const keys = new Set(records.map(({ key }) => key.hex))
     for (const { record } of before) {
-      if (!keys.has(record.key.hex))
-        recorder.operate({ type: 'unpublish', key: record.key }, NOBODY)
+      if (!keys.has(record.key.hex)) this.#do(recorder, { type: 'unpublish', key: record.key })
     }
     for (const record of records) {
       if (before.some((entry) => says(entry.record, record))) continue
-      recorder.operate({ type: 'provide', record, options: {} }, NOBODY)
+      this.#do(recorder, { type: 'provide', record, options: {} })
     }
+  }
+
+  /** The records core repeats what it took; the next life of its process begins anew. So nothing to do but say so. */
+  #do(recorder: Recorder, operation: AddressOperation): void {
+    const { refusals } = this.#context
+    const { hex: key } = operation.type === 'provide' ? operation.record.key : operation.key
+    const what = { operation: operation.type, key }
+    const handler: OperationHandler = {
+      found() {},
+      hop() {},
+      done() {},
+      failed: (reason, { holders }) =>
+        refusals.count('ERR_DHT_ADDRESS_UNPUBLISHED', { ...what, reason, holders: holders.length }),
+      lost() {},
+    }
+    recorder.operate(operation, handler)
   }
 
   /** What an earlier life said. */
