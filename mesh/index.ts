@@ -131,10 +131,13 @@ export type {
   DhtProvision,
   DhtPutOptions,
   DhtPutResult,
+  DhtStanding,
   DhtStats,
+  DhtStoreRefusal,
   DhtValue,
   NamedValue,
 } from './routing/dht.ts'
+export type { DhtErrorOptions } from './routing/errors.ts'
 export { DhtError } from './routing/errors.ts'
 export type { DhtModeOption, DhtOptions } from './routing/options.ts'
 export type { KadKey } from './routing/kademlia/id.ts'

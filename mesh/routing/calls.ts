@@ -4,6 +4,7 @@
  */
 import { ownPromise } from '../../runtime/index.ts'
 import type { DhtContext } from './context.ts'
+import { holdersOf, standingOf } from './dht-results.ts'
 import { DhtError } from './errors.ts'
 import type { LookupHop, LookupResult, LookupSpec } from './kademlia/machine.ts'
 import type { JoinWaiter } from './memory.ts'
@@ -12,7 +13,11 @@ import type { DhtRecord } from './records/record.ts'
 
 /** What a caller wants to hear while it waits. */
 export interface Listening {
+  /** What is asked for, as it was given; for people. */
+  readonly asked: string
   readonly signal?: AbortSignal | undefined
+  /** The loop over what is found is left: ends it as well. */
+  readonly leaving?: AbortSignal | undefined
   readonly found?: (record: DhtRecord) => void
   readonly hop?: (hop: LookupHop) => void
 }
@@ -22,12 +27,12 @@ type Begin<T> = (resolve: (value: T) => void, reject: (error: DhtError) => void)
 
 /** Has an operation done by the records process. */
 export function operate(
-  { memory }: DhtContext,
+  context: DhtContext,
   operation: Operation,
-  listening: Listening = {},
+  listening: Listening,
 ): Promise<OperationOutcome> {
-  return settled(listening.signal, (resolve, reject) => {
-    const { recorder } = memory
+  return settled([listening.signal, listening.leaving], (resolve, reject) => {
+    const { recorder } = context.memory
     if (recorder === undefined) {
       reject(restarted('records'))
       return () => {}
@@ -36,7 +41,13 @@ export function operate(
       found: (record) => listening.found?.(record),
       hop: (hop) => listening.hop?.(hop),
       done: resolve,
-      failed: (code, outcome) => reject(failure(code, operation, outcome)),
+      failed: (code, outcome) => {
+        const what = `${operation.type} of ${listening.asked}`
+        const why = [...reasons(context, operation, outcome), workOf(outcome)].join(', ')
+        const [record] = outcome.records
+        const standing = record === undefined ? undefined : standingOf(record)
+        reject(new DhtError(code, `${what}: ${why}`, { ...holdersOf(outcome), standing }))
+      },
       lost: () => reject(restarted('records')),
     })
     return () => recorder.cancel(operationId)
@@ -47,9 +58,9 @@ export function operate(
 export function lookUp(
   { memory }: DhtContext,
   spec: LookupSpec,
-  listening: Listening = {},
+  listening: Listening,
 ): Promise<LookupResult> {
-  return settled(listening.signal, (resolve, reject) => {
+  return settled([listening.signal, listening.leaving], (resolve, reject) => {
     const { router } = memory
     if (router === undefined) {
       reject(restarted('routing'))
@@ -59,8 +70,13 @@ export function lookUp(
       reply: () => {},
       hop: (hop) => listening.hop?.(hop),
       done: (result) => {
-        if (result.reason !== 'refused') return resolve(result)
-        reject(new DhtError('ERR_DHT_LOOKUPS_MAX', 'too many lookups are under way or wait'))
+        const what = `lookup of ${listening.asked}`
+        if (result.reason === 'refused') {
+          const why = 'too many lookups are under way or wait'
+          reject(new DhtError('ERR_DHT_LOOKUPS_MAX', `${what}: ${why}`))
+        } else if (result.reason === 'deadline') {
+          reject(new DhtError('ERR_DHT_TIMEOUT', `${what}: not done after ${workOf(result)}`))
+        } else resolve(result)
       },
       lost: () => reject(restarted('routing')),
     })
@@ -74,7 +90,7 @@ export function whenJoined(
   timeoutMs: number,
   signal: AbortSignal | undefined,
 ): Promise<void> {
-  return settled(signal, (resolve, reject) => {
+  return settled([signal], (resolve, reject) => {
     if (memory.router?.isJoined === true) {
       resolve()
       return () => {}
@@ -97,21 +113,23 @@ export function whenJoined(
   })
 }
 
-function settled<T>(signal: AbortSignal | undefined, begin: Begin<T>): Promise<T> {
+function settled<T>(given: readonly (AbortSignal | undefined)[], begin: Begin<T>): Promise<T> {
+  const signals = given.filter((signal) => signal !== undefined)
   return ownPromise<T>((resolve, reject) => {
-    if (signal?.aborted === true) return reject(aborted(signal))
+    const before = signals.find(({ aborted }) => aborted)
+    if (before !== undefined) return reject(givenUp(before))
     let over = false
     const onAbort = (): void => {
-      end(() => reject(aborted(signal!)))
+      end(() => reject(givenUp(signals.find(({ aborted }) => aborted))))
       giveUp()
     }
     const end = (how: () => void): void => {
       if (over) return
       over = true
-      signal?.removeEventListener('abort', onAbort)
+      for (const signal of signals) signal.removeEventListener('abort', onAbort)
       how()
     }
-    signal?.addEventListener('abort', onAbort, { once: true })
+    for (const signal of signals) signal.addEventListener('abort', onAbort, { once: true })
     const giveUp = begin(
       (value) => end(() => resolve(value)),
       (error) => end(() => reject(error)),
@@ -119,21 +137,37 @@ function settled<T>(signal: AbortSignal | undefined, begin: Begin<T>): Promise<T
   })
 }
 
-function aborted(signal: AbortSignal): DhtError {
-  return new DhtError('ERR_DHT_ABORTED', 'the operation was given up', { cause: signal.reason })
+function givenUp(by: AbortSignal | undefined): DhtError {
+  return new DhtError('ERR_DHT_ABORTED', 'the operation was given up', { cause: by?.reason })
 }
 
 function restarted(process: string): DhtError {
   return new DhtError('ERR_DHT_RESTARTED', `the process '${process}' of the DHT has ended`)
 }
 
-function failure(code: string, operation: Operation, outcome: OperationOutcome): DhtError {
-  const key =
-    operation.type === 'put' || operation.type === 'provide' ? operation.record.key : operation.key
-  const { holders, refusals, requests, elapsedMs } = outcome
-  const reached = refusals.length + holders.length === 0 ? '' : `, ${holders.length} acknowledged`
-  const why = refusals.map((refusal) => refusal.code).join(', ')
-  const said = why === '' ? '' : `, refused with ${why}`
-  const work = `${requests} requests in ${Math.round(elapsedMs)} ms`
-  return new DhtError(code, `${operation.type} of ${key.hex}: ${work}${reached}${said}`)
+/** Why it failed, in numbers. */
+function reasons(
+  { options }: DhtContext,
+  operation: Operation,
+  { records, holders, refusals, agreed }: OperationOutcome,
+): readonly string[] {
+  const { getQuorum, putQuorum } = options.records
+  if (operation.type === 'get') {
+    if (records.length === 0) return ['nobody who was asked has it']
+    return [`${agreed} agreed (quorum ${operation.options.quorum ?? getQuorum})`]
+  }
+  if (operation.type !== 'put' && operation.type !== 'provide') return []
+  const quorum = operation.options.quorum ?? putQuorum
+  const codes = Array.from(new Set(refusals.map(({ code }) => code)))
+  const [standing] = records
+  return [
+    `sequence ${operation.record.sequence}`,
+    `${holders.length} other nodes acknowledged (quorum ${quorum})`,
+    ...(codes.length === 0 ? [] : [`${refusals.length} refused with ${codes.join(', ')}`]),
+    ...(standing === undefined ? [] : [`sequence ${standing.sequence} stands`]),
+  ]
+}
+
+function workOf({ requests, elapsedMs }: Pick<LookupResult, 'requests' | 'elapsedMs'>): string {
+  return `${requests} requests in ${Math.round(elapsedMs)} ms`
 }

@@ -1,12 +1,5 @@
 /** `mesh.dht`: turns what an application asks for into records, operations and lookups, and back. */
-import {
-  numberOption,
-  objectOption,
-  optional,
-  booleanOption,
-  resolveOptions,
-} from '../../runtime/index.ts'
-import type { OptionCheck } from '../../runtime/index.ts'
+import { resolveOptions } from '../../runtime/index.ts'
 import { nodeKeyFromHex } from '../identity/node-key.ts'
 import type { NodeKey } from '../identity/node-key.ts'
 import { Codec } from '../wire/codec.ts'
@@ -35,42 +28,52 @@ import type {
   DhtValue,
   NamedValue,
 } from './dht.ts'
+import {
+  CALL_CHECKS,
+  FIND_CHECKS,
+  GET_CHECKS,
+  JOIN_CHECKS,
+  PUT_CHECKS,
+  VALUE_CHECKS,
+} from './dht-checks.ts'
+import {
+  addressOf,
+  askedOf,
+  contactOf,
+  hopOf,
+  lookupResult,
+  providerOf,
+  putResult,
+  valueOf,
+} from './dht-results.ts'
 import { DhtError } from './errors.ts'
 import { newest, recordOfNodeId } from './found-node.ts'
 import type { NodeIdClaims } from './found-node.ts'
 import { isKadKey, isKeyHex, KEY_BYTES, keyFromBytes, keyFromHex } from './kademlia/id.ts'
 import type { KadKey } from './kademlia/id.ts'
-import type { LookupHop, LookupResult, LookupSpec } from './kademlia/machine.ts'
-import type { Contact, DhtMode } from './kademlia/message.ts'
+import type { LookupSpec } from './kademlia/machine.ts'
+import type { DhtMode } from './kademlia/message.ts'
 import { mutableKey, nodeIdKey, textKey } from './records/keys.ts'
-import type { OperationOptions, OperationOutcome } from './records/machine.ts'
+import type { Operation, OperationOptions, OperationOutcome } from './records/machine.ts'
 import { immutableRecord, mutableRecord, providerRecord } from './records/makers.ts'
 import { isRecordName, normalNodeId } from './records/names.ts'
 import type { DhtRecord } from './records/record.ts'
+import { Sequences } from './sequences.ts'
 
-/** Names whose last sequence is remembered, so that two versions within a millisecond keep their order. */
-const SEQUENCES_MAX = 4_096
+/** How a put ends whose record nobody took, if it has no holders. */
+const UNTAKEN: ReadonlySet<string> = new Set([
+  'ERR_DHT_OPERATIONS_MAX',
+  'ERR_DHT_SEQUENCE_LOW',
+  'ERR_DHT_SEQUENCE_UNEXPECTED',
+])
 
-const COMMON: { readonly [K in keyof DhtCallOptions]-?: OptionCheck } = {
-  signal: optional(objectOption),
-  timeoutMs: optional(numberOption(1, 2_147_483_647)),
-  disjointPaths: optional(numberOption(1, 16)),
-  critical: optional(booleanOption),
-  alpha: optional(numberOption(1, 64)),
-}
-const GET_CHECKS: { readonly [K in keyof DhtGetOptions]-?: OptionCheck } = {
-  ...COMMON,
-  quorum: optional(numberOption(1, 64)),
-}
-const PUT_CHECKS: { readonly [K in keyof DhtPutOptions]-?: OptionCheck } = {
-  ...COMMON,
-  quorum: optional(numberOption(0, 64)),
-  ttlMs: optional(numberOption(1, 2_147_483_647)),
-  publish: optional(booleanOption),
-}
-const FIND_CHECKS: { readonly [K in keyof DhtFindOptions]-?: OptionCheck } = {
-  ...COMMON,
-  count: optional(numberOption(1, 1_048_576)),
+/** A record to be put. */
+interface Made {
+  readonly record: DhtRecord
+  /** Whose sequences it belongs to; undefined when it has none. */
+  readonly series: string | undefined
+  readonly asked: string
+  readonly expectedSequence?: number | undefined
 }
 
 /** The DHT of one node; `context` is undefined when it has none. */
@@ -80,7 +83,7 @@ export class DhtFunctions implements Dht {
   readonly #ownHex: string
   readonly #check: () => void
   readonly #values: Codec = new Codec({ limits: VALUE_LIMITS })
-  readonly #sequences = new Map<string, number>()
+  readonly #sequences = new Sequences()
 
   /** `check` throws once the mesh has stopped. */
   constructor(
@@ -101,7 +104,12 @@ export class DhtFunctions implements Dht {
 
   async joined(options?: Pick<DhtCallOptions, 'signal' | 'timeoutMs'>): Promise<void> {
     const context = this.#ready()
-    const { signal, timeoutMs } = resolveOptions<DhtCallOptions>('dht.joined', {}, COMMON, options)
+    const { signal, timeoutMs } = resolveOptions<Pick<DhtCallOptions, 'signal' | 'timeoutMs'>>(
+      'dht.joined',
+      {},
+      JOIN_CHECKS,
+      options,
+    )
     const { operationTimeoutMs } = context.options.records
     return whenJoined(context, timeoutMs ?? operationTimeoutMs, signal)
   }
@@ -115,11 +123,13 @@ export class DhtFunctions implements Dht {
     throw new DhtError('ERR_DHT_KEY_INVALID', 'a key is a DHT key, a node key, 32 bytes or a text')
   }
 
-  nameKey(name: string, publisher?: NodeKey): KadKey {
+  nameKey(name: string, publisher?: NodeKey | string): KadKey {
     if (!isRecordName(name)) {
       throw new DhtError('ERR_DHT_KEY_INVALID', 'a name is printable text of at most 255 bytes')
     }
-    return mutableKey(this.#realmId, publisher?.hex ?? this.#ownHex, name)
+    const { hex } = publisher === undefined ? { hex: this.#ownHex } : hexOf(publisher)
+    if (isKeyHex(hex)) return mutableKey(this.#realmId, hex, name)
+    throw new DhtError('ERR_DHT_KEY_INVALID', 'a publisher is a node key, or its 64 hex digits')
   }
 
   async put(given: Uint8Array | NamedValue, options?: DhtPutOptions): Promise<DhtPutResult> {
@@ -129,18 +139,14 @@ export class DhtFunctions implements Dht {
       ttlMs,
       ...rest
     } = resolveOptions<DhtPutOptions>('dht.put', {}, PUT_CHECKS, options)
-    const record = this.#recordOf(context, given, ttlMs)
-    const expected = given instanceof Uint8Array ? undefined : given.expectedSequence
-    const outcome = await operate(
-      context,
-      {
-        type: 'put',
-        ...{ record, publish },
-        options: operationOptions(context, rest),
-        ...(expected === undefined ? {} : { expectedSequence: expected }),
-      },
-      rest,
-    )
+    const made = this.#recordOf(context, given, ttlMs)
+    const { record, expectedSequence } = made
+    const outcome = await this.#send(context, made, rest, {
+      type: 'put',
+      ...{ record, publish },
+      options: operationOptions(context, rest),
+      ...(expectedSequence === undefined ? {} : { expectedSequence }),
+    })
     return putResult(record, outcome)
   }
 
@@ -148,19 +154,23 @@ export class DhtFunctions implements Dht {
     const context = this.#ready()
     const checked = resolveOptions<DhtGetOptions>('dht.get', {}, GET_CHECKS, options)
     const target = this.keyOf(key)
+    const asked = askedOf(key, target)
     const outcome = await operate(
       context,
       { type: 'get', key: target, options: operationOptions(context, checked) },
-      checked,
+      { asked, signal: checked.signal },
     )
     const record = outcome.records[0]
-    if (record === undefined) throw new DhtError('ERR_DHT_NOT_FOUND', `nothing under ${target.hex}`)
+    if (record === undefined) throw new DhtError('ERR_DHT_NOT_FOUND', `nothing under ${asked}`)
     return valueOf(record, outcome)
   }
 
-  async withdraw(key: DhtKey): Promise<void> {
+  async withdraw(key: DhtKey): Promise<boolean> {
     const context = this.#ready()
-    await operate(context, { type: 'unpublish', key: this.#foreign(context, key) })
+    const target = this.#foreign(context, key)
+    const asked = askedOf(key, target)
+    const { records } = await operate(context, { type: 'unpublish', key: target }, { asked })
+    return records.length > 0
   }
 
   async provide(
@@ -172,16 +182,19 @@ export class DhtFunctions implements Dht {
     const checked = resolveOptions<DhtPutOptions>('dht.provide', {}, PUT_CHECKS, options)
     const { host, port } = context.address()
     const target = this.#foreign(context, key)
-    const record = providerRecord(context.making, {
-      ...{ key: target, host, port, metadata },
-      sequence: this.#nextSequence(context, `provider ${target.hex}`),
-      ...expiry(context, checked.ttlMs),
-    })
-    const outcome = await operate(
-      context,
-      { type: 'provide', record, options: operationOptions(context, checked) },
-      checked,
+    const series = `${target.hex}/${this.#ownHex}`
+    const asked = askedOf(key, target)
+    const record = made(`provide of ${asked}`, () =>
+      providerRecord(context.making, {
+        ...{ key: target, host, port, metadata },
+        sequence: this.#nextSequence(context, series),
+        ...expiry(context, checked.ttlMs),
+      }),
     )
+    const outcome = await this.#send(context, { record, series, asked }, checked, {
+      ...{ type: 'provide', record },
+      options: operationOptions(context, checked),
+    })
     return { ...putResult(record, outcome), withdraw: () => this.withdraw(target) }
   }
 
@@ -193,7 +206,8 @@ export class DhtFunctions implements Dht {
         const found = (record: DhtRecord): void => {
           if (record.kind === 'provider') arrivals.tell(providerOf(record))
         }
-        this.#find(key, options, { found, signal: leaving.signal }).then(
+        const listening = { found, leaving: leaving.signal }
+        this.#providers('dht.findProviders', key, options, listening).then(
           () => arrivals.end(),
           (error: unknown) => arrivals.end(error),
         )
@@ -203,7 +217,7 @@ export class DhtFunctions implements Dht {
   }
 
   async providers(key: DhtKey, options?: DhtFindOptions): Promise<readonly DhtProvider[]> {
-    const { records } = await this.#find(key, options, {})
+    const { records } = await this.#providers('dht.providers', key, options)
     return records.filter(({ kind }) => kind === 'provider').map(providerOf)
   }
 
@@ -212,17 +226,15 @@ export class DhtFunctions implements Dht {
     options?: DhtCallOptions,
   ): Promise<DhtNodeAddress | undefined> {
     const context = this.#ready()
+    const checked = resolveOptions<DhtCallOptions>('dht.findNode', {}, CALL_CHECKS, options)
     const nodeId = typeof node === 'string' ? normalNodeId(node) : undefined
     if (typeof node === 'string' && nodeId === undefined) {
       throw new DhtError('ERR_DHT_KEY_INVALID', 'a node is its key, or its id: name@host:port')
     }
+    const key = nodeId === undefined ? this.keyOf(node) : nodeIdKey(this.#realmId, nodeId)
     const own = normalNodeId(context.nodeId())
-    if (nodeId === undefined ? (node as NodeKey).hex === this.#ownHex : nodeId === own) {
-      return ownAddress(context)
-    }
-    const key =
-      nodeId === undefined ? this.keyOf(node as NodeKey) : nodeIdKey(this.#realmId, nodeId)
-    const { records } = await this.#find(key, options, {})
+    if (nodeId === undefined ? key.hex === this.#ownHex : nodeId === own) return ownAddress(context)
+    const { records } = await this.#find(context, key, checked, { asked: askedOf(node, key) })
     const found =
       nodeId === undefined
         ? newest(records.filter((each) => each.kind === 'address' && each.publisher === key.hex))
@@ -241,11 +253,12 @@ export class DhtFunctions implements Dht {
     const run = async (): Promise<DhtLookupResult> => {
       const context = this.#ready()
       const checked = resolveOptions<DhtFindOptions>('dht.lookup', {}, FIND_CHECKS, options)
-      const spec = lookupSpec(context, this.keyOf(key), checked)
-      const signal = both(checked.signal, leaving.signal)
-      return lookupResult(
-        await lookUp(context, spec, { signal, hop: (hop) => arrivals.tell(hopOf(hop)) }),
-      )
+      const target = this.keyOf(key)
+      const found = await lookUp(context, lookupSpec(context, target, checked), {
+        ...{ asked: askedOf(key, target), signal: checked.signal, leaving: leaving.signal },
+        hop: (hop) => arrivals.tell(hopOf(hop)),
+      })
+      return lookupResult(found)
     }
     const result = run()
     result.then(
@@ -298,65 +311,86 @@ export class DhtFunctions implements Dht {
     return target
   }
 
-  #find(
+  async #providers(
+    where: string,
     key: DhtKey,
     options: DhtFindOptions | undefined,
-    { found, signal }: Listening,
+    listening: Omit<Listening, 'asked'> = {},
   ): Promise<OperationOutcome> {
     const context = this.#ready()
-    const checked = resolveOptions<DhtFindOptions>('dht.providers', {}, FIND_CHECKS, options)
+    const checked = resolveOptions<DhtFindOptions>(where, {}, FIND_CHECKS, options)
+    const target = this.keyOf(key)
+    return this.#find(context, target, checked, { ...listening, asked: askedOf(key, target) })
+  }
+
+  #find(
+    context: DhtContext,
+    key: KadKey,
+    checked: DhtFindOptions,
+    listening: Listening,
+  ): Promise<OperationOutcome> {
+    const { count, signal } = checked
+    const options = operationOptions(context, checked)
     return operate(
       context,
-      {
-        type: 'find_providers',
-        key: this.keyOf(key),
-        options: operationOptions(context, checked),
-        ...(checked.count === undefined ? {} : { count: checked.count }),
-      },
-      {
-        signal: signal === undefined ? checked.signal : both(checked.signal, signal),
-        ...(found === undefined ? {} : { found }),
-      },
+      { type: 'find_providers', key, options, ...(count === undefined ? {} : { count }) },
+      { ...listening, signal },
     )
   }
 
-  #recordOf(
+  /** What nobody took does not count as put: the next one may be lower. */
+  async #send(
     context: DhtContext,
-    given: Uint8Array | NamedValue,
-    ttlMs: number | undefined,
-  ): DhtRecord {
+    { record, series, asked }: Made,
+    { signal }: DhtCallOptions,
+    operation: Operation,
+  ): Promise<OperationOutcome> {
+    const forget =
+      series === undefined ? undefined : this.#sequences.remember(series, record.sequence)
+    try {
+      return await operate(context, operation, { asked, signal })
+    } catch (error) {
+      const { code, holders } = error as DhtError
+      if (UNTAKEN.has(code) && holders.length === 0) forget?.()
+      throw error
+    }
+  }
+
+  #recordOf(context: DhtContext, given: Uint8Array | NamedValue, ttlMs: number | undefined): Made {
     const { making } = context
     if (given instanceof Uint8Array) {
-      return immutableRecord(making, { value: given, ...expiry(context, ttlMs) })
+      const asked = `a value of ${given.length} bytes`
+      const record = made(`put of ${asked}`, () =>
+        immutableRecord(making, { value: given, ...expiry(context, ttlMs) }),
+      )
+      return { record, series: undefined, asked: `${asked} (${record.key.hex})` }
     }
-    const { name, value, sequence, expectedSequence } = given ?? {}
+    const isObject = typeof given === 'object' && given !== null && !Array.isArray(given)
+    const { name, value, sequence, expectedSequence } = isObject
+      ? resolveOptions<Partial<NamedValue>>('dht.put', {}, VALUE_CHECKS, given)
+      : {}
     if (!(value instanceof Uint8Array)) {
       throw new DhtError(
         'ERR_DHT_VALUE_INVALID',
         'a value is bytes; `dht.encode` makes some of others',
       )
     }
-    const key = this.nameKey(name)
-    return mutableRecord(making, {
-      ...{ name, value },
-      sequence: sequence ?? this.#nextSequence(context, key.hex, expectedSequence),
-      ...expiry(context, ttlMs),
-    })
+    const key = this.nameKey(name as string)
+    const asked = askedOf(name as string, key)
+    const record = made(`put of ${asked}`, () =>
+      mutableRecord(making, {
+        ...{ name: name as string, value },
+        sequence: sequence ?? this.#nextSequence(context, key.hex, expectedSequence),
+        ...expiry(context, ttlMs),
+      }),
+    )
+    return { record, series: key.hex, asked, expectedSequence }
   }
 
-  /** Wall time, and more than was used or expected before. */
-  #nextSequence({ clock }: DhtContext, name: string, expected = 0): number {
-    const last = Math.max(expected, this.#sequences.get(name) ?? 0)
-    const sequence = Math.max(Math.floor(clock.wallNow()), last + 1)
-    this.#sequences.delete(name)
-    this.#sequences.set(name, sequence)
-    if (this.#sequences.size > SEQUENCES_MAX) {
-      for (const oldest of this.#sequences.keys()) {
-        this.#sequences.delete(oldest)
-        break
-      }
-    }
-    return sequence
+  /** A series is called as its entry in the store, which may know it from an earlier life. */
+  #nextSequence({ clock, memory }: DhtContext, series: string, expected?: number): number {
+    const stored = memory.recorder?.entry(series)?.record.sequence
+    return this.#sequences.next(series, clock.wallNow(), expected, stored)
   }
 }
 
@@ -379,8 +413,16 @@ function operationOptions(
 }
 
 function lookupSpec(context: DhtContext, target: KadKey, options: DhtFindOptions): LookupSpec {
-  const { routing } = context.options
-  const { paths, alpha = routing.alphaInteractive, deadlineMs } = operationOptions(context, options)
+  const { routing, records } = context.options
+  const { timeoutMs = records.operationTimeoutMs } = options
+  const {
+    paths,
+    alpha = routing.alphaInteractive,
+    deadlineMs,
+  } = operationOptions(context, {
+    ...options,
+    timeoutMs,
+  })
   return {
     ...{ kind: 'find_node', target, alpha, trace: true },
     ...(options.count === undefined ? {} : { count: options.count }),
@@ -394,46 +436,6 @@ function expiry(
   ttlMs: number | undefined,
 ): { readonly expiresAtMs?: number } {
   return ttlMs === undefined ? {} : { expiresAtMs: Math.floor(clock.wallNow()) + ttlMs }
-}
-
-/** Aborted when one of them is. */
-function both(one: AbortSignal | undefined, other: AbortSignal): AbortSignal {
-  return one === undefined ? other : AbortSignal.any([one, other])
-}
-
-function putResult({ key, sequence }: DhtRecord, outcome: OperationOutcome): DhtPutResult {
-  const { holders, refusals, requests, elapsedMs } = outcome
-  return {
-    ...{ key, sequence, requests, elapsedMs },
-    holders: holders.map(contactOf),
-    refusals: refusals.map(({ contact, code }) => ({ contact: contactOf(contact), code })),
-  }
-}
-
-function valueOf(record: DhtRecord, outcome: OperationOutcome): DhtValue {
-  const { key, value, kind, publisher, name, sequence, expiresAtMs } = record
-  const { agreed, requests, elapsedMs } = outcome
-  return {
-    ...{ key, value: new Uint8Array(value), name, sequence, expiresAtMs },
-    kind: kind === 'immutable' ? kind : 'mutable',
-    publisher: nodeKeyFromHex(publisher),
-    ...{ agreed, requests, elapsedMs },
-  }
-}
-
-function providerOf(record: DhtRecord): DhtProvider {
-  const { publisher, host, port, value, sequence, expiresAtMs } = record
-  return {
-    key: nodeKeyFromHex(publisher),
-    address: { host, port },
-    metadata: new Uint8Array(value),
-    ...{ sequence, expiresAtMs },
-  }
-}
-
-function addressOf(record: DhtRecord): DhtNodeAddress {
-  const { key, address, sequence, expiresAtMs } = providerOf(record)
-  return { key, address, nodeId: record.name, sequence, expiresAtMs }
 }
 
 function nodeIdClaims({ view, clock, options }: DhtContext, nodeId: string): NodeIdClaims {
@@ -460,16 +462,20 @@ function ownAddress({ address, nodeId, ownKey, clock, making }: DhtContext): Dht
   }
 }
 
-function contactOf({ id, host, port }: Contact): DhtContact {
-  return { key: nodeKeyFromHex(id), address: { host, port } }
+function hexOf(publisher: NodeKey | string): { readonly hex?: unknown } {
+  return typeof publisher === 'string'
+    ? { hex: publisher }
+    : ((publisher ?? {}) as { hex?: unknown })
 }
 
-function hopOf({ contact, ...hop }: LookupHop): DhtHop {
-  return { ...hop, contact: contactOf(contact) }
-}
-
-function lookupResult({ closest, ...result }: LookupResult): DhtLookupResult {
-  return { ...result, closest: closest.map(contactOf) }
+/** What holders would not take is refused with what was asked for. */
+function made(what: string, make: () => DhtRecord): DhtRecord {
+  try {
+    return make()
+  } catch (cause) {
+    if (!(cause instanceof DhtError)) throw cause
+    throw new DhtError(cause.code, `${what}: ${cause.message}`, { cause })
+  }
 }
 
 /** What cannot be a key is refused as such, whatever found out. */

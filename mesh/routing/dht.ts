@@ -70,7 +70,10 @@ export interface NamedValue {
   /** Text of at most 255 bytes. */
   readonly name: string
   readonly value: Uint8Array
-  /** Orders the versions: higher wins. Default: wall time in milliseconds, higher than what this node put last. */
+  /**
+   * Orders the versions: higher wins. Default: wall time in milliseconds, but higher than what this node put
+   * last, with a sequence or without, and than what its store holds of an earlier life.
+   */
   readonly sequence?: number | undefined
   /**
    * Replace it only if the version that is there has this sequence, 0 for none: else
@@ -85,6 +88,12 @@ export interface DhtContact {
   readonly address: TransportAddress
 }
 
+/** A node that did not take a record, and why. */
+export interface DhtStoreRefusal {
+  readonly contact: DhtContact
+  readonly code: StoreRefusal
+}
+
 /** What a put has reached. */
 export interface DhtPutResult {
   readonly key: KadKey
@@ -92,23 +101,28 @@ export interface DhtPutResult {
   /** Who acknowledged, this node not named: it is on their disk, if they have one. */
   readonly holders: readonly DhtContact[]
   /** Who refused, and why. */
-  readonly refusals: readonly { readonly contact: DhtContact; readonly code: StoreRefusal }[]
+  readonly refusals: readonly DhtStoreRefusal[]
   readonly requests: number
   readonly elapsedMs: number
 }
 
-/** What a get has found: checked, signed by its publisher. */
-export interface DhtValue {
-  readonly key: KadKey
+/** A record that is there: checked, signed by its publisher. */
+export interface DhtStanding {
+  /** Of a provider: its metadata. */
   readonly value: Uint8Array
-  readonly kind: 'immutable' | 'mutable'
   /** Who signed it: the key of a node, or the hash of an owner's public key. */
   readonly publisher: NodeKey
-  /** Empty for immutable values. */
-  readonly name: string
   readonly sequence: number
   /** Wall time. */
   readonly expiresAtMs: number
+}
+
+/** What a get has found. */
+export interface DhtValue extends DhtStanding {
+  readonly key: KadKey
+  readonly kind: 'immutable' | 'mutable'
+  /** Empty for immutable values. */
+  readonly name: string
   /** Answers that agreed with it. */
   readonly agreed: number
   readonly requests: number
@@ -125,8 +139,8 @@ export interface DhtProvider extends DhtContact {
 
 /** That this node provides something. */
 export interface DhtProvision extends DhtPutResult {
-  /** Stops saying so. What holders have ends with its time. Idempotent. */
-  withdraw(): Promise<void>
+  /** Stops saying so; true when it was still said. What holders have ends with its time. Idempotent. */
+  withdraw(): Promise<boolean>
 }
 
 /** Where a node is, signed by itself. */
@@ -178,8 +192,11 @@ export interface Dht {
   joined(options?: Pick<DhtCallOptions, 'signal' | 'timeoutMs'>): Promise<void>
   /** The key of a text, of a node, or of bytes. Throws `ERR_DHT_KEY_INVALID`. */
   keyOf(key: DhtKey): KadKey
-  /** The key of what `publisher` (default: this node) puts under `name`. */
-  nameKey(name: string, publisher?: NodeKey): KadKey
+  /**
+   * The key of what `publisher` (default: this node) puts under `name`; a publisher is a node key, or the same
+   * as 64 lower-case hex digits. Throws `ERR_DHT_KEY_INVALID`.
+   */
+  nameKey(name: string, publisher?: NodeKey | string): KadKey
   /**
    * Keeps a value at the `k` nodes nearest to its key: bytes for one that never changes, found by what it
    * says; with a name for one that can be replaced.
@@ -191,8 +208,11 @@ export interface Dht {
   put(value: Uint8Array | NamedValue, options?: DhtPutOptions): Promise<DhtPutResult>
   /** The newest valid value under a key. Rejects with `ERR_DHT_NOT_FOUND` when nobody has one. */
   get(key: DhtKey, options?: DhtGetOptions): Promise<DhtValue>
-  /** Stops repeating what this node put or provides under that key; providing ends at once. */
-  withdraw(key: DhtKey): Promise<void>
+  /**
+   * Stops repeating what this node put or provides under that key; providing ends at once. Gives whether there
+   * was anything.
+   */
+  withdraw(key: DhtKey): Promise<boolean>
   /**
    * Says that this node provides what the key stands for, until it is withdrawn. Not under its own node key:
    * there it says where it is.
@@ -209,7 +229,7 @@ export interface Dht {
   findNode(node: NodeKey | string, options?: DhtCallOptions): Promise<DhtNodeAddress | undefined>
   /** The nodes nearest to a key that answer, nearest first. */
   closest(key: DhtKey, options?: DhtFindOptions): Promise<readonly DhtContact[]>
-  /** The same step by step. */
+  /** The same step by step. At its deadline, result and loop reject with `ERR_DHT_TIMEOUT`. */
   lookup(key: DhtKey, options?: DhtFindOptions): DhtLookup
   /** The routing table. */
   table(): readonly DhtEntry[]

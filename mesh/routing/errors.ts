@@ -2,16 +2,36 @@
  * Codes of the DHT: how an operation fails, why a node does not keep a record, and what peers said that
  * changed nothing. The last kind are counters only.
  */
-import type { ErrorCatalogue } from '../../runtime/index.ts'
+import type { ErrorCatalogue, FoveaErrorOptions } from '../../runtime/index.ts'
 import { FoveaError } from '../../runtime/index.ts'
+import type { DhtContact, DhtStanding, DhtStoreRefusal } from './dht.ts'
 
 const NOTHING = 'no; nothing is stored, no table changes'
 const NOT_KEPT = 'no; the record is not kept there'
 const HOSTILE = 'the peer is broken or hostile'
 
+/** What is known about an operation that failed. */
+export interface DhtErrorOptions extends FoveaErrorOptions {
+  readonly holders?: readonly DhtContact[]
+  readonly refusals?: readonly DhtStoreRefusal[]
+  readonly standing?: DhtStanding | undefined
+}
+
 /** An operation of the DHT failed; `code` says which way, `cause` what was behind it. */
 export class DhtError extends FoveaError {
   override readonly name: string = 'DhtError'
+  /** Who acknowledged a put that failed all the same, this node not named: they keep it. */
+  readonly holders: readonly DhtContact[]
+  /** Who refused a put, and why. */
+  readonly refusals: readonly DhtStoreRefusal[]
+  /** What stands against a put, or the newest that a get has found and too few agree with. */
+  readonly standing: DhtStanding | undefined
+  constructor(code: string, message: string, options: DhtErrorOptions = {}) {
+    super(code, message, options)
+    this.holders = options.holders ?? []
+    this.refusals = options.refusals ?? []
+    this.standing = options.standing
+  }
 }
 
 /** How operations fail. */
@@ -26,7 +46,7 @@ const OPERATION_ERRORS: ErrorCatalogue = {
     when: 'fewer holders acknowledged a put, or agreed on a get, than `quorum` asks for',
     stateChanged: 'a put: those in `holders` keep it',
     retry: 'yes',
-    action: 'look into `refusals`; ask for less, or wait until the network is whole',
+    action: 'look into `refusals` and `standing`; ask for less, or wait until the network is whole',
   },
   ERR_DHT_TIMEOUT: {
     when: 'an operation was not done within its `timeoutMs`',
@@ -53,7 +73,7 @@ const OPERATION_ERRORS: ErrorCatalogue = {
     action: "start it with `dht: { mode: 'client' }` at least",
   },
   ERR_DHT_KEY_INVALID: {
-    when: 'a key is no DHT key, no node key, not 32 bytes and no text of 1 to 255 bytes, or a node provides under its own',
+    when: 'a key is no DHT key, no node key, not 32 bytes and no text of 1 to 255 bytes, a publisher is no node key, or a node provides under its own',
     stateChanged: 'no',
     retry: 'no',
     action: 'correct the key',
@@ -75,6 +95,12 @@ const OPERATION_ERRORS: ErrorCatalogue = {
     stateChanged: 'no; with `expectedSequence` those in `holders` may keep it',
     retry: 'after withdrawing something',
     action: 'withdraw what nobody needs, put with `publish: false`, or raise the limit',
+  },
+  ERR_DHT_ADDRESS_UNPUBLISHED: {
+    when: 'this node could not publish or withdraw where it is; a counter, the log says why',
+    stateChanged: 'no; others may not find this node by key or id',
+    retry: 'it is repeated with everything that this node publishes',
+    action: 'look at the code in the log',
   },
   ERR_DHT_LOOKUPS_MAX: {
     when: '`lookupsMax` lookups are under way and `lookupQueueMax` wait',
@@ -135,16 +161,17 @@ const STORE_REFUSALS: ErrorCatalogue = {
     action: HOSTILE,
   },
   ERR_DHT_SEQUENCE_LOW: {
-    when: 'a record with a higher sequence is there, or one with the same sequence that wins',
+    when: 'a record with a higher sequence is there, or one with the same sequence that wins, or there is no higher one',
     stateChanged: NOT_KEPT,
     retry: 'with a higher sequence',
-    action: 'read the record first; the answer holds the one that stands',
+    action: 'read the record first; `standing` holds the one that is there',
   },
   ERR_DHT_SEQUENCE_UNEXPECTED: {
     when: 'compare and swap: the record that is there has not `expectedSequence`',
     stateChanged: NOT_KEPT,
     retry: 'after reading it again',
-    action: 'somebody else was first: decide anew on what is there',
+    action:
+      'somebody else was first: decide anew on what is there, in `standing` if somebody has it',
   },
   ERR_DHT_STORE_FULL: {
     when: '`recordsMax` records or `bytesMax` bytes are kept, all of them nearer to the node',

@@ -5,7 +5,7 @@
 import { keyFromHex } from '../kademlia/id.ts'
 import type { KadKey } from '../kademlia/id.ts'
 import { DhtError } from '../errors.ts'
-import { checkFields, IMMUTABLE_SEQUENCE } from './checks.ts'
+import { checkFields, IMMUTABLE_SEQUENCE, VALUE_BYTES_LIMIT } from './checks.ts'
 import type { RecordInvalid, RecordLimits } from './checks.ts'
 import { immutableKey, mutableKey, nodeIdKey } from './keys.ts'
 import { isRecordName, normalNodeId } from './names.ts'
@@ -145,7 +145,7 @@ function fromNow({ wallNowMs }: RecordMaking, ttlMs: number): number {
 function made(making: RecordMaking, signer: RecordSigner, fields: RecordFields): DhtRecord {
   const limits = { ...making.settings, clockSkewMs: 0 }
   const problem = checkFields(fields, limits, making.wallNowMs())
-  if (problem !== undefined) throw refusal(problem, EXPLANATION[problem])
+  if (problem !== undefined) throw refusal(problem, explained(problem, fields, making))
   const record = signer.sign(fields)
   const doubt = making.authority.check(record)
   if (doubt !== undefined) throw refusal(doubt, EXPLANATION[doubt])
@@ -156,6 +156,26 @@ function made(making: RecordMaking, signer: RecordSigner, fields: RecordFields):
 function copyOf(value: Uint8Array): Uint8Array {
   if (!(value instanceof Uint8Array)) throw refusal('ERR_DHT_RECORD_INVALID', 'a value is bytes')
   return new Uint8Array(value)
+}
+
+/** With the size or the life that it has, and the limit. */
+function explained(problem: RecordInvalid, fields: RecordFields, making: RecordMaking): string {
+  const { valueBytesMax, providerBytesMax, recordTtlMaxMs } = making.settings
+  switch (problem) {
+    case 'ERR_DHT_RECORD_TOO_LARGE': {
+      const isProvider = fields.kind === 'provider'
+      const limit = isProvider
+        ? `\`providerBytesMax\` is ${providerBytesMax}`
+        : `\`valueBytesMax\` is ${Math.min(valueBytesMax, VALUE_BYTES_LIMIT)}`
+      return `it has ${fields.value.length} bytes, ${limit}`
+    }
+    case 'ERR_DHT_RECORD_EXPIRY': {
+      const lifeMs = Math.ceil(fields.expiresAtMs - making.wallNowMs())
+      return `it would live ${lifeMs} ms, \`recordTtlMaxMs\` is ${recordTtlMaxMs}`
+    }
+    default:
+      return EXPLANATION[problem]
+  }
 }
 
 const EXPLANATION: Readonly<Record<RecordInvalid, string>> = Object.freeze({

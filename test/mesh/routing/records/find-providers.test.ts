@@ -56,7 +56,7 @@ describe('provide', () => {
     expect(node.core.stats().published).toBe(2)
     const withdrawn = (of: KadKey) => {
       const ended = network.run(node, { type: 'unpublish', key: of })
-      return 'outcome' in ended ? ended.outcome.records.map(({ kind }) => kind) : ended
+      return ended?.outcome.records.map(({ kind }) => kind)
     }
     expect(withdrawn(key)).toEqual(['provider'])
     expect(withdrawn(key)).toEqual([])
