@@ -63,6 +63,7 @@ import { Sequences } from './sequences.ts'
 /** How a put ends whose record nobody took, if it has no holders. */
 const UNTAKEN: ReadonlySet<string> = new Set([
   'ERR_DHT_OPERATIONS_MAX',
+  'ERR_DHT_PUBLISHED_MAX',
   'ERR_DHT_SEQUENCE_LOW',
   'ERR_DHT_SEQUENCE_UNEXPECTED',
 ])

@@ -1,10 +1,14 @@
 /** Types of `mesh.dht`, compiled by `tsc`: what must be accepted, what must be refused, nothing is `any`. */
 import type {
   Dht,
+  DhtContact,
+  DhtError,
   DhtHop,
   DhtLookupResult,
   DhtNodeAddress,
   DhtProvider,
+  DhtStanding,
+  DhtStoreRefusal,
   DhtValue,
   Mesh,
 } from '../../../mesh/index.ts'
@@ -37,8 +41,18 @@ export async function calls(): Promise<void> {
   const lookup = dht.lookup(key)
   for await (const hop of lookup) assert<Eq<typeof hop, DhtHop>>()
   assert<Eq<typeof lookup.result, Promise<DhtLookupResult>>>()
+  const withdrawn = await dht.withdraw(key)
+  assert<Eq<typeof withdrawn, boolean>>()
+  dht.nameKey('n', mesh.key)
+  dht.nameKey('n', mesh.key.hex)
   const decoded = dht.decode(bytes)
   assert<Eq<typeof decoded, unknown>>()
+}
+
+export function failures(error: DhtError): void {
+  assert<Eq<typeof error.holders, readonly DhtContact[]>>()
+  assert<Eq<typeof error.refusals, readonly DhtStoreRefusal[]>>()
+  assert<Eq<typeof error.standing, DhtStanding | undefined>>()
 }
 
 export async function refusals(): Promise<void> {
@@ -51,6 +65,10 @@ export async function refusals(): Promise<void> {
   await dht.get(7)
   // @ts-expect-error a get keeps nothing alive
   await dht.get('text', { ttlMs: 5 })
+  // @ts-expect-error a publisher is no number
+  dht.nameKey('n', 7)
+  // @ts-expect-error a named value has no such field
+  await dht.put({ name: 'n', value: bytes, seqence: 5 })
   // @ts-expect-error milliseconds are called so
   await dht.get('text', { timeout: 5 })
   // @ts-expect-error the value may be anything
