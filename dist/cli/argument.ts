@@ -30,9 +30,9 @@ export function parseMilliseconds(value: string): number {
   return wholeNumber(value, 1, TIMEOUT_MS_MAX)
 }
 
-/** How often something is done. */
-export function parseCount(max: number): (value: string) => number {
-  return (value) => wholeNumber(value, 1, max)
+/** How often something is done: from `min` (default 1) to `max`. */
+export function parseCount(max: number, min: number = 1): (value: string) => number {
+  return (value) => wholeNumber(value, min, max)
 }
 
 /** A JSON value. */

@@ -65,8 +65,12 @@ export interface EventsArguments extends ClientArguments {
 }
 
 /** What all of `fovea dht` have. */
-export interface DhtDialArguments extends ClientArguments {
+export interface DhtCommonArguments extends ClientArguments {
   readonly timeoutMs: number
+}
+
+/** What those of `fovea dht` have that ask other nodes. */
+export interface DhtDialArguments extends DhtCommonArguments {
   readonly disjointPaths: number | undefined
   readonly alpha: number | undefined
 }
@@ -104,13 +108,15 @@ export interface DhtProvidersArguments extends DhtDialArguments {
 }
 
 /** `fovea dht withdraw`. */
-export interface DhtWithdrawArguments extends DhtDialArguments {
+export interface DhtWithdrawArguments extends DhtCommonArguments {
   readonly command: 'dht withdraw'
-  readonly key: string
+  /** Either this or the name of a value. */
+  readonly key: string | undefined
+  readonly name: string | undefined
 }
 
 /** `fovea dht table`. */
-export interface DhtTableArguments extends DhtDialArguments {
+export interface DhtTableArguments extends DhtCommonArguments {
   readonly command: 'dht table'
 }
 

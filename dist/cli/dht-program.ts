@@ -30,7 +30,9 @@ export interface CommandRow {
   readonly argument?: { readonly name: string; readonly help: string }
   readonly flags: readonly FlagRow[]
   /** All but what every command has. */
-  readonly make: (values: Values, argument: string) => DhtWords
+  readonly make: (values: Values, argument: string | undefined) => DhtWords
+  /** What is wrong with them together. */
+  readonly problem?: (values: Values, argument: string | undefined) => string | undefined
 }
 
 /** What a command line says; its values were checked by their flags. */
@@ -40,8 +42,13 @@ export interface DhtWords {
 }
 
 /** Flags of all of them. */
-const DIALS: readonly FlagRow[] = [
+const COMMON: readonly FlagRow[] = [
   { flags: '--timeout-ms <ms>', help: 'give up after', parse: parseMilliseconds, preset: 30_000 },
+]
+
+/** Flags of those that ask other nodes. */
+const DIALS: readonly FlagRow[] = [
+  ...COMMON,
   {
     flags: '--disjoint-paths <count>',
     help: 'paths that share no node (default: 1)',
@@ -70,8 +77,8 @@ export const DHT_COMMANDS: readonly CommandRow[] = [
       },
       {
         flags: '--quorum <count>',
-        help: 'holders that must acknowledge (default: 1)',
-        parse: parseCount(64),
+        help: 'holders that must acknowledge, 0 for none (default: 1)',
+        parse: parseCount(64, 0),
       },
       { flags: '--once', help: 'do not repeat it' },
       ...DIALS,
@@ -134,14 +141,24 @@ export const DHT_COMMANDS: readonly CommandRow[] = [
   {
     ...{ name: 'withdraw', summary: 'stop repeating a value, or providing' },
     text: DHT_WITHDRAW_TEXT,
-    argument: { name: '<key>', help: 'as it was printed, or words that were provided' },
-    flags: DIALS,
-    make: (values, key) => ({ command: 'dht withdraw', key, ...dialsOf(values) }),
+    argument: { name: '[key]', help: 'as it was printed, or words that were provided' },
+    flags: [
+      { flags: '--name <name>', help: 'a value that was put under that name', parse: parseText },
+      ...COMMON,
+    ],
+    problem: ({ name }, key) =>
+      (name === undefined) === (key === undefined)
+        ? "'dht withdraw' takes a key, or '--name <name>'"
+        : undefined,
+    make: (values, key) => ({
+      ...{ command: 'dht withdraw', key, name: values['name'] },
+      timeoutMs: values['timeoutMs'],
+    }),
   },
   {
     ...{ name: 'table', summary: 'who is known, by distance', text: DHT_TABLE_TEXT },
-    flags: DIALS,
-    make: (values) => ({ command: 'dht table', ...dialsOf(values) }),
+    flags: COMMON,
+    make: (values) => ({ command: 'dht table', timeoutMs: values['timeoutMs'] }),
   },
   {
     ...{ name: 'lookup', summary: 'find the nodes nearest to a key', text: DHT_LOOKUP_TEXT },

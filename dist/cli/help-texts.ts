@@ -30,7 +30,8 @@ node; with --publisher of another one.`
 export const DHT_PROVIDE_TEXT: string = `Says that the running node provides what KEY stands for, until 'dht withdraw'.
 Words stand for the same key on all nodes of the realm.`
 export const DHT_PROVIDERS_TEXT: string = `Finds who provides what KEY stands for: members of the realm, by their own signatures.`
-export const DHT_WITHDRAW_TEXT: string = `Stops repeating what was put or is provided under KEY. What other nodes hold ends with its time.`
+export const DHT_WITHDRAW_TEXT: string = `Stops repeating what was put or is provided under KEY, or was put with --name. What other nodes hold ends
+with its time.`
 export const DHT_TABLE_TEXT: string = `Shows the nodes that the running node knows by their distance: bucket 255 is the far half of all keys.`
 export const DHT_LOOKUP_TEXT: string = `Finds the nodes nearest to KEY, which may be a member of the mesh. With --trace each hop is a line: how
 far from here, on which path, what came of it, after how long, bits in common with KEY, new nodes learnt.`
@@ -88,6 +89,7 @@ Examples:
   $ fovea dht put hello --data-dir a
   $ fovea dht put 4434 --name port --data-dir a
   $ fovea dht get port --publisher a --data-dir b
+  $ fovea dht withdraw --name port --data-dir a
   $ fovea dht provide printer --metadata color --data-dir a
   $ fovea dht providers printer --data-dir b
   $ fovea dht table --data-dir a

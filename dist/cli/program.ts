@@ -285,7 +285,7 @@ class Parse {
   #dht(root: Commander): void {
     const dht = root.command('dht').summary('values, providers and lookups')
     dht.description(DHT_TEXT).addHelpText('after', DHT_EXAMPLES)
-    for (const { name, summary, text, argument, flags, make } of DHT_COMMANDS) {
+    for (const { name, summary, text, argument, flags, make, problem } of DHT_COMMANDS) {
       const command = dht.command(name).summary(summary).description(text)
       if (argument !== undefined) {
         command.argument(argument.name, argument.help, checked(parseText))
@@ -294,11 +294,12 @@ class Parse {
         if (parse === undefined) command.option(of, help, false)
         else command.option(of, help, checked(parse), preset)
       }
-      this.#client<DhtArguments>(
-        command,
-        (values, args, common) =>
-          ({ ...make(values, String(args[0])), ...common }) as unknown as Rest<DhtArguments>,
-      )
+      this.#client<DhtArguments>(command, (values, args, common) => {
+        const given = args[0] as string | undefined
+        const wrong = problem?.(values, given)
+        if (wrong !== undefined) command.error(`error: ${wrong}`)
+        return { ...make(values, given), ...common } as unknown as Rest<DhtArguments>
+      })
     }
   }
 

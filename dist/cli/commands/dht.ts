@@ -18,12 +18,14 @@ import {
   formatProviders,
   formatPut,
   formatValueRow,
+  formatWithdraw,
   type DhtHopRow,
   type DhtLookupRow,
   type DhtProviderRow,
   type DhtPutRow,
   type DhtTableRow,
   type DhtValueRow,
+  type DhtWithdrawRow,
 } from '../operations/dht-rows.ts'
 import type { Output } from '../output.ts'
 import { ANSWER_MARGIN_MS, withNode } from './with-node.ts'
@@ -52,7 +54,9 @@ async function put(options: DhtPutArguments, io: CliIo, out: Output): Promise<vo
   const { value, name, ttlMs, quorum, once } = options
   const params = { value: base64(value), name, ttlMs, quorum, once }
   const row = (await ask('put', params, options, io)) as DhtPutRow
-  out.result(row, formatPut(row, name === undefined ? 'put' : `put '${name}'`, out))
+  // What is repeated is kept here as well; of the rest, so is what nobody else acknowledged.
+  const isHere = !once || quorum !== 0
+  out.result(row, formatPut(row, name === undefined ? 'put' : `put '${name}'`, isHere, out))
 }
 
 async function get(options: DhtGetArguments, io: CliIo, out: Output): Promise<void> {
@@ -65,7 +69,7 @@ async function provide(options: DhtProvideArguments, io: CliIo, out: Output): Pr
   const { key, metadata } = options
   const params = { key, metadata: base64(metadata ?? '') }
   const row = (await ask('provide', params, options, io)) as DhtPutRow
-  out.result(row, formatPut(row, 'provided', out))
+  out.result(row, formatPut(row, 'provided', true, out))
 }
 
 async function providers(options: DhtProvidersArguments, io: CliIo, out: Output): Promise<void> {
@@ -75,9 +79,9 @@ async function providers(options: DhtProvidersArguments, io: CliIo, out: Output)
 }
 
 async function withdraw(options: DhtWithdrawArguments, io: CliIo, out: Output): Promise<void> {
-  const { key } = options
-  const row = (await ask('withdraw', { key }, options, io)) as { readonly key: string }
-  out.result(row, `${row.key} is not repeated any more`)
+  const { key, name } = options
+  const row = (await ask('withdraw', { key, name }, options, io)) as DhtWithdrawRow
+  out.result(row, formatWithdraw(row, name === undefined))
 }
 
 async function table(options: DhtTableArguments, io: CliIo, out: Output): Promise<void> {
@@ -102,11 +106,13 @@ function ask(
   io: CliIo,
   onEvent: (event: unknown) => void = () => {},
 ): Promise<unknown> {
-  const { timeoutMs, disjointPaths, alpha } = options
+  const { timeoutMs } = options
+  const dials =
+    'alpha' in options ? { disjointPaths: options.disjointPaths, alpha: options.alpha } : {}
   return withNode(options, io, (client) =>
     client.request(
       'dht',
-      { action, ...params, timeoutMs, disjointPaths, alpha },
+      { action, ...params, timeoutMs, ...dials },
       { timeoutMs: timeoutMs + ANSWER_MARGIN_MS, onEvent },
     ),
   )

@@ -17,30 +17,33 @@ export interface DhtDials {
 }
 
 /** See the file header. Keys are as users write them; the node knows what they mean. */
-export type DhtQuestion = DhtDials &
-  (
-    | {
-        readonly action: 'put'
-        readonly value: Uint8Array
-        /** For a value that can be replaced. */
-        readonly name: string | undefined
-        readonly ttlMs: number | undefined
-        readonly quorum: number | undefined
-        /** Not repeated: it ends with its time. */
-        readonly once: boolean
-      }
-    | {
-        readonly action: 'get'
-        readonly key: string
-        readonly publisher: string | undefined
-        readonly quorum: number | undefined
-      }
-    | { readonly action: 'provide'; readonly key: string; readonly metadata: Uint8Array }
-    | { readonly action: 'providers'; readonly key: string; readonly count: number }
-    | { readonly action: 'withdraw'; readonly key: string }
-    | { readonly action: 'table' }
-    | { readonly action: 'lookup'; readonly key: string; readonly trace: boolean }
-  )
+export type DhtQuestion =
+  | (DhtDials &
+      (
+        | {
+            readonly action: 'put'
+            readonly value: Uint8Array
+            /** For a value that can be replaced. */
+            readonly name: string | undefined
+            readonly ttlMs: number | undefined
+            readonly quorum: number | undefined
+            /** Not repeated: it ends with its time. */
+            readonly once: boolean
+          }
+        | {
+            readonly action: 'get'
+            readonly key: string
+            readonly publisher: string | undefined
+            readonly quorum: number | undefined
+          }
+        | { readonly action: 'provide'; readonly key: string; readonly metadata: Uint8Array }
+        | { readonly action: 'providers'; readonly key: string; readonly count: number }
+        | { readonly action: 'lookup'; readonly key: string; readonly trace: boolean }
+      ))
+  /** A key, or the name under which this node has put something. */
+  | { readonly action: 'withdraw'; readonly key: string }
+  | { readonly action: 'withdraw'; readonly name: string }
+  | { readonly action: 'table' }
 
 /** What can be asked. */
 export type DhtAction = DhtQuestion['action']
@@ -57,12 +60,17 @@ const ACTIONS: readonly DhtAction[] = [
 
 /** Reads the parameters; throws `ERR_CONTROL_REQUEST_INVALID` naming the field. */
 export function dhtQuestion(params: Fields): DhtQuestion {
+  const action = params['action'] as DhtAction
+  if (!ACTIONS.includes(action)) throw invalid('action', `one of ${ACTIONS.join(', ')}`)
+  if (action === 'table') return { action }
+  if (action === 'withdraw') {
+    const name = text(params, 'name')
+    return name === undefined ? { action, key: requiredText(params, 'key') } : { action, name }
+  }
   const dials = {
     disjointPaths: count(params, 'disjointPaths', 16),
     alpha: count(params, 'alpha', 64),
   }
-  const action = params['action'] as DhtAction
-  if (!ACTIONS.includes(action)) throw invalid('action', `one of ${ACTIONS.join(', ')}`)
   switch (action) {
     case 'put': {
       const ttlMs = milliseconds(params, 'ttlMs')
@@ -86,10 +94,6 @@ export function dhtQuestion(params: Fields): DhtQuestion {
       const wanted = count(params, 'count', CONTROL_PROVIDERS_MAX) ?? CONTROL_PROVIDERS_DEFAULT
       return { ...dials, action, key: requiredText(params, 'key'), count: wanted }
     }
-    case 'withdraw':
-      return { ...dials, action, key: requiredText(params, 'key') }
-    case 'table':
-      return { ...dials, action }
     case 'lookup':
       return {
         ...{ ...dials, action, key: requiredText(params, 'key') },

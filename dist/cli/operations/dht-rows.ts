@@ -47,6 +47,13 @@ export interface DhtProviderRow extends DhtNodeRow {
   readonly expiresAt: string
 }
 
+/** The answer to `dht withdraw`. */
+export interface DhtWithdrawRow {
+  readonly key: string
+  /** False when nothing was put or provided there. */
+  readonly withdrawn: boolean
+}
+
 /** An entry of the routing table. */
 export interface DhtTableRow extends DhtNodeRow {
   /** 255 is the far half of all keys, 0 the nearest neighbour. */
@@ -85,13 +92,22 @@ const KEY_DIGITS = 16
 
 type Tones = Pick<Output, 'tone'>
 
-/** What a put reached. */
-export function formatPut(row: DhtPutRow, what: string, out: Tones): string {
+/** What a put reached; `isHere` when the running node has it too. */
+export function formatPut(row: DhtPutRow, what: string, isHere: boolean, out: Tones): string {
   const { key, holders, refusals, requests, elapsedMs } = row
-  const at = `${amount(holders.length, 'node')} keep${holders.length === 1 ? 's' : ''} it`
+  const alone = isHere ? 'this node alone keeps it' : 'no other node keeps it'
+  const others = `${amount(holders.length, 'node')} keep${holders.length === 1 ? 's' : ''} it`
+  const at = holders.length === 0 ? alone : others
   const refused = refusals.map(({ code, ...node }) => `${out.tone('bad', code)} ${nameOf(node)}`)
   const line = `${what}; ${at}, ${amount(requests, 'request')}, ${formatMs(elapsedMs)}`
   return [key, line, ...refused].join('\n')
+}
+
+/** Whether anything is not repeated any more. */
+export function formatWithdraw({ key, withdrawn }: DhtWithdrawRow, byKey: boolean): string {
+  if (withdrawn) return `${key} is not repeated any more`
+  const hint = byKey ? '; a value that was put with a name is withdrawn with --name' : ''
+  return `this node has put or provided nothing under ${key}${hint}`
 }
 
 /** A value: its text, or its bytes in base64. */

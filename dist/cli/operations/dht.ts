@@ -6,7 +6,7 @@
 import { nodeKeyFromHex } from '../../../mesh/index.ts'
 import type { DhtContact, DhtKey, DhtPutResult, Mesh, NodeKey } from '../../../mesh/index.ts'
 import type { DhtQuestion } from '../control/dht-question.ts'
-import { CliError } from '../errors.ts'
+import { CliError, codeOf } from '../errors.ts'
 import type {
   DhtHopRow,
   DhtLookupRow,
@@ -15,6 +15,7 @@ import type {
   DhtPutRow,
   DhtTableRow,
   DhtValueRow,
+  DhtWithdrawRow,
 } from './dht-rows.ts'
 
 /** What of a mesh is needed. */
@@ -33,7 +34,7 @@ export type DhtAnswer =
   | readonly DhtProviderRow[]
   | readonly DhtTableRow[]
   | DhtLookupRow
-  | { readonly key: string }
+  | DhtWithdrawRow
 
 /** Answers a question; a lookup tells its hops on the way if they are asked for. */
 export async function askDht(
@@ -43,8 +44,10 @@ export async function askDht(
   limits: AskOptions,
 ): Promise<DhtAnswer> {
   const { dht } = mesh
-  const { disjointPaths, alpha } = question
-  const options = { ...limits, disjointPaths, alpha }
+  const options =
+    'alpha' in question
+      ? { ...limits, disjointPaths: question.disjointPaths, alpha: question.alpha }
+      : limits
   const row = namer(mesh)
   switch (question.action) {
     case 'put': {
@@ -54,12 +57,13 @@ export async function askDht(
     }
     case 'get': {
       const { key, publisher, quorum } = question
-      const found = await dht.get(valueKey(mesh, key, publisher), { ...options, quorum })
+      const target = valueKey(mesh, key, publisher)
+      const found = await named(key, publisher, dht.get(target, { ...options, quorum }))
       return {
         ...{ key: found.key.hex, ...bytesOf('value', found.value), kind: found.kind },
         ...{ publisher: found.publisher.hex, name: found.name, sequence: found.sequence },
         expiresAt: new Date(found.expiresAtMs).toISOString(),
-        ...{ agreed: found.agreed, requests: found.requests, elapsedMs: found.elapsedMs },
+        ...{ agreed: found.agreed, requests: found.requests, elapsedMs: rounded(found.elapsedMs) },
       }
     }
     case 'provide':
@@ -78,16 +82,15 @@ export async function askDht(
       }))
     }
     case 'withdraw': {
-      const key = dht.keyOf(textKey(question.key))
-      await dht.withdraw(key)
-      return { key: key.hex }
+      const key = 'name' in question ? dht.nameKey(question.name) : dht.keyOf(textKey(question.key))
+      return { key: key.hex, withdrawn: await dht.withdraw(key) }
     }
     case 'table': {
       const nowMs = mesh.system.clock.now()
       return dht.table().map(({ contact, bucket, state, rttMs, answeredMs }) => ({
         ...{ ...row(contact), bucket, state },
-        ...(rttMs === undefined ? {} : { rttMs }),
-        answeredMs: Math.max(0, nowMs - answeredMs),
+        ...(rttMs === undefined ? {} : { rttMs: rounded(rttMs) }),
+        answeredMs: Math.max(0, Math.round(nowMs - answeredMs)),
       }))
     }
     case 'lookup':
@@ -105,10 +108,32 @@ async function lookUp(
   const row = namer(mesh)
   const lookup = mesh.dht.lookup(key, options)
   for await (const { contact, ...hop } of lookup) {
-    if (question.trace) onHop({ ...row(contact), ...hop })
+    if (question.trace) onHop({ ...row(contact), ...hop, rttMs: rounded(hop.rttMs) })
   }
-  const { closest, ...rest } = await lookup.result
-  return { key: key.hex, closest: closest.map(row), ...rest }
+  const { closest, elapsedMs, ...rest } = await lookup.result
+  return { key: key.hex, closest: closest.map(row), ...rest, elapsedMs: rounded(elapsedMs) }
+}
+
+/** What is not there is said in the words that were typed. */
+async function named<T>(key: string, publisher: string | undefined, found: Promise<T>): Promise<T> {
+  try {
+    return await found
+  } catch (cause) {
+    if (codeOf(cause) !== 'ERR_DHT_NOT_FOUND') throw cause
+    const by = publisher === undefined ? '' : ` of '${publisher}'`
+    const isName = publisher === undefined && !HEX_KEY.test(key)
+    throw new CliError('ERR_DHT_NOT_FOUND', `nobody has '${key}'${by}`, {
+      cause,
+      hint: isName
+        ? `'${key}' was taken for a name of the running node; name another node with --publisher`
+        : undefined,
+    })
+  }
+}
+
+/** Milliseconds to two places: a clock says more than is known. */
+function rounded(ms: number): number {
+  return Math.round(ms * 100) / 100
 }
 
 /** Names nodes by what membership knows of them. */
@@ -125,7 +150,8 @@ function namer(mesh: DhtMesh): (contact: DhtContact) => DhtNodeRow {
 function putRow(result: DhtPutResult, row: (contact: DhtContact) => DhtNodeRow): DhtPutRow {
   const { key, sequence, holders, refusals, requests, elapsedMs } = result
   return {
-    ...{ key: key.hex, sequence, holders: holders.map(row), requests, elapsedMs },
+    ...{ key: key.hex, sequence, holders: holders.map(row), requests },
+    elapsedMs: rounded(elapsedMs),
     refusals: refusals.map(({ contact, code }) => ({ ...row(contact), code })),
   }
 }

@@ -68,7 +68,7 @@ class FakeTarget implements ControlTarget {
     this.asked.push(question)
     this.lastOptions = options
     if (question.action === 'lookup') onHop({ key: 'k2', depth: 1 } as never)
-    return { key: 'k1' }
+    return { key: 'k1', withdrawn: true }
   }
   ping = async (options: TargetOptions) => {
     this.lastOptions = options
@@ -368,7 +368,7 @@ describe('the DHT', () => {
     const hops: unknown[] = []
     const params = { action: 'lookup', key: 'b', trace: true, timeoutMs: 9 }
     const answer = client.request('dht', params, { ...WAIT, onEvent: (hop) => void hops.push(hop) })
-    expect(await answer).toEqual({ key: 'k1' })
+    expect(await answer).toEqual({ key: 'k1', withdrawn: true })
     expect(hops).toEqual([{ key: 'k2', depth: 1 }])
     const dials = { disjointPaths: undefined, alpha: undefined }
     expect(target.asked).toEqual([{ action: 'lookup', key: 'b', trace: true, ...dials }])

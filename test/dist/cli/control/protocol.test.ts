@@ -62,12 +62,9 @@ describe('requests', () => {
     expect(read({ action: 'provide', key: 'k' })).toMatchObject({ metadata: new Uint8Array(0) })
     expect(read({ action: 'providers', key: 'k' })).toMatchObject({ count: 64 })
     expect(read({ action: 'providers', key: 'k', count: 256 })).toMatchObject({ count: 256 })
-    expect(read({ action: 'withdraw', key: 'k' })).toEqual({
-      ...dials,
-      action: 'withdraw',
-      key: 'k',
-    })
-    expect(read({ action: 'table' })).toEqual({ ...dials, action: 'table' })
+    expect(read({ action: 'withdraw', key: 'k' })).toEqual({ action: 'withdraw', key: 'k' })
+    expect(read({ action: 'withdraw', name: 'n' })).toEqual({ action: 'withdraw', name: 'n' })
+    expect(read({ action: 'table' })).toEqual({ action: 'table' })
     expect(read({ action: 'lookup', key: 'k' })).toMatchObject({ trace: false })
   })
 
@@ -81,8 +78,9 @@ describe('requests', () => {
     [{ action: 'put', value: '', quorum: 65 }, "'quorum'"],
     [{ action: 'get', key: 'k', quorum: 0 }, "'quorum'"],
     [{ action: 'providers', key: 'k', count: 257 }, "'count'"],
-    [{ action: 'table', disjointPaths: 17 }, "'disjointPaths'"],
-    [{ action: 'table', alpha: 65 }, "'alpha'"],
+    [{ action: 'lookup', key: 'k', disjointPaths: 17 }, "'disjointPaths'"],
+    [{ action: 'lookup', key: 'k', alpha: 65 }, "'alpha'"],
+    [{ action: 'withdraw' }, "'key'"],
     [{ action: 'lookup', key: 'k', trace: 1 }, "'trace'"],
   ])('a question to the DHT with %j is refused', (params, field) => {
     const read = () => parseRequest(line({ id: 1, method: 'dht', params }))

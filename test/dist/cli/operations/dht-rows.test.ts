@@ -6,6 +6,7 @@ import {
   formatProviders,
   formatPut,
   formatValueRow,
+  formatWithdraw,
 } from '../../../../dist/cli/operations/dht-rows.ts'
 
 const plain = { tone: (_tone: unknown, text: string): string => text }
@@ -19,15 +20,26 @@ describe('what the DHT answers, for people', () => {
       ...{ key: KEY, sequence: 1, holders: [a], requests: 3, elapsedMs: 12 },
       refusals: [{ ...b, code: 'ERR_DHT_STORE_FULL' }],
     }
-    expect(formatPut(row, 'put', plain)).toBe(
+    expect(formatPut(row, 'put', true, plain)).toBe(
       [
         KEY,
         'put; 1 node keeps it, 3 requests, 12 ms',
         `ERR_DHT_STORE_FULL ${'b'.repeat(16)}  [::1]:1`,
       ].join('\n'),
     )
-    expect(formatPut({ ...row, holders: [], refusals: [] }, "put 'n'", plain)).toContain(
-      "put 'n'; 0 nodes keep it",
+    const alone = { ...row, holders: [], refusals: [] }
+    expect(formatPut(alone, "put 'n'", true, plain)).toContain("put 'n'; this node alone keeps it,")
+    expect(formatPut(alone, 'put', false, plain)).toContain('put; no other node keeps it,')
+  })
+
+  test('a withdrawal says whether there was anything, and how a name is withdrawn', () => {
+    const none = `this node has put or provided nothing under ${KEY}`
+    expect(formatWithdraw({ key: KEY, withdrawn: true }, true)).toBe(
+      `${KEY} is not repeated any more`,
+    )
+    expect(formatWithdraw({ key: KEY, withdrawn: false }, false)).toBe(none)
+    expect(formatWithdraw({ key: KEY, withdrawn: false }, true)).toBe(
+      `${none}; a value that was put with a name is withdrawn with --name`,
     )
   })
 

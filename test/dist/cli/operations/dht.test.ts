@@ -69,7 +69,22 @@ describe('the DHT of a running node', () => {
       expect((await get(3, 'port', publisher)).publisher).toBe(key.hex)
     }
     await expect(get(3, 'port', 'nobody')).rejects.toMatchObject({ code: 'ERR_NODE_UNKNOWN' })
-    await expect(get(3, 'port')).rejects.toMatchObject({ code: 'ERR_DHT_NOT_FOUND' })
+    await expect(get(3, 'port')).rejects.toMatchObject({
+      ...{ code: 'ERR_DHT_NOT_FOUND', message: "nobody has 'port'" },
+      hint: expect.stringContaining('--publisher') as string,
+    })
+    await expect(get(3, 'gate', id)).rejects.toMatchObject({
+      ...{ code: 'ERR_DHT_NOT_FOUND', message: `nobody has 'gate' of '${id}'`, hint: undefined },
+    })
+  })
+
+  test('withdraws a named value by its name, and says when there is nothing', async () => {
+    const { key } = await ask<DhtPutRow>(0, { ...PUT, value: bytes('x'), name: 'port' })
+    const words = await ask(0, { action: 'withdraw', key: 'port' })
+    expect(words).toEqual({ key: nodes[0]!.mesh.dht.keyOf('port').hex, withdrawn: false })
+    const byName = { action: 'withdraw', name: 'port' } as const
+    expect(await ask(0, byName)).toEqual({ key, withdrawn: true })
+    expect(await ask(0, byName)).toEqual({ key, withdrawn: false })
   })
 
   test('finds providers by words, until they are withdrawn', async () => {
@@ -85,11 +100,12 @@ describe('the DHT of a running node', () => {
     ])
     expect(found[1]).not.toHaveProperty('text')
     expect(await find(1)).toHaveLength(1)
-    expect(await ask(1, { ...DIALS, action: 'withdraw', key: 'printer' })).toEqual({ key })
+    const withdraw = { action: 'withdraw', key: 'printer' } as const
+    expect(await ask(1, withdraw)).toEqual({ key, withdrawn: true })
   })
 
   test('shows its table with the names of members', async () => {
-    const rows = await ask<DhtTableRow[]>(0, { ...DIALS, action: 'table' })
+    const rows = await ask<DhtTableRow[]>(0, { action: 'table' })
     expect(rows.map(({ node }) => node).sort()).toEqual(
       nodes
         .slice(1)
