@@ -24,7 +24,10 @@ const GRAVE = Object.freeze({
   ERR_DHT_CONTACTS_MAX: 10,
   /** Of the node that was asked, in time, but of another kind or about another key. */
   ERR_DHT_REPLY_UNEXPECTED: 10,
-  /** Once per second: a burst may come of a network that stood still. */
+  /**
+   * Once per second, from the second on that follows another one: what one that stood still takes for a flood,
+   * because all came at once, was sent over a longer time, so the next such burst is farther away.
+   */
   ERR_DHT_REQUESTS_MAX: 5,
   ERR_DHT_RECORD_SIGNATURE: 10,
   ERR_DHT_RECORD_REALM: 10,
@@ -54,7 +57,7 @@ interface Scored {
   slight: number
   /** Time of both sums. */
   atMs: number
-  /** Last time that a flood was counted. */
+  /** Last time that a second of it was a flood. */
   floodedMs: number
   /** Shunned until then; -Infinity for not. */
   untilMs: number
@@ -102,8 +105,10 @@ export class PeerScores {
   offend(id: string, offence: Offence, nowMs: number): boolean {
     const peer = this.#current(id, nowMs) ?? this.#add(id, nowMs)
     if (offence === 'ERR_DHT_REQUESTS_MAX') {
-      if (nowMs - peer.floodedMs < SECOND_MS) return false
+      const sinceMs = nowMs - peer.floodedMs
+      if (sinceMs < SECOND_MS) return false
       peer.floodedMs = nowMs
+      if (sinceMs >= 2 * SECOND_MS) return false
     }
     this.#offences += 1
     if (Object.hasOwn(GRAVE, offence)) peer.grave += GRAVE[offence as keyof typeof GRAVE]

@@ -1,4 +1,5 @@
 /** What hostile members can do to router and recorder over a link: nothing but be counted. */
+import fc from 'fast-check'
 import { describe, expect, it } from 'vitest'
 import type { Link } from '../../../mesh/link/link.ts'
 import type { Mesh } from '../../../mesh/mesh.ts'
@@ -9,6 +10,7 @@ import { Codec } from '../../../mesh/wire/codec.ts'
 import { encodeFrame } from '../../../mesh/wire/frame.ts'
 import { WireType } from '../../../mesh/wire/messages.ts'
 import type { Cluster } from '../cluster.ts'
+import { recordOf } from './dht-messages.ts'
 import { bytes, dhtCluster, namesOf, startAll, startOne, tableOf } from './dht-cluster.ts'
 
 /** Two honest nodes, and one that has no DHT and says whatever the test wants on its link to the first. */
@@ -19,12 +21,15 @@ async function scene(cluster: Cluster) {
   const link = await cluster.during(evil.connect({ ...a.address, key: a.key }))
   const protocol = new DhtProtocol(new Codec(), a.realm.id)
   const heard: string[] = []
+  const refusals: (string | undefined)[] = []
   evil.handleFrames(WireType.findNode, WireType.providersReply, (_, type, payload) => {
-    heard.push(protocol.decode(type, payload).message.type)
+    const { message } = protocol.decode(type, payload)
+    heard.push(message.type)
+    if (message.type === 'store_reply') refusals.push(message.refusal)
   })
   const sender: Sender = { ...evil.address, mode: 'server' }
   return {
-    ...{ a, b, evil, link, heard, sender, key: keyFromHex('ab'.repeat(32)) },
+    ...{ a, b, evil, link, heard, refusals, sender, key: keyFromHex('ab'.repeat(32)) },
     ask: (message: DhtRequest, number = 1) => link.send('sync', protocol.request(number, message)),
     answer: (message: DhtReply, number = 1) => link.send('sync', protocol.reply(number, message)),
   }
@@ -83,6 +88,25 @@ describe('a peer that', () => {
     expect(a.links().some(({ peer }) => peer.key.hex === b.key.hex)).toBe(true)
     expect(a.dht.stats().routing).toBeDefined()
     expect(linkWith(a, evil)).not.toBe(link)
+  })
+
+  it('ML9 puts records of another realm: is answered and counted, and after ten of them shunned', async () => {
+    await using cluster = dhtCluster({ seed: 47 })
+    const { a, b, link, refusals, ask, sender } = await scene(cluster)
+    const [made] = fc.sample(recordOf('mutable'), { numRuns: 1, seed: 1 })
+    const foreign = { ...made!, sequence: 1, expiresAtMs: cluster.clock.wallNow() + 3_600_000 }
+    for (let n = 0; n < 11; n++) {
+      const more = { ttlMs: undefined, expectedSequence: undefined }
+      ask({ type: 'store', key: foreign.key, sender, record: foreign, ...more }, n)
+    }
+    await cluster.clock.advance(500)
+    const code = 'ERR_DHT_RECORD_REALM'
+    expect(refusals).toEqual([...Array(10).fill(code), 'ERR_DHT_PEER_SHUNNED'])
+    expect(a.dht.stats().routing).toMatchObject({ offences: 10, shuns: 1, shunned: 1 })
+    expect(countsOf(a)).toMatchObject({ [code]: 10, ERR_DHT_PEER_SHUNNED: 2 })
+    // Its link is not the DHT's to take, and nobody else is shunned.
+    expect(link.state).toBe('established')
+    expect((await cluster.during(b.dht.put(bytes('x')))).holders).toHaveLength(1)
   })
 
   it('asks more than it may: is not answered beyond that, and the others are', async () => {

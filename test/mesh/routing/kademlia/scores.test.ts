@@ -74,14 +74,19 @@ describe('scores of peers', () => {
     expect(offend(scores, 1)).toEqual([true])
   })
 
-  it('count a flood once per second', () => {
+  it('count a flood once per second, from its second second on', () => {
     const scores = scoresOf()
-    offend(scores, 1_000, { code: FLOOD })
-    expect(scores.score('a', 0)).toBe(5)
-    offend(scores, 1, { code: FLOOD, nowMs: 999 })
-    expect(scores.offences).toBe(1)
-    offend(scores, 1, { code: FLOOD, nowMs: 1_000 })
-    expect(scores.offences).toBe(2)
+    const countedAt = (nowMs: number): number => {
+      offend(scores, 1_000, { code: FLOOD, nowMs })
+      return scores.offences
+    }
+    expect([0, 999, 1_000, 1_999, 2_000].map(countedAt)).toEqual([0, 0, 1, 1, 2])
+    expect(scores.score('a', 2_000)).toBeCloseTo(10, 1)
+    // A burst of what was sent over two seconds, or more.
+    expect([4_000, 6_000, 9_000].map(countedAt)).toEqual([2, 2, 2])
+    // Without a pause it takes 21 seconds.
+    for (let nowMs = 20_000; nowMs < 41_000; nowMs += 1_000) countedAt(nowMs)
+    expect(scores.isShunned('a', 40_000)).toBe(true)
   })
 
   it('remember scoredPeersMax peers, and forget the one with the lowest score for one more', () => {
