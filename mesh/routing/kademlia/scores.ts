@@ -17,7 +17,28 @@ export type ScoreSettings = Pick<
   'shunScore' | 'shunMs' | 'scoreHalfLifeMs' | 'scoredPeersMax'
 >
 
-const GRAVE = Object.freeze({
+/** Offences that honest peers do not commit. */
+type GraveOffence =
+  | 'ERR_DHT_CONTACT_ADDRESS'
+  | 'ERR_DHT_CONTACT_REPEATED'
+  | 'ERR_DHT_CONTACTS_MAX'
+  | 'ERR_DHT_REPLY_UNEXPECTED'
+  | 'ERR_DHT_REQUESTS_MAX'
+  | 'ERR_DHT_RECORD_SIGNATURE'
+  | 'ERR_DHT_RECORD_REALM'
+  | 'ERR_DHT_RECORD_KEY'
+  | 'ERR_DHT_RECORD_INVALID'
+  | 'ERR_DHT_RECORD_EXPIRED'
+  | 'ERR_DHT_ANSWER_RECORD'
+
+/** Offences that may happen to honest peers now and then. */
+type SlightOffence =
+  'ERR_DHT_RECORD_TOO_LARGE' | 'ERR_DHT_RECORD_EXPIRY' | 'ERR_DHT_SEQUENCE_LOW'
+
+/** What is counted against a peer. */
+export type Offence = GraveOffence | SlightOffence
+
+const GRAVE: Readonly<Record<GraveOffence, number>> = Object.freeze({
   /** Once per answer, as the other two about contacts. */
   ERR_DHT_CONTACT_ADDRESS: 10,
   ERR_DHT_CONTACT_REPEATED: 5,
@@ -38,14 +59,11 @@ const GRAVE = Object.freeze({
   ERR_DHT_ANSWER_RECORD: 10,
 })
 
-const SLIGHT = Object.freeze({
+const SLIGHT: Readonly<Record<SlightOffence, number>> = Object.freeze({
   ERR_DHT_RECORD_TOO_LARGE: 1,
   ERR_DHT_RECORD_EXPIRY: 1,
   ERR_DHT_SEQUENCE_LOW: 0.1,
 })
-
-/** What is counted against a peer. */
-export type Offence = keyof typeof GRAVE | keyof typeof SLIGHT
 
 /** Share of `shunScore` that slight offences make up at most. */
 const SLIGHT_SHARE = 0.5
