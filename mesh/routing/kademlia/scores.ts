@@ -32,8 +32,7 @@ type GraveOffence =
   | 'ERR_DHT_ANSWER_RECORD'
 
 /** Offences that may happen to honest peers now and then. */
-type SlightOffence =
-  'ERR_DHT_RECORD_TOO_LARGE' | 'ERR_DHT_RECORD_EXPIRY' | 'ERR_DHT_SEQUENCE_LOW'
+type SlightOffence = 'ERR_DHT_RECORD_TOO_LARGE' | 'ERR_DHT_RECORD_EXPIRY' | 'ERR_DHT_SEQUENCE_LOW'
 
 /** What is counted against a peer. */
 export type Offence = GraveOffence | SlightOffence

@@ -6,7 +6,10 @@ import type { ShelfItem } from '../../../../mesh/routing/records/shelf-item.ts'
 import { record } from './shelf-scene.ts'
 
 const key = fc
-  .array(fc.nat({ max: 3 }).map((part) => part * 0x5555_5555), { minLength: 8, maxLength: 8 })
+  .array(
+    fc.nat({ max: 3 }).map((part) => part * 0x5555_5555),
+    { minLength: 8, maxLength: 8 },
+  )
   .map((words) => keyFromWords(Uint32Array.from(words)))
 
 function item(slot: number, of: ReturnType<typeof keyFromWords>): ShelfItem {
