@@ -1,7 +1,7 @@
 /**
  * `npm run test:processes [membership|dht]`: the tests of nodes as operating-system processes at the sizes that
  * are promised, twenty for membership and thirty for the DHT, alone on the machine. `npm test` runs the same tests
- * with fewer, beside everything else; CI runs those of membership. Needs `npm run build`.
+ * with fewer, beside everything else, and so does CI. Needs `npm run build`.
  */
 import { spawnSync } from 'node:child_process'
 import process from 'node:process'

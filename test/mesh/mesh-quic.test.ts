@@ -57,7 +57,11 @@ describe('a mesh over QUIC', () => {
     await until(all, () => all.every((mesh) => mesh.links().length === 2))
     expect(all.map(peersOf)).toEqual(['b c', 'a c', 'a b'])
     expect(new Set(all.map((mesh) => mesh.address.port)).size).toBe(3)
-    for (const mesh of all) expect(mesh.stats().refused).toEqual({})
+    // A and C may dial each other at once: the connection that loses is refused, and nothing else is.
+    for (const mesh of all) {
+      const { ERR_LINK_REFUSED: racesLost = 0, ...others } = mesh.stats().refused
+      expect([others, racesLost <= 1]).toEqual([{}, true])
+    }
   })
 
   it('frames of 1 MiB and backpressure: every byte arrives in order', async () => {

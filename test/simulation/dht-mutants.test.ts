@@ -9,6 +9,7 @@ import type { RecordsCore } from '../../mesh/routing/records/core.ts'
 import { compileMutants, timesFound, type CompiledMutants, type Patch } from './compile-mutants.ts'
 import { DHT_KILLERS, type DhtKiller, type MakeCores } from './dht-killers.ts'
 import { DHT_MUTANTS } from './dht-mutants.ts'
+import { shareOf } from './size.ts'
 
 const PATCHES: readonly Patch[] = DHT_MUTANTS.map(({ core, file, from, to }) => ({
   core: `mesh/routing/${core}`,
@@ -60,7 +61,7 @@ describe('a core of the DHT with one rule less is noticed', () => {
     expect(places).toEqual(DHT_MUTANTS.map(({ rule }) => `${rule}: 1`))
   })
 
-  it.each(DHT_MUTANTS.map((mutant, index) => ({ ...mutant, index })))(
+  it.each(shareOf(DHT_MUTANTS.map((mutant, index) => ({ ...mutant, index }))))(
     'when this rule is broken: $rule',
     async ({ index, killer, ids }) => {
       expect(ids).toContain(verdict(killer, await load(index)))

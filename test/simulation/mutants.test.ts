@@ -8,6 +8,7 @@ import { SwimCore } from '../../mesh/membership/swim/core.ts'
 import { compileMutants, timesFound, type CompiledMutants, type Patch } from './compile-mutants.ts'
 import { KILLERS, type MakeCore } from './killers.ts'
 import { MUTANTS, type Killer } from './mutants.ts'
+import { shareOf } from './size.ts'
 
 const PATCHES: readonly Patch[] = MUTANTS.map(({ file, from, to }) => ({
   core: 'mesh/membership/swim',
@@ -55,7 +56,7 @@ describe('S48 a core with one rule less is noticed', () => {
     expect(places).toEqual(MUTANTS.map(({ rule }) => `${rule}: 1`))
   })
 
-  it.each(MUTANTS.map((mutant, index) => ({ ...mutant, index })))(
+  it.each(shareOf(MUTANTS.map((mutant, index) => ({ ...mutant, index }))))(
     'when this rule is broken: $rule',
     async ({ index, killer, ids }) => {
       expect(ids).toContain(verdict(killer, await load(index)))
