@@ -6,10 +6,10 @@
  *     start:    generation of this start of the node, empty table; links and seeds report whom they find
  *     restart:  one generation more, on disk first; the table begins with everybody who was there
  */
-import { contract, implement, noreply } from '../../behaviours/index.ts'
-import type { Contract, Server } from '../../behaviours/index.ts'
+import type { Server } from '../../behaviours/index.ts'
 import type { Clock, Logger } from '../../runtime/index.ts'
-import { ALARM, EarliestAlarm } from '../alarm.ts'
+import { driverServer } from '../driver-process.ts'
+import type { DriverApi, Ties } from '../driver-process.ts'
 import { OnDemand, WAITING_MAX } from '../exchange/on-demand.ts'
 import { Rates } from '../exchange/rates.ts'
 import { Requests } from '../exchange/requests.ts'
@@ -80,25 +80,6 @@ export interface MembershipContext {
   readonly raiseIncarnation: (incarnation: number) => Promise<void>
 }
 
-/** Messages of the membership process to itself. */
-export interface MembershipApi {
-  call: {}
-  cast: {
-    /** The detector threw. */
-    failed(error: unknown): void
-  }
-}
-
-interface State {
-  readonly detector: Detector
-  readonly alarm: EarliestAlarm
-}
-
-const MembershipContract: Contract<MembershipApi> = contract('fovea.membership/1', {
-  call: {},
-  cast: { failed: true },
-})
-
 /** Exchanges of the detector; a question that the core does not answer, such as a push, is forgotten. */
 export const REQUESTS_LIMITS: RequestsLimits = Object.freeze({
   requestsMax: 64,
@@ -117,52 +98,20 @@ export const REQUESTS_PER_SECOND_MAX = 32
 const PERSIST_RETRY_MS = 1_000
 
 /** Starts and serves the detector. */
-export const MembershipServer: Server<MembershipApi, MembershipContext> = implement<
-  MembershipApi,
-  MembershipContext,
-  State
->(MembershipContract, {
-  init: async (context, ctx): Promise<State> => {
+export const MembershipServer: Server<DriverApi, MembershipContext> = driverServer(
+  'fovea.membership/1',
+  async (context: MembershipContext, ties) => {
     const { memory } = context
     const restarted = memory.generation > 0
     const generation = restarted ? memory.generation + 1 : context.incarnation
     if (restarted) await context.raiseIncarnation(generation)
     memory.generation = generation
-    const { system, signal, self } = ctx
-    const alarm = new EarliestAlarm(context.clock, system, self.pid)
-    const running: Running = makeDetector(context, {
-      signal,
-      worked: () => alarm.set(running.detector.nextDueMs),
-      failed: (error) => void self.cast.failed(error),
-    })
-    const { detector } = running
-    listen(context, running, signal)
-    if (restarted) remember(context, detector)
-    alarm.set(detector.nextDueMs)
-    return { detector, alarm }
+    const running = makeDetector(context, ties)
+    listen(context, running, ties.signal)
+    if (restarted) remember(context, running.detector)
+    return running.detector
   },
-  call: {},
-  cast: {
-    failed: (_state, error) => {
-      throw error
-    },
-  },
-  info: (state, info) => {
-    if (info.type !== 'message' || info.message !== ALARM) return noreply(state)
-    const { detector, alarm } = state
-    alarm.rang()
-    detector.tick()
-    alarm.set(detector.nextDueMs)
-    return noreply(state)
-  },
-})
-
-/** How a detector and its process are tied. */
-interface Ties {
-  readonly signal: AbortSignal
-  readonly worked: () => void
-  readonly failed: (error: unknown) => void
-}
+)
 
 /** A detector with what its door needs. */
 interface Running {

@@ -3,9 +3,9 @@
  * handlers at links and its crashes; the work is in `recorder.ts`. A restarted one takes back what the store
  * holds, so whatever was published or acknowledged before is there again.
  */
-import { contract, implement, noreply } from '../../behaviours/index.ts'
-import type { Contract, Server } from '../../behaviours/index.ts'
-import { ALARM, EarliestAlarm } from '../alarm.ts'
+import type { Server } from '../../behaviours/index.ts'
+import { driverServer } from '../driver-process.ts'
+import type { DriverApi, Ties } from '../driver-process.ts'
 import { Rates } from '../exchange/rates.ts'
 import type { Store } from '../store/store.ts'
 import { WireType } from '../wire/messages.ts'
@@ -15,70 +15,27 @@ import { openExchanges } from './exchanges.ts'
 import { RecordDisk } from './record-disk.ts'
 import { Recorder } from './recorder.ts'
 
-/** Messages of the records process to itself. */
-export interface RecordsApi {
-  call: {}
-  cast: {
-    /** The recorder threw. */
-    failed(error: unknown): void
-  }
-}
-
-interface State {
-  readonly recorder: Recorder
-  readonly alarm: EarliestAlarm
-}
-
-const RecordsContract: Contract<RecordsApi> = contract('fovea.records/1', {
-  call: {},
-  cast: { failed: true },
-})
-
 /** Starts and serves the recorder. */
-export const RecordsServer: Server<RecordsApi, DhtContext> = implement<
-  RecordsApi,
-  DhtContext,
-  State
->(RecordsContract, {
-  init: async (context, ctx): Promise<State> => {
-    const { clock, memory } = context
-    const { system, signal, self } = ctx
-    const store = (memory.store ??= await context.openStore())
-    const alarm = new EarliestAlarm(clock, system, self.pid)
-    const publisher = new AddressPublisher(context, signal)
+export const RecordsServer: Server<DriverApi, DhtContext> = driverServer(
+  'fovea.records/1',
+  async (context: DhtContext, ties) => {
+    const store = (context.memory.store ??= await context.openStore())
+    const publisher = new AddressPublisher(context, ties.signal)
     const recorder: Recorder = makeRecorder(context, store, {
+      ...ties,
       joined: () => publisher.begin(recorder),
-      worked: () => alarm.set(recorder.nextDueMs),
-      failed: (error) => void self.cast.failed(error),
     })
-    listen(context, recorder, signal)
-    alarm.set(recorder.nextDueMs)
-    return { recorder, alarm }
+    listen(context, recorder, ties.signal)
+    return recorder
   },
-  call: {},
-  cast: {
-    failed: (_state, error) => {
-      throw error
-    },
-  },
-  info: (state, info) => {
-    if (info.type !== 'message' || info.message !== ALARM) return noreply(state)
-    const { recorder, alarm } = state
-    alarm.rang()
-    recorder.tick()
-    alarm.set(recorder.nextDueMs)
-    return noreply(state)
-  },
-})
+)
 
-/** How a driver and its process are tied. */
-interface Ties {
+/** With what the recorder does once this node has found its place. */
+interface RecorderTies extends Ties {
   readonly joined: () => void
-  readonly worked: () => void
-  readonly failed: (error: unknown) => void
 }
 
-function makeRecorder(context: DhtContext, store: Store, ties: Ties): Recorder {
+function makeRecorder(context: DhtContext, store: Store, ties: RecorderTies): Recorder {
   const { clock, chance, memory, options, ownKey, pool, refusals, protocol, proofs } = context
   return new Recorder({
     core: {

@@ -3,72 +3,23 @@
  * work is in `router.ts`. A restarted one begins with the table that the former had; what it held for
  * certain is asked again before anybody is told about it.
  */
-import { contract, implement, noreply } from '../../behaviours/index.ts'
-import type { Contract, Server } from '../../behaviours/index.ts'
-import { ALARM, EarliestAlarm } from '../alarm.ts'
+import type { Server } from '../../behaviours/index.ts'
+import { driverServer } from '../driver-process.ts'
+import type { DriverApi, Ties } from '../driver-process.ts'
 import { WireType } from '../wire/messages.ts'
 import type { DhtContext } from './context.ts'
 import { openExchanges } from './exchanges.ts'
 import { Router } from './router.ts'
 
-/** Messages of the routing process to itself. */
-export interface RoutingApi {
-  call: {}
-  cast: {
-    /** The router threw. */
-    failed(error: unknown): void
-  }
-}
-
-interface State {
-  readonly router: Router
-  readonly alarm: EarliestAlarm
-}
-
-const RoutingContract: Contract<RoutingApi> = contract('fovea.routing/1', {
-  call: {},
-  cast: { failed: true },
-})
-
 /** Starts and serves the router. */
-export const RoutingServer: Server<RoutingApi, DhtContext> = implement<
-  RoutingApi,
-  DhtContext,
-  State
->(RoutingContract, {
-  init: (context, ctx): State => {
-    const { clock } = context
-    const { system, signal, self } = ctx
-    const alarm = new EarliestAlarm(clock, system, self.pid)
-    const router: Router = makeRouter(context, {
-      worked: () => alarm.set(router.nextDueMs),
-      failed: (error) => void self.cast.failed(error),
-    })
-    listen(context, router, signal)
-    alarm.set(router.nextDueMs)
-    return { router, alarm }
+export const RoutingServer: Server<DriverApi, DhtContext> = driverServer(
+  'fovea.routing/1',
+  (context: DhtContext, ties) => {
+    const router = makeRouter(context, ties)
+    listen(context, router, ties.signal)
+    return router
   },
-  call: {},
-  cast: {
-    failed: (_state, error) => {
-      throw error
-    },
-  },
-  info: (state, info) => {
-    if (info.type !== 'message' || info.message !== ALARM) return noreply(state)
-    const { router, alarm } = state
-    alarm.rang()
-    router.tick()
-    alarm.set(router.nextDueMs)
-    return noreply(state)
-  },
-})
-
-/** How a driver and its process are tied. */
-interface Ties {
-  readonly worked: () => void
-  readonly failed: (error: unknown) => void
-}
+)
 
 function makeRouter(context: DhtContext, ties: Ties): Router {
   const { clock, chance, memory, options, ownKey, pool, view, refusals, protocol, proofs } = context
