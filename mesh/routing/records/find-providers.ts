@@ -3,16 +3,15 @@
  * per publisher, the newest. Each is told as soon as it is known. Nobody at all is an answer, not a failure.
  */
 import type { KadKey } from '../kademlia/id.ts'
-import { compareDistance } from '../kademlia/id.ts'
 import type { LookupHop, LookupResult } from '../kademlia/machine.ts'
 import type { Contact, LookupReply, StoreRefusal } from '../kademlia/message.ts'
 import type { RecordsContext } from './context.ts'
 import type { LookupOwner } from './lookups.ts'
 import type { OperationOptions } from './machine.ts'
 import { isProviderKind } from './providers.ts'
-import { widerCount } from './radius.ts'
 import type { DhtRecord } from './record.ts'
 import type { OperationRun, Report, Result } from './report.ts'
+import { Search } from './search.ts'
 import { compareRecords } from './select.ts'
 
 /** Records of one answer that are not valid, after which the rest of it is not looked at: a check takes time. */
@@ -33,15 +32,16 @@ export class FindProviders implements OperationRun, LookupOwner {
   readonly #report: Report
   /** By publisher, in the order in which they were found. */
   readonly #providers = new Map<string, DhtRecord>()
-  readonly #found = new Map<string, Contact>()
-  #lookupId: number | undefined
-  #count = 0
-  #requests = 0
+  readonly #search: Search
 
   constructor(context: RecordsContext, spec: FindProvidersSpec, report: Report) {
     this.#context = context
     this.#spec = spec
     this.#report = report
+    const { paths, alpha = context.settings.operationAlpha, trace } = spec.options
+    const { deadlineMs } = report
+    const how = { paths, alpha, trace, deadlineMs }
+    this.#search = new Search(context, this, { kind: 'get_providers', key: spec.key, ...how })
   }
 
   begin(): void {
@@ -56,12 +56,11 @@ export class FindProviders implements OperationRun, LookupOwner {
       if (this.#context.problem(record) === undefined) this.#take(record, self.id)
     }
     if (this.#isEnough()) this.#finish()
-    else this.#look(settings.k)
+    else this.#search.begin()
   }
 
   cancel(): void {
-    if (this.#lookupId !== undefined) this.#context.lookups.cancel(this.#lookupId)
-    this.#lookupId = undefined
+    this.#search.cancel()
     this.#report.ended = true
   }
 
@@ -95,42 +94,13 @@ export class FindProviders implements OperationRun, LookupOwner {
       invalid += 1
       if (i >= settings.providersAnswerMax || invalid >= ANSWER_INVALID_MAX) break
     }
-    if (this.#isEnough() && this.#lookupId !== undefined) {
-      this.#context.lookups.stop(this.#lookupId)
-    }
+    if (this.#isEnough()) this.#search.stop()
   }
 
   lookupDone(result: LookupResult): void {
-    this.#lookupId = undefined
-    this.#requests += result.requests
-    for (const contact of result.closest) this.#found.set(contact.id, contact)
+    this.#search.ended(result)
     if (result.reason === 'deadline' && !this.#isEnough()) return this.expire()
-    const wider = this.#isEnough() ? undefined : this.#wider()
-    if (wider === undefined) this.#finish()
-    else this.#look(wider)
-  }
-
-  #look(count: number): void {
-    const { key, options } = this.#spec
-    const { paths, alpha, trace } = options
-    this.#count = count
-    this.#lookupId = this.#context.lookups.begin(this, {
-      kind: 'get_providers',
-      target: key,
-      count,
-      alpha: alpha ?? this.#context.settings.operationAlpha,
-      deadlineMs: this.#report.deadlineMs,
-      ...(paths === undefined ? {} : { paths }),
-      ...(trace === undefined ? {} : { trace }),
-    })
-  }
-
-  #wider(): number | undefined {
-    const { key } = this.#spec
-    const { settings, routing } = this.#context
-    const found = [...this.#found.values()].sort((a, b) => compareDistance(key, a.key, b.key))
-    const area = { key, found, count: this.#count, networkSize: routing.networkSize() }
-    return widerCount(area, settings)
+    if (this.#isEnough() || !this.#search.widen()) this.#finish()
   }
 
   #problem(record: DhtRecord): StoreRefusal | undefined {
@@ -167,7 +137,7 @@ export class FindProviders implements OperationRun, LookupOwner {
   #result(): Result {
     return {
       records: [...this.#providers.values()],
-      requests: this.#requests,
+      requests: this.#search.requests,
       agreed: this.#providers.size,
     }
   }

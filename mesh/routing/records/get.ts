@@ -10,15 +10,14 @@
  */
 import type { LookupHop, LookupResult } from '../kademlia/machine.ts'
 import type { KadKey } from '../kademlia/id.ts'
-import { compareDistance } from '../kademlia/id.ts'
 import type { Contact, LookupReply, StoreRefusal } from '../kademlia/message.ts'
 import type { RecordsContext } from './context.ts'
 import type { LookupOwner } from './lookups.ts'
 import type { OperationFailure, OperationOptions, StoredEntry } from './machine.ts'
 import { isProviderKind } from './providers.ts'
-import { widerCount } from './radius.ts'
 import type { DhtRecord } from './record.ts'
 import type { OperationRun, Report, Result } from './report.ts'
+import { Search } from './search.ts'
 import { compareRecords } from './select.ts'
 import { Surroundings } from './surroundings.ts'
 
@@ -49,12 +48,9 @@ export class Get implements OperationRun, LookupOwner {
   readonly #mend: (findings: GetFindings) => void
   readonly #surroundings: Surroundings
   readonly #answers = new Map<string, Answer>()
-  readonly #found = new Map<string, Contact>()
+  readonly #search: Search
   #own: { readonly record: DhtRecord; readonly copy: boolean } | undefined
   #best: DhtRecord | undefined
-  #lookupId: number | undefined
-  #count = 0
-  #requests = 0
 
   constructor(
     context: RecordsContext,
@@ -65,6 +61,10 @@ export class Get implements OperationRun, LookupOwner {
     this.#context = context
     this.#spec = spec
     this.#report = report
+    const { paths, alpha = context.settings.operationAlpha, trace } = spec.options
+    const { deadlineMs } = report
+    const how = { paths, alpha, trace, deadlineMs }
+    this.#search = new Search(context, this, { kind: 'find_value', key: spec.key, ...how })
     this.#mend = mend
     this.#surroundings = new Surroundings(spec.key, context.settings.k)
   }
@@ -80,12 +80,11 @@ export class Get implements OperationRun, LookupOwner {
       this.#better(entry.record, self.id)
     }
     if (this.#isAgreed()) this.#finish()
-    else this.#look(this.#context.settings.k)
+    else this.#search.begin()
   }
 
   cancel(): void {
-    if (this.#lookupId !== undefined) this.#context.lookups.cancel(this.#lookupId)
-    this.#lookupId = undefined
+    this.#search.cancel()
     this.#report.ended = true
   }
 
@@ -113,44 +112,14 @@ export class Get implements OperationRun, LookupOwner {
     }
     this.#answers.set(from.id, { contact: from, record })
     if (record !== undefined) this.#better(record, from.id)
-    if (this.#isAgreed() && this.#lookupId !== undefined) {
-      this.#context.lookups.stop(this.#lookupId)
-    }
+    if (this.#isAgreed()) this.#search.stop()
   }
 
   lookupDone(result: LookupResult): void {
-    this.#lookupId = undefined
-    this.#requests += result.requests
-    for (const contact of result.closest) this.#found.set(contact.id, contact)
+    this.#search.ended(result)
     if (this.#isAgreed()) return this.#finish()
     if (result.reason === 'deadline') return this.#finish('ERR_DHT_TIMEOUT')
-    const wider = this.#wider()
-    if (wider === undefined) this.#finish()
-    else this.#look(wider)
-  }
-
-  #look(count: number): void {
-    const { key, options } = this.#spec
-    const { paths, alpha, trace } = options
-    this.#count = count
-    this.#lookupId = this.#context.lookups.begin(this, {
-      kind: 'find_value',
-      target: key,
-      count,
-      alpha: alpha ?? this.#context.settings.operationAlpha,
-      deadlineMs: this.#report.deadlineMs,
-      ...(paths === undefined ? {} : { paths }),
-      ...(trace === undefined ? {} : { trace }),
-    })
-  }
-
-  /** Whoever crowds around a key may withhold what is kept there; it was put further out then (K45). */
-  #wider(): number | undefined {
-    const { key } = this.#spec
-    const { settings, routing } = this.#context
-    const found = [...this.#found.values()].sort((a, b) => compareDistance(key, a.key, b.key))
-    const area = { key, found, count: this.#count, networkSize: routing.networkSize() }
-    return widerCount(area, settings)
+    if (!this.#search.widen()) this.#finish()
   }
 
   #problem(record: DhtRecord): StoreRefusal | undefined {
@@ -202,7 +171,7 @@ export class Get implements OperationRun, LookupOwner {
     const quorum = this.#spec.options.quorum ?? this.#context.settings.getQuorum
     const result: Result = {
       records: record === undefined ? [] : [record],
-      requests: this.#requests,
+      requests: this.#search.requests,
       agreed,
     }
     const enough = record !== undefined && agreed >= quorum

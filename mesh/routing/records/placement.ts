@@ -1,21 +1,16 @@
 /** Finds who should hold a record: a lookup of the nearest, repeated further out when they crowd (K45). */
-import type { KadKey } from '../kademlia/id.ts'
 import { compareDistance } from '../kademlia/id.ts'
 import type { LookupHop, LookupResult } from '../kademlia/machine.ts'
 import type { Contact } from '../kademlia/message.ts'
 import type { RecordsContext } from './context.ts'
 import type { LookupOwner } from './lookups.ts'
-import { holdersAmong, widerCount } from './radius.ts'
+import { holdersAmong } from './radius.ts'
 import type { KeyArea } from './radius.ts'
+import { Search } from './search.ts'
+import type { SearchSpec } from './search.ts'
 
-/** How to look. What is not given is as the routing core has it. */
-export interface PlacementSpec {
-  readonly key: KadKey
-  readonly paths?: number | undefined
-  readonly alpha?: number | undefined
-  readonly deadlineMs?: number | undefined
-  readonly trace?: boolean | undefined
-}
+/** Of what, and how to look. */
+export type PlacementSpec = Omit<SearchSpec, 'kind'>
 
 /** Who should hold a record, beside this node. */
 export interface Placed {
@@ -35,28 +30,28 @@ export interface PlacementOwner {
 
 /** See the head of this file. */
 export class Placement implements LookupOwner {
-  requests = 0
   readonly #context: RecordsContext
-  readonly #spec: PlacementSpec
   readonly #owner: PlacementOwner
-  readonly #found = new Map<string, Contact>()
-  #lookupId: number | undefined
-  #count = 0
+  readonly #search: Search
 
   constructor(context: RecordsContext, spec: PlacementSpec, owner: PlacementOwner) {
     this.#context = context
-    this.#spec = spec
     this.#owner = owner
+    this.#search = new Search(context, this, { kind: 'find_node', ...spec })
+  }
+
+  /** Of the lookups that have ended. */
+  get requests(): number {
+    return this.#search.requests
   }
 
   begin(): void {
-    this.#look(this.#context.settings.k)
+    this.#search.begin()
   }
 
   /** No call follows. */
   cancel(): void {
-    if (this.#lookupId !== undefined) this.#context.lookups.cancel(this.#lookupId)
-    this.#lookupId = undefined
+    this.#search.cancel()
   }
 
   lookupReply(): void {
@@ -68,31 +63,9 @@ export class Placement implements LookupOwner {
   }
 
   lookupDone(result: LookupResult): void {
-    this.#lookupId = undefined
-    this.requests += result.requests
-    for (const contact of result.closest) this.#found.set(contact.id, contact)
-    const { settings, routing } = this.#context
-    const { key } = this.#spec
-    const found = [...this.#found.values()].sort((a, b) => compareDistance(key, a.key, b.key))
-    const area = { key, found, count: this.#count, networkSize: routing.networkSize() }
+    this.#search.ended(result)
     const whole = result.reason === 'converged' || result.reason === 'exhausted'
-    const wider = whole ? widerCount(area, settings) : undefined
-    if (wider === undefined) this.#place(area)
-    else this.#look(wider)
-  }
-
-  #look(count: number): void {
-    const { key, paths, alpha, deadlineMs, trace } = this.#spec
-    this.#count = count
-    this.#lookupId = this.#context.lookups.begin(this, {
-      kind: 'find_node',
-      target: key,
-      count,
-      ...(paths === undefined ? {} : { paths }),
-      ...(alpha === undefined ? {} : { alpha }),
-      ...(deadlineMs === undefined ? {} : { deadlineMs }),
-      ...(trace === undefined ? {} : { trace }),
-    })
+    if (!whole || !this.#search.widen()) this.#place(this.#search.area())
   }
 
   #place(area: KeyArea): void {
