@@ -21,6 +21,8 @@ export interface KeepOptions {
 export interface Keeper {
   /** `own` when this node just published it, for the first time or again. */
   kept(entryId: string, own: boolean): void
+  /** What this node just published has reached all of its holders. */
+  spread?(entryId: string): void
 }
 
 /** See the head of this file. The record has been checked. */
@@ -56,6 +58,11 @@ export class Holding {
       writes.save(result.changed, result.entryId, before, owner)
     } else writes.save(result.changed)
     return result
+  }
+
+  /** Says that what this node published has reached all of its holders. */
+  reached(entryId: string): void {
+    for (const keeper of this.#keepers) keeper.spread?.(entryId)
   }
 
   /** Says that an entry is held. */

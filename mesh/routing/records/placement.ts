@@ -18,6 +18,8 @@ export interface Placed {
   readonly targets: readonly Contact[]
   /** True when this node is one of the k nearest, and so a holder. */
   readonly selfHolds: boolean
+  /** True when everybody who was asked answered: nobody nearer was missed for that. */
+  readonly whole: boolean
   /** True when it is the nearest of all. */
   readonly selfNearest: boolean
 }
@@ -65,10 +67,11 @@ export class Placement implements LookupOwner {
   lookupDone(result: LookupResult): void {
     this.#search.ended(result)
     const whole = result.reason === 'converged' || result.reason === 'exhausted'
-    if (!whole || !this.#search.widen()) this.#place(this.#search.area())
+    if (whole && this.#search.widen()) return
+    this.#place(this.#search.area(), whole && this.#search.failures === 0)
   }
 
-  #place(area: KeyArea): void {
+  #place(area: KeyArea, whole: boolean): void {
     const { self, serves, settings, routing } = this.#context
     const { key, found } = area
     // Whoever found too few to tell, perhaps because it is cut off, goes by the table.
@@ -78,6 +81,7 @@ export class Placement implements LookupOwner {
     this.#owner.placed({
       targets: holdersAmong(area, settings, selfHolds ? settings.k - 1 : settings.k),
       selfHolds,
+      whole,
       selfNearest:
         serves && (nearest === undefined || compareDistance(key, self.key, nearest.key) < 0),
     })

@@ -9,7 +9,7 @@
  *     end       when own copy and holders are settled
  *
  * What is published stays so if holders are wanting or nobody waits any more: it is put again until it is
- * unpublished.
+ * unpublished, and soon if not all of them were reached.
  *
  * Compare and swap: the nearest holder decides between writers who race; this node when it is that one. Only
  * after it agreed the others are asked, and only after them the own copy of a publisher is kept, so that
@@ -48,6 +48,8 @@ export class Put implements OperationRun, PlacementOwner {
   #record: DhtRecord
   #spread: Spread | undefined
   #selfHolds = false
+  /** The lookup missed nobody. */
+  #whole = false
   /** State of the own copy: not wanted (yet), being written, on disk, or not to be had. */
   #own: 'none' | 'writing' | 'kept' | 'failed' = 'none'
   #spreadDone = false
@@ -104,9 +106,10 @@ export class Put implements OperationRun, PlacementOwner {
     this.#report.hop(hop)
   }
 
-  placed({ targets, selfHolds, selfNearest }: Placed): void {
+  placed({ targets, selfHolds, selfNearest, whole }: Placed): void {
     const { expectedSequence, publish } = this.#spec
     this.#selfHolds = selfHolds
+    this.#whole = whole
     const decides = expectedSequence !== undefined && selfNearest
     const keepNow = expectedSequence === undefined ? selfHolds && !publish : decides
     if (keepNow && !this.#keepOwn(expectedSequence)) return
@@ -202,6 +205,9 @@ export class Put implements OperationRun, PlacementOwner {
     if (this.#report.ended || !this.#spreadDone || this.#own === 'writing') return
     const spread = this.#spread
     const result = this.#result()
+    if (this.#spec.publish && this.#whole && spread?.whole === true) {
+      this.#holding.reached(entryIdOf(this.#record))
+    }
     if (spread?.newer !== undefined) {
       if (this.#own === 'kept') this.#holding.keep(spread.newer, { from: undefined })
       this.#report.failed('ERR_DHT_SEQUENCE_LOW', { ...result, records: [spread.newer] })

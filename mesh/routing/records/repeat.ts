@@ -18,7 +18,12 @@ export interface RepeatSpec {
   /** One of them has been put to all. `newer` stands against it somewhere. */
   readonly onSpread: (
     record: DhtRecord,
-    outcome: { readonly holders: number; readonly newer: DhtRecord | undefined },
+    outcome: {
+      readonly holders: number
+      /** True when all holders were found, and each has answered. */
+      readonly whole: boolean
+      readonly newer: DhtRecord | undefined
+    },
   ) => void
   readonly onEnd: () => void
 }
@@ -73,7 +78,9 @@ export class Repeat implements Job, PlacementOwner {
       this.#context,
       { record, targets: this.#placed?.targets ?? [], parallel: 1, deadlineMs: Infinity },
       () => {
-        this.#spec.onSpread(record, { holders: spread.holders.length, newer: spread.newer })
+        const { holders, newer } = spread
+        const whole = spread.whole && this.#placed?.whole === true
+        this.#spec.onSpread(record, { holders: holders.length, whole, newer })
         this.#advance()
       },
     )

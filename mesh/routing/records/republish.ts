@@ -4,7 +4,9 @@
  * sleep that was longer than its life; what another key signed is repeated as it is and ends with its time.
  * A value that is found by its hash anybody can sign: it always is signed again by this node, else whoever
  * signs it for a moment longer would end it. Each entry has its own time, around an interval that leaves
- * room for failures within its life, so many entries published at once are not repeated at once.
+ * room for failures within its life, so many entries published at once are not repeated at once. What did not
+ * reach all of its holders is put again soon: in a network that is just starting, or that has just lost many
+ * of its nodes, the nearest that were found are often not the nearest.
  */
 import type { RecordsContext } from './context.ts'
 import type { Holding, Keeper } from './holding.ts'
@@ -19,11 +21,18 @@ import type { Job, JobSource } from './upkeep.ts'
 /** Part of its life after which a record is repeated at the latest. */
 const LIFE_PART = 0.5
 
+/** Times that a record which did not reach all holders is put again soon, and how much later each. */
+const SOON_TIMES = 3
+const SOON_FACTOR = 3
+
 /** Part of the interval after which a repetition that reached nobody is tried again. */
 const RETRY_PART = 1 / 64
 
 /** Entries looked at before the step goes on. */
 const EXAMINED_MAX = 64
+
+/** Whom a put has reached of those who should hold the record. */
+type Reached = 'all' | 'some' | 'nobody'
 
 /** See the head of this file. */
 export class Republish implements JobSource, Keeper {
@@ -32,6 +41,8 @@ export class Republish implements JobSource, Keeper {
   readonly #schedule = new Schedule()
   /** How long each published entry was to live when it was published. */
   readonly #livesMs = new Map<string, number>()
+  /** How often each was put again soon since it last reached all. */
+  readonly #soon = new Map<string, number>()
 
   constructor(context: RecordsContext, holding: Holding) {
     this.#context = context
@@ -52,7 +63,15 @@ export class Republish implements JobSource, Keeper {
     if (entry === undefined) return
     const lifeMs = entry.record.expiresAtMs - this.#context.wallNowMs
     this.#livesMs.set(entryId, lifeMs)
-    this.#schedule.set(entryId, this.#laterMs(this.#intervalMs(entry.record, lifeMs)))
+    // Soon, until `spread` or the end of a repetition says that all have it.
+    const intervalMs = this.#intervalMs(entry.record, lifeMs)
+    const soonMs = Math.min(intervalMs, this.#context.settings.repeatSoonMs)
+    this.#schedule.set(entryId, this.#laterMs(soonMs))
+  }
+
+  spread(entryId: string): void {
+    const entry = this.#context.shelf.entry(entryId)
+    if (entry?.own === true) this.#again(entryId, entry.record, 'all')
   }
 
   /** Came back from the disk: its holders may have gone while this node was away. */
@@ -115,16 +134,16 @@ export class Republish implements JobSource, Keeper {
 
   #job(entryId: string, record: DhtRecord): Job {
     const { shelf, counters } = this.#context
-    let reached = false
+    let reached: Reached = 'nobody'
     return new Repeat(this.#context, {
       key: record.key,
       records: () => {
         const entry = shelf.entry(entryId)
         return entry?.own === true ? [entry.record] : []
       },
-      onSpread: (_, { holders, newer }) => {
-        reached = holders > 0
-        if (reached) {
+      onSpread: (_, { holders, whole, newer }) => {
+        if (holders > 0) {
+          reached = whole ? 'all' : 'some'
           counters.republished += 1
           shelf.touch(entryId, this.#context.wallNowMs)
         }
@@ -134,11 +153,17 @@ export class Republish implements JobSource, Keeper {
     })
   }
 
-  #again(entryId: string, record: DhtRecord, reached: boolean): void {
+  #again(entryId: string, record: DhtRecord, reached: Reached): void {
     const lifeMs = this.#livesMs.get(entryId)
     if (lifeMs === undefined) return
     const intervalMs = this.#intervalMs(record, lifeMs)
-    this.#schedule.set(entryId, this.#laterMs(reached ? intervalMs : intervalMs * RETRY_PART))
+    const times = reached === 'all' ? 0 : (this.#soon.get(entryId) ?? 0)
+    let waitMs = reached === 'nobody' ? intervalMs * RETRY_PART : intervalMs
+    if (reached !== 'all' && times < SOON_TIMES) {
+      waitMs = Math.min(waitMs, this.#context.settings.repeatSoonMs * SOON_FACTOR ** times)
+      this.#soon.set(entryId, times + 1)
+    } else this.#soon.delete(entryId)
+    this.#schedule.set(entryId, this.#laterMs(waitMs))
   }
 
   /** The record with a later expiry, if this node can sign it and that makes it later. */
@@ -176,6 +201,7 @@ export class Republish implements JobSource, Keeper {
 
   #forget(entryId: string): void {
     this.#livesMs.delete(entryId)
+    this.#soon.delete(entryId)
     this.#schedule.delete(entryId)
   }
 }

@@ -30,6 +30,7 @@ export class Search {
   #lookupId: number | undefined
   #count = 0
   #requests = 0
+  #failures = 0
 
   constructor(context: RecordsContext, owner: LookupOwner, spec: SearchSpec) {
     this.#context = context
@@ -40,6 +41,11 @@ export class Search {
   /** Of the lookups that have ended. */
   get requests(): number {
     return this.#requests
+  }
+
+  /** Nodes that were asked and did not answer. */
+  get failures(): number {
+    return this.#failures
   }
 
   begin(): void {
@@ -58,9 +64,10 @@ export class Search {
   }
 
   /** The lookup has ended; for `lookupDone` of the owner. */
-  ended({ requests, closest }: LookupResult): void {
+  ended({ requests, failures, closest }: LookupResult): void {
     this.#lookupId = undefined
     this.#requests += requests
+    this.#failures += failures
     for (const contact of closest) this.#found.set(contact.id, contact)
   }
 

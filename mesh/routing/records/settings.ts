@@ -23,6 +23,12 @@ export interface RecordsSettings {
   readonly republishIntervalMs: number
   /** The same for provider and address records: within their life, with room for two failures. */
   readonly reprovideIntervalMs: number
+  /**
+   * What did not reach all holders, because one of them or somebody on the way did not answer, is put again after
+   * this, then three times as late each; after three times it waits for its interval. Lower heals a put in a network
+   * that is just starting sooner, and costs a lookup for each.
+   */
+  readonly repeatSoonMs: number
   /** Holders put what they hold to the present k nearest after this, unless somebody else just did. */
   readonly replicateIntervalMs: number
   /** False only to show what replication is good for. */
@@ -91,6 +97,7 @@ export const RECORDS_DEFAULTS: RecordsSettings = Object.freeze({
   expiredExcusedMs: 86_400_000,
   republishIntervalMs: 79_200_000,
   reprovideIntervalMs: 28_800_000,
+  repeatSoonMs: 30_000,
   replicateIntervalMs: 3_600_000,
   replicate: true,
   handoff: true,

@@ -58,6 +58,12 @@ export class Spread implements RequestOwner {
     this.#waiting = spec.targets
   }
 
+  /** True when there were some to put it to, and each has answered. */
+  get whole(): boolean {
+    const { targets } = this.#spec
+    return targets.length > 0 && this.holders.length + this.refusals.length >= targets.length
+  }
+
   begin(): void {
     // It was valid when somebody wanted to put it; time has passed since (K34).
     if (this.#context.problem(this.#spec.record) !== undefined) this.#waiting = []

@@ -312,7 +312,8 @@ describe('RecordsCore, operations', () => {
   it.each(['put', 'get', 'provide', 'find_providers'] as const)(
     'K16 a cancelled %s leaves no lookup, request or timer, and says nothing more',
     (type) => {
-      const { network, key, node } = scene()
+      // What stays published is put again by itself, but not while this looks.
+      const { network, key, node } = scene(12, { repeatSoonMs: 3_600_000 })
       const kind = type === 'provide' ? 'provider' : 'mutable'
       const record = makeRecord(key, { kind })
       for (const delayMs of [0, 15, 45, 75]) {

@@ -79,6 +79,41 @@ describe('republish', () => {
     }
   })
 
+  it('puts again within a minute what reached nobody at first', () => {
+    const { network, key, node } = upkeepScene({}, 6)
+    for (const other of network.nodes) if (other !== node) other.up = false
+    const record = makeRecord(key, { publisher: node.contact.id })
+    network.run(node, { type: 'put', record, options: {}, publish: true })
+    for (const other of network.nodes) if (other !== node) network.restart(other)
+    network.wait(60_000)
+    expect(network.holders(key).length).toBeGreaterThanOrEqual(4)
+  })
+
+  it('puts again within a minute what one of the holders did not answer, and then no more', () => {
+    const { network, key, node, holders } = upkeepScene({ replicate: false, handoff: false })
+    const late = holders[1]!
+    late.lie = () => 'silence'
+    const record = makeRecord(key, { publisher: node.contact.id })
+    network.run(node, { type: 'put', record, options: {}, publish: true })
+    late.lie = undefined
+    network.wait(60_000)
+    // Signed once more, for a later end.
+    expect(network.entry(late, key)?.record.value).toEqual(record.value)
+    forget(network)
+    network.wait(HOUR_MS)
+    expect(node.sent).toEqual([])
+  })
+
+  it('puts three times more, and not for ever, while one of the holders never answers', () => {
+    const { network, key, node, holders } = upkeepScene({ replicate: false })
+    const record = makeRecord(key, { publisher: node.contact.id })
+    holders[1]!.lie = () => 'silence'
+    network.run(node, { type: 'put', record, options: {}, publish: true })
+    network.wait(19 * HOUR_MS * (1 - network.settings.jitter))
+    expect(node.core.stats().republished).toBeGreaterThanOrEqual(2)
+    expect(node.core.stats().republished).toBeLessThanOrEqual(4)
+  })
+
   it('tries again soon when it reached nobody', () => {
     const { network, key, node } = upkeepScene({}, 6)
     for (const other of network.nodes) if (other !== node) other.up = false
