@@ -6,6 +6,7 @@ import { MEMBERSHIP_ERRORS } from './membership/errors.ts'
 import { ROUTING_ERRORS } from './routing/errors.ts'
 import { ROUTE_ERRORS } from './routing/greedy/errors.ts'
 import { STORE_ERRORS } from './store/errors.ts'
+import { TOPIC_ERRORS } from './topics/errors.ts'
 import { TRANSPORT_ERRORS } from './transport/errors.ts'
 import { WIRE_ERRORS } from './wire/errors.ts'
 
@@ -65,6 +66,7 @@ export const MESH_ERRORS: ErrorCatalogue = Object.freeze({
   ...ROUTE_ERRORS,
   ...STORE_ERRORS,
   ...ROUTING_ERRORS,
+  ...TOPIC_ERRORS,
   ...OWN_ERRORS,
 })
 
@@ -78,5 +80,6 @@ export const MESH_ERROR_PARTS: readonly ErrorCatalogue[] = Object.freeze([
   ROUTE_ERRORS,
   STORE_ERRORS,
   ROUTING_ERRORS,
+  TOPIC_ERRORS,
   OWN_ERRORS,
 ])
