@@ -14,6 +14,7 @@ import { Connection } from './link/connection.ts'
 import type { ConnectionOptions } from './link/connection-context.ts'
 import { type Attempt, Dialer } from './link/dialer.ts'
 import { LinkError } from './link/errors.ts'
+import { EdgeLinks } from './link/edge-links.ts'
 import { FrameRouter } from './link/frame-router.ts'
 import type { Hello, MembershipCheck } from './link/handshake.ts'
 import type { LinkEvent } from './link/link.ts'
@@ -37,11 +38,15 @@ import type { DhtContext } from './routing/context.ts'
 import { Refusals } from './refusals.ts'
 import type { Endpoint, Transport, TransportAddress } from './transport/transport.ts'
 import type { TransportConnection } from './transport/transport.ts'
+import type { NodeKind } from './wire/check.ts'
 import { Codec } from './wire/codec.ts'
 
 /** Versions of the link protocol that this node speaks. */
 const LINK_VERSION_MIN = 1
 const LINK_VERSION_MAX = 1
+
+/** Peers at the edge of one gateway, when nothing else is said. */
+const CLIENTS_MAX = 10_000
 
 /** Part of its time that a handshake keeps its place for sure, however many others want to begin. */
 const HANDSHAKE_PATIENCE = 0.1
@@ -54,6 +59,10 @@ export interface MeshParts {
   readonly realm: Realm
   readonly transport: Transport
   readonly advertiseHost: string
+  /** What part the node takes. Default `member`. */
+  readonly kind?: NodeKind | undefined
+  /** Peers at the edge that a gateway takes in. Default 10,000. */
+  readonly clientsMax?: number | undefined
 }
 
 /** The shared state of one node's mesh. */
@@ -65,6 +74,8 @@ export class MeshCore implements LinkProcessContext {
   readonly pool: LinkPool
   readonly dialer: Dialer
   readonly frames: FrameRouter = new FrameRouter()
+  /** Links of a gateway with peers at the edge. */
+  readonly edges: EdgeLinks | undefined
   readonly refusals: Refusals
   readonly protocol: LinkProtocol
   readonly codec: Codec = new Codec()
@@ -115,6 +126,7 @@ export class MeshCore implements LinkProcessContext {
       handlerError,
     )
     this.pool.onLink((event) => this.#log(event))
+    this.edges = this.#createEdges(handlerError)
     this.dialer = new Dialer(options, options.clock, this.pool, (a) => this.#startDial(a))
     this.membershipLog = new MembershipLog(options.membershipEventsMax)
     this.view = new MembershipView({
@@ -178,6 +190,7 @@ export class MeshCore implements LinkProcessContext {
       versionMin: LINK_VERSION_MIN,
       versionMax: LINK_VERSION_MAX,
       nodeKey: identity.nodeKey,
+      kind: this.parts.kind ?? 'member',
       name: options.name,
       host,
       port,
@@ -231,6 +244,20 @@ export class MeshCore implements LinkProcessContext {
   /** The link processes were restarted: nothing of before counts any more. */
   linksRestarted(): void {
     this.dialer.reset(new LinkError('ERR_LINK_CLOSED', 'the link processes were restarted'))
+  }
+
+  #createEdges(onHandlerError: (error: unknown) => void): EdgeLinks | undefined {
+    const { identity, kind, clientsMax = CLIENTS_MAX } = this.parts
+    if (kind !== 'gateway') return undefined
+    const edges = new EdgeLinks({
+      ownKey: identity.nodeKey,
+      // Their handshakes are counted with all others.
+      options: { linksMax: clientsMax, handshakesMax: clientsMax, incarnationsMax: clientsMax },
+      onHandlerError,
+      members: this.pool,
+    })
+    edges.pool.onLink((event) => this.#log(event))
+    return edges
   }
 
   #encodeMetadata(metadata: Metadata): Uint8Array {

@@ -300,13 +300,13 @@ class MeshNode implements Mesh {
   }
 
   async #stop(reason: string): Promise<void> {
-    const { pool, dialer, dht } = this.#core
+    const { pool, edges, dialer, dht } = this.#core
     for (const waiter of dht?.memory.waiting ?? []) waiter.stopped()
     // First to everybody who is a member, while there are links to say it on; then on the links.
     const tree = this.#tree
     const alive = tree !== undefined && this.system.isAlive(tree.pid)
     if (alive) await this.#leave()
-    const left = pool.leave(reason)
+    const left = Promise.all([pool.leave(reason), edges?.pool.leave(reason)])
     dialer.reset(new LinkError('ERR_DIAL_ABORTED', 'the mesh stops'))
     await this.#atMost(2 * this.#core.options.leaveTimeoutMs, left)
     if (tree !== undefined && this.system.isAlive(tree.pid)) {
@@ -329,7 +329,7 @@ class MeshNode implements Mesh {
   }
 
   /** Waits for `work`, but no longer than that: a transport that hangs must not hold up a stop. */
-  async #atMost(limitMs: number, work: Promise<void>): Promise<void> {
+  async #atMost(limitMs: number, work: Promise<unknown>): Promise<void> {
     let timer: ClockTimer | undefined
     const limit = new Promise<void>((resolve) => {
       timer = this.#core.clock.setTimer(limitMs, resolve)

@@ -107,6 +107,7 @@ function verifyPeer(core: MeshCore, chain: readonly Uint8Array[]): NodeKey {
 /** The links supervisor; a new one starts with empty books. */
 function linksChild(core: MeshCore): ChildSpec<SupervisorRef> {
   const { linksMax, handshakesMax, dialsMax } = core.parts.options
+  const clientsMax = core.edges?.pool.linksMax ?? 0
   return {
     id: 'links',
     type: 'supervisor',
@@ -114,7 +115,7 @@ function linksChild(core: MeshCore): ChildSpec<SupervisorRef> {
       core.linksRestarted()
       return Supervisor.start({
         strategy: 'one_for_one',
-        childrenMax: linksMax + handshakesMax + dialsMax,
+        childrenMax: linksMax + clientsMax + handshakesMax + dialsMax,
         name: core.linksName,
         system,
         parent,

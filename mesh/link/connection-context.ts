@@ -2,6 +2,7 @@
 import type { Clock, ExitReason } from '../../runtime/index.ts'
 import type { NodeKey } from '../identity/node-key.ts'
 import type { Refusals } from '../refusals.ts'
+import type { EdgeLinks } from './edge-links.ts'
 import type { FrameRouter } from './frame-router.ts'
 import type { Hello, MembershipCheck } from './handshake.ts'
 import type { Link } from './link.ts'
@@ -27,6 +28,8 @@ export interface ConnectionContext {
   readonly pool: LinkPool
   readonly protocol: LinkProtocol
   readonly frames: FrameRouter
+  /** Links with peers at the edge; undefined for a node that is no gateway. */
+  readonly edges: EdgeLinks | undefined
   readonly refusals: Refusals
   /** Our hello; `dialling` counts one more `connect`. */
   hello(dialling: boolean): Hello

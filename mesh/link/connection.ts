@@ -26,8 +26,10 @@ import { CloseCode, downReasonOf } from './close-code.ts'
 import type { ConnectionContext, ConnectionDial, ConnectionProcess } from './connection-context.ts'
 import { DatagramDoor, datagramType } from './datagrams.ts'
 import { closedError, LinkError, peerErrorCode, type LinkErrorCode } from './errors.ts'
+import type { DialOffer } from './dial-race.ts'
 import { Handshake, REJECT_TEXTS } from './handshake.ts'
-import type { HandshakeEffect, HandshakeFailure, HandshakeInput } from './handshake.ts'
+import type { FrameRouter } from './frame-router.ts'
+import type { HandshakeEffect, HandshakeFailure, HandshakeInput, Verdict } from './handshake.ts'
 import { Keepalive } from './keepalive.ts'
 import { CONTROL_TYPE_MAX, mayCarry, type Lane } from './lane.ts'
 import { Lanes } from './lanes.ts'
@@ -46,6 +48,9 @@ export class Connection implements Link {
   readonly #context: ConnectionContext
   readonly #transport: TransportConnection
   /** Who waits for our dial; nobody once it is told how the dial ended. */
+  /** Where links of its kind belong, once the kind of the peer is known. */
+  #pool: LinkPool
+  #frames: FrameRouter
   #dial: ConnectionDial | undefined
   readonly #handshake: Handshake
   readonly #drainHandlers = new Set<(lane: LaneName) => void>()
@@ -77,6 +82,8 @@ export class Connection implements Link {
     this.#context = context
     this.#transport = transport
     this.#dial = dial
+    this.#pool = context.pool
+    this.#frames = context.frames
     this.initiator = transport.initiator
     this.peerKey = transport.peerKey
     this.#dueMs = deadlineMs
@@ -239,7 +246,7 @@ export class Connection implements Link {
   #abandon(code: number, reason: string): void {
     if (this.#state !== 'handshaking') return
     this.#state = 'closing'
-    this.#context.pool.dropDial(this)
+    this.#pool.dropDial(this)
     this.#dialSuperseded()
     this.#closeTransport(code, reason)
   }
@@ -260,7 +267,7 @@ export class Connection implements Link {
     this.#dialFailed(new LinkError('ERR_LINK_CLOSED', 'the link process ended'))
     this.#down('connection_closed')
     this.#closeTransport(CloseCode.protocol, 'ERR_LINK_CLOSED')
-    this.#context.pool.forget(this)
+    this.#pool.forget(this)
   }
 
   #dialFailed(error: Error): void {
@@ -366,7 +373,7 @@ export class Connection implements Link {
 
   #dispatch(type: number, payload: Uint8Array, via: FrameVia): void {
     this.#markUse(via)
-    if (this.#context.frames.dispatch(this, type, payload, via)) return
+    if (this.#frames.dispatch(this, type, payload, via)) return
     this.#context.refusals.count('ERR_LINK_FRAME_UNHANDLED', {
       ...this.#fields(),
       type: wireTypeName(type),
@@ -421,14 +428,14 @@ export class Connection implements Link {
   }
 
   #apply(effects: readonly HandshakeEffect[]): void {
-    const { protocol, pool } = this.#context
+    const { protocol } = this.#context
     for (const effect of effects) {
       switch (effect.type) {
         case 'send_connect':
           this.#sendControl(protocol.connect(this.#handshake.own))
           break
         case 'judge':
-          this.#input({ type: 'verdict', verdict: pool.judge(this, effect.offer) })
+          this.#input({ type: 'verdict', verdict: this.#judge(effect.offer) })
           break
         case 'send_accepted':
           this.#sendControl(protocol.accepted(this.#context.hello(false)))
@@ -449,10 +456,21 @@ export class Connection implements Link {
 
   #established(): void {
     this.#state = 'established'
-    this.#keepalive = Keepalive.of(this.#context, this, this.#now())
+    const needed = this.#pool.isNeeded(this)
+    this.#keepalive = Keepalive.of(this.#context, this, this.#now(), needed)
     this.#dueMs = this.#keepalive.dueMs
+  /** A peer at the edge belongs to a pool of its own, so that no layer above takes it for a member. */
+  #judge(offer: DialOffer): Verdict {
+    const { edges, pool } = this.#context
+    const atEdge = this.#handshake.offered?.kind === 'edge'
+    if (!atEdge || edges === undefined) return pool.judge(this, offer)
+    this.#pool = edges.pool
+    this.#frames = edges.frames
+    return edges.judge(this, offer)
+  }
+
     this.#process?.wake()
-    const refusal = this.#context.pool.up(this)
+    const refusal = this.#pool.up(this)
     if (refusal !== undefined) {
       const message = REJECT_TEXTS[refusal]
       this.#sendControl(this.#context.protocol.rejected(refusal, message))
@@ -460,7 +478,7 @@ export class Connection implements Link {
     }
     this.#up = true
     this.#lanes.accepted()
-    this.#context.pool.announce({ type: 'up', link: this })
+    this.#pool.announce({ type: 'up', link: this })
     this.#dial?.succeed(this)
     this.#dial = undefined
     // What the acceptor sent on the other lanes waits in the transport until here.
@@ -469,7 +487,7 @@ export class Connection implements Link {
 
   #handshakeFailed(failure: HandshakeFailure): void {
     const { code, reason, message } = failure
-    this.#context.pool.dropDial(this)
+    this.#pool.dropDial(this)
     // Whoever waits for our dial is told; what a peer tried on us only the log can tell.
     if (!this.initiator) {
       // Losing a race is nothing to worry about.
@@ -495,10 +513,10 @@ export class Connection implements Link {
 
   #beat(nowMs: number): void {
     const keepalive = this.#keepalive!
-    const verdict = keepalive.tick(nowMs, this.#context.pool.isNeeded(this))
+    const verdict = keepalive.tick(nowMs, this.#pool.isNeeded(this))
     this.#dueMs = keepalive.dueMs
     if (verdict.type === 'ping') {
-      this.#context.pool.pingsSent += 1
+      this.#pool.pingsSent += 1
       this.#sendControl(this.#context.protocol.ping(verdict.sequence))
     }
     if (verdict.type !== 'dead') return
@@ -571,7 +589,7 @@ export class Connection implements Link {
     this.#sendControl(this.#context.protocol.error(code, message))
     this.#exitReason = exitReason
     this.#linger()
-    this.#context.pool.dropDial(this)
+    this.#pool.dropDial(this)
     this.#dialFailed(new LinkError('ERR_LINK_CLOSED', `${code}: ${message}`))
     this.#down('connection_closed')
   }
@@ -600,7 +618,7 @@ export class Connection implements Link {
     this.#dueMs = Infinity
     this.#dialFailed(closedError(info))
     this.#down(this.#draining ? this.#goodbyeReason : downReasonOf(info))
-    this.#context.pool.forget(this)
+    this.#pool.forget(this)
     this.#drainHandlers.clear()
     this.#settleClosed()
     this.#process?.ended(this.#exitReason)
@@ -609,6 +627,6 @@ export class Connection implements Link {
   #down(reason: LinkDownReason): void {
     if (!this.#up) return
     this.#up = false
-    this.#context.pool.down(this, reason)
+    this.#pool.down(this, reason)
   }
 }

@@ -18,7 +18,7 @@
  *   more than an acceptor a dialler.
  */
 import type { NodeKey } from '../identity/node-key.ts'
-import type { HelloMessage } from '../wire/check.ts'
+import type { HelloMessage, NodeKind } from '../wire/check.ts'
 import type { DialOffer, DialVerdict } from './dial-race.ts'
 
 /** Why a `rejected` frame was sent. */
@@ -32,6 +32,9 @@ export type RejectReason =
   | 'self'
   | 'too_many_links'
   | 'not_accepting'
+  | 'no_gateway'
+  | 'too_many_clients'
+  | 'rate_limited'
 
 /**
  * What a node says about itself in `connect` and in `accepted`. `nodeKey` must be the key that the
@@ -84,9 +87,11 @@ export type HandshakeInput =
   | { readonly type: 'other_frame'; readonly name: string }
   | { readonly type: 'tick' }
 
+/** Refusals for want of room. */
+export type NoRoom = 'too_many_links' | 'not_accepting' | 'too_many_clients' | 'rate_limited'
+
 /** A {@link DialVerdict}, or a refusal for want of room. */
-export type Verdict =
-  DialVerdict | { readonly type: 'reject'; readonly reason: 'too_many_links' | 'not_accepting' }
+export type Verdict = DialVerdict | { readonly type: 'reject'; readonly reason: NoRoom }
 
 /** What the driver must do, in order. */
 export type HandshakeEffect =
@@ -124,6 +129,11 @@ export class Handshake {
   /** What we say in our `connect`. */
   get own(): Hello {
     return this.#options.own
+  }
+
+  /** What the peer said in its `connect`, once that is good (acceptor). */
+  get offered(): Hello | undefined {
+    return this.#offer?.hello
   }
 
   /** True after `established` or `failed`. */
@@ -235,6 +245,9 @@ export class Handshake {
     if (!sameBytes(own.realmId, peer.realmId)) {
       return { reason: 'realm_mismatch', message: REJECT_TEXTS.realm_mismatch }
     }
+    if (!mayLink(this.#options.role, own.kind, peer.kind)) {
+      return { reason: 'no_gateway', message: REJECT_TEXTS.no_gateway }
+    }
     if (peer.cluster !== own.cluster) {
       const text = `this node is of cluster '${own.cluster}', not '${peer.cluster}'`
       return { reason: 'cluster_mismatch', message: text }
@@ -253,6 +266,12 @@ export class Handshake {
   }
 }
 
+/** A peer at the edge dials gateways; nobody dials it, and nobody else takes it in. */
+function mayLink(role: 'dialer' | 'acceptor', own: NodeKind, peer: NodeKind): boolean {
+  const [from, to] = role === 'dialer' ? [own, peer] : [peer, own]
+  return to !== 'edge' && (from !== 'edge' || to === 'gateway')
+}
+
 /** Texts of refusals; the dialler shows them to its user. */
 export const REJECT_TEXTS: Readonly<Record<RejectReason, string>> = Object.freeze({
   realm_mismatch: 'this node belongs to another realm',
@@ -264,6 +283,9 @@ export const REJECT_TEXTS: Readonly<Record<RejectReason, string>> = Object.freez
   self: 'this is the node itself',
   too_many_links: 'this node has as many links as it may have',
   not_accepting: 'this node is stopping',
+  no_gateway: 'peers at the edge have links with gateways only',
+  too_many_clients: 'this gateway has as many peers at the edge as it may have',
+  rate_limited: 'too many connections from this address within a short time',
 })
 
 function sameBytes(a: Uint8Array, b: Uint8Array): boolean {

@@ -77,7 +77,12 @@ export class Keepalive {
   }
 
   /** With the dials of a node, for one of its links. */
-  static of(context: ConnectionContext, link: Connection, nowMs: number): Keepalive {
+  static of(
+    context: ConnectionContext,
+    link: Connection,
+    nowMs: number,
+    needed: boolean,
+  ): Keepalive {
     const { keepaliveIntervalMs, keepaliveMissesMax, keepaliveRestFactor } = context.options
     const dials = {
       intervalMs: keepaliveIntervalMs,
@@ -85,7 +90,7 @@ export class Keepalive {
       restFactor: keepaliveRestFactor,
       initiator: link.initiator,
     }
-    return new Keepalive(dials, nowMs, context.pool.isNeeded(link))
+    return new Keepalive(dials, nowMs, needed)
   }
 
   /** When `tick` must be called. */

@@ -4,6 +4,7 @@
  */
 import type { NodeKey } from '../identity/node-key.ts'
 import type { TransportAddress } from '../transport/transport.ts'
+import type { NodeKind } from '../wire/check.ts'
 import type { LinkDownReason } from './reasons.ts'
 
 /**
@@ -28,6 +29,8 @@ export interface PeerInfo {
   /** What others dial; not necessarily where its packets come from. */
   readonly address: TransportAddress
   /**
+  /** What part it takes; see `NodeKind`. */
+  readonly kind: NodeKind
    * True when its packets come from `address`, or it answered there: nobody else is at that address
    * now. False also behind NAT, and for a host name.
    */

@@ -21,6 +21,7 @@ export function peerInfoOf(
     key,
     nodeId: formatNodeId(hello.name, address),
     name: hello.name,
+    kind: hello.kind,
     address,
     addressProven: remote.host === address.host && remote.port === address.port,
     incarnation: hello.incarnation,

@@ -67,6 +67,11 @@ export class LinkPool {
     return this.#accepting
   }
 
+  /** Established links that there may be. */
+  get linksMax(): number {
+    return this.#options.linksMax
+  }
+
   /** Connections that are no established link. */
   get pendingCount(): number {
     return this.#pending.size

@@ -28,11 +28,18 @@ export const MESSAGE_FIELD_LIMITS: MessageFieldLimits = Object.freeze({
   capabilitiesMax: 64,
 })
 
+/**
+ * What part a node takes: `member` of the mesh; `gateway`, a member that also takes in peers at the edge; `edge`,
+ * which is nobody's member and only has links with gateways.
+ */
+export type NodeKind = 'member' | 'gateway' | 'edge'
+
 /** `connect` and `accepted`: what a node says about itself. */
 export interface HelloMessage {
   readonly versionMin: number
   readonly versionMax: number
   readonly nodeKey: NodeKey
+  readonly kind: NodeKind
   readonly name: string
   readonly host: string
   readonly port: number
@@ -136,6 +143,7 @@ function parseHello(type: string, value: unknown): HelloMessage {
     dials: fields.whole('dials', 0, Number.MAX_SAFE_INTEGER),
     realmId: fields.bytes('realmId', REALM_ID_BYTES),
     cluster: fields.name('cluster'),
+    kind: nodeKind(fields),
     membership: fields.get('membership'),
     capabilities: capabilities.map((item, index) => {
       if (!isName(item)) throw fields.error(`capabilities[${index}]`, NAME_EXPECTED)
@@ -152,6 +160,12 @@ const NAME_EXPECTED = `a string of 1 to ${MESSAGE_FIELD_LIMITS.nameCharactersMax
 const CONTROLS = /[\u0000-\u001f\u007f-\u009f]/g
 
 function isName(value: unknown): value is string {
+function nodeKind(fields: Fields): NodeKind {
+  const kind = fields.get('kind')
+  if (kind === 'member' || kind === 'gateway' || kind === 'edge') return kind
+  throw fields.error('kind', "'member', 'gateway' or 'edge'")
+}
+
   if (typeof value !== 'string' || value.length === 0) return false
   return value.length <= MESSAGE_FIELD_LIMITS.nameCharactersMax && value.search(CONTROLS) === -1
 }

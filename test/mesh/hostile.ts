@@ -105,6 +105,7 @@ export class Hostile {
         versionMin: 1,
         versionMax: 1,
         nodeKey: keys.nodeKey,
+        kind: 'member',
         name: 'evil',
         host: this.endpoint.address.host,
         port: this.endpoint.address.port,

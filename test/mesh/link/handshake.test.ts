@@ -8,6 +8,7 @@ const hello = (n: number, change: Partial<Hello> = {}): Hello => ({
   versionMin: 1,
   versionMax: 1,
   nodeKey: keyOf(n),
+  kind: 'member',
   name: `n${n}`,
   host: '10.0.0.1',
   port: 4433,

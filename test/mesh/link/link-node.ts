@@ -8,6 +8,7 @@ import type { NodeKeys } from '../../../mesh/identity/keys.ts'
 import { issueMembership } from '../../../mesh/identity/realm.ts'
 import { Connection } from '../../../mesh/link/connection.ts'
 import type { ConnectionContext, ConnectionOptions } from '../../../mesh/link/connection-context.ts'
+import { EdgeLinks } from '../../../mesh/link/edge-links.ts'
 import { FrameRouter } from '../../../mesh/link/frame-router.ts'
 import type { Link } from '../../../mesh/link/link.ts'
 import { LinkPool } from '../../../mesh/link/pool.ts'
@@ -15,6 +16,7 @@ import { LinkProtocol } from '../../../mesh/link/protocol.ts'
 import { Refusals } from '../../../mesh/refusals.ts'
 import type { Endpoint, Transport, TransportAddress } from '../../../mesh/transport/transport.ts'
 import type { TransportConnection } from '../../../mesh/transport/transport.ts'
+import type { NodeKind } from '../../../mesh/wire/check.ts'
 import { Codec } from '../../../mesh/wire/codec.ts'
 import type { Clock, ClockTimer, Entropy, Logger } from '../../../runtime/index.ts'
 import type { Realm } from '../../../mesh/identity/realm.ts'
@@ -38,18 +40,30 @@ const OPTIONS: ConnectionOptions = {
   datagramsPerSecondMax: 2_000,
 }
 
+/** How one node differs from the others. */
+export interface LinkNodeOptions extends Partial<ConnectionOptions> {
+  readonly kind?: NodeKind
+  /** Of a gateway. */
+  readonly clientsMax?: number
+}
+
 /** One node. */
 export class LinkNode {
   readonly keys: NodeKeys
   readonly name: string
   readonly pool: LinkPool
   readonly frames: FrameRouter = new FrameRouter()
+  readonly edges: EdgeLinks | undefined
   readonly refusals: Refusals
   readonly context: ConnectionContext
   endpoint!: Endpoint
   #dials = 0
 
-  constructor(world: LinkWorld, name: string, options: Partial<ConnectionOptions>) {
+  constructor(
+    world: LinkWorld,
+    name: string,
+    { kind = 'member', clientsMax = 4, ...options }: LinkNodeOptions,
+  ) {
     const { clock, realm } = world
     this.name = name
     this.keys = nodeKeysFromSeed(world.entropy.bytes(32))
@@ -61,6 +75,17 @@ export class LinkNode {
         throw error
       },
     )
+    this.edges =
+      kind === 'gateway'
+        ? new EdgeLinks({
+            ownKey: this.keys.nodeKey,
+            options: { linksMax: clientsMax, handshakesMax: 4, incarnationsMax: clientsMax },
+            onHandlerError: (error) => {
+              throw error
+            },
+            members: this.pool,
+          })
+        : undefined
     const membership = issueMembership(realm, this.keys.nodeKey, { wallNowMs: clock.wallNow() })
     this.context = {
       options: { ...OPTIONS, ...options },
@@ -68,11 +93,13 @@ export class LinkNode {
       pool: this.pool,
       protocol: new LinkProtocol(new Codec()),
       frames: this.frames,
+      edges: this.edges,
       refusals: this.refusals,
       hello: (dialling) => ({
         versionMin: 1,
         versionMax: 1,
         nodeKey: this.keys.nodeKey,
+        kind,
         name,
         ...this.address,
         incarnation: 1,
@@ -93,7 +120,7 @@ export class LinkNode {
     transport: Transport,
     name: string,
     at: TransportAddress,
-    options: Partial<ConnectionOptions> = {},
+    options: LinkNodeOptions = {},
   ): Promise<LinkNode> {
     const node = new LinkNode(world, name, options)
     const wallNowMs = world.clock.wallNow()

@@ -23,6 +23,7 @@ const hello: HelloMessage = {
   versionMin: 1,
   versionMax: 1,
   nodeKey,
+  kind: 'member',
   name: 'a',
   host: '192.0.2.1',
   port: 4433,

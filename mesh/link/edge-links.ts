@@ -1,0 +1,61 @@
+/**
+ * The links of a gateway with peers at the edge, apart from those with members: a pool and frame handlers of their
+ * own. What watches, dials or chooses members never sees them, so an edge peer can be taken for a member nowhere,
+ * and a frame that only members may send has no handler here.
+ */
+import type { NodeKey } from '../identity/node-key.ts'
+import type { TransportAddress } from '../transport/transport.ts'
+import type { Connection } from './connection.ts'
+import type { DialOffer } from './dial-race.ts'
+import { FrameRouter } from './frame-router.ts'
+import type { NoRoom, Verdict } from './handshake.ts'
+import { LinkPool } from './pool.ts'
+import type { PoolOptions } from './pool.ts'
+
+/** Decides who may come in; the gateway's, while it runs. Gives the reason why not. */
+export type EdgeDoor = (key: NodeKey, remote: TransportAddress) => NoRoom | undefined
+
+/** What {@link EdgeLinks} is made of. */
+export interface EdgeLinksParts {
+  readonly ownKey: NodeKey
+  readonly options: PoolOptions
+  readonly onHandlerError: (error: unknown) => void
+  /** Links with members: nobody is both. */
+  readonly members: LinkPool
+}
+
+/** See the head of this file. */
+export class EdgeLinks {
+  readonly pool: LinkPool
+  readonly frames: FrameRouter = new FrameRouter()
+  readonly #members: LinkPool
+  #door: EdgeDoor | undefined
+
+  constructor({ ownKey, options, onHandlerError, members }: EdgeLinksParts) {
+    this.pool = new LinkPool(ownKey, options, onHandlerError)
+    this.#members = members
+  }
+
+  /** Lets in whom `door` lets in; gives the way to shut it. Until then everybody is told to come again later. */
+  open(door: EdgeDoor): () => void {
+    this.#door = door
+    return () => {
+      if (this.#door === door) this.#door = undefined
+    }
+  }
+
+  /** Judges a peer's complete `connect`; the connection is one of this pool from now on. */
+  judge(connection: Connection, offer: DialOffer): Verdict {
+    this.#members.forget(connection)
+    this.pool.begin(connection)
+    const reason = this.#refusal(connection)
+    return reason === undefined ? this.pool.judge(connection, offer) : { type: 'reject', reason }
+  }
+
+  #refusal({ peerKey, remote }: Connection): NoRoom | undefined {
+    const door = this.#door
+    if (door === undefined || !this.#members.accepting) return 'not_accepting'
+    if (this.#members.link(peerKey.hex) !== undefined) return 'not_accepting'
+    return door(peerKey, remote)
+  }
+}
