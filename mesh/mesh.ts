@@ -24,6 +24,7 @@ import type { Realm } from './identity/realm.ts'
 import type { ConnectOptions, DialTarget } from './link/dialer.ts'
 import { LinkError } from './link/errors.ts'
 import type { LinkFrameHandler } from './link/frame-router.ts'
+import { LINK_STREAMS_MAX } from './link/lanes.ts'
 import type { Link, LinkEvent } from './link/link.ts'
 import { formatNodeId } from './link/peer-info.ts'
 import { lookupHost } from './lookup.ts'
@@ -38,12 +39,6 @@ import { DhtFunctions } from './routing/dht-functions.ts'
 import type { Dht } from './routing/dht.ts'
 import { startTree } from './tree.ts'
 import type { EndpointStats, Transport, TransportAddress } from './transport/transport.ts'
-
-/**
- * Streams that a peer may have open. A link has three; each one more is half a MiB that a peer which is
- * no member yet could make us hold. Some room, so that breaking the rule is seen and answered.
- */
-const QUIC_STREAMS_MAX = 4
 
 /** How a mesh is stopped. */
 export interface MeshStopOptions {
@@ -355,7 +350,7 @@ async function transportOf(options: ResolvedMeshOptions): Promise<Transport> {
   // Lazy: the binding costs 13 ms and 45 MiB, and does not exist on every platform.
   const { createQuicTransport } = await import('./transport/quic/index.ts')
   const { clock, entropy, logger } = options
-  return createQuicTransport({ clock, entropy, logger, streamsMax: QUIC_STREAMS_MAX })
+  return createQuicTransport({ clock, entropy, logger, streamsMax: LINK_STREAMS_MAX })
 }
 
 /** What went wrong, without the supervisors around it. */

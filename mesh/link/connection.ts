@@ -20,22 +20,26 @@
 import { invariant, type ExitReason } from '../../runtime/index.ts'
 import type { NodeKey } from '../identity/node-key.ts'
 import type { CloseInfo, TransportAddress, TransportConnection } from '../transport/transport.ts'
+import type { DisconnectMessage } from '../wire/check.ts'
 import { HEADER_BYTES } from '../wire/frame.ts'
 import { WireType, wireTypeName } from '../wire/messages.ts'
 import { CloseCode, downReasonOf } from './close-code.ts'
 import type { ConnectionContext, ConnectionDial, ConnectionProcess } from './connection-context.ts'
 import { DatagramDoor, datagramType } from './datagrams.ts'
-import { closedError, LinkError, peerErrorCode, type LinkErrorCode } from './errors.ts'
 import type { DialOffer } from './dial-race.ts'
+import { DrainHandlers } from './drain-handlers.ts'
+import { closedError, LinkError, peerErrorCode, type LinkErrorCode } from './errors.ts'
 import { Handshake, REJECT_TEXTS } from './handshake.ts'
 import type { FrameRouter } from './frame-router.ts'
 import type { HandshakeEffect, HandshakeFailure, HandshakeInput, Verdict } from './handshake.ts'
 import { Keepalive } from './keepalive.ts'
-import { CONTROL_TYPE_MAX, mayCarry, type Lane } from './lane.ts'
+import { mayCarry, type Lane } from './lane.ts'
 import { Lanes } from './lanes.ts'
 import type { FrameVia, LaneName, Link, LinkState, PeerInfo } from './link.ts'
 import { LinkUse } from './link-use.ts'
 import { peerInfoOf } from './peer-info.ts'
+import { PendingDial } from './pending-dial.ts'
+import type { LinkPool } from './pool.ts'
 import type { LinkDownReason } from './reasons.ts'
 
 /** The reason in a goodbye that only says that nobody needs the link. */
@@ -46,14 +50,13 @@ export class Connection implements Link {
   readonly initiator: boolean
   readonly peerKey: NodeKey
   readonly #context: ConnectionContext
-  readonly #transport: TransportConnection
-  /** Who waits for our dial; nobody once it is told how the dial ended. */
   /** Where links of its kind belong, once the kind of the peer is known. */
   #pool: LinkPool
   #frames: FrameRouter
-  #dial: ConnectionDial | undefined
+  readonly #transport: TransportConnection
+  readonly #dial: PendingDial
   readonly #handshake: Handshake
-  readonly #drainHandlers = new Set<(lane: LaneName) => void>()
+  readonly #drainHandlers = new DrainHandlers()
   readonly #lanes: Lanes
   readonly #datagrams: DatagramDoor
   /** Whether the link is wanted. */
@@ -80,10 +83,10 @@ export class Connection implements Link {
     dial?: ConnectionDial,
   ) {
     this.#context = context
-    this.#transport = transport
-    this.#dial = dial
     this.#pool = context.pool
     this.#frames = context.frames
+    this.#transport = transport
+    this.#dial = new PendingDial(dial)
     this.initiator = transport.initiator
     this.peerKey = transport.peerKey
     this.#dueMs = deadlineMs
@@ -98,7 +101,7 @@ export class Connection implements Link {
     this.#lanes = new Lanes(transport, context.options, {
       onFrame: (lane, type, payload) => this.#frame(lane, type, payload),
       onBytes: () => this.#keepalive?.heard(),
-      onDrain: (lane) => this.#drained(lane.name),
+      onDrain: ({ name }) => this.#drainHandlers.call(name, (error) => this.#handlerThrew(error)),
       onEnd: () => this.#laneEnded(),
       onBroken: (lane) => this.#fail('ERR_LINK_PROTOCOL', `the peer gave up the ${lane.name} lane`),
       onError: (_lane, error) => this.#broken(error),
@@ -135,6 +138,10 @@ export class Connection implements Link {
     return this.#lanes.bytesQueued
   }
 
+  bytesQueuedOn(lane: LaneName): number {
+    return this.#lanes.bytesQueuedOn(lane)
+  }
+
   get datagramBytesMax(): number {
     return this.#transport.datagramBytesMax
   }
@@ -160,10 +167,7 @@ export class Connection implements Link {
     if (this.initiator) this.#lanes.open()
     this.#input({ type: 'start' })
     this.#transport.handle({
-      onStream: (stream) => {
-        if (this.initiator) this.#fail('ERR_LINK_PROTOCOL', 'the acceptor opened a stream')
-        else this.#lanes.incoming(stream)
-      },
+      onStream: (stream) => this.#lanes.incoming(stream),
       onDatagram: (bytes) => this.#datagram(bytes),
       onClosed: (info) => this.#transportClosed(info),
     })
@@ -180,6 +184,7 @@ export class Connection implements Link {
 
   send(lane: LaneName, frame: Uint8Array): boolean {
     if (this.#state !== 'established') return false
+    invariant(mayCarry(lane, frame[1]!), 'ERR_INVARIANT_LINK_LANE', lane)
     const { frameBytesMax } = this.peer
     const payloadBytes = frame.length - HEADER_BYTES
     if (payloadBytes > frameBytesMax) {
@@ -213,14 +218,13 @@ export class Connection implements Link {
   }
 
   onDrain(fn: (lane: LaneName) => void): () => void {
-    this.#drainHandlers.add(fn)
-    return () => void this.#drainHandlers.delete(fn)
+    return this.#drainHandlers.add(fn)
   }
 
   close(reason = 'normal'): Promise<void> {
     if (this.#state === 'handshaking') this.#abandon(CloseCode.goodbye, reason)
     if (this.#state === 'established') {
-      this.#sendControl(this.#context.protocol.disconnect(reason))
+      this.#sendControl(this.#context.protocol.disconnect(reason, this.#lanes.streamsOpened))
       this.#linger()
       if (reason === IDLE_REASON) this.#goodbyeReason = 'idle'
       this.#down(this.#goodbyeReason)
@@ -247,7 +251,7 @@ export class Connection implements Link {
     if (this.#state !== 'handshaking') return
     this.#state = 'closing'
     this.#pool.dropDial(this)
-    this.#dialSuperseded()
+    this.#dial.supersede(this.peerKey)
     this.#closeTransport(code, reason)
   }
 
@@ -264,23 +268,10 @@ export class Connection implements Link {
     this.#process = undefined
     if (this.#state === 'closed') return
     this.#state = 'closing'
-    this.#dialFailed(new LinkError('ERR_LINK_CLOSED', 'the link process ended'))
+    this.#dial.fail(new LinkError('ERR_LINK_CLOSED', 'the link process ended'))
     this.#down('connection_closed')
     this.#closeTransport(CloseCode.protocol, 'ERR_LINK_CLOSED')
     this.#pool.forget(this)
-  }
-
-  #dialFailed(error: Error): void {
-    const dial = this.#dial
-    this.#dial = undefined
-    dial?.fail(error)
-  }
-
-  /** The attempt waits for the other connection and has nothing to do with this one any more. */
-  #dialSuperseded(): void {
-    const dial = this.#dial
-    this.#dial = undefined
-    dial?.supersede(this.peerKey)
   }
 
   #now(): number {
@@ -290,16 +281,6 @@ export class Connection implements Link {
   #fields(): Record<string, unknown> {
     const { host, port } = this.#transport.remote
     return { peer: this.#peer?.nodeId ?? this.peerKey.hex, remote: `${host}:${port}` }
-  }
-
-  #drained(lane: LaneName): void {
-    for (const fn of this.#drainHandlers) {
-      try {
-        fn(lane)
-      } catch (error) {
-        this.#handlerThrew(error)
-      }
-    }
   }
 
   // --- frames --------------------------------------------------------------------------------
@@ -329,15 +310,10 @@ export class Connection implements Link {
         this.#keepalive?.pong(protocol.readPong(payload).sequence, this.#now())
         return
       case WireType.disconnect:
-        return this.#goodbye(protocol.readDisconnect(payload).reason)
-      case WireType.error: {
-        const { code, message } = protocol.readError(payload)
-        return this.#peerError(`${code}: ${message}`)
-      }
-      case WireType.rejected: {
-        const { reason, message } = protocol.readRejected(payload)
-        return this.#peerError(`${reason}: ${message}`)
-      }
+        return this.#goodbye(protocol.readDisconnect(payload))
+      case WireType.error:
+      case WireType.rejected:
+        return this.#peerError(protocol.readEnd(type, payload))
       default:
         this.#fail('ERR_LINK_PROTOCOL', `${wireTypeName(type)} on an established link`)
     }
@@ -353,10 +329,8 @@ export class Connection implements Link {
         return this.#input({ type: 'accepted', hello: protocol.readHello(payload) })
       case WireType.rejected:
         return this.#input({ type: 'rejected', ...protocol.readRejected(payload) })
-      case WireType.error: {
-        const { code, message } = protocol.readError(payload)
-        return this.#peerError(`${code}: ${message}`)
-      }
+      case WireType.error:
+        return this.#peerError(protocol.readEnd(type, payload))
       default:
         this.#early(type)
     }
@@ -365,7 +339,7 @@ export class Connection implements Link {
   /** While a goodbye drains, what the peer sent before it still counts; else only its goodbye does. */
   #closingFrame(lane: Lane, type: number, payload: Uint8Array): void {
     if (this.#draining) {
-      if (type > CONTROL_TYPE_MAX) this.#dispatch(type, payload, lane.name)
+      if (mayCarry(lane.name, type)) this.#dispatch(type, payload, lane.name)
     } else if (lane.name === 'control' && type === WireType.disconnect) {
       this.#closeGoodbye()
     }
@@ -454,11 +428,6 @@ export class Connection implements Link {
     }
   }
 
-  #established(): void {
-    this.#state = 'established'
-    const needed = this.#pool.isNeeded(this)
-    this.#keepalive = Keepalive.of(this.#context, this, this.#now(), needed)
-    this.#dueMs = this.#keepalive.dueMs
   /** A peer at the edge belongs to a pool of its own, so that no layer above takes it for a member. */
   #judge(offer: DialOffer): Verdict {
     const { edges, pool } = this.#context
@@ -469,6 +438,11 @@ export class Connection implements Link {
     return edges.judge(this, offer)
   }
 
+  #established(): void {
+    this.#state = 'established'
+    const needed = this.#pool.isNeeded(this)
+    this.#keepalive = Keepalive.of(this.#context, this, this.#now(), needed)
+    this.#dueMs = this.#keepalive.dueMs
     this.#process?.wake()
     const refusal = this.#pool.up(this)
     if (refusal !== undefined) {
@@ -479,8 +453,7 @@ export class Connection implements Link {
     this.#up = true
     this.#lanes.accepted()
     this.#pool.announce({ type: 'up', link: this })
-    this.#dial?.succeed(this)
-    this.#dial = undefined
+    this.#dial.succeed(this)
     // What the acceptor sent on the other lanes waits in the transport until here.
     if (this.initiator && this.#state === 'established') this.#lanes.read()
   }
@@ -495,10 +468,10 @@ export class Connection implements Link {
       const fields = { ...this.#fields(), reason, detail: message }
       this.#context.refusals.count(code, fields, { level })
     } else if (code === 'ERR_LINK_REJECTED' && reason === 'simultaneous_dial') {
-      this.#dialSuperseded()
+      this.#dial.supersede(this.peerKey)
     } else {
       const text = `${this.peerKey.hex.slice(0, 8)} ${message} (${reason})`
-      this.#dialFailed(new LinkError(code, text, { reason }))
+      this.#dial.fail(new LinkError(code, text, { reason }))
     }
     this.#exitReason = { shutdown: reason }
     // A refusal must reach the peer before the connection goes; a rejection needs no answer.
@@ -531,8 +504,9 @@ export class Connection implements Link {
   }
 
   /** The peer said goodbye: what it sent before is still handled, then we close. */
-  #goodbye(reason: string): void {
+  #goodbye({ reason, streams }: DisconnectMessage): void {
     this.#draining = true
+    this.#lanes.expect(streams)
     if (reason === IDLE_REASON) this.#goodbyeReason = 'idle'
     this.#linger()
     this.#laneEnded()
@@ -561,7 +535,7 @@ export class Connection implements Link {
 
   #peerError(text: string): void {
     this.#context.refusals.count('ERR_LINK_PEER_ERROR', { ...this.#fields(), detail: text })
-    this.#dialFailed(new LinkError('ERR_LINK_PEER_ERROR', `the peer closed the link: ${text}`))
+    this.#dial.fail(new LinkError('ERR_LINK_PEER_ERROR', `the peer closed the link: ${text}`))
     this.#exitReason = { shutdown: 'peer_error' }
     this.#down('connection_closed')
     this.#closeNow(CloseCode.protocol, 'ERR_LINK_PEER_ERROR')
@@ -590,11 +564,11 @@ export class Connection implements Link {
     this.#exitReason = exitReason
     this.#linger()
     this.#pool.dropDial(this)
-    this.#dialFailed(new LinkError('ERR_LINK_CLOSED', `${code}: ${message}`))
+    this.#dial.fail(new LinkError('ERR_LINK_CLOSED', `${code}: ${message}`))
     this.#down('connection_closed')
   }
 
-  /** Ends both lanes and leaves the peer `leaveTimeoutMs` to take what is queued and close. */
+  /** Ends all lanes and leaves the peer `leaveTimeoutMs` to take what is queued and close. */
   #linger(): void {
     this.#state = 'closing'
     this.#lanes.end()
@@ -616,7 +590,7 @@ export class Connection implements Link {
     if (this.#state === 'closed') return
     this.#state = 'closed'
     this.#dueMs = Infinity
-    this.#dialFailed(closedError(info))
+    this.#dial.fail(closedError(info))
     this.#down(this.#draining ? this.#goodbyeReason : downReasonOf(info))
     this.#pool.forget(this)
     this.#drainHandlers.clear()

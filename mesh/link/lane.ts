@@ -12,24 +12,35 @@ import type { TransportStream } from '../transport/transport.ts'
 import { LinkError } from './errors.ts'
 import type { LaneName } from './link.ts'
 
-/** First byte of the stream of a lane. */
-export const LANE_BYTE_DIST = 0x81
+/** First byte of the stream of each lane but control. */
+export const LANE_BYTES: Readonly<Record<Exclude<LaneName, 'control'>, number>> = Object.freeze({
+  dist: 0x81,
+  sync: 0x82,
+  rpc: 0x83,
+  pubsub: 0x84,
+  bulk: 0x85,
+})
 
-/** First byte of the stream of the sync lane. */
-export const LANE_BYTE_SYNC = 0x82
+const NAMES: readonly LaneName[] = Object.freeze(['dist', 'sync', 'rpc', 'pubsub', 'bulk'])
 
 /** The lane that the first byte of a stream names; undefined for one that this node does not know. */
 export function laneOfFirstByte(byte: number): LaneName | undefined {
-  if (byte < 0x80) return 'control'
-  if (byte === LANE_BYTE_SYNC) return 'sync'
-  return byte === LANE_BYTE_DIST ? 'dist' : undefined
+  return byte < 0x80 ? 'control' : NAMES[byte - LANE_BYTES.dist]
 }
 
-/** Urgency of the streams: keepalives go first, then tables, whatever is queued on `dist`. */
+/**
+ * Urgency of the streams: keepalives go first, then tables, whatever is queued on the others. Calls go before
+ * what processes say to each other and before publishes, because somebody waits for each of them and there are
+ * fewer of them. `dist` and `pubsub` are equal and take turns: with either before the other, a flood of the one
+ * would starve the other. `bulk` takes what is left.
+ */
 export const LANE_URGENCY: Readonly<Record<LaneName, number>> = Object.freeze({
   control: 0,
   sync: 32,
+  rpc: 48,
   dist: 64,
+  pubsub: 64,
+  bulk: 192,
 })
 
 /**
@@ -41,14 +52,22 @@ export const HANDSHAKE_FRAME_BYTES_MAX = 65_536
 /** Frame types that only the control lane may carry, and that are about the link itself. */
 export const CONTROL_TYPE_MAX = 0x0f
 
-/** Frame types that the sync lane may carry: membership, routing, NAT. */
-const SYNC_TYPE_MIN = 0x30
-const SYNC_TYPE_MAX = 0x5f
+/** First and last frame type that each lane may carry for the layers above. */
+const CARRIES: Readonly<Record<LaneName, readonly [number, number]>> = Object.freeze({
+  control: [CONTROL_TYPE_MAX + 1, 0xff],
+  /** Membership, routing, NAT. */
+  sync: [0x30, 0x5f],
+  dist: [CONTROL_TYPE_MAX + 1, 0xff],
+  rpc: [0x20, 0x2f],
+  pubsub: [0x10, 0x1f],
+  /** Of both, what is large. */
+  bulk: [0x10, 0x2f],
+})
 
 /** Whether a frame of that type, for the layers above, may come on that lane. */
 export function mayCarry(lane: LaneName, type: number): boolean {
-  if (type <= CONTROL_TYPE_MAX) return false
-  return lane !== 'sync' || (type >= SYNC_TYPE_MIN && type <= SYNC_TYPE_MAX)
+  const [from, to] = CARRIES[lane]
+  return type >= from && type <= to
 }
 
 /** What a lane tells its owner. */
@@ -63,6 +82,8 @@ export interface LaneEvents {
   readonly onBroken: (lane: Lane) => void
   /** Bytes that are no frames, or a handler that threw. */
   readonly onError: (lane: Lane, error: unknown) => void
+  /** A stream has no place on this link. */
+  readonly onStranger: (text: string) => void
 }
 
 /** Limits of a lane. */

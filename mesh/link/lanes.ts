@@ -1,26 +1,37 @@
 /**
- * The lanes of one connection: the dialler opens them, the acceptor finds out by the first byte of
- * each stream which lane it is. A stream that names no free lane ends the link.
+ * The lanes of one connection. The dialler opens control, dist and sync; the acceptor finds out by the
+ * first byte of each stream which lane it is. Once the link is accepted either side may open one stream for
+ * each of the others (`one-way-lanes.ts`). A stream that names no free lane ends the link.
  *
  * The handshake waits for control and dist and not for sync, so the acceptor may have something for
  * the sync lane before it is there: that waits here, bounded like a queue of the lane itself.
+ *
+ * What a peer that is no member yet can make us hold is the window of three streams: a fourth one is let go of,
+ * with what came on it, in the turn in which it is seen. Only a dialler holds up to three more of the node
+ * that it has chosen to dial, unread, because `accepted` may be on its way behind them.
  */
 import type { TransportConnection, TransportStream } from '../transport/transport.ts'
 import { LinkError } from './errors.ts'
-import { Lane, LANE_BYTE_DIST, LANE_BYTE_SYNC, LANE_URGENCY, laneOfFirstByte } from './lane.ts'
+import { Lane, LANE_BYTES, LANE_URGENCY, laneOfFirstByte } from './lane.ts'
 import type { LaneEvents, LaneOptions } from './lane.ts'
 import type { LaneName } from './link.ts'
+import { isOneWay, ONE_WAY_LANES, OneWayLanes } from './one-way-lanes.ts'
+import type { OneWayLaneName } from './one-way-lanes.ts'
 
 /** What the lanes tell their connection, beside what each lane tells. */
 export interface LanesEvents extends LaneEvents {
   /** The peer opened the dist lane (acceptor). */
   readonly onDistOpen: () => void
-  /** A stream has no place on this link. */
-  readonly onStranger: (text: string) => void
 }
 
-/** Streams of one link. */
-const LANES = 3
+/** Streams that the dialler opens at once: control, dist, sync. */
+const DIALLER_LANES = 3
+
+/**
+ * Streams that one side of a link may open: a dialler six, an acceptor the last three of them. It is what the
+ * transport has to allow; one more has no lane left to name.
+ */
+export const LINK_STREAMS_MAX: number = DIALLER_LANES + ONE_WAY_LANES
 
 /** All lanes. */
 export class Lanes {
@@ -30,7 +41,14 @@ export class Lanes {
   #control: Lane | undefined
   #sync: Lane | undefined
   #dist: Lane | undefined
+  /** Undefined until one of them is used. */
+  #oneWay: OneWayLanes | undefined
+  /** Streams of the peer, those that have named their lane, and as many as it says it has opened. */
   #streams = 0
+  #named = 0
+  #expected = 0
+  /** Streams that an acceptor opened before we knew that it accepts (dialler). */
+  #held: TransportStream[] | undefined
   #accepted = false
   #ended = false
   /** Frames for a sync lane that the peer has not opened yet. */
@@ -49,50 +67,58 @@ export class Lanes {
 
   /** Bytes accepted and not yet taken by the network. */
   get bytesQueued(): number {
-    const { control, dist } = { control: this.#control, dist: this.#dist }
-    const sync = (this.#sync?.bytesQueued ?? 0) + this.#earlyBytes
-    return (control?.bytesQueued ?? 0) + sync + (dist?.bytesQueued ?? 0)
+    const lasting = (this.#control?.bytesQueued ?? 0) + (this.#dist?.bytesQueued ?? 0)
+    return lasting + this.bytesQueuedOn('sync') + (this.#oneWay?.bytesQueued ?? 0)
   }
 
-  /** True when the peer has finished what it had to say on the lanes of the layers above. */
-  get peerEnded(): boolean {
-    return this.#dist?.peerEnded === true && this.#sync?.peerEnded !== false
+  /** Streams that this side has opened. */
+  get streamsOpened(): number {
+    return (this.#transport.initiator ? DIALLER_LANES : 0) + (this.#oneWay?.opened ?? 0)
   }
 
   /**
-   * Opens all streams (dialler). Only the control lane is read before the link is accepted: what comes
-   * on the others waits in the transport.
+   * True when the peer has finished what it had to say on the lanes of the layers above. A stream that we have not
+   * seen yet counts when its goodbye says that there is one.
+   */
+  get peerEnded(): boolean {
+    if (this.#named < this.#expected || this.#oneWay?.peerEnded === false) return false
+    return this.#dist?.peerEnded === true && this.#sync?.peerEnded !== false
+  }
+
+  bytesQueuedOn(name: LaneName): number {
+    if (isOneWay(name)) return this.#oneWay?.bytesQueuedOn(name) ?? 0
+    const early = name === 'sync' ? this.#earlyBytes : 0
+    return (this.#of(name)?.bytesQueued ?? 0) + early
+  }
+
+  /**
+   * Opens control, dist and sync (dialler). Only the control lane is read before the link is accepted: what
+   * comes on the others waits in the transport.
    */
   open(): void {
     try {
       this.#control = this.#open('control')
-      this.#dist = this.#open('dist', LANE_BYTE_DIST)
-      this.#sync = this.#open('sync', LANE_BYTE_SYNC)
+      this.#dist = this.#open('dist', LANE_BYTES.dist)
+      this.#sync = this.#open('sync', LANE_BYTES.sync)
     } catch {
       // The connection died since it was handed out; its onClosed follows.
     }
     this.#control?.read()
   }
 
-  /** Takes a stream of the peer (acceptor). */
+  /** Takes a stream of the peer. */
   incoming(stream: TransportStream): void {
+    const { initiator } = this.#transport
+    const streamsMax = initiator ? ONE_WAY_LANES : this.#accepted ? LINK_STREAMS_MAX : DIALLER_LANES
     this.#streams += 1
-    if (this.#streams > LANES) return this.#events.onStranger('more streams than lanes')
-    let lane: Lane | undefined
-    stream.handle({
-      onData: (bytes) => {
-        if (lane !== undefined) lane.take(bytes)
-        else if (bytes.length > 0) lane = this.#accept(stream, bytes)
-      },
-      onDrain: () => lane?.drained(),
-      onEnd: () => lane?.finished(),
-      onReset: () => lane?.broken(),
-      onStopped: () => lane?.broken(),
-    })
+    if (this.#streams > streamsMax) this.#refuse(stream, 'more streams than lanes')
+    else if (!initiator || this.#accepted) this.#listen(stream)
+    else (this.#held ??= []).push(stream)
   }
 
   /** Queues a frame; false means "enough", or that there is no such lane. Throws `ERR_LINK_QUEUE_FULL`. */
   send(name: LaneName, frame: Uint8Array): boolean {
+    if (isOneWay(name)) return this.#sendOneWay(name, frame)
     const lane = this.#of(name)
     if (lane !== undefined) return lane.send(frame)
     if (name !== 'sync' || this.#ended) return false
@@ -117,13 +143,20 @@ export class Lanes {
   read(): void {
     this.#sync?.read()
     this.#dist?.read()
+    const held = this.#held
+    this.#held = undefined
+    for (const stream of held ?? []) this.#listen(stream)
+  }
+
+  /** The peer says goodbye, and how many streams it has opened. */
+  expect(streams: number): void {
+    this.#expected = streams
   }
 
   /** Finishes our direction of all. */
   end(): void {
     this.#ended = true
-    this.#early = []
-    this.#earlyBytes = 0
+    this.#oneWay?.end()
     this.#dist?.end()
     this.#sync?.end()
     this.#control?.end()
@@ -136,13 +169,48 @@ export class Lanes {
     return lane
   }
 
+  #sendOneWay(name: OneWayLaneName, frame: Uint8Array): boolean {
+    if (this.#ended || !this.#accepted) return false
+    return this.#oneWays().send(name, frame)
+  }
+
+  #oneWays(): OneWayLanes {
+    return (this.#oneWay ??= new OneWayLanes(this.#transport, this.#options, this.#events))
+  }
+
+  #listen(stream: TransportStream): void {
+    let lane: Lane | undefined
+    stream.handle({
+      onData: (bytes) => {
+        if (lane !== undefined) lane.take(bytes)
+        else if (bytes.length > 0) lane = this.#accept(stream, bytes)
+      },
+      onDrain: () => lane?.drained(),
+      onEnd: () => lane?.finished(),
+      onReset: () => lane?.broken(),
+      onStopped: () => lane?.broken(),
+    })
+  }
+
   #accept(stream: TransportStream, bytes: Uint8Array): Lane | undefined {
     const first = bytes[0]!
-    const name = laneOfFirstByte(first)
-    if (name === undefined || this.#of(name) !== undefined) {
-      this.#events.onStranger(`a stream that begins with byte ${first}, which is no free lane`)
+    const lane = this.#assign(stream, laneOfFirstByte(first))
+    if (lane === undefined) {
+      this.#refuse(stream, `a stream that begins with byte ${first}, which is no free lane`)
       return undefined
     }
+    this.#named += 1
+    const rest = lane.name === 'control' ? bytes : bytes.subarray(1)
+    if (lane.name === 'dist') this.#events.onDistOpen()
+    if (rest.length > 0) lane.take(rest)
+    return lane
+  }
+
+  /** Gives the stream its place; undefined when there is none. */
+  #assign(stream: TransportStream, name: LaneName | undefined): Lane | undefined {
+    if (name === undefined) return undefined
+    if (isOneWay(name)) return this.#accepted ? this.#oneWays().accept(name, stream) : undefined
+    if (this.#transport.initiator || this.#of(name) !== undefined) return undefined
     stream.prioritize(LANE_URGENCY[name])
     const lane = this.#lane(name, stream)
     // A lane may open late, when the link is accepted already.
@@ -150,19 +218,23 @@ export class Lanes {
     switch (name) {
       case 'control':
         this.#control = lane
-        lane.take(bytes)
-        return lane
+        break
       case 'sync':
         this.#sync = lane
-        if (this.#ended) lane.end()
         this.#sendEarly(lane)
+        if (this.#ended) lane.end()
         break
       case 'dist':
         this.#dist = lane
-        this.#events.onDistOpen()
     }
-    if (bytes.length > 1) lane.take(bytes.subarray(1))
     return lane
+  }
+
+  /** It has no place here: what it brought is not kept while the link ends. */
+  #refuse(stream: TransportStream, text: string): void {
+    stream.reset(0)
+    stream.stopSending(0)
+    this.#events.onStranger(text)
   }
 
   #sendEarly(lane: Lane): void {
@@ -177,7 +249,7 @@ export class Lanes {
     }
   }
 
-  #of(name: LaneName): Lane | undefined {
+  #of(name: Exclude<LaneName, OneWayLaneName>): Lane | undefined {
     switch (name) {
       case 'control':
         return this.#control

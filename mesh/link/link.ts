@@ -10,9 +10,12 @@ import type { LinkDownReason } from './reasons.ts'
 /**
  * Ordered channels of a link, each with its own queue, so that none delays another: `control` for
  * short frames that keep the mesh alive, `sync` for exchanges of tables (membership, routing), `dist`
- * for what processes say to each other.
+ * for what processes say to each other, `rpc` for calls and their answers (types 0x20 to 0x2f), `pubsub`
+ * for publishes and who wants them (0x10 to 0x1f), `bulk` for the large ones of both.
+ *
+ * The last three cost nothing until they are used: a side opens its own stream for one with its first frame.
  */
-export type LaneName = 'control' | 'sync' | 'dist'
+export type LaneName = 'control' | 'sync' | 'dist' | 'rpc' | 'pubsub' | 'bulk'
 
 /** How a frame came: on a lane, in order and for sure, or in a datagram, which may overtake or be lost. */
 export type FrameVia = LaneName | 'datagram'
@@ -26,11 +29,11 @@ export interface PeerInfo {
   /** `name@host:port` as it advertises itself. */
   readonly nodeId: string
   readonly name: string
+  /** What part it takes; see `NodeKind`. */
+  readonly kind: NodeKind
   /** What others dial; not necessarily where its packets come from. */
   readonly address: TransportAddress
   /**
-  /** What part it takes; see `NodeKind`. */
-  readonly kind: NodeKind
    * True when its packets come from `address`, or it answered there: nobody else is at that address
    * now. False also behind NAT, and for a host name.
    */
@@ -54,8 +57,10 @@ export interface Link {
   readonly state: LinkState
   /** Smoothed round trip of keepalives, 0 before the first. */
   readonly rttMs: number
-  /** Bytes accepted by `send` and not yet taken by the network. */
+  /** Bytes accepted by `send` and not yet taken by the network, of all lanes. */
   readonly bytesQueued: number
+  /** The same of one lane; `bytesQueuedMax` is the limit of each. */
+  bytesQueuedOn(lane: LaneName): number
   /**
    * Queues a whole frame (header and payload), which must not be changed afterwards.
    *
@@ -64,7 +69,7 @@ export interface Link {
    * - `false` on a link that is not established: dropped; its `down` event tells.
    *
    * Throws `ERR_LINK_QUEUE_FULL` above `bytesQueuedMax` and `ERR_LINK_FRAME_TOO_LARGE` above the
-   * peer's limit; nothing is queued then.
+   * peer's limit; nothing is queued then. The type of the frame must be one that the lane may carry.
    */
   send(lane: LaneName, frame: Uint8Array): boolean
   /**

@@ -16,7 +16,6 @@ import {
 } from '../wire/check.ts'
 import type {
   DisconnectMessage,
-  ErrorMessage,
   HelloMessage,
   PingMessage,
   RejectedMessage,
@@ -41,8 +40,9 @@ export class LinkProtocol {
   rejected(reason: string, message: string): Uint8Array {
     return this.#codec.encodeFrame(WireType.rejected, { reason, message: cut(message) })
   }
-  disconnect(reason: string): Uint8Array {
-    return this.#codec.encodeFrame(WireType.disconnect, { reason: cutName(reason), message: '' })
+  disconnect(reason: string, streams: number): Uint8Array {
+    const fields = { reason: cutName(reason), message: '', streams }
+    return this.#codec.encodeFrame(WireType.disconnect, fields)
   }
   error(code: string, message: string): Uint8Array {
     return this.#codec.encodeFrame(WireType.error, { code: cutName(code), message: cut(message) })
@@ -70,8 +70,14 @@ export class LinkProtocol {
   readDisconnect(payload: Uint8Array): DisconnectMessage {
     return parseDisconnect(this.#codec.decode(payload))
   }
-  readError(payload: Uint8Array): ErrorMessage {
-    return parseError(this.#codec.decode(payload))
+  /** Of `error` and `rejected`, once there is a link: why the peer ends it. */
+  readEnd(type: number, payload: Uint8Array): string {
+    if (type === WireType.rejected) {
+      const { reason, message } = this.readRejected(payload)
+      return `${reason}: ${message}`
+    }
+    const { code, message } = parseError(this.#codec.decode(payload))
+    return `${code}: ${message}`
   }
   readPing(payload: Uint8Array): PingMessage {
     return parsePing(this.#codec.decode(payload))

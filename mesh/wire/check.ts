@@ -63,6 +63,8 @@ export interface RejectedMessage {
 export interface DisconnectMessage {
   readonly reason: string
   readonly message: string
+  /** How many streams its sender has opened on the link: what it said on them is to be waited for. */
+  readonly streams: number
 }
 
 /** `ping` and `pong`; the answer carries the number of the question. */
@@ -105,7 +107,11 @@ export function parseRejected(value: unknown): RejectedMessage {
 /** Checks a `disconnect` message. */
 export function parseDisconnect(value: unknown): DisconnectMessage {
   const fields = new Fields('disconnect', value)
-  return { reason: fields.name('reason'), message: fields.text('message') }
+  return {
+    reason: fields.name('reason'),
+    message: fields.text('message'),
+    streams: fields.whole('streams', 0, UINT8_MAX),
+  }
 }
 
 /** Checks a `ping` message. */
@@ -124,6 +130,7 @@ export function parseError(value: unknown): ErrorMessage {
   return { code: fields.name('code'), message: fields.text('message') }
 }
 
+const UINT8_MAX = 255
 const UINT32_MAX = 4_294_967_295
 const REALM_ID_BYTES = 32
 const NODE_KEY_BYTES = 32
@@ -136,6 +143,7 @@ function parseHello(type: string, value: unknown): HelloMessage {
     versionMin,
     versionMax: fields.whole('versionMax', versionMin, UINT32_MAX),
     nodeKey: fields.nodeKey('nodeKey'),
+    kind: nodeKind(fields),
     name: fields.name('name'),
     host: fields.name('host'),
     port: fields.whole('port', 1, 65_535),
@@ -143,7 +151,6 @@ function parseHello(type: string, value: unknown): HelloMessage {
     dials: fields.whole('dials', 0, Number.MAX_SAFE_INTEGER),
     realmId: fields.bytes('realmId', REALM_ID_BYTES),
     cluster: fields.name('cluster'),
-    kind: nodeKind(fields),
     membership: fields.get('membership'),
     capabilities: capabilities.map((item, index) => {
       if (!isName(item)) throw fields.error(`capabilities[${index}]`, NAME_EXPECTED)
@@ -153,6 +160,12 @@ function parseHello(type: string, value: unknown): HelloMessage {
   }
 }
 
+function nodeKind(fields: Fields): NodeKind {
+  const kind = fields.get('kind')
+  if (kind === 'member' || kind === 'gateway' || kind === 'edge') return kind
+  throw fields.error('kind', "'member', 'gateway' or 'edge'")
+}
+
 const NAME_EXPECTED = `a string of 1 to ${MESSAGE_FIELD_LIMITS.nameCharactersMax} printable characters`
 
 /** No control characters: names end up in log lines and on terminals. */
@@ -160,12 +173,6 @@ const NAME_EXPECTED = `a string of 1 to ${MESSAGE_FIELD_LIMITS.nameCharactersMax
 const CONTROLS = /[\u0000-\u001f\u007f-\u009f]/g
 
 function isName(value: unknown): value is string {
-function nodeKind(fields: Fields): NodeKind {
-  const kind = fields.get('kind')
-  if (kind === 'member' || kind === 'gateway' || kind === 'edge') return kind
-  throw fields.error('kind', "'member', 'gateway' or 'edge'")
-}
-
   if (typeof value !== 'string' || value.length === 0) return false
   return value.length <= MESSAGE_FIELD_LIMITS.nameCharactersMax && value.search(CONTROLS) === -1
 }

@@ -127,7 +127,7 @@ describe('a mesh over QUIC', () => {
     expect(a.address.port).toBe(port)
   })
 
-  it('H16 a peer may open four streams before it is a member, not one more', async () => {
+  it('H16 a peer may open the six streams of a dialler, not one more', async () => {
     const a = await start('a')
     const keys = generateNodeKeys()
     const { pem } = await createCertificate(keys, { wallNowMs: clock.wallNow() })
@@ -144,7 +144,7 @@ describe('a mesh over QUIC', () => {
     })
     try {
       const connection = await endpoint.dial(a.address)
-      for (let n = 0; n < 4; n++) connection.openStream()
+      for (let n = 0; n < 6; n++) connection.openStream()
       expect(() => connection.openStream()).toThrow(
         expect.objectContaining({ code: 'ERR_TRANSPORT_STREAM_LIMIT' }) as Error,
       )

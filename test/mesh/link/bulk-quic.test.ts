@@ -5,6 +5,7 @@
 import { afterEach, describe, expect, it } from 'vitest'
 import { createRealm } from '../../../mesh/identity/realm.ts'
 import type { FrameVia, Link } from '../../../mesh/link/link.ts'
+import { LINK_STREAMS_MAX } from '../../../mesh/link/lanes.ts'
 import { createQuicTransport } from '../../../mesh/transport/quic/index.ts'
 import { encodeFrame } from '../../../mesh/wire/frame.ts'
 import { createRealClock, createSystemEntropy, silentLogger } from '../../../runtime/index.ts'
@@ -24,7 +25,12 @@ const nodes: LinkNode[] = []
 
 const open = async (name: string): Promise<LinkNode> => {
   const at = { host: '127.0.0.1', port: 0 }
-  const node = await LinkNode.open(world, createQuicTransport({ streamsMax: 4 }), name, at)
+  const node = await LinkNode.open(
+    world,
+    createQuicTransport({ streamsMax: LINK_STREAMS_MAX }),
+    name,
+    at,
+  )
   nodes.push(node)
   return node
 }

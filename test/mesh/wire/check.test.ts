@@ -40,7 +40,7 @@ const guards: readonly (readonly [string, (value: unknown) => unknown, object])[
   ['connect', parseConnect, helloFields(hello)],
   ['accepted', parseAccepted, helloFields(hello)],
   ['rejected', parseRejected, { reason: 'self', message: '' }],
-  ['disconnect', parseDisconnect, { reason: 'graceful_shutdown', message: 'bye' }],
+  ['disconnect', parseDisconnect, { reason: 'left', message: 'bye', streams: 3 }],
   ['ping', parsePing, { sequence: 0 }],
   ['pong', parsePong, { sequence: 4_294_967_295 }],
   ['error', parseError, { code: 'ERR_X', message: '' }],
