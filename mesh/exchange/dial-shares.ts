@@ -14,10 +14,18 @@ export interface DialShares {
   readonly records: number
   /** Envelopes on their way, which mostly go over links that stand: a sixteenth. */
   readonly envelopes: number
+  /** Messages of the services to nodes without a link: an eighth. */
+  readonly courier: number
 }
 
 /** The shares of `dialsMax` dials, at least one each. */
 export function dialShares(dialsMax: number): DialShares {
   const share = (parts: number): number => Math.max(1, Math.floor((dialsMax * parts) / 16))
-  return { detector: share(4), routing: share(5), records: share(2), envelopes: share(1) }
+  return {
+    detector: share(4),
+    routing: share(5),
+    records: share(2),
+    envelopes: share(1),
+    courier: share(2),
+  }
 }

@@ -28,6 +28,9 @@ export const FRAME_BYTES_MAX_DEFAULT = 1_048_576
 /** Largest payload that can be configured, 16 MiB. */
 export const FRAME_BYTES_MAX_LIMIT = 16_777_216
 
+/** What the header can say. */
+const LENGTH_MAX = 4_294_967_295
+
 /** Called for each frame in order; `payload` is valid during the call. */
 export type FrameHandler = (type: number, payload: Uint8Array, flags: number) => void
 
@@ -48,7 +51,8 @@ export function writeHeader(
   flags = 0,
 ): void {
   invariant(isWireType(type), 'ERR_INVARIANT_FRAME_TYPE', wireTypeName(type))
-  invariant(length >= 0 && length <= FRAME_BYTES_MAX_LIMIT, 'ERR_INVARIANT_FRAME_LENGTH')
+  // Services cut a frame that no link takes into pieces, so it may be longer than what a reader can be told to take.
+  invariant(length >= 0 && length <= LENGTH_MAX, 'ERR_INVARIANT_FRAME_LENGTH')
   target[offset] = PROTOCOL_VERSION
   target[offset + 1] = type
   target[offset + 2] = flags

@@ -20,6 +20,8 @@ export const WireType = {
   pubsubRoute: 0x13,
   puback: 0x14,
   suback: 0x15,
+  keyQuery: 0x1e,
+  keyReply: 0x1f,
 
   call: 0x20,
   reply: 0x21,
@@ -35,6 +37,8 @@ export const WireType = {
   streamReply: 0x2b,
   unregister: 0x2c,
   cancel: 0x2d,
+  serviceChunk: 0x2e,
+  streamCredit: 0x2f,
 
   swimPing: 0x30,
   swimAck: 0x31,

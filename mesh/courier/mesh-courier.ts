@@ -1,0 +1,140 @@
+/**
+ * The courier of a node of the mesh, as its services see it: the same object while the process behind it is restarted.
+ * While nothing runs, nothing is taken.
+ */
+import type { ChildSpec } from '../../behaviours/index.ts'
+import type { MeshCore } from '../core.ts'
+import { dialShares } from '../exchange/dial-shares.ts'
+import type { Link } from '../link/link.ts'
+import type { CourierContext } from './context.ts'
+import { CourierServer } from './courier-server.ts'
+import type {
+  Courier,
+  CourierHandler,
+  CourierOutcome,
+  CourierSendOptions,
+  CourierStats,
+  GoneReason,
+  ServiceLane,
+} from './courier.ts'
+import { GoneWatch } from './gone.ts'
+import { CourierMemory } from './memory.ts'
+import { courierSettings } from './settings.ts'
+import type { CourierOptions } from './settings.ts'
+
+/** What a node's mesh has for its courier. */
+export type CourierSurroundings = Pick<
+  MeshCore,
+  'parts' | 'clock' | 'logger' | 'pool' | 'dialer' | 'frames' | 'refusals' | 'view' | 'dht'
+>
+
+/** A courier and the process that works for it. */
+export interface MadeCourier {
+  readonly courier: Courier
+  /** Child of the mesh's tree, after the links. */
+  readonly child: ChildSpec
+}
+
+/** The courier of a node; once per node, before its tree starts. */
+export function createCourier(core: CourierSurroundings, options?: CourierOptions): MadeCourier {
+  const { clock, logger, pool, dialer, frames, refusals, view, dht, parts } = core
+  const context: CourierContext = {
+    ...{ clock, logger, pool, dialer, frames, refusals, view, dht },
+    self: parts.identity.nodeKey.hex,
+    settings: courierSettings('startMesh', options),
+    dialsMax: dialShares(parts.options.dialsMax).courier,
+    memory: new CourierMemory(frames, refusals),
+  }
+  return {
+    courier: new MeshCourier(context),
+    child: CourierServer.child(context, { id: 'courier' }),
+  }
+}
+
+const NO_OPTIONS: CourierSendOptions = Object.freeze({})
+
+interface Hold {
+  count: number
+  /** Of the link, while there is one. */
+  release: (() => void) | undefined
+}
+
+class MeshCourier implements Courier {
+  readonly self: string
+  readonly #context: CourierContext
+  readonly #memory: CourierMemory
+  readonly #holds = new Map<string, Hold>()
+
+  constructor(context: CourierContext) {
+    const { pool, view, memory } = context
+    this.self = context.self
+    this.#context = context
+    this.#memory = memory
+    const watch = new GoneWatch({
+      member: (node) => view.member(node),
+      isLinked: (node) => pool.link(node) !== undefined,
+      gone: (node, reason) => memory.gone(node, reason),
+    })
+    pool.onLink((event) => {
+      this.#keep(event.type === 'up', event.link)
+      watch.link(event)
+    })
+    view.subscribe((event) => watch.member(event))
+  }
+
+  send(
+    to: string,
+    lane: ServiceLane,
+    frame: Uint8Array,
+    options: CourierSendOptions = NO_OPTIONS,
+  ): CourierOutcome {
+    const { dispatcher, counts } = this.#memory
+    if (dispatcher !== undefined) return dispatcher.send(to, lane, frame, options)
+    counts.refused += 1
+    this.#context.refusals.count('ERR_COURIER_STOPPED', { peer: to }, { level: 'debug' })
+    return 'refused'
+  }
+
+  bytesWaiting(to: string): number {
+    const queued = this.#context.pool.link(to)?.bytesQueued ?? 0
+    return queued + (this.#memory.dispatcher?.bytesOf(to) ?? 0)
+  }
+
+  onDrain(handler: (node: string) => void): () => void {
+    return this.#memory.onDrain(handler)
+  }
+
+  handle(from: number, to: number, handler: CourierHandler): () => void {
+    return this.#memory.handle(from, to, handler)
+  }
+
+  onGone(handler: (node: string, reason: GoneReason) => void): () => void {
+    return this.#memory.onGone(handler)
+  }
+
+  hold(to: string): () => void {
+    const hold = this.#holds.get(to) ?? { count: 0, release: this.#context.pool.link(to)?.hold() }
+    this.#holds.set(to, hold)
+    hold.count += 1
+    let mine = true
+    return () => {
+      if (!mine) return
+      mine = false
+      hold.count -= 1
+      if (hold.count > 0) return
+      hold.release?.()
+      this.#holds.delete(to)
+    }
+  }
+
+  stats(): CourierStats {
+    const { counts, dispatcher } = this.#memory
+    return { ...counts, bytesWaiting: dispatcher?.bytes ?? 0 }
+  }
+
+  /** Links that come up are held for those who want that; those that went down are gone with their holds. */
+  #keep(isUp: boolean, link: Link): void {
+    const hold = this.#holds.get(link.peer.key.hex)
+    if (hold !== undefined) hold.release = isUp ? link.hold() : undefined
+  }
+}
