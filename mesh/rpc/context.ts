@@ -1,0 +1,44 @@
+/** What the parts of procedures share, and what outlives restarts of the process behind them. */
+import type { ServicesContext } from '../services/context.ts'
+import type { RpcEngine } from './call-request.ts'
+import { rpcSettings } from './options.ts'
+import type { RpcOptions, RpcSettings } from './options.ts'
+import { Procedures } from './procedures.ts'
+import { RpcCounters } from './stats.ts'
+
+/** What survives when the process is restarted. */
+export interface RpcMemory {
+  /** What this node offers. */
+  readonly procedures: Procedures
+  readonly counters: RpcCounters
+  /** The one that runs; undefined while its process is being restarted. */
+  engine: RpcEngine | undefined
+  /** Something is due at another time; set by the engine that runs. */
+  changed: () => void
+}
+
+/** Shared by calls, handlers and streams of one node. */
+export interface RpcContext extends ServicesContext {
+  readonly settings: RpcSettings
+  readonly memory: RpcMemory
+}
+
+/** The context of a node. Throws an `OptionError`. */
+export function createRpcContext(services: ServicesContext, options?: RpcOptions): RpcContext {
+  const settings = rpcSettings(options)
+  const { catalog, clock, system } = services
+  const procedures = new Procedures({
+    catalog,
+    advertisedMax: settings.advertisedMax,
+    watch: (pid, ended) => system.watch(pid, ended),
+    now: () => clock.now(),
+    changed: () => memory.changed(),
+  })
+  const memory: RpcMemory = {
+    procedures,
+    counters: new RpcCounters(),
+    engine: undefined,
+    changed: () => {},
+  }
+  return { ...services, settings, memory }
+}

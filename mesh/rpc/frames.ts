@@ -1,0 +1,286 @@
+/**
+ * Frames of procedures (0x20 to 0x22, 0x2d) to bytes and back. The payload of each is a head and a body:
+ *
+ *     u16 length of the head · head (a MessagePack array) · body (a value of a user, MessagePack, up to 64 MiB)
+ *
+ *     call    0x20   [id, procedure, budgetMs, priority, wantsProgress]   input
+ *     cast    0x22   [id, procedure, budgetMs, priority]                  input
+ *     reply   0x21   [id, 0, progressCount]                               result
+ *                    [id, 1, progressNumber]                              progressive result
+ *                    [id, 2, progressCount, kind, name, message, code | null, retryAfterMs | null]   details
+ *     cancel  0x2d   [id, wantsAnswer]                                    nothing
+ *
+ * An id is 16 bytes by lot, one for each attempt, so an answer is never taken for that of another call (MG5). `budgetMs`
+ * is what is left of the caller's time. The input is encoded once, whatever the number of attempts.
+ *
+ * The reference has a second pair, rpc_request (0x24) and rpc_reply (0x25), for calls whose caller goes on and is told the
+ * result later under a request id. Here every call is like that: `call` gives a promise, so 0x20 and 0x21 serve both, and
+ * the second pair is reserved and not spoken.
+ *
+ * Bytes of a peer raise `MessageError` or `CodecError` here and nothing else.
+ */
+import type { Codec } from '../wire/codec.ts'
+import { MessageError } from '../wire/errors.ts'
+import { HEADER_BYTES, PROTOCOL_VERSION } from '../wire/frame.ts'
+import { WireType } from '../wire/messages.ts'
+import { Tuple } from '../wire/tuple.ts'
+import { isTopic } from '../topics/topic.ts'
+import type { RpcPriority } from './rpc.ts'
+
+/** Bytes of the id of an attempt. */
+export const CALL_ID_BYTES = 16
+
+/** How an answer says that a call failed. */
+export type FailureKind =
+  | 'remote'
+  | 'timeout'
+  | 'cancelled'
+  | 'no_provider'
+  | 'overloaded'
+  | 'payload_too_large'
+  | 'unauthorized'
+  | 'input'
+  | 'unreachable'
+
+/** In the order of their numbers on the wire. */
+const FAILURE_KINDS: readonly FailureKind[] = [
+  'remote',
+  'timeout',
+  'cancelled',
+  'no_provider',
+  'overloaded',
+  'payload_too_large',
+  'unauthorized',
+  'input',
+  'unreachable',
+]
+
+const PRIORITIES: readonly RpcPriority[] = ['low', 'normal', 'high']
+
+/** Not given: the advertisement says which. */
+const PRIORITY_NONE = 3
+
+const NAME_CHARACTERS_MAX = 255
+const TEXT_CHARACTERS_MAX = 4_096
+const TIME_MS_MAX = 2_147_483_647
+const COUNT_MAX = 4_294_967_295
+
+/** `call` and `cast`. */
+export interface CallMessage {
+  /** {@link callIdText}. */
+  readonly id: string
+  readonly procedure: string
+  readonly budgetMs: number
+  readonly priority: RpcPriority | undefined
+  readonly wantsProgress: boolean
+}
+
+/** What an error of a handler, or a refusal, is on the wire. */
+export interface FailureMessage {
+  readonly kind: FailureKind
+  readonly name: string
+  readonly message: string
+  readonly code: string | undefined
+  readonly retryAfterMs: number | undefined
+}
+
+/** `reply`. `number` of a progressive result counts from 0; the end says how many there were. */
+export type ReplyMessage =
+  | { readonly type: 'result'; readonly id: string; readonly number: number }
+  | { readonly type: 'progress'; readonly id: string; readonly number: number }
+  | {
+      readonly type: 'failure'
+      readonly id: string
+      readonly number: number
+      readonly failure: FailureMessage
+    }
+
+/** `cancel`. */
+export interface CancelMessage {
+  readonly id: string
+  readonly wantsAnswer: boolean
+}
+
+/** A message and the bytes of the value that goes with it: a view, valid as long as the payload. */
+export interface Opened<Message> {
+  readonly message: Message
+  readonly body: Uint8Array
+}
+
+const NO_BODY: Uint8Array = new Uint8Array(0)
+
+/** Head and body in one frame. The body may be larger than what one frame of a link takes: the courier cuts it. */
+export function serviceFrame(
+  codec: Codec,
+  type: number,
+  head: readonly unknown[],
+  body: Uint8Array = NO_BODY,
+): Uint8Array {
+  const headBytes = codec.encode(head)
+  const length = 2 + headBytes.length + body.length
+  const frame = new Uint8Array(HEADER_BYTES + length)
+  frame[0] = PROTOCOL_VERSION
+  frame[1] = type
+  frame[4] = length >>> 24
+  frame[5] = length >>> 16
+  frame[6] = length >>> 8
+  frame[7] = length
+  frame[8] = headBytes.length >>> 8
+  frame[9] = headBytes.length
+  frame.set(headBytes, HEADER_BYTES + 2)
+  frame.set(body, HEADER_BYTES + 2 + headBytes.length)
+  return frame
+}
+
+/** The head of a payload, and the bytes that follow it. */
+export function openServiceFrame(
+  codec: Codec,
+  name: string,
+  payload: Uint8Array,
+): { readonly head: Tuple; readonly body: Uint8Array } {
+  const length = payload.length < 2 ? -1 : payload[0]! * 256 + payload[1]!
+  if (length < 0 || 2 + length > payload.length) {
+    throw new MessageError(name, '', 'a head and a body')
+  }
+  const head = new Tuple(name, codec.decode(payload.subarray(2, 2 + length)))
+  return { head, body: payload.subarray(2 + length) }
+}
+
+/** The id as a text of 16 characters, for maps. */
+export function callIdText(bytes: Uint8Array): string {
+  return Buffer.from(bytes.buffer, bytes.byteOffset, bytes.length).toString('latin1')
+}
+
+/** The bytes of such a text. */
+export function callIdBytes(id: string): Uint8Array {
+  return new Uint8Array(Buffer.from(id, 'latin1'))
+}
+
+/** The id in a head. */
+export function readCallId(head: Tuple): string {
+  return callIdText(head.bytes(0, 'id', CALL_ID_BYTES))
+}
+
+/** Writes and reads the frames. */
+export class RpcFrames {
+  readonly #codec: Codec
+
+  constructor(codec: Codec) {
+    this.#codec = codec
+  }
+
+  call(message: CallMessage, input: Uint8Array): Uint8Array {
+    const { id, procedure, budgetMs, priority, wantsProgress } = message
+    const head = [callIdBytes(id), procedure, budgetMs, priorityNumber(priority), wantsProgress]
+    return serviceFrame(this.#codec, WireType.call, head, input)
+  }
+
+  cast(message: CallMessage, input: Uint8Array): Uint8Array {
+    const { id, procedure, budgetMs, priority } = message
+    const head = [callIdBytes(id), procedure, budgetMs, priorityNumber(priority)]
+    return serviceFrame(this.#codec, WireType.cast, head, input)
+  }
+
+  reply(message: ReplyMessage, body?: Uint8Array): Uint8Array {
+    const { id, number } = message
+    return serviceFrame(
+      this.#codec,
+      WireType.reply,
+      message.type === 'failure'
+        ? [callIdBytes(id), 2, number, ...failureItems(message.failure)]
+        : [callIdBytes(id), message.type === 'result' ? 0 : 1, number],
+      body,
+    )
+  }
+
+  cancel({ id, wantsAnswer }: CancelMessage): Uint8Array {
+    return serviceFrame(this.#codec, WireType.cancel, [callIdBytes(id), wantsAnswer])
+  }
+
+  readCall(payload: Uint8Array): Opened<CallMessage> {
+    const { head, body } = openServiceFrame(this.#codec, 'call', payload)
+    const message = { ...readCallHead(head), wantsProgress: head.flag(4, 'wantsProgress') }
+    return { message, body }
+  }
+
+  readCast(payload: Uint8Array): Opened<CallMessage> {
+    const { head, body } = openServiceFrame(this.#codec, 'cast', payload)
+    return { message: { ...readCallHead(head), wantsProgress: false }, body }
+  }
+
+  readReply(payload: Uint8Array): Opened<ReplyMessage> {
+    const { head, body } = openServiceFrame(this.#codec, 'reply', payload)
+    const id = readCallId(head)
+    const what = head.whole(1, 'what', 0, 2)
+    const number = head.whole(2, 'number', 0, COUNT_MAX)
+    if (what === 2)
+      return { message: { type: 'failure', id, number, failure: readFailure(head) }, body }
+    return { message: { type: what === 0 ? 'result' : 'progress', id, number }, body }
+  }
+
+  readCancel(payload: Uint8Array): CancelMessage {
+    const { head } = openServiceFrame(this.#codec, 'cancel', payload)
+    return { id: readCallId(head), wantsAnswer: head.flag(1, 'wantsAnswer') }
+  }
+}
+
+function priorityNumber(priority: RpcPriority | undefined): number {
+  return priority === undefined ? PRIORITY_NONE : PRIORITIES.indexOf(priority)
+}
+
+function readCallHead(head: Tuple): Omit<CallMessage, 'wantsProgress'> {
+  return {
+    id: readCallId(head),
+    procedure: head.text(1, 'procedure', isName, 'the name of a procedure'),
+    budgetMs: head.whole(2, 'budgetMs', 0, TIME_MS_MAX),
+    priority: PRIORITIES[head.whole(3, 'priority', 0, PRIORITY_NONE)],
+  }
+}
+
+const isName = (value: unknown): value is string => isTopic(value)
+
+/** Elements of a failure, for heads: kind, name, message, code, retryAfterMs. */
+export function failureItems(failure: FailureMessage): readonly unknown[] {
+  const { kind, name, message, code, retryAfterMs } = failure
+  return [
+    FAILURE_KINDS.indexOf(kind),
+    cut(name, NAME_CHARACTERS_MAX),
+    cut(message, TEXT_CHARACTERS_MAX),
+    code === undefined ? null : cut(code, NAME_CHARACTERS_MAX),
+    retryAfterMs === undefined ? null : Math.min(TIME_MS_MAX, Math.max(0, Math.ceil(retryAfterMs))),
+  ]
+}
+
+/** Reads what {@link failureItems} wrote, from element `at` of a head. */
+export function readFailure(head: Tuple, at = 3): FailureMessage {
+  const code = head.get(at + 3)
+  const retryAfterMs = head.get(at + 4)
+  return {
+    kind: FAILURE_KINDS[head.whole(at, 'kind', 0, FAILURE_KINDS.length - 1)]!,
+    name: shown(head.text(at + 1, 'name', isShort, 'a short text')),
+    message: shown(head.text(at + 2, 'message', isText, 'a text')),
+    code: code === null ? undefined : shown(head.text(at + 3, 'code', isShort, 'a short text')),
+    retryAfterMs:
+      retryAfterMs === null ? undefined : head.whole(at + 4, 'retryAfterMs', 0, TIME_MS_MAX),
+  }
+}
+
+const isShort = (value: unknown): value is string =>
+  typeof value === 'string' && value.length <= NAME_CHARACTERS_MAX
+
+const isText = (value: unknown): value is string =>
+  typeof value === 'string' && value.length <= TEXT_CHARACTERS_MAX
+
+/** Texts end up on terminals: an escape sequence must not act there. Line feeds and tabs stay. */
+// eslint-disable-next-line no-control-regex
+const CONTROLS = /[\u0000-\u0008\u000b-\u001f\u007f-\u009f]/g
+
+function shown(text: string): string {
+  return text.replace(CONTROLS, ' ')
+}
+
+/** Not longer than that, and without halves of surrogate pairs, which do not travel. */
+function cut(text: string, charactersMax: number): string {
+  const short = text.length <= charactersMax ? text : text.slice(0, charactersMax)
+  return short.replace(/\p{Cs}/gu, '\ufffd')
+}

@@ -1,0 +1,44 @@
+/** Counters and sizes of procedures, for metrics and tests. */
+
+/** Since the start of the node. */
+export interface RpcStats {
+  /** Calls made here, and how they ended. `calls` = `results` + `errors` + those under way. */
+  readonly calls: number
+  readonly results: number
+  readonly errors: number
+  /** Attempts beyond the first one of a call, without hedges. */
+  readonly retries: number
+  readonly hedges: number
+  /** Calls held back here because so many were refused. */
+  readonly throttled: number
+  readonly casts: number
+  /** Attempts under way. */
+  readonly pending: number
+  /** Calls of others, and of this node to itself, that were run. */
+  readonly served: number
+  readonly running: number
+  readonly queued: number
+  /** Refused before dispatch. */
+  readonly shed: number
+  readonly cancelled: number
+  readonly duplicates: number
+  /** Answers that nobody waited for. */
+  readonly late: number
+  readonly advertised: number
+}
+
+/** The counters, as they are kept. */
+export class RpcCounters {
+  calls = 0
+  results = 0
+  errors = 0
+  retries = 0
+  hedges = 0
+  throttled = 0
+  casts = 0
+  served = 0
+  shed = 0
+  cancelled = 0
+  duplicates = 0
+  late = 0
+}
