@@ -10,13 +10,6 @@ import type { CourierOutcome, ServiceLane } from './courier.ts'
 import { CourierError } from './errors.ts'
 import type { CourierSettings } from './settings.ts'
 
-/** Where on a link the lanes of services are. */
-const LANES: Readonly<Record<ServiceLane, LaneName>> = Object.freeze({
-  rpc: 'dist',
-  pubsub: 'dist',
-  bulk: 'dist',
-})
-
 /** What it works with. */
 export interface DirectWayParts {
   readonly settings: Pick<
@@ -77,10 +70,10 @@ export class DirectWay {
     const { lane, frame } = outgoing
     const bytesMax = Math.min(this.#parts.settings.chunkBytes, link.peer.frameBytesMax)
     if (frame.length - HEADER_BYTES > bytesMax) return this.#cut(link, outgoing)
-    const taken = write(link, LANES[lane], frame)
+    const taken = write(link, lane, frame)
     if (taken === undefined) return 'refused'
     if (taken) return 'sent'
-    this.#markFull(link, LANES[lane])
+    this.#markFull(link, lane)
     return 'full'
   }
 
@@ -118,9 +111,9 @@ export class DirectWay {
     busy.cuttings.push({ id: this.#id, frame, offset: 0, lost })
     busy.bytes += bytes
     this.#bytes += bytes
-    if (!busy.full.has(LANES.bulk)) this.#pump(busy)
+    if (!busy.full.has('bulk')) this.#pump(busy)
     this.#rest(busy)
-    return busy.full.has(LANES.bulk) ? 'full' : 'sent'
+    return busy.full.has('bulk') ? 'full' : 'sent'
   }
 
   /** Pieces in turn, until the lane has enough. */
@@ -129,14 +122,14 @@ export class DirectWay {
     const bytesMax = Math.min(this.#parts.settings.chunkBytes, link.peer.frameBytesMax)
     for (let cut = cuttings.shift(); cut !== undefined; cut = cuttings.shift()) {
       const { offset } = cut
-      const taken = write(link, LANES.bulk, cutNext(cut, bytesMax))
+      const taken = write(link, 'bulk', cutNext(cut, bytesMax))
       if (taken === undefined) cut.offset = offset
       else this.#passed(busy, cut.offset - offset)
       if (isCutUp(cut)) this.#passed(busy, HEADER_BYTES)
       else if (taken === undefined) cuttings.unshift(cut)
       else cuttings.push(cut)
       if (taken === true) continue
-      full.add(LANES.bulk)
+      full.add('bulk')
       return
     }
   }
@@ -152,7 +145,7 @@ export class DirectWay {
 
   #drained(busy: Busy, lane: LaneName): void {
     if (!busy.full.delete(lane)) return
-    if (lane === LANES.bulk) this.#pump(busy)
+    if (lane === 'bulk') this.#pump(busy)
     this.#rest(busy)
     if (busy.full.size === 0) this.#parts.drained(busy.link.peer.key.hex)
   }

@@ -10,6 +10,8 @@
  */
 import { createHash } from 'node:crypto'
 import { ArgumentError } from '../../runtime/index.ts'
+import { createBoxes } from './box.ts'
+import type { Boxes } from './box.ts'
 import { checkCertificate, CLOCK_SKEW_MS, createCertificate } from './certificate.ts'
 import type { CertificateOptions, NodeCertificate } from './certificate.ts'
 import { CertificateError } from './errors.ts'
@@ -18,6 +20,7 @@ import type { NodeKeys } from './keys.ts'
 import { nodeKeyOfPublicKey } from './node-key.ts'
 import type { NodeKey } from './node-key.ts'
 import type { Signatures } from './signatures.ts'
+import { SimulatedBoxes } from './simulated-boxes.ts'
 
 /** Options of {@link simulatedSignatures}. */
 export interface SimulatedSignaturesOptions {
@@ -92,6 +95,17 @@ class SimulatedSignatures implements Signatures {
     const expected = this.#keyedHash(secret, bytes)
     if (expected === undefined) return verifySignature(publicKey, bytes, signature)
     return Buffer.compare(expected, signature) === 0
+  }
+
+  createBoxes(keys: NodeKeys): Boxes {
+    const real = createBoxes(keys)
+    const own = this.#secrets.get(latin1(keys.publicKey))
+    // Keys of elsewhere seal as they are.
+    if (own === undefined) return real
+    return new SimulatedBoxes({
+      ...{ own, real, isReal: (hash) => this.#isReal(hash) },
+      secretOf: (publicKey) => this.#secrets.get(latin1(publicKey)),
+    })
   }
 
   async createCertificate(keys: NodeKeys, options: CertificateOptions): Promise<NodeCertificate> {

@@ -236,7 +236,7 @@ export class GreedyRouter {
   #write(link: Link, envelope: Envelope): boolean {
     if (link.state !== 'established') return false
     try {
-      link.send('dist', this.#parts.protocol.encode(envelope))
+      link.send(envelope.channel, this.#parts.protocol.encode(envelope))
       return true
     } catch (error) {
       // The link has counted it under its own code.

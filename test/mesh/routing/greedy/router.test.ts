@@ -113,7 +113,7 @@ describe('GreedyRouter', () => {
     ])
     // There and back again, on the lane of the application.
     expect(sent.map(({ lane, from, to }) => `${lane} ${from}${to}`)).toEqual(
-      ['01', '12', '23', '32', '21', '10'].map((hop) => `dist ${hop}`),
+      ['01', '12', '23', '32', '21', '10'].map((hop) => `rpc ${hop}`),
     )
     expect(nodes[0]!.router.stats()).toMatchObject({ sent: 1, forwarded: 1, sends: 0 })
     expect(nodes[1]!.router.stats()).toMatchObject({ forwarded: 2, delivered: 0 })
