@@ -1,0 +1,177 @@
+/**
+ * Entries of other nodes, by node and by who told them: the node itself, or a gateway that says it is connected to it.
+ * Of one node the entries of one teller count: those it told itself, or else what was told newest, by life and stamp.
+ */
+import { FilterMap } from '../topics/filter-map.ts'
+import type { CatalogChange, CatalogDetail, CatalogEntry, CatalogKind } from './catalog.ts'
+import { sameDetail } from './message.ts'
+
+/** What one teller says about one node. */
+export interface Claim {
+  readonly teller: string
+  life: number
+  stamp: number
+  readonly entries: Map<string, CatalogEntry>
+}
+
+interface Node {
+  readonly claims: Map<string, Claim>
+  chosen: Claim
+}
+
+/** Entries of one kind. */
+export class Claims {
+  readonly kind: CatalogKind
+  readonly #changed: (change: CatalogChange) => void
+  readonly #nodes = new Map<string, Node>()
+  readonly #index = new FilterMap<CatalogEntry>()
+  #size = 0
+
+  constructor(kind: CatalogKind, changed: (change: CatalogChange) => void) {
+    this.kind = kind
+    this.#changed = changed
+  }
+
+  /** Entries that count. */
+  get size(): number {
+    return this.#index.size
+  }
+
+  /** All of them, those that do not count included. */
+  get sizeAll(): number {
+    return this.#size
+  }
+
+  nodes(): IterableIterator<string> {
+    return this.#nodes.keys()
+  }
+
+  hasNode(node: string): boolean {
+    return this.#nodes.has(node)
+  }
+
+  match(name: string, visit: (entry: CatalogEntry) => void): void {
+    this.#index.match(name, visit)
+  }
+
+  *entries(): Iterable<CatalogEntry> {
+    for (const { chosen } of this.#nodes.values()) yield* chosen.entries.values()
+  }
+
+  /** What one teller says about one node. */
+  get(node: string, teller: string): Claim | undefined {
+    return this.#nodes.get(node)?.claims.get(teller)
+  }
+
+  /** What counts for that node. */
+  chosen(node: string): Claim | undefined {
+    return this.#nodes.get(node)?.chosen
+  }
+
+  /** Whether one more entry, or another detail, changes how many there are. */
+  isNew(node: string, teller: string, pattern: string): boolean {
+    return this.get(node, teller)?.entries.has(pattern) !== true
+  }
+
+  /** `via` is the gateway, undefined when the node tells itself. */
+  set(node: string, teller: string, pattern: string, detail: CatalogDetail, nowMs: number): void {
+    const state = this.#open(node, teller)
+    const claim = state.claims.get(teller)!
+    const before = claim.entries.get(pattern)
+    if (before !== undefined && sameDetail(before.detail, detail)) return
+    const { kind } = this
+    const via = teller === node ? undefined : teller
+    const entry: CatalogEntry = { kind, pattern, node, via, detail, sinceMs: nowMs }
+    claim.entries.set(pattern, entry)
+    if (before === undefined) this.#size += 1
+    if (state.chosen !== claim) return
+    if (before !== undefined) this.#index.delete(pattern, before)
+    this.#index.add(pattern, entry)
+    this.#changed({ type: before === undefined ? 'added' : 'changed', entry })
+  }
+
+  delete(node: string, teller: string, pattern: string): boolean {
+    const state = this.#nodes.get(node)
+    const claim = state?.claims.get(teller)
+    const entry = claim?.entries.get(pattern)
+    if (state === undefined || claim === undefined || entry === undefined) return false
+    claim.entries.delete(pattern)
+    this.#size -= 1
+    if (state.chosen === claim) this.#remove(entry)
+    if (claim.entries.size === 0) this.#end(node, state, claim)
+    return true
+  }
+
+  /** The teller has said something of that age about the node. */
+  renew(node: string, teller: string, life: number, stamp: number): void {
+    const state = this.#nodes.get(node)
+    const claim = state?.claims.get(teller)
+    if (state === undefined || claim === undefined) return
+    if (life < claim.life || (life === claim.life && stamp <= claim.stamp)) return
+    claim.life = life
+    claim.stamp = stamp
+    this.#choose(node, state)
+  }
+
+  /** Everything that one teller says about one node; gives how much that was. */
+  drop(node: string, teller: string): number {
+    const state = this.#nodes.get(node)
+    const claim = state?.claims.get(teller)
+    if (state === undefined || claim === undefined) return 0
+    const entries = Array.from(claim.entries.values())
+    claim.entries.clear()
+    this.#size -= entries.length
+    if (state.chosen === claim) for (const entry of entries) this.#remove(entry)
+    this.#end(node, state, claim)
+    return entries.length
+  }
+
+  #open(node: string, teller: string): Node {
+    const known = this.#nodes.get(node)
+    if (known?.claims.has(teller) === true) return known
+    const claim: Claim = { teller, life: 0, stamp: 0, entries: new Map() }
+    if (known === undefined) {
+      const state = { claims: new Map([[teller, claim]]), chosen: claim }
+      this.#nodes.set(node, state)
+      return state
+    }
+    known.claims.set(teller, claim)
+    return known
+  }
+
+  #end(node: string, state: Node, claim: Claim): void {
+    state.claims.delete(claim.teller)
+    if (state.claims.size === 0) this.#nodes.delete(node)
+    else if (state.chosen === claim) this.#choose(node, state)
+  }
+
+  #choose(node: string, state: Node): void {
+    let best: Claim | undefined
+    for (const claim of state.claims.values()) {
+      if (best === undefined || isNewer(claim, best, node)) best = claim
+    }
+    const former = state.chosen
+    if (best === undefined || best === former) return
+    state.chosen = best
+    for (const [pattern, entry] of former.entries) {
+      this.#index.delete(pattern, entry)
+      if (!best.entries.has(pattern)) this.#changed({ type: 'removed', entry })
+    }
+    for (const [pattern, entry] of best.entries) {
+      this.#index.add(pattern, entry)
+      this.#changed({ type: former.entries.has(pattern) ? 'changed' : 'added', entry })
+    }
+  }
+
+  #remove(entry: CatalogEntry): void {
+    this.#index.delete(entry.pattern, entry)
+    this.#changed({ type: 'removed', entry })
+  }
+}
+
+/** Of two that are equally old the node's own word counts, then the one that counted before. */
+function isNewer(claim: Claim, than: Claim, node: string): boolean {
+  if (claim.life !== than.life) return claim.life > than.life
+  if (claim.stamp !== than.stamp) return claim.stamp > than.stamp
+  return claim.teller === node
+}
