@@ -20,6 +20,7 @@ export const WireType = {
   pubsubRoute: 0x13,
   puback: 0x14,
   suback: 0x15,
+  interest: 0x16,
   keyQuery: 0x1e,
   keyReply: 0x1f,
 
