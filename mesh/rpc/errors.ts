@@ -17,6 +17,7 @@ export type RpcErrorCode =
   | 'ERR_RPC_PAYLOAD_TOO_LARGE'
   | 'ERR_RPC_UNAUTHORIZED'
   | 'ERR_RPC_INPUT'
+  | 'ERR_RPC_OUTPUT'
   | 'ERR_RPC_PROCEDURE_INVALID'
   | 'ERR_RPC_PROCEDURE_TAKEN'
   | 'ERR_RPC_ADVERTISED_MAX'
@@ -130,6 +131,12 @@ const CALL_ERRORS: ErrorCatalogue = {
     stateChanged: NOT_RUN,
     retry: 'no',
     action: 'correct the input',
+  },
+  ERR_RPC_OUTPUT: {
+    when: 'the `output` schema of a procedure refused what its handler returned; callers see it as `remote.code`',
+    stateChanged: 'the handler has run',
+    retry: 'no',
+    action: 'correct the handler, or its schema',
   },
   ERR_RPC_PROCEDURE_INVALID: {
     when: 'a procedure is no valid name, or an advertised one no valid pattern',

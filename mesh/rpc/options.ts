@@ -10,10 +10,12 @@ import {
   stringOption,
 } from '../../runtime/index.ts'
 import type { OptionCheck } from '../../runtime/index.ts'
+import { STREAM_CHECKS, STREAM_DEFAULTS } from './streams/settings.ts'
+import type { StreamLimits } from './streams/settings.ts'
 import type { AdvertiseOptions, CallBaseOptions, RpcCallOptions, RpcCastOptions } from './rpc.ts'
 
 /** Limits of one node; what is not given has its default. */
-export interface RpcOptions {
+export interface RpcOptions extends StreamLimits {
   /** Time of calls that name none. Default 5,000 ms. */
   readonly callTimeoutMs?: number
   /** Bytes of an input or a result. Default 64 MiB, which is the most; the same on all nodes. */
@@ -28,6 +30,10 @@ export interface RpcOptions {
   readonly inboundMax?: number
   /** The same of one peer. Default 4,096. */
   readonly inboundPerPeerMax?: number
+  /** Bytes of the inputs of all calls that run or wait here. Default 256 MiB; then `ERR_RPC_OVERLOADED`. */
+  readonly inboundBytesMax?: number
+  /** How long a handler whose call was given up keeps its place. Default 5,000 ms. */
+  readonly handlerGraceMs?: number
   /** Ids of a peer's calls that are remembered, so that each runs once. Default 8,192. */
   readonly idsPerPeerMax?: number
   /** Patterns that this node advertises. Default 10,000. */
@@ -76,6 +82,8 @@ export const RPC_DEFAULTS: RpcSettings = Object.freeze({
   pendingPerPeerMax: 16_384,
   inboundMax: 32_768,
   inboundPerPeerMax: 4_096,
+  inboundBytesMax: 268_435_456,
+  handlerGraceMs: 5_000,
   idsPerPeerMax: 8_192,
   advertisedMax: 10_000,
   routesMax: 1_024,
@@ -93,6 +101,7 @@ export const RPC_DEFAULTS: RpcSettings = Object.freeze({
   throttleWindowMs: 30_000,
   throttleCallsMin: 20,
   latencyDecayMs: 10_000,
+  ...STREAM_DEFAULTS,
 })
 
 const TIME = numberOption(1, 2_147_483_647)
@@ -107,6 +116,8 @@ const CHECKS: { readonly [K in keyof RpcOptions]-?: OptionCheck } = {
   pendingPerPeerMax: COUNT,
   inboundMax: COUNT,
   inboundPerPeerMax: COUNT,
+  inboundBytesMax: numberOption(1, 1_099_511_627_776),
+  handlerGraceMs: TIME,
   idsPerPeerMax: COUNT,
   advertisedMax: COUNT,
   routesMax: COUNT,
@@ -124,6 +135,7 @@ const CHECKS: { readonly [K in keyof RpcOptions]-?: OptionCheck } = {
   throttleWindowMs: TIME,
   throttleCallsMin: COUNT,
   latencyDecayMs: TIME,
+  ...STREAM_CHECKS,
 }
 
 /** The settings; throws an `OptionError`. */
@@ -147,7 +159,8 @@ const nodeOption: OptionCheck = {
   test: (v) => typeof v === 'string' && /^[0-9a-f]{64}$/.test(v),
 }
 
-const schemaOption: OptionCheck = {
+/** A schema of the Standard Schema interface. */
+export const schemaOption: OptionCheck = {
   expected: 'a Standard Schema',
   test: (v) =>
     (typeof v === 'object' || typeof v === 'function') &&

@@ -1,0 +1,521 @@
+/**
+ * The streams of one node: frames of peers to cores, frames of cores to the courier, times, limits, and peers that are
+ * gone. Everything else is asked of its surroundings: who serves a procedure here, who does elsewhere, what the policy
+ * grants.
+ *
+ * A stream of this node to itself goes the same way, without the courier.
+ */
+import type { ClockTimer, Pid } from '../../../runtime/index.ts'
+import type { Origin } from '../../courier/courier.ts'
+import { Rates } from '../../exchange/rates.ts'
+import { Deadlines } from '../../machine/deadlines.ts'
+import { CodecError, MessageError } from '../../wire/errors.ts'
+import { HEADER_BYTES } from '../../wire/frame.ts'
+import { WireType } from '../../wire/messages.ts'
+import type { RpcContext } from '../context.ts'
+import type { Registration } from '../procedures.ts'
+import type { EndpointSettings, StreamEndpoint } from './endpoint.ts'
+import { streamFault } from './frames.ts'
+import type { StreamFault, StreamOpen } from './frames.ts'
+import { IdWindow } from './id-window.ts'
+import { InboundStream } from './inbound.ts'
+import type { StreamService } from './inbound.ts'
+import { OutboundStream } from './outbound.ts'
+import type { OutboundPlan, StreamProvider } from './outbound.ts'
+import { StreamSelector } from './selector.ts'
+import type { StreamTarget } from './selector.ts'
+import type { StreamSettings } from './stream-core.ts'
+import { StreamCore } from './stream-core.ts'
+import {
+  encodeStreamFrame,
+  encodeStreamOpen,
+  readStreamFrame,
+  readStreamOpen,
+  STREAM_TYPES,
+} from './stream-wire.ts'
+import type { AddressedFrame } from './stream-wire.ts'
+import type { StreamStats } from './stream.ts'
+import { StreamTrack } from './track.ts'
+
+/** What a caller wants. */
+export interface OpenPlan extends OutboundPlan {
+  readonly target: StreamTarget
+  /** The process that opens it: the stream ends with it. */
+  readonly owner: Pid | undefined
+  readonly windowBytes: number | undefined
+  readonly idleTimeoutMs: number | undefined
+}
+
+/** What is known of a peer that opens streams. */
+interface PeerState {
+  incarnation: number
+  ids: IdWindow
+  readonly inbound: Map<number, StreamTrack>
+  /** Streams whose handlers run, also when they are over. */
+  slots: number
+}
+
+/** What the wire can say of a time that is left. */
+const REMAINING_MS_MAX = 2_147_483_647
+
+/** Peers without streams that are remembered, for the numbers they used. */
+const PEERS_REMEMBERED_MAX = 4_096
+
+/** Numbers of streams grow with the time, so that those of a process that was restarted are new ones. */
+const IDS_PER_MS = 1_000
+
+/** See the head of this file. */
+export class StreamDriver {
+  readonly #context: RpcContext
+  readonly #endpoint: EndpointSettings
+  readonly #outbound = new Map<number, StreamTrack>()
+  /** Everything that was opened here, also before it has a provider. */
+  readonly #opening = new Set<OutboundStream>()
+  readonly #peers = new Map<string, PeerState>()
+  readonly #byNode = new Map<string, Set<StreamTrack>>()
+  readonly #byKey = new Map<number, StreamTrack>()
+  readonly #deadlines = new Deadlines()
+  readonly #rates: Rates
+  readonly #selector: StreamSelector
+  readonly #full = new Set<string>()
+  readonly #stops: (() => void)[] = []
+  /** Frames to this node itself. */
+  #own: { readonly type: number; readonly payload: Uint8Array }[] = []
+  #timer: ClockTimer | undefined
+  #timerMs = Infinity
+  #nextId: number
+  #nextKey = 1
+  #slots = 0
+  #largeBytes = 0
+  #isStopped = false
+  readonly #counts = { opened: 0, served: 0, refused: 0, failed: 0 }
+
+  constructor(context: RpcContext) {
+    this.#context = context
+    const { clock, values, courier, settings } = context
+    this.#endpoint = {
+      clock,
+      values,
+      writesMax: settings.streamWritesMax,
+      itemBytesMax: settings.streamItemBytesMax,
+    }
+    this.#rates = new Rates(clock, settings.streamOpensPerSecondMax)
+    this.#selector = new StreamSelector(context)
+    this.#nextId = Math.floor(clock.now() * IDS_PER_MS) + 1
+    for (const [from, to] of STREAM_TYPES) {
+      this.#stops.push(
+        courier.handle(from, to, (origin, type, payload) => this.#arrive(origin, type, payload)),
+      )
+    }
+    this.#stops.push(
+      () => this.#selector.close(),
+      courier.onGone((node, reason) => this.#gone(node, reason)),
+      courier.onDrain((node) => this.#drained(node)),
+    )
+  }
+
+  /** Opens a stream; what it needs comes later. */
+  open(plan: OpenPlan): OutboundStream {
+    const { settings, clock, system } = this.#context
+    const { streamsOutboundMax } = settings
+    const dueMs = clock.now() + (plan.timeoutMs ?? Infinity)
+    const stream: OutboundStream = new OutboundStream(plan, {
+      endpoint: this.#endpoint,
+      select: this.#selector.for(plan.target),
+      open: (provider, input, endpoint) => this.#start(plan, dueMs, provider, input, endpoint),
+      over: (isFailed) => {
+        this.#opening.delete(stream)
+        unwatch()
+        if (isFailed) this.#counts.failed += 1
+      },
+    })
+    const unwatch =
+      plan.owner === undefined
+        ? (): void => {}
+        : system.watch(plan.owner, () => stream.cancel(new Error('the process has ended')))
+    const isFull = this.#opening.size >= streamsOutboundMax
+    this.#opening.add(stream)
+    this.#counts.opened += 1
+    if (this.#isStopped) stream.lose(streamFault('unreachable', 'this node stops'))
+    else if (isFull) {
+      stream.lose(streamFault('overloaded', `${streamsOutboundMax} streams are open`))
+    } else stream.start()
+    return stream
+  }
+
+  /** Ends all of them. */
+  stop(): void {
+    if (this.#isStopped) return
+    this.#isStopped = true
+    for (const stop of this.#stops) stop()
+    const fault = streamFault('unreachable', 'the node that served or called stops')
+    for (const track of this.#byKey.values()) track.core.abort(fault)
+    for (const stream of this.#opening) stream.lose(fault)
+    this.#timer?.cancel()
+    this.#own = []
+  }
+
+  stats(): StreamStats {
+    let [bytesUnacknowledged, bytesWaiting, bytesUnread, resent] = [0, 0, 0, 0]
+    for (const { core } of this.#byKey.values()) {
+      bytesUnacknowledged += core.bytesKept
+      bytesWaiting += core.bytesWaiting
+      bytesUnread += core.bytesUnread
+      resent += core.resent
+    }
+    return {
+      outbound: this.#opening.size,
+      inbound: this.#slots,
+      ...this.#counts,
+      resent,
+      bytesUnacknowledged,
+      bytesWaiting,
+      bytesUnread,
+    }
+  }
+
+  // --- the caller's side
+
+  #start(
+    plan: OpenPlan,
+    dueMs: number,
+    provider: StreamProvider,
+    input: Uint8Array,
+    endpoint: StreamEndpoint,
+  ): StreamCore {
+    const { codec, clock, courier, self, incarnation } = this.#context
+    const streamId = this.#nextId++
+    const settings = this.#settings(Infinity, plan.windowBytes, plan.idleTimeoutMs)
+    const nowMs = clock.now()
+    const track = this.#track('opener', streamId, provider, settings, endpoint)
+    track.release = provider.begin()
+    this.#outbound.set(streamId, track)
+    const { procedure, mode } = plan
+    const { windowFrames, windowBytes } = settings
+    const remainingMs =
+      dueMs === Infinity ? 0 : Math.min(REMAINING_MS_MAX, Math.max(1, Math.ceil(dueMs - nowMs)))
+    const open = { streamId, incarnation, procedure, mode, windowFrames, windowBytes, remainingMs }
+    const frame = encodeStreamOpen(codec, { ...open, input })
+    if (provider.node === self) {
+      this.#sendOwn(frame)
+      return track.core
+    }
+    const outcome = courier.send(provider.node, 'rpc', frame, {
+      via: provider.via,
+      lost: (error) => track.core.lose(streamFault('unreachable', error.message)),
+    })
+    if (outcome === 'refused') this.#loseLater(track)
+    return track.core
+  }
+
+  // --- the provider's side
+
+  #accept(origin: Origin, payload: Uint8Array): void {
+    const open = readStreamOpen(this.#context.codec, payload)
+    const peer = this.#peer(origin.node, open.incarnation)
+    if (peer === undefined || !peer.ids.use(open.streamId)) {
+      this.#context.refusals.count('ERR_RPC_DUPLICATE', { from: origin.node })
+      return
+    }
+    const { procedures } = this.#context.memory
+    const registration = procedures.match('stream', open.procedure) as
+      Registration<StreamService> | undefined
+    const refusal = this.#refusal(origin, peer, registration)
+    if (refusal !== undefined || registration === undefined) {
+      this.#refuse(origin, open, refusal ?? streamFault('no_provider', 'it is not served there'))
+      return
+    }
+    this.#serve(origin, open, peer, registration)
+  }
+
+  /** Why a stream is not accepted. */
+  #refusal(
+    origin: Origin,
+    peer: PeerState,
+    registration: Registration<StreamService> | undefined,
+  ): StreamFault | undefined {
+    const { clock, refusals, isGranted, settings, self } = this.#context
+    const isOwn = origin.node === self
+    const isFlood =
+      !isOwn && (!this.#rates.allow(origin.node) || peer.slots >= settings.streamsPerPeerMax)
+    if (isFlood || this.#slots >= settings.streamsInboundMax) {
+      refusals.count('ERR_RPC_STREAM_OPENS_MAX', { from: origin.node })
+      return streamFault('overloaded', 'too many streams')
+    }
+    if (!isOwn && !isGranted('call', origin)) {
+      refusals.count('ERR_RPC_UNAUTHORIZED', { from: origin.node })
+      return streamFault('unauthorized', 'the policy of the realm does not grant it')
+    }
+    if (registration === undefined) return undefined
+    const job = { priority: 'normal', dueMs: Infinity, run: () => {}, dropped: () => {} } as const
+    const answer = registration.gate.offer(job, clock.now())
+    return answer.type === 'run'
+      ? undefined
+      : streamFault('overloaded', `${registration.settings.concurrency} streams of it run there`)
+  }
+
+  #serve(
+    origin: Origin,
+    open: StreamOpen,
+    peer: PeerState,
+    { gate, handler }: Registration<StreamService>,
+  ): void {
+    const { clock, refusals, settings: limits } = this.#context
+    const beganMs = clock.now()
+    const dueMs = open.remainingMs === 0 ? Infinity : beganMs + open.remainingMs
+    peer.slots += 1
+    this.#slots += 1
+    this.#counts.served += 1
+    const inbound = new InboundStream(open, origin, handler, {
+      endpoint: this.#endpoint,
+      detailsBytesMax: limits.errorDetailsBytesMax,
+      dueMs,
+      unheard: (error) => {
+        const { procedure } = open
+        refusals.count('ERR_RPC_RESULT_LOST', { procedure, error }, { level: 'debug' })
+      },
+      over: (isFailed) => {
+        peer.slots -= 1
+        this.#slots -= 1
+        if (isFailed) this.#counts.failed += 1
+        gate.done(clock.now() - beganMs, clock.now())
+      },
+    })
+    const settings = this.#settings(dueMs, undefined, undefined)
+    const { node, via } = origin
+    const track = this.#track('acceptor', open.streamId, { node, via }, settings, inbound.endpoint)
+    peer.inbound.set(open.streamId, track)
+    track.core.accept(open.windowFrames, open.windowBytes, beganMs)
+    void inbound.run(track.core)
+  }
+
+  #refuse(origin: Origin, { streamId }: StreamOpen, fault: StreamFault): void {
+    this.#counts.refused += 1
+    this.#tell(origin, { streamId, side: 'acceptor', frame: { type: 'abort', fault } })
+  }
+
+  /** What is known of a peer; undefined when it speaks for an earlier life. */
+  #peer(node: string, incarnation: number): PeerState | undefined {
+    const known = this.#peers.get(node)
+    if (known === undefined) {
+      const peer = { incarnation, ids: new IdWindow(), inbound: new Map(), slots: 0 }
+      if (this.#peers.size >= PEERS_REMEMBERED_MAX) this.#forgetPeer()
+      this.#peers.set(node, peer)
+      return peer
+    }
+    if (incarnation < known.incarnation) return undefined
+    if (incarnation > known.incarnation) {
+      const fault = streamFault('unreachable', 'the caller was restarted')
+      for (const track of Array.from(known.inbound.values())) track.core.lose(fault)
+      known.incarnation = incarnation
+      known.ids = new IdWindow()
+    }
+    return known
+  }
+
+  /** The one without streams that has been known longest. */
+  #forgetPeer(): void {
+    for (const [node, { inbound, slots }] of this.#peers) {
+      if (inbound.size > 0 || slots > 0) continue
+      this.#peers.delete(node)
+      this.#rates.forget(node)
+      return
+    }
+  }
+
+  // --- both sides
+
+  #settings(
+    deadlineMs: number,
+    windowBytes: number | undefined,
+    idleMs: number | undefined,
+  ): StreamSettings {
+    const { settings: limits } = this.#context
+    return {
+      windowFrames: limits.streamWindowFrames,
+      windowBytes: windowBytes ?? limits.streamWindowBytes,
+      itemBytesMax: limits.streamItemBytesMax,
+      probeMs: limits.streamProbeMs,
+      silenceMs: limits.streamSilenceMs,
+      idleMs: idleMs ?? limits.streamIdleMs,
+      deadlineMs,
+    }
+  }
+
+  #track(
+    side: 'opener' | 'acceptor',
+    streamId: number,
+    { node, via }: Pick<StreamProvider, 'node' | 'via'>,
+    settings: StreamSettings,
+    endpoint: StreamEndpoint,
+  ): StreamTrack {
+    const key = this.#nextKey++
+    const nowMs = this.#context.clock.now()
+    const track = new StreamTrack({ key, side, streamId, node, via }, endpoint, {
+      send: (from, frame) => this.#send(from, frame),
+      reserve: (bytes) => this.#reserve(bytes),
+      violated: (what) =>
+        this.#context.refusals.count('ERR_RPC_STREAM_INVALID', { from: node, what }),
+      closed: (ended) => this.#untrack(ended),
+    })
+    track.core = new StreamCore(side, settings, track, nowMs)
+    const tracks = this.#byNode.get(node) ?? new Set()
+    this.#byNode.set(node, tracks.add(track))
+    this.#byKey.set(key, track)
+    if (this.#full.has(node)) track.core.hold(true, nowMs)
+    this.#setDue(key, track.core.tick(nowMs))
+    return track
+  }
+
+  #untrack(track: StreamTrack): void {
+    const { key, side, streamId, node } = track
+    this.#byKey.delete(key)
+    this.#deadlines.delete(key)
+    const tracks = this.#byNode.get(node)
+    tracks?.delete(track)
+    if (tracks?.size === 0) this.#byNode.delete(node)
+    if (side === 'opener') this.#outbound.delete(streamId)
+    else this.#peers.get(node)?.inbound.delete(streamId)
+  }
+
+  #send(track: StreamTrack, frame: AddressedFrame['frame']): void {
+    const { streamId, side, node, via } = track
+    const { codec, courier, self } = this.#context
+    const bytes = encodeStreamFrame(codec, { streamId, side, frame })
+    if (node === self) return this.#sendOwn(bytes)
+    // A question goes behind the data, so that its answer tells what has got lost of them.
+    const isNumbered = frame.type !== 'credit' && frame.type !== 'abort'
+    const isBulk = isNumbered || (frame.type === 'credit' && frame.asks > 0)
+    const outcome = courier.send(node, isBulk ? 'bulk' : 'rpc', bytes, { via })
+    if (outcome === 'refused') this.#loseLater(track)
+    else if (outcome === 'full' && isNumbered && !this.#full.has(node)) {
+      this.#full.add(node)
+      this.#hold(node, true)
+    }
+  }
+
+  /** Outside a stream. */
+  #tell(to: Origin, addressed: AddressedFrame): void {
+    const { codec, courier, self } = this.#context
+    const bytes = encodeStreamFrame(codec, addressed)
+    if (to.node === self) this.#sendOwn(bytes)
+    else courier.send(to.node, 'rpc', bytes, { via: to.via })
+  }
+
+  #sendOwn(frame: Uint8Array): void {
+    this.#own.push({ type: frame[1]!, payload: frame.subarray(HEADER_BYTES) })
+    if (this.#own.length > 1) return
+    this.#context.clock.nextTurn(() => {
+      const frames = this.#own
+      this.#own = []
+      const { self } = this.#context
+      const origin: Origin = { node: self, roles: [], path: 'direct', via: undefined }
+      if (this.#isStopped) return
+      for (const { type, payload } of frames) this.#arrive(origin, type, payload)
+    })
+  }
+
+  #loseLater(track: StreamTrack): void {
+    this.#context.clock.microtask(() =>
+      track.core.lose(streamFault('unreachable', 'too much waits for that node')),
+    )
+  }
+
+  #hold(node: string, isHeld: boolean): void {
+    const nowMs = this.#context.clock.now()
+    for (const { core } of Array.from(this.#byNode.get(node) ?? [])) core.hold(isHeld, nowMs)
+  }
+
+  #drained(node: string): void {
+    if (this.#full.delete(node)) this.#hold(node, false)
+  }
+
+  #gone(node: string, reason: string): void {
+    const fault = streamFault('unreachable', `the node is gone (${reason})`)
+    for (const { core } of Array.from(this.#byNode.get(node) ?? [])) core.lose(fault)
+    this.#full.delete(node)
+    const peer = this.#peers.get(node)
+    if (peer !== undefined && peer.slots === 0) this.#peers.delete(node)
+    this.#rates.forget(node)
+  }
+
+  #reserve(bytes: number): boolean {
+    if (bytes > 0 && this.#largeBytes + bytes > this.#context.settings.streamLargeBytesMax)
+      return false
+    this.#largeBytes += bytes
+    return true
+  }
+
+  // --- what comes
+
+  #arrive(origin: Origin, type: number, payload: Uint8Array): void {
+    try {
+      if (type === WireType.streamOpen) this.#accept(origin, payload)
+      else this.#dispatch(origin, readStreamFrame(this.#context.codec, type, payload))
+    } catch (error) {
+      if (!(error instanceof MessageError || error instanceof CodecError)) throw error
+      const { message } = error
+      this.#context.refusals.count('ERR_RPC_FRAME', { from: origin.node, type, message })
+    }
+  }
+
+  #dispatch(origin: Origin, addressed: AddressedFrame): void {
+    const { streamId, side, frame } = addressed
+    const track =
+      side === 'acceptor'
+        ? this.#outbound.get(streamId)
+        : this.#peers.get(origin.node)?.inbound.get(streamId)
+    if (track === undefined) return this.#unknown(origin, addressed)
+    if (track.node !== origin.node) {
+      this.#context.refusals.count('ERR_RPC_FOREIGN_REPLY', { from: origin.node })
+      return
+    }
+    track.core.take(frame, this.#context.clock.now())
+  }
+
+  /** A part of a stream that is over, or that is not open yet. */
+  #unknown(origin: Origin, { streamId, side, frame }: AddressedFrame): void {
+    // Who cancels before its opening has come must not have the handler run.
+    if (frame.type === 'abort' && side === 'opener') {
+      this.#peers.get(origin.node)?.ids.use(streamId)
+    }
+    if (frame.type === 'credit' && frame.asks > 0) {
+      const fault = streamFault('unreachable', 'that stream is not known there')
+      const answering = side === 'opener' ? 'acceptor' : 'opener'
+      this.#tell(origin, { streamId, side: answering, frame: { type: 'abort', fault } })
+    }
+    this.#context.refusals.count(
+      'ERR_RPC_STREAM_LATE',
+      { from: origin.node, type: frame.type },
+      { level: 'debug' },
+    )
+  }
+
+  // --- times
+
+  #setDue(key: number, dueMs: number): void {
+    this.#deadlines.set(key, dueMs)
+    this.#arm()
+  }
+
+  #arm(): void {
+    const earliestMs = this.#deadlines.earliest()
+    if (earliestMs >= this.#timerMs || this.#isStopped) return
+    this.#timer?.cancel()
+    this.#timerMs = earliestMs
+    const { clock } = this.#context
+    this.#timer = clock.setTimer(Math.max(0, earliestMs - clock.now()), () => this.#tick())
+  }
+
+  #tick(): void {
+    this.#timerMs = Infinity
+    const nowMs = this.#context.clock.now()
+    while (this.#deadlines.earliest() <= nowMs) {
+      const key = this.#deadlines.first()
+      this.#deadlines.delete(key)
+      const dueMs = this.#byKey.get(key)?.core.tick(nowMs) ?? Infinity
+      if (dueMs !== Infinity) this.#deadlines.set(key, Math.max(dueMs, nowMs + 1))
+    }
+    this.#arm()
+  }
+}
