@@ -38,15 +38,11 @@ import type { DhtContext } from './routing/context.ts'
 import { Refusals } from './refusals.ts'
 import type { Endpoint, Transport, TransportAddress } from './transport/transport.ts'
 import type { TransportConnection } from './transport/transport.ts'
-import type { NodeKind } from './wire/check.ts'
 import { Codec } from './wire/codec.ts'
 
 /** Versions of the link protocol that this node speaks. */
 const LINK_VERSION_MIN = 1
 const LINK_VERSION_MAX = 1
-
-/** Peers at the edge of one gateway, when nothing else is said. */
-const CLIENTS_MAX = 10_000
 
 /** Part of its time that a handshake keeps its place for sure, however many others want to begin. */
 const HANDSHAKE_PATIENCE = 0.1
@@ -59,10 +55,8 @@ export interface MeshParts {
   readonly realm: Realm
   readonly transport: Transport
   readonly advertiseHost: string
-  /** What part the node takes. Default `member`. */
-  readonly kind?: NodeKind | undefined
-  /** Peers at the edge that a gateway takes in. Default 10,000. */
-  readonly clientsMax?: number | undefined
+  /** For a peer at the edge; all others are members, and gateways when their options say so. */
+  readonly kind?: 'edge'
 }
 
 /** The shared state of one node's mesh. */
@@ -190,7 +184,7 @@ export class MeshCore implements LinkProcessContext {
       versionMin: LINK_VERSION_MIN,
       versionMax: LINK_VERSION_MAX,
       nodeKey: identity.nodeKey,
-      kind: this.parts.kind ?? 'member',
+      kind: this.parts.kind ?? (options.gateway === undefined ? 'member' : 'gateway'),
       name: options.name,
       host,
       port,
@@ -247,8 +241,9 @@ export class MeshCore implements LinkProcessContext {
   }
 
   #createEdges(onHandlerError: (error: unknown) => void): EdgeLinks | undefined {
-    const { identity, kind, clientsMax = CLIENTS_MAX } = this.parts
-    if (kind !== 'gateway') return undefined
+    const { identity, options } = this.parts
+    if (options.gateway === undefined) return undefined
+    const { clientsMax } = options.gateway.settings
     const edges = new EdgeLinks({
       ownKey: identity.nodeKey,
       // Their handshakes are counted with all others.

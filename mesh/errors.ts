@@ -1,8 +1,10 @@
 /** Every code of the mesh layer: transport, identity, wire, link, membership, routing and the mesh itself. */
 import type { ErrorCatalogue } from '../runtime/index.ts'
+import { GATEWAY_ERRORS } from './gateway/errors.ts'
 import { IDENTITY_ERRORS } from './identity/errors.ts'
 import { LINK_ERRORS } from './link/errors.ts'
 import { MEMBERSHIP_ERRORS } from './membership/errors.ts'
+import { PEER_ERRORS } from './peer/errors.ts'
 import { ROUTING_ERRORS } from './routing/errors.ts'
 import { ROUTE_ERRORS } from './routing/greedy/errors.ts'
 import { STORE_ERRORS } from './store/errors.ts'
@@ -67,6 +69,8 @@ export const MESH_ERRORS: ErrorCatalogue = Object.freeze({
   ...STORE_ERRORS,
   ...ROUTING_ERRORS,
   ...TOPIC_ERRORS,
+  ...GATEWAY_ERRORS,
+  ...PEER_ERRORS,
   ...OWN_ERRORS,
 })
 
@@ -81,5 +85,7 @@ export const MESH_ERROR_PARTS: readonly ErrorCatalogue[] = Object.freeze([
   STORE_ERRORS,
   ROUTING_ERRORS,
   TOPIC_ERRORS,
+  GATEWAY_ERRORS,
+  PEER_ERRORS,
   OWN_ERRORS,
 ])

@@ -152,3 +152,22 @@ export { Refusals } from './refusals.ts'
 export type { Candidate, Discovery, DiscoverySink } from './discovery/discovery.ts'
 export { parseSeed, staticDiscovery } from './discovery/static.ts'
 export { formatNodeId } from './link/peer-info.ts'
+
+export type {
+  ClientEvent,
+  ClientInfo,
+  Gateway,
+  GatewayHealth,
+  GatewayStats,
+} from './gateway/gateway.ts'
+export type { GatewayCounts, GatewayPart } from './gateway/memory.ts'
+export type { GatewayOptions, GatewaySettings, HealthOptions } from './gateway/options.ts'
+export type { GatewayErrorCode } from './gateway/errors.ts'
+export { GatewayError } from './gateway/errors.ts'
+export type { Peer, PeerStats, ReadyOptions } from './peer/peer.ts'
+export { connect } from './peer/peer.ts'
+export type { PeerMeshOptions, PeerOptions, PeerSettings } from './peer/options.ts'
+export type { PeerErrorCode } from './peer/errors.ts'
+export { PeerError } from './peer/errors.ts'
+export type { PeerState } from './peer/uplink.ts'
+export type { NodeKind } from './wire/check.ts'

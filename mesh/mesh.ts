@@ -15,6 +15,9 @@ import { MeshCore } from './core.ts'
 import { DiscoveryContract } from './discovery/driver.ts'
 import type { Candidate } from './discovery/discovery.ts'
 import { parseSeed } from './discovery/static.ts'
+import type { Gateway } from './gateway/gateway.ts'
+import { createGateway } from './gateway/system.ts'
+import type { MadeGateway } from './gateway/system.ts'
 import { chooseAdvertiseHost } from './host.ts'
 import { openIdentity } from './identity/identity.ts'
 import type { Identity } from './identity/identity.ts'
@@ -24,7 +27,6 @@ import type { Realm } from './identity/realm.ts'
 import type { ConnectOptions, DialTarget } from './link/dialer.ts'
 import { LinkError } from './link/errors.ts'
 import type { LinkFrameHandler } from './link/frame-router.ts'
-import { LINK_STREAMS_MAX } from './link/lanes.ts'
 import type { Link, LinkEvent } from './link/link.ts'
 import { formatNodeId } from './link/peer-info.ts'
 import { lookupHost } from './lookup.ts'
@@ -33,12 +35,13 @@ import type { Membership } from './membership/membership.ts'
 import type { Metadata } from './membership/metadata.ts'
 import type { Incarnation } from './membership/swim/statement.ts'
 import { MeshError } from './mesh-error.ts'
+import { openTransport } from './open-transport.ts'
 import { resolveMeshOptions } from './options.ts'
-import type { MeshOptions, ResolvedMeshOptions } from './options.ts'
+import type { MeshOptions } from './options.ts'
 import { DhtFunctions } from './routing/dht-functions.ts'
 import type { Dht } from './routing/dht.ts'
 import { startTree } from './tree.ts'
-import type { EndpointStats, Transport, TransportAddress } from './transport/transport.ts'
+import type { EndpointStats, TransportAddress } from './transport/transport.ts'
 
 /** How a mesh is stopped. */
 export interface MeshStopOptions {
@@ -83,6 +86,8 @@ export interface Mesh extends AsyncDisposable {
   readonly membership: Membership
   /** Values, providers and addresses of nodes by key; see `routing/README.md`. */
   readonly dht: Dht
+  /** Of a gateway: who is connected to it, and how it does; undefined for a node that is none. */
+  readonly gateway: Gateway | undefined
   /** Which life of this node, and how often it spoke up in it, as members know it. */
   readonly incarnation: Incarnation
   /** Established links. */
@@ -159,12 +164,13 @@ export async function startMesh(
     await identity.close()
   }
   try {
-    const transport = await transportOf(options)
+    const transport = await openTransport(options)
     const core = new MeshCore({ options, system, identity, realm, transport, advertiseHost })
     // Before anybody can ask this node to keep something; it may take longer than the start of a process.
     await core.dht?.openStore()
     const mesh = new MeshNode(core, release)
-    mesh.started(await startTree(core, extension(mesh)))
+    const last = mesh.made === undefined ? [] : [mesh.made.child]
+    mesh.started(await startTree(core, extension(mesh), last))
     logger.info({ node: mesh.nodeId, key: mesh.key.hex, realm: realm.name }, 'mesh started')
     return mesh
   } catch (error) {
@@ -181,6 +187,7 @@ class MeshNode implements Mesh {
   readonly membership: Membership
   readonly dht: Dht
   readonly ended: Promise<ExitReason>
+  readonly made: MadeGateway | undefined
   readonly #core: MeshCore
   readonly #release: () => Promise<void>
   #tree: SupervisorRef | undefined
@@ -198,6 +205,11 @@ class MeshNode implements Mesh {
     this.membership = core.view
     this.dht = new DhtFunctions(core.dht, realm.id, identity.nodeKey.hex, () => this.#check())
     this.ended = new Promise((resolve) => (this.#settleEnded = resolve))
+    this.made = createGateway(core)
+  }
+
+  get gateway(): Gateway | undefined {
+    return this.made?.gateway
   }
 
   /** The tree runs. */
@@ -345,21 +357,13 @@ class MeshNode implements Mesh {
   }
 }
 
-async function transportOf(options: ResolvedMeshOptions): Promise<Transport> {
-  if (options.transport !== 'quic') return options.transport
-  // Lazy: the binding costs 13 ms and 45 MiB, and does not exist on every platform.
-  const { createQuicTransport } = await import('./transport/quic/index.ts')
-  const { clock, entropy, logger } = options
-  return createQuicTransport({ clock, entropy, logger, streamsMax: LINK_STREAMS_MAX })
-}
-
 /** What went wrong, without the supervisors around it. */
 function startError(error: unknown): unknown {
   let at = error
   for (let depth = 0; depth < 10; depth++) {
     const { reason, cause } = (at ?? {}) as { reason?: unknown; cause?: unknown }
     const code = (at as { code?: unknown } | undefined)?.code
-    if (typeof code === 'string' && /^ERR_(TRANSPORT|MESH|LINK|OPTION|STORE)/.test(code)) return at
+    if (typeof code === 'string' && /^ERR_(TRANSPORT|MESH|LINK|OPTION|STORE|GATEWAY)/.test(code)) return at
     const inner = reason ?? cause ?? (at as { shutdown?: unknown } | undefined)?.shutdown
     if (inner === undefined) return error
     at = inner

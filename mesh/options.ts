@@ -15,6 +15,8 @@ import {
 import type { Clock, Entropy, Logger, OptionCheck, System } from '../runtime/index.ts'
 import type { Candidate, Discovery } from './discovery/discovery.ts'
 import { parseSeed } from './discovery/static.ts'
+import { gatewayOption, resolveGateway } from './gateway/options.ts'
+import type { GatewayOptions, ResolvedGatewayOptions } from './gateway/options.ts'
 import { isClusterName, isHost, isNodeName } from './host.ts'
 import type { NodeDisk } from './identity/data-dir.ts'
 import type { Membership } from './identity/membership.ts'
@@ -122,6 +124,11 @@ export interface MeshOptions {
    * of it in a mesh where nobody does; make it `{ mode: 'client' }` for short-lived ones.
    */
   readonly dht?: false | DhtOptions | undefined
+  /**
+   * Whether this node is a gateway: it takes in peers at the edge (`connect`) and is their way into the mesh. `true`, or
+   * an object with settings; `gateway/options.ts` describes each dial. Default: false.
+   */
+  readonly gateway?: boolean | GatewayOptions | undefined
   /** Entries of `mesh.membership.log()`; older ones are dropped. Default 1,024; 0 keeps none. */
   readonly membershipEventsMax?: number | undefined
 
@@ -200,7 +207,9 @@ type Unset =
 /** {@link MeshOptions} with everything decided. */
 export type ResolvedMeshOptions = Readonly<
   Required<{
-    [K in Exclude<keyof MeshOptions, Unset | 'membership' | 'dht'>]: NonNullable<MeshOptions[K]>
+    [K in Exclude<keyof MeshOptions, Unset | 'membership' | 'dht' | 'gateway'>]: NonNullable<
+      MeshOptions[K]
+    >
   }> & {
     [K in Unset]: MeshOptions[K]
   } & {
@@ -208,6 +217,8 @@ export type ResolvedMeshOptions = Readonly<
     readonly membership: SwimSettings
     /** Undefined for none. */
     readonly dht: ResolvedDhtOptions | undefined
+    /** Undefined for none. */
+    readonly gateway: ResolvedGatewayOptions | undefined
     readonly candidates: readonly Candidate[]
   }
 >
@@ -235,6 +246,7 @@ export const MESH_DEFAULTS: Readonly<
   metadata: NO_METADATA,
   neighbours: 4,
   dht: Object.freeze({}),
+  gateway: false,
   membershipEventsMax: 1_024,
   frameBytesMax: FRAME_BYTES_MAX_DEFAULT,
   bytesQueuedMax: 16_777_216,
@@ -318,6 +330,7 @@ const CHECKS: { readonly [K in keyof MeshOptions]-?: OptionCheck } = {
   metadata: objectOption,
   neighbours: amount(1, 64),
   dht: dhtOption,
+  gateway: gatewayOption,
   membershipEventsMax: amount(0),
   frameBytesMax: amount(1_024, FRAME_BYTES_MAX_LIMIT),
   bytesQueuedMax: amount(4_096, 2_147_483_647),
@@ -399,6 +412,7 @@ export function resolveMeshOptions(
     ...merged,
     membership: resolveMembership(merged.membership ?? 'lan', membersMax),
     dht: resolveDht(merged.dht ?? {}),
+    gateway: resolveGateway(merged.gateway ?? false),
     name: given.nodeName ?? merged.name,
     candidates: seeds.map((seed) => parseSeed(seed)),
   }) as ResolvedMeshOptions

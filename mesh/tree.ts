@@ -178,10 +178,24 @@ function dhtChild(context: DhtContext): ChildSpec<SupervisorRef> {
   }
 }
 
+/** What every node stands on, a peer at the edge too: who it is, its socket, its links. */
+export function foundation(core: MeshCore): readonly ChildSpec[] {
+  return [
+    IdentityServer.child(core, { id: 'identity' }),
+    {
+      ...EndpointServer.child(core, { id: 'endpoint' }),
+      start: ({ system: where, parent }) =>
+        EndpointServer.start(core, { system: where, parent, link: true, trapExit: true }),
+    },
+    linksChild(core),
+  ]
+}
+
 /** Starts the tree; resolves when the socket is bound and seeds are being dialled. */
 export function startTree(
   core: MeshCore,
   upper: readonly ChildSpec[] = [],
+  last: readonly ChildSpec[] = [],
 ): Promise<SupervisorRef> {
   const { options, system } = core.parts
   const { pool, dialer, refusals, clock, chance, logger, view, sources } = core
@@ -195,13 +209,7 @@ export function startTree(
     intensity: 10,
     periodMs: 10_000,
     children: [
-      IdentityServer.child(core, { id: 'identity' }),
-      {
-        ...EndpointServer.child(core, { id: 'endpoint' }),
-        start: ({ system: where, parent }) =>
-          EndpointServer.start(core, { system: where, parent, link: true, trapExit: true }),
-      },
-      linksChild(core),
+      ...foundation(core),
       ...upper,
       MembershipServer.child(membershipContext(core), { id: 'membership' }),
       {
@@ -217,6 +225,7 @@ export function startTree(
       TopologyServer.child(topologyContext(core), { id: 'topology' }),
       IdleServer.child({ options, clock, pool }, { id: 'idle' }),
       ...(core.dht === undefined ? [] : [dhtChild(core.dht)]),
+      ...last,
     ],
   })
 }

@@ -9,11 +9,15 @@ import type { Connection } from './connection.ts'
 import type { DialOffer } from './dial-race.ts'
 import { FrameRouter } from './frame-router.ts'
 import type { NoRoom, Verdict } from './handshake.ts'
+import type { Link } from './link.ts'
 import { LinkPool } from './pool.ts'
 import type { PoolOptions } from './pool.ts'
 
 /** Decides who may come in; the gateway's, while it runs. Gives the reason why not. */
 export type EdgeDoor = (key: NodeKey, remote: TransportAddress) => NoRoom | undefined
+
+/** Decides whether a frame of an edge peer is handed on; `bytes` of its payload. */
+export type EdgeGate = (link: Link, type: number, bytes: number) => boolean
 
 /** What {@link EdgeLinks} is made of. */
 export interface EdgeLinksParts {
@@ -30,6 +34,7 @@ export class EdgeLinks {
   readonly frames: FrameRouter = new FrameRouter()
   readonly #members: LinkPool
   #door: EdgeDoor | undefined
+  #gate: EdgeGate | undefined
 
   constructor({ ownKey, options, onHandlerError, members }: EdgeLinksParts) {
     this.pool = new LinkPool(ownKey, options, onHandlerError)
@@ -42,6 +47,19 @@ export class EdgeLinks {
     return () => {
       if (this.#door === door) this.#door = undefined
     }
+  }
+
+  /** Asks `gate` about every frame; gives the way to stop. Without one, all of them pass. */
+  guard(gate: EdgeGate): () => void {
+    this.#gate = gate
+    return () => {
+      if (this.#gate === gate) this.#gate = undefined
+    }
+  }
+
+  /** Whether a frame may go on to its handler. */
+  mayPass(link: Link, type: number, bytes: number): boolean {
+    return this.#gate === undefined || this.#gate(link, type, bytes)
   }
 
   /** Judges a peer's complete `connect`; the connection is one of this pool from now on. */

@@ -1,0 +1,68 @@
+/** How much each client sends of one kind within a second: counted, and what is too much is dropped. */
+import type { Clock } from '../../../runtime/index.ts'
+import type { Link } from '../../link/link.ts'
+import type { Refusals } from '../../refusals.ts'
+import { wireTypeName } from '../../wire/messages.ts'
+import type { GatewayCounts } from '../memory.ts'
+import type { GatewaySettings } from '../options.ts'
+
+const WINDOW_MS = 1_000
+
+interface Window {
+  startMs: number
+  frames: number
+  bytes: number
+}
+
+/** What {@link Traffic} works with. */
+export interface TrafficParts {
+  readonly settings: Pick<GatewaySettings, 'clientFramesPerSecond' | 'clientBytesPerSecond'>
+  readonly clock: Clock
+  readonly refusals: Refusals
+  readonly counts: GatewayCounts
+}
+
+/** See the file header. Forget a client when its link is gone. */
+export class Traffic {
+  readonly #parts: TrafficParts
+  readonly #windows = new Map<string, Window>()
+
+  constructor(parts: TrafficParts) {
+    this.#parts = parts
+  }
+
+  /** Clients whose traffic is counted. */
+  get size(): number {
+    return this.#windows.size
+  }
+
+  /** One more frame of a client; false when it is dropped. */
+  pass({ peer }: Link, type: number, bytes: number): boolean {
+    const { settings, clock, counts, refusals } = this.#parts
+    const nowMs = clock.now()
+    const key = peer.key.hex
+    let window = this.#windows.get(key)
+    if (window === undefined) {
+      this.#windows.set(key, (window = { startMs: nowMs, frames: 0, bytes: 0 }))
+    } else if (nowMs - window.startMs >= WINDOW_MS) {
+      window.startMs = nowMs
+      window.frames = 0
+      window.bytes = 0
+    }
+    window.frames += 1
+    window.bytes += bytes
+    const { clientFramesPerSecond, clientBytesPerSecond } = settings
+    if (window.frames <= clientFramesPerSecond && window.bytes <= clientBytesPerSecond) {
+      counts.frames += 1
+      counts.bytes += bytes
+      return true
+    }
+    counts.dropped += 1
+    refusals.count('ERR_GATEWAY_CLIENT_FLOOD', { peer: peer.nodeId, type: wireTypeName(type) })
+    return false
+  }
+
+  forget(key: string): void {
+    this.#windows.delete(key)
+  }
+}

@@ -1,0 +1,53 @@
+/**
+ * The links of a node as its services use them: those with members and, at a gateway, those with peers at the edge.
+ * What comes from an edge peer passes the gateway's gate first.
+ */
+import type { Connection } from './connection.ts'
+import type { EdgeLinks } from './edge-links.ts'
+import type { FrameRouter, LinkFrameHandler } from './frame-router.ts'
+import type { LinkEvent } from './link.ts'
+import type { LinkPool } from './pool.ts'
+
+/** What services need of the links. */
+export interface ServiceLinks {
+  link(keyHex: string): Connection | undefined
+  links(): readonly Connection[]
+  onLink(handler: (event: LinkEvent) => void): () => void
+}
+
+/** Who handles which frames. */
+export interface ServiceFrames {
+  handle(from: number, to: number, handler: LinkFrameHandler): () => void
+}
+
+/** The links with members and with peers at the edge. */
+export function serviceLinks(pool: LinkPool, edges: EdgeLinks | undefined): ServiceLinks {
+  if (edges === undefined) return pool
+  return {
+    link: (keyHex) => pool.link(keyHex) ?? edges.pool.link(keyHex),
+    links: () => [...pool.links(), ...edges.pool.links()],
+    onLink: (handler) => {
+      const offs = [pool.onLink(handler), edges.pool.onLink(handler)]
+      return () => {
+        for (const off of offs) off()
+      }
+    },
+  }
+}
+
+/** Handlers of frames of members and of peers at the edge. */
+export function serviceFrames(frames: FrameRouter, edges: EdgeLinks | undefined): ServiceFrames {
+  if (edges === undefined) return frames
+  return {
+    handle: (from, to, handler) => {
+      const off = frames.handle(from, to, handler)
+      const offEdges = edges.frames.handle(from, to, (link, type, payload, via) => {
+        if (edges.mayPass(link, type, payload.length)) handler(link, type, payload, via)
+      })
+      return () => {
+        off()
+        offEdges()
+      }
+    },
+  }
+}

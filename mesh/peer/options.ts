@@ -1,0 +1,128 @@
+/** Options of `connect`: their defaults, their checks, and what each dial does. */
+import { booleanOption, numberOption, resolveOptions } from '../../runtime/index.ts'
+import type { OptionCheck } from '../../runtime/index.ts'
+import { lookupHost } from '../lookup.ts'
+import { resolveMeshOptions } from '../options.ts'
+import type { MeshOptions, ResolvedMeshOptions } from '../options.ts'
+
+/** Options that a peer has in common with a member; see {@link MeshOptions}. */
+export type PeerMeshOptions = Pick<
+  MeshOptions,
+  | 'realm'
+  | 'cluster'
+  | 'name'
+  | 'dataDir'
+  | 'realmMembership'
+  | 'capabilities'
+  | 'host'
+  | 'port'
+  | 'keepaliveMissesMax'
+  | 'handshakeTimeoutMs'
+  | 'leaveTimeoutMs'
+  | 'frameBytesMax'
+  | 'bytesQueuedMax'
+  | 'transport'
+  | 'lookup'
+  | 'clock'
+  | 'entropy'
+  | 'logger'
+  | 'system'
+>
+
+/** What is a peer's own. Times are milliseconds. */
+export interface PeerSettings {
+  /** Time of one try to reach one gateway. Lower fails over sooner, and gives up slow ones. */
+  readonly connectTimeoutMs: number
+  /** First pause after all gateways failed, doubled each time, with jitter. */
+  readonly reconnectBaseMs: number
+  /** Longest pause. Higher spares a gateway that comes back to thousands of peers, and costs time then. */
+  readonly reconnectMaxMs: number
+  /**
+   * A ping goes out this often on the link with the gateway. A gateway that fell silent is left after
+   * `keepaliveMissesMax` of them. Ten thousand peers at 1,000 ms cost a gateway 20,000 packets a second.
+   */
+  readonly keepaliveIntervalMs: number
+  /** Begins with a gateway by lot, so that many peers with one list spread over it; else with the first. */
+  readonly shuffle: boolean
+  /** Gateways that may be given. */
+  readonly targetsMax: number
+}
+
+/** What `connect` takes. Only `realm` has no default. */
+export type PeerOptions = PeerMeshOptions & Partial<PeerSettings>
+
+/** The defaults. */
+export const PEER_DEFAULTS: PeerSettings = Object.freeze({
+  connectTimeoutMs: 10_000,
+  reconnectBaseMs: 500,
+  reconnectMaxMs: 30_000,
+  keepaliveIntervalMs: 5_000,
+  shuffle: false,
+  targetsMax: 64,
+})
+
+const millis = (min: number): OptionCheck => numberOption(min, 2_147_483_647)
+
+const CHECKS: { readonly [K in keyof PeerSettings]-?: OptionCheck } = {
+  connectTimeoutMs: millis(50),
+  reconnectBaseMs: millis(10),
+  reconnectMaxMs: millis(10),
+  keepaliveIntervalMs: millis(50),
+  shuffle: booleanOption,
+  targetsMax: numberOption(1, 1_024),
+}
+
+/** Of a mesh, what a peer lets its user decide. */
+const MESH_NAMES: ReadonlySet<string> = new Set<keyof PeerMeshOptions>([
+  'realm',
+  'cluster',
+  'name',
+  'dataDir',
+  'realmMembership',
+  'capabilities',
+  'host',
+  'port',
+  'keepaliveMissesMax',
+  'handshakeTimeoutMs',
+  'leaveTimeoutMs',
+  'frameBytesMax',
+  'bytesQueuedMax',
+  'transport',
+  'lookup',
+  'clock',
+  'entropy',
+  'logger',
+  'system',
+])
+
+/** Everything decided. */
+export interface ResolvedPeerOptions {
+  readonly settings: PeerSettings
+  readonly mesh: ResolvedMeshOptions
+}
+
+/** Checks `given` and decides everything that is not given. Throws an `OptionError` or `ERR_REALM_REQUIRED`. */
+export function resolvePeerOptions(given: PeerOptions): ResolvedPeerOptions {
+  const shared: Record<string, unknown> = {}
+  const own: Record<string, unknown> = {}
+  for (const [name, value] of Object.entries(given)) {
+    if (MESH_NAMES.has(name)) shared[name] = value
+    else own[name] = value
+  }
+  const settings = resolveOptions<PeerSettings>('connect', PEER_DEFAULTS, CHECKS, own)
+  const { connectTimeoutMs, keepaliveIntervalMs } = settings
+  const mesh = resolveMeshOptions(
+    // Nobody dials a peer: any port will do, and it has no table that others could ask for.
+    {
+      name: 'peer',
+      port: 0,
+      ...shared,
+      connectTimeoutMs,
+      keepaliveIntervalMs,
+      dht: false,
+      neighbours: 1,
+    },
+    lookupHost,
+  )
+  return { settings, mesh }
+}

@@ -1,0 +1,267 @@
+/**
+ * A peer at the edge: it only dials out, to a gateway, and uses the services of the mesh through it. Model: the client of
+ * NATS or MQTT 5, but a full principal: it has a key and a membership of its own, what others send to it is sealed for
+ * it, and its gateway can neither read nor change it.
+ *
+ *     await using peer = await connect('fovea://gateway.example:4433', { realm: './my.realm' })
+ *     await peer.ready()
+ *
+ * Life: `connect` resolves when the peer runs, not when a gateway has answered: what it is asked before that waits, up
+ * to its bounds and deadlines. `close` says goodbye and leaves nothing behind.
+ */
+import { Supervisor } from '../../behaviours/index.ts'
+import type { SupervisorRef } from '../../behaviours/index.ts'
+import { createSystem, formatReason, ownPromise } from '../../runtime/index.ts'
+import type { ClockTimer, System } from '../../runtime/index.ts'
+import { MeshCore } from '../core.ts'
+import { openIdentity } from '../identity/identity.ts'
+import type { Identity } from '../identity/identity.ts'
+import type { NodeKey } from '../identity/node-key.ts'
+import { loadRealm } from '../identity/realm.ts'
+import type { Realm } from '../identity/realm.ts'
+import type { DialTarget } from '../link/dialer.ts'
+import { LinkError } from '../link/errors.ts'
+import type { Link } from '../link/link.ts'
+import { openTransport } from '../open-transport.ts'
+import type { PeerContext } from './context.ts'
+import { PeerError } from './errors.ts'
+import { PeerMemory } from './memory.ts'
+import { resolvePeerOptions } from './options.ts'
+import type { PeerOptions, ResolvedPeerOptions } from './options.ts'
+import { startPeerTree } from './system.ts'
+import { parseTarget } from './target.ts'
+import type { PeerState } from './uplink.ts'
+
+/** Options of {@link Peer.ready}. */
+export interface ReadyOptions {
+  /** Default 30,000 ms; `Infinity` waits as long as it takes. */
+  readonly timeoutMs?: number | undefined
+  readonly signal?: AbortSignal | undefined
+}
+
+/** Numbers of a peer, made for a scrape. */
+export interface PeerStats {
+  readonly state: PeerState
+  /** Links that there were. */
+  readonly linksMade: number
+  /** Smoothed round trip to the gateway, 0 before the first measure. */
+  readonly rttMs: number
+  /** Everything refused or dropped, by error code. */
+  readonly refused: Readonly<Record<string, number>>
+}
+
+/** A peer at the edge of a mesh. */
+export interface Peer extends AsyncDisposable {
+  readonly system: System
+  readonly identity: Identity
+  readonly key: NodeKey
+  readonly realm: Realm
+  readonly state: PeerState
+  /** The gateway that serves it now. */
+  gateway(): Link['peer'] | undefined
+  /** Calls `handler` with each new state; gives the way to stop. */
+  onState(handler: (state: PeerState) => void): () => void
+  /**
+   * Resolves when a gateway has taken the peer in. Rejects with `ERR_PEER_TIMEOUT`, whose cause says why the last one did
+   * not, `ERR_PEER_ABORTED` or `ERR_PEER_CLOSED`.
+   */
+  ready(options?: ReadyOptions): Promise<void>
+  stats(): PeerStats
+  /** Says goodbye and closes; resolves when nothing is left. Idempotent. */
+  close(reason?: string): Promise<void>
+}
+
+/** Time of `ready` when the caller names none. */
+const READY_TIMEOUT_MS = 30_000
+
+/**
+ * Starts a peer that connects to the first of `targets` that takes it in, and to another one when that is gone: addresses
+ * of gateways, written `fovea://host:port`, `name@host:port` or `host:port`.
+ *
+ * Rejects with `ERR_PEER_TARGET`, `ERR_PEER_TARGETS`, an `OptionError` or what keeps it from starting; a gateway that does
+ * not answer is not one of these.
+ *
+ * @example
+ * await using peer = await connect(['fovea://a.example:4433', 'fovea://b.example:4433'], { realm })
+ */
+export async function connect(
+  targets: string | readonly string[],
+  options: PeerOptions = {},
+): Promise<Peer> {
+  const resolved = resolvePeerOptions(options)
+  const gateways = parseTargets(targets, resolved)
+  const { mesh } = resolved
+  const realm = await loadRealm(mesh.realm)
+  const { clock, entropy, logger, dataDir, realmMembership: membership } = mesh
+  const identity = await openIdentity({
+    ...{ realm, clock, entropy },
+    ...(dataDir === undefined ? {} : { dataDir }),
+    ...(membership === undefined ? {} : { membership }),
+  })
+  const node = identity.nodeKey.hex
+  const system =
+    mesh.system ?? createSystem({ clock, entropy, logger, node, incarnation: identity.incarnation })
+  const ownSystem = mesh.system === undefined
+  const release = async (): Promise<void> => {
+    if (ownSystem) await system.stop()
+    await identity.close()
+  }
+  try {
+    const transport = await openTransport(mesh)
+    const core = new MeshCore({
+      ...{ options: mesh, system, identity, realm, transport },
+      // What it says of itself, though nobody dials it.
+      advertiseHost: mesh.host,
+      kind: 'edge',
+    })
+    const memory = new PeerMemory(core.refusals)
+    const context = { core, clock, settings: resolved.settings, targets: gateways, memory }
+    const peer = new PeerNode(context, release)
+    peer.started(await startPeerTree(context, []))
+    logger.info({ key: node, realm: realm.name }, 'peer started')
+    return peer
+  } catch (error) {
+    await release()
+    throw error
+  }
+}
+
+function parseTargets(
+  targets: string | readonly string[],
+  { settings, mesh }: ResolvedPeerOptions,
+): readonly DialTarget[] {
+  const list = typeof targets === 'string' ? [targets] : targets
+  if (list.length === 0 || list.length > settings.targetsMax) {
+    const text = `1 to ${settings.targetsMax} gateways, received ${list.length}`
+    throw new PeerError('ERR_PEER_TARGETS', text)
+  }
+  const parsed = list.map(parseTarget)
+  const from = settings.shuffle ? Math.floor(mesh.entropy.random() * parsed.length) : 0
+  return [...parsed.slice(from), ...parsed.slice(0, from)]
+}
+
+class PeerNode implements Peer {
+  readonly system: System
+  readonly identity: Identity
+  readonly key: NodeKey
+  readonly realm: Realm
+  readonly #context: PeerContext
+  readonly #release: () => Promise<void>
+  #tree: SupervisorRef | undefined
+  #closed: Promise<void> | undefined
+
+  constructor(context: PeerContext, release: () => Promise<void>) {
+    const { system, identity, realm } = context.core.parts
+    this.#context = context
+    this.#release = release
+    this.system = system
+    this.identity = identity
+    this.key = identity.nodeKey
+    this.realm = realm
+  }
+
+  /** The tree runs. */
+  started(tree: SupervisorRef): void {
+    this.#tree = tree
+    this.system.watch(tree.pid, (reason) => {
+      if (this.#closed !== undefined) return
+      const { logger } = this.#context.core
+      logger.error({ reason: formatReason(reason) }, 'the peer gave up and is closed')
+      void this.close()
+    })
+  }
+
+  get state(): PeerState {
+    return this.#context.memory.state
+  }
+
+  gateway(): Link['peer'] | undefined {
+    return this.#context.memory.link?.peer
+  }
+
+  onState(handler: (state: PeerState) => void): () => void {
+    return this.#context.memory.onState(handler)
+  }
+
+  ready({ timeoutMs = READY_TIMEOUT_MS, signal }: ReadyOptions = {}): Promise<void> {
+    const { memory, clock } = this.#context
+    return ownPromise<void>((resolve, reject) => {
+      let timer: ClockTimer | undefined
+      const settle = (state: PeerState, error?: PeerError): void => {
+        if (error === undefined && state !== 'connected' && state !== 'closed') return
+        timer?.cancel()
+        off()
+        signal?.removeEventListener('abort', aborted)
+        if (error !== undefined) reject(error)
+        else if (state === 'connected') resolve()
+        else reject(new PeerError('ERR_PEER_CLOSED', 'the peer is closed'))
+      }
+      const aborted = (): void => {
+        settle(
+          memory.state,
+          new PeerError('ERR_PEER_ABORTED', 'nobody waits any more', { cause: signal?.reason }),
+        )
+      }
+      const off = memory.onState((state) => settle(state))
+      if (signal?.aborted === true) return aborted()
+      signal?.addEventListener('abort', aborted, { once: true })
+      if (timeoutMs !== Infinity) {
+        timer = clock.setTimer(timeoutMs, () => settle(memory.state, this.#late(timeoutMs)))
+      }
+      settle(memory.state)
+    })
+  }
+
+  stats(): PeerStats {
+    const { memory, core } = this.#context
+    return {
+      state: memory.state,
+      linksMade: memory.linksMade,
+      rttMs: memory.link?.rttMs ?? 0,
+      refused: core.refusals.counters(),
+    }
+  }
+
+  close(reason = 'shutdown'): Promise<void> {
+    this.#closed ??= this.#close(reason)
+    return this.#closed
+  }
+
+  [Symbol.asyncDispose](): Promise<void> {
+    return this.close()
+  }
+
+  #late(timeoutMs: number): PeerError {
+    const cause = this.#context.memory.lastError
+    const why = cause instanceof Error ? `: ${cause.message}` : ''
+    return new PeerError('ERR_PEER_TIMEOUT', `no gateway within ${timeoutMs} ms${why}`, { cause })
+  }
+
+  async #close(reason: string): Promise<void> {
+    const { core, memory } = this.#context
+    memory.setState('closed')
+    const left = core.pool.leave(reason)
+    core.dialer.reset(new LinkError('ERR_DIAL_ABORTED', 'the peer closes'))
+    await this.#atMost(2 * core.options.leaveTimeoutMs, left)
+    const tree = this.#tree
+    if (tree !== undefined && this.system.isAlive(tree.pid)) {
+      // A tree that ends for another reason meanwhile has ended all the same; the port is closed next.
+      await Supervisor.stop(tree, 'shutdown').catch((error: unknown) => {
+        core.logger.warn({ err: error }, 'the tree of the peer did not stop in order')
+      })
+    }
+    memory.link = undefined
+    await core.endpoint()?.close()
+    await this.#release()
+  }
+
+  /** Waits for `work`, but no longer than that: a transport that hangs must not hold up a close. */
+  async #atMost(limitMs: number, work: Promise<void>): Promise<void> {
+    let timer: ClockTimer | undefined
+    const limit = new Promise<void>((resolve) => {
+      timer = this.#context.clock.setTimer(limitMs, resolve)
+    })
+    await Promise.race([work, limit])
+    timer?.cancel()
+  }
+}

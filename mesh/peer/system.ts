@@ -1,0 +1,52 @@
+/**
+ * The supervision tree of a peer:
+ *
+ *     peer (rest_for_one)
+ *     ├─ identity, endpoint, links
+ *     └─ system (rest_for_one)
+ *         ├─ connection        dials gateways
+ *         ├─ ...               what the handlers stand on
+ *         ├─ pubsub_handler
+ *         ├─ rpc_handler
+ *         └─ advertisement     announces what is offered, again and again
+ *
+ * As in the reference: whatever crashes takes along only what stands after it. A connection that is restarted finds its
+ * link; handlers find what they had in the memory of their service.
+ */
+import { Supervisor } from '../../behaviours/index.ts'
+import type { ChildSpec, SupervisorRef } from '../../behaviours/index.ts'
+import { foundation } from '../tree.ts'
+import { ConnectionServer } from './connection.ts'
+import type { PeerContext } from './context.ts'
+
+/** Starts the tree; resolves when the socket is bound and the first gateway is being dialled. */
+export function startPeerTree(
+  context: PeerContext,
+  handlers: readonly ChildSpec[],
+): Promise<SupervisorRef> {
+  return Supervisor.start({
+    system: context.core.parts.system,
+    strategy: 'rest_for_one',
+    intensity: 10,
+    periodMs: 10_000,
+    children: [...foundation(context.core), systemChild(context, handlers)],
+  })
+}
+
+function systemChild(
+  context: PeerContext,
+  handlers: readonly ChildSpec[],
+): ChildSpec<SupervisorRef> {
+  return {
+    id: 'system',
+    type: 'supervisor',
+    start: ({ system, parent }) =>
+      Supervisor.start({
+        strategy: 'rest_for_one',
+        intensity: 10,
+        periodMs: 60_000,
+        ...{ system, parent, link: true },
+        children: [ConnectionServer.child(context, { id: 'connection' }), ...handlers],
+      }),
+  }
+}
