@@ -5,6 +5,7 @@
 import { benchRemote } from './cluster/remote.ts'
 import { benchDht, dhtScenarios } from './dht/run.ts'
 import { benchLocal } from './local/run.ts'
+import { benchServices, serviceScenarios } from './services/run.ts'
 import { benchSwim, swimScenarios } from './sim/run.ts'
 
 const BENCHMARKS: Readonly<Record<string, () => Promise<void>>> = {
@@ -12,14 +13,16 @@ const BENCHMARKS: Readonly<Record<string, () => Promise<void>>> = {
   remote: benchRemote,
   swim: benchSwim,
   dht: benchDht,
+  services: benchServices,
 }
 
 const wanted = process.argv.slice(2)
 for (const name of wanted.length === 0 ? Object.keys(BENCHMARKS) : wanted) {
-  const run = BENCHMARKS[name] ?? swimScenarios[name] ?? dhtScenarios[name]
+  const run =
+    BENCHMARKS[name] ?? swimScenarios[name] ?? dhtScenarios[name] ?? serviceScenarios[name]
   if (run === undefined) {
     console.error(
-      `unknown benchmark '${name}'; there are ${[...Object.keys(BENCHMARKS), ...Object.keys(swimScenarios), ...Object.keys(dhtScenarios)].join(', ')}`,
+      `unknown benchmark '${name}'; there are ${[...Object.keys(BENCHMARKS), ...Object.keys(swimScenarios), ...Object.keys(dhtScenarios), ...Object.keys(serviceScenarios)].join(', ')}`,
     )
     process.exit(2)
   }

@@ -93,3 +93,7 @@ export {
   type SizeGuesses,
 } from './scenarios/dht-joining.ts'
 export { availability, type Availability } from './scenarios/dht-records.ts'
+export { FilterMap } from '../topics/filter-map.ts'
+export type { FilterMapStats } from '../topics/filter-map.ts'
+export type { HeldValue } from '../topics/held.ts'
+export type { ResultCacheOptions } from '../topics/result-cache.ts'

@@ -43,11 +43,14 @@ export class FilterTrie<Value extends HeldValue> {
   #nodes = 0
   #filters = 0
   #walk = 0
-  /** Nodes reached by the segments so far, and by one more; kept between walks to spare the collector. */
-  #reached: TrieNode<Value>[] = []
-  #reaching: TrieNode<Value>[] = []
+  /** Nodes reached by the segments so far, and by one more. Arrays only grow: to empty them would cost more than the walk. */
+  readonly #reached: TrieNode<Value>[] = []
+  readonly #reaching: TrieNode<Value>[] = []
+  /** How many of `#reaching` are of this walk. */
+  #count = 0
   /** Nodes of `**` that were reached, from which it goes on. */
   readonly #staying: TrieNode<Value>[] = []
+  #stays = 0
 
   /** Nodes besides the root. */
   get nodes(): number {
@@ -99,6 +102,7 @@ export class FilterTrie<Value extends HeldValue> {
     this.#root = new TrieNode('')
     this.#nodes = 0
     this.#filters = 0
+    for (const kept of [this.#reached, this.#reaching, this.#staying]) kept.length = 0
   }
 
   /** Every node that holds something. */
@@ -117,56 +121,51 @@ export class FilterTrie<Value extends HeldValue> {
   /** Appends to `found` the nodes of all filters that match `topic`, each once. */
   collect(topic: string, found: TrieNode<Value>[]): void {
     this.#walk = this.#walk === WALKS_MAX ? 1 : this.#walk + 1
-    const staying = this.#staying
+    this.#stays = 0
     let reached = this.#reached
     let reaching = this.#reaching
-    reached.push(this.#root)
+    let count = 1
+    reached[0] = this.#root
     let isWild = !isReserved(topic)
     if (isWild && this.#root.any !== undefined) this.#stay(this.#root.any, found)
     for (let start = 0; ;) {
       const dot = topic.indexOf('.', start)
       const segment = dot === -1 ? topic.slice(start) : topic.slice(start, dot)
-      const staysBefore = staying.length
-      for (let i = 0; i < reached.length; i++) {
-        this.#step(reached[i]!, segment, isWild, reaching, found)
-      }
-      for (let i = 0; i < staysBefore; i++) this.#step(staying[i]!, segment, true, reaching, found)
-      reached.length = 0
+      const stays = this.#stays
+      this.#count = 0
+      for (let i = 0; i < count; i++) this.#step(reached[i]!, segment, isWild, reaching, found)
+      for (let i = 0; i < stays; i++) this.#step(this.#staying[i]!, segment, true, reaching, found)
+      count = this.#count
       const swapped = reached
       reached = reaching
       reaching = swapped
-      if (dot === -1 || (reached.length === 0 && staying.length === 0)) break
+      if (dot === -1 || (count === 0 && this.#stays === 0)) break
       start = dot + 1
       isWild = true
     }
     // Without segments left, those that were reached are those that match; a walk that broke off reached none.
-    for (let i = 0; i < reached.length; i++)
-      if (reached[i]!.held !== undefined) found.push(reached[i]!)
-    reached.length = 0
-    staying.length = 0
-    this.#reached = reached
-    this.#reaching = reaching
+    for (let i = 0; i < count; i++) if (reached[i]!.held !== undefined) found.push(reached[i]!)
   }
 
   #step(
-    node: TrieNode<Value>,
+    { children, one }: TrieNode<Value>,
     segment: string,
     isWild: boolean,
     reaching: TrieNode<Value>[],
     found: TrieNode<Value>[],
   ): void {
-    const { children, one } = node
     if (children !== undefined) {
       let child: TrieNode<Value> | undefined
-      if (children instanceof Map) child = children.get(segment)
-      else if (children.segment === segment) child = children
+      if (children instanceof TrieNode) {
+        if (children.segment === segment) child = children
+      } else child = children.get(segment)
       if (child !== undefined) {
-        reaching.push(child)
+        reaching[this.#count++] = child
         if (child.any !== undefined) this.#stay(child.any, found)
       }
     }
     if (one !== undefined && isWild) {
-      reaching.push(one)
+      reaching[this.#count++] = one
       if (one.any !== undefined) this.#stay(one.any, found)
     }
   }
@@ -177,7 +176,9 @@ export class FilterTrie<Value extends HeldValue> {
     while (node !== undefined && node.walk !== this.#walk) {
       node.walk = this.#walk
       if (node.held !== undefined) found.push(node)
-      if (node.children !== undefined || node.one !== undefined) this.#staying.push(node)
+      if (node.children !== undefined || node.one !== undefined) {
+        this.#staying[this.#stays++] = node
+      }
       node = node.any
     }
   }

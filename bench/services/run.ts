@@ -1,0 +1,12 @@
+/** `npm run bench -- services`: pub/sub, procedures and presence; a part by name, `npm run bench -- services-matching`. */
+import { benchMatching } from './matching.ts'
+
+/** One benchmark per scenario, by name. */
+export const serviceScenarios: Readonly<Record<string, () => Promise<void>>> = {
+  'services-matching': benchMatching,
+}
+
+/** All of them. */
+export async function benchServices(): Promise<void> {
+  for (const run of Object.values(serviceScenarios)) await run()
+}
