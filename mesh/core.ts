@@ -243,11 +243,12 @@ export class MeshCore implements LinkProcessContext {
   #createEdges(onHandlerError: (error: unknown) => void): EdgeLinks | undefined {
     const { identity, options } = this.parts
     if (options.gateway === undefined) return undefined
-    const { clientsMax } = options.gateway.settings
+    const { clientsMax, clientBytesMax } = options.gateway.settings
     const edges = new EdgeLinks({
       ownKey: identity.nodeKey,
       // Their handshakes are counted with all others.
       options: { linksMax: clientsMax, handshakesMax: clientsMax, incarnationsMax: clientsMax },
+      bytesQueuedMax: clientBytesMax,
       onHandlerError,
       members: this.pool,
     })

@@ -21,7 +21,7 @@ export function createMetrics(context: GatewayContext): MetricsText {
   registry.setDefaultLabels({ node: context.core.parts.options.name })
   const gateway = new GatewayFunctions(context)
   for (const [name, help, read] of gaugesOf(context, gateway)) {
-    const gauge = new Gauge({
+    const gauge: Gauge = new Gauge({
       ...{ name, help, registers: [registry] },
       collect: () => gauge.set(read()),
     })

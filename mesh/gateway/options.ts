@@ -90,7 +90,8 @@ const amount: OptionCheck = numberOption(1, 2_147_483_647)
 const CHECKS: { readonly [K in keyof GatewaySettings]-?: OptionCheck } = {
   clientsMax: numberOption(1, 1_048_576),
   clientIdleMs: millis,
-  clientBytesMax: numberOption(65_536, 2_147_483_647),
+  // Large messages travel in pieces of 64 KiB.
+  clientBytesMax: numberOption(131_072, 2_147_483_647),
   clientFramesPerSecond: amount,
   clientBytesPerSecond: amount,
   connectsPerAddressPerSecond: amount,

@@ -435,6 +435,7 @@ export class Connection implements Link {
     if (!atEdge || edges === undefined) return pool.judge(this, offer)
     this.#pool = edges.pool
     this.#frames = edges.frames
+    this.#lanes.limit(edges.bytesQueuedMax)
     return edges.judge(this, offer)
   }
 
@@ -503,12 +504,15 @@ export class Connection implements Link {
     this.#closeTransport(CloseCode.timeout, 'ERR_LINK_HEARTBEAT')
   }
 
-  /** The peer said goodbye: what it sent before is still handled, then we close. */
+  /**
+   * The peer said goodbye: what it sent before is still handled, then we close. Our side of the lanes stays open until
+   * then, or ends of theirs could get lost (`one-way-lanes.ts`).
+   */
   #goodbye({ reason, streams }: DisconnectMessage): void {
     this.#draining = true
     this.#lanes.expect(streams)
     if (reason === IDLE_REASON) this.#goodbyeReason = 'idle'
-    this.#linger()
+    this.#closing()
     this.#laneEnded()
   }
 
@@ -570,8 +574,12 @@ export class Connection implements Link {
 
   /** Ends all lanes and leaves the peer `leaveTimeoutMs` to take what is queued and close. */
   #linger(): void {
-    this.#state = 'closing'
     this.#lanes.end()
+    this.#closing()
+  }
+
+  #closing(): void {
+    this.#state = 'closing'
     this.#dueMs = this.#now() + this.#context.options.leaveTimeoutMs
     this.#process?.wake()
   }

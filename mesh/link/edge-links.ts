@@ -23,6 +23,8 @@ export type EdgeGate = (link: Link, type: number, bytes: number) => boolean
 export interface EdgeLinksParts {
   readonly ownKey: NodeKey
   readonly options: PoolOptions
+  /** Bytes that may wait in one lane of services of one of these links. */
+  readonly bytesQueuedMax: number
   readonly onHandlerError: (error: unknown) => void
   /** Links with members: nobody is both. */
   readonly members: LinkPool
@@ -31,12 +33,14 @@ export interface EdgeLinksParts {
 /** See the head of this file. */
 export class EdgeLinks {
   readonly pool: LinkPool
+  readonly bytesQueuedMax: number
   readonly frames: FrameRouter = new FrameRouter()
   readonly #members: LinkPool
   #door: EdgeDoor | undefined
   #gate: EdgeGate | undefined
 
-  constructor({ ownKey, options, onHandlerError, members }: EdgeLinksParts) {
+  constructor({ ownKey, options, bytesQueuedMax, onHandlerError, members }: EdgeLinksParts) {
+    this.bytesQueuedMax = bytesQueuedMax
     this.pool = new LinkPool(ownKey, options, onHandlerError)
     this.#members = members
   }

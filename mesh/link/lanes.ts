@@ -36,7 +36,7 @@ export const LINK_STREAMS_MAX: number = DIALLER_LANES + ONE_WAY_LANES
 /** All lanes. */
 export class Lanes {
   readonly #transport: TransportConnection
-  readonly #options: LaneOptions
+  #options: LaneOptions
   readonly #events: LanesEvents
   #control: Lane | undefined
   #sync: Lane | undefined
@@ -104,6 +104,11 @@ export class Lanes {
       // The connection died since it was handed out; its onClosed follows.
     }
     this.#control?.read()
+  }
+
+  /** Lanes that open from now on hold no more than that. */
+  limit(bytesQueuedMax: number): void {
+    this.#options = { ...this.#options, bytesQueuedMax }
   }
 
   /** Takes a stream of the peer. */

@@ -3,7 +3,7 @@ import type { NoRoom } from '../../../mesh/link/handshake.ts'
 import { WireType } from '../../../mesh/wire/messages.ts'
 import { Cluster } from '../cluster.ts'
 import { codec } from '../hostile.ts'
-import { LinkNode } from './link-node.ts'
+import { EDGE_BYTES_QUEUED_MAX, LinkNode } from './link-node.ts'
 import type { LinkNodeOptions } from './link-node.ts'
 
 /** Nodes by name in one world: `g` a gateway whose door is open, `m` a member, `e` and `f` at the edge. */
@@ -111,6 +111,31 @@ describe('links with peers at the edge', () => {
       outcomes.push(await links.dial(await links.node(name, { kind: 'edge' }), g))
     }
     expect(outcomes).toEqual(['linked', 'linked', 'too_many_links'])
+  })
+
+  it('hold so many bytes in a lane, and one more frame is refused', async () => {
+    const links = new Links()
+    const g = await links.gateway()
+    const e = await links.node('e', { kind: 'edge' })
+    await links.dial(e, g)
+    const link = g.edges!.pool.links()[0]!
+    // Nothing is taken by the network any more.
+    links.cluster.network.partition('10.0.0.1', '10.0.0.2')
+    const frame = codec.encodeFrame(WireType.publish, { payload: new Uint8Array(32_000) })
+    const outcomes: unknown[] = []
+    for (let i = 0; i < 64; i++) {
+      try {
+        link.send('pubsub', frame)
+        outcomes.push('queued')
+      } catch (error) {
+        outcomes.push((error as { code?: unknown }).code)
+      }
+    }
+    expect(link.bytesQueued).toBeLessThanOrEqual(EDGE_BYTES_QUEUED_MAX)
+    expect(outcomes.at(0)).toBe('queued')
+    expect(outcomes.at(-1)).toBe('ERR_LINK_QUEUE_FULL')
+    e.link('g').send('pubsub', frame)
+    expect(e.link('g').state).toBe('established')
   })
 
   it('a newer connection of a peer takes the place of its old one', async () => {

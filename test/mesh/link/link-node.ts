@@ -40,6 +40,9 @@ const OPTIONS: ConnectionOptions = {
   datagramsPerSecondMax: 2_000,
 }
 
+/** Bytes in one lane of services of a link with a peer at the edge. */
+export const EDGE_BYTES_QUEUED_MAX = 131_072
+
 /** How one node differs from the others. */
 export interface LinkNodeOptions extends Partial<ConnectionOptions> {
   readonly kind?: NodeKind
@@ -80,6 +83,7 @@ export class LinkNode {
         ? new EdgeLinks({
             ownKey: this.keys.nodeKey,
             options: { linksMax: clientsMax, handshakesMax: 4, incarnationsMax: clientsMax },
+            bytesQueuedMax: EDGE_BYTES_QUEUED_MAX,
             onHandlerError: (error) => {
               throw error
             },
