@@ -5,6 +5,7 @@ import { IDENTITY_ERRORS } from './identity/errors.ts'
 import { LINK_ERRORS } from './link/errors.ts'
 import { MEMBERSHIP_ERRORS } from './membership/errors.ts'
 import { PEER_ERRORS } from './peer/errors.ts'
+import { PUBSUB_ERRORS } from './pubsub/errors.ts'
 import { ROUTING_ERRORS } from './routing/errors.ts'
 import { ROUTE_ERRORS } from './routing/greedy/errors.ts'
 import { STORE_ERRORS } from './store/errors.ts'
@@ -61,6 +62,7 @@ const OWN_ERRORS: ErrorCatalogue = {
 /** The catalogue of the layer; a test holds that codes are unique and documented. */
 export const MESH_ERRORS: ErrorCatalogue = Object.freeze({
   ...TRANSPORT_ERRORS,
+  ...PUBSUB_ERRORS,
   ...IDENTITY_ERRORS,
   ...WIRE_ERRORS,
   ...LINK_ERRORS,

@@ -1,0 +1,271 @@
+/**
+ * The way of a publish: subscribers of this node, then, as soon as it is known who wants the topic, other nodes and
+ * groups. One after the other: a publish from within a handler waits until the one under way is done, so that depth
+ * costs no stack.
+ */
+import { asNobody } from '../../runtime/index.ts'
+import type { PubSubContext } from './context.ts'
+import { Deliveries } from './deliveries.ts'
+import { PubSubError } from './errors.ts'
+import { frameOf } from './letter.ts'
+import type { LocalSubscription } from './local-subscription.ts'
+import type { Publication, ReplyTaker } from './message.ts'
+import { NodeQueues } from './node-queues.ts'
+import type { Outgoing } from './outgoing.ts'
+import { makeReply } from './replies.ts'
+import type { Requests } from './requests.ts'
+import type { GroupSite, RemoteNode, Route, RouteGroup } from './routes.ts'
+import { Waiting } from './waiting.ts'
+
+/** Publishes of a turn, of handlers of each other, before others get a turn. */
+const TURN_MAX = 10_000
+
+/** A node that a message goes to, with the groups that it is chosen for. */
+interface Target extends RemoteNode {
+  readonly groups?: readonly string[] | undefined
+}
+
+/** See the head of this file. */
+export class Publisher {
+  readonly queues: NodeQueues
+  readonly #context: PubSubContext
+  readonly #requests: Requests
+  readonly #waiting: Waiting
+  readonly #turn: Outgoing[] = []
+  #isWorking = false
+  #isClosed = false
+
+  constructor(context: PubSubContext, requests: Requests) {
+    this.#context = context
+    this.#requests = requests
+    const { settings, clock, courier, refusals, catalog, memory } = context
+    this.queues = new NodeQueues({
+      settings,
+      send: (node, via, frame) => {
+        memory.counters.sent += 1
+        return courier.send(node, 'pubsub', frame, { via })
+      },
+      now: () => clock.now(),
+      dropped: (node) => {
+        memory.counters.dropped += 1
+        refusals.count('ERR_PUBSUB_QUEUE_FULL', { node })
+      },
+    })
+    this.#waiting = new Waiting({ catalog, settings, release: (each) => this.#remote(each) })
+  }
+
+  /** Publishes that wait until it is known who wants them. */
+  get waiting(): number {
+    return this.#waiting.size + this.#turn.length
+  }
+
+  /** Its result is found in `outgoing`. */
+  publish(outgoing: Outgoing): void {
+    if (this.#isWorking || this.#turn.length > 0) {
+      if (this.#turn.length >= this.#context.settings.publishPendingMax) {
+        return outgoing.fail(this.#waiting.overflow(outgoing))
+      }
+      this.#turn.push(outgoing)
+      return
+    }
+    this.#isWorking = true
+    try {
+      this.#begin(outgoing)
+      this.#workOff()
+    } finally {
+      this.#isWorking = false
+    }
+  }
+
+  /** What waits fails. */
+  close(error: PubSubError): void {
+    this.#isClosed = true
+    for (const outgoing of this.#turn.splice(0)) outgoing.fail(error)
+    this.#waiting.close(error)
+  }
+
+  #workOff(): void {
+    let done = 0
+    while (done < this.#turn.length && done < TURN_MAX) {
+      this.#begin(this.#turn[done]!)
+      done += 1
+    }
+    this.#turn.splice(0, done)
+    if (this.#turn.length === 0) return
+    this.#context.clock.nextTurn(() => {
+      if (this.#isClosed) return
+      this.#isWorking = true
+      try {
+        this.#workOff()
+      } finally {
+        this.#isWorking = false
+      }
+    })
+  }
+
+  #begin(outgoing: Outgoing): void {
+    const { topic } = outgoing.letter
+    const { routes } = this.#context.memory
+    if (this.#waiting.mustWait(topic, routes)) {
+      const error = this.#waiting.add(outgoing)
+      if (error !== undefined) return outgoing.fail(error)
+      this.#local(outgoing)
+      return
+    }
+    const route = routes.route(topic)
+    const error = outgoing.delivery === 'at_least_once' ? this.#full(outgoing, route) : undefined
+    if (error !== undefined) return outgoing.fail(error)
+    this.#local(outgoing)
+    this.#send(outgoing, route)
+  }
+
+  /** It is known now who wants it. */
+  #remote(outgoing: Outgoing): void {
+    const route = this.#context.memory.routes.route(outgoing.letter.topic)
+    const error = outgoing.delivery === 'at_least_once' ? this.#full(outgoing, route) : undefined
+    if (error !== undefined) return outgoing.fail(error)
+    this.#send(outgoing, route)
+  }
+
+  /** Subscribers of this node that are in no group. */
+  #local(outgoing: Outgoing): void {
+    const { memory, self } = this.#context
+    const { plain } = memory.routes.local(outgoing.letter.topic)
+    if (plain.length === 0 || outgoing.exclude?.has(self) === true) return
+    const publication = this.#publication(outgoing)
+    asNobody(() => {
+      for (let at = 0; at < plain.length; at++) this.#give(outgoing, plain[at]!, publication)
+    })
+  }
+
+  #give(outgoing: Outgoing, subscription: LocalSubscription, publication: Publication): void {
+    if (subscription.settings.noLocal) return
+    const taken = subscription.take(publication)
+    if (taken === 'dropped') return
+    if (taken !== 'taken') {
+      outgoing.blocked ??= []
+      outgoing.blocked.push(subscription)
+      if (taken === 'overrun') {
+        outgoing.isOverrun = true
+        return
+      }
+    }
+    outgoing.local += 1
+    this.#context.memory.counters.delivered += 1
+  }
+
+  #send(outgoing: Outgoing, route: Route): void {
+    const { letter, delivery, exclude } = outgoing
+    const all = route.groups.length === 0 ? route.nodes : this.#choose(outgoing, route)
+    const nodes = exclude === undefined ? all : all.filter(({ node }) => !exclude.has(node))
+    if (letter.requestId !== undefined) {
+      const asked = nodes.map(({ node }) => node)
+      this.#requests.asked(letter.requestId, asked, outgoing.local > 0)
+    }
+    if (delivery === 'at_most_once') this.#post(outgoing, nodes)
+    else this.#register(outgoing, nodes)
+  }
+
+  #post(outgoing: Outgoing, nodes: readonly Target[]): void {
+    const { codec } = this.#context
+    let shared: Uint8Array | undefined
+    let dropped = 0
+    for (const { node, via, groups } of nodes) {
+      const frame =
+        groups === undefined
+          ? (shared ??= frameOf(outgoing.letter, codec))
+          : frameOf(outgoing.letter, codec, groups)
+      if (!this.queues.send(node, via, frame)) dropped += 1
+    }
+    outgoing.finish(nodes.length - dropped, dropped)
+  }
+
+  #register(outgoing: Outgoing, nodes: readonly Target[]): void {
+    const { memory, clock } = this.#context
+    const { letter, ttlMs } = outgoing
+    if (nodes.length === 0) return outgoing.finish(0, 0)
+    const { topic } = letter
+    const deliveries = new Deliveries(topic, nodes.length, (outcome) => {
+      const { failed, isDenied } = outcome
+      if (failed.length === 0) return outgoing.finish(outcome.nodes, 0)
+      memory.unacknowledged(topic, failed)
+      const code = isDenied ? 'ERR_PUBSUB_UNAUTHORIZED' : 'ERR_PUBSUB_UNACKNOWLEDGED'
+      const text = `${topic}: ${failed.length} of ${nodes.length} nodes did not acknowledge`
+      outgoing.fail(new PubSubError(code, text, { topic, nodes: failed }))
+    })
+    const expiresMs = clock.now() + ttlMs
+    const isStored = letter.requestId === undefined
+    for (const { node, via, groups } of nodes) {
+      memory.outbox.add(node, via, { letter, groups, deliveries, isStored }, expiresMs)
+    }
+  }
+
+  /** Before anybody gets it: it goes to all or, but for the choice of groups, to none. */
+  #full({ letter, exclude }: Outgoing, route: Route): PubSubError | undefined {
+    const { memory } = this.#context
+    const nodes = route.nodes.map(({ node }) => node).filter((node) => exclude?.has(node) !== true)
+    const full = memory.outbox.full(nodes, letter.payload.size)
+    if (full.length === 0) return undefined
+    const { topic } = letter
+    const text = `${topic}: too much waits for the acknowledgement of ${full.length} nodes`
+    return new PubSubError('ERR_PUBSUB_OUTBOX_FULL', text, { topic, nodes: full })
+  }
+
+  /** Nodes, and for each group one more or this one. */
+  #choose(outgoing: Outgoing, route: Route): readonly Target[] {
+    const targets = new Map<string, { via: string | undefined; groups: string[] | undefined }>()
+    for (const { node, via } of route.nodes) targets.set(node, { via, groups: undefined })
+    for (const group of route.groups) {
+      const site = this.#pick(outgoing, group)
+      if (site === undefined) continue
+      const { node, via } = site
+      const target = targets.get(node) ?? { via, groups: undefined }
+      targets.set(node, target)
+      target.groups ??= []
+      target.groups.push(group.name)
+    }
+    return Array.from(targets, ([node, target]) => ({ node, ...target }))
+  }
+
+  /** One of the members of a group, wherever they are, each with the same chance; undefined when it is given here. */
+  #pick(outgoing: Outgoing, { local, sites }: RouteGroup): GroupSite | undefined {
+    const { exclude, localFirst } = outgoing
+    const { self, chance } = this.#context
+    const here = local === undefined || exclude?.has(self) === true ? 0 : local.count(true)
+    const open = exclude === undefined ? sites : sites.filter(({ node }) => !exclude.has(node))
+    const away = open.reduce((sum, { members }) => sum + members, 0)
+    if (here + away === 0) return undefined
+    let drawn = here > 0 && localFirst ? 0 : chance() * (here + away)
+    if (drawn < here) {
+      const member = local?.pick(true)
+      if (member !== undefined) {
+        const publication = this.#publication(outgoing)
+        asNobody(() => this.#give(outgoing, member, publication))
+      }
+      return undefined
+    }
+    drawn -= here
+    for (const site of open) {
+      if (drawn < site.members) return site
+      drawn -= site.members
+    }
+    return open.at(-1)
+  }
+
+  #publication({ letter, delivery }: Outgoing): Publication {
+    const { topic, payload, sequence, headers, stampMs, requestId } = letter
+    return {
+      ...{ topic, payload, publisher: this.#context.self, sequence, delivery, retained: false },
+      ...{ stampMs, headers, settlement: undefined },
+      reply: requestId === undefined ? undefined : this.#replyTaker(requestId),
+    }
+  }
+
+  #replyTaker(requestId: number): ReplyTaker {
+    const { self } = this.#context
+    return (payload, options) => {
+      const { value, headers = {} } = makeReply(this.#context, payload, options)
+      this.#requests.reply(requestId, { payload: value.take(), publisher: self, headers })
+    }
+  }
+}

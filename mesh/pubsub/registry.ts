@@ -1,0 +1,224 @@
+/**
+ * The subscriptions of this node by filter, and what the catalog is told of them: each filter once, with the number of
+ * members of each group. Outlives the process of pub/sub.
+ */
+import type { Clock } from '../../runtime/index.ts'
+import type { Catalog, CatalogDetail } from '../catalog/catalog.ts'
+import { FilterMap } from '../topics/filter-map.ts'
+import type { LocalSubscription } from './local-subscription.ts'
+
+/** Begins the names of groups in the detail of a catalog entry. */
+export const GROUP_PREFIX = 'g:'
+/** Name of the number of subscriptions in no group. */
+export const PLAIN = 'plain'
+
+/** The members of one group of one filter on this node. */
+export class LocalGroup {
+  readonly filter: string
+  readonly group: string
+  readonly members: LocalSubscription[] = []
+  #next = 0
+
+  constructor(filter: string, group: string) {
+    this.filter = filter
+    this.group = group
+  }
+
+  /** Members that may get a message of this node, or of another. */
+  count(isLocal: boolean): number {
+    if (!isLocal) return this.members.length
+    return this.members.reduce((sum, { settings }) => sum + (settings.noLocal ? 0 : 1), 0)
+  }
+
+  /** The next that is not full, else the next. */
+  pick(isLocal: boolean): LocalSubscription | undefined {
+    const { members } = this
+    let full: LocalSubscription | undefined
+    for (let tried = 0; tried < members.length; tried++) {
+      this.#next = (this.#next + 1) % members.length
+      const member = members[this.#next]!
+      if (isLocal && member.settings.noLocal) continue
+      if (!member.isFull) return member
+      full ??= member
+    }
+    return full
+  }
+}
+
+/** What there is under one filter. */
+export class FilterEntry {
+  readonly filter: string
+  /** In no group. */
+  readonly plain: Set<LocalSubscription> = new Set()
+  readonly groups: Map<string, LocalGroup> = new Map()
+  /** The catalog says that this node wants it. */
+  isAnnounced = false
+  isDirty = false
+
+  constructor(filter: string) {
+    this.filter = filter
+  }
+
+  get isEmpty(): boolean {
+    return this.plain.size === 0 && this.groups.size === 0
+  }
+
+  /** What the catalog is told; undefined when nobody wants it any more. */
+  detail(): CatalogDetail | undefined {
+    const detail: Record<string, number> = {}
+    for (const { isOpen } of this.plain) {
+      if (!isOpen) continue
+      detail[PLAIN] = 1
+      break
+    }
+    for (const [group, { members }] of this.groups) {
+      const open = members.reduce((sum, { isOpen }) => sum + (isOpen ? 1 : 0), 0)
+      if (open > 0) detail[GROUP_PREFIX + group] = open
+    }
+    return Object.keys(detail).length === 0 ? undefined : detail
+  }
+}
+
+/** Hears of filters that are wanted now, or no more. */
+export interface RegistryEvents {
+  filterAdded(filter: string): void
+  filterRemoved(filter: string): void
+}
+
+/** See the head of this file. */
+export class Registry {
+  readonly #catalog: Catalog
+  readonly #clock: Clock
+  readonly #entries = new Map<string, FilterEntry>()
+  readonly #map = new FilterMap<FilterEntry>()
+  readonly #dirty: FilterEntry[] = []
+  readonly #subscriptions = new Set<LocalSubscription>()
+  readonly #events: RegistryEvents
+  /** Rises with every change. */
+  version = 0
+
+  constructor(catalog: Catalog, clock: Clock, events: RegistryEvents) {
+    this.#catalog = catalog
+    this.#clock = clock
+    this.#events = events
+  }
+
+  /** Those that are not closed, also such that want nothing any more. */
+  get subscriptions(): ReadonlySet<LocalSubscription> {
+    return this.#subscriptions
+  }
+
+  get filters(): number {
+    return this.#entries.size
+  }
+
+  entries(): Iterable<FilterEntry> {
+    return this.#entries.values()
+  }
+
+  /** Throws what the catalog throws, and then nothing is changed. */
+  add(subscription: LocalSubscription): void {
+    const { filter, group } = subscription
+    const there = this.#entries.get(filter)
+    const entry = there ?? new FilterEntry(filter)
+    join(entry, subscription)
+    if (!entry.isAnnounced) {
+      try {
+        this.#catalog.set('topic', filter, entry.detail())
+      } catch (error) {
+        part(entry, subscription)
+        throw error
+      }
+      entry.isAnnounced = true
+      if (there === undefined) {
+        this.#entries.set(filter, entry)
+        this.#map.add(filter, entry)
+      }
+      this.#events.filterAdded(filter)
+    } else if (group !== undefined || entry.plain.size === 1) this.#changed(entry)
+    this.#subscriptions.add(subscription)
+    this.version += 1
+  }
+
+  /** It wants nothing any more; until it is closed it gets what comes all the same. */
+  leave(subscription: LocalSubscription): void {
+    const { filter, group } = subscription
+    const entry = this.#entries.get(filter)
+    if (entry === undefined || !entry.isAnnounced) return
+    if (group === undefined && entry.plain.size > 1 && isWantedBySome(entry)) return
+    if (entry.detail() === undefined) {
+      entry.isAnnounced = false
+      this.#catalog.delete('topic', filter)
+      this.#events.filterRemoved(filter)
+    } else this.#changed(entry)
+  }
+
+  /** It is closed. */
+  forget(subscription: LocalSubscription): void {
+    this.#subscriptions.delete(subscription)
+    const entry = this.#entries.get(subscription.filter)
+    if (entry === undefined || !part(entry, subscription)) return
+    this.version += 1
+    if (!entry.isEmpty) return
+    this.#entries.delete(entry.filter)
+    this.#map.delete(entry.filter, entry)
+  }
+
+  match(topic: string, visit: (entry: FilterEntry) => void): void {
+    this.#map.match(topic, visit)
+  }
+
+  /** Whether others are told that this node wants it. */
+  isWanted(topic: string): boolean {
+    let isWanted = false
+    this.#map.match(topic, (entry) => {
+      isWanted ||= entry.isAnnounced
+    })
+    return isWanted
+  }
+
+  /** Told at the end of the turn, so that many changes are one. */
+  #changed(entry: FilterEntry): void {
+    if (entry.isDirty) return
+    entry.isDirty = true
+    this.#dirty.push(entry)
+    if (this.#dirty.length === 1) this.#clock.microtask(() => this.#tell())
+  }
+
+  #tell(): void {
+    for (const entry of this.#dirty.splice(0)) {
+      entry.isDirty = false
+      const detail = entry.detail()
+      if (entry.isAnnounced && detail !== undefined) {
+        this.#catalog.set('topic', entry.filter, detail)
+      }
+    }
+  }
+}
+
+function isWantedBySome({ plain }: FilterEntry): boolean {
+  for (const { isOpen } of plain) if (isOpen) return true
+  return false
+}
+
+function join(entry: FilterEntry, subscription: LocalSubscription): void {
+  const { group, filter } = subscription
+  if (group === undefined) {
+    entry.plain.add(subscription)
+    return
+  }
+  let members = entry.groups.get(group)
+  if (members === undefined) entry.groups.set(group, (members = new LocalGroup(filter, group)))
+  members.members.push(subscription)
+}
+
+function part(entry: FilterEntry, subscription: LocalSubscription): boolean {
+  const { group } = subscription
+  if (group === undefined) return entry.plain.delete(subscription)
+  const members = entry.groups.get(group)?.members
+  const at = members?.indexOf(subscription) ?? -1
+  if (members === undefined || at === -1) return false
+  members.splice(at, 1)
+  if (members.length === 0) entry.groups.delete(group)
+  return true
+}

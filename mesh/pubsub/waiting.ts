@@ -1,0 +1,88 @@
+/**
+ * Publishes that wait until it is known who wants their topic: in order, a bounded number of messages and bytes. A topic
+ * waits once; when what is known of it may be out of date it is asked for again, and nothing waits for that.
+ */
+import type { Catalog } from '../catalog/catalog.ts'
+import { PubSubError } from './errors.ts'
+import type { PubSubSettings } from './options.ts'
+import type { Outgoing } from './outgoing.ts'
+import type { Routes } from './routes.ts'
+
+/** What waiting takes. */
+export interface WaitingParts {
+  readonly catalog: Catalog
+  readonly settings: Pick<PubSubSettings, 'publishPendingMax' | 'publishPendingBytesMax'>
+  readonly release: (outgoing: Outgoing) => void
+}
+
+/** See the head of this file. */
+export class Waiting {
+  readonly #parts: WaitingParts
+  readonly #topics = new Map<string, Outgoing[]>()
+  readonly #asking = new Set<string>()
+  #size = 0
+  #bytes = 0
+
+  constructor(parts: WaitingParts) {
+    this.#parts = parts
+  }
+
+  get size(): number {
+    return this.#size
+  }
+
+  /** Whether a message of that topic has to wait; begins to ask when it is not known who wants it. */
+  mustWait(topic: string, routes: Routes): boolean {
+    if (this.#topics.has(topic)) return true
+    if (this.#parts.catalog.isSought('topic', topic)) return false
+    const isFirst = routes.isFirst(topic)
+    if (isFirst) this.#topics.set(topic, [])
+    if (!this.#asking.has(topic)) {
+      this.#asking.add(topic)
+      const over = (): void => this.#over(topic)
+      this.#parts.catalog.seek('topic', topic).then(over, over)
+    }
+    return isFirst
+  }
+
+  /** One more waits; gives the error when it is one too many. */
+  add(outgoing: Outgoing): PubSubError | undefined {
+    const { topic, payload } = outgoing.letter
+    const { publishPendingMax, publishPendingBytesMax } = this.#parts.settings
+    const bytes = payload.size
+    if (this.#size >= publishPendingMax || this.#bytes + bytes > publishPendingBytesMax) {
+      return this.overflow(outgoing)
+    }
+    this.#size += 1
+    this.#bytes += bytes
+    this.#topics.get(topic)!.push(outgoing)
+    return undefined
+  }
+
+  overflow({ letter: { topic } }: Outgoing): PubSubError {
+    const text = `${topic}: too many publishes wait, ${this.#size} messages of ${this.#bytes} bytes`
+    return new PubSubError('ERR_PUBSUB_PENDING_MAX', text, { topic })
+  }
+
+  /** What waits fails. */
+  close(error: PubSubError): void {
+    for (const outgoings of this.#topics.values()) {
+      for (const outgoing of outgoings) outgoing.fail(error)
+    }
+    this.#topics.clear()
+    this.#size = 0
+    this.#bytes = 0
+  }
+
+  #over(topic: string): void {
+    this.#asking.delete(topic)
+    const outgoings = this.#topics.get(topic)
+    // What is published by a handler meanwhile comes after these.
+    for (const outgoing of outgoings ?? []) {
+      this.#size -= 1
+      this.#bytes -= outgoing.letter.payload.size
+      this.#parts.release(outgoing)
+    }
+    this.#topics.delete(topic)
+  }
+}
