@@ -1,6 +1,7 @@
 /** What the functions of an application ask of the process behind procedures. */
 import type { Pid } from '../../runtime/index.ts'
 import type { RpcError } from './errors.ts'
+import type { Candidate } from './routes.ts'
 import type { CancelMode, RpcPriority, SelectionStrategy } from './rpc.ts'
 
 /** Whom a call or cast goes to. */
@@ -47,4 +48,6 @@ export interface RpcEngine {
   /** False when it was refused. */
   cast(target: CallTarget): boolean
   readonly sizes: EngineSizes
+  /** Who offers a procedure, as far as is known: all of the best pattern. */
+  candidates(procedure: string): readonly Candidate[]
 }

@@ -4,7 +4,8 @@ import type { RpcEngine } from './call-request.ts'
 import { rpcSettings } from './options.ts'
 import type { RpcOptions, RpcSettings } from './options.ts'
 import { Procedures } from './procedures.ts'
-import { RpcCounters } from './stats.ts'
+import { rpcCounters } from './stats.ts'
+import type { RpcCounters } from './stats.ts'
 
 /** What survives when the process is restarted. */
 export interface RpcMemory {
@@ -36,7 +37,7 @@ export function createRpcContext(services: ServicesContext, options?: RpcOptions
   })
   const memory: RpcMemory = {
     procedures,
-    counters: new RpcCounters(),
+    counters: rpcCounters(),
     engine: undefined,
     changed: () => {},
   }

@@ -236,7 +236,7 @@ export interface Rpc {
     input?: unknown,
     options?: RpcCallManyOptions,
   ): Promise<readonly ProviderResult<Output>[]>
-  /** Who offers a procedure, as far as is known, the best pattern first. */
+  /** Who offers a procedure by the best pattern, as far as is known: those that a call chooses from, by node key. */
   providers(procedure: string): readonly RpcProvider[]
   /** Counters and sizes. */
   stats(): RpcStats

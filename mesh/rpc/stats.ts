@@ -28,17 +28,24 @@ export interface RpcStats {
 }
 
 /** The counters, as they are kept. */
-export class RpcCounters {
-  calls = 0
-  results = 0
-  errors = 0
-  retries = 0
-  hedges = 0
-  throttled = 0
-  casts = 0
-  served = 0
-  shed = 0
-  cancelled = 0
-  duplicates = 0
-  late = 0
+export type RpcCounters = {
+  -readonly [K in Exclude<keyof RpcStats, 'pending' | 'running' | 'queued' | 'advertised'>]: number
+}
+
+/** All at zero. */
+export function rpcCounters(): RpcCounters {
+  return {
+    calls: 0,
+    results: 0,
+    errors: 0,
+    retries: 0,
+    hedges: 0,
+    throttled: 0,
+    casts: 0,
+    served: 0,
+    shed: 0,
+    cancelled: 0,
+    duplicates: 0,
+    late: 0,
+  }
 }

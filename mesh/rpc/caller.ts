@@ -1,0 +1,365 @@
+/**
+ * The calling side: chooses a provider, asks it, asks another when that is safe, and ends every call exactly once.
+ *
+ *     call -> candidates? no -> seek (once) -> no provider
+ *             yes -> choose -> attempt --result, what the handler threw--> the end
+ *                                | \--lost, refused, gone, slow--> again elsewhere (retry.ts), or the end
+ *                                \--hedge delay--> a second attempt; the first result wins, the other is cancelled
+ *
+ * Invariants: a call is in `#calls` until it has ended; whatever ends it cancels its attempts, timers and watches. Nothing
+ * here throws for what a peer says.
+ */
+import type { Agenda } from './agenda.ts'
+import type { AttemptAnswer } from './attempt.ts'
+import { Attempts } from './attempts.ts'
+import type { CallPort } from './attempts.ts'
+import type { CallIds } from './call-ids.ts'
+import type { CallRequest, CallTarget } from './call-request.ts'
+import type { RpcContext } from './context.ts'
+import { RpcError } from './errors.ts'
+import type { RpcErrorCode } from './errors.ts'
+import { hedgeDelayMs } from './hedging.ts'
+import { OutgoingCall } from './outgoing-call.ts'
+import { Owners } from './owners.ts'
+import { errorOf } from './remote-failure.ts'
+import { retryAdvice, retryPauseMs } from './retry.ts'
+import type { AttemptEnd } from './retry.ts'
+import type { Candidate, Route, Routes } from './routes.ts'
+import { selectProvider } from './selector.ts'
+
+/** What {@link Caller} needs. */
+export interface CallerParts {
+  readonly context: RpcContext
+  readonly agenda: Agenda
+  readonly routes: Routes
+  readonly ids: CallIds
+  readonly port: CallPort
+  /** Goes on with `task` when the promise is settled, if this still runs. */
+  readonly after: (promise: Promise<unknown>, task: () => void) => void
+}
+
+const LOST: Readonly<Record<Exclude<AttemptEnd['type'], 'refused'>, string>> = {
+  unsent: 'nothing reached the provider',
+  gone: 'the provider is gone',
+  slow: 'the provider gave no answer in the time of the attempt',
+}
+
+/** See the head of this file. */
+export class Caller {
+  readonly #parts: CallerParts
+  readonly #attempts: Attempts
+  readonly #calls = new Set<OutgoingCall>()
+  readonly #owners: Owners<OutgoingCall>
+
+  constructor(parts: CallerParts) {
+    this.#parts = parts
+    this.#attempts = new Attempts({
+      ...parts,
+      succeeded: ({ call }, value) => this.#succeed(call, value),
+      failed: ({ call }, end) => this.#goOn(call, end),
+    })
+    this.#owners = new Owners(parts.context.system, (call) => {
+      this.cancel(call, 'the calling process has ended')
+    })
+  }
+
+  /** Attempts under way. */
+  get pending(): number {
+    return this.#attempts.size
+  }
+
+  /** Calls under way. */
+  get size(): number {
+    return this.#calls.size
+  }
+
+  /** Makes a call; the result gives it up. */
+  call(request: CallRequest): (reason: unknown) => void {
+    const { agenda, routes, context } = this.#parts
+    const call = new OutgoingCall(request, routes.route(request.procedure))
+    context.memory.counters.calls += 1
+    call.route.active += 1
+    this.#calls.add(call)
+    if (request.owner !== undefined) this.#owners.add(request.owner, call)
+    call.deadline = agenda.at(request.dueMs, () => this.#timedOut(call))
+    if (request.dueMs <= this.#nowMs()) this.#timedOut(call)
+    else this.#next(call)
+    return (reason) => this.cancel(call, reason)
+  }
+
+  /** The caller does not want it any more. */
+  cancel(call: OutgoingCall, reason: unknown): void {
+    if (call.isOver || call.givenUp !== undefined) return
+    const { cancelMode } = call.request
+    const error = this.#error(call, 'ERR_RPC_CANCELLED', 'the call was given up', reason)
+    if (cancelMode !== 'kill' || call.attempts.size === 0) {
+      this.#fail(call, error, cancelMode === 'skip' ? 'untold' : 'told')
+      return
+    }
+    call.givenUp = error
+    this.#stopTimers(call)
+    for (const attempt of call.attempts) this.#attempts.tellCancel(attempt, true)
+  }
+
+  /** An answer has come; false when nobody waits for it. */
+  answered(id: string, answer: AttemptAnswer, progressCount: number): boolean {
+    return this.#attempts.answered(id, answer, progressCount)
+  }
+
+  /** A progressive result has come; false when nobody waits for it. */
+  progressed(id: string, number: number, value: unknown): boolean {
+    return this.#attempts.progressed(id, number, value)
+  }
+
+  /** Who was asked under that id; undefined when nobody waits for it. */
+  askedNode(id: string): string | undefined {
+    return this.#attempts.askedNode(id)
+  }
+
+  /** A node is gone: what it was asked ends, each once. */
+  gone(node: string): void {
+    this.#attempts.gone(node)
+  }
+
+  /** One of those that offer the procedure now, for a cast; undefined when there is none. */
+  pick(target: CallTarget): Candidate | undefined {
+    const { routes } = this.#parts
+    const route = routes.route(target.procedure)
+    return target.node === undefined
+      ? this.#select(target, route, route.candidates)
+      : routes.candidate(route, target.node)
+  }
+
+  /** The process ends: all calls fail. */
+  close(message: string): void {
+    for (const call of this.#calls) {
+      this.#fail(call, this.#error(call, 'ERR_RPC_UNREACHABLE', message), 'told')
+    }
+    this.#owners.close()
+  }
+
+  /** Asks a provider; `end` is how the attempt before ended. */
+  #next(call: OutgoingCall, end?: AttemptEnd): void {
+    const { request } = call
+    const route = (call.route = this.#routeOf(call))
+    const candidate = this.#choose(call)
+    if (candidate !== undefined) {
+      if (call.made === 0 && !this.#admits(call)) return
+      if (end !== undefined) this.#parts.context.memory.counters.retries += 1
+      this.#ask(call, candidate, false)
+      this.#hedgeLater(call)
+    } else if (end !== undefined && !isAbsence(end)) {
+      this.#fail(call, this.#errorOfEnd(call, end), 'told')
+    } else if (request.node === undefined && route.candidates.length > 0) {
+      const message = `the breakers of all providers of '${request.procedure}' are open`
+      this.#fail(call, this.#error(call, 'ERR_RPC_UNREACHABLE', message), 'told')
+    } else if (request.node !== undefined || call.isSought || this.#isSought(request)) {
+      const where = request.node === undefined ? 'nobody offers' : `${request.node} does not offer`
+      const message = `${where} '${request.procedure}'`
+      this.#fail(call, this.#error(call, 'ERR_RPC_NO_PROVIDER', message), 'told')
+    } else this.#seek(call)
+  }
+
+  /** As of now: others may have come or gone, and a long call may outlive what is remembered. */
+  #routeOf(call: OutgoingCall): Route {
+    const route = this.#parts.routes.route(call.request.procedure)
+    if (route === call.route) return route
+    call.route.active -= 1
+    route.active += 1
+    return route
+  }
+
+  #isSought({ procedure }: CallRequest): boolean {
+    return this.#parts.context.catalog.isSought('procedure', procedure)
+  }
+
+  #seek(call: OutgoingCall): void {
+    const { context, after } = this.#parts
+    const { procedure, dueMs } = call.request
+    call.isSought = true
+    const timeoutMs = Math.max(1, Math.ceil(dueMs - this.#nowMs()))
+    after(context.catalog.seek('procedure', procedure, { timeoutMs }), () => {
+      if (!call.isOver) this.#next(call)
+    })
+  }
+
+  /** Of those that are there, not asked yet, and not avoided. */
+  #choose(call: OutgoingCall): Candidate | undefined {
+    const { request, route, asked } = call
+    const nowMs = this.#nowMs()
+    if (request.node !== undefined) {
+      const isLeft = call.mayRepeat || !asked.has(request.node)
+      const isThere = isLeft && !route.absent.has(request.node)
+      return isThere ? this.#parts.routes.candidate(route, request.node) : undefined
+    }
+    const admitted = route.candidates.filter(({ breaker }) => breaker.admits(nowMs))
+    const fresh = asked.size === 0 ? admitted : admitted.filter(({ node }) => !asked.has(node))
+    return this.#select(request, route, fresh.length > 0 || !call.mayRepeat ? fresh : admitted)
+  }
+
+  #select(
+    { strategy, key }: CallTarget,
+    route: Route,
+    candidates: readonly Candidate[],
+  ): Candidate | undefined {
+    const { self, chance } = this.#parts.context
+    const at = selectProvider(strategy, candidates, {
+      ...{ self, chance, key, turn: route.turn, nowMs: this.#nowMs() },
+    })
+    route.turn += 1
+    return candidates[at]
+  }
+
+  /** Whether the call may be made at all; ends it when not. */
+  #admits(call: OutgoingCall): boolean {
+    const { chance, memory } = this.#parts.context
+    const { route } = call
+    route.retries.earn()
+    route.hedges.earn()
+    if (route.throttle.admits(this.#nowMs(), chance)) {
+      call.isAdmitted = true
+      return true
+    }
+    memory.counters.throttled += 1
+    const message = `held back: the providers of '${route.procedure}' refuse most calls`
+    this.#fail(call, this.#error(call, 'ERR_RPC_OVERLOADED', message), 'told')
+    return false
+  }
+
+  #ask(call: OutgoingCall, candidate: Candidate, isHedge: boolean): void {
+    call.made += 1
+    call.asked.add(candidate.node)
+    call.lastNode = candidate.node
+    if (this.#attempts.ask(call, candidate, isHedge)) return
+    call.lastFailure = undefined
+    this.#goOn(call, { type: 'refused', kind: 'overloaded' })
+  }
+
+  /** An attempt ended without a result: another one, or the end. */
+  #goOn(call: OutgoingCall, end: AttemptEnd): void {
+    const { request, route, attempts } = call
+    if (call.isOver) return
+    if (call.givenUp !== undefined) {
+      if (attempts.size === 0) this.#fail(call, call.givenUp, 'told')
+      return
+    }
+    const advice = retryAdvice(end, request.isIdempotent)
+    // The other one of a hedge may still give a result; what a handler has said is the answer.
+    if (attempts.size > 0 && (advice !== 'never' || end.type !== 'refused')) return
+    const isFree = isAbsence(end)
+    const isLast = advice === 'never' || call.made >= request.attemptsMax
+    if (isLast || (!isFree && !route.retries.spend())) {
+      this.#fail(call, this.#errorOfEnd(call, end), 'told')
+      return
+    }
+    const isElsewhere =
+      request.node === undefined && route.candidates.some(({ node }) => !call.asked.has(node))
+    call.mayRepeat = !isElsewhere && !isFree
+    if (isFree || (advice === 'elsewhere' && isElsewhere)) this.#next(call, end)
+    else this.#pause(call, end)
+  }
+
+  #pause(call: OutgoingCall, end: AttemptEnd): void {
+    const { agenda, context } = this.#parts
+    const jitterMs = retryPauseMs(call.made + 1, context.settings, context.chance)
+    const afterMs = end.type === 'refused' ? (end.retryAfterMs ?? 0) : 0
+    call.pause = agenda.at(this.#nowMs() + afterMs + jitterMs, () => this.#next(call, end))
+  }
+
+  #hedgeLater(call: OutgoingCall): void {
+    const { request, route, attempts } = call
+    if (attempts.size === 0 || request.node !== undefined || request.attemptsMax < 2) return
+    const delayMs = hedgeDelayMs(request.hedge, route.latencies)
+    if (delayMs === undefined) return
+    const { agenda } = this.#parts
+    agenda.cancel(call.hedge)
+    call.hedge = agenda.at(this.#nowMs() + delayMs, () => this.#hedge(call))
+  }
+
+  /** The first one is slow: asks a second one as well. */
+  #hedge(call: OutgoingCall): void {
+    if (call.attempts.size !== 1 || call.made >= call.request.attemptsMax) return
+    call.mayRepeat = false
+    const candidate = this.#choose(call)
+    if (candidate === undefined || !call.route.hedges.spend()) return
+    this.#parts.context.memory.counters.hedges += 1
+    this.#ask(call, candidate, true)
+  }
+
+  #timedOut(call: OutgoingCall): void {
+    const { procedure, timeoutMs } = call.request
+    const message = `'${procedure}' gave no answer within ${timeoutMs} ms`
+    this.#fail(call, call.givenUp ?? this.#error(call, 'ERR_RPC_TIMEOUT', message), 'late')
+  }
+
+  #succeed(call: OutgoingCall, value: unknown): void {
+    if (call.isAdmitted) call.route.throttle.accepted(this.#nowMs())
+    this.#finish(call, 'told')
+    this.#parts.context.memory.counters.results += 1
+    call.request.done(value)
+  }
+
+  #fail(call: OutgoingCall, error: RpcError, why: 'late' | 'told' | 'untold'): void {
+    if (call.isOver) return
+    const isRefusal = error.code === 'ERR_RPC_OVERLOADED'
+    if (call.isAdmitted && !isRefusal) call.route.throttle.accepted(this.#nowMs())
+    this.#finish(call, why)
+    this.#parts.context.memory.counters.errors += 1
+    call.request.failed(error)
+  }
+
+  /** Everything that the call left behind goes. */
+  #finish(call: OutgoingCall, why: 'late' | 'told' | 'untold'): void {
+    const { owner } = call.request
+    call.isOver = true
+    call.route.active -= 1
+    this.#calls.delete(call)
+    if (owner !== undefined) this.#owners.delete(owner, call)
+    this.#parts.agenda.cancel(call.deadline)
+    this.#stopTimers(call)
+    for (const attempt of call.attempts) this.#attempts.drop(attempt, why)
+  }
+
+  #stopTimers(call: OutgoingCall): void {
+    const { agenda } = this.#parts
+    agenda.cancel(call.pause)
+    agenda.cancel(call.hedge)
+  }
+
+  #errorOfEnd(call: OutgoingCall, end: AttemptEnd): RpcError {
+    const { procedure } = call.request
+    if (end.type !== 'refused') {
+      const code = end.type === 'slow' ? 'ERR_RPC_TIMEOUT' : 'ERR_RPC_UNREACHABLE'
+      return this.#error(call, code, `'${procedure}': ${LOST[end.type]}`)
+    }
+    const { lastFailure } = call
+    if (lastFailure === undefined) {
+      const message = `'${procedure}': too many calls of this node wait for an answer`
+      return this.#error(call, 'ERR_RPC_OVERLOADED', message)
+    }
+    return errorOf(lastFailure.failure, lastFailure.details, fieldsOf(call))
+  }
+
+  #error(call: OutgoingCall, code: RpcErrorCode, message: string, cause?: unknown): RpcError {
+    const more = cause === undefined ? {} : { cause }
+    return new RpcError(code, message, { ...fieldsOf(call), ...more })
+  }
+
+  #nowMs(): number {
+    return this.#parts.context.clock.now()
+  }
+}
+
+function isAbsence(end: AttemptEnd): boolean {
+  return end.type === 'refused' && end.kind === 'no_provider'
+}
+
+function fieldsOf({ request, lastNode, made }: OutgoingCall): {
+  readonly procedure: string
+  readonly node: string | undefined
+  readonly timeoutMs: number
+  readonly attempts: number
+} {
+  const { procedure, timeoutMs } = request
+  return { procedure, node: lastNode, timeoutMs, attempts: made }
+}

@@ -1,0 +1,37 @@
+/** A call of this node, from the moment it is made until it has ended. */
+import type { Attempt, AttemptAnswer } from './attempt.ts'
+import type { CallRequest } from './call-request.ts'
+import type { RpcError } from './errors.ts'
+import type { Route } from './routes.ts'
+
+/** What the caller knows about it. */
+export class OutgoingCall {
+  readonly request: CallRequest
+  route: Route
+  /** Under way; two at most, when it is hedged. */
+  readonly attempts: Set<Attempt<OutgoingCall>> = new Set()
+  /** Nodes that were asked. */
+  readonly asked: Set<string> = new Set()
+  /** Attempts made. */
+  made = 0
+  lastNode: string | undefined
+  /** What the last provider that refused has said. */
+  lastFailure: Extract<AttemptAnswer, { type: 'failure' }> | undefined
+  /** Providers were looked for. */
+  isSought = false
+  /** Those that were asked may be asked again. */
+  mayRepeat = false
+  /** Its throttle has let it through. */
+  isAdmitted = false
+  /** It ends when its attempts have, with this. */
+  givenUp: RpcError | undefined
+  isOver = false
+  deadline: number | undefined
+  pause: number | undefined
+  hedge: number | undefined
+
+  constructor(request: CallRequest, route: Route) {
+    this.request = request
+    this.route = route
+  }
+}

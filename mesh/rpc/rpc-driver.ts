@@ -1,0 +1,298 @@
+/**
+ * What the process behind procedures does: brings frames to the two sides, and calls of this node to itself from one to the
+ * other. A call to a local handler takes the same way as any other, only that no frame is made of it; it is served in a
+ * microtask, so that nothing of a handler runs inside the call of its caller.
+ */
+import type { Origin } from '../courier/courier.ts'
+import type { Driver, Ties } from '../driver-process.ts'
+import { CodecError, MessageError } from '../wire/errors.ts'
+import { WireType } from '../wire/messages.ts'
+import { Agenda } from './agenda.ts'
+import type { CallPort } from './attempts.ts'
+import { Callee } from './callee.ts'
+import { Caller } from './caller.ts'
+import { CallIds } from './call-ids.ts'
+import type { CallRequest, CallTarget, EngineSizes, RpcEngine } from './call-request.ts'
+import { Casts } from './casts.ts'
+import type { RpcContext } from './context.ts'
+import { RpcFrames } from './frames.ts'
+import type { CallMessage, Opened, ReplyMessage } from './frames.ts'
+import type { ReplyPort } from './incoming-call.ts'
+import { Invoker } from './invoke.ts'
+import { Routes } from './routes.ts'
+import type { Candidate } from './routes.ts'
+
+/** See the head of this file. */
+export class RpcDriver implements Driver, RpcEngine, CallPort {
+  readonly #context: RpcContext
+  readonly #ties: Pick<Ties, 'worked' | 'failed'>
+  readonly #agenda = new Agenda()
+  readonly #frames: RpcFrames
+  readonly #routes: Routes
+  readonly #caller: Caller
+  readonly #callee: Callee
+  readonly #casts: Casts
+  readonly #own: Origin
+  #depth = 0
+  #closed = false
+
+  constructor(context: RpcContext, ties: Pick<Ties, 'worked' | 'failed'>) {
+    const { self, settings, codec, entropy, clock, memory } = context
+    this.#context = context
+    this.#ties = ties
+    this.#frames = new RpcFrames(codec)
+    this.#own = { node: self, roles: [], path: 'direct', via: undefined }
+    this.#routes = new Routes({
+      ...{ self, kind: 'call', catalog: context.catalog, settings },
+      procedures: memory.procedures,
+      now: () => clock.now(),
+    })
+    const ids = new CallIds(entropy)
+    const after = (promise: Promise<unknown>, task: () => void): void => {
+      promise.then(
+        () => this.enter(task),
+        (error: unknown) => this.enter(() => this.#fail(error)),
+      )
+    }
+    const shared = { context, agenda: this.#agenda, ids, after }
+    this.#caller = new Caller({ ...shared, routes: this.#routes, port: this })
+    this.#casts = new Casts({ ...shared, caller: this.#caller, port: this })
+    this.#callee = new Callee({
+      ...{ context, agenda: this.#agenda, invoker: new Invoker(context) },
+      enter: (task) => this.enter(task),
+    })
+  }
+
+  get nextDueMs(): number {
+    return Math.min(
+      this.#agenda.nextDueMs,
+      this.#callee.nextDueMs,
+      this.#context.memory.procedures.nextDueMs,
+    )
+  }
+
+  get sizes(): EngineSizes {
+    const { pending } = this.#caller
+    const { running, queued } = this.#callee
+    return { pending, running, queued }
+  }
+
+  tick(): void {
+    this.enter(() => {
+      this.#agenda.run(this.#context.clock.now())
+      this.#callee.tick()
+      this.#context.memory.procedures.tick()
+    })
+  }
+
+  // --- for applications
+
+  candidates(procedure: string): readonly Candidate[] {
+    return this.#routes.lookup(procedure)
+  }
+
+  call(request: CallRequest): (reason: unknown) => void {
+    let cancel: ((reason: unknown) => void) | undefined
+    this.enter(() => (cancel = this.#caller.call(request)))
+    return (reason) => this.enter(() => cancel?.(reason))
+  }
+
+  cast(target: CallTarget): boolean {
+    let isTaken = false
+    this.enter(() => (isTaken = this.#casts.cast(target)))
+    return isTaken
+  }
+
+  // --- from others
+
+  /** A frame of procedures has arrived. */
+  frame(origin: Origin, type: number, payload: Uint8Array): void {
+    this.enter(() => {
+      try {
+        this.#read(origin, type, payload)
+      } catch (error) {
+        if (!(error instanceof MessageError || error instanceof CodecError)) throw error
+        const { node } = origin
+        this.#context.refusals.count('ERR_RPC_FRAME', { node, type, why: error.message })
+      }
+    })
+  }
+
+  /** A node is gone. */
+  gone(node: string): void {
+    this.enter(() => {
+      this.#caller.gone(node)
+      this.#callee.gone(node)
+    })
+  }
+
+  /** The catalog has learned something about a node. */
+  changed(node: string): void {
+    this.#routes.changed(node)
+  }
+
+  /** Something is due at another time. */
+  due(): void {
+    if (!this.#closed) this.#ties.worked()
+  }
+
+  /** Everything that is under way ends. */
+  close(message: string): void {
+    if (this.#closed) return
+    this.#callee.close(message)
+    this.#caller.close(message)
+    this.#closed = true
+    this.#agenda.clear()
+  }
+
+  /** Does something; what is thrown ends the process. */
+  enter(task: () => void): void {
+    if (this.#closed) return
+    this.#depth += 1
+    try {
+      task()
+    } catch (error) {
+      this.#fail(error)
+    } finally {
+      this.#depth -= 1
+      if (this.#depth === 0 && !this.#closed) this.#ties.worked()
+    }
+  }
+
+  // --- the way of attempts
+
+  callProvider(
+    candidate: Candidate,
+    message: CallMessage,
+    input: Uint8Array,
+    lost: () => void,
+  ): boolean {
+    if (candidate.isLocal) {
+      this.#context.clock.microtask(() => this.enter(() => this.#serveOwn(message, input)))
+      return true
+    }
+    return this.#send(candidate, this.#frames.call(message, input), lost)
+  }
+
+  castProvider(
+    candidate: Candidate,
+    message: CallMessage,
+    input: Uint8Array,
+    lost: () => void,
+  ): boolean {
+    if (candidate.isLocal) {
+      this.#context.clock.microtask(() =>
+        this.enter(() => this.#callee.arrived(this.#own, message, input)),
+      )
+      return true
+    }
+    return this.#send(candidate, this.#frames.cast(message, input), lost)
+  }
+
+  cancelProvider(candidate: Candidate, id: string, wantsAnswer: boolean): void {
+    if (candidate.isLocal) {
+      this.#context.clock.microtask(() =>
+        this.enter(() => {
+          const reply = wantsAnswer ? this.#ownReply() : undefined
+          this.#callee.cancelled(this.#own.node, id, reply)
+        }),
+      )
+      return
+    }
+    this.#send(candidate, this.#frames.cancel({ id, wantsAnswer }), () => {})
+  }
+
+  #send({ node, via }: Candidate, frame: Uint8Array, lost: () => void): boolean {
+    const { courier } = this.#context
+    const outcome = courier.send(node, 'rpc', frame, {
+      via,
+      lost: () => this.enter(lost),
+    })
+    return outcome !== 'refused'
+  }
+
+  // --- frames
+
+  #read(origin: Origin, type: number, payload: Uint8Array): void {
+    switch (type) {
+      case WireType.call: {
+        const { message, body } = this.#frames.readCall(payload)
+        this.#callee.arrived(origin, message, body, this.#replyTo(origin))
+        return
+      }
+      case WireType.cast: {
+        const { message, body } = this.#frames.readCast(payload)
+        this.#callee.arrived(origin, message, body)
+        return
+      }
+      case WireType.reply:
+        this.#replied(origin.node, this.#frames.readReply(payload))
+        return
+      case WireType.cancel: {
+        const { id, wantsAnswer } = this.#frames.readCancel(payload)
+        this.#callee.cancelled(origin.node, id, wantsAnswer ? this.#replyTo(origin) : undefined)
+        return
+      }
+      default:
+        throw new MessageError('rpc', 'type', 'one of call, reply, cast and cancel')
+    }
+  }
+
+  #replied(node: string, { message, body }: Opened<ReplyMessage>): void {
+    const { memory, refusals } = this.#context
+    const asked = this.#caller.askedNode(message.id)
+    if (asked !== undefined && asked !== node) {
+      refusals.count('ERR_RPC_FOREIGN_REPLY', { node, asked })
+      return
+    }
+    const isWaited = asked !== undefined && this.#deliver(message, body)
+    if (isWaited) return
+    memory.counters.late += 1
+    refusals.count('ERR_RPC_LATE', { node }, { level: 'debug' })
+  }
+
+  #deliver(message: ReplyMessage, body: Uint8Array): boolean {
+    const { id, number } = message
+    const value = body.length === 0 ? undefined : this.#context.values.decode(body)
+    switch (message.type) {
+      case 'progress':
+        return this.#caller.progressed(id, number, value)
+      case 'result':
+        return this.#caller.answered(id, { type: 'result', value }, number)
+      case 'failure': {
+        const { failure } = message
+        return this.#caller.answered(id, { type: 'failure', failure, details: value }, number)
+      }
+    }
+  }
+
+  #replyTo({ node, via }: Origin): ReplyPort {
+    const { courier, refusals } = this.#context
+    const lost = (): void => refusals.count('ERR_RPC_RESULT_LOST', { node })
+    return {
+      send: (message, body) => {
+        const frame = this.#frames.reply(message, body)
+        if (courier.send(node, 'rpc', frame, { via, lost }) === 'refused') lost()
+      },
+      get bytesWaiting() {
+        return courier.bytesWaiting(node)
+      },
+    }
+  }
+
+  #serveOwn(message: CallMessage, input: Uint8Array): void {
+    this.#callee.arrived(this.#own, message, input, this.#ownReply())
+  }
+
+  #ownReply(): ReplyPort {
+    return {
+      send: (message, body) => this.#replied(this.#own.node, { message, body }),
+      bytesWaiting: 0,
+    }
+  }
+
+  #fail(error: unknown): void {
+    this.#closed = true
+    this.#ties.failed(error)
+  }
+}

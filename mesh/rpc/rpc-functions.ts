@@ -1,0 +1,173 @@
+/** `mesh.rpc`: what an application calls; survives restarts of the process behind. */
+import { currentProcess, ownPromise, resolveOptions } from '../../runtime/index.ts'
+import type { RpcContext } from './context.ts'
+import { RpcError } from './errors.ts'
+import { Invoker } from './invoke.ts'
+import { advertiseSettings, CALL_MANY_CHECKS } from './options.ts'
+import { checkPattern, metadataOf } from './procedures.ts'
+import type { Registration } from './procedures.ts'
+import type { Candidate } from './routes.ts'
+import type {
+  AdvertiseOptions,
+  Advertisement,
+  ProviderResult,
+  Rpc,
+  RpcCallManyOptions,
+  RpcCallOptions,
+  RpcCastOptions,
+  RpcHandler,
+  RpcProvider,
+  RpcTarget,
+} from './rpc.ts'
+import type { RpcStats } from './stats.ts'
+import { resolveTarget } from './target.ts'
+
+/** The procedures of one node. */
+export class RpcFunctions implements Rpc {
+  readonly #context: RpcContext
+  readonly #invoker: Invoker
+  readonly #check: () => void
+
+  /** `check` throws once the node has stopped. */
+  constructor(context: RpcContext, check: () => void) {
+    this.#context = context
+    this.#check = check
+    this.#invoker = new Invoker(context, check)
+  }
+
+  // An async function, so that everything that is wrong rejects.
+  async advertise<Input = unknown, Output = unknown>(
+    procedure: string,
+    target: RpcTarget<Input, Output>,
+    options?: AdvertiseOptions<Input, Output>,
+  ): Promise<Advertisement> {
+    this.#check()
+    const { memory, system } = this.#context
+    const { procedures } = memory
+    const settings = advertiseSettings(options)
+    const { handler, pid } = resolveTarget(system, target, settings.method)
+    const owner = currentProcess()?.pid
+    const registration = procedures.add({
+      ...{ kind: 'call', pattern: procedure, handler, settings },
+      owners: [owner, pid].filter((each) => each !== undefined),
+    })
+    return {
+      procedure: registration.pattern,
+      unadvertise: () => procedures.end(registration),
+      drain: () => drained(registration, () => procedures.end(registration)),
+    }
+  }
+
+  unadvertise(procedure: string): boolean {
+    this.#check()
+    const { procedures } = this.#context.memory
+    const registration = procedures.get('call', checkPattern(procedure))
+    return registration !== undefined && procedures.end(registration)
+  }
+
+  call<Output = unknown>(
+    procedure: string,
+    input?: unknown,
+    options?: RpcCallOptions,
+  ): Promise<Output> {
+    return this.#invoker.call(procedure, input, options) as Promise<Output>
+  }
+
+  cast(procedure: string, input?: unknown, options?: RpcCastOptions): boolean {
+    return this.#invoker.cast(procedure, input, options)
+  }
+
+  callMany<Output = unknown>(
+    procedure: string,
+    input?: unknown,
+    options?: RpcCallManyOptions,
+  ): Promise<readonly ProviderResult<Output>[]> {
+    return this.#invoker.withInput(procedure, input, (bytes) => {
+      const given = resolveOptions<RpcCallManyOptions>(
+        'rpc.callMany',
+        {},
+        CALL_MANY_CHECKS,
+        options,
+      )
+      return this.#callAll<Output>(procedure, bytes, given)
+    })
+  }
+
+  providers(procedure: string): readonly RpcProvider[] {
+    this.#check()
+    const { engine } = this.#context.memory
+    const nowMs = this.#context.clock.now()
+    return Array.from(engine?.candidates(procedure) ?? [], (each) => this.#provider(each, nowMs))
+  }
+
+  stats(): RpcStats {
+    const { counters, procedures, engine } = this.#context.memory
+    const { pending, running, queued } = engine?.sizes ?? { pending: 0, running: 0, queued: 0 }
+    return { ...counters, pending, running, queued, advertised: procedures.size }
+  }
+
+  #provider(candidate: Candidate, nowMs: number): RpcProvider {
+    const { node, isLocal, via, pattern, entry, outstanding, latencyMs, breaker } = candidate
+    const own = this.#context.memory.procedures.get('call', pattern)
+    const metadata = isLocal ? own?.settings.metadata : metadataOf(entry?.detail ?? {})
+    return {
+      ...{ node, isLocal, via, pattern, outstanding, latencyMs },
+      metadata: metadata ?? {},
+      breaker: breaker.state(nowMs),
+    }
+  }
+
+  async #callAll<Output>(
+    procedure: string,
+    input: Uint8Array,
+    options: RpcCallManyOptions,
+  ): Promise<readonly ProviderResult<Output>[]> {
+    const { memory, clock, settings } = this.#context
+    const startedMs = clock.now()
+    const timeoutMs = options.timeoutMs ?? settings.callTimeoutMs
+    const known = memory.engine?.candidates(procedure) ?? []
+    if (known.length === 0) await this.#seek(procedure, timeoutMs, options.signal)
+    const nodes = (memory.engine?.candidates(procedure) ?? []).map(({ node }) => node)
+    if (nodes.length === 0) {
+      throw new RpcError('ERR_RPC_NO_PROVIDER', `nobody offers '${procedure}'`, { procedure })
+    }
+    const leftMs = Math.max(1, timeoutMs - (clock.now() - startedMs))
+    const results = await Promise.all(
+      nodes.map((node) => {
+        const asked = { ...options, node, attempts: 1, timeoutMs: leftMs }
+        return this.#invoker.send(procedure, input, asked).then(
+          (value): ProviderResult<Output> => ({
+            node,
+            status: 'fulfilled',
+            value: value as Output,
+          }),
+          (reason: unknown): ProviderResult<Output> => ({ node, status: 'rejected', reason }),
+        )
+      }),
+    )
+    if (options.signal?.aborted === true) throw cancelled(procedure, options.signal.reason)
+    return results
+  }
+
+  #seek(procedure: string, timeoutMs: number, signal: AbortSignal | undefined): Promise<void> {
+    const { catalog } = this.#context
+    return ownPromise<void>((resolve, reject) => {
+      if (catalog.isSought('procedure', procedure)) return resolve()
+      catalog
+        .seek('procedure', procedure, { timeoutMs, signal })
+        .then(resolve, (cause: unknown) => reject(cancelled(procedure, cause)))
+    })
+  }
+}
+
+function cancelled(procedure: string, cause: unknown): RpcError {
+  return new RpcError('ERR_RPC_CANCELLED', 'the call was given up', { procedure, cause })
+}
+
+/** Resolves when nothing of it runs or waits any more. */
+function drained({ gate }: Registration, end: () => void): Promise<void> {
+  return ownPromise<void>((resolve) => {
+    end()
+    gate.whenIdle(resolve)
+  })
+}
