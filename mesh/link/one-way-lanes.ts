@@ -1,8 +1,9 @@
 /**
  * The lanes that cost nothing until somebody uses them: `rpc`, `pubsub`, `bulk`. Each side opens a stream of
  * its own for what it sends on such a lane, with its first frame there; nobody has to agree with the peer who
- * opens it, and both may do so at once. The other direction of each stream is finished by its receiver
- * at once, so that neither side has to look after it again.
+ * opens it, and both may do so at once. Nothing is said in the other direction of each stream, and its receiver
+ * does not finish it either: of a stream that is finished one way, the QUIC library may forget to send the end
+ * of the other (cloudflare/quiche issue 2525), and a goodbye waits for that one.
  *
  * They exist on accepted links only: a dialler opens one after it has read `accepted`, so the acceptor knows
  * that one which comes earlier is none. An acceptor may open one with its next breath, and the streams of
@@ -76,8 +77,6 @@ export class OneWayLanes {
     const lane = this.#lane(name, stream)
     lane.accepted()
     this.#peers[place] = lane
-    // We never say anything there.
-    lane.end()
     return lane
   }
 

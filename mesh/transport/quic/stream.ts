@@ -10,6 +10,10 @@
  * only. Nothing is read before `handle()` or while paused; flow control then stops the sender after
  * `streamWindowBytes`.
  *
+ * An `end()` after everything has been acknowledged may never reach the peer if the peer has ended its direction
+ * before: the library takes the stream for complete (cloudflare/quiche issue 2525). Who waits for the end of a
+ * stream must not end its own direction first.
+ *
  * Handlers run in the endpoint's turn (`read`, `pump`, `flush`), never inside a call of the user.
  */
 import { checkCode } from '../codes.ts'
