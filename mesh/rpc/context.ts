@@ -6,6 +6,7 @@ import type { RpcOptions, RpcSettings } from './options.ts'
 import { Procedures } from './procedures.ts'
 import { rpcCounters } from './stats.ts'
 import type { RpcCounters } from './stats.ts'
+import type { StreamDriver } from './streams/driver.ts'
 
 /** What survives when the process is restarted. */
 export interface RpcMemory {
@@ -14,6 +15,8 @@ export interface RpcMemory {
   readonly counters: RpcCounters
   /** The one that runs; undefined while its process is being restarted. */
   engine: RpcEngine | undefined
+  /** The same for streams. */
+  streams: StreamDriver | undefined
   /** Something is due at another time; set by the engine that runs. */
   changed: () => void
 }
@@ -39,6 +42,7 @@ export function createRpcContext(services: ServicesContext, options?: RpcOptions
     procedures,
     counters: rpcCounters(),
     engine: undefined,
+    streams: undefined,
     changed: () => {},
   }
   return { ...services, settings, memory }

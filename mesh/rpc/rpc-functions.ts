@@ -20,12 +20,21 @@ import type {
   RpcTarget,
 } from './rpc.ts'
 import type { RpcStats } from './stats.ts'
+import { StreamFunctions } from './streams/functions.ts'
+import type {
+  AdvertiseStreamOptions,
+  RpcStream,
+  StreamHandler,
+  StreamOptions,
+  StreamStats,
+} from './streams/stream.ts'
 import { resolveTarget } from './target.ts'
 
 /** The procedures of one node. */
 export class RpcFunctions implements Rpc {
   readonly #context: RpcContext
   readonly #invoker: Invoker
+  readonly #streams: StreamFunctions
   readonly #check: () => void
 
   /** `check` throws once the node has stopped. */
@@ -33,6 +42,7 @@ export class RpcFunctions implements Rpc {
     this.#context = context
     this.#check = check
     this.#invoker = new Invoker(context, check)
+    this.#streams = new StreamFunctions(context, check)
   }
 
   // An async function, so that everything that is wrong rejects.
@@ -91,6 +101,26 @@ export class RpcFunctions implements Rpc {
       )
       return this.#callAll<Output>(procedure, bytes, given)
     })
+  }
+
+  stream<Item = unknown, Result = unknown, Sent = unknown>(
+    procedure: string,
+    input?: unknown,
+    options?: StreamOptions,
+  ): RpcStream<Item, Result, Sent> {
+    return this.#streams.stream(procedure, input, options)
+  }
+
+  advertiseStream<Input = unknown, Item = unknown, Result = unknown, Sent = unknown>(
+    procedure: string,
+    handler: StreamHandler<Input, Item, Result, Sent>,
+    options?: AdvertiseStreamOptions<Input, Sent>,
+  ): Promise<Advertisement> {
+    return this.#streams.advertiseStream(procedure, handler, options)
+  }
+
+  streamStats(): StreamStats {
+    return this.#streams.streamStats()
   }
 
   providers(procedure: string): readonly RpcProvider[] {

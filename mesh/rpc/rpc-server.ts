@@ -8,6 +8,7 @@ import type { DriverApi, Ties } from '../driver-process.ts'
 import { WireType } from '../wire/messages.ts'
 import type { RpcContext } from './context.ts'
 import { RpcDriver } from './rpc-driver.ts'
+import { StreamDriver } from './streams/driver.ts'
 
 /** Starts and serves the driver. */
 export const RpcServer: Server<DriverApi, RpcContext> = driverServer(
@@ -28,7 +29,9 @@ function listen(context: RpcContext, driver: RpcDriver, signal: AbortSignal): vo
     [call, cast],
     [cancel, cancel],
   ] as const
+  const streams = new StreamDriver(context, (task) => driver.enter(task))
   memory.engine = driver
+  memory.streams = streams
   memory.changed = () => driver.due()
   const release = [
     ...ranges.map(([from, to]) =>
@@ -41,8 +44,10 @@ function listen(context: RpcContext, driver: RpcDriver, signal: AbortSignal): vo
     for (const off of release) off()
     if (memory.engine === driver) {
       memory.engine = undefined
+      memory.streams = undefined
       memory.changed = () => {}
     }
+    streams.stop()
     driver.close('the process behind procedures has ended')
   })
 }

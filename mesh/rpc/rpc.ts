@@ -23,6 +23,7 @@
 import type { GenServerRef, Peer, Ref, StandardSchema } from '../../behaviours/index.ts'
 import type { Origin } from '../courier/courier.ts'
 import type { RpcStats } from './stats.ts'
+import type { RpcStreams } from './streams/stream.ts'
 
 /** How a provider is chosen; see `selector.ts`. */
 export type SelectionStrategy =
@@ -197,8 +198,8 @@ export type ProviderResult<Output = unknown> =
   | { readonly node: string; readonly status: 'fulfilled'; readonly value: Output }
   | { readonly node: string; readonly status: 'rejected'; readonly reason: unknown }
 
-/** See the head of this file. */
-export interface Rpc {
+/** See the head of this file; streams are described in `streams/stream.ts`. */
+export interface Rpc extends RpcStreams {
   /**
    * Offers `procedure`, a name or a pattern, to the mesh. Rejects with `ERR_RPC_PROCEDURE_INVALID`, `_PROCEDURE_TAKEN`,
    * `_ADVERTISED_MAX`, `ERR_OPTION_*`. Inside a process it ends with that process; one that a process serves ends with

@@ -67,6 +67,7 @@ const IDS_PER_MS = 1_000
 /** See the head of this file. */
 export class StreamDriver {
   readonly #context: RpcContext
+  readonly #enter: (task: () => void) => void
   readonly #endpoint: EndpointSettings
   readonly #outbound = new Map<number, StreamTrack>()
   /** Everything that was opened here, also before it has a provider. */
@@ -90,8 +91,10 @@ export class StreamDriver {
   #isStopped = false
   readonly #counts = { opened: 0, served: 0, refused: 0, failed: 0 }
 
-  constructor(context: RpcContext) {
+  /** `enter` does a task; what is thrown there is the affair of the process that owns the driver. */
+  constructor(context: RpcContext, enter: (task: () => void) => void = (task) => task()) {
     this.#context = context
+    this.#enter = enter
     const { clock, values, courier, settings } = context
     this.#endpoint = {
       clock,
@@ -104,13 +107,15 @@ export class StreamDriver {
     this.#nextId = Math.floor(clock.now() * IDS_PER_MS) + 1
     for (const [from, to] of STREAM_TYPES) {
       this.#stops.push(
-        courier.handle(from, to, (origin, type, payload) => this.#arrive(origin, type, payload)),
+        courier.handle(from, to, (origin, type, payload) =>
+          enter(() => this.#arrive(origin, type, payload)),
+        ),
       )
     }
     this.#stops.push(
       () => this.#selector.close(),
-      courier.onGone((node, reason) => this.#gone(node, reason)),
-      courier.onDrain((node) => this.#drained(node)),
+      courier.onGone((node, reason) => enter(() => this.#gone(node, reason))),
+      courier.onDrain((node) => enter(() => this.#drained(node))),
     )
   }
 
@@ -411,7 +416,9 @@ export class StreamDriver {
       const { self } = this.#context
       const origin: Origin = { node: self, roles: [], path: 'direct', via: undefined }
       if (this.#isStopped) return
-      for (const { type, payload } of frames) this.#arrive(origin, type, payload)
+      for (const { type, payload } of frames) {
+        this.#enter(() => this.#arrive(origin, type, payload))
+      }
     })
   }
 
@@ -504,7 +511,9 @@ export class StreamDriver {
     this.#timer?.cancel()
     this.#timerMs = earliestMs
     const { clock } = this.#context
-    this.#timer = clock.setTimer(Math.max(0, earliestMs - clock.now()), () => this.#tick())
+    this.#timer = clock.setTimer(Math.max(0, earliestMs - clock.now()), () =>
+      this.#enter(() => this.#tick()),
+    )
   }
 
   #tick(): void {

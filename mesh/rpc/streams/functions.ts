@@ -4,17 +4,16 @@ import {
   numberOption,
   oneOfOption,
   optional,
+  ownPromise,
   resolveOptions,
 } from '../../../runtime/index.ts'
 import type { OptionCheck } from '../../../runtime/index.ts'
-import { checkTopic } from '../../topics/topic.ts'
 import type { RpcContext } from '../context.ts'
 import { RpcError } from '../errors.ts'
+import { checkProcedure } from '../invoke.ts'
 import { advertiseSettings, CALL_CHECKS, schemaOption } from '../options.ts'
-import { invalid } from '../procedures.ts'
 import type { Registration } from '../procedures.ts'
 import type { Advertisement } from '../rpc.ts'
-import type { StreamDriver } from './driver.ts'
 import { WINDOW_BYTES_MAX, WINDOW_BYTES_MIN } from './frames.ts'
 import type { StreamService } from './inbound.ts'
 import { STREAM_STRATEGY } from './selector.ts'
@@ -24,6 +23,7 @@ import type {
   RpcStreams,
   StreamHandler,
   StreamOptions,
+  StreamStats,
 } from './stream.ts'
 
 const TIME: OptionCheck = numberOption(1, 2_147_483_647)
@@ -46,12 +46,12 @@ const STREAM_OPTION_CHECKS: { readonly [Name in keyof StreamOptions]-?: OptionCh
 /** See the head of this file. */
 export class StreamFunctions implements RpcStreams {
   readonly #context: RpcContext
-  readonly #driver: () => StreamDriver | undefined
+  readonly #check: () => void
 
-  /** `driver` is undefined while its process is being restarted. */
-  constructor(context: RpcContext, driver: () => StreamDriver | undefined) {
+  /** `check` throws once the node has stopped. */
+  constructor(context: RpcContext, check: () => void) {
     this.#context = context
-    this.#driver = driver
+    this.#check = check
   }
 
   stream<Item = unknown, Result = unknown, Sent = unknown>(
@@ -61,8 +61,9 @@ export class StreamFunctions implements RpcStreams {
   ): RpcStream<Item, Result, Sent> {
     const given = resolveOptions<StreamOptions>('rpc.stream', {}, STREAM_OPTION_CHECKS, options)
     const { strategy = STREAM_STRATEGY, key, node, mode = 'bidi', signal, timeoutMs } = given
-    checkName(procedure)
-    const driver = this.#driver()
+    this.#check()
+    checkProcedure(procedure)
+    const driver = this.#context.memory.streams
     if (driver === undefined) {
       const message = 'the process behind procedures is being restarted'
       throw new RpcError('ERR_RPC_UNREACHABLE', message, { procedure })
@@ -83,6 +84,7 @@ export class StreamFunctions implements RpcStreams {
     handler: StreamHandler<Input, Item, Result, Sent>,
     options: AdvertiseStreamOptions<Input, Sent> = {},
   ): Promise<Advertisement> {
+    this.#check()
     const owner = currentProcess()?.pid
     const { item, ...rest } = options
     if (!optional(schemaOption).test(item)) {
@@ -113,16 +115,25 @@ export class StreamFunctions implements RpcStreams {
     })
     return advertisement(this.#context, registration)
   }
-}
 
-/** The name of a procedure that is called; throws `ERR_RPC_PROCEDURE_INVALID`. */
-function checkName(procedure: string): void {
-  try {
-    checkTopic(procedure)
-  } catch (cause) {
-    throw invalid(cause)
+  streamStats(): StreamStats {
+    return this.#context.memory.streams?.stats() ?? NO_STREAMS
   }
 }
+
+/** While the process behind is not there. */
+const NO_STREAMS: StreamStats = Object.freeze({
+  outbound: 0,
+  inbound: 0,
+  opened: 0,
+  served: 0,
+  refused: 0,
+  failed: 0,
+  resent: 0,
+  bytesUnacknowledged: 0,
+  bytesWaiting: 0,
+  bytesUnread: 0,
+})
 
 function advertisement(
   { memory }: RpcContext,
@@ -134,7 +145,7 @@ function advertisement(
     unadvertise,
     drain: () => {
       unadvertise()
-      return new Promise((resolve) => registration.gate.whenIdle(resolve))
+      return ownPromise<void>((resolve) => registration.gate.whenIdle(() => resolve()))
     },
   }
 }

@@ -106,6 +106,24 @@ export interface AdvertiseStreamOptions<Input = unknown, Sent = unknown> extends
   readonly item?: StandardSchema<unknown, Sent> | undefined
 }
 
+/** Sizes and counters of streams. */
+export interface StreamStats {
+  /** Streams that this node opened, and those that others did, that are not over. */
+  readonly outbound: number
+  readonly inbound: number
+  /** Since the start. */
+  readonly opened: number
+  readonly served: number
+  readonly refused: number
+  readonly failed: number
+  /** Parts that were sent again. */
+  readonly resent: number
+  /** Bytes sent and not acknowledged, written and waiting for room, and received and not read. */
+  readonly bytesUnacknowledged: number
+  readonly bytesWaiting: number
+  readonly bytesUnread: number
+}
+
 /** What the functions of procedures have for streams. */
 export interface RpcStreams {
   /**
@@ -130,22 +148,6 @@ export interface RpcStreams {
     handler: StreamHandler<Input, Item, Result, Sent>,
     options?: AdvertiseStreamOptions<Input, Sent>,
   ): Promise<Advertisement>
-}
-
-/** Sizes and counters of streams. */
-export interface StreamStats {
-  /** Streams that this node opened, and those that others did, that are not over. */
-  readonly outbound: number
-  readonly inbound: number
-  /** Since the start. */
-  readonly opened: number
-  readonly served: number
-  readonly refused: number
-  readonly failed: number
-  /** Parts that were sent again. */
-  readonly resent: number
-  /** Bytes sent and not acknowledged, written and waiting for room, and received and not read. */
-  readonly bytesUnacknowledged: number
-  readonly bytesWaiting: number
-  readonly bytesUnread: number
+  /** Counters since the process behind was started, and sizes. */
+  streamStats(): StreamStats
 }

@@ -178,7 +178,7 @@ describe('a stream', () => {
           expect([opener.core.bytesKept, acceptor.core.bytesKept]).toEqual([0, 0])
           expect([opener.reserved, acceptor.reserved]).toEqual([0, 0])
         }),
-        { numRuns: 80, seed: 61 },
+        { numRuns: 50, seed: 61 },
       )
     },
   )

@@ -23,7 +23,8 @@ export class StreamNet {
     const node = this.net.node(nodeOptions)
     const context = createRpcContext(node, options)
     const driver = new StreamDriver(context)
-    return { node, context, driver, rpc: new StreamFunctions(context, () => driver) }
+    context.memory.streams = driver
+    return { node, context, driver, rpc: new StreamFunctions(context, () => {}) }
   }
 
   /** Lets that much time pass. */
