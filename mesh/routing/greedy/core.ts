@@ -7,6 +7,10 @@
  * 4. sent to the nearest node that is strictly nearer to the destination than this one and was not visited; when
  *    that one cannot be reached to the next, `alternatives` in all; then given up with `no_route`.
  *
+ * While an envelope names a gateway (`via`), that is what it comes nearer to; the gateway hands it to the destination
+ * over a link that stands, or gives it up. The first hop of a peer at the edge, to its gateway, is no progress, and
+ * needs none: it sends only what is its own.
+ *
  * Who gives up tells the source by an error envelope, which is routed in the same way; errors and receipts that
  * get lost are counted and nothing more. Every receiver checks the progress against the proven key of its sender,
  * so the distance falls with each hop whatever other nodes say, and nothing can go in circles.
@@ -129,7 +133,7 @@ export class GreedyCore {
   }
 
   #send(nowMs: number, input: GreedyInput & { readonly type: 'send' }, sink: GreedySink): void {
-    const { sendId, id, destination, routeType, payload, about, receipt } = input
+    const { sendId, id, destination, via, routeType, payload, about, receipt } = input
     const { self, settings } = this.#options
     if (this.#sends.size >= settings.sendsMax) {
       return sink.settled(sendId, { type: 'refused', code: 'ERR_ROUTE_SENDS_MAX' })
@@ -141,7 +145,8 @@ export class GreedyCore {
     this.#sent += 1
     this.#seen.add(self.hex, id)
     const envelope: Envelope = {
-      ...{ id, destination, source: self, hopsMax: input.hopsMax, visited: [] },
+      ...{ id, destination, via, source: self, sourceVia: undefined, visited: [] },
+      hopsMax: input.hopsMax,
       channel: routeType === 'publish' ? 'pubsub' : 'rpc',
       ttlMs: Math.max(1, Math.floor(input.deadlineMs - nowMs)),
       content: { type: routeType, about, receipt, payload },
@@ -156,19 +161,24 @@ export class GreedyCore {
     if (!this.#seen.add(envelope.source.hex, envelope.id)) {
       return sink.refused('ERR_ROUTE_DUPLICATE', from)
     }
-    this.#route(nowMs, envelope, sink, from)
+    const { self, view } = this.#options
+    const isOwn = view.isClient?.(from) === true
+    this.#route(nowMs, isOwn ? { ...envelope, sourceVia: self } : envelope, sink, from)
   }
 
   /** What an honest sender never does. */
   #brokenRule(from: string, envelope: Envelope): GreedyRefusal | undefined {
-    const { self } = this.#options
-    const { visited, source, destination } = envelope
+    const { self, view } = this.#options
+    const { visited, source } = envelope
     if (visited.at(-1) !== from || visited[0] !== source.hex) return 'ERR_ROUTE_SOURCE'
     if (visited.includes(self.hex) || new Set(visited).size < visited.length) {
       return 'ERR_ROUTE_PROGRESS'
     }
-    if (compareDistance(destination, self, keyFromHex(from)) >= 0) return 'ERR_ROUTE_PROGRESS'
-    return undefined
+    if (view.isClient?.(from) === true) {
+      return visited.length === 1 ? undefined : 'ERR_ROUTE_SOURCE'
+    }
+    const isNearer = compareDistance(targetOf(envelope), self, keyFromHex(from)) < 0
+    return isNearer ? undefined : 'ERR_ROUTE_PROGRESS'
   }
 
   /** Steps 2 to 4 of the file header. `holder`: the peer that it is done for. */
@@ -178,7 +188,8 @@ export class GreedyCore {
     if (envelope.visited.length >= envelope.hopsMax) {
       return this.#giveUp(nowMs, envelope, 'max_hops_exceeded', sink, holder)
     }
-    const candidates = this.#candidates(envelope)
+    const isGateway = envelope.via?.hex === self.hex
+    const candidates = isGateway ? this.#handover(envelope) : this.#candidates(envelope)
     if (candidates.length === 0) return this.#giveUp(nowMs, envelope, 'no_route', sink, holder)
     const { content } = envelope
     const place = { holder, bytes: 'payload' in content ? content.payload.length : 0 }
@@ -189,23 +200,34 @@ export class GreedyCore {
       return this.#settle(own, { type: 'refused', code: 'ERR_ROUTE_FORWARDS_MAX' }, sink)
     }
     const expiresMs = nowMs + envelope.ttlMs
-    this.#attempt(nowMs, { envelope, candidates, place, next: 0, expiresMs }, sink)
+    const onward = isGateway ? { ...envelope, via: undefined } : envelope
+    this.#attempt(nowMs, { envelope: onward, candidates, place, next: 0, expiresMs }, sink)
+  }
+
+  /** The destination, when there is a link with it; it is never dialled: whoever named this node said there is one. */
+  #handover({ destination, visited }: Envelope): readonly Contact[] {
+    const linked = this.#options.view.linked(destination.hex)
+    return linked === undefined || visited.includes(linked.id) ? [] : [{ ...linked, port: 0 }]
   }
 
   /** Strictly nearer than this node, not visited, nearest first. */
-  #candidates({ destination, visited }: Envelope): readonly Contact[] {
+  #candidates(envelope: Envelope): readonly Contact[] {
     const { self, settings, view } = this.#options
-    const direct = view.linked(destination.hex)
-    const near = view.closest(destination, settings.alternatives + visited.length + 1)
+    const { visited } = envelope
+    // At the edge nothing is passed on for others.
+    if (view.uplinks !== undefined) return visited.length > 0 ? [] : view.uplinks()
+    const target = targetOf(envelope)
+    const direct = view.linked(target.hex)
+    const near = view.closest(target, settings.alternatives + visited.length + 1)
     const taken = new Set([self.hex, ...visited])
     return [...(direct === undefined ? [] : [direct]), ...near]
       .filter(({ id, key }) => {
         if (taken.has(id) || id !== key.hex) return false
-        if (compareDistance(destination, key, self) >= 0) return false
+        if (compareDistance(target, key, self) >= 0) return false
         taken.add(id)
         return true
       })
-      .sort((left, right) => compareDistance(destination, left.key, right.key))
+      .sort((left, right) => compareDistance(target, left.key, right.key))
       .slice(0, settings.alternatives)
   }
 
@@ -320,7 +342,7 @@ export class GreedyCore {
     }
     const back: Envelope = {
       ...{ id: newId(), channel: envelope.channel, source: self, content, visited: [] },
-      destination: envelope.source,
+      ...{ destination: envelope.source, via: envelope.sourceVia, sourceVia: undefined },
       hopsMax: Math.max(settings.hopsMax, envelope.hopsMax),
       ttlMs: envelope.ttlMs,
     }
@@ -354,4 +376,9 @@ export class GreedyCore {
     this.#sendsById.delete(send.id)
     this.#sendDeadlines.delete(send.sendId)
   }
+}
+
+/** What an envelope must come nearer to. */
+function targetOf({ via, destination }: Envelope): KadKey {
+  return via ?? destination
 }

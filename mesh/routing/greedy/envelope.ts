@@ -1,6 +1,10 @@
 /**
  * What is passed on from node to node towards a key, each hop strictly nearer to it than the last (the
  * reference's `rpc_route` and `pubsub_route`, with the progress that it did not check, MG8).
+ *
+ * A peer at the edge stands in no table; it is reached through a gateway that it has a link with. An envelope for it
+ * names the gateway (`via`) and is passed on towards that; the gateway takes the name off and hands it over. What such a
+ * peer sends goes to its gateway first, which writes itself down (`sourceVia`), so that errors and receipts find back.
  */
 import type { KadKey } from '../kademlia/id.ts'
 
@@ -35,8 +39,12 @@ export interface Envelope {
   /** `pubsub` for what `publish` sends and what comes back for it, else `rpc`: the frame it travels in. */
   readonly channel: 'rpc' | 'pubsub'
   readonly destination: KadKey
+  /** The gateway that has a link with the destination; it is the target until it is reached. */
+  readonly via: KadKey | undefined
   /** As it says itself; only the first hop knows for sure. */
   readonly source: KadKey
+  /** The gateway that has a link with the source. */
+  readonly sourceVia: KadKey | undefined
   readonly hopsMax: number
   /** Time that is left; each node takes off what it needed itself. */
   readonly ttlMs: number

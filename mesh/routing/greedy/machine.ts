@@ -10,6 +10,10 @@ export interface RouteView {
   closest(key: KadKey, count: number): readonly Contact[]
   /** The node with that key when a link with it stands, in the table or not. */
   linked(id: string): Contact | undefined
+  /** Whether that peer is at the edge and has this node as its gateway; nobody is, where this is not given. */
+  readonly isClient?: ((id: string) => boolean) | undefined
+  /** The gateways of a node at the edge, best first: it sends everything to them. Undefined for any other node. */
+  readonly uplinks?: (() => readonly Contact[]) | undefined
 }
 
 /** What happens to a core. */
@@ -21,6 +25,7 @@ export type GreedyInput =
       readonly id: string
       readonly routeType: RouteType
       readonly destination: KadKey
+      readonly via: KadKey | undefined
       readonly payload: Uint8Array
       readonly about: string | undefined
       readonly receipt: boolean

@@ -2,7 +2,7 @@
  * Envelopes to frames and back: `rpc_route` (0x23) and `pubsub_route` (0x13). Errors and receipts travel in the
  * type of frame of what they are about.
  *
- *     [kind, id, destination, source, hopsMax, ttlMs, visited, about | null, ...]
+ *     [kind, id, destination, source, hopsMax, ttlMs, visited, about | null, via | null, sourceVia | null, ...]
  *
  *     call, reply, publish   receipt, payload        error   reason        receipt   nothing more
  *
@@ -14,6 +14,7 @@ import { MessageError } from '../../wire/errors.ts'
 import { WireType } from '../../wire/messages.ts'
 import { Tuple } from '../../wire/tuple.ts'
 import { KEY_BYTES, keyBytes, keyFromBytes } from '../kademlia/id.ts'
+import type { KadKey } from '../kademlia/id.ts'
 import type { Envelope, RouteContent, RouteReason } from './envelope.ts'
 import { HOPS_CEILING, PAYLOAD_BYTES_CEILING, TTL_CEILING_MS } from './settings.ts'
 
@@ -34,6 +35,7 @@ export class RouteProtocol {
   /** The frame of an envelope that has been somewhere. */
   encode(envelope: Envelope): Uint8Array {
     const { id, channel, destination, source, hopsMax, ttlMs, visited, content } = envelope
+    const { via, sourceVia } = envelope
     const head = [
       KINDS.indexOf(content.type),
       Buffer.from(id, 'hex'),
@@ -43,6 +45,8 @@ export class RouteProtocol {
       ttlMs,
       Buffer.from(visited.join(''), 'hex'),
       content.about === undefined ? null : Buffer.from(content.about, 'hex'),
+      via === undefined ? null : keyBytes(via),
+      sourceVia === undefined ? null : keyBytes(sourceVia),
     ]
     const type = channel === 'rpc' ? WireType.rpcRoute : WireType.pubsubRoute
     return this.#codec.encodeFrame(type, [...head, ...contentItems(content)])
@@ -63,6 +67,8 @@ export class RouteProtocol {
       hopsMax,
       ttlMs: items.whole(5, 'ttlMs', 1, TTL_CEILING_MS),
       visited: readVisited(items, hopsMax),
+      via: keyOrNone(items, 8, 'via'),
+      sourceVia: keyOrNone(items, 9, 'sourceVia'),
     } as const
     const about = readAbout(items)
     switch (kind) {
@@ -72,14 +78,14 @@ export class RouteProtocol {
         if ((kind === 'publish') !== (channel === 'pubsub')) {
           throw new MessageError(name, 'kind', 'one of this type of frame')
         }
-        const receipt = items.flag(8, 'receipt')
-        const bytes = items.bytesUpTo(9, 'payload', PAYLOAD_BYTES_CEILING)
+        const receipt = items.flag(10, 'receipt')
+        const bytes = items.bytesUpTo(11, 'payload', PAYLOAD_BYTES_CEILING)
         // A view of the receive buffer would change under whoever keeps it.
         const content = { type: kind, about, receipt, payload: Uint8Array.from(bytes) }
         return { ...envelope, content }
       }
       case 'error': {
-        const reason = REASONS[items.whole(8, 'reason', 0, REASONS.length - 1)]!
+        const reason = REASONS[items.whole(10, 'reason', 0, REASONS.length - 1)]!
         return { ...envelope, content: { type: kind, about: required(items, about), reason } }
       }
       case 'receipt':
@@ -110,6 +116,10 @@ function readVisited(items: Tuple, hopsMax: number): readonly string[] {
   return Array.from({ length: bytes.length / KEY_BYTES }, (_, at) =>
     hex.slice(at * KEY_BYTES * 2, (at + 1) * KEY_BYTES * 2),
   )
+}
+
+function keyOrNone(items: Tuple, index: number, name: string): KadKey | undefined {
+  return items.get(index) === null ? undefined : keyFromBytes(items.bytes(index, name, KEY_BYTES))
 }
 
 function readAbout(items: Tuple): string | undefined {

@@ -30,7 +30,7 @@ export interface GreedyRouterParts {
   readonly onDemand: Pick<OnDemand, 'whenLinked'>
   readonly frames: Pick<FrameRouter, 'handle'>
   readonly protocol: RouteProtocol
-  readonly view: Pick<RouteView, 'closest'>
+  readonly view: Pick<RouteView, 'closest' | 'uplinks'>
   readonly refusals: Refusals
   readonly clock: Clock
   readonly entropy: Entropy
@@ -51,6 +51,8 @@ export interface RouteSendOptions {
    * hop was sent, and what goes wrong later is not told; for those who wait for a reply anyhow.
    */
   readonly receipt?: boolean
+  /** The gateway that has a link with the destination, for one that stands in no table. */
+  readonly via?: KadKey | undefined
   /** The call that a reply answers; the caller's send then ends as delivered. */
   readonly about?: string
   readonly signal?: AbortSignal
@@ -67,8 +69,11 @@ export interface RouteDelivery {
   readonly hops: number
 }
 
-/** Takes what arrives, at once; what it throws is counted and logged. */
-export type RouteHandler = (delivery: RouteDelivery) => void
+/**
+ * Takes what arrives, at once; what it throws is counted and logged. False says that this node has no use for it, as if
+ * there were no handler.
+ */
+export type RouteHandler = (delivery: RouteDelivery) => void | boolean
 
 interface Pending {
   readonly destination: KadKey
@@ -117,6 +122,8 @@ export class GreedyRouter {
       view: {
         closest: (key, count) => view.closest(key, count),
         linked: (id) => contactOf(pool.link(id)),
+        isClient: (id) => pool.link(id)?.peer.kind === 'edge',
+        uplinks: view.uplinks,
       },
     })
     this.#sink = {
@@ -168,7 +175,7 @@ export class GreedyRouter {
       this.#pending.set(sendId, { destination, resolve, reject, id, release })
       this.#turns.take({
         ...{ type: 'send', sendId, id, routeType: type, destination },
-        ...{ about: options.about, receipt: options.receipt ?? true },
+        ...{ via: options.via, about: options.about, receipt: options.receipt ?? true },
         payload: Uint8Array.from(payload),
         hopsMax: Math.max(1, Math.min(maxHops, HOPS_CEILING)),
         deadlineMs: clock.now() + Math.min(timeoutMs, TTL_CEILING_MS),
@@ -256,7 +263,7 @@ export class GreedyRouter {
     const handler = this.#handlers.get(type)
     if (handler === undefined) return false
     try {
-      handler({ id, type, source, about, payload, hops: visited.length })
+      return handler({ id, type, source, about, payload, hops: visited.length }) !== false
     } catch (error) {
       this.#parts.refusals.count('ERR_ROUTE_HANDLER', { error }, { level: 'error' })
     }

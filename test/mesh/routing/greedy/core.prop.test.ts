@@ -29,6 +29,102 @@ function checkRest(world: GreedyWorld): void {
 
 const seeds = fc.integer({ min: 1, max: 2 ** 31 })
 
+describe('greedy routing by way of gateways', () => {
+  it('brings what peers at the edge send each other, and tells each what became of it', () => {
+    fc.assert(
+      fc.property(seeds, (seed) => {
+        const world = new GreedyWorld(seed, 100)
+        const random = new RandomStream(seed, 4)
+        const edge = Array.from({ length: 10 }, () => {
+          const gateway = world.nodes[random.below(100)]!
+          return { gateway: gateway.contact.key, node: world.client(gateway) }
+        })
+        for (let i = 0; i < 40; i++) {
+          const from = random.below(2) === 0 ? edge[random.below(10)]!.node : world.nodes[i]!
+          const to = edge[random.below(10)]!
+          if (from === to.node) continue
+          // Now and then a gateway that has no link with it.
+          const isRight = i % 4 !== 3
+          const via = isRight ? to.gateway : world.nodes[99 - i]!.contact.key
+          const isLost = !isRight && via !== to.gateway
+          const before = world.delivered.length
+          const sendId = world.send(from, to.node.contact.key, { via })
+          const outcome = world.outcomes.get(sendId)!
+          if (isLost) {
+            expect(outcome).toEqual({ type: 'failed', reason: 'no_route', at: via.hex })
+            continue
+          }
+          expect(outcome).toEqual({ type: 'delivered' })
+          expect(world.delivered.slice(before).map(({ at }) => at)).toEqual([to.node.contact.id])
+        }
+        expect(world.refusals).toEqual({})
+        // Nobody passes anything on through a peer at the edge.
+        const ids = new Set(edge.map(({ node }) => node.contact.id))
+        for (const { from, envelope } of world.hops) {
+          if (ids.has(from)) expect(envelope.source.hex).toBe(from)
+        }
+        checkRest(world)
+      }),
+      { numRuns: 8, seed: 5_065 },
+    )
+  })
+
+  it('never goes in circles, whatever liars make of an envelope on its way', () => {
+    let altered = 0
+    fc.assert(
+      fc.property(seeds, fc.integer({ min: 5, max: 70 }), (seed, lying) => {
+        const random = new RandomStream(seed, 5)
+        const isLiar = (id: string): boolean => Number.parseInt(id.slice(0, 4), 16) % 100 < lying
+        const anyKey = () => world.nodes[random.below(60)]!.contact.key
+        const options: WorldOptions = {
+          alters: (from, _to, envelope) => {
+            if (!isLiar(from)) return envelope
+            altered += 1
+            const { destination, visited } = envelope
+            const lies: readonly Partial<typeof envelope>[] = [
+              { via: undefined },
+              { via: anyKey() },
+              { via: destination, sourceVia: anyKey() },
+              { destination: anyKey(), via: anyKey() },
+              { visited: [visited[0]!, from].slice(visited.length > 1 ? 0 : 1) },
+              { visited: [...visited, from] },
+              { hopsMax: 32, sourceVia: undefined },
+            ]
+            return { ...envelope, ...lies[random.below(lies.length)] }
+          },
+          closest: (own, truth) => (isLiar(own.id) ? truth.toReversed() : truth),
+        }
+        const world: GreedyWorld = new GreedyWorld(seed, 60, { k: 4, ...options })
+        const edge = Array.from({ length: 4 }, () => world.client(world.nodes[random.below(60)]!))
+        for (let i = 0; i < 20; i++) {
+          const from = i % 3 === 0 ? edge[i % 4]! : world.nodes[random.below(60)]!
+          const to = i % 2 === 0 ? edge[(i + 1) % 4]!.contact.key : anyKey()
+          if (from.contact.key !== to) world.send(from, to, i % 2 === 0 ? { via: anyKey() } : {})
+        }
+        world.advance(60_000)
+        // An honest node passes one envelope on once, however often it is given to it.
+        const passed = new Set<string>()
+        for (const { from, envelope } of world.hops) {
+          if (isLiar(from)) continue
+          const name = `${from} ${envelope.source.hex} ${envelope.id}`
+          expect(passed.has(name)).toBe(false)
+          passed.add(name)
+        }
+        // And each hop of it is nearer to what it is for then, but for the first one of a peer at the edge.
+        const clients = new Set(edge.map(({ contact }) => contact.id))
+        for (const { from, to, envelope } of world.hops) {
+          if (isLiar(from) || clients.has(from)) continue
+          const target = envelope.via ?? envelope.destination
+          expect(compareDistance(target, keyFromHex(to), keyFromHex(from))).toBeLessThan(0)
+        }
+        checkRest(world)
+      }),
+      { numRuns: 40, seed: 5_066 },
+    )
+    expect(altered).toBeGreaterThan(100)
+  })
+})
+
 describe('greedy routing', () => {
   it('in a whole network reaches every destination, nearer with each hop, in few hops', () => {
     fc.assert(

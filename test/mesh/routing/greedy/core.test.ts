@@ -42,6 +42,7 @@ function received(more: Partial<Envelope> = {}, options: WorldOptions = {}) {
   const envelope: Envelope = {
     ...{ id: 'ab'.repeat(16), channel: 'rpc', destination: to.contact.key },
     ...{ source: from.contact.key, hopsMax: 10, ttlMs: 5_000, visited: [from.contact.id] },
+    ...{ via: undefined, sourceVia: undefined },
     content: { type: 'call', about: undefined, receipt: false, payload: new Uint8Array(3) },
     ...more,
   }
@@ -314,7 +315,7 @@ describe('what comes back', () => {
       world.step(node, {
         ...{ type: 'send', sendId: number, id: `${number}`.repeat(32), routeType: 'reply' },
         ...{ destination: from.contact.key, payload: new Uint8Array(0), about: id },
-        ...{ receipt: false, hopsMax: 10, deadlineMs: 5_000 },
+        ...{ receipt: false, hopsMax: 10, deadlineMs: 5_000, via: undefined },
       })
     reply(world.nodes[1]!, 8)
     expect(world.outcomes.has(sendId)).toBe(false)
@@ -338,6 +339,7 @@ describe('what comes back', () => {
         envelope: {
           ...{ id: `${n}`.repeat(32), channel: 'rpc', destination: from.contact.key, content },
           ...{ source: liar.key, hopsMax: 10, ttlMs: 100, visited: [liar.id] },
+          ...{ via: undefined, sourceVia: undefined },
         },
       })
     say(1, { type: 'receipt', about: id })
@@ -387,5 +389,48 @@ describe('a send', () => {
     expect(['timeout', 'failed']).toContain(type)
     expect(from!.core.stats()).toMatchObject({ sends: 0, forwards: 0 })
     expect(world.refusals).toEqual({})
+  })
+})
+
+describe('gateways', () => {
+  it('hand over to a peer at the edge only on a link that stands, and never dial it', () => {
+    const dialled: (number | undefined)[] = []
+    const world = new GreedyWorld(91, 30)
+    const gateway = world.nodes[3]!
+    const peer = world.client(gateway)
+    const sink = { forward: (_id: number, to: { readonly port: number }) => dialled.push(to.port) }
+    gateway.core.step(
+      0,
+      {
+        ...{ type: 'send', sendId: 1, id: 'ab'.repeat(16), routeType: 'call', receipt: true },
+        ...{ destination: peer.contact.key, via: gateway.contact.key, about: undefined },
+        ...{ payload: new Uint8Array(1), hopsMax: 10, deadlineMs: 1_000 },
+      },
+      sink as never,
+    )
+    expect(dialled).toEqual([0])
+  })
+
+  it('take from a peer at the edge only what is its own', () => {
+    const world = new GreedyWorld(92, 30)
+    const gateway = world.nodes[3]!
+    const peer = world.client(gateway)
+    const other = world.nodes[4]!.contact
+    const envelope: Envelope = {
+      ...{ id: 'cd'.repeat(16), channel: 'rpc', destination: world.nodes[5]!.contact.key },
+      ...{ source: other.key, hopsMax: 10, ttlMs: 5_000, visited: [other.id, peer.contact.id] },
+      ...{ via: undefined, sourceVia: undefined },
+      content: { type: 'call', about: undefined, receipt: false, payload: new Uint8Array(3) },
+    }
+    world.step(gateway, { type: 'envelope', from: peer.contact.id, envelope })
+    expect(world.refusals).toEqual({ ERR_ROUTE_SOURCE: 1 })
+    expect(world.hops).toEqual([])
+  })
+
+  it('let nobody but a client send away from the destination', () => {
+    const { world, to, input, envelope } = received()
+    const away = keyFromHex(envelope.source.hex)
+    world.step(to, { ...input, envelope: { ...envelope, via: away } } as GreedyInput)
+    expect(world.refusals).toEqual({ ERR_ROUTE_PROGRESS: 1 })
   })
 })

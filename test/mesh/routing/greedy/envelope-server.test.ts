@@ -22,18 +22,18 @@ describe('envelopes of a mesh', () => {
     const [own, other] = [keyFromHex(b.key.hex), keyFromHex(a.key.hex)]
     const frame = protocol.encode({
       ...{ id: 'ab'.repeat(16), channel: 'rpc', destination: other, source: own },
-      ...{ hopsMax: 10, ttlMs: 1_000, visited: [own.hex] },
+      ...{ hopsMax: 10, ttlMs: 1_000, visited: [own.hex], via: undefined, sourceVia: undefined },
       content: { type: 'call', about: undefined, receipt: true, payload: new Uint8Array(3) },
     })
     const link = linkTo(b, 'a')
-    link.send('dist', frame)
-    link.send('dist', frame)
+    link.send('rpc', frame)
+    link.send('rpc', frame)
     await cluster.clock.advance(100)
     expect(a.stats().refused).toMatchObject({ ERR_ROUTE_DUPLICATE: 1 })
     // Nothing of b waits for it: the test has spoken in its name.
     expect(b.stats().refused).toMatchObject({ ERR_ROUTE_RETURN_UNEXPECTED: 1 })
     expect(link.state).toBe('established')
-    link.send('dist', Uint8Array.from(frame).fill(0xc0, 8))
+    link.send('rpc', Uint8Array.from(frame).fill(0xc0, 8))
     await cluster.clock.advance(100)
     expect(link.state).not.toBe('established')
   })
@@ -82,10 +82,16 @@ describe('envelopes of a mesh', () => {
     const [own, other] = [keyFromHex(b.key.hex), keyFromHex(a.key.hex)]
     for (const id of ['ab', 'cd']) {
       linkTo(b, 'a').send(
-        'dist',
+        'rpc',
         protocol.encode({
           ...{ id: id.repeat(16), channel: 'rpc', destination: other, source: own },
-          ...{ hopsMax: 10, ttlMs: 1_000, visited: [own.hex] },
+          ...{
+            hopsMax: 10,
+            ttlMs: 1_000,
+            visited: [own.hex],
+            via: undefined,
+            sourceVia: undefined,
+          },
           content: { type: 'call', about: undefined, receipt: true, payload: new Uint8Array(3) },
         }),
       )

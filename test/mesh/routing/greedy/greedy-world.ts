@@ -27,6 +27,8 @@ export interface WorldOptions {
   /** What a table says in place of the truth. */
   readonly closest?: (own: Contact, truth: readonly Contact[], key: KadKey) => readonly Contact[]
   readonly linked?: (own: string, id: string) => boolean
+  /** What a node sends in place of what it should; only a liar does. */
+  readonly alters?: (from: string, to: string, envelope: Envelope) => Envelope
   /** False when there is nobody for what arrives at that node. */
   readonly wanted?: (own: string) => boolean
 }
@@ -49,6 +51,8 @@ export class GreedyWorld {
   readonly cancelled: number[] = []
   nowMs = 0
   readonly #byId = new Map<string, WorldNode>()
+  /** Gateways of peers at the edge. */
+  readonly #clients = new Map<string, string>()
   readonly #options: WorldOptions
   readonly #random: RandomStream
   readonly #queue: { readonly node: WorldNode; readonly input: GreedyInput }[] = []
@@ -61,6 +65,15 @@ export class GreedyWorld {
     for (const node of this.nodes) this.#fillTable(node)
   }
 
+  /** A peer at the edge, with `gateway` only. */
+  client(gateway: WorldNode): WorldNode {
+    const contact = contactOf(randomKey(this.#random))
+    this.#clients.set(contact.id, gateway.contact.id)
+    this.#add(contact, () => [gateway.contact])
+    this.nodes.pop()
+    return this.node(contact.id)
+  }
+
   node(id: string): WorldNode {
     return this.#byId.get(id)!
   }
@@ -69,12 +82,18 @@ export class GreedyWorld {
   send(
     from: WorldNode,
     destination: KadKey,
-    more: { readonly type?: RouteType; readonly hopsMax?: number; readonly receipt?: boolean } = {},
+    more: {
+      readonly type?: RouteType
+      readonly hopsMax?: number
+      readonly receipt?: boolean
+      readonly via?: KadKey
+    } = {},
   ): number {
     const sendId = ++this.#ids
     this.step(from, {
       ...{ type: 'send', sendId, id: this.#newId(), routeType: more.type ?? 'call', destination },
       ...{ payload: Uint8Array.of(sendId), about: undefined, receipt: more.receipt ?? true },
+      via: more.via,
       ...{ hopsMax: more.hopsMax ?? 10, deadlineMs: this.nowMs + 10_000 },
     })
     return sendId
@@ -119,10 +138,11 @@ export class GreedyWorld {
           input: { type: answer ? 'forwarded' : 'forward_failed', attemptId },
         })
         if (!answer) return
-        this.hops.push({ from: own, to: to.id, envelope })
+        const said = this.#options.alters?.(own, to.id, envelope) ?? envelope
+        this.hops.push({ from: own, to: to.id, envelope: said })
         this.#queue.push({
           node: this.#byId.get(to.id)!,
-          input: { type: 'envelope', from: own, envelope },
+          input: { type: 'envelope', from: own, envelope: said },
         })
       },
       cancelForward: (attemptId) => this.cancelled.push(attemptId),
@@ -139,7 +159,7 @@ export class GreedyWorld {
     }
   }
 
-  #add(contact: Contact): void {
+  #add(contact: Contact, uplinks?: () => readonly Contact[]): void {
     const table: Contact[] = []
     const { closest, linked = () => false } = this.#options
     const core = new GreedyCore({
@@ -151,7 +171,12 @@ export class GreedyWorld {
           const truth = table.toSorted((a, b) => compareDistance(key, a.key, b.key)).slice(0, count)
           return closest?.(contact, truth, key) ?? truth
         },
-        linked: (id) => (linked(contact.id, id) ? this.#byId.get(id)?.contact : undefined),
+        linked: (id) => {
+          const isLinked = linked(contact.id, id) || this.#clients.get(id) === contact.id
+          return isLinked ? this.#byId.get(id)?.contact : undefined
+        },
+        isClient: (id) => this.#clients.get(id) === contact.id,
+        uplinks,
       },
     })
     const node = { contact, table, core }

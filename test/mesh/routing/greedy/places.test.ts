@@ -50,6 +50,7 @@ class Node {
         envelope: {
           ...{ id: this.#newId(), destination: keyed('0001'), source: keyFromHex(from) },
           ...{ hopsMax: 10, visited: [from], channel: 'rpc', ttlMs: 60_000 },
+          ...{ via: undefined, sourceVia: undefined },
           content: { type: 'call', receipt: true, about: undefined, payload },
           ...more,
         },
@@ -59,7 +60,7 @@ class Node {
   }
 
   send(): void {
-    const more = { payload: new Uint8Array(1_000), about: undefined, receipt: true }
+    const more = { payload: new Uint8Array(1_000), about: undefined, receipt: true, via: undefined }
     this.core.step(
       0,
       {

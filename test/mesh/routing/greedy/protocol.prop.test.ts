@@ -26,6 +26,8 @@ const common = fc
   .record({
     ...{ id, destination: key, source: key, hopsMax: fc.integer({ min: 1, max: HOPS_CEILING }) },
     ttlMs: fc.integer({ min: 1, max: TTL_CEILING_MS }),
+    via: fc.option(key, { nil: undefined }),
+    sourceVia: fc.option(key, { nil: undefined }),
     path: fc.array(hex(32), { minLength: 1, maxLength: HOPS_CEILING }),
   })
   .map(({ path, ...rest }) => ({ ...rest, visited: path.slice(0, rest.hopsMax) }))
@@ -63,7 +65,7 @@ function problemOf(type: number, items: unknown): string {
 
 const good = (): unknown[] => [
   ...[0, new Uint8Array(16), new Uint8Array(32), new Uint8Array(32).fill(1), 10, 1_000],
-  ...[new Uint8Array(64), null, true, new Uint8Array(3)],
+  ...[new Uint8Array(64), null, null, null, true, new Uint8Array(3)],
 ]
 
 describe('the frames of envelopes', () => {
@@ -89,10 +91,10 @@ describe('the frames of envelopes', () => {
         ...[fc.integer(), fc.double(), fc.string(), fc.boolean(), fc.constant(null)],
         ...[bytes(16), bytes(32), fc.uint8Array({ maxLength: 70 }), fc.array(fc.integer())],
       ),
-      { maxLength: 12 },
+      { maxLength: 14 },
     )
     const changed = fc
-      .tuple(fc.nat(9), items)
+      .tuple(fc.nat(11), items)
       .map(([at, [value]]) => good().map((old, index) => (index === at ? value : old)))
     const any = fc.oneof(fc.anything(), items, changed, fc.constant(undefined))
     fc.assert(
@@ -128,9 +130,11 @@ describe('the frames of envelopes', () => {
     ['half a key in its path', 6, new Uint8Array(48), 'visited'],
     ['more hops made than allowed', 6, new Uint8Array(11 * 32), 'visited'],
     ['something that it is about, of 8 bytes', 7, new Uint8Array(8), 'about'],
-    ['a receipt that is neither true nor false', 8, 1, 'receipt'],
-    ['a payload of text', 9, 'payload', 'payload'],
-    ['a payload too long', 9, new Uint8Array(PAYLOAD_BYTES_CEILING + 1), 'payload'],
+    ['a gateway of 31 bytes', 8, new Uint8Array(31), 'via'],
+    ['a gateway in hex', 9, '00'.repeat(32), 'sourceVia'],
+    ['a receipt that is neither true nor false', 10, 1, 'receipt'],
+    ['a payload of text', 11, 'payload', 'payload'],
+    ['a payload too long', 11, new Uint8Array(PAYLOAD_BYTES_CEILING + 1), 'payload'],
   ])('with %s are refused', (_, at, value, field) => {
     const items = good().map((old, index) => (index === at ? value : old))
     expect(problemOf(WireType.rpcRoute, items)).toBe(`ERR_MESSAGE_INVALID ${field}`)
@@ -140,7 +144,7 @@ describe('the frames of envelopes', () => {
     const limits: [number, unknown][] = [
       ...[[4, HOPS_CEILING] as [number, unknown], [5, TTL_CEILING_MS] as [number, unknown]],
       ...[[6, new Uint8Array(320)] as [number, unknown]],
-      [9, new Uint8Array(PAYLOAD_BYTES_CEILING)],
+      [11, new Uint8Array(PAYLOAD_BYTES_CEILING)],
     ]
     for (const [at, value] of limits) {
       const items = good().map((old, index) => (index === at ? value : old))
@@ -150,11 +154,11 @@ describe('the frames of envelopes', () => {
   })
 
   it('of errors and receipts say what they are about and why', () => {
-    const error = good().map((old, at) => (at === 0 ? 3 : at === 8 ? 0 : old))
+    const error = good().map((old, at) => (at === 0 ? 3 : at === 10 ? 0 : old))
     expect(problemOf(WireType.rpcRoute, error)).toBe('ERR_MESSAGE_INVALID about')
     error[7] = new Uint8Array(16)
     expect(problemOf(WireType.pubsubRoute, error)).toBe('read')
-    error[8] = 3
+    error[10] = 3
     expect(problemOf(WireType.pubsubRoute, error)).toBe('ERR_MESSAGE_INVALID reason')
     const receipt = good().map((old, at) => (at === 0 ? 4 : old))
     expect(problemOf(WireType.rpcRoute, receipt)).toBe('ERR_MESSAGE_INVALID about')
