@@ -1,5 +1,6 @@
 /** Every code of the mesh layer: transport, identity, wire, link, membership, routing and the mesh itself. */
 import type { ErrorCatalogue } from '../runtime/index.ts'
+import { BRIDGE_ERRORS } from './gateway/bridge-errors.ts'
 import { GATEWAY_ERRORS } from './gateway/errors.ts'
 import { IDENTITY_ERRORS } from './identity/errors.ts'
 import { LINK_ERRORS } from './link/errors.ts'
@@ -72,6 +73,7 @@ export const MESH_ERRORS: ErrorCatalogue = Object.freeze({
   ...ROUTING_ERRORS,
   ...TOPIC_ERRORS,
   ...GATEWAY_ERRORS,
+  ...BRIDGE_ERRORS,
   ...PEER_ERRORS,
   ...OWN_ERRORS,
 })
@@ -88,6 +90,7 @@ export const MESH_ERROR_PARTS: readonly ErrorCatalogue[] = Object.freeze([
   ROUTING_ERRORS,
   TOPIC_ERRORS,
   GATEWAY_ERRORS,
+  BRIDGE_ERRORS,
   PEER_ERRORS,
   OWN_ERRORS,
 ])

@@ -164,6 +164,17 @@ export type { GatewayCounts, GatewayPart } from './gateway/memory.ts'
 export type { GatewayOptions, GatewaySettings, HealthOptions } from './gateway/options.ts'
 export type { GatewayErrorCode } from './gateway/errors.ts'
 export { GatewayError } from './gateway/errors.ts'
+export type { BridgeErrorCode } from './gateway/bridge-errors.ts'
+export { BridgeError } from './gateway/bridge-errors.ts'
+export type {
+  BridgeEntry,
+  BridgeKind,
+  BridgeOutcome,
+  BridgeSide,
+  RealmBridgeOptions,
+} from './gateway/bridge-options.ts'
+export type { BridgeStats, RealmBridge } from './gateway/realm-bridge.ts'
+export { createRealmBridge } from './gateway/realm-bridge.ts'
 export type { Peer, PeerStats, ReadyOptions } from './peer/peer.ts'
 export { connect } from './peer/peer.ts'
 export type { PeerMeshOptions, PeerOptions, PeerSettings } from './peer/options.ts'
