@@ -72,6 +72,11 @@ export interface Catalog {
    * but for its signal. Several for one name are one. It also lets those who come later find this node, for a while.
    */
   seek(kind: CatalogKind, name: string, options?: SeekOptions): Promise<void>
+  /**
+   * A node sent this one something under `name`, which nobody here wants or offers: tells it, so that it looks again at
+   * what it knows.
+   */
+  unwanted(kind: CatalogKind, name: string, from: string): void
   /** Calls `handler` for every change of the entries of others; gives the way to stop. */
   onChange(kind: CatalogKind, handler: (change: CatalogChange) => void): () => void
   stats(): CatalogStats

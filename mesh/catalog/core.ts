@@ -74,11 +74,15 @@ export class CatalogCore {
       relay: {
         set: (kind, owner, { life, stamp }, pattern, detail) => {
           this.#changesOwn()
-          return this.#books[kind].telling.setRelayed(owner, life, stamp, pattern, detail)
+          const { telling } = this.#books[kind]
+          const outcome = telling.setRelayed(owner, life, stamp, pattern, detail)
+          if (outcome === 'added') this.#sink.relayed(kind, pattern, true)
+          return outcome !== 'full'
         },
         delete: (kind, owner, pattern) => {
           this.#changesOwn()
-          this.#books[kind].telling.deleteRelayed(owner, pattern)
+          const was = this.#books[kind].telling.deleteRelayed(owner, pattern)
+          if (was) this.#sink.relayed(kind, pattern, false)
         },
         renew: (kind, owner, { life, stamp }) => {
           this.#changesOwn()

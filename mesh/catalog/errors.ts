@@ -23,6 +23,7 @@ export type CatalogErrorCode =
   | 'ERR_CATALOG_LOOKUP'
   | 'ERR_CATALOG_PROVISION'
   | 'ERR_CATALOG_SEEKS_MAX'
+  | 'ERR_CATALOG_HANDLER'
 
 /** Something could not be said or sought. */
 export class CatalogError extends FoveaError {
@@ -54,6 +55,16 @@ const USER_ERRORS: ErrorCatalogue = {
     stateChanged: 'no',
     retry: 'as the caller likes',
     action: 'nothing',
+  },
+}
+
+/** What is counted besides. */
+const COUNTED: ErrorCatalogue = {
+  ERR_CATALOG_HANDLER: {
+    when: 'a handler of changes threw; a counter, the log holds its error',
+    stateChanged: 'no; other handlers are called all the same',
+    retry: 'no',
+    action: 'correct the handler',
   },
 }
 
@@ -164,6 +175,7 @@ const SEEK_REFUSALS: ErrorCatalogue = {
 /** Codes of `mesh/catalog`. */
 export const CATALOG_ERRORS: ErrorCatalogue = Object.freeze({
   ...USER_ERRORS,
+  ...COUNTED,
   ...PEER_REFUSALS,
   ...SEEK_REFUSALS,
 })

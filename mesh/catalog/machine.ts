@@ -1,6 +1,6 @@
 /** What goes into the catalog core and comes out of it. */
 import type { NodeKind } from '../wire/check.ts'
-import type { CatalogChange } from './catalog.ts'
+import type { CatalogChange, CatalogKind } from './catalog.ts'
 import type { CatalogErrorCode } from './errors.ts'
 import type { HeldMessage, StepMessage, UnwantedMessage } from './message.ts'
 
@@ -38,6 +38,8 @@ export interface CatalogSink {
   send(to: string, message: StepMessage | HeldMessage | UnwantedMessage): CatalogSent
   /** Entries of others have changed. */
   changed(change: CatalogChange): void
+  /** A peer at the edge of this gateway has that, or has it no more; once for each that does. */
+  relayed(kind: CatalogKind, pattern: string, there: boolean): void
   /** Everything that a linked peer wants and offers is known now. */
   synced(peer: string): void
   /** It is not known any more whether the entries of that member are all there. */

@@ -21,6 +21,9 @@ export type TellingSettings = Pick<
   'entriesPerPeerMax' | 'entriesPerNodeMax' | 'frameBytesMax' | 'historyMax' | 'historyMs'
 >
 
+/** What became of a filter of a peer at the edge. */
+export type RelayOutcome = 'added' | 'changed' | 'full'
+
 /** Filters of a peer at the edge. */
 interface Relayed {
   life: number
@@ -94,36 +97,38 @@ export class Telling {
     return this.#own.delete(pattern)
   }
 
-  /** Filters of a peer at the edge; false when there are too many of them. */
+  /** A filter of a peer at the edge; `full` when there are too many of them. */
   setRelayed(
     owner: string,
     life: number,
     stamp: number,
     pattern: string,
     detail: CatalogDetail,
-  ): boolean {
+  ): RelayOutcome {
     let relayed = this.#relayed.get(owner)
     if (relayed === undefined)
       this.#relayed.set(owner, (relayed = { life, stamp, entries: new Map() }))
     const isNew = !relayed.entries.has(pattern)
     if (isNew && this.#relayedSize >= this.#settings.entriesPerNodeMax) {
       if (relayed.entries.size === 0) this.#relayed.delete(owner)
-      return false
+      return 'full'
     }
     if (isNew) this.#relayedSize += 1
     relayed.life = life
     relayed.stamp = stamp
     relayed.entries.set(pattern, detail)
     this.#dirty.add(idOf(owner, pattern))
-    return true
+    return isNew ? 'added' : 'changed'
   }
 
-  deleteRelayed(owner: string, pattern: string): void {
+  /** False when it was not told. */
+  deleteRelayed(owner: string, pattern: string): boolean {
     const relayed = this.#relayed.get(owner)
-    if (relayed === undefined || !relayed.entries.delete(pattern)) return
+    if (relayed === undefined || !relayed.entries.delete(pattern)) return false
     this.#relayedSize -= 1
     this.#dirty.add(idOf(owner, pattern))
     if (relayed.entries.size === 0) this.#relayed.delete(owner)
+    return true
   }
 
   /** That peer came back here: tells all of it again, so that others know who is its gateway now. */

@@ -226,6 +226,9 @@ export class Scene {
         return node.full.has(to) ? 'full' : 'sent'
       },
       changed: (change) => void node.changes.push(change),
+      relayed: (kind, pattern, there) => {
+        node.events.push(`${there ? 'relays' : 'relays no more'} ${kind} ${pattern}`)
+      },
       synced: (peer) => void node.events.push(`synced ${peer.slice(0, 2)}`),
       unsynced: (peer) => void node.events.push(`unsynced ${peer.slice(0, 2)}`),
       refused: (code, _from, times = 1) => {

@@ -323,6 +323,13 @@ export class NetCatalog implements Catalog {
     return new Promise((resolve) => this.#net.clock.setTimer(this.seekMs, resolve))
   }
 
+  /** What nodes said that they have no use for, as `topic a.b from 0101...`. */
+  readonly unwantedNames: string[] = []
+
+  unwanted(kind: CatalogKind, name: string, from: string): void {
+    this.unwantedNames.push(`${kind} ${name} from ${from}`)
+  }
+
   onChange(kind: CatalogKind, handler: (change: CatalogChange) => void): () => void {
     const handlers = this.#handlers.get(kind) ?? new Set()
     this.#handlers.set(kind, handlers)

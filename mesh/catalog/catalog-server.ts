@@ -1,0 +1,63 @@
+/**
+ * The process `catalog`. It owns the driver's alarm, its handlers at links, members and the courier, and its crashes;
+ * the work is in `driver.ts`. A restarted one begins with what the former knew of others, and asks whoever is linked
+ * for what is new; what this node wants and offers stands in the memory beside.
+ */
+import type { Server } from '../../behaviours/index.ts'
+import { driverServer } from '../driver-process.ts'
+import type { DriverApi } from '../driver-process.ts'
+import { CatalogDriver } from './driver.ts'
+import type { CatalogContext, EdgeSource } from './driver.ts'
+import { CATALOG_WIRE_TYPES } from './protocol.ts'
+
+/** Starts and serves the catalog of a member. */
+export const CatalogServer: Server<DriverApi, CatalogContext> = driverServer(
+  'fovea.catalog/1',
+  (context: CatalogContext, ties) => {
+    const driver = new CatalogDriver(context, ties)
+    listen(context, driver, ties.signal)
+    return driver
+  },
+)
+
+/** Until the process dies, however it dies. */
+function listen(context: CatalogContext, driver: CatalogDriver, signal: AbortSignal): void {
+  const { pool, edges, view, courier } = context
+  const release = [
+    ...CATALOG_WIRE_TYPES.map((type) =>
+      courier.handle(type, type, (origin, of, payload) => driver.frame(origin, of, payload)),
+    ),
+    courier.onDrain((peer) => driver.drained(peer)),
+    pool.onLink((event) => driver.link(event)),
+    ...(edges === undefined ? [] : listenToEdges(edges, driver)),
+    view.subscribe((event) => driver.member(event)),
+  ]
+  signal.addEventListener('abort', () => {
+    for (const off of release) off()
+    driver.close()
+  })
+  driver.begin()
+}
+
+function listenToEdges({ pool, frames }: EdgeSource, driver: CatalogDriver): (() => void)[] {
+  const drains = new Map<string, () => void>()
+  const off = pool.onLink((event) => {
+    const { hex } = event.link.peer.key
+    drains.get(hex)?.()
+    drains.delete(hex)
+    if (event.type === 'up')
+      drains.set(
+        hex,
+        event.link.onDrain(() => driver.drained(hex)),
+      )
+    driver.link(event)
+  })
+  if (frames === undefined) return [off]
+  const handled = CATALOG_WIRE_TYPES.map((type) =>
+    frames.handle(type, type, ({ peer }, of, payload) => {
+      const { key, roles } = peer
+      driver.frame({ node: key.hex, roles, path: 'direct', via: undefined }, of, payload)
+    }),
+  )
+  return [off, ...handled, () => drains.forEach((stop) => stop())]
+}

@@ -1,0 +1,110 @@
+/** Places of the rendezvous as keys of the DHT: provider records whose metadata says what for, as bits. */
+import type { Refusals } from '../refusals.ts'
+import type { Dht } from '../routing/dht.ts'
+import type { Found } from './lookups.ts'
+import { PLACE_BELOW, PLACE_EXACT } from './place.ts'
+import type { CatalogSettings } from './settings.ts'
+
+/** What it works with. */
+export interface DhtPlacesParts {
+  readonly dht: Pick<Dht, 'joined' | 'provide' | 'withdraw' | 'providers'>
+  readonly settings: Pick<CatalogSettings, 'seekTimeoutMs' | 'provisionTtlMs'>
+  readonly refusals: Refusals
+  /** Keys that are published; kept here. */
+  readonly published: Set<string>
+  /** The DHT threw what it must not throw. */
+  readonly failed: (error: unknown) => void
+}
+
+/** First byte of the metadata. */
+const FORMAT = 1
+
+/** A lookup in the background may take longer than who waits for it. */
+const LOOKUP_TIMES = 2
+
+/** Time for a put. */
+const PUT_TIMEOUT_MS = 10_000
+
+/** Time until a node publishes though it has not found its place in the DHT. */
+const JOIN_TIMEOUT_MS = 10_000
+
+/** See the head of this file. */
+export class DhtPlaces {
+  readonly #parts: DhtPlacesParts
+  readonly #ended = new AbortController()
+
+  constructor(parts: DhtPlacesParts) {
+    this.#parts = parts
+  }
+
+  /** Calls `tell` when the DHT has found its place, or has not for a long time. */
+  whenJoined(tell: () => void): void {
+    const { signal } = this.#ended
+    const end = (): void => {
+      if (!signal.aborted) tell()
+    }
+    this.#parts.dht.joined({ timeoutMs: JOIN_TIMEOUT_MS, signal }).then(end, end)
+  }
+
+  /** Who is under that key; undefined when that failed. */
+  lookup(key: string, tell: (nodes: readonly Found[] | undefined) => void): void {
+    const { dht, settings } = this.#parts
+    const { signal } = this.#ended
+    dht.providers(key, { timeoutMs: LOOKUP_TIMES * settings.seekTimeoutMs, signal }).then(
+      (providers) => {
+        if (signal.aborted) return
+        tell(
+          providers.map(({ key: { hex: node }, address, metadata }): Found => {
+            return { node, ...address, bits: bitsOf(metadata) }
+          }),
+        )
+      },
+      (error: unknown) => this.#failed(error, () => tell(undefined)),
+    )
+  }
+
+  /** Publishes this node under that key. */
+  provide(key: string, bits: number, tell: (ok: boolean) => void): void {
+    const { dht, settings, published } = this.#parts
+    const { signal } = this.#ended
+    published.add(key)
+    const options = { ttlMs: settings.provisionTtlMs, timeoutMs: PUT_TIMEOUT_MS, signal }
+    dht.provide(key, Uint8Array.of(FORMAT, bits), options).then(
+      () => {
+        if (!signal.aborted) tell(true)
+      },
+      (error: unknown) => this.#failed(error, () => tell(false)),
+    )
+  }
+
+  /** Publishes it no more; whoever found it keeps that for as long as the record lives. */
+  withdraw(key: string, tell: (ok: boolean) => void): void {
+    const { dht, published } = this.#parts
+    const { signal } = this.#ended
+    dht.withdraw(key).then(
+      () => {
+        published.delete(key)
+        if (!signal.aborted) tell(true)
+      },
+      (error: unknown) => this.#failed(error, () => tell(false)),
+    )
+  }
+
+  /** Nobody is called any more. */
+  close(): void {
+    this.#ended.abort()
+  }
+
+  #failed(error: unknown, tell: () => void): void {
+    if (this.#ended.signal.aborted) return
+    const { code } = error as { code?: unknown }
+    if (typeof code !== 'string') return this.#parts.failed(error)
+    this.#parts.refusals.count(code, { part: 'catalog' }, { level: 'debug' })
+    tell()
+  }
+}
+
+/** A record of a newer format is found for everything. */
+function bitsOf(metadata: Uint8Array): number {
+  return metadata[0] === FORMAT ? (metadata[1] ?? 0) : PLACE_EXACT | PLACE_BELOW
+}

@@ -1,0 +1,464 @@
+/**
+ * Drives the catalog of a member: its core over the courier and the links, its rendezvous over the DHT. What happens
+ * becomes an input in the turn it happens; one that comes while another is worked off waits until that is done.
+ */
+import type { Clock, Logger } from '../../runtime/index.ts'
+import type { Courier, Origin } from '../courier/courier.ts'
+import { OnDemand } from '../exchange/on-demand.ts'
+import { Rates } from '../exchange/rates.ts'
+import type { Dialer } from '../link/dialer.ts'
+import { peerErrorCode } from '../link/errors.ts'
+import type { FrameRouter } from '../link/frame-router.ts'
+import type { Link, LinkEvent } from '../link/link.ts'
+import type { LinkPool } from '../link/pool.ts'
+import { Turns } from '../machine/turns.ts'
+import type { MemberEvent } from '../membership/membership.ts'
+import type { MembershipView } from '../membership/view.ts'
+import type { Refusals } from '../refusals.ts'
+import type { Dht } from '../routing/dht.ts'
+import { answersOf } from './answers.ts'
+import type { CatalogChange, CatalogDetail, CatalogEntry, CatalogKind } from './catalog.ts'
+import { CatalogCore } from './core.ts'
+import { DhtPlaces } from './dht-places.ts'
+import type { CatalogErrorCode } from './errors.ts'
+import { tellHandlers } from './functions.ts'
+import type { CatalogInput, CatalogSent, CatalogSink } from './machine.ts'
+import type { CatalogMemory, RunningCatalog } from './memory.ts'
+import { CATALOG_KINDS } from './message.ts'
+import type { CatalogMessage, QuestionMessage } from './message.ts'
+import { laneOfType } from './protocol.ts'
+import type { CatalogProtocol } from './protocol.ts'
+import type { Address } from './reach.ts'
+import { Rendezvous } from './rendezvous.ts'
+import type { CatalogSettings } from './settings.ts'
+
+/** Links of a node; a pool is one. */
+export type LinkSource = Pick<LinkPool, 'links' | 'link' | 'onLink'>
+
+/** Links of a gateway with peers at its edge. */
+export interface EdgeSource {
+  readonly pool: LinkSource
+  /** Handlers of their frames; undefined when the courier carries them. */
+  readonly frames?: FrameRouter | undefined
+}
+
+/** What the catalog of a member works with. */
+export interface CatalogContext {
+  readonly self: string
+  readonly incarnation: number
+  readonly settings: CatalogSettings
+  readonly clock: Clock
+  readonly chance: () => number
+  readonly logger: Logger
+  readonly refusals: Refusals
+  readonly protocol: CatalogProtocol
+  readonly courier: Courier
+  /** Links with members. */
+  readonly pool: LinkPool
+  /** Those with peers at the edge, at a gateway. */
+  readonly edges: EdgeSource | undefined
+  readonly dialer: Dialer
+  readonly dialsMax: number
+  readonly dialTimeoutMs: number
+  readonly view: MembershipView
+  /** Undefined, or of mode `disabled`, for none. */
+  readonly dht: Dht | undefined
+  readonly memory: CatalogMemory
+}
+
+/** How it tells its process. */
+export interface CatalogTies {
+  readonly worked: () => void
+  readonly failed: (error: unknown) => void
+}
+
+/** Nodes that may wait for a dial, beside those that the rendezvous holds back. */
+const DIAL_QUEUE_MAX = 16
+
+/** See the head of this file. */
+export class CatalogDriver implements RunningCatalog {
+  readonly #context: CatalogContext
+  readonly #ties: CatalogTies
+  readonly #core: CatalogCore
+  readonly #rendezvous: Rendezvous
+  readonly #places: DhtPlaces | undefined
+  readonly #onDemand: OnDemand
+  readonly #turns: Turns<() => void>
+  readonly #seeks = new Map<number, () => void>()
+  readonly #edgeRates: Rates
+  #edgeSeeks = 0
+  #seekId = 0
+  readonly #changes: CatalogChange[] = []
+  /** Frames of messages that go to many. */
+  readonly #frames = new WeakMap<CatalogMessage, Uint8Array>()
+  /** The alarm is set for changes of this node. */
+  #armed = false
+
+  constructor(context: CatalogContext, ties: CatalogTies) {
+    this.#context = context
+    this.#ties = ties
+    const { self, incarnation, settings, memory, clock, refusals, dht } = context
+    const former = memory.reader instanceof CatalogCore ? memory.reader : undefined
+    const versions = CATALOG_KINDS.map((kind) => former?.version(kind) ?? 0)
+    const version = Math.max(...versions) + 1
+    const role = 'member'
+    this.#core = new CatalogCore({ self, life: incarnation, settings, role, version }, this.#sink())
+    this.#places =
+      dht === undefined || dht.mode === 'disabled'
+        ? undefined
+        : new DhtPlaces({
+            ...{ dht, settings, refusals, published: memory.published },
+            failed: (error) => ties.failed(error),
+          })
+    this.#onDemand = this.#openDials()
+    this.#rendezvous = this.#openRendezvous()
+    this.#edgeRates = new Rates(clock, settings.edgeSeeksPerSecondMax)
+    this.#turns = new Turns<() => void>({
+      work: (run) => this.#work(run),
+      worked: ties.worked,
+      failed: (error) => {
+        this.close()
+        ties.failed(error)
+      },
+    })
+    const nowMs = clock.now()
+    this.#core.restore(nowMs, former?.snapshot() ?? [])
+    for (const kind of CATALOG_KINDS) {
+      for (const [pattern, detail] of memory.own[kind]) {
+        this.#core.set(nowMs, kind, pattern, detail)
+        this.#rendezvous.offer(nowMs, kind, pattern)
+      }
+    }
+    this.#rendezvous.adopt(nowMs, memory.published)
+    memory.reader = this.#core
+    memory.running = this
+  }
+
+  /** When `tick` must be called. */
+  get nextDueMs(): number {
+    return Math.min(this.#core.nextDeadline(), this.#rendezvous.nextDeadline())
+  }
+
+  get seeks(): number {
+    return this.#rendezvous.stats().seeks
+  }
+
+  /** For tests and metrics. */
+  stats(): ReturnType<CatalogCore['stats']> & ReturnType<Rendezvous['stats']> {
+    return { ...this.#core.stats(), ...this.#rendezvous.stats() }
+  }
+
+  /** True when every linked peer has acknowledged what this node wants and offers. */
+  get isTold(): boolean {
+    return this.#core.isTold
+  }
+
+  /** Takes over the links and members that are there. */
+  begin(): void {
+    const { pool, edges } = this.#context
+    const links: readonly Link[] = [...pool.links(), ...(edges?.pool.links() ?? [])]
+    for (const link of links) this.link({ type: 'up', link })
+    if (this.#places === undefined) return
+    this.#places.whenJoined(() => this.#do((nowMs) => this.#rendezvous.begin(nowMs)))
+  }
+
+  /** A link came up or went down. */
+  link({ type, link }: LinkEvent): void {
+    const { key, incarnation: life, kind: role } = link.peer
+    const peer = key.hex
+    if (type === 'up') return this.#input({ type: 'linked', peer, life, role }, true)
+    this.#edgeRates.forget(peer)
+    this.#input({ type: 'unlinked', peer }, true)
+    this.#do((nowMs) => this.#rendezvous.settled(nowMs, peer))
+  }
+
+  /** Membership has news. */
+  member({ type, member }: MemberEvent): void {
+    const node = member.key.hex
+    if (type === 'update' || type === 'conflict') return
+    const there = type === 'up' || type === 'alive' || type === 'suspect'
+    this.#input({ type: 'member', node, there }, true)
+  }
+
+  /** Whatever that node wants or offers is over. */
+  forget(node: string): void {
+    this.#input({ type: 'forget', node }, true)
+  }
+
+  /** A peer takes messages again. */
+  drained(peer: string): void {
+    this.#input({ type: 'drained', peer })
+  }
+
+  /** A frame has come. */
+  frame(origin: Origin, type: number, payload: Uint8Array): void {
+    const { protocol, refusals } = this.#context
+    const from = origin.node
+    let message: CatalogMessage
+    try {
+      message = protocol.decode(type, payload, (times) => {
+        refusals.count('ERR_CATALOG_ENTRY', { peer: from }, { times })
+      })
+    } catch (error) {
+      if (peerErrorCode(error) === undefined) throw error
+      return refusals.count('ERR_CATALOG_MESSAGE', { peer: from, err: error })
+    }
+    if (message.type === 'unwanted') return this.#input({ type: 'unwanted', from, message })
+    if (origin.path !== 'direct') return this.#refuse('ERR_CATALOG_UNLINKED', from)
+    if (message.type === 'question') return this.#question(from, message)
+    if (message.type === 'answer') return this.#refuse('ERR_CATALOG_MESSAGE', from)
+    this.#input({ type: 'message', from, message })
+  }
+
+  tick(): void {
+    this.#armed = false
+    this.#do((nowMs) => {
+      if (this.#core.nextDeadline() <= nowMs) this.#core.step(nowMs, { type: 'tick' })
+      if (this.#rendezvous.nextDeadline() <= nowMs) this.#rendezvous.tick(nowMs)
+    })
+  }
+
+  set(kind: CatalogKind, pattern: string, detail: CatalogDetail): void {
+    const nowMs = this.#context.clock.now()
+    const isNew = !this.#core.own(kind).has(pattern)
+    this.#core.set(nowMs, kind, pattern, detail)
+    if (isNew) this.#rendezvous.offer(nowMs, kind, pattern)
+    this.#arm()
+  }
+
+  delete(kind: CatalogKind, pattern: string): void {
+    const nowMs = this.#context.clock.now()
+    if (!this.#core.delete(nowMs, kind, pattern)) return
+    this.#rendezvous.unoffer(nowMs, kind, pattern)
+    this.#arm()
+  }
+
+  isSought(kind: CatalogKind, name: string): boolean {
+    return this.#rendezvous.isSought(this.#context.clock.now(), kind, name)
+  }
+
+  seek(kind: CatalogKind, name: string, timeoutMs: number, done: () => void): () => void {
+    this.#seekId += 1
+    const id = this.#seekId
+    if (this.#turns.closed) {
+      done()
+      return () => {}
+    }
+    this.#seeks.set(id, done)
+    this.#do((nowMs) => {
+      if (this.#seeks.has(id)) this.#rendezvous.seek(nowMs, id, kind, name, timeoutMs)
+    })
+    return () => {
+      if (this.#seeks.delete(id)) this.#do(() => this.#rendezvous.giveUp(id))
+    }
+  }
+
+  unwanted(kind: CatalogKind, name: string, from: string): void {
+    this.#do((nowMs) => this.#core.sayUnwanted(nowMs, kind, name, from))
+  }
+
+  /** Nothing happens any more; whoever waits gets what is known. Idempotent. */
+  close(): void {
+    this.#turns.close()
+    const { memory } = this.#context
+    if (memory.running === this) {
+      memory.seeks += this.seeks
+      memory.running = undefined
+    }
+    this.#places?.close()
+    this.#onDemand.close()
+    const waiting = Array.from(this.#seeks.values())
+    this.#seeks.clear()
+    for (const done of waiting) done()
+  }
+
+  #do(run: (nowMs: number) => void): void {
+    this.#turns.take(() => run(this.#context.clock.now()))
+  }
+
+  #input(input: CatalogInput, membersToo = false): void {
+    this.#do((nowMs) => {
+      this.#core.step(nowMs, input)
+      if (membersToo) this.#rendezvous.membersChanged(nowMs)
+    })
+  }
+
+  #work(run: () => void): void {
+    run()
+    if (this.#changes.length === 0) return
+    const { memory, refusals } = this.#context
+    for (const change of this.#changes.splice(0)) {
+      tellHandlers(memory.handlers[change.entry.kind], change, (err) => {
+        refusals.count('ERR_CATALOG_HANDLER', { err }, { level: 'error' })
+      })
+    }
+  }
+
+  /** One alarm for all changes until they are told. */
+  #arm(): void {
+    if (this.#armed) return
+    this.#armed = true
+    this.#ties.worked()
+  }
+
+  #sink(): CatalogSink {
+    return {
+      send: (to, message) => this.#send(to, message),
+      changed: (change) => void this.#changes.push(change),
+      relayed: (kind, pattern, there) => {
+        const nowMs = this.#context.clock.now()
+        if (there) this.#rendezvous.offer(nowMs, kind, pattern)
+        else this.#rendezvous.unoffer(nowMs, kind, pattern)
+      },
+      synced: (peer) => {
+        this.#do((nowMs) => {
+          this.#rendezvous.settled(nowMs, peer)
+          this.#rendezvous.membersChanged(nowMs)
+        })
+      },
+      unsynced: () => this.#do((nowMs) => this.#rendezvous.membersChanged(nowMs)),
+      refused: (code, from, times) => this.#refuse(code, from, times),
+    }
+  }
+
+  #send(to: string, message: CatalogMessage): CatalogSent {
+    let frame = this.#frames.get(message)
+    if (frame === undefined) {
+      frame = this.#context.protocol.encode(message)
+      this.#frames.set(message, frame)
+    }
+    // To a node without a link it may be queued for one: what is of use on links only is not worth that.
+    if (message.type !== 'unwanted' && this.#linkOf(to) === undefined) return 'sent'
+    const { courier, edges } = this.#context
+    const lane = laneOfType(frame[1]!)
+    const edge = edges?.frames === undefined ? undefined : edges.pool.link(to)
+    if (edge !== undefined) return sendOn(edge, lane, frame)
+    const outcome = courier.send(to, lane, frame)
+    return outcome === 'waiting' ? 'sent' : outcome
+  }
+
+  #linkOf(peer: string): Link | undefined {
+    const { pool, edges } = this.#context
+    return pool.link(peer) ?? edges?.pool.link(peer)
+  }
+
+  #refuse(code: CatalogErrorCode, peer: string, times = 1): void {
+    this.#context.refusals.count(code, { peer }, { times })
+  }
+
+  #openDials(): OnDemand {
+    const { pool, dialer, refusals, clock, dialsMax, dialTimeoutMs, settings } = this.#context
+    return new OnDemand({
+      ...{ pool, dialer, refusals, clock, dialsMax, dialTimeoutMs },
+      ...{
+        queueMax: settings.linksParallel + DIAL_QUEUE_MAX,
+        deadMs: 2 * dialTimeoutMs,
+        waitingMax: 4,
+      },
+      codes: { dialsMax: 'ERR_CATALOG_DIALS_MAX', backlog: 'ERR_CATALOG_DIAL_BACKLOG' },
+    })
+  }
+
+  #openRendezvous(): Rendezvous {
+    const { settings, chance, self, view, refusals } = this.#context
+    const places = this.#places
+    return new Rendezvous(
+      {
+        ...{ settings, chance, hasDht: places !== undefined },
+        view: {
+          self,
+          isComplete: () => this.#core.isComplete,
+          isSynced: (node) => this.#core.isSynced(node),
+          isGone: (node) => {
+            const state = view.member(node)?.state
+            return state === 'down' || state === 'left'
+          },
+          unsynced: (max) => this.#unsynced(max),
+          isKnown: (kind, name) => {
+            let known = false
+            this.#core.match(kind, name, () => (known = true))
+            return known
+          },
+        },
+      },
+      {
+        lookup: (key) => {
+          places?.lookup(key, (nodes) =>
+            this.#do((nowMs) => this.#rendezvous.found(nowMs, key, nodes)),
+          )
+        },
+        provide: (key, bits) => {
+          places?.provide(key, bits, (ok) =>
+            this.#do((nowMs) => this.#rendezvous.provided(nowMs, key, ok)),
+          )
+        },
+        withdraw: (key) => {
+          places?.withdraw(key, (ok) =>
+            this.#do((nowMs) => this.#rendezvous.provided(nowMs, key, ok)),
+          )
+        },
+        link: (node, address) => this.#reach(node, address),
+        sought: (id) => {
+          const done = this.#seeks.get(id)
+          this.#seeks.delete(id)
+          done?.()
+        },
+        refused: (code, times = 1) => refusals.count(code, {}, { times, level: 'debug' }),
+      },
+    )
+  }
+
+  #reach(id: string, address: Address): void {
+    this.#onDemand.whenLinked(
+      { id, ...address },
+      () => {
+        this.#do((nowMs) => {
+          if (this.#core.isSynced(id)) this.#rendezvous.settled(nowMs, id)
+          else this.#rendezvous.linked(nowMs, id)
+        })
+      },
+      () => this.#do((nowMs) => this.#rendezvous.settled(nowMs, id)),
+    )
+  }
+
+  #unsynced(max: number): readonly (Address & { readonly node: string })[] | undefined {
+    const nodes = this.#core.unsynced()
+    if (nodes.size > max) return undefined
+    return Array.from(nodes).flatMap((node) => {
+      const member = this.#context.view.member(node)
+      return member === undefined ? [] : [{ node, ...member.address }]
+    })
+  }
+
+  /** A peer at the edge asks; it gets what is known when that is all that can be known, or its time is over. */
+  #question(from: string, { number, kind, name }: QuestionMessage): void {
+    const { edges, settings } = this.#context
+    if (edges?.pool.link(from) === undefined) return this.#refuse('ERR_CATALOG_MESSAGE', from)
+    if (!this.#edgeRates.allow(from) || this.#edgeSeeks >= settings.edgeSeeksMax) {
+      return this.#refuse('ERR_CATALOG_SEEKS_MAX', from)
+    }
+    const answer = (): void => {
+      if (this.#linkOf(from) === undefined) return
+      const found: CatalogEntry[] = []
+      this.#core.match(kind, name, (entry) => void (entry.node !== from && found.push(entry)))
+      for (const message of answersOf(number, found, settings)) this.#send(from, message)
+    }
+    if (this.isSought(kind, name)) return answer()
+    this.#edgeSeeks += 1
+    this.seek(kind, name, settings.seekTimeoutMs, () => {
+      this.#edgeSeeks -= 1
+      if (!this.#turns.closed) answer()
+    })
+  }
+}
+
+/** Over a link that the courier does not know. */
+function sendOn(link: Link, lane: 'rpc' | 'pubsub', frame: Uint8Array): CatalogSent {
+  try {
+    return link.send(lane, frame) ? 'sent' : 'full'
+  } catch (error) {
+    // The link has counted it under its own code.
+    if ((error as { code?: unknown }).code === 'ERR_LINK_QUEUE_FULL') return 'refused'
+    throw error
+  }
+}

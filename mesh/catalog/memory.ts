@@ -1,0 +1,44 @@
+/** What outlives a restart of the catalog's process. */
+import type { CatalogChange, CatalogDetail, CatalogKind } from './catalog.ts'
+import type { CatalogCore } from './core.ts'
+
+/** What the functions for users need of the driver that runs. */
+export interface RunningCatalog {
+  set(kind: CatalogKind, pattern: string, detail: CatalogDetail): void
+  delete(kind: CatalogKind, pattern: string): void
+  isSought(kind: CatalogKind, name: string): boolean
+  /** Calls `done` when it is over; gives the way to give it up. */
+  seek(kind: CatalogKind, name: string, timeoutMs: number, done: () => void): () => void
+  unwanted(kind: CatalogKind, name: string, from: string): void
+  readonly seeks: number
+}
+
+/** Where entries of others are read, also while the process is away. */
+export type CatalogReader = Pick<CatalogCore, 'match' | 'entries' | 'stats'>
+
+/** One per node. */
+export interface CatalogMemory {
+  /** The one that runs; undefined while its process is being restarted. */
+  running: RunningCatalog | undefined
+  /** What is known of others. */
+  reader: CatalogReader | undefined
+  /** What this node wants and offers. */
+  readonly own: Readonly<Record<CatalogKind, Map<string, CatalogDetail>>>
+  readonly handlers: Readonly<Record<CatalogKind, Set<(change: CatalogChange) => void>>>
+  /** Keys under which this node is published. */
+  readonly published: Set<string>
+  /** Of drivers before. */
+  seeks: number
+}
+
+/** With nothing in it. */
+export function catalogMemory(): CatalogMemory {
+  return {
+    running: undefined,
+    reader: undefined,
+    own: { topic: new Map(), procedure: new Map() },
+    handlers: { topic: new Set(), procedure: new Set() },
+    published: new Set(),
+    seeks: 0,
+  }
+}
