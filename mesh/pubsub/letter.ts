@@ -30,8 +30,16 @@ export function frameOf(
 ): Uint8Array {
   return encodePublish(
     {
-      ...{ topic, sequence, place, requestId, isReply: false },
-      ...{ stampMs, isReplay, headers, groups, payload: payload.bytes },
+      topic,
+      sequence,
+      place,
+      requestId,
+      isReply: false,
+      stampMs,
+      isReplay,
+      headers,
+      groups,
+      payload: payload.bytes,
     },
     codec,
   )

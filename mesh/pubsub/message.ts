@@ -88,7 +88,14 @@ export class DeliveredMessage implements PubSubMessage {
 export function processMessage(publication: Publication, filter: string): PubSubProcessMessage {
   const { topic, payload, publisher, sequence, retained, headers = NO_HEADERS, reply } = publication
   return {
-    ...{ type: 'pubsub', topic, filter, payload: payload.take() },
-    ...{ publisher, sequence, retained, headers, reply },
+    type: 'pubsub',
+    topic,
+    filter,
+    payload: payload.take(),
+    publisher,
+    sequence,
+    retained,
+    headers,
+    reply,
   }
 }

@@ -255,8 +255,15 @@ export class Publisher {
   #publication({ letter, delivery }: Outgoing): Publication {
     const { topic, payload, sequence, headers, stampMs, requestId } = letter
     return {
-      ...{ topic, payload, publisher: this.#context.self, sequence, delivery, retained: false },
-      ...{ stampMs, headers, settlement: undefined },
+      topic,
+      payload,
+      publisher: this.#context.self,
+      sequence,
+      delivery,
+      retained: false,
+      stampMs,
+      headers,
+      settlement: undefined,
       reply: requestId === undefined ? undefined : this.#replyTaker(requestId),
     }
   }

@@ -16,9 +16,8 @@ import { decodeAcknowledgement, decodePublish, encodeAcknowledgement } from './w
 import type { Acknowledgement, PublishFrame } from './wire.ts'
 
 /** A message that came and was checked. */
-export interface Arrival {
+export interface Arrival extends Omit<PublishFrame, 'payload'> {
   readonly origin: Origin
-  readonly frame: PublishFrame
   readonly payload: Payload
 }
 
@@ -87,10 +86,9 @@ export class Receiver {
   /** A message to be handed on; nothing for one that was refused and is to be acknowledged all the same. */
   arrived(arrival: Arrival | undefined, settlement: Settlement | undefined): void {
     if (arrival === undefined) return
-    if (arrival.frame.isReplay) return this.#replay(arrival, settlement)
+    if (arrival.isReplay) return this.#replay(arrival, settlement)
     const { memory } = this.#context
-    const { origin, frame } = arrival
-    const { topic, stampMs, groups } = frame
+    const { origin, topic, stampMs, groups, requestId } = arrival
     const { plain, groups: members } = memory.routes.local(topic)
     if (stampMs !== undefined) this.#remember(arrival, stampMs)
     const publication = this.#publication(arrival, settlement)
@@ -104,7 +102,7 @@ export class Receiver {
         this.#give(member, publication)
       }
     })
-    if (!isWanted) this.#unwanted(origin, topic, frame.requestId)
+    if (!isWanted) this.#unwanted(origin, topic, requestId)
   }
 
   #give(subscription: LocalSubscription, publication: Publication): void {
@@ -113,9 +111,9 @@ export class Receiver {
   }
 
   /** A last value of a time before: for all who have not got it, which they have if it is remembered. */
-  #replay({ origin, frame, payload }: Arrival, settlement: Settlement | undefined): void {
+  #replay(arrival: Arrival, settlement: Settlement | undefined): void {
     const { memory } = this.#context
-    const { topic, stampMs = 0, headers, sequence } = frame
+    const { origin, topic, stampMs = 0, headers, sequence, payload } = arrival
     const value = { topic, publisher: origin.node, sequence, stampMs, headers, payload }
     const { plain } = memory.routes.local(topic)
     if (plain.length === 0) return this.#unwanted(origin, topic, undefined)
@@ -132,9 +130,8 @@ export class Receiver {
   }
 
   /** Keeps the last value for subscribers to come. */
-  #remember({ origin, frame, payload }: Arrival, stampMs: number): void {
+  #remember({ origin, payload, topic, sequence, headers }: Arrival, stampMs: number): void {
     const { memory } = this.#context
-    const { topic, sequence, headers } = frame
     const value = { topic, publisher: origin.node, sequence, stampMs, headers, payload }
     const there = memory.remembered.stamp(topic)
     if (there !== undefined && !isNewer(value, there)) return
@@ -149,17 +146,20 @@ export class Receiver {
     refusals.count('ERR_PUBSUB_RETAINED_MAX', { topic: value.topic })
   }
 
-  #publication(
-    { origin, frame, payload }: Arrival,
-    settlement: Settlement | undefined,
-  ): Publication {
-    const { topic, sequence, place, stampMs, headers, requestId } = frame
-    const delivery = place === undefined ? 'at_most_once' : 'at_least_once'
+  #publication(arrival: Arrival, settlement: Settlement | undefined): Publication {
+    const { origin, requestId } = arrival
     return {
-      ...{ topic, payload, publisher: origin.node, sequence, delivery, retained: false },
-      ...{ stampMs, headers, settlement },
+      topic: arrival.topic,
+      payload: arrival.payload,
+      publisher: origin.node,
+      sequence: arrival.sequence,
+      delivery: arrival.place === undefined ? 'at_most_once' : 'at_least_once',
+      retained: false,
+      stampMs: arrival.stampMs,
+      headers: arrival.headers,
       reply:
         requestId === undefined ? undefined : remoteReplyTaker(this.#context, origin, requestId),
+      settlement,
     }
   }
 
@@ -181,7 +181,19 @@ export class Receiver {
     }
     try {
       const payload = Payload.received(values, new Uint8Array(frame.payload))
-      return { origin, frame: { ...frame, payload: NO_BYTES }, payload }
+      return {
+        origin,
+        topic: frame.topic,
+        sequence: frame.sequence,
+        place: frame.place,
+        requestId: frame.requestId,
+        isReply: frame.isReply,
+        stampMs: frame.stampMs,
+        isReplay: frame.isReplay,
+        headers: frame.headers,
+        groups: frame.groups,
+        payload,
+      }
     } catch (error) {
       if (!(error instanceof CodecError)) throw error
       this.#refuse('ERR_PUBSUB_PAYLOAD_INVALID', origin)
@@ -226,5 +238,4 @@ export class Receiver {
   }
 }
 
-const NO_BYTES: Uint8Array = new Uint8Array(0)
 const NO_GROUPS: readonly string[] = Object.freeze([])

@@ -57,8 +57,16 @@ export function lastValue(
   settlement: Settlement | undefined,
 ): Publication {
   return {
-    ...{ topic, payload, publisher, sequence, delivery: 'at_least_once', retained: true },
-    ...{ stampMs, headers, reply: undefined, settlement },
+    topic,
+    payload,
+    publisher,
+    sequence,
+    delivery: 'at_least_once',
+    retained: true,
+    stampMs,
+    headers,
+    reply: undefined,
+    settlement,
   }
 }
 

@@ -107,8 +107,15 @@ export class SendSession<Content> {
     this.#nextNumber = number + 1
     const before = this.#last
     const item: Item<Content> = {
-      ...{ number, content, bytes, expiresMs, before, after: undefined },
-      ...{ attempts: 0, dueMs: Infinity, isHeld: false },
+      number,
+      content,
+      bytes,
+      expiresMs,
+      before,
+      after: undefined,
+      attempts: 0,
+      dueMs: Infinity,
+      isHeld: false,
     }
     if (before === undefined) this.#first = item
     else before.after = item

@@ -178,7 +178,13 @@ export function decodePublish(payload: Uint8Array, codec: Codec): PublishFrame {
     (flags & Flag.extras) === 0 ? NO_EXTRAS : decodeExtras(reader.bytes(reader.short()), codec)
   const topic = reader.text(topicBytes)
   return {
-    ...{ topic, sequence, place, requestId, isReply, stampMs, isReplay },
+    topic,
+    sequence,
+    place,
+    requestId,
+    isReply,
+    stampMs,
+    isReplay,
     headers: extras.headers,
     groups: extras.groups,
     payload: reader.rest(),
