@@ -2,6 +2,7 @@
 import type { ErrorCatalogue } from '../runtime/index.ts'
 import { BRIDGE_ERRORS } from './gateway/bridge-errors.ts'
 import { GATEWAY_ERRORS } from './gateway/errors.ts'
+import { CATALOG_ERRORS } from './catalog/errors.ts'
 import { IDENTITY_ERRORS } from './identity/errors.ts'
 import { LINK_ERRORS } from './link/errors.ts'
 import { MEMBERSHIP_ERRORS } from './membership/errors.ts'
@@ -33,6 +34,12 @@ const OWN_ERRORS: ErrorCatalogue = {
     stateChanged: 'no',
     retry: 'no',
     action: 'correct one of them',
+  },
+  ERR_SERVICES_DISABLED: {
+    when: '`mesh.pubsub` or `mesh.rpc` of a node that was started with `services: false`',
+    stateChanged: 'no',
+    retry: 'no',
+    action: 'start the node without that option',
   },
   ERR_MESH_STOPPED: {
     when: 'an operation on a mesh that stops or has stopped',
@@ -71,6 +78,7 @@ export const MESH_ERRORS: ErrorCatalogue = Object.freeze({
   ...ROUTE_ERRORS,
   ...STORE_ERRORS,
   ...ROUTING_ERRORS,
+  ...CATALOG_ERRORS,
   ...TOPIC_ERRORS,
   ...GATEWAY_ERRORS,
   ...BRIDGE_ERRORS,
@@ -88,6 +96,7 @@ export const MESH_ERROR_PARTS: readonly ErrorCatalogue[] = Object.freeze([
   ROUTE_ERRORS,
   STORE_ERRORS,
   ROUTING_ERRORS,
+  CATALOG_ERRORS,
   TOPIC_ERRORS,
   GATEWAY_ERRORS,
   BRIDGE_ERRORS,

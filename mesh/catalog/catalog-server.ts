@@ -9,6 +9,8 @@ import type { DriverApi } from '../driver-process.ts'
 import { CatalogDriver } from './driver.ts'
 import type { CatalogContext, EdgeSource } from './driver.ts'
 import { CATALOG_WIRE_TYPES } from './protocol.ts'
+import { UplinkDriver } from './uplink-driver.ts'
+import type { UplinkContext } from './uplink-driver.ts'
 
 /** Starts and serves the catalog of a member. */
 export const CatalogServer: Server<DriverApi, CatalogContext> = driverServer(
@@ -16,6 +18,29 @@ export const CatalogServer: Server<DriverApi, CatalogContext> = driverServer(
   (context: CatalogContext, ties) => {
     const driver = new CatalogDriver(context, ties)
     listen(context, driver, ties.signal)
+    return driver
+  },
+)
+
+/** Starts and serves the catalog of a peer at the edge. */
+export const UplinkServer: Server<DriverApi, UplinkContext> = driverServer(
+  'fovea.catalog.uplink/1',
+  (context: UplinkContext, ties) => {
+    const { pool, courier } = context
+    const driver = new UplinkDriver(context, ties)
+    const release = [
+      ...CATALOG_WIRE_TYPES.map((type) =>
+        courier.handle(type, type, (origin, of, payload) => driver.frame(origin, of, payload)),
+      ),
+      courier.onDrain((peer) => driver.drained(peer)),
+      courier.onGone((node) => driver.gone(node)),
+      pool.onLink((event) => driver.link(event)),
+    ]
+    ties.signal.addEventListener('abort', () => {
+      for (const off of release) off()
+      driver.close()
+    })
+    driver.begin()
     return driver
   },
 )

@@ -284,14 +284,19 @@ export class CatalogCore {
 
   #linked(nowMs: number, peer: string, life: number, role: 'member' | 'gateway' | 'edge'): void {
     if (role !== 'edge') for (const kind of CATALOG_KINDS) this.#books[kind].speaker.linked(peer)
-    if (this.#options.role === 'edge') return this.#helloOfEdge(peer)
+    if (this.#options.role === 'edge') return this.#helloOfEdge(nowMs, peer)
     if (this.#members.has(peer)) this.#unsynced.add(peer)
     this.#remote.linked(nowMs, peer, life, role)
   }
 
-  /** An edge peer holds nothing, and says so only to be asked what it has. */
-  #helloOfEdge(peer: string): void {
+  /**
+   * An edge peer holds nothing, and says so only to be asked what it has. What it tells this gateway is newer than what
+   * it told the last one, so that everybody else knows where it is.
+   */
+  #helloOfEdge(nowMs: number, peer: string): void {
     for (const kind of CATALOG_KINDS) {
+      this.#step(nowMs, kind)
+      this.#books[kind].telling.bump(nowMs)
       this.#sink.send(peer, { type: 'held', kind, mode: 'hello', life: 0, version: 0 })
     }
   }

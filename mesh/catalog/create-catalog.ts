@@ -2,7 +2,7 @@
 import type { ChildSpec } from '../../behaviours/index.ts'
 import type { Codec } from '../wire/codec.ts'
 import type { Catalog } from './catalog.ts'
-import { CatalogServer } from './catalog-server.ts'
+import { CatalogServer, UplinkServer } from './catalog-server.ts'
 import { CatalogDriver } from './driver.ts'
 import type { CatalogContext } from './driver.ts'
 import { CatalogFunctions } from './functions.ts'
@@ -11,6 +11,8 @@ import type { CatalogMemory } from './memory.ts'
 import { CatalogProtocol } from './protocol.ts'
 import { catalogSettings } from './settings.ts'
 import type { CatalogOptions } from './settings.ts'
+import { UplinkDriver } from './uplink-driver.ts'
+import type { UplinkContext } from './uplink-driver.ts'
 
 /** What it works with; see {@link CatalogContext}. */
 export interface CatalogParts extends Omit<CatalogContext, 'settings' | 'protocol' | 'memory'> {
@@ -45,6 +47,32 @@ export function createCatalog(parts: CatalogParts): CreatedCatalog {
     forget: (node) => running(memory)?.forget(node),
     isTold: () => running(memory)?.isTold ?? false,
     driver: () => running(memory),
+  }
+}
+
+/** What the catalog of an edge peer works with; see {@link UplinkContext}. */
+export interface UplinkCatalogParts extends Omit<
+  UplinkContext,
+  'settings' | 'protocol' | 'memory'
+> {
+  readonly codec: Codec
+  readonly options?: CatalogOptions | undefined
+}
+
+/** A catalog of an edge peer and its process. */
+export type CreatedUplinkCatalog = Pick<CreatedCatalog, 'catalog' | 'child' | 'isTold'>
+
+/** The catalog of a peer at the edge, which tells and asks its gateway. Throws an `OptionError`. */
+export function createUplinkCatalog(parts: UplinkCatalogParts): CreatedUplinkCatalog {
+  const { codec, options, ...rest } = parts
+  const settings = catalogSettings(options)
+  const memory = catalogMemory()
+  const protocol = new CatalogProtocol(codec, settings.detailBytesMax)
+  const context: UplinkContext = { ...rest, settings, protocol, memory }
+  return {
+    catalog: new CatalogFunctions({ memory, settings }),
+    child: UplinkServer.child(context, { id: 'catalog' }),
+    isTold: () => memory.running instanceof UplinkDriver && memory.running.isTold,
   }
 }
 

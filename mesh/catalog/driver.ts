@@ -16,9 +16,11 @@ import type { MemberEvent } from '../membership/membership.ts'
 import type { MembershipView } from '../membership/view.ts'
 import type { Refusals } from '../refusals.ts'
 import type { Dht } from '../routing/dht.ts'
+import { FilterMap } from '../topics/filter-map.ts'
 import { answersOf } from './answers.ts'
 import type { CatalogChange, CatalogDetail, CatalogEntry, CatalogKind } from './catalog.ts'
 import { CatalogCore } from './core.ts'
+import { NO_DETAIL } from './detail.ts'
 import { DhtPlaces } from './dht-places.ts'
 import type { CatalogErrorCode } from './errors.ts'
 import { tellHandlers } from './functions.ts'
@@ -91,6 +93,9 @@ export class CatalogDriver implements RunningCatalog {
   readonly #changes: CatalogChange[] = []
   /** Frames of messages that go to many. */
   readonly #frames = new WeakMap<CatalogMessage, Uint8Array>()
+  /** Own filters, at a gateway, which answers for itself too. */
+  readonly #own: Readonly<Record<CatalogKind, FilterMap<{ readonly pattern: string }>>> | undefined
+  readonly #ownValues = new Map<string, { readonly pattern: string }>()
   /** The alarm is set for changes of this node. */
   #armed = false
 
@@ -99,9 +104,8 @@ export class CatalogDriver implements RunningCatalog {
     this.#ties = ties
     const { self, incarnation, settings, memory, clock, refusals, dht } = context
     const former = memory.reader instanceof CatalogCore ? memory.reader : undefined
-    const versions = CATALOG_KINDS.map((kind) => former?.version(kind) ?? 0)
-    const version = Math.max(...versions) + 1
     const role = 'member'
+    const version = memory.version + 1
     this.#core = new CatalogCore({ self, life: incarnation, settings, role, version }, this.#sink())
     this.#places =
       dht === undefined || dht.mode === 'disabled'
@@ -121,12 +125,15 @@ export class CatalogDriver implements RunningCatalog {
         ties.failed(error)
       },
     })
+    if (context.edges !== undefined) {
+      this.#own = { topic: new FilterMap(), procedure: new FilterMap() }
+    }
     const nowMs = clock.now()
     this.#core.restore(nowMs, former?.snapshot() ?? [])
     for (const kind of CATALOG_KINDS) {
       for (const [pattern, detail] of memory.own[kind]) {
         this.#core.set(nowMs, kind, pattern, detail)
-        this.#rendezvous.offer(nowMs, kind, pattern)
+        this.#begins(nowMs, kind, pattern)
       }
     }
     this.#rendezvous.adopt(nowMs, memory.published)
@@ -222,7 +229,7 @@ export class CatalogDriver implements RunningCatalog {
     const nowMs = this.#context.clock.now()
     const isNew = !this.#core.own(kind).has(pattern)
     this.#core.set(nowMs, kind, pattern, detail)
-    if (isNew) this.#rendezvous.offer(nowMs, kind, pattern)
+    if (isNew) this.#begins(nowMs, kind, pattern)
     this.#arm()
   }
 
@@ -230,6 +237,9 @@ export class CatalogDriver implements RunningCatalog {
     const nowMs = this.#context.clock.now()
     if (!this.#core.delete(nowMs, kind, pattern)) return
     this.#rendezvous.unoffer(nowMs, kind, pattern)
+    const value = this.#ownValues.get(`${kind} ${pattern}`)
+    if (value !== undefined) this.#own?.[kind].delete(pattern, value)
+    this.#ownValues.delete(`${kind} ${pattern}`)
     this.#arm()
   }
 
@@ -263,6 +273,7 @@ export class CatalogDriver implements RunningCatalog {
     const { memory } = this.#context
     if (memory.running === this) {
       memory.seeks += this.seeks
+      memory.version = Math.max(...CATALOG_KINDS.map((kind) => this.#core.version(kind)))
       memory.running = undefined
     }
     this.#places?.close()
@@ -270,6 +281,14 @@ export class CatalogDriver implements RunningCatalog {
     const waiting = Array.from(this.#seeks.values())
     this.#seeks.clear()
     for (const done of waiting) done()
+  }
+
+  #begins(nowMs: number, kind: CatalogKind, pattern: string): void {
+    this.#rendezvous.offer(nowMs, kind, pattern)
+    if (this.#own === undefined) return
+    const value = { pattern }
+    this.#ownValues.set(`${kind} ${pattern}`, value)
+    this.#own[kind].add(pattern, value)
   }
 
   #do(run: (nowMs: number) => void): void {
@@ -430,6 +449,22 @@ export class CatalogDriver implements RunningCatalog {
     })
   }
 
+  /** What a peer at the edge may use: of others, also at this edge, and of this node itself. */
+  #entriesFor(from: string, kind: CatalogKind, name: string): readonly CatalogEntry[] {
+    const { edges, self, memory, clock } = this.#context
+    const found: CatalogEntry[] = []
+    this.#core.match(kind, name, (entry) => {
+      if (entry.node === from) return
+      const isHere = entry.via === undefined && edges?.pool.link(entry.node) !== undefined
+      found.push(isHere ? { ...entry, via: self } : entry)
+    })
+    this.#own?.[kind].match(name, ({ pattern }) => {
+      const detail = memory.own[kind].get(pattern) ?? NO_DETAIL
+      found.push({ kind, pattern, node: self, via: undefined, detail, sinceMs: clock.now() })
+    })
+    return found
+  }
+
   /** A peer at the edge asks; it gets what is known when that is all that can be known, or its time is over. */
   #question(from: string, { number, kind, name }: QuestionMessage): void {
     const { edges, settings } = this.#context
@@ -438,9 +473,8 @@ export class CatalogDriver implements RunningCatalog {
       return this.#refuse('ERR_CATALOG_SEEKS_MAX', from)
     }
     const answer = (): void => {
-      if (this.#linkOf(from) === undefined) return
-      const found: CatalogEntry[] = []
-      this.#core.match(kind, name, (entry) => void (entry.node !== from && found.push(entry)))
+      if (edges.pool.link(from) === undefined) return
+      const found = this.#entriesFor(from, kind, name)
       for (const message of answersOf(number, found, settings)) this.#send(from, message)
     }
     if (this.isSought(kind, name)) return answer()

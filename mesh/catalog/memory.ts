@@ -1,6 +1,5 @@
 /** What outlives a restart of the catalog's process. */
-import type { CatalogChange, CatalogDetail, CatalogKind } from './catalog.ts'
-import type { CatalogCore } from './core.ts'
+import type { CatalogChange, CatalogDetail, CatalogEntry, CatalogKind } from './catalog.ts'
 
 /** What the functions for users need of the driver that runs. */
 export interface RunningCatalog {
@@ -14,7 +13,11 @@ export interface RunningCatalog {
 }
 
 /** Where entries of others are read, also while the process is away. */
-export type CatalogReader = Pick<CatalogCore, 'match' | 'entries' | 'stats'>
+export interface CatalogReader {
+  match(kind: CatalogKind, name: string, visit: (entry: CatalogEntry) => void): void
+  entries(kind: CatalogKind): Iterable<CatalogEntry>
+  stats(): { readonly known: number; readonly nodes: number }
+}
 
 /** One per node. */
 export interface CatalogMemory {
@@ -29,6 +32,8 @@ export interface CatalogMemory {
   readonly published: Set<string>
   /** Of drivers before. */
   seeks: number
+  /** What they told, at most. */
+  version: number
 }
 
 /** With nothing in it. */
@@ -40,5 +45,6 @@ export function catalogMemory(): CatalogMemory {
     handlers: { topic: new Set(), procedure: new Set() },
     published: new Set(),
     seeks: 0,
+    version: 0,
   }
 }

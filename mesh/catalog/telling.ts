@@ -160,6 +160,13 @@ export class Telling {
     return this.#messages(from, changed)
   }
 
+  /** One version more with nothing new in it: what is told from now on is newer than what others were told. */
+  bump(nowMs: number): void {
+    this.#version += 1
+    this.#full = undefined
+    this.#made.push({ version: this.#version, atMs: nowMs })
+  }
+
   /** Everything, as of the present version. */
   full(): readonly StepMessage[] {
     return (this.#full ??= this.#messages(0, this.#told.keys()))

@@ -1,5 +1,5 @@
 import { describe, expect, it } from 'vitest'
-import { CatalogWorld, killCatalog, SPARSE } from './catalog-world.ts'
+import { CatalogWorld, SPARSE } from './catalog-world.ts'
 import type { CatalogNode } from './catalog-world.ts'
 
 /** A pair without a link. */

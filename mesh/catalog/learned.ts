@@ -1,0 +1,117 @@
+/**
+ * What a peer at the edge has learned from its gateway: entries by the names that it asked for. An entry is known as
+ * long as one of these names is sought.
+ */
+import { FilterMap } from '../topics/filter-map.ts'
+import type { CatalogChange, CatalogEntry, CatalogKind } from './catalog.ts'
+import { CATALOG_KINDS, sameDetail } from './message.ts'
+import type { AnswerGroup } from './message.ts'
+
+interface Known {
+  entry: CatalogEntry
+  /** Names whose answers have it. */
+  names: number
+}
+
+/** See the head of this file. */
+export class Learned {
+  changed: (change: CatalogChange) => void = () => {}
+  readonly #entries = new Map<string, Known>()
+  readonly #byName = new Map<string, Set<string>>()
+  readonly #index: Readonly<Record<CatalogKind, FilterMap<CatalogEntry>>> = {
+    topic: new FilterMap(),
+    procedure: new FilterMap(),
+  }
+
+  get size(): number {
+    return this.#entries.size
+  }
+
+  match(kind: CatalogKind, name: string, visit: (entry: CatalogEntry) => void): void {
+    this.#index[kind].match(name, visit)
+  }
+
+  *entries(kind: CatalogKind): Iterable<CatalogEntry> {
+    for (const { entry } of this.#entries.values()) if (entry.kind === kind) yield entry
+  }
+
+  stats(): { readonly known: number; readonly nodes: number } {
+    const nodes = new Set(Array.from(this.#entries.values(), ({ entry }) => entry.node))
+    return { known: this.#entries.size, nodes: nodes.size }
+  }
+
+  /** The answer for one name: this, and nothing else, is known for it. */
+  answer(nowMs: number, kind: CatalogKind, name: string, groups: readonly AnswerGroup[]): void {
+    const now = new Set<string>()
+    for (const { node, via, items } of groups) {
+      for (const { pattern, detail } of items) {
+        const entry: CatalogEntry = { kind, pattern, node, via, detail, sinceMs: nowMs }
+        now.add(idOf(entry))
+        this.#put(entry, this.#byName.get(`${kind} ${name}`)?.has(idOf(entry)) === true)
+      }
+    }
+    const before = this.#byName.get(`${kind} ${name}`)
+    if (now.size > 0) this.#byName.set(`${kind} ${name}`, now)
+    else this.#byName.delete(`${kind} ${name}`)
+    for (const id of before ?? []) if (!now.has(id)) this.#release(id)
+  }
+
+  /** That name is not sought any more. */
+  drop(kind: CatalogKind, name: string): void {
+    const ids = this.#byName.get(`${kind} ${name}`)
+    this.#byName.delete(`${kind} ${name}`)
+    for (const id of ids ?? []) this.#release(id)
+  }
+
+  /** Whatever that node wants or offers is over; or what of it matches, if a name is given. */
+  forget(node: string, kind?: CatalogKind, name?: string): void {
+    const matching: CatalogEntry[] = []
+    if (kind !== undefined && name !== undefined) {
+      this.match(kind, name, (entry) => void (entry.node === node && matching.push(entry)))
+    } else for (const each of CATALOG_KINDS) matching.push(...this.#of(node, each))
+    for (const entry of matching) {
+      const id = idOf(entry)
+      for (const ids of this.#byName.values()) ids.delete(id)
+      this.#entries.delete(id)
+      this.#remove(entry)
+    }
+  }
+
+  #of(node: string, kind: CatalogKind): CatalogEntry[] {
+    return Array.from(this.entries(kind)).filter((entry) => entry.node === node)
+  }
+
+  #put(entry: CatalogEntry, isCounted: boolean): void {
+    const id = idOf(entry)
+    const known = this.#entries.get(id)
+    if (known === undefined) {
+      this.#entries.set(id, { entry, names: 1 })
+      this.#index[entry.kind].add(entry.pattern, entry)
+      return this.changed({ type: 'added', entry })
+    }
+    if (!isCounted) known.names += 1
+    if (known.entry.via === entry.via && sameDetail(known.entry.detail, entry.detail)) return
+    this.#index[entry.kind].delete(entry.pattern, known.entry)
+    this.#index[entry.kind].add(entry.pattern, entry)
+    known.entry = entry
+    this.changed({ type: 'changed', entry })
+  }
+
+  #release(id: string): void {
+    const known = this.#entries.get(id)
+    if (known === undefined) return
+    known.names -= 1
+    if (known.names > 0) return
+    this.#entries.delete(id)
+    this.#remove(known.entry)
+  }
+
+  #remove(entry: CatalogEntry): void {
+    this.#index[entry.kind].delete(entry.pattern, entry)
+    this.changed({ type: 'removed', entry })
+  }
+}
+
+function idOf({ kind, node, pattern }: CatalogEntry): string {
+  return `${kind} ${node} ${pattern}`
+}

@@ -1,0 +1,203 @@
+/**
+ * Questions of a peer at the edge to its gateway, as a synchronous machine: who wants or offers a name? A gateway takes
+ * so many within a second; what is above that waits here. Names that are used are asked again: now and then, and all of
+ * them when another gateway takes over.
+ */
+import type { CatalogKind } from './catalog.ts'
+import type { CatalogErrorCode } from './errors.ts'
+import type { AnswerGroup, AnswerMessage, QuestionMessage } from './message.ts'
+import type { CatalogSettings } from './settings.ts'
+import { SoughtNames } from './sought.ts'
+import type { Sought } from './sought.ts'
+
+/** What it wants done. */
+export interface QuestionsSink {
+  /** False when there is no gateway that takes it. */
+  ask(message: QuestionMessage): boolean
+  /** The whole answer for a name. */
+  answered(kind: CatalogKind, name: string, groups: readonly AnswerGroup[]): void
+  /** A name is not sought any more. */
+  released(kind: CatalogKind, name: string): void
+  /** A seek is over. */
+  sought(seekId: number): void
+  refused(code: CatalogErrorCode): void
+}
+
+interface Seek {
+  readonly sought: Sought
+  readonly deadlineMs: number
+}
+
+/** A question that was asked. */
+interface Asked {
+  readonly sought: Sought
+  readonly groups: AnswerGroup[]
+  entries: number
+  readonly overMs: number
+}
+
+/** Part of what a gateway takes within a second that is asked. */
+const RATE_PART = 0.5
+
+const SWEEP_MS = 1_000
+
+/** See the head of this file. */
+export class Questions {
+  readonly #settings: CatalogSettings
+  readonly #sink: QuestionsSink
+  readonly #sought: SoughtNames
+  /** Names to be asked, in order. */
+  readonly #queue = new Set<Sought>()
+  readonly #asked = new Map<number, Asked>()
+  readonly #seeks = new Map<number, Seek>()
+  #number: number
+  #isLinked = false
+  #nextMs = -Infinity
+  #sweepDueMs = Infinity
+  #seeksBegun = 0
+
+  constructor(settings: CatalogSettings, chance: () => number, sink: QuestionsSink) {
+    this.#settings = settings
+    this.#sink = sink
+    this.#number = Math.floor(chance() * 0x1_0000_0000)
+    this.#sought = new SoughtNames(settings, chance, (sought, isForced) => {
+      if (isForced) sink.refused('ERR_CATALOG_SOUGHT_MAX')
+      this.#queue.delete(sought)
+      sink.released(sought.kind, sought.name)
+    })
+  }
+
+  get seeks(): number {
+    return this.#seeksBegun
+  }
+
+  /** Sizes, for tests. */
+  sizes(): { sought: number; asked: number; queued: number; seeking: number } {
+    const { size: sought } = this.#sought
+    return { sought, asked: this.#asked.size, queued: this.#queue.size, seeking: this.#seeks.size }
+  }
+
+  isSought(nowMs: number, kind: CatalogKind, name: string): boolean {
+    const sought = this.#sought.get(kind, name)
+    if (sought === undefined) return false
+    sought.usedMs = nowMs
+    return nowMs < sought.freshUntilMs
+  }
+
+  seek(nowMs: number, id: number, kind: CatalogKind, name: string, timeoutMs: number): void {
+    this.#seeksBegun += 1
+    const { sought } = this.#sought.open(nowMs, kind, name)
+    if (nowMs < sought.freshUntilMs) return this.#sink.sought(id)
+    this.#seeks.set(id, { sought, deadlineMs: nowMs + timeoutMs })
+    this.#want(nowMs, sought)
+    this.#watch(nowMs)
+  }
+
+  giveUp(id: number): void {
+    this.#seeks.delete(id)
+  }
+
+  /** A gateway takes questions: all that counts is asked, of this one. */
+  linked(nowMs: number): void {
+    this.#isLinked = true
+    this.#asked.clear()
+    for (const sought of this.#sought.values()) {
+      sought.freshUntilMs = -Infinity
+      this.#queue.add(sought)
+    }
+    this.#pump(nowMs)
+    this.#watch(nowMs)
+  }
+
+  unlinked(): void {
+    this.#isLinked = false
+    this.#asked.clear()
+  }
+
+  /** What is known for that name is not true any more. */
+  stale(kind: CatalogKind, name: string): void {
+    const sought = this.#sought.get(kind, name)
+    if (sought !== undefined) sought.freshUntilMs = -Infinity
+  }
+
+  /** Part of an answer has come. */
+  answer(nowMs: number, { number, last, groups }: AnswerMessage): void {
+    const asked = this.#asked.get(number)
+    if (asked === undefined) return
+    const { answerEntriesMax, seekFreshMs, seekIntervalMs } = this.#settings
+    for (const group of groups) {
+      const room = answerEntriesMax - asked.entries
+      asked.groups.push({ ...group, items: group.items.slice(0, Math.max(0, room)) })
+      asked.entries += group.items.length
+    }
+    if (asked.entries > answerEntriesMax) this.#sink.refused('ERR_CATALOG_NODE_MAX')
+    if (!last) return
+    this.#asked.delete(number)
+    const { sought } = asked
+    const isKnown = asked.entries > 0
+    sought.freshUntilMs = nowMs + (isKnown ? seekFreshMs : seekIntervalMs)
+    if (this.#sought.get(sought.kind, sought.name) === sought) {
+      this.#sink.answered(sought.kind, sought.name, asked.groups)
+    }
+    this.#end((seek) => seek.sought === sought)
+  }
+
+  nextDeadline(): number {
+    const canAsk = this.#isLinked && this.#queue.size > 0
+    return Math.min(this.#sweepDueMs, canAsk ? this.#nextMs : Infinity)
+  }
+
+  tick(nowMs: number): void {
+    this.#pump(nowMs)
+    if (this.#sweepDueMs > nowMs) return
+    this.#sweepDueMs = Infinity
+    for (const [number, { overMs }] of this.#asked) if (overMs <= nowMs) this.#asked.delete(number)
+    for (const sought of this.#sought.due(nowMs)) {
+      sought.refreshAtMs = this.#sought.nextRefreshMs(nowMs)
+      this.#want(nowMs, sought)
+    }
+    this.#end(({ deadlineMs }) => deadlineMs <= nowMs)
+    this.#watch(nowMs)
+  }
+
+  #want(nowMs: number, sought: Sought): void {
+    for (const asked of this.#asked.values()) if (asked.sought === sought) return
+    this.#queue.add(sought)
+    this.#pump(nowMs)
+  }
+
+  #pump(nowMs: number): void {
+    if (!this.#isLinked) return
+    const everyMs = 1_000 / Math.max(1, this.#settings.edgeSeeksPerSecondMax * RATE_PART)
+    // What was not used for a moment may be made up for at once.
+    this.#nextMs = Math.max(this.#nextMs, nowMs - 8 * everyMs)
+    for (const sought of this.#queue) {
+      if (this.#nextMs > nowMs) return
+      this.#number = (this.#number + 1) >>> 0
+      const { kind, name } = sought
+      if (!this.#sink.ask({ type: 'question', number: this.#number, kind, name })) {
+        this.#nextMs = nowMs + SWEEP_MS
+        return
+      }
+      this.#queue.delete(sought)
+      this.#nextMs += everyMs
+      const overMs = nowMs + 2 * this.#settings.seekTimeoutMs
+      this.#asked.set(this.#number, { sought, groups: [], entries: 0, overMs })
+    }
+  }
+
+  #end(isOver: (seek: Seek) => boolean): void {
+    for (const [id, seek] of this.#seeks) {
+      if (!isOver(seek)) continue
+      this.#seeks.delete(id)
+      this.#sink.sought(id)
+    }
+  }
+
+  #watch(nowMs: number): void {
+    if (this.#sought.size === 0 && this.#asked.size === 0) return
+    let dueMs = Math.min(this.#sweepDueMs, nowMs + SWEEP_MS)
+    for (const { deadlineMs } of this.#seeks.values()) dueMs = Math.min(dueMs, deadlineMs)
+    this.#sweepDueMs = dueMs
+  }
+}
