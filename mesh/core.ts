@@ -22,6 +22,8 @@ import { LinkJob, LinkServer } from './link/link-process.ts'
 import type { LinkProcessContext } from './link/link-process.ts'
 import { LinkPool } from './link/pool.ts'
 import { LinkProtocol } from './link/protocol.ts'
+import { serviceFrames, serviceLinks } from './link/service-links.ts'
+import type { ServiceFrames, ServiceLinks } from './link/service-links.ts'
 import { RealmAuthority } from './membership/authority.ts'
 import type { DetectorMemory } from './membership/driver.ts'
 import { MembershipLog } from './membership/event-log.ts'
@@ -70,6 +72,9 @@ export class MeshCore implements LinkProcessContext {
   readonly frames: FrameRouter = new FrameRouter()
   /** Links of a gateway with peers at the edge. */
   readonly edges: EdgeLinks | undefined
+  /** All links and frame handlers that services use: with members and with peers at the edge. */
+  readonly serviceLinks: ServiceLinks
+  readonly serviceFrames: ServiceFrames
   readonly refusals: Refusals
   readonly protocol: LinkProtocol
   readonly codec: Codec = new Codec()
@@ -121,6 +126,8 @@ export class MeshCore implements LinkProcessContext {
     )
     this.pool.onLink((event) => this.#log(event))
     this.edges = this.#createEdges(handlerError)
+    this.serviceLinks = serviceLinks(this.pool, this.edges)
+    this.serviceFrames = serviceFrames(this.frames, this.edges)
     this.dialer = new Dialer(options, options.clock, this.pool, (a) => this.#startDial(a))
     this.membershipLog = new MembershipLog(options.membershipEventsMax)
     this.view = new MembershipView({

@@ -22,7 +22,7 @@ const DEAD_MAX = 1_024
 
 /** What it needs. */
 export interface OnDemandParts {
-  readonly pool: LinkPool
+  readonly pool: Pick<LinkPool, 'accepting' | 'link'>
   readonly dialer: Dialer
   readonly refusals: Refusals
   readonly clock: Clock

@@ -2,28 +2,23 @@
  * The links of a node as its services use them: those with members and, at a gateway, those with peers at the edge.
  * What comes from an edge peer passes the gateway's gate first.
  */
-import type { Connection } from './connection.ts'
 import type { EdgeLinks } from './edge-links.ts'
-import type { FrameRouter, LinkFrameHandler } from './frame-router.ts'
-import type { LinkEvent } from './link.ts'
+import type { FrameRouter } from './frame-router.ts'
 import type { LinkPool } from './pool.ts'
 
-/** What services need of the links. */
-export interface ServiceLinks {
-  link(keyHex: string): Connection | undefined
-  links(): readonly Connection[]
-  onLink(handler: (event: LinkEvent) => void): () => void
-}
+/** What services need of the links; a pool has it. */
+export type ServiceLinks = Pick<LinkPool, 'accepting' | 'link' | 'links' | 'onLink'>
 
 /** Who handles which frames. */
-export interface ServiceFrames {
-  handle(from: number, to: number, handler: LinkFrameHandler): () => void
-}
+export type ServiceFrames = Pick<FrameRouter, 'handle'>
 
 /** The links with members and with peers at the edge. */
 export function serviceLinks(pool: LinkPool, edges: EdgeLinks | undefined): ServiceLinks {
   if (edges === undefined) return pool
   return {
+    get accepting() {
+      return pool.accepting
+    },
     link: (keyHex) => pool.link(keyHex) ?? edges.pool.link(keyHex),
     links: () => [...pool.links(), ...edges.pool.links()],
     onLink: (handler) => {

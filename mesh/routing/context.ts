@@ -4,6 +4,7 @@ import type { DialShares } from '../exchange/dial-shares.ts'
 import type { Dialer } from '../link/dialer.ts'
 import type { FrameRouter } from '../link/frame-router.ts'
 import type { LinkPool } from '../link/pool.ts'
+import type { ServiceFrames, ServiceLinks } from '../link/service-links.ts'
 import type { MembershipView } from '../membership/view.ts'
 import type { Refusals } from '../refusals.ts'
 import type { Store } from '../store/store.ts'
@@ -31,6 +32,9 @@ export interface DhtContext {
   readonly chance: () => number
   readonly logger: Logger
   readonly pool: LinkPool
+  /** Links and frames of peers at the edge included: envelopes are handed over to them. */
+  readonly serviceLinks: ServiceLinks
+  readonly serviceFrames: ServiceFrames
   readonly dialer: Dialer
   readonly frames: FrameRouter
   readonly refusals: Refusals

@@ -21,6 +21,8 @@ export type DhtSurroundings = Pick<
   | 'chance'
   | 'logger'
   | 'pool'
+  | 'serviceLinks'
+  | 'serviceFrames'
   | 'dialer'
   | 'frames'
   | 'refusals'
@@ -51,6 +53,7 @@ export function createDhtContext(core: DhtSurroundings, options: ResolvedDhtOpti
   })
   return {
     ...{ options, clock, chance, logger, pool, dialer, frames, refusals, view, memory },
+    ...{ serviceLinks: core.serviceLinks, serviceFrames: core.serviceFrames },
     dials: dialShares(mesh.dialsMax),
     handshakeTimeoutMs: mesh.handshakeTimeoutMs,
     ownKey: keyFromHex(identity.nodeKey.hex),

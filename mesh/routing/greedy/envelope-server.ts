@@ -26,10 +26,10 @@ const EnvelopeContract: Contract<EnvelopeApi> = contract('fovea.envelopes/1', {
 export function envelopeDials(
   context: Pick<
     DhtContext,
-    'options' | 'pool' | 'dialer' | 'refusals' | 'clock' | 'dials' | 'handshakeTimeoutMs'
+    'options' | 'serviceLinks' | 'dialer' | 'refusals' | 'clock' | 'dials' | 'handshakeTimeoutMs'
   >,
 ): OnDemand {
-  const { pool, dialer, refusals, clock, dials, handshakeTimeoutMs } = context
+  const { serviceLinks: pool, dialer, refusals, clock, dials, handshakeTimeoutMs } = context
   const { attemptTimeoutMs, dialQueueMax, waitingPerDialMax } = context.options.envelopes
   const dialTimeoutMs = Math.min(handshakeTimeoutMs, attemptTimeoutMs)
   return new OnDemand({
@@ -46,11 +46,11 @@ export const EnvelopeServer: Server<EnvelopeApi, DhtContext> = implement<
   GreedyRouter
 >(EnvelopeContract, {
   init: (context, { signal, self }): GreedyRouter => {
-    const { envelopes, memory, pool, refusals, clock } = context
+    const { envelopes, memory, serviceLinks: pool, refusals, clock } = context
     const settings = context.options.envelopes
     const onDemand = envelopeDials(context)
     const router = new GreedyRouter({
-      ...{ settings, pool, onDemand, refusals, clock, frames: context.frames },
+      ...{ settings, pool, onDemand, refusals, clock, frames: context.serviceFrames },
       ...{ self: context.ownKey, protocol: context.routeProtocol, entropy: context.entropy },
       view: { closest: (key, count) => memory.router?.closest(key, count) ?? [] },
       handlers: envelopes.handlers,
