@@ -1,5 +1,15 @@
 /** `mesh.rpc`: what an application calls; survives restarts of the process behind. */
+import type { Contract } from '../../behaviours/index.ts'
 import { currentProcess, ownPromise, resolveOptions } from '../../runtime/index.ts'
+import { contractClient } from './client/client.ts'
+import type {
+  ClientOptions,
+  ContractClient,
+  ContractService,
+  ContractTarget,
+  ServeOptions,
+} from './client/contract.ts'
+import { serveContract } from './client/serve.ts'
 import type { RpcContext } from './context.ts'
 import { RpcError } from './errors.ts'
 import { Invoker } from './invoke.ts'
@@ -15,7 +25,6 @@ import type {
   RpcCallManyOptions,
   RpcCallOptions,
   RpcCastOptions,
-  RpcHandler,
   RpcProvider,
   RpcTarget,
 } from './rpc.ts'
@@ -117,6 +126,18 @@ export class RpcFunctions implements Rpc {
     options?: AdvertiseStreamOptions<Input, Sent>,
   ): Promise<Advertisement> {
     return this.#streams.advertiseStream(procedure, handler, options)
+  }
+
+  serve<P>(
+    contract: Contract<P>,
+    target: ContractTarget<P>,
+    options?: ServeOptions,
+  ): Promise<ContractService> {
+    return serveContract(this, this.#context.system, contract, target, options)
+  }
+
+  client<P>(contract: Contract<P>, options?: ClientOptions): ContractClient<P> {
+    return contractClient(this, contract, options)
   }
 
   streamStats(): StreamStats {

@@ -22,6 +22,7 @@
  */
 import type { GenServerRef, Peer, Ref, StandardSchema } from '../../behaviours/index.ts'
 import type { Origin } from '../courier/courier.ts'
+import type { RpcContracts } from './client/contract.ts'
 import type { RpcStats } from './stats.ts'
 import type { RpcStreams } from './streams/stream.ts'
 
@@ -198,8 +199,8 @@ export type ProviderResult<Output = unknown> =
   | { readonly node: string; readonly status: 'fulfilled'; readonly value: Output }
   | { readonly node: string; readonly status: 'rejected'; readonly reason: unknown }
 
-/** See the head of this file; streams are described in `streams/stream.ts`. */
-export interface Rpc extends RpcStreams {
+/** See the head of this file; for streams `streams/stream.ts`, for contracts `client/contract.ts`. */
+export interface Rpc extends RpcStreams, RpcContracts {
   /**
    * Offers `procedure`, a name or a pattern, to the mesh. Rejects with `ERR_RPC_PROCEDURE_INVALID`, `_PROCEDURE_TAKEN`,
    * `_ADVERTISED_MAX`, `ERR_OPTION_*`. Inside a process it ends with that process; one that a process serves ends with
