@@ -196,13 +196,16 @@ export class LocalSubscription implements Subscription {
       this.#events.leaving(this)
     }
     return ownPromise((resolve, reject) => {
+      let isOver = false
       const limit = this.#clock.setTimer(timeoutMs, () => {
         const { pendingMessages } = this.stats()
         const text = `${this.filter}: ${pendingMessages} messages were not handled in ${timeoutMs} ms`
+        isOver = true
         this.close('drained')
         reject(new PubSubError('ERR_PUBSUB_DRAIN_TIMEOUT', text, { topic: this.filter }))
       })
       const finish = (): void => {
+        if (isOver) return
         limit.cancel()
         this.close('drained')
         resolve()

@@ -31,7 +31,9 @@ export class Publisher {
   readonly #context: PubSubContext
   readonly #requests: Requests
   readonly #waiting: Waiting
-  readonly #turn: Outgoing[] = []
+  /** Those of handlers; the ones before `turnHead` are done. */
+  #turn: Outgoing[] = []
+  #turnHead = 0
   #isWorking = false
   #isClosed = false
 
@@ -56,13 +58,13 @@ export class Publisher {
 
   /** Publishes that wait until it is known who wants them. */
   get waiting(): number {
-    return this.#waiting.size + this.#turn.length
+    return this.#waiting.size + this.#turnLength
   }
 
   /** Its result is found in `outgoing`. */
   publish(outgoing: Outgoing): void {
-    if (this.#isWorking || this.#turn.length > 0) {
-      if (this.#turn.length >= this.#context.settings.publishPendingMax) {
+    if (this.#isWorking || this.#turnLength > 0) {
+      if (this.#turnLength >= this.#context.settings.publishPendingMax) {
         return outgoing.fail(this.#waiting.overflow(outgoing))
       }
       this.#turn.push(outgoing)
@@ -80,17 +82,22 @@ export class Publisher {
   /** What waits fails. */
   close(error: PubSubError): void {
     this.#isClosed = true
-    for (const outgoing of this.#turn.splice(0)) outgoing.fail(error)
+    for (const outgoing of this.#turn.splice(this.#turnHead)) outgoing.fail(error)
     this.#waiting.close(error)
   }
 
+  get #turnLength(): number {
+    return this.#turn.length - this.#turnHead
+  }
+
   #workOff(): void {
-    let done = 0
-    while (done < this.#turn.length && done < TURN_MAX) {
-      this.#begin(this.#turn[done]!)
-      done += 1
+    for (let done = 0; this.#turnLength > 0 && done < TURN_MAX; done++) {
+      const outgoing = this.#turn[this.#turnHead]!
+      this.#turnHead += 1
+      this.#begin(outgoing)
     }
-    this.#turn.splice(0, done)
+    this.#turn = this.#turn.slice(this.#turnHead)
+    this.#turnHead = 0
     if (this.#turn.length === 0) return
     this.#context.clock.nextTurn(() => {
       if (this.#isClosed) return

@@ -60,6 +60,29 @@ export class PubSubNet {
     ).length
   }
 
+  /** The process of pub/sub is killed, and a supervisor starts another one. */
+  async crash(node: PubSubNode): Promise<PubSubNode> {
+    const { system } = node.node
+    system.exit(node.server.pid, 'killed')
+    await this.advance(0)
+    return { ...node, server: await PubSubServer.start(node.context, { system }) }
+  }
+
+  /** The node dies, and comes back as another life with the same key and store. */
+  async restart(old: PubSubNode): Promise<PubSubNode> {
+    const { self, incarnation, store, system } = old.node
+    await system.stop()
+    this.net.kill(old.node, 0)
+    await this.advance(1)
+    const node = await this.start({
+      key: self,
+      incarnation: incarnation + 1,
+      ...(store === undefined ? {} : { store }),
+    })
+    await this.advance(5)
+    return node
+  }
+
   async advance(ms: number): Promise<void> {
     await this.clock.advance(ms)
   }
