@@ -8,6 +8,7 @@
  * anybody having waited in vain. Higher priorities are served first and counted as if lower ones did not wait; when the
  * queue is full, the newest of the lowest priority makes room for a higher one.
  */
+import { JobQueue } from './job-queue.ts'
 import type { RpcPriority } from './rpc.ts'
 
 /** Something that wants to run. */
@@ -44,10 +45,10 @@ const QUEUED: GateAnswer = Object.freeze({ type: 'queued' })
 /** See the head of this file. */
 export class Gate<Job extends GateJob = GateJob> {
   readonly #limits: GateLimits
-  readonly #queues: Readonly<Record<RpcPriority, Set<Job>>> = {
-    high: new Set(),
-    normal: new Set(),
-    low: new Set(),
+  readonly #queues: Readonly<Record<RpcPriority, JobQueue<Job>>> = {
+    high: new JobQueue(),
+    normal: new JobQueue(),
+    low: new JobQueue(),
   }
   #running = 0
   #queued = 0
@@ -82,7 +83,7 @@ export class Gate<Job extends GateJob = GateJob> {
     if (this.#queued >= queueMax && !this.#displace(job.priority, waitMs)) {
       return { type: 'refused', retryAfterMs: waitMs }
     }
-    this.#queues[job.priority].add(job)
+    this.#queues[job.priority].push(job)
     this.#queued += 1
     return QUEUED
   }
@@ -124,7 +125,7 @@ export class Gate<Job extends GateJob = GateJob> {
   #displace(priority: RpcPriority, retryAfterMs: number): boolean {
     for (const each of PRIORITIES.toReversed()) {
       if (each === priority) return false
-      const newest = lastOf(this.#queues[each])
+      const newest = this.#queues[each].last()
       if (newest === undefined) continue
       this.#remove(newest)
       newest.dropped('displaced', retryAfterMs)
@@ -162,7 +163,8 @@ export class Gate<Job extends GateJob = GateJob> {
 
   #first(): Job | undefined {
     for (const priority of PRIORITIES) {
-      for (const job of this.#queues[priority]) return job
+      const job = this.#queues[priority].first()
+      if (job !== undefined) return job
     }
     return undefined
   }
@@ -173,11 +175,4 @@ export class Gate<Job extends GateJob = GateJob> {
     this.#whenIdle = []
     for (const each of told) each()
   }
-}
-
-/** Only asked for when a queue overflows. */
-function lastOf<T>(items: Set<T>): T | undefined {
-  let last: T | undefined
-  for (const item of items) last = item
-  return last
 }

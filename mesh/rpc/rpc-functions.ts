@@ -151,10 +151,21 @@ export class RpcFunctions implements Rpc {
     return Array.from(engine?.candidates(procedure) ?? [], (each) => this.#provider(each, nowMs))
   }
 
+  clearCache(procedure?: string): number {
+    return this.#context.memory.cache.clear(procedure)
+  }
+
   stats(): RpcStats {
-    const { counters, procedures, engine } = this.#context.memory
+    const { counters, procedures, engine, cache } = this.#context.memory
     const { pending, running, queued } = engine?.sizes ?? { pending: 0, running: 0, queued: 0 }
-    return { ...counters, pending, running, queued, advertised: procedures.size }
+    return {
+      ...counters,
+      pending,
+      running,
+      queued,
+      advertised: procedures.size,
+      cacheEntries: cache.size,
+    }
   }
 
   #provider(candidate: Candidate, nowMs: number): RpcProvider {
