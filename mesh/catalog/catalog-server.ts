@@ -7,7 +7,7 @@ import type { Server } from '../../behaviours/index.ts'
 import { driverServer } from '../driver-process.ts'
 import type { DriverApi } from '../driver-process.ts'
 import { CatalogDriver } from './driver.ts'
-import type { CatalogContext, EdgeSource } from './driver.ts'
+import type { CatalogContext } from './driver.ts'
 import { CATALOG_WIRE_TYPES } from './protocol.ts'
 import { UplinkDriver } from './uplink-driver.ts'
 import type { UplinkContext } from './uplink-driver.ts'
@@ -54,7 +54,7 @@ function listen(context: CatalogContext, driver: CatalogDriver, signal: AbortSig
     ),
     courier.onDrain((peer) => driver.drained(peer)),
     pool.onLink((event) => driver.link(event)),
-    ...(edges === undefined ? [] : listenToEdges(edges, driver)),
+    ...(edges === undefined ? [] : [edges.onLink((event) => driver.link(event))]),
     view.subscribe((event) => driver.member(event)),
   ]
   signal.addEventListener('abort', () => {
@@ -62,27 +62,4 @@ function listen(context: CatalogContext, driver: CatalogDriver, signal: AbortSig
     driver.close()
   })
   driver.begin()
-}
-
-function listenToEdges({ pool, frames }: EdgeSource, driver: CatalogDriver): (() => void)[] {
-  const drains = new Map<string, () => void>()
-  const off = pool.onLink((event) => {
-    const { hex } = event.link.peer.key
-    drains.get(hex)?.()
-    drains.delete(hex)
-    if (event.type === 'up')
-      drains.set(
-        hex,
-        event.link.onDrain(() => driver.drained(hex)),
-      )
-    driver.link(event)
-  })
-  if (frames === undefined) return [off]
-  const handled = CATALOG_WIRE_TYPES.map((type) =>
-    frames.handle(type, type, ({ peer }, of, payload) => {
-      const { key, roles } = peer
-      driver.frame({ node: key.hex, roles, path: 'direct', via: undefined }, of, payload)
-    }),
-  )
-  return [off, ...handled, () => drains.forEach((stop) => stop())]
 }

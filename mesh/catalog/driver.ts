@@ -8,7 +8,6 @@ import { OnDemand } from '../exchange/on-demand.ts'
 import { Rates } from '../exchange/rates.ts'
 import type { Dialer } from '../link/dialer.ts'
 import { peerErrorCode } from '../link/errors.ts'
-import type { FrameRouter } from '../link/frame-router.ts'
 import type { Link, LinkEvent } from '../link/link.ts'
 import type { LinkPool } from '../link/pool.ts'
 import { Turns } from '../machine/turns.ts'
@@ -37,13 +36,6 @@ import type { CatalogSettings } from './settings.ts'
 /** Links of a node; a pool is one. */
 export type LinkSource = Pick<LinkPool, 'links' | 'link' | 'onLink'>
 
-/** Links of a gateway with peers at its edge. */
-export interface EdgeSource {
-  readonly pool: LinkSource
-  /** Handlers of their frames; undefined when the courier carries them. */
-  readonly frames?: FrameRouter | undefined
-}
-
 /** What the catalog of a member works with. */
 export interface CatalogContext {
   readonly self: string
@@ -58,7 +50,7 @@ export interface CatalogContext {
   /** Links with members. */
   readonly pool: LinkPool
   /** Those with peers at the edge, at a gateway. */
-  readonly edges: EdgeSource | undefined
+  readonly edges: LinkSource | undefined
   readonly dialer: Dialer
   readonly dialsMax: number
   readonly dialTimeoutMs: number
@@ -163,7 +155,7 @@ export class CatalogDriver implements RunningCatalog {
   /** Takes over the links and members that are there. */
   begin(): void {
     const { pool, edges } = this.#context
-    const links: readonly Link[] = [...pool.links(), ...(edges?.pool.links() ?? [])]
+    const links: readonly Link[] = [...pool.links(), ...(edges?.links() ?? [])]
     for (const link of links) this.link({ type: 'up', link })
     if (this.#places === undefined) return
     this.#places.whenJoined(() => this.#do((nowMs) => this.#rendezvous.begin(nowMs)))
@@ -348,17 +340,15 @@ export class CatalogDriver implements RunningCatalog {
     }
     // To a node without a link it may be queued for one: what is of use on links only is not worth that.
     if (message.type !== 'unwanted' && this.#linkOf(to) === undefined) return 'sent'
-    const { courier, edges } = this.#context
+    const { courier } = this.#context
     const lane = laneOfType(frame[1]!)
-    const edge = edges?.frames === undefined ? undefined : edges.pool.link(to)
-    if (edge !== undefined) return sendOn(edge, lane, frame)
     const outcome = courier.send(to, lane, frame)
     return outcome === 'waiting' ? 'sent' : outcome
   }
 
   #linkOf(peer: string): Link | undefined {
     const { pool, edges } = this.#context
-    return pool.link(peer) ?? edges?.pool.link(peer)
+    return pool.link(peer) ?? edges?.link(peer)
   }
 
   #refuse(code: CatalogErrorCode, peer: string, times = 1): void {
@@ -455,7 +445,7 @@ export class CatalogDriver implements RunningCatalog {
     const found: CatalogEntry[] = []
     this.#core.match(kind, name, (entry) => {
       if (entry.node === from) return
-      const isHere = entry.via === undefined && edges?.pool.link(entry.node) !== undefined
+      const isHere = entry.via === undefined && edges?.link(entry.node) !== undefined
       found.push(isHere ? { ...entry, via: self } : entry)
     })
     this.#own?.[kind].match(name, ({ pattern }) => {
@@ -468,12 +458,12 @@ export class CatalogDriver implements RunningCatalog {
   /** A peer at the edge asks; it gets what is known when that is all that can be known, or its time is over. */
   #question(from: string, { number, kind, name }: QuestionMessage): void {
     const { edges, settings } = this.#context
-    if (edges?.pool.link(from) === undefined) return this.#refuse('ERR_CATALOG_MESSAGE', from)
+    if (edges?.link(from) === undefined) return this.#refuse('ERR_CATALOG_MESSAGE', from)
     if (!this.#edgeRates.allow(from) || this.#edgeSeeks >= settings.edgeSeeksMax) {
       return this.#refuse('ERR_CATALOG_SEEKS_MAX', from)
     }
     const answer = (): void => {
-      if (edges.pool.link(from) === undefined) return
+      if (edges.link(from) === undefined) return
       const found = this.#entriesFor(from, kind, name)
       for (const message of answersOf(number, found, settings)) this.#send(from, message)
     }
@@ -483,16 +473,5 @@ export class CatalogDriver implements RunningCatalog {
       this.#edgeSeeks -= 1
       if (!this.#turns.closed) answer()
     })
-  }
-}
-
-/** Over a link that the courier does not know. */
-function sendOn(link: Link, lane: 'rpc' | 'pubsub', frame: Uint8Array): CatalogSent {
-  try {
-    return link.send(lane, frame) ? 'sent' : 'full'
-  } catch (error) {
-    // The link has counted it under its own code.
-    if ((error as { code?: unknown }).code === 'ERR_LINK_QUEUE_FULL') return 'refused'
-    throw error
   }
 }
