@@ -6,7 +6,7 @@
 import { afterEach, describe, expect, it } from 'vitest'
 import { createRealm } from '../../../mesh/identity/realm.ts'
 import { LINK_STREAMS_MAX } from '../../../mesh/link/lanes.ts'
-import type { LaneName, Link } from '../../../mesh/link/link.ts'
+import type { FrameVia, Link } from '../../../mesh/link/link.ts'
 import { createQuicTransport } from '../../../mesh/transport/quic/index.ts'
 import { encodeFrame } from '../../../mesh/wire/frame.ts'
 import { WireType } from '../../../mesh/wire/messages.ts'
@@ -68,8 +68,8 @@ function flood(link: Link): void {
 }
 
 /** Counts what comes on each lane; -1 for one that came out of order. */
-function count(node: LinkNode): Map<LaneName, number> {
-  const seen = new Map<LaneName, number>(LANES.map((lane) => [lane, 0]))
+function count(node: LinkNode): Map<FrameVia, number> {
+  const seen = new Map<FrameVia, number>(LANES.map((lane) => [lane, 0]))
   for (const lane of LANES) {
     node.frames.handle(TYPES[lane], TYPES[lane], (_link, _type, payload, via) => {
       const expected = seen.get(via)!
@@ -80,7 +80,7 @@ function count(node: LinkNode): Map<LaneName, number> {
   return seen
 }
 
-const done = (seen: Map<LaneName, number>): boolean =>
+const done = (seen: Map<FrameVia, number>): boolean =>
   LANES.every((lane) => seen.get(lane) === FRAMES || seen.get(lane) === -1)
 
 const quantile = (list: number[], part: number): number =>
