@@ -23,13 +23,14 @@ export type AssemblyRefusal =
   'ERR_COURIER_CHUNK' | 'ERR_COURIER_ASSEMBLIES_MAX' | 'ERR_COURIER_ASSEMBLY_TIMEOUT'
 
 /** What is told of. */
-export interface AssemblySink {
-  /** A message is whole; `payload` is its own. */
-  readonly whole: (peer: string, type: number, payload: Uint8Array) => void
+export interface AssemblySink<Source> {
+  /** A message is whole; `payload` is its own, `source` came with its first piece. */
+  readonly whole: (source: Source, type: number, payload: Uint8Array) => void
   readonly refused: (code: AssemblyRefusal, peer: string) => void
 }
 
-interface Message {
+interface Message<Source> {
+  readonly source: Source
   readonly number: number
   readonly peer: string
   readonly id: number
@@ -39,24 +40,24 @@ interface Message {
   bytes: number
 }
 
-interface Peer {
-  readonly messages: Map<number, Message>
+interface Peer<Source> {
+  readonly messages: Map<number, Message<Source>>
   bytes: number
 }
 
 const NOTHING: Uint8Array = new Uint8Array(0)
 
 /** Messages that are not whole yet, of all peers. `peer` is any name of a sender and the way it comes. */
-export class Assembly {
+export class Assembly<Source> {
   readonly #limits: AssemblyLimits
-  readonly #sink: AssemblySink
-  readonly #peers = new Map<string, Peer>()
-  readonly #byNumber = new Map<number, Message>()
+  readonly #sink: AssemblySink<Source>
+  readonly #peers = new Map<string, Peer<Source>>()
+  readonly #byNumber = new Map<number, Message<Source>>()
   readonly #deadlines = new Deadlines()
   #bytes = 0
   #number = 0
 
-  constructor(limits: AssemblyLimits, sink: AssemblySink) {
+  constructor(limits: AssemblyLimits, sink: AssemblySink<Source>) {
     this.#limits = limits
     this.#sink = sink
   }
@@ -76,7 +77,7 @@ export class Assembly {
   }
 
   /** A piece has come. */
-  push(peer: string, payload: Uint8Array, nowMs: number): void {
+  push(peer: string, source: Source, payload: Uint8Array, nowMs: number): void {
     const chunk = readChunk(payload)
     if (chunk === undefined) return this.#sink.refused('ERR_COURIER_CHUNK', peer)
     const known = this.#peers.get(peer)?.messages.get(chunk.id)
@@ -84,7 +85,7 @@ export class Assembly {
       if (known !== undefined) this.#drop(known)
       return this.#sink.refused('ERR_COURIER_CHUNK', peer)
     }
-    const message = known ?? this.#begin(peer, chunk)
+    const message = known ?? this.#begin(peer, source, chunk)
     if (message === undefined) return
     if (!this.#append(message, chunk.bytes)) {
       this.#drop(message)
@@ -95,7 +96,7 @@ export class Assembly {
       return
     }
     this.#drop(message)
-    this.#sink.whole(peer, message.type, message.buffer.subarray(0, message.total))
+    this.#sink.whole(message.source, message.type, message.buffer.subarray(0, message.total))
   }
 
   /** Nothing more comes from that peer on that way. */
@@ -112,13 +113,13 @@ export class Assembly {
     }
   }
 
-  #begin(peer: string, { id, type, total }: Chunk): Message | undefined {
+  #begin(peer: string, source: Source, { id, type, total }: Chunk): Message<Source> | undefined {
     const { valueBytesMax, assembliesPerPeerMax } = this.#limits
     if (total > valueBytesMax) {
       this.#sink.refused('ERR_COURIER_CHUNK', peer)
       return undefined
     }
-    const of = this.#peers.get(peer) ?? { messages: new Map<number, Message>(), bytes: 0 }
+    const of = this.#peers.get(peer) ?? { messages: new Map<number, Message<Source>>(), bytes: 0 }
     this.#peers.set(peer, of)
     if (of.messages.size >= assembliesPerPeerMax) {
       for (const oldest of of.messages.values()) {
@@ -129,14 +130,23 @@ export class Assembly {
       this.#peers.set(peer, of)
     }
     this.#number += 1
-    const message = { number: this.#number, peer, id, type, total, buffer: NOTHING, bytes: 0 }
+    const message = {
+      source,
+      number: this.#number,
+      peer,
+      id,
+      type,
+      total,
+      buffer: NOTHING,
+      bytes: 0,
+    }
     of.messages.set(id, message)
     this.#byNumber.set(message.number, message)
     return message
   }
 
   /** False when that would be more than may be held. */
-  #append(message: Message, bytes: Uint8Array): boolean {
+  #append(message: Message<Source>, bytes: Uint8Array): boolean {
     const needed = message.bytes + bytes.length
     if (needed > message.buffer.length) {
       const length = Math.min(message.total, needed * 2)
@@ -156,7 +166,7 @@ export class Assembly {
     return true
   }
 
-  #drop(message: Message): void {
+  #drop(message: Message<Source>): void {
     const peer = this.#peers.get(message.peer)!
     peer.messages.delete(message.id)
     peer.bytes -= message.buffer.length
@@ -167,6 +177,6 @@ export class Assembly {
   }
 }
 
-function continues({ type, total, bytes }: Message, chunk: Chunk): boolean {
+function continues({ type, total, bytes }: Message<unknown>, chunk: Chunk): boolean {
   return chunk.type === type && chunk.total === total && chunk.offset === bytes
 }

@@ -1,29 +1,43 @@
 /** What the courier of a node works with. */
-import type { Clock, Logger } from '../../runtime/index.ts'
+import type { Clock } from '../../runtime/index.ts'
 import type { Dialer } from '../link/dialer.ts'
-import type { FrameRouter } from '../link/frame-router.ts'
-import type { LinkPool } from '../link/pool.ts'
-import type { MembershipView } from '../membership/view.ts'
+import type { ServiceFrames, ServiceLinks } from '../link/service-links.ts'
 import type { Refusals } from '../refusals.ts'
-import type { DhtContext } from '../routing/context.ts'
+import type { Directory } from './directory.ts'
 import type { CourierMemory } from './memory.ts'
+import type { SendEnvelope } from './relay-way.ts'
+import type { Seals } from './seal.ts'
 import type { CourierSettings } from './settings.ts'
 
 /** See the file header. */
 export interface CourierContext {
   /** Key of this node, hex. */
   readonly self: string
+  readonly publicKey: Uint8Array
   readonly settings: CourierSettings
+  readonly clock: Clock
+  readonly pool: ServiceLinks
+  readonly dialer: Dialer
   /** Dials at once. */
   readonly dialsMax: number
-  readonly clock: Clock
-  readonly logger: Logger
-  readonly pool: LinkPool
-  readonly dialer: Dialer
-  readonly frames: FrameRouter
+  readonly frames: ServiceFrames
   readonly refusals: Refusals
-  readonly view: MembershipView
-  /** Undefined without a DHT: then nothing is looked up and nothing goes through others. */
-  readonly dht: DhtContext | undefined
+  readonly directory: Directory
+  readonly seals: Seals
+  /** Undefined where nothing is passed on by others. */
+  readonly relays: Relays | undefined
   readonly memory: CourierMemory
+}
+
+/** How messages are passed on by others. */
+export interface Relays {
+  readonly send: SendEnvelope
+  /** Bytes of the payload of one envelope. */
+  readonly payloadBytesMax: number
+  /** A node with a link, through which this one can be answered. */
+  readonly home: () => string | undefined
+  /** Nodes with links that may have one with that node, too; best first. */
+  readonly helpers: (node: string) => readonly string[]
+  /** Whether everything without a link goes this way, and nothing is dialled or looked up. */
+  readonly isEdge: boolean
 }

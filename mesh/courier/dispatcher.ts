@@ -1,6 +1,9 @@
 /**
  * Finds a way for each message. To a node with a link it goes at once. Else it waits, in order with others for that
- * node, while the node is dialled; when a link comes up, whoever made it, everything that waits goes over it.
+ * node, while the node is dialled; when a link comes up, whoever made it, everything that waits goes over it. A node that
+ * cannot be dialled is sent to through others (`relay-way.ts`), and so is one that has said through which gateway. After
+ * `pathTtlMs` it is dialled again beside that. What has gone through others arrives first: while an envelope is under
+ * way, messages wait for it, and go over the link after it.
  *
  * Whatever is thrown inside ends the process that owns this (`courier-server.ts`); what waited is lost then, and whoever
  * sent it is told.
@@ -11,15 +14,19 @@ import { OnDemand } from '../exchange/on-demand.ts'
 import type { Link, LinkEvent } from '../link/link.ts'
 import type { TransportAddress } from '../transport/transport.ts'
 import { HEADER_BYTES } from '../wire/frame.ts'
+import { WireType } from '../wire/messages.ts'
 import { Assembly } from './assembly.ts'
+import { isServiceType } from './chunks.ts'
 import type { CourierContext } from './context.ts'
-import type { CourierOutcome, CourierSendOptions, ServiceLane } from './courier.ts'
+import type { CourierOutcome, CourierSendOptions, Origin, ServiceLane } from './courier.ts'
 import { DirectWay } from './direct-way.ts'
 import type { Outgoing } from './direct-way.ts'
 import { CourierError } from './errors.ts'
 import type { CourierErrorCode } from './errors.ts'
-import { findAddressRecord, knownAddress } from './finder.ts'
+import { KeyBook } from './key-book.ts'
 import type { Parcel } from './parcel.ts'
+import { Paths } from './paths.ts'
+import { RelayWay } from './relay-way.ts'
 import { Waiting } from './waiting.ts'
 
 /** A way to a node is being looked for. */
@@ -29,42 +36,49 @@ interface Search {
   release: () => void
 }
 
+/** Where a piece of a large message came from. */
+type Source = { readonly link: Link } | { readonly origin: Origin }
+
 /** See the file header. */
 export class Dispatcher implements Driver {
   readonly #context: CourierContext
   readonly #ties: Pick<Ties, 'worked' | 'failed'>
   readonly #waiting: Waiting
   readonly #direct: DirectWay
+  readonly #relay: RelayWay | undefined
+  readonly #keys: KeyBook
+  readonly #paths: Paths
   readonly #onDemand: OnDemand
-  readonly #assembly: Assembly
+  readonly #assembly: Assembly<Source>
   readonly #searches = new Map<string, Search>()
   #number = 0
   #closed = false
 
   constructor(context: CourierContext, ties: Pick<Ties, 'worked' | 'failed'>) {
-    const { settings, memory, refusals, pool, dialer, clock, dialsMax } = context
+    const { settings, memory, refusals } = context
     this.#context = context
     this.#ties = ties
     this.#waiting = new Waiting(settings)
+    this.#paths = new Paths(settings.pathTtlMs)
     this.#direct = new DirectWay({
       settings,
       drained: (node) => memory.drained(node),
       lost: (lost, error) => memory.lose(lost, error),
     })
-    const { dialTimeoutMs, dialQueueMax } = settings
-    this.#onDemand = new OnDemand({
-      ...{ pool, dialer, refusals, clock, dialsMax, dialTimeoutMs },
-      ...{ queueMax: dialQueueMax, deadMs: dialTimeoutMs, waitingMax: 2 },
-      codes: { dialsMax: 'ERR_COURIER_DIALS_MAX', backlog: 'ERR_COURIER_BACKLOG' },
-    })
+    this.#onDemand = dialsOf(context)
+    this.#keys = this.#makeKeys()
+    this.#relay = this.#makeRelay()
     this.#assembly = new Assembly(settings, {
-      whole: (peer, type, payload) => this.#whole(peer, type, payload),
+      whole: (source, type, payload) => {
+        if ('link' in source) memory.arrived(source.link, type, payload)
+        else memory.deliver(source.origin, type, payload)
+      },
       refused: (code, peer) => refusals.count(code, { peer }),
     })
   }
 
   get nextDueMs(): number {
-    return Math.min(this.#waiting.nextDueMs, this.#assembly.nextDueMs)
+    return Math.min(this.#waiting.nextDueMs, this.#assembly.nextDueMs, this.#keys.nextDueMs)
   }
 
   /** Bytes that wait for a way, all nodes together. */
@@ -74,7 +88,8 @@ export class Dispatcher implements Driver {
 
   /** Bytes that wait for that node, but for those in the queues of its link. */
   bytesOf(node: string): number {
-    return this.#waiting.bytesOf(node) + this.#direct.bytesOf(node)
+    const relayed = this.#relay?.bytesOf(node) ?? 0
+    return this.#waiting.bytesOf(node) + this.#direct.bytesOf(node) + relayed
   }
 
   send(
@@ -85,12 +100,14 @@ export class Dispatcher implements Driver {
   ): CourierOutcome {
     const { pool, settings, clock, self } = this.#context
     invariant(to !== self, 'ERR_INVARIANT_COURIER_SELF', 'a message to this node itself')
+    invariant(isOfLane(lane, frame[1]!), 'ERR_INVARIANT_COURIER_LANE', 'a message on a wrong lane')
     if (frame.length - HEADER_BYTES > settings.valueBytesMax) {
       return this.#refuse('ERR_COURIER_TOO_LARGE', to)
     }
     if (!this.#waiting.has(to)) {
       const link = pool.link(to)
-      if (link !== undefined) return this.#overLink(link, { lane, frame, lost })
+      const isFree = link !== undefined && this.#relay?.isBusy(to) !== true
+      if (isFree) return this.#overLink(link, { lane, frame, lost })
     }
     this.#number += 1
     const expiresMs = clock.now() + (timeoutMs ?? settings.waitTimeoutMs)
@@ -98,14 +115,17 @@ export class Dispatcher implements Driver {
     if (!this.#waiting.add(parcel)) return this.#refuse('ERR_COURIER_BACKLOG', to)
     this.#move(to)
     this.#ties.worked()
-    return this.#waiting.holds(parcel.number) ? 'waiting' : 'sent'
+    return 'waiting'
   }
 
   /** A link came up or went down. */
   link({ type, link }: LinkEvent): void {
     const node = link.peer.key.hex
     this.#guard(() => {
-      if (type === 'up') return this.#move(node)
+      if (type === 'up') {
+        this.#paths.forget(node)
+        return this.#move(node)
+      }
       this.#direct.linkDown(link)
       this.#assembly.forget(directName(node))
     })
@@ -113,13 +133,39 @@ export class Dispatcher implements Driver {
 
   /** A piece of a large message came over a link. */
   chunk(link: Link, payload: Uint8Array): void {
-    this.#assembly.push(directName(link.peer.key.hex), payload, this.#context.clock.now())
+    const nowMs = this.#context.clock.now()
+    this.#assembly.push(directName(link.peer.key.hex), { link }, payload, nowMs)
     this.#ties.worked()
+  }
+
+  /** A piece of a large message came through others. */
+  relayedChunk(origin: Origin, payload: Uint8Array): void {
+    const nowMs = this.#context.clock.now()
+    this.#assembly.push(`relayed ${origin.node}`, { origin }, payload, nowMs)
+    this.#ties.worked()
+  }
+
+  /** That node has this public key, as its seal has proven. */
+  met(node: string, publicKey: Uint8Array): void {
+    this.#guard(() => void this.#keys.learn(node, publicKey))
+  }
+
+  /** Somebody asks for a public key, or says one. */
+  key({ node }: Origin, type: number, payload: Uint8Array): void {
+    this.#guard(() => {
+      const isRight =
+        type === WireType.keyQuery
+          ? this.#keys.asked(node, payload)
+          : this.#keys.answered(node, payload)
+      if (!isRight) this.#context.refusals.count('ERR_COURIER_KEY', { peer: node })
+      this.#ties.worked()
+    })
   }
 
   tick(): void {
     const nowMs = this.#context.clock.now()
     this.#assembly.tick(nowMs)
+    this.#keys.tick(nowMs)
     for (const parcel of this.#waiting.takeExpired(nowMs)) {
       this.#lose(parcel, 'ERR_COURIER_TIMEOUT', `no way to ${parcel.to} was found in time`)
     }
@@ -135,12 +181,49 @@ export class Dispatcher implements Driver {
     }
     this.#searches.clear()
     this.#onDemand.close()
+    this.#keys.close()
     for (const node of this.#waiting.nodes()) {
       for (const parcel of this.#waiting.takeAll(node)) {
         this.#lose(parcel, 'ERR_COURIER_STOPPED', 'the courier has ended')
       }
     }
     this.#direct.close()
+    this.#relay?.close()
+  }
+
+  #makeKeys(): KeyBook {
+    const { self, publicKey, directory, settings, clock, pool } = this.#context
+    return new KeyBook({
+      ...{ self, publicKey, directory, now: () => clock.now() },
+      keysMax: settings.keysMax,
+      queriesMax: settings.keyQueriesMax,
+      timeoutMs: settings.lookupTimeoutMs,
+      isLinked: (node) => pool.link(node) !== undefined,
+      defer: (work) => clock.microtask(() => this.#guard(work)),
+      send: (to, frame, lost) => {
+        if (this.send(to, 'pubsub', frame, { lost }) === 'refused') clock.microtask(lost)
+      },
+    })
+  }
+
+  #makeRelay(): RelayWay | undefined {
+    const { relays, settings, seals, memory, clock } = this.#context
+    if (relays === undefined) return undefined
+    const { send, payloadBytesMax, home, helpers, isEdge } = relays
+    return new RelayWay({
+      ...{ settings, seals, send, payloadBytesMax, keys: this.#keys, waiting: this.#waiting },
+      ...{ home, helpers, now: () => clock.now() },
+      keysAt: () => (isEdge ? home() : undefined),
+      relayed: (messages) => void (memory.counts.relayed += messages),
+      lose: (parcel, code, text) => this.#lose(parcel, code, text),
+      broken: (node) => {
+        this.#paths.forget(node)
+        this.#loseAll(node)
+        memory.gone(node, 'unreachable')
+      },
+      rested: (node) => this.#move(node),
+      guard: (work) => this.#guard(work),
+    })
   }
 
   #refuse(code: string, to: string): 'refused' {
@@ -159,21 +242,21 @@ export class Dispatcher implements Driver {
 
   /** Something waits for that node, or what it waits for may have come. */
   #move(node: string): void {
-    if (this.#closed || !this.#waiting.has(node)) return
-    const link = this.#context.pool.link(node)
-    if (link !== undefined) return this.#flush(node, link)
-    if (!this.#searches.has(node)) this.#search(node)
-  }
-
-  /** Runs what something else than a sender has caused; what it throws ends this and its process. */
-  #guard(work: () => void): void {
-    if (this.#closed) return
-    try {
-      work()
-    } catch (error) {
-      this.close()
-      this.#ties.failed(error)
+    const first = this.#waiting.first(node)
+    if (this.#closed || first === undefined) return
+    const { pool, relays, clock } = this.#context
+    const relay = this.#relay
+    const link = pool.link(node)
+    if (link !== undefined) {
+      // What is under way through others must not be overtaken.
+      if (relay?.isBusy(node) !== true) this.#flush(node, link)
+      return
     }
+    const isIndirect = first.via !== undefined || relays?.isEdge === true
+    const isRelayed = isIndirect || this.#paths.isRelayed(node)
+    const isDue = !isIndirect && this.#paths.isDue(node, clock.now())
+    if (relay === undefined || isDue) this.#search(node)
+    if (isRelayed) relay?.move(node)
   }
 
   #flush(node: string, link: Link): void {
@@ -190,21 +273,23 @@ export class Dispatcher implements Driver {
 
   /** Not at once: a sender hears what became of its message after it has sent it. */
   #search(node: string): void {
+    if (this.#searches.has(node)) return
     const search: Search = { abort: new AbortController(), release: () => {} }
     this.#searches.set(node, search)
     this.#context.clock.microtask(() => this.#guard(() => this.#find(node, search)))
   }
 
   #find(node: string, search: Search): void {
-    const address = knownAddress(this.#context, node)
+    const { directory, settings } = this.#context
+    const address = directory.address(node)
     if (address !== undefined) return this.#dial(node, search, address)
-    const { dht, settings } = this.#context
-    if (dht === undefined) return this.#ended(node, search)
-    findAddressRecord(dht, node, settings.lookupTimeoutMs, search.abort.signal).then(
-      (record) =>
+    if (directory.find === undefined) return this.#ended(node, search)
+    directory.find(node, settings.lookupTimeoutMs, search.abort.signal).then(
+      (found) =>
         this.#guard(() => {
-          if (record === undefined) this.#ended(node, search)
-          else this.#dial(node, search, record)
+          if (found === undefined) return this.#ended(node, search)
+          this.#keys.learn(node, found.publicKey)
+          this.#dial(node, search, found.address)
         }),
       // Whatever went wrong with it, nothing is known; the DHT has said and counted why.
       () => this.#guard(() => this.#ended(node, search)),
@@ -221,17 +306,22 @@ export class Dispatcher implements Driver {
   #ended(node: string, search: Search): void {
     if (this.#searches.get(node) !== search) return
     this.#searches.delete(node)
-    const link = this.#context.pool.link(node)
-    if (link !== undefined) return this.#move(node)
-    this.#loseAll(node)
+    const { pool, clock, memory } = this.#context
+    if (pool.link(node) !== undefined) return this.#move(node)
+    if (this.#relay !== undefined) {
+      this.#paths.relay(node, clock.now())
+      return this.#move(node)
+    }
+    if (this.#loseAll(node)) memory.gone(node, 'unreachable')
   }
 
-  #loseAll(node: string): void {
+  /** False when nothing waited. */
+  #loseAll(node: string): boolean {
     const parcels = this.#waiting.takeAll(node)
     for (const parcel of parcels) {
       this.#lose(parcel, 'ERR_COURIER_UNREACHABLE', `there is no way to ${node}`)
     }
-    if (parcels.length > 0) this.#context.memory.gone(node, 'unreachable')
+    return parcels.length > 0
   }
 
   #lose({ to, lost }: Parcel, code: CourierErrorCode, text: string): void {
@@ -241,10 +331,32 @@ export class Dispatcher implements Driver {
     memory.lose(lost, new CourierError(code, text))
   }
 
-  #whole(peer: string, type: number, payload: Uint8Array): void {
-    const link = this.#context.pool.link(peer.slice(directName('').length))
-    if (link !== undefined) this.#context.memory.arrived(link, type, payload)
+  /** Runs what something else than a sender has caused; what it throws ends this and its process. */
+  #guard(work: () => void): void {
+    if (this.#closed) return
+    try {
+      work()
+      this.#ties.worked()
+    } catch (error) {
+      this.close()
+      this.#ties.failed(error)
+    }
   }
+}
+
+function dialsOf({ settings, pool, dialer, refusals, clock, dialsMax }: CourierContext): OnDemand {
+  const { dialTimeoutMs, dialQueueMax } = settings
+  return new OnDemand({
+    ...{ pool, dialer, refusals, clock, dialsMax, dialTimeoutMs },
+    ...{ queueMax: dialQueueMax, deadMs: dialTimeoutMs, waitingMax: 2 },
+    codes: { dialsMax: 'ERR_COURIER_DIALS_MAX', backlog: 'ERR_COURIER_BACKLOG' },
+  })
+}
+
+/** A peer ends the link when a lane carries what is none of its own. */
+function isOfLane(lane: ServiceLane, type: number): boolean {
+  if (lane === 'rpc') return type >> 4 === 2
+  return lane === 'pubsub' ? type >> 4 === 1 : isServiceType(type)
 }
 
 /** How the assembly knows what comes over the link with a node. */

@@ -78,6 +78,48 @@ export const COURIER_ERRORS: ErrorCatalogue = Object.freeze({
     retry: 'no',
     action: 'nothing on a link that broke; else the peer is slow or hostile',
   },
+  ERR_COURIER_SEAL: {
+    when: 'what came through others is not sealed for this node, or was changed on its way',
+    stateChanged: `${DROPPED}, and its source is told that nobody took it`,
+    retry: 'no',
+    action: 'a node on the way changes messages; look which ways they take',
+  },
+  ERR_COURIER_SOURCE: {
+    when: 'what came through others was sealed by another node than its envelope says',
+    stateChanged: DROPPED,
+    retry: 'no',
+    action: 'somebody on the way claims to be another node',
+  },
+  ERR_COURIER_MEMBERSHIP: {
+    when: 'what came through others was sealed by a node that the realm does not vouch for now',
+    stateChanged: DROPPED,
+    retry: 'after the membership was renewed',
+    action: 'issue a new membership, if the node is one of yours',
+  },
+  ERR_COURIER_REPLAYED: {
+    when: 'a sealed message came for the second time, or is of an earlier life of its sender',
+    stateChanged: DROPPED,
+    retry: 'no',
+    action: 'somebody on the way repeats messages',
+  },
+  ERR_COURIER_STALE: {
+    when: 'a sealed message is older than `sealAgeMaxMs`, or of that far ahead',
+    stateChanged: DROPPED,
+    retry: 'no',
+    action: 'correct the wall clock of one side; else somebody repeats old messages',
+  },
+  ERR_COURIER_SENDERS_MAX: {
+    when: 'sealed messages of `sendersMax` nodes came lately, and this one is of another node',
+    stateChanged: DROPPED,
+    retry: 'after `sealAgeMaxMs`',
+    action: 'raise `sendersMax`; let nodes that speak much have links',
+  },
+  ERR_COURIER_KEY: {
+    when: 'a question for a public key, or an answer, is malformed, was not asked for, or is not the key of that node',
+    stateChanged: DROPPED,
+    retry: 'no',
+    action: `nothing for a late answer; else ${HOSTILE}`,
+  },
   ERR_COURIER_UNHANDLED: {
     when: 'a message came of a type that nobody here handles',
     stateChanged: DROPPED,

@@ -2,8 +2,8 @@
  * What of a courier outlives a restart of its process: who handles what, who wants to hear of what, and the counters.
  * Nothing that a handler throws reaches the courier.
  */
-import type { FrameRouter } from '../link/frame-router.ts'
 import type { Link } from '../link/link.ts'
+import type { ServiceFrames } from '../link/service-links.ts'
 import type { Refusals } from '../refusals.ts'
 import type { CourierHandler, GoneReason, Origin } from './courier.ts'
 import type { Dispatcher } from './dispatcher.ts'
@@ -20,7 +20,7 @@ export interface Counts {
 
 /** See the file header. */
 export class CourierMemory {
-  readonly #frames: Pick<FrameRouter, 'handle'>
+  readonly #frames: ServiceFrames
   readonly #refusals: Refusals
   readonly #handlers: (CourierHandler | undefined)[] = new Array<undefined>(256).fill(undefined)
   readonly #drains = new Set<(node: string) => void>()
@@ -31,7 +31,7 @@ export class CourierMemory {
   /** The one that runs; undefined while its process is being restarted. */
   dispatcher: Dispatcher | undefined
 
-  constructor(frames: Pick<FrameRouter, 'handle'>, refusals: Refusals) {
+  constructor(frames: ServiceFrames, refusals: Refusals) {
     this.#frames = frames
     this.#refusals = refusals
   }

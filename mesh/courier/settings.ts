@@ -34,6 +34,22 @@ export interface CourierOptions {
   readonly pathTtlMs?: number
   /** Time of a lookup of an address or a public key in the DHT. Default 5,000 ms. */
   readonly lookupTimeoutMs?: number
+  /**
+   * Sealed envelopes to one node that nobody has acknowledged. Default 4; what comes meanwhile waits and shares the next
+   * ones. Raising it makes better use of long ways, and lets more get out of order when a way changes.
+   */
+  readonly envelopesPerNodeMax?: number
+  /** Public keys that are kept beside those of members. Default 4,096. */
+  readonly keysMax?: number
+  /** Public keys that are asked for at once. Default 256; then `ERR_COURIER_UNREACHABLE`. */
+  readonly keyQueriesMax?: number
+  /**
+   * How old a sealed message may be, and how far the clock of its sender ahead. Default 600,000 ms; then
+   * `ERR_COURIER_STALE`. Nodes whose clocks differ by more cannot speak through others.
+   */
+  readonly sealAgeMaxMs?: number
+  /** Senders whose sealed messages are told from copies. Default 16,384; then `ERR_COURIER_SENDERS_MAX`. */
+  readonly sendersMax?: number
   /** Large messages of one peer that are not whole yet. Default 64; then its oldest is given up. */
   readonly assembliesPerPeerMax?: number
   /** Bytes held for them, for one peer. Default 128 MiB. */
@@ -58,6 +74,11 @@ export const COURIER_DEFAULTS: CourierSettings = Object.freeze({
   dialQueueMax: 1_024,
   pathTtlMs: 30_000,
   lookupTimeoutMs: 5_000,
+  envelopesPerNodeMax: 4,
+  keysMax: 4_096,
+  keyQueriesMax: 256,
+  sealAgeMaxMs: 600_000,
+  sendersMax: 16_384,
   assembliesPerPeerMax: 64,
   assemblyBytesPerPeerMax: 134_217_728,
   assemblyBytesMax: 536_870_912,
@@ -75,6 +96,11 @@ const CHECKS: { readonly [K in keyof CourierOptions]-?: OptionCheck } = {
   dialQueueMax: numberOption(0, 1_048_576),
   pathTtlMs: numberOption(0, 2_147_483_647),
   lookupTimeoutMs: numberOption(1, 2_147_483_647),
+  envelopesPerNodeMax: numberOption(1, 1_024),
+  keysMax: numberOption(1, 1_048_576),
+  keyQueriesMax: numberOption(1, 1_048_576),
+  sealAgeMaxMs: numberOption(1_000, 2_147_483_647),
+  sendersMax: numberOption(1, 1_048_576),
   assembliesPerPeerMax: numberOption(1, 1_048_576),
   assemblyBytesPerPeerMax: numberOption(1_024, 1_099_511_627_776),
   assemblyBytesMax: numberOption(1_024, 1_099_511_627_776),

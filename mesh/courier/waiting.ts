@@ -80,7 +80,12 @@ export class Waiting {
     return undefined
   }
 
-  /** Everything that waits for that node, in order. */
+  /** Everything that waits for that node, in order; nothing may be removed meanwhile. */
+  fromFirst(node: string): Iterable<Parcel> {
+    return this.#queues.get(node)?.parcels.values() ?? []
+  }
+
+  /** The same in an array. */
   all(node: string): readonly Parcel[] {
     return Array.from(this.#queues.get(node)?.parcels.values() ?? [])
   }

@@ -133,7 +133,7 @@ export class GreedyCore {
   }
 
   #send(nowMs: number, input: GreedyInput & { readonly type: 'send' }, sink: GreedySink): void {
-    const { sendId, id, destination, via, routeType, payload, about, receipt } = input
+    const { sendId, id, destination, via, sourceVia, routeType, payload, about, receipt } = input
     const { self, settings } = this.#options
     if (this.#sends.size >= settings.sendsMax) {
       return sink.settled(sendId, { type: 'refused', code: 'ERR_ROUTE_SENDS_MAX' })
@@ -145,7 +145,7 @@ export class GreedyCore {
     this.#sent += 1
     this.#seen.add(self.hex, id)
     const envelope: Envelope = {
-      ...{ id, destination, via, source: self, sourceVia: undefined, visited: [] },
+      ...{ id, destination, via, source: self, sourceVia, visited: [] },
       hopsMax: input.hopsMax,
       channel: routeType === 'publish' ? 'pubsub' : 'rpc',
       ttlMs: Math.max(1, Math.floor(input.deadlineMs - nowMs)),

@@ -54,6 +54,7 @@ export const EnvelopeServer: Server<EnvelopeApi, DhtContext> = implement<
       ...{ self: context.ownKey, protocol: context.routeProtocol, entropy: context.entropy },
       view: { closest: (key, count) => memory.router?.closest(key, count) ?? [] },
       handlers: envelopes.handlers,
+      passedOn: context.passedOn,
       failed: (error) => void self.cast.failed(error),
     })
     envelopes.router = router

@@ -43,7 +43,7 @@ export interface Envelope {
   readonly via: KadKey | undefined
   /** As it says itself; only the first hop knows for sure. */
   readonly source: KadKey
-  /** The gateway that has a link with the source. */
+  /** A node that has a link with the source: its gateway, or one that it chose. Errors and receipts go through it. */
   readonly sourceVia: KadKey | undefined
   readonly hopsMax: number
   /** Time that is left; each node takes off what it needed itself. */

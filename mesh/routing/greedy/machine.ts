@@ -26,6 +26,8 @@ export type GreedyInput =
       readonly routeType: RouteType
       readonly destination: KadKey
       readonly via: KadKey | undefined
+      /** A node that this one has a link with, when errors and receipts should come back through that. */
+      readonly sourceVia: KadKey | undefined
       readonly payload: Uint8Array
       readonly about: string | undefined
       readonly receipt: boolean

@@ -28,6 +28,8 @@ export interface GreedyRouterParts {
   readonly settings: GreedySettings
   readonly pool: Pick<LinkPool, 'link'>
   readonly onDemand: Pick<OnDemand, 'whenLinked'>
+  /** An envelope of a peer at the edge of this node was passed on over that link. */
+  readonly passedOn?: (link: Link) => void
   readonly frames: Pick<FrameRouter, 'handle'>
   readonly protocol: RouteProtocol
   readonly view: Pick<RouteView, 'closest' | 'uplinks'>
@@ -53,6 +55,8 @@ export interface RouteSendOptions {
   readonly receipt?: boolean
   /** The gateway that has a link with the destination, for one that stands in no table. */
   readonly via?: KadKey | undefined
+  /** A node that has a link with this one, through which errors and receipts should come back. */
+  readonly sourceVia?: KadKey | undefined
   /** The call that a reply answers; the caller's send then ends as delivered. */
   readonly about?: string
   readonly signal?: AbortSignal
@@ -175,7 +179,12 @@ export class GreedyRouter {
       this.#pending.set(sendId, { destination, resolve, reject, id, release })
       this.#turns.take({
         ...{ type: 'send', sendId, id, routeType: type, destination },
-        ...{ via: options.via, about: options.about, receipt: options.receipt ?? true },
+        ...{
+          via: options.via,
+          sourceVia: options.sourceVia,
+          about: options.about,
+          receipt: options.receipt ?? true,
+        },
         payload: Uint8Array.from(payload),
         hopsMax: Math.max(1, Math.min(maxHops, HOPS_CEILING)),
         deadlineMs: clock.now() + Math.min(timeoutMs, TTL_CEILING_MS),
@@ -244,6 +253,7 @@ export class GreedyRouter {
     if (link.state !== 'established') return false
     try {
       link.send(envelope.channel, this.#parts.protocol.encode(envelope))
+      if (envelope.sourceVia?.hex === this.#parts.self.hex) this.#parts.passedOn?.(link)
       return true
     } catch (error) {
       // The link has counted it under its own code.

@@ -4,7 +4,7 @@ import type { SupervisorRef } from '../../../behaviours/index.ts'
 import { MeshCore } from '../../../mesh/core.ts'
 import type { Courier, CourierSendOptions, Origin } from '../../../mesh/courier/courier.ts'
 import type { CourierError } from '../../../mesh/courier/errors.ts'
-import { createCourier } from '../../../mesh/courier/mesh-courier.ts'
+import { createCourier } from '../../../mesh/courier/create-courier.ts'
 import type { CourierOptions } from '../../../mesh/courier/settings.ts'
 import { openIdentity } from '../../../mesh/identity/identity.ts'
 import { simulatedSignatures } from '../../../mesh/identity/simulated-signatures.ts'
@@ -157,9 +157,13 @@ export class CourierWorld implements AsyncDisposable {
     if (at < 0) return
     this.nodes.splice(at, 1)
     const { core, system } = node
-    await new Promise<void>((resolve) => core.detectorMemory.detector!.leave(resolve))
-    await core.pool.leave('shutdown')
-    await Supervisor.stop(tree, 'shutdown')
+    // A machine whose socket was taken away may have given up.
+    if (system.isAlive(tree.pid)) {
+      const { detector } = core.detectorMemory
+      if (detector !== undefined) await new Promise<void>((resolve) => detector.leave(resolve))
+      await core.pool.leave('shutdown')
+      await Supervisor.stop(tree, 'shutdown')
+    }
     await core.endpoint()?.close()
     await system.stop()
     await core.parts.identity.close()

@@ -315,7 +315,7 @@ describe('what comes back', () => {
       world.step(node, {
         ...{ type: 'send', sendId: number, id: `${number}`.repeat(32), routeType: 'reply' },
         ...{ destination: from.contact.key, payload: new Uint8Array(0), about: id },
-        ...{ receipt: false, hopsMax: 10, deadlineMs: 5_000, via: undefined },
+        ...{ receipt: false, hopsMax: 10, deadlineMs: 5_000, via: undefined, sourceVia: undefined },
       })
     reply(world.nodes[1]!, 8)
     expect(world.outcomes.has(sendId)).toBe(false)
@@ -404,6 +404,7 @@ describe('gateways', () => {
       {
         ...{ type: 'send', sendId: 1, id: 'ab'.repeat(16), routeType: 'call', receipt: true },
         ...{ destination: peer.contact.key, via: gateway.contact.key, about: undefined },
+        sourceVia: undefined,
         ...{ payload: new Uint8Array(1), hopsMax: 10, deadlineMs: 1_000 },
       },
       sink as never,

@@ -87,13 +87,14 @@ export class GreedyWorld {
       readonly hopsMax?: number
       readonly receipt?: boolean
       readonly via?: KadKey
+      readonly sourceVia?: KadKey
     } = {},
   ): number {
     const sendId = ++this.#ids
     this.step(from, {
       ...{ type: 'send', sendId, id: this.#newId(), routeType: more.type ?? 'call', destination },
       ...{ payload: Uint8Array.of(sendId), about: undefined, receipt: more.receipt ?? true },
-      via: more.via,
+      ...{ via: more.via, sourceVia: more.sourceVia },
       ...{ hopsMax: more.hopsMax ?? 10, deadlineMs: this.nowMs + 10_000 },
     })
     return sendId

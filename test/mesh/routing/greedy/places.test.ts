@@ -60,7 +60,13 @@ class Node {
   }
 
   send(): void {
-    const more = { payload: new Uint8Array(1_000), about: undefined, receipt: true, via: undefined }
+    const more = {
+      payload: new Uint8Array(1_000),
+      about: undefined,
+      receipt: true,
+      via: undefined,
+      sourceVia: undefined,
+    }
     this.core.step(
       0,
       {

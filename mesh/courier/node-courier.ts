@@ -1,13 +1,10 @@
 /**
- * The courier of a node of the mesh, as its services see it: the same object while the process behind it is restarted.
- * While nothing runs, nothing is taken.
+ * A courier as the services of its node see it: the same object while the process behind it is restarted. While nothing
+ * runs, nothing is taken.
  */
-import type { ChildSpec } from '../../behaviours/index.ts'
-import type { MeshCore } from '../core.ts'
-import { dialShares } from '../exchange/dial-shares.ts'
 import type { Link } from '../link/link.ts'
+import type { MembershipView } from '../membership/view.ts'
 import type { CourierContext } from './context.ts'
-import { CourierServer } from './courier-server.ts'
 import type {
   Courier,
   CourierHandler,
@@ -18,38 +15,7 @@ import type {
   ServiceLane,
 } from './courier.ts'
 import { GoneWatch } from './gone.ts'
-import { CourierMemory } from './memory.ts'
-import { courierSettings } from './settings.ts'
-import type { CourierOptions } from './settings.ts'
-
-/** What a node's mesh has for its courier. */
-export type CourierSurroundings = Pick<
-  MeshCore,
-  'parts' | 'clock' | 'logger' | 'pool' | 'dialer' | 'frames' | 'refusals' | 'view' | 'dht'
->
-
-/** A courier and the process that works for it. */
-export interface MadeCourier {
-  readonly courier: Courier
-  /** Child of the mesh's tree, after the links. */
-  readonly child: ChildSpec
-}
-
-/** The courier of a node; once per node, before its tree starts. */
-export function createCourier(core: CourierSurroundings, options?: CourierOptions): MadeCourier {
-  const { clock, logger, pool, dialer, frames, refusals, view, dht, parts } = core
-  const context: CourierContext = {
-    ...{ clock, logger, pool, dialer, frames, refusals, view, dht },
-    self: parts.identity.nodeKey.hex,
-    settings: courierSettings('startMesh', options),
-    dialsMax: dialShares(parts.options.dialsMax).courier,
-    memory: new CourierMemory(frames, refusals),
-  }
-  return {
-    courier: new MeshCourier(context),
-    child: CourierServer.child(context, { id: 'courier' }),
-  }
-}
+import type { CourierMemory } from './memory.ts'
 
 const NO_OPTIONS: CourierSendOptions = Object.freeze({})
 
@@ -59,19 +25,24 @@ interface Hold {
   release: (() => void) | undefined
 }
 
-class MeshCourier implements Courier {
+/** See the file header. */
+export class NodeCourier implements Courier {
   readonly self: string
   readonly #context: CourierContext
   readonly #memory: CourierMemory
   readonly #holds = new Map<string, Hold>()
 
-  constructor(context: CourierContext) {
-    const { pool, view, memory } = context
+  /** `view` is undefined for a node that is nobody's member: to it a node is gone with its link. */
+  constructor(
+    context: CourierContext,
+    view: Pick<MembershipView, 'member' | 'subscribe'> | undefined,
+  ) {
+    const { pool, memory } = context
     this.self = context.self
     this.#context = context
     this.#memory = memory
     const watch = new GoneWatch({
-      member: (node) => view.member(node),
+      member: (node) => view?.member(node),
       isLinked: (node) => pool.link(node) !== undefined,
       gone: (node, reason) => memory.gone(node, reason),
     })
@@ -79,7 +50,7 @@ class MeshCourier implements Courier {
       this.#keep(event.type === 'up', event.link)
       watch.link(event)
     })
-    view.subscribe((event) => watch.member(event))
+    view?.subscribe((event) => watch.member(event))
   }
 
   send(

@@ -93,10 +93,10 @@ describe('without a link', () => {
     await unlink(world, 0, 2)
     expect(a!.core.pool.link(c!.key)).toBeUndefined()
     expect(a!.courier.send(c!.key, 'rpc', frameOf('one'))).toBe('waiting')
-    expect(a!.courier.send(c!.key, 'pubsub', frameOf('two'))).toBe('waiting')
+    expect(a!.courier.send(c!.key, 'pubsub', frameOf('two', WireType.publish))).toBe('waiting')
     expect(a!.courier.bytesWaiting(c!.key)).toBeGreaterThan(6)
     await world.advance(100)
-    expect(c!.got).toEqual(['call one from n1 direct', 'call two from n1 direct'])
+    expect(c!.got).toEqual(['call one from n1 direct', 'publish two from n1 direct'])
     expect(a!.courier.bytesWaiting(c!.key)).toBe(0)
   })
 
