@@ -40,6 +40,11 @@ import { resolveMeshOptions } from './options.ts'
 import type { MeshOptions } from './options.ts'
 import { DhtFunctions } from './routing/dht-functions.ts'
 import type { Dht } from './routing/dht.ts'
+import { createServices } from './services/create-services.ts'
+import type { MadeServices } from './services/create-services.ts'
+import type { PubSub } from './pubsub/pubsub.ts'
+import type { Rpc } from './rpc/rpc.ts'
+import type { Store } from './store/store.ts'
 import { startTree } from './tree.ts'
 import type { EndpointStats, TransportAddress } from './transport/transport.ts'
 
@@ -86,6 +91,10 @@ export interface Mesh extends AsyncDisposable {
   readonly membership: Membership
   /** Values, providers and addresses of nodes by key; see `routing/README.md`. */
   readonly dht: Dht
+  /** Topics; see `pubsub/README.md`. Throws `ERR_SERVICES_DISABLED` with `services: false`. */
+  readonly pubsub: PubSub
+  /** Procedures and streams; see `rpc/README.md`. Throws `ERR_SERVICES_DISABLED` with `services: false`. */
+  readonly rpc: Rpc
   /** Of a gateway: who is connected to it, and how it does; undefined for a node that is none. */
   readonly gateway: Gateway | undefined
   /** Which life of this node, and how often it spoke up in it, as members know it. */
@@ -168,9 +177,9 @@ export async function startMesh(
     const core = new MeshCore({ options, system, identity, realm, transport, advertiseHost })
     // Before anybody can ask this node to keep something; it may take longer than the start of a process.
     await core.dht?.openStore()
-    const mesh = new MeshNode(core, release)
-    const last = mesh.made === undefined ? [] : [mesh.made.child]
-    mesh.started(await startTree(core, extension(mesh), last))
+    const keeps = options.services !== undefined && dataDir !== undefined
+    const mesh = new MeshNode(core, keeps ? await identity.openStore() : undefined, release)
+    mesh.started(await startTree(core, extension(mesh), mesh.last))
     logger.info({ node: mesh.nodeId, key: mesh.key.hex, realm: realm.name }, 'mesh started')
     return mesh
   } catch (error) {
@@ -187,15 +196,17 @@ class MeshNode implements Mesh {
   readonly membership: Membership
   readonly dht: Dht
   readonly ended: Promise<ExitReason>
-  readonly made: MadeGateway | undefined
+  readonly #gateway: MadeGateway | undefined
+  readonly #services: MadeServices | undefined
   readonly #core: MeshCore
   readonly #release: () => Promise<void>
   #tree: SupervisorRef | undefined
   #settleEnded: (reason: ExitReason) => void = () => {}
   #stopped: Promise<void> | undefined
 
-  constructor(core: MeshCore, release: () => Promise<void>) {
-    const { system, identity, realm } = core.parts
+  constructor(core: MeshCore, store: Store | undefined, release: () => Promise<void>) {
+    const { system, identity, realm, options } = core.parts
+    const check = (): void => this.#check()
     this.#core = core
     this.#release = release
     this.system = system
@@ -203,13 +214,36 @@ class MeshNode implements Mesh {
     this.key = identity.nodeKey
     this.realm = realm
     this.membership = core.view
-    this.dht = new DhtFunctions(core.dht, realm.id, identity.nodeKey.hex, () => this.#check())
+    this.dht = new DhtFunctions(core.dht, realm.id, identity.nodeKey.hex, check)
     this.ended = new Promise((resolve) => (this.#settleEnded = resolve))
-    this.made = createGateway(core)
+    const { dht } = this
+    if (options.services !== undefined) {
+      this.#services = createServices({ core, options: options.services, dht, store, check })
+    }
+    const services = this.#services
+    this.#gateway = createGateway(
+      core,
+      services === undefined ? undefined : { rpc: services.rpc, catalog: services.context.catalog },
+    )
+  }
+
+  /** Children of the tree that come after all others. */
+  get last(): readonly ChildSpec[] {
+    const { child: services } = this.#services ?? {}
+    const { child: gateway } = this.#gateway ?? {}
+    return [services, gateway].filter((child) => child !== undefined)
   }
 
   get gateway(): Gateway | undefined {
-    return this.made?.gateway
+    return this.#gateway?.gateway
+  }
+
+  get pubsub(): PubSub {
+    return this.#served().pubsub
+  }
+
+  get rpc(): Rpc {
+    return this.#served().rpc
   }
 
   /** The tree runs. */
@@ -352,6 +386,11 @@ class MeshNode implements Mesh {
     void this.stop()
   }
 
+  #served(): MadeServices {
+    if (this.#services !== undefined) return this.#services
+    throw new MeshError('ERR_SERVICES_DISABLED', 'this node was started with `services: false`')
+  }
+
   #check(): void {
     if (this.#stopped !== undefined) throw new MeshError('ERR_MESH_STOPPED', 'the mesh has stopped')
   }
@@ -363,7 +402,8 @@ function startError(error: unknown): unknown {
   for (let depth = 0; depth < 10; depth++) {
     const { reason, cause } = (at ?? {}) as { reason?: unknown; cause?: unknown }
     const code = (at as { code?: unknown } | undefined)?.code
-    if (typeof code === 'string' && /^ERR_(TRANSPORT|MESH|LINK|OPTION|STORE|GATEWAY)/.test(code)) return at
+    if (typeof code === 'string' && /^ERR_(TRANSPORT|MESH|LINK|OPTION|STORE|GATEWAY)/.test(code))
+      return at
     const inner = reason ?? cause ?? (at as { shutdown?: unknown } | undefined)?.shutdown
     if (inner === undefined) return error
     at = inner

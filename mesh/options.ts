@@ -29,6 +29,8 @@ import type { SwimSettings } from './membership/swim/settings.ts'
 import { MeshError } from './mesh-error.ts'
 import { isDhtOption, resolveDht } from './routing/options.ts'
 import type { DhtOptions, ResolvedDhtOptions } from './routing/options.ts'
+import { resolveServices, servicesOption } from './services/options.ts'
+import type { ServicesOptions } from './services/options.ts'
 import type { Transport } from './transport/transport.ts'
 import { FRAME_BYTES_MAX_DEFAULT, FRAME_BYTES_MAX_LIMIT } from './wire/frame.ts'
 
@@ -129,6 +131,11 @@ export interface MeshOptions {
    * an object with settings; `gateway/options.ts` describes each dial. Default: false.
    */
   readonly gateway?: boolean | GatewayOptions | undefined
+  /**
+   * Pub/sub and procedures of this node: `false` for none, or settings of their parts; `services/options.ts` says where each
+   * dial is described. Default: all of them.
+   */
+  readonly services?: false | ServicesOptions | undefined
   /** Entries of `mesh.membership.log()`; older ones are dropped. Default 1,024; 0 keeps none. */
   readonly membershipEventsMax?: number | undefined
 
@@ -207,9 +214,9 @@ type Unset =
 /** {@link MeshOptions} with everything decided. */
 export type ResolvedMeshOptions = Readonly<
   Required<{
-    [K in Exclude<keyof MeshOptions, Unset | 'membership' | 'dht' | 'gateway'>]: NonNullable<
-      MeshOptions[K]
-    >
+    [
+      K in Exclude<keyof MeshOptions, Unset | 'membership' | 'dht' | 'gateway' | 'services'>
+    ]: NonNullable<MeshOptions[K]>
   }> & {
     [K in Unset]: MeshOptions[K]
   } & {
@@ -219,6 +226,8 @@ export type ResolvedMeshOptions = Readonly<
     readonly dht: ResolvedDhtOptions | undefined
     /** Undefined for none. */
     readonly gateway: ResolvedGatewayOptions | undefined
+    /** Undefined for none. */
+    readonly services: ServicesOptions | undefined
     readonly candidates: readonly Candidate[]
   }
 >
@@ -246,6 +255,7 @@ export const MESH_DEFAULTS: Readonly<
   metadata: NO_METADATA,
   neighbours: 4,
   dht: Object.freeze({}),
+  services: Object.freeze({}),
   gateway: false,
   membershipEventsMax: 1_024,
   frameBytesMax: FRAME_BYTES_MAX_DEFAULT,
@@ -330,6 +340,7 @@ const CHECKS: { readonly [K in keyof MeshOptions]-?: OptionCheck } = {
   metadata: objectOption,
   neighbours: amount(1, 64),
   dht: dhtOption,
+  services: servicesOption,
   gateway: gatewayOption,
   membershipEventsMax: amount(0),
   frameBytesMax: amount(1_024, FRAME_BYTES_MAX_LIMIT),
@@ -412,6 +423,7 @@ export function resolveMeshOptions(
     ...merged,
     membership: resolveMembership(merged.membership ?? 'lan', membersMax),
     dht: resolveDht(merged.dht ?? {}),
+    services: resolveServices(merged.services ?? {}),
     gateway: resolveGateway(merged.gateway ?? false),
     name: given.nodeName ?? merged.name,
     candidates: seeds.map((seed) => parseSeed(seed)),

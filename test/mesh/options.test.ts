@@ -11,9 +11,11 @@ const resolve = (given: object) => resolveMeshOptions({ realm, ...given } as Mes
 describe('resolveMeshOptions', () => {
   it('fills in what is not given and freezes the result', () => {
     const options = resolve({})
-    const { membership, ...same } = MESH_DEFAULTS
+    const { membership, gateway, ...same } = MESH_DEFAULTS
     expect(options).toMatchObject({ ...same, realm, lookup, candidates: [] })
     expect(membership).toBe('lan')
+    expect(gateway).toBe(false)
+    expect(options.gateway).toBeUndefined()
     expect(options.membership).toEqual({ ...SWIM_PRESETS.lan, membersMax: same.membersMax })
     expect(Object.isFrozen(options)).toBe(true)
   })

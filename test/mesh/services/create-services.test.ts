@@ -1,0 +1,45 @@
+import { describe, expect, it } from 'vitest'
+import { dhtCluster, startAll, startOne } from '../routing/dht-cluster.ts'
+import type { Mesh } from '../../../mesh/mesh.ts'
+
+describe('the services of a mesh', () => {
+  it('PS ML16 a publish reaches subscribers of other nodes through the public functions alone', async () => {
+    await using cluster = dhtCluster()
+    const [a, b, c] = (await startAll(cluster, 3)) as [Mesh, Mesh, Mesh]
+    const heard: string[] = []
+    b.pubsub.subscribe(
+      'shop.*.sold',
+      ({ topic, payload }) => void heard.push(`b ${topic} ${String(payload)}`),
+    )
+    c.pubsub.subscribe('shop.tea.sold', ({ payload }) => void heard.push(`c ${String(payload)}`))
+    await cluster.clock.advance(1_000)
+    const published = a.pubsub.publish('shop.tea.sold', 3)
+    await cluster.clock.advance(100)
+    expect((await published).nodes).toBe(2)
+    expect(heard.toSorted()).toEqual(['b shop.tea.sold 3', 'c 3'])
+  })
+
+  it('R1 a call finds whoever advertises the procedure, and says when nobody does', async () => {
+    await using cluster = dhtCluster()
+    const [a, b] = (await startAll(cluster, 3)) as [Mesh, Mesh, Mesh]
+    const advertised = await b.rpc.advertise('shop.price', (of: unknown) => `${String(of)}: 3`)
+    await cluster.clock.advance(1_000)
+    const call = a.rpc.call('shop.price', 'tea')
+    await cluster.clock.advance(100)
+    expect(await call).toBe('tea: 3')
+    advertised.unadvertise()
+    await cluster.clock.advance(1_000)
+    const nobody = expect(a.rpc.call('shop.price', 'tea')).rejects.toMatchObject({
+      code: 'ERR_RPC_NO_PROVIDER',
+    })
+    await cluster.clock.advance(5_000)
+    await nobody
+  })
+
+  it('are not there with `services: false`', async () => {
+    await using cluster = dhtCluster()
+    const mesh = await startOne(cluster, 1, { more: { services: false } })
+    expect(() => mesh.pubsub).toThrow(expect.objectContaining({ code: 'ERR_SERVICES_DISABLED' }))
+    expect(() => mesh.rpc).toThrow(expect.objectContaining({ code: 'ERR_SERVICES_DISABLED' }))
+  })
+})
