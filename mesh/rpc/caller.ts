@@ -293,7 +293,7 @@ export class Caller {
   }
 
   #succeed(call: OutgoingCall, value: unknown): void {
-    if (call.isAdmitted) call.route.throttle.accepted(this.#nowMs())
+    call.route.throttle.ended(true, this.#nowMs())
     this.#finish(call, 'told')
     this.#parts.context.memory.counters.results += 1
     call.request.done(value)
@@ -302,7 +302,7 @@ export class Caller {
   #fail(call: OutgoingCall, error: RpcError, why: 'late' | 'told' | 'untold'): void {
     if (call.isOver) return
     const isRefusal = error.code === 'ERR_RPC_OVERLOADED'
-    if (call.isAdmitted && !isRefusal) call.route.throttle.accepted(this.#nowMs())
+    if (call.isAdmitted) call.route.throttle.ended(!isRefusal, this.#nowMs())
     this.#finish(call, why)
     this.#parts.context.memory.counters.errors += 1
     call.request.failed(error)

@@ -33,15 +33,16 @@ export class Throttle {
     return Math.max(0, (requests - MULTIPLIER * accepted) / (requests + 1))
   }
 
-  /** A call wants to be made: counts it, and says whether it may. */
+  /** Whether a call may be made. One that may not counts as a request at once, others when they have ended. */
   admits(nowMs: number, chance: () => number): boolean {
     const probability = this.probability(nowMs)
+    if (probability === 0 || chance() >= probability) return true
     this.#counts.add(false, nowMs)
-    return probability === 0 || chance() >= probability
+    return false
   }
 
-  /** A provider has taken a call. */
-  accepted(nowMs: number): void {
-    this.#counts.mark(nowMs)
+  /** A call that was admitted has ended: a provider had accepted it, or all had refused it. */
+  ended(isAccepted: boolean, nowMs: number): void {
+    this.#counts.add(isAccepted, nowMs)
   }
 }

@@ -32,13 +32,8 @@ export class WindowedCounts {
     const at = this.#part % PARTS
     this.#totals[at]! += 1
     this.#total += 1
-    if (isMarked) this.mark(nowMs)
-  }
-
-  /** Marks one that was counted before. */
-  mark(nowMs: number): void {
-    this.#move(nowMs)
-    this.#marked[this.#part % PARTS]! += 1
+    if (!isMarked) return
+    this.#marked[at]! += 1
     this.#markedTotal += 1
   }
 

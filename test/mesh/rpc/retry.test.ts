@@ -79,27 +79,30 @@ describe('the throttle of a caller', () => {
 
   it('R15 holds back max(0, (requests - 2 x accepted) / (requests + 1)) of the calls', () => {
     const throttle = new Throttle(LIMITS)
-    for (let call = 0; call < 100; call++) {
-      throttle.admits(0, () => 1)
-      if (call % 4 === 0) throttle.accepted(0)
-    }
+    for (let call = 0; call < 100; call++) throttle.ended(call % 4 === 0, 0)
     expect(throttle.probability(0)).toBeCloseTo((100 - 50) / 101, 10)
-    expect(throttle.admits(0, () => 0.49)).toBe(false)
     expect(throttle.admits(0, () => 0.51)).toBe(true)
+    expect(throttle.admits(0, () => 0.49)).toBe(false)
+    // The one that was held back counts as well.
+    expect(throttle.probability(0)).toBeCloseTo((101 - 50) / 102, 10)
   })
 
   it('R15 does nothing while half of the calls are accepted, or few were made', () => {
     const throttle = new Throttle(LIMITS)
-    for (let call = 0; call < 19; call++) throttle.admits(0, () => 1)
+    for (let call = 0; call < 19; call++) throttle.ended(false, 0)
     expect(throttle.probability(0)).toBe(0)
-    for (let call = 0; call < 19; call++) throttle.accepted(0)
-    for (let call = 0; call < 19; call++) throttle.admits(0, () => 1)
+    for (let call = 0; call < 19; call++) throttle.ended(true, 0)
     expect(throttle.probability(0)).toBe(0)
+  })
+
+  it('R15 does nothing about calls that are under way, however many', () => {
+    const throttle = new Throttle(LIMITS)
+    for (let call = 0; call < 1_000; call++) expect(throttle.admits(0, () => 0)).toBe(true)
   })
 
   it('R15 forgets what is older than its window', () => {
     const throttle = new Throttle(LIMITS)
-    for (let call = 0; call < 100; call++) throttle.admits(0, () => 1)
+    for (let call = 0; call < 100; call++) throttle.ended(false, 0)
     expect(throttle.probability(0)).toBeGreaterThan(0.9)
     expect(throttle.probability(31_000)).toBe(0)
   })
@@ -109,7 +112,9 @@ describe('the throttle of a caller', () => {
     const entropy = createSeededEntropy(3)
     let through = 0
     for (let call = 0; call < 2_000; call++) {
-      if (throttle.admits(call, () => entropy.random())) through += 1
+      if (!throttle.admits(call, () => entropy.random())) continue
+      through += 1
+      throttle.ended(false, call)
     }
     expect(through).toBeGreaterThan(5)
     expect(through).toBeLessThan(100)
