@@ -77,6 +77,10 @@ export class Dispatcher implements Driver {
     })
   }
 
+  get #isEdge(): boolean {
+    return this.#context.relays?.isEdge === true
+  }
+
   get nextDueMs(): number {
     return Math.min(this.#waiting.nextDueMs, this.#assembly.nextDueMs, this.#keys.nextDueMs)
   }
@@ -124,7 +128,10 @@ export class Dispatcher implements Driver {
     this.#guard(() => {
       if (type === 'up') {
         this.#paths.forget(node)
-        return this.#move(node)
+        this.#move(node)
+        // A gateway is a way to everybody.
+        if (this.#isEdge) for (const other of this.#waiting.nodes()) this.#move(other)
+        return
       }
       this.#direct.linkDown(link)
       this.#assembly.forget(directName(node))
@@ -151,13 +158,13 @@ export class Dispatcher implements Driver {
   }
 
   /** Somebody asks for a public key, or says one. */
-  key({ node }: Origin, type: number, payload: Uint8Array): void {
+  key(origin: Origin, type: number, payload: Uint8Array): void {
     this.#guard(() => {
       const isRight =
         type === WireType.keyQuery
-          ? this.#keys.asked(node, payload)
-          : this.#keys.answered(node, payload)
-      if (!isRight) this.#context.refusals.count('ERR_COURIER_KEY', { peer: node })
+          ? this.#keys.asked(origin, payload)
+          : this.#keys.answered(origin.node, payload)
+      if (!isRight) this.#context.refusals.count('ERR_COURIER_KEY', { peer: origin.node })
       this.#ties.worked()
     })
   }
@@ -200,8 +207,9 @@ export class Dispatcher implements Driver {
       timeoutMs: settings.lookupTimeoutMs,
       isLinked: (node) => pool.link(node) !== undefined,
       defer: (work) => clock.microtask(() => this.#guard(work)),
-      send: (to, frame, lost) => {
-        if (this.send(to, 'pubsub', frame, { lost }) === 'refused') clock.microtask(lost)
+      send: (to, frame, options) => {
+        const outcome = this.send(to, 'pubsub', frame, options)
+        if (outcome === 'refused') clock.microtask(() => this.#guard(options.lost))
       },
     })
   }
@@ -252,7 +260,9 @@ export class Dispatcher implements Driver {
       if (relay?.isBusy(node) !== true) this.#flush(node, link)
       return
     }
-    const isIndirect = first.via !== undefined || relays?.isEdge === true
+    // Without a gateway everything waits for one.
+    if (this.#isEdge && relays?.home() === undefined) return
+    const isIndirect = first.via !== undefined || this.#isEdge
     const isRelayed = isIndirect || this.#paths.isRelayed(node)
     const isDue = !isIndirect && this.#paths.isDue(node, clock.now())
     if (relay === undefined || isDue) this.#search(node)

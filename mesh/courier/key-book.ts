@@ -11,6 +11,7 @@ import { NODE_KEY_BYTES, nodeKeyOfPublicKey } from '../identity/node-key.ts'
 import { Deadlines } from '../machine/deadlines.ts'
 import { encodeFrame } from '../wire/frame.ts'
 import { WireType } from '../wire/messages.ts'
+import type { Origin } from './courier.ts'
 import type { Directory } from './directory.ts'
 
 /** What it needs. */
@@ -25,8 +26,12 @@ export interface KeyBookParts {
   readonly queriesMax: number
   readonly timeoutMs: number
   readonly now: () => number
-  /** Sends a query or a reply to a node; `lost` when there is no way. */
-  readonly send: (to: string, frame: Uint8Array, lost: () => void) => void
+  /** Sends a query or a reply to a node, by way of `via` if there is no link; `lost` when there is no way. */
+  readonly send: (
+    to: string,
+    frame: Uint8Array,
+    options: { readonly via?: string | undefined; readonly lost: () => void },
+  ) => void
   readonly isLinked: (node: string) => boolean
   /** Calls `work` after what runs now. */
   readonly defer: (work: () => void) => void
@@ -108,18 +113,20 @@ export class KeyBook {
     this.#byNumber.set(query.number, query)
     this.#deadlines.set(query.number, now() + timeoutMs)
     const failed = (): void => this.#end(query, undefined)
-    if (at !== undefined) return send(at, queryFrame(node), failed)
+    if (at !== undefined) return send(at, queryFrame(node), { lost: failed })
     find?.(node, timeoutMs, query.abort.signal).then((found) => {
       if (found === undefined || !this.learn(node, found.publicKey)) failed()
     }, failed)
   }
 
   /** Somebody asks for a key. A peer at the edge that is linked is asked itself. */
-  asked(from: string, payload: Uint8Array): boolean {
+  asked({ node: from, via }: Pick<Origin, 'node' | 'via'>, payload: Uint8Array): boolean {
     if (payload.length !== NODE_KEY_BYTES) return false
     const node = Buffer.from(payload).toString('hex')
     const { send, isLinked } = this.#parts
-    const reply = (key: Uint8Array | undefined): void => send(from, replyFrame(node, key), () => {})
+    const reply = (key: Uint8Array | undefined): void =>
+      // Who does not get it asks again.
+      send(from, replyFrame(node, key), { via, lost: () => {} })
     const known = this.known(node)
     if (known !== undefined || from === node || !isLinked(node)) reply(known)
     else this.find(node, node, reply)

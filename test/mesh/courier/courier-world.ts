@@ -6,12 +6,14 @@ import type { Courier, CourierSendOptions, Origin } from '../../../mesh/courier/
 import type { CourierError } from '../../../mesh/courier/errors.ts'
 import { createCourier } from '../../../mesh/courier/create-courier.ts'
 import type { CourierOptions } from '../../../mesh/courier/settings.ts'
+import { createUplinkCourier } from '../../../mesh/courier/uplink-courier.ts'
 import { openIdentity } from '../../../mesh/identity/identity.ts'
 import { simulatedSignatures } from '../../../mesh/identity/simulated-signatures.ts'
 import { ed25519Signatures } from '../../../mesh/identity/signatures.ts'
+import type { FrameRouter } from '../../../mesh/link/frame-router.ts'
 import { resolveMeshOptions } from '../../../mesh/options.ts'
 import type { MeshOptions } from '../../../mesh/options.ts'
-import { startTree } from '../../../mesh/tree.ts'
+import { foundation, startTree } from '../../../mesh/tree.ts'
 import type { Transport } from '../../../mesh/transport/transport.ts'
 import { encodeFrame, HEADER_BYTES } from '../../../mesh/wire/frame.ts'
 import { WireType, wireTypeName } from '../../../mesh/wire/messages.ts'
@@ -66,27 +68,39 @@ export class CourierWorld implements AsyncDisposable {
     n: number,
     { courier: given, mesh = {}, seed }: NodeOptions = {},
   ): Promise<CourierNode> {
-    const { cluster } = this
-    const { clock, entropy, realm } = cluster
     const seeds = seed === undefined ? [] : [`n${seed}@10.0.0.${seed}:4433`]
-    const options = resolveMeshOptions(
-      cluster.options(`n${n}`, n, { membership: 'local', seeds, ...mesh }),
-      async (host) => [host],
-    )
-    const identity = await openIdentity({ realm, clock, entropy })
-    const system = createSystem({ clock, entropy, node: identity.nodeKey.hex })
-    const core = new MeshCore({
-      ...{ options, system, identity, realm, advertiseHost: options.host },
-      transport: options.transport as Transport,
-    })
+    const core = await this.#core(n, 'member', { membership: 'local', seeds, ...mesh })
     await core.dht?.openStore()
     const { courier, child } = createCourier(core, given)
-    const node = this.#nodeOf(n, core, courier, system)
-    this.nodes.push(node)
-    this.#listen(node)
-    const tree = await startTree(core, [child])
-    node.stop = () => this.#stop(node, tree)
+    // The system of a gateway does that; here everybody may come in.
+    core.edges?.open(() => undefined)
+    const node = this.#nodeOf(n, core, courier)
+    node.stop = this.#stopping(node, await startTree(core, [child]))
     return node
+  }
+
+  /** Starts a peer at the edge, which dials the gateways with those numbers. */
+  async startEdge(
+    n: number,
+    gateways: readonly number[],
+    { courier: given }: NodeOptions = {},
+  ): Promise<CourierNode> {
+    const core = await this.#core(n, 'edge', {})
+    const { courier, child } = createUplinkCourier(core, given)
+    const node = this.#nodeOf(n, core, courier)
+    const tree = await Supervisor.start({
+      ...{ system: core.parts.system, strategy: 'rest_for_one' },
+      children: [...foundation(core), child],
+    })
+    node.stop = this.#stopping(node, tree)
+    for (const gateway of gateways) await this.uplink(node, gateway)
+    return node
+  }
+
+  /** A peer dials a gateway. */
+  async uplink({ core }: CourierNode, gateway: number): Promise<void> {
+    const target = { host: `10.0.0.${gateway}`, port: 4433 }
+    await this.cluster.during(core.dialer.connect(target))
   }
 
   /** Nodes 1 to `count`, which all know the first. */
@@ -115,17 +129,28 @@ export class CourierWorld implements AsyncDisposable {
     await this.cluster[Symbol.asyncDispose]()
   }
 
-  #nodeOf(
-    n: number,
-    core: MeshCore,
-    courier: Courier,
-    system: System,
-  ): CourierNode & { stop: () => Promise<void> } {
-    return {
-      ...{ n, core, courier, system, key: courier.self },
+  async #core(n: number, kind: 'member' | 'edge', more: MeshOptions): Promise<MeshCore> {
+    const { cluster } = this
+    const { clock, entropy, realm } = cluster
+    const options = resolveMeshOptions(cluster.options(`n${n}`, n, more), async (host) => [host])
+    const identity = await openIdentity({ realm, clock, entropy })
+    const system = createSystem({ clock, entropy, node: identity.nodeKey.hex })
+    return new MeshCore({
+      ...{ options, system, identity, realm, advertiseHost: options.host },
+      transport: options.transport as Transport,
+      ...(kind === 'edge' ? { kind } : {}),
+    })
+  }
+
+  #nodeOf(n: number, core: MeshCore, courier: Courier): Writable {
+    const node: Writable = {
+      ...{ n, core, courier, system: core.parts.system, key: courier.self },
       ...{ got: [], payloads: [], origins: [], lost: [], gone: [], drains: [] },
       stop: async () => {},
     }
+    this.nodes.push(node)
+    this.#listen(node)
+    return node
   }
 
   #listen(node: CourierNode): void {
@@ -142,8 +167,14 @@ export class CourierWorld implements AsyncDisposable {
     }
     courier.onGone((key, reason) => void node.gone.push(`${this.nameOf(key)} ${reason}`))
     courier.onDrain((key) => void node.drains.push(this.nameOf(key)))
-    const dispatch = core.frames.dispatch.bind(core.frames)
-    core.frames.dispatch = (link, type, payload, via) => {
+    for (const frames of [core.frames, core.edges?.frames]) {
+      if (frames !== undefined) this.#trace(node, frames)
+    }
+  }
+
+  #trace(node: CourierNode, frames: FrameRouter): void {
+    const dispatch = frames.dispatch.bind(frames)
+    frames.dispatch = (link, type, payload, via) => {
       if (type >= 0x30) return dispatch(link, type, payload, via)
       const from = Number(this.nameOf(link.peer.key.hex).slice(1))
       this.trace.push(`${from}>${node.n} ${wireTypeName(type)}`)
@@ -152,22 +183,28 @@ export class CourierWorld implements AsyncDisposable {
     }
   }
 
-  async #stop(node: CourierNode, tree: SupervisorRef): Promise<void> {
-    const at = this.nodes.indexOf(node)
-    if (at < 0) return
-    this.nodes.splice(at, 1)
-    const { core, system } = node
-    // A machine whose socket was taken away may have given up.
-    if (system.isAlive(tree.pid)) {
-      const { detector } = core.detectorMemory
-      if (detector !== undefined) await new Promise<void>((resolve) => detector.leave(resolve))
-      await core.pool.leave('shutdown')
-      await Supervisor.stop(tree, 'shutdown')
+  #stopping(node: CourierNode, tree: SupervisorRef): () => Promise<void> {
+    return async () => {
+      const at = this.nodes.indexOf(node)
+      if (at < 0) return
+      this.nodes.splice(at, 1)
+      const { core, system } = node
+      // A machine whose socket was taken away may have given up.
+      if (system.isAlive(tree.pid)) {
+        const { detector } = core.detectorMemory
+        if (detector !== undefined) await new Promise<void>((resolve) => detector.leave(resolve))
+        await Promise.all([core.pool.leave('shutdown'), core.edges?.pool.leave('shutdown')])
+        await Supervisor.stop(tree, 'shutdown')
+      }
+      await core.endpoint()?.close()
+      await system.stop()
+      await core.parts.identity.close()
     }
-    await core.endpoint()?.close()
-    await system.stop()
-    await core.parts.identity.close()
   }
+}
+
+interface Writable extends CourierNode {
+  stop: () => Promise<void>
 }
 
 /** A frame with that text as payload. */
