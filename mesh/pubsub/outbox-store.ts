@@ -5,8 +5,9 @@
  */
 import type { Codec } from '../wire/codec.ts'
 import { Tuple } from '../wire/tuple.ts'
-import type { Store, StoreWrite } from '../store/store.ts'
+import type { Store } from '../store/store.ts'
 import type { Letter } from './letter.ts'
+import { PartedStore } from './parted-store.ts'
 import { Payload } from './payload.ts'
 import { GROUPS_MAX, isFlat, UINT48_MAX } from './wire.ts'
 
@@ -23,20 +24,20 @@ export interface StoredLetter {
 }
 
 const PREFIX = 'pubsub/out/'
-const PART_BYTES = 65_536
 const NUMBER_DIGITS = 15
-const PART_DIGITS = 4
-const NAME = /^([0-9a-f]{64})\/(\d{15})\/(\d{15})\/(\d{4})$/
+const NAME = /^([0-9a-f]{64})\/(\d{15})\/(\d{15})$/
 const WALL_MS_MAX = 8_640_000_000_000_000
+
+type Place = Pick<StoredLetter, 'node' | 'session' | 'number'>
 
 /** Keeps and gives back. */
 export class OutboxStore {
-  readonly #store: Store
+  readonly #store: PartedStore
   readonly #values: Codec
   readonly #failed: (error: unknown) => void
 
   constructor(store: Store, values: Codec, failed: (error: unknown) => void) {
-    this.#store = store
+    this.#store = new PartedStore(store, PREFIX, failed)
     this.#values = values
     this.#failed = failed
   }
@@ -49,54 +50,30 @@ export class OutboxStore {
       ...[expiresWallMs, topic, sequence, headers ?? null, stampMs ?? null],
       ...[groups ?? [], via ?? null, payload.bytes],
     ])
-    const writes: StoreWrite[] = []
-    for (let at = 0; at < bytes.length; at += PART_BYTES) {
-      const value = bytes.subarray(at, at + PART_BYTES)
-      writes.push({ key: keyOf(stored, at / PART_BYTES), value })
-    }
-    this.#store.batch(writes).catch(this.#failed)
+    this.#store.keep(nameOf(stored), bytes)
   }
 
-  /** It is over. `bytes` are those of its payload. */
-  forget(place: Pick<StoredLetter, 'node' | 'session' | 'number'>): void {
-    const prefix = keyOf(place, 0).slice(0, -PART_DIGITS)
-    const writes: StoreWrite[] = []
-    for (const { key } of this.#store.entries(prefix)) writes.push({ key, value: undefined })
-    if (writes.length === 0) writes.push({ key: keyOf(place, 0), value: undefined })
-    this.#store.batch(writes).catch(this.#failed)
+  /** It is over. */
+  forget(place: Place): void {
+    this.#store.forget(nameOf(place))
   }
 
   /** What the life before has left, by node, session and number. What cannot be read is deleted. */
   load(): readonly StoredLetter[] {
     const found: StoredLetter[] = []
-    let parts: Uint8Array[] = []
-    let place: Pick<StoredLetter, 'node' | 'session' | 'number'> | undefined
-    const finish = (): void => {
-      if (place === undefined) return
-      const letter = this.#read(place, Buffer.concat(parts))
-      if (letter === undefined) this.forget(place)
+    for (const [name, bytes] of this.#store.load()) {
+      const [, node, session, number] = NAME.exec(name) ?? []
+      const letter =
+        node === undefined
+          ? undefined
+          : this.#read({ node, session: Number(session), number: Number(number) }, bytes)
+      if (letter === undefined) this.#store.forget(name)
       else found.push(letter)
-      place = undefined
     }
-    for (const { key, value } of this.#store.entries(PREFIX)) {
-      const match = NAME.exec(key.slice(PREFIX.length))
-      if (match === null) continue
-      const [, node = '', session, number, part] = match
-      if (Number(part) === 0) {
-        finish()
-        place = { node, session: Number(session), number: Number(number) }
-        parts = []
-      }
-      parts.push(value)
-    }
-    finish()
     return found
   }
 
-  #read(
-    place: Pick<StoredLetter, 'node' | 'session' | 'number'>,
-    bytes: Uint8Array,
-  ): StoredLetter | undefined {
+  #read(place: Place, bytes: Uint8Array): StoredLetter | undefined {
     try {
       const items = new Tuple('outbox', this.#values.decode(bytes))
       const headers = items.get(3)
@@ -130,11 +107,7 @@ function isText(value: unknown): value is string {
   return typeof value === 'string'
 }
 
-function keyOf(
-  { node, session, number }: Pick<StoredLetter, 'node' | 'session' | 'number'>,
-  part: number,
-): string {
+function nameOf({ node, session, number }: Place): string {
   const of = String(session).padStart(NUMBER_DIGITS, '0')
-  const at = String(number).padStart(NUMBER_DIGITS, '0')
-  return `${PREFIX}${node}/${of}/${at}/${String(part).padStart(PART_DIGITS, '0')}`
+  return `${node}/${of}/${String(number).padStart(NUMBER_DIGITS, '0')}`
 }

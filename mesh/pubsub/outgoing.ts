@@ -43,6 +43,11 @@ export class Outgoing {
   /** It is with other nodes; resolves when the subscribers of this one have room, too. */
   finish(nodes: number, dropped: number): void {
     const { blocked } = this
+    if (this.isOverrun) {
+      const { topic } = this.letter
+      const text = `a subscriber of ${topic} that blocks has twice its limit waiting`
+      return this.fail(new PubSubError('ERR_PUBSUB_BLOCKED', text, { topic }))
+    }
     const result = { sequence: this.letter.sequence, local: this.local, nodes, dropped }
     if (blocked === undefined) return this.#finish(result)
     let waiting = blocked.length
@@ -93,11 +98,6 @@ export class Outgoing {
 
   #finish(result: PublishResult): void {
     if (this.#isFailed) return
-    if (this.isOverrun) {
-      const { topic } = this.letter
-      const text = `a subscriber of ${topic} that blocks has twice its limit waiting`
-      return this.fail(new PubSubError('ERR_PUBSUB_BLOCKED', text, { topic }))
-    }
     this.#result = result
     this.#settled?.()
   }

@@ -149,13 +149,13 @@ export class Publisher {
     if (subscription.settings.noLocal) return
     const taken = subscription.take(publication)
     if (taken === 'dropped') return
-    if (taken !== 'taken') {
+    if (taken === 'overrun') {
+      outgoing.isOverrun = true
+      return
+    }
+    if (taken === 'blocked') {
       outgoing.blocked ??= []
       outgoing.blocked.push(subscription)
-      if (taken === 'overrun') {
-        outgoing.isOverrun = true
-        return
-      }
     }
     outgoing.local += 1
     this.#context.memory.counters.delivered += 1

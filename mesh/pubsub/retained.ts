@@ -12,6 +12,7 @@ import { matchesFilter, isWildcard } from '../topics/topic.ts'
 import type { Store } from '../store/store.ts'
 import type { Publication, Settlement } from './message.ts'
 import type { Headers } from './pubsub.ts'
+import { PartedStore } from './parted-store.ts'
 import { Payload } from './payload.ts'
 import { isFlat, UINT48_MAX } from './wire.ts'
 
@@ -166,63 +167,36 @@ function bytesOf({ topic, payload }: Pick<RetainedValue, 'topic' | 'payload'>): 
 }
 
 const PREFIX = 'pubsub/last/'
-const PART_BYTES = 65_536
-const PART_DIGITS = 4
-const NAME = /^([0-9a-f]{64})\/(\d{4})$/
 
 /** Last values of this node in a store. */
 export class RetainedStore {
-  readonly #store: Store
+  readonly #store: PartedStore
   readonly #values: Codec
   readonly #failed: (error: unknown) => void
 
   constructor(store: Store, values: Codec, failed: (error: unknown) => void) {
-    this.#store = store
+    this.#store = new PartedStore(store, PREFIX, failed)
     this.#values = values
     this.#failed = failed
   }
 
   /** Keeps a value instead of what is there. */
   keep({ topic, sequence, stampMs, headers, payload }: RetainedValue): void {
-    const bytes = this.#values.encode([topic, sequence, stampMs, headers ?? null, payload.bytes])
-    const prefix = prefixOf(topic)
-    const writes = Array.from(this.#store.entries(prefix), ({ key }) => ({
-      ...{ key, value: undefined as Uint8Array | undefined },
-    }))
-    for (let at = 0; at < bytes.length; at += PART_BYTES) {
-      const part = String(at / PART_BYTES).padStart(PART_DIGITS, '0')
-      writes.push({ key: prefix + part, value: bytes.subarray(at, at + PART_BYTES) })
-    }
-    this.#store.batch(writes).catch(this.#failed)
+    const items = [topic, sequence, stampMs, headers ?? null, payload.bytes]
+    this.#store.keep(nameOf(topic), this.#values.encode(items))
   }
 
   /** The value was deleted. */
   forget(topic: string): void {
-    const writes = Array.from(this.#store.entries(prefixOf(topic)), ({ key }) => ({
-      ...{ key, value: undefined },
-    }))
-    if (writes.length > 0) this.#store.batch(writes).catch(this.#failed)
+    this.#store.forget(nameOf(topic))
   }
 
   /** Fills the table of a new life. */
   load(table: RetainedTable, publisher: string): void {
-    let parts: Uint8Array[] = []
-    let of = ''
-    const finish = (): void => {
-      const value = of === '' ? undefined : this.#read(Buffer.concat(parts), publisher)
+    for (const [, bytes] of this.#store.load()) {
+      const value = this.#read(bytes, publisher)
       if (value !== undefined && table.fits(value)) table.set(value)
     }
-    for (const { key, value } of this.#store.entries(PREFIX)) {
-      const match = NAME.exec(key.slice(PREFIX.length))
-      if (match === null) continue
-      if (match[1] !== of) {
-        finish()
-        of = match[1]!
-        parts = []
-      }
-      parts.push(value)
-    }
-    finish()
   }
 
   #read(bytes: Uint8Array, publisher: string): RetainedValue | undefined {
@@ -248,6 +222,7 @@ function isText(value: unknown): value is string {
   return typeof value === 'string'
 }
 
-function prefixOf(topic: string): string {
-  return `${PREFIX}${createHash('sha256').update(topic, 'utf8').digest('hex')}/`
+/** Topics are longer than names in a store may be. */
+function nameOf(topic: string): string {
+  return createHash('sha256').update(topic, 'utf8').digest('hex')
 }

@@ -1,0 +1,110 @@
+import { describe, expect, it } from 'vitest'
+import { collect, PubSubNet } from './pubsub-net.ts'
+
+describe('groups', () => {
+  it('PS9 give each message to one of four members on three nodes, each its share', async () => {
+    const net = new PubSubNet()
+    const nodes = await net.startAll(4)
+    const counts = [0, 0, 0, 0]
+    const seen = new Set<unknown>()
+    ;[1, 2, 3, 3].forEach((at, member) => {
+      nodes[at]!.pubsub.subscribe(
+        'jobs.*',
+        ({ payload }) => {
+          counts[member]! += 1
+          seen.add(payload)
+        },
+        { group: 'workers' },
+      )
+    })
+    await net.advance(5)
+    for (let i = 0; i < 10_000; i++) void nodes[0]!.pubsub.publish('jobs.one', i)
+    await net.advance(5)
+    expect(counts.reduce((sum, count) => sum + count, 0)).toBe(10_000)
+    expect(seen.size).toBe(10_000)
+    for (const count of counts) expect(Math.abs(count - 2_500)).toBeLessThan(250)
+  })
+
+  it('PS9 prefer members of this node when asked to, and share with it otherwise', async () => {
+    const net = new PubSubNet()
+    const [a, b] = await net.startAll(2)
+    const [here, there] = [collect(), collect()]
+    a!.pubsub.subscribe('jobs', here.handler, { group: 'g' })
+    b!.pubsub.subscribe('jobs', there.handler, { group: 'g' })
+    await net.advance(5)
+    for (let i = 0; i < 100; i++) void a!.pubsub.publish('jobs', i, { localFirst: true })
+    await net.advance(5)
+    expect([here.payloads.length, there.payloads.length]).toEqual([100, 0])
+    for (let i = 0; i < 1_000; i++) void a!.pubsub.publish('jobs', i)
+    await net.advance(5)
+    expect(here.payloads.length + there.payloads.length).toBe(1_100)
+    expect(there.payloads.length).toBeGreaterThan(400)
+  })
+
+  it('PS9 lose no more than what is on its way when a member dies, and nothing at least once that another life can take', async () => {
+    const net = new PubSubNet()
+    const nodes = await net.startAll(4)
+    const seen = new Set<unknown>()
+    for (const { pubsub } of nodes.slice(1)) {
+      pubsub.subscribe('jobs', ({ payload }) => void seen.add(payload), { group: 'g' })
+    }
+    await net.advance(5)
+    let sentToDead = 0
+    for (let i = 0; i < 300; i++) {
+      if (i === 100) net.net.kill(nodes[3]!.node, 20)
+      void nodes[0]!.pubsub.publish('jobs', i)
+      await net.advance(1)
+    }
+    sentToDead = net.publishes(nodes[3]!)
+    const received = nodes[3]!.pubsub.stats().received
+    expect(300 - seen.size).toBeLessThanOrEqual(sentToDead - received)
+    expect(seen.size).toBeGreaterThan(270)
+  })
+
+  it('reach plain subscribers and every group, in one frame for each node', async () => {
+    const net = new PubSubNet()
+    const [a, b] = await net.startAll(2)
+    const got = [collect(), collect(), collect(), collect()]
+    b!.pubsub.subscribe('x', got[0]!.handler)
+    b!.pubsub.subscribe('x', got[1]!.handler, { group: 'one' })
+    b!.pubsub.subscribe('*', got[2]!.handler, { group: 'one' })
+    b!.pubsub.subscribe('x', got[3]!.handler, { group: 'two' })
+    await net.advance(5)
+    expect(await a!.pubsub.publish('x', 1)).toMatchObject({ nodes: 1 })
+    await net.advance(5)
+    expect(got.map(({ payloads }) => payloads)).toEqual([[1], [1], [1], [1]])
+    expect(net.publishes()).toBe(1)
+  })
+
+  it('pass over members that are full, and those that want nothing of their own node', async () => {
+    const net = new PubSubNet()
+    const [a] = await net.startAll(1)
+    const [fast, own] = [collect(), collect()]
+    const options = { group: 'g', maxPendingMessages: 1 }
+    a!.pubsub.subscribe('x', () => new Promise(() => {}), options)
+    a!.pubsub.subscribe('x', fast.handler, options)
+    a!.pubsub.subscribe('x', own.handler, { ...options, noLocal: true })
+    for (let i = 0; i < 10; i++) await a!.pubsub.publish('x', i)
+    expect(own.payloads).toEqual([])
+    expect(fast.payloads.length).toBe(8)
+  })
+
+  it('tell others how many members there are, many changes at once', async () => {
+    const net = new PubSubNet()
+    const [a, b] = await net.startAll(2)
+    const members = Array.from({ length: 5 }, () =>
+      a!.pubsub.subscribe('x', () => {}, { group: 'g' }),
+    )
+    await net.advance(5)
+    const detail = () => b!.node.catalog.lookup('topic', 'x')[0]?.detail
+    expect(detail()).toEqual({ 'g:g': 5 })
+    members.slice(1).forEach((member) => member.unsubscribe())
+    const plain = a!.pubsub.subscribe('x', () => {})
+    await net.advance(5)
+    expect(detail()).toEqual({ plain: 1, 'g:g': 1 })
+    plain.unsubscribe()
+    members[0]!.unsubscribe()
+    await net.advance(5)
+    expect(detail()).toBeUndefined()
+  })
+})

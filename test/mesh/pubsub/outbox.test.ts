@@ -1,0 +1,224 @@
+import { describe, expect, it } from 'vitest'
+import type { PubSubEvent } from '../../../mesh/pubsub/pubsub.ts'
+import { openMemoryStore } from '../../../mesh/store/memory.ts'
+import { WireType } from '../../../mesh/wire/messages.ts'
+import { collect, PubSubNet } from './pubsub-net.ts'
+
+describe('at least once', () => {
+  it('MG10 sends again what is lost, with longer waits, and receivers drop repetitions', async () => {
+    const net = new PubSubNet()
+    const [a, b] = await net.startAll(2)
+    const got = collect()
+    b!.pubsub.subscribe('x', got.handler)
+    await net.advance(5)
+    let lost = 0
+    net.net.loses = ({ type }) => type === WireType.puback && ++lost <= 3
+    const done = a!.pubsub.publish('x', 'once', { qos: 1 })
+    await net.advance(30_000)
+    expect(await done).toMatchObject({ nodes: 1 })
+    expect(got.payloads).toEqual(['once'])
+    expect(net.publishes()).toBe(4)
+    expect(a!.pubsub.stats()).toMatchObject({ repeated: 3, outbox: 0 })
+    expect(b!.pubsub.stats()).toMatchObject({ duplicates: 3 })
+  })
+
+  it('MG10 gives up after its time and names the nodes', async () => {
+    const net = new PubSubNet()
+    const [a, b, c] = await net.startAll(3)
+    const got = collect()
+    const events: PubSubEvent[] = []
+    a!.pubsub.onEvent((event) => void events.push(event))
+    b!.pubsub.subscribe('x', got.handler)
+    c!.pubsub.subscribe('x', got.handler)
+    await net.advance(5)
+    net.net.cut(a!.node, c!.node)
+    const done = a!.pubsub.publish('x', 1, { qos: 1, timeoutMs: 10_000 })
+    const failed = expect(done).rejects.toMatchObject({
+      code: 'ERR_PUBSUB_UNACKNOWLEDGED',
+      topic: 'x',
+      nodes: [c!.node.self],
+    })
+    await net.advance(9_000)
+    expect(a!.pubsub.stats().outbox).toBe(1)
+    await net.advance(1_500)
+    await failed
+    expect(a!.pubsub.stats().outbox).toBe(0)
+    expect(events).toEqual([{ type: 'unacknowledged', topic: 'x', nodes: [c!.node.self] }])
+    net.net.join(a!.node, c!.node)
+    const next = a!.pubsub.publish('x', 2, { qos: 1 })
+    await net.advance(5_000)
+    expect(await next).toMatchObject({ nodes: 2 })
+    expect(got.payloads).toEqual([1, 2, 2])
+  })
+
+  it('MG10 acknowledges when handlers have settled, not before, and does not send again what is there', async () => {
+    const net = new PubSubNet()
+    const [a, b] = await net.startAll(2)
+    const got: unknown[] = []
+    b!.pubsub.subscribe('x', async ({ payload }) => {
+      await new Promise<void>((resolve) => net.clock.setTimer(3_000, resolve))
+      got.push(payload)
+    })
+    await net.advance(5)
+    let isDone = false
+    const done = a!.pubsub.publish('x', 1, { qos: 1 }).then(() => (isDone = true))
+    await net.advance(2_900)
+    expect([isDone, got]).toEqual([false, []])
+    await net.advance(200)
+    await done
+    expect(got).toEqual([1])
+    expect(net.publishes()).toBe(1)
+  })
+
+  it('ML33 keeps its numbers when links break and come back', async () => {
+    const net = new PubSubNet()
+    const [a, b] = await net.startAll(2)
+    const got = collect()
+    b!.pubsub.subscribe('x', got.handler)
+    await net.advance(5)
+    const all: Promise<unknown>[] = []
+    for (let round = 0; round < 20; round++) {
+      all.push(a!.pubsub.publish('x', round, { qos: 1 }))
+      net.net.cut(a!.node, b!.node)
+      all.push(a!.pubsub.publish('x', round + 0.5, { qos: 1 }))
+      await net.advance(100)
+      a!.node.courier.gone(b!.node.self, 'unreachable')
+      net.net.join(a!.node, b!.node)
+      await net.advance(2_000)
+    }
+    await net.advance(10_000)
+    await Promise.all(all)
+    expect(got.payloads).toEqual(Array.from({ length: 40 }, (_, i) => i / 2))
+  })
+
+  it('MG10 begins anew with a receiver that has lost its memory, without waiting for what it had', async () => {
+    const net = new PubSubNet()
+    const [a, first] = await net.startAll(2)
+    const before = collect()
+    first!.pubsub.subscribe('x', before.handler)
+    await net.advance(5)
+    for (let i = 0; i < 10; i++) void a!.pubsub.publish('x', i, { qos: 1 })
+    await net.advance(10)
+    const b = await net.restart(first!)
+    const after = collect()
+    b.pubsub.subscribe('x', after.handler)
+    await net.advance(10)
+    const done = a!.pubsub.publish('x', 10, { qos: 1 })
+    await net.advance(10)
+    expect(await done).toMatchObject({ nodes: 1 })
+    expect([before.payloads.length, after.payloads]).toEqual([10, [10]])
+  })
+
+  it('MG10 survives a restart with the store: delivered once, in order, under the same numbers', async () => {
+    const net = new PubSubNet()
+    const store = openMemoryStore()
+    const a = await net.start({ store })
+    const b = await net.start()
+    const got = collect()
+    b.pubsub.subscribe('x', got.handler)
+    await net.advance(5)
+    const large = 'y'.repeat(200_000)
+    // Those arrive, and nobody hears of it.
+    net.net.loses = ({ type }) => type === WireType.puback
+    for (const payload of [1, large]) void a.pubsub.publish('x', payload, { qos: 1 })
+    await net.advance(100)
+    // These do not.
+    net.net.cut(a.node, b.node)
+    for (const payload of [3, 4]) {
+      void a.pubsub.publish('x', payload, { qos: 1, headers: { kept: true } })
+    }
+    await net.advance(100)
+    expect(store.stats().entries).toBeGreaterThanOrEqual(4)
+    net.net.join(a.node, b.node)
+    net.net.loses = () => false
+    const again = await net.restart(a)
+    const fifth = again.pubsub.publish('x', 5, { qos: 1 })
+    await net.advance(20_000)
+    await fifth
+    expect(got.payloads.map((each) => (each === large ? 2 : each))).toEqual([1, 2, 3, 4, 5])
+    expect(again.pubsub.stats().outbox).toBe(0)
+    expect(b.pubsub.stats().duplicates).toBeGreaterThanOrEqual(2)
+    expect(store.stats().entries).toBe(0)
+  })
+
+  it('reports what was too old when the node came back', async () => {
+    const net = new PubSubNet({ pubsub: { outboxTtlMs: 1_000 } })
+    const store = openMemoryStore()
+    const a = await net.start({ store })
+    const b = await net.start()
+    b.pubsub.subscribe('x', () => {})
+    await net.advance(5)
+    net.net.cut(a.node, b.node)
+    void a.pubsub.publish('x', 1, { qos: 1 })
+    await net.advance(10)
+    await a.node.system.stop()
+    net.net.kill(a.node, 0)
+    await net.advance(2_000)
+    const again = await net.start({ key: a.node.self, incarnation: 2, store })
+    expect(again.node.refusals.counters()).toMatchObject({ ERR_PUBSUB_UNACKNOWLEDGED: 1 })
+    await net.advance(5)
+    expect(store.stats().entries).toBe(0)
+  })
+
+  it('ERR_PUBSUB_OUTBOX_FULL: takes as many as it may for each node, and then none for any', async () => {
+    const net = new PubSubNet({ pubsub: { outboxMessagesMax: 2 } })
+    const [a, b, c] = await net.startAll(3)
+    const got = collect()
+    b!.pubsub.subscribe('x', () => {})
+    c!.pubsub.subscribe('*', got.handler)
+    await net.advance(5)
+    net.net.cut(a!.node, b!.node)
+    const kept = [a!.pubsub.publish('x', 1, { qos: 1 }), a!.pubsub.publish('x', 2, { qos: 1 })]
+    await net.advance(10)
+    await expect(a!.pubsub.publish('x', 3, { qos: 1 })).rejects.toMatchObject({
+      code: 'ERR_PUBSUB_OUTBOX_FULL',
+      nodes: [b!.node.self],
+    })
+    await net.advance(10)
+    expect(got.payloads).toEqual([1, 2])
+    net.net.join(a!.node, b!.node)
+    await net.advance(5_000)
+    expect(await Promise.all(kept)).toHaveLength(2)
+  })
+
+  it('has no more under way than the window, and stops while the link is full', async () => {
+    const net = new PubSubNet({ latencyMs: 100, pubsub: { windowMessagesMax: 4 } })
+    const [a, b] = await net.startAll(2)
+    const got = collect()
+    b!.pubsub.subscribe('x', got.handler)
+    await net.advance(200)
+    const all = Array.from({ length: 10 }, (_, i) => a!.pubsub.publish('x', i, { qos: 1 }))
+    expect(net.publishes()).toBe(4)
+    a!.node.courier.full.add(b!.node.self)
+    await net.advance(250)
+    expect(net.publishes()).toBe(5)
+    a!.node.courier.drain(b!.node.self)
+    await net.advance(1_000)
+    await Promise.all(all)
+    expect(got.payloads).toEqual(Array.from({ length: 10 }, (_, i) => i))
+  })
+
+  it('ends the waiting with the signal, and delivers all the same', async () => {
+    const net = new PubSubNet()
+    const [a, b] = await net.startAll(2)
+    const got = collect()
+    b!.pubsub.subscribe('x', got.handler)
+    await net.advance(5)
+    const controller = new AbortController()
+    const done = a!.pubsub.publish('x', 1, { qos: 1, signal: controller.signal })
+    const aborted = expect(done).rejects.toMatchObject({ code: 'ERR_PUBSUB_ABORTED' })
+    controller.abort()
+    await net.advance(10)
+    await aborted
+    expect(got.payloads).toEqual([1])
+  })
+
+  it('takes qos or delivery, not both', async () => {
+    const net = new PubSubNet()
+    const [a] = await net.startAll(1)
+    const both = a!.pubsub.publish('x', 1, { qos: 1, delivery: 'at_least_once' })
+    await expect(both).rejects.toMatchObject({ code: 'ERR_OPTION_INVALID' })
+    const unknown = a!.pubsub.publish('x', 1, { qos: 2 as 1 })
+    await expect(unknown).rejects.toMatchObject({ code: 'ERR_OPTION_INVALID' })
+  })
+})
