@@ -1,5 +1,6 @@
 /** What the parts of procedures share, and what outlives restarts of the process behind them. */
 import type { ServicesContext } from '../services/context.ts'
+import { ResultCache } from './cache.ts'
 import type { RpcEngine } from './call-request.ts'
 import { rpcSettings } from './options.ts'
 import type { RpcOptions, RpcSettings } from './options.ts'
@@ -13,6 +14,8 @@ export interface RpcMemory {
   /** What this node offers. */
   readonly procedures: Procedures
   readonly counters: RpcCounters
+  /** Results of calls that wanted them kept. */
+  readonly cache: ResultCache
   /** The one that runs; undefined while its process is being restarted. */
   engine: RpcEngine | undefined
   /** The same for streams. */
@@ -38,9 +41,17 @@ export function createRpcContext(services: ServicesContext, options?: RpcOptions
     now: () => clock.now(),
     changed: () => memory.changed(),
   })
+  const { values, refusals } = services
+  const counters = rpcCounters()
+  const cache = new ResultCache({
+    ...{ clock, values, refusals, counters },
+    entriesMax: settings.cacheEntriesMax,
+    bytesMax: settings.cacheBytesMax,
+  })
   const memory: RpcMemory = {
     procedures,
-    counters: rpcCounters(),
+    counters,
+    cache,
     engine: undefined,
     streams: undefined,
     changed: () => {},

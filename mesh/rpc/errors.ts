@@ -230,6 +230,12 @@ const COUNTERS: ErrorCatalogue = {
     retry: 'the caller tries another',
     action: 'nothing in a burst; else the peer floods',
   },
+  ERR_RPC_CACHE_MAX: {
+    when: '`cacheEntriesMax` results or `cacheBytesMax` bytes are kept for calls with `cacheTtlMs`; a counter',
+    stateChanged: 'the result that was used longest ago is forgotten',
+    retry: 'no',
+    action: 'raise the limits if calls for it come often',
+  },
   ERR_RPC_CAST_DROPPED: {
     when: 'a cast that had been taken was not delivered: no provider was found, it was refused, or it was lost',
     stateChanged: NOT_RUN,

@@ -3,7 +3,13 @@
  * makes promises of the ends. Shared by the functions of a node and by the contexts of handlers, whose calls inherit what
  * is left of the call that they serve.
  */
-import { currentProcess, OptionError, ownPromise, resolveOptions } from '../../runtime/index.ts'
+import {
+  asNobody,
+  currentProcess,
+  OptionError,
+  ownPromise,
+  resolveOptions,
+} from '../../runtime/index.ts'
 import { checkTopic } from '../topics/topic.ts'
 import { UnsendableError } from '../wire/errors.ts'
 import type { CallRequest, CallTarget } from './call-request.ts'
@@ -57,7 +63,10 @@ export class Invoker implements CallInvoker {
           ? NOTHING
           : resolveOptions<RpcCallOptions>('rpc.call', {}, CALL_CHECKS, options)
       checkKey('rpc.call', given)
-      return this.send(procedure, bytes, given, parent)
+      const { cacheTtlMs } = given
+      return cacheTtlMs === undefined
+        ? this.send(procedure, bytes, given, parent)
+        : this.#cached(procedure, bytes, { ...given, idempotent: true }, cacheTtlMs, parent)
     })
   }
 
@@ -119,6 +128,37 @@ export class Invoker implements CallInvoker {
       if (isOver) return
       if (signal !== undefined) releases.push(system.onAbort(signal, cancel))
       if (parent !== undefined) releases.push(parent.adopt(cancel))
+    })
+  }
+
+  /** What is kept, or the result of a call that belongs to all who wait for it. */
+  #cached(
+    procedure: string,
+    input: Uint8Array,
+    options: RpcCallOptions,
+    ttlMs: number,
+    parent: ParentCall | undefined,
+  ): Promise<unknown> {
+    const { memory, system } = this.#context
+    const { signal, node } = options
+    const before = signal?.aborted === true ? signal.reason : parent?.givenUp
+    if (before !== undefined) return Promise.reject(givenUp(procedure, before))
+    const { timeoutMs } = this.#target(procedure, input, options, parent)
+    return memory.cache.call({
+      ...{ procedure, input, node, ttlMs, timeoutMs },
+      onGivenUp: (giveUp) => {
+        const stops = [
+          ...(signal === undefined ? [] : [system.onAbort(signal, giveUp)]),
+          ...(parent === undefined ? [] : [parent.adopt(giveUp)]),
+        ]
+        return () => {
+          for (const stop of stops) stop()
+        }
+      },
+      make: (leftMs, shared) =>
+        asNobody(() =>
+          this.send(procedure, input, { ...options, timeoutMs: leftMs, signal: shared }),
+        ),
     })
   }
 

@@ -68,6 +68,10 @@ export interface RpcOptions extends StreamLimits {
   readonly throttleCallsMin?: number
   /** Half-life of remembered latencies. Default 10,000 ms. */
   readonly latencyDecayMs?: number
+  /** Results that are kept for calls with `cacheTtlMs`; 0 keeps none. Default 1,000. */
+  readonly cacheEntriesMax?: number
+  /** Bytes of them, with their inputs. Default 16 MiB. */
+  readonly cacheBytesMax?: number
 }
 
 /** {@link RpcOptions} with everything decided. */
@@ -101,6 +105,8 @@ export const RPC_DEFAULTS: RpcSettings = Object.freeze({
   throttleWindowMs: 30_000,
   throttleCallsMin: 20,
   latencyDecayMs: 10_000,
+  cacheEntriesMax: 1_000,
+  cacheBytesMax: 16_777_216,
   ...STREAM_DEFAULTS,
 })
 
@@ -135,6 +141,8 @@ const CHECKS: { readonly [K in keyof RpcOptions]-?: OptionCheck } = {
   throttleWindowMs: TIME,
   throttleCallsMin: COUNT,
   latencyDecayMs: TIME,
+  cacheEntriesMax: numberOption(0, 1_048_576),
+  cacheBytesMax: numberOption(0, Number.MAX_SAFE_INTEGER),
   ...STREAM_CHECKS,
 }
 
@@ -221,6 +229,7 @@ export const CALL_CHECKS: Checks<RpcCallOptions> = {
   attempts: optional(numberOption(1, 5)),
   attemptTimeoutMs: optional(TIME),
   hedge: optional(hedgeOption),
+  cacheTtlMs: optional(TIME),
 }
 
 /** Checks of `cast`. */

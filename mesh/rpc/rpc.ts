@@ -83,6 +83,11 @@ export interface RpcCallOptions extends CallBaseOptions {
    * Default false. Progressive results are those of whoever was asked first.
    */
   readonly hedge?: boolean | { readonly delayMs: number } | undefined
+  /**
+   * Takes a result that is not older than its own `cacheTtlMs` was, or that of a call under way for the same thing, and
+   * keeps what it gets for that long, in ms. Implies `idempotent`. Default: not. See `cache.ts`.
+   */
+  readonly cacheTtlMs?: number | undefined
 }
 
 /** Options of {@link Rpc.cast}. */
@@ -240,6 +245,8 @@ export interface Rpc extends RpcStreams, RpcContracts {
   ): Promise<readonly ProviderResult<Output>[]>
   /** Who offers a procedure by the best pattern, as far as is known: those that a call chooses from, by node key. */
   providers(procedure: string): readonly RpcProvider[]
+  /** Forgets the results that calls with `cacheTtlMs` have kept, of one procedure or of all; gives how many. */
+  clearCache(procedure?: string): number
   /** Counters and sizes. */
   stats(): RpcStats
 }

@@ -25,11 +25,19 @@ export interface RpcStats {
   /** Answers that nobody waited for. */
   readonly late: number
   readonly advertised: number
+  /** Calls with `cacheTtlMs`: answered from what was kept, made, and answered by one that was under way. */
+  readonly cacheHits: number
+  readonly cacheMisses: number
+  readonly cacheJoined: number
+  /** Results that are kept. */
+  readonly cacheEntries: number
 }
 
 /** The counters, as they are kept. */
 export type RpcCounters = {
-  -readonly [K in Exclude<keyof RpcStats, 'pending' | 'running' | 'queued' | 'advertised'>]: number
+  -readonly [
+    K in Exclude<keyof RpcStats, 'pending' | 'running' | 'queued' | 'advertised' | 'cacheEntries'>
+  ]: number
 }
 
 /** All at zero. */
@@ -47,5 +55,8 @@ export function rpcCounters(): RpcCounters {
     cancelled: 0,
     duplicates: 0,
     late: 0,
+    cacheHits: 0,
+    cacheMisses: 0,
+    cacheJoined: 0,
   }
 }
