@@ -8,6 +8,7 @@ import { LINK_ERRORS } from './link/errors.ts'
 import { MEMBERSHIP_ERRORS } from './membership/errors.ts'
 import { PEER_ERRORS } from './peer/errors.ts'
 import { PUBSUB_ERRORS } from './pubsub/errors.ts'
+import { PRESENCE_ERRORS } from './presence/errors.ts'
 import { ROUTING_ERRORS } from './routing/errors.ts'
 import { ROUTE_ERRORS } from './routing/greedy/errors.ts'
 import { STORE_ERRORS } from './store/errors.ts'
@@ -80,6 +81,7 @@ export const MESH_ERRORS: ErrorCatalogue = Object.freeze({
   ...ROUTING_ERRORS,
   ...CATALOG_ERRORS,
   ...TOPIC_ERRORS,
+  ...PRESENCE_ERRORS,
   ...GATEWAY_ERRORS,
   ...BRIDGE_ERRORS,
   ...PEER_ERRORS,
@@ -98,6 +100,7 @@ export const MESH_ERROR_PARTS: readonly ErrorCatalogue[] = Object.freeze([
   ROUTING_ERRORS,
   CATALOG_ERRORS,
   TOPIC_ERRORS,
+  PRESENCE_ERRORS,
   GATEWAY_ERRORS,
   BRIDGE_ERRORS,
   PEER_ERRORS,

@@ -21,6 +21,9 @@ export const WireType = {
   puback: 0x14,
   suback: 0x15,
   interest: 0x16,
+  presenceDelta: 0x17,
+  presenceSnapshot: 0x18,
+  presenceState: 0x19,
   keyQuery: 0x1e,
   keyReply: 0x1f,
 

@@ -1,0 +1,58 @@
+/** Gathers what came and went, so that what did both is not spoken of. */
+import type { PresenceEntry, PresenceEvent } from './presence.ts'
+
+/** A difference between two moments. */
+export type Diff = Extract<PresenceEvent, { readonly type: 'diff' }>
+
+/** See the head of this file. */
+export class DiffBuilder {
+  readonly topic: string
+  readonly #joins = new Map<string, PresenceEntry>()
+  readonly #leaves: PresenceEntry[] = []
+
+  constructor(topic: string) {
+    this.topic = topic
+  }
+
+  get isEmpty(): boolean {
+    return this.#joins.size === 0 && this.#leaves.length === 0
+  }
+
+  join(entry: PresenceEntry): void {
+    this.#joins.set(entry.ref, entry)
+  }
+
+  leave(entry: PresenceEntry): void {
+    if (!this.#joins.delete(entry.ref)) this.#leaves.push(entry)
+  }
+
+  /** `entry` takes the place of `before`. */
+  replace(before: PresenceEntry, entry: PresenceEntry): void {
+    const unseen = this.#joins.get(before.ref)
+    this.leave(before)
+    // Who never saw the former knows the one before that, if any.
+    this.join(unseen === undefined ? entry : { ...entry, previousRef: unseen.previousRef })
+  }
+
+  /** What another one has found since. */
+  append({ joins, leaves }: Diff): void {
+    const after = new Map(joins.map((entry) => [entry.previousRef, entry]))
+    const replacing = new Set<PresenceEntry>()
+    for (const before of leaves) {
+      const entry = after.get(before.ref)
+      if (entry === undefined) this.leave(before)
+      else {
+        this.replace(before, entry)
+        replacing.add(entry)
+      }
+    }
+    for (const entry of joins) if (!replacing.has(entry)) this.join(entry)
+  }
+
+  /** What was gathered; begins anew. */
+  take(): Diff {
+    const joins = Array.from(this.#joins.values())
+    this.#joins.clear()
+    return { type: 'diff', topic: this.topic, joins, leaves: this.#leaves.splice(0) }
+  }
+}
