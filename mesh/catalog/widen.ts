@@ -18,7 +18,6 @@ export function widenTo(filter: string, depth: number): string {
   const segments = filter.split('.')
   if (segments.length <= depth) return filter
   const kept = Math.max(depth, filter.startsWith('$') ? 1 : 0)
-  if (segments.length <= kept) return filter
   const deep = segments.indexOf(ANY)
   const cut = segments.slice(0, deep === -1 ? kept : Math.min(deep, kept))
   const wide = [...cut, ANY].join('.')
