@@ -3,6 +3,7 @@ import type { ErrorCatalogue } from '../runtime/index.ts'
 import { BRIDGE_ERRORS } from './gateway/bridge-errors.ts'
 import { GATEWAY_ERRORS } from './gateway/errors.ts'
 import { CATALOG_ERRORS } from './catalog/errors.ts'
+import { COURIER_ERRORS } from './courier/errors.ts'
 import { IDENTITY_ERRORS } from './identity/errors.ts'
 import { LINK_ERRORS } from './link/errors.ts'
 import { MEMBERSHIP_ERRORS } from './membership/errors.ts'
@@ -80,6 +81,7 @@ export const MESH_ERRORS: ErrorCatalogue = Object.freeze({
   ...STORE_ERRORS,
   ...ROUTING_ERRORS,
   ...CATALOG_ERRORS,
+  ...COURIER_ERRORS,
   ...TOPIC_ERRORS,
   ...PRESENCE_ERRORS,
   ...GATEWAY_ERRORS,
@@ -99,6 +101,7 @@ export const MESH_ERROR_PARTS: readonly ErrorCatalogue[] = Object.freeze([
   STORE_ERRORS,
   ROUTING_ERRORS,
   CATALOG_ERRORS,
+  COURIER_ERRORS,
   TOPIC_ERRORS,
   PRESENCE_ERRORS,
   GATEWAY_ERRORS,
