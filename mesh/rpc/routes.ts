@@ -19,6 +19,9 @@ import { Throttle } from './throttle.ts'
 
 const ABSENT_MS = 5_000
 
+/** Nodes per procedure that were asked without being known as providers, and are remembered. */
+const STRANGERS_MAX = 256
+
 /** A node that offers a procedure, and how it has answered. */
 export class Candidate implements Selectable {
   readonly node: string
@@ -152,6 +155,9 @@ export class Routes {
 
   /** One that need not be known: for calls to a certain node. */
   candidate(route: Route, node: string): Candidate {
+    const known = route.known.get(node)
+    if (known !== undefined) return known
+    if (route.known.size >= route.candidates.length + STRANGERS_MAX) this.#prune(route)
     return this.#known(route, node, route.procedure)
   }
 
@@ -174,7 +180,12 @@ export class Routes {
       candidates.push(candidate)
     }
     route.candidates = candidates.sort((left, right) => (left.node < right.node ? -1 : 1))
-    const kept = new Set(candidates)
+    this.#prune(route)
+  }
+
+  /** Forgets those that do not offer it and have nothing under way. */
+  #prune(route: Route): void {
+    const kept = new Set(route.candidates)
     for (const [node, candidate] of route.known) {
       if (candidate.outstanding === 0 && !kept.has(candidate)) route.known.delete(node)
     }
