@@ -12,7 +12,7 @@ import type { Letter } from './letter.ts'
 import type { Outgoing } from './outgoing.ts'
 import { Publisher } from './publisher.ts'
 import { Receiver } from './receiver.ts'
-import { GROUP_PREFIX, PLAIN } from './registry.ts'
+import { GROUP_PREFIX, PLAIN, WIDENED } from './registry.ts'
 import { Requests } from './requests.ts'
 import type { RetainedValue } from './retained.ts'
 
@@ -137,7 +137,7 @@ export class Hub implements Driver {
     const { node, via, pattern, detail } = entry
     const { own, outbox } = this.#context.memory
     const hasGroups = Object.keys(detail).some((name) => name.startsWith(GROUP_PREFIX))
-    if (hasGroups && detail[PLAIN] === undefined) {
+    if (hasGroups && detail[PLAIN] === undefined && detail[WIDENED] !== true) {
       this.#groupsOnly.add(nameOf(entry))
       return
     }

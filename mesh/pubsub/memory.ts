@@ -2,6 +2,7 @@
  * What outlives restarts of the process of pub/sub: subscriptions, what is to be acknowledged and has been, last values,
  * and the numbers of messages.
  */
+import { FoveaError } from '../../runtime/index.ts'
 import type { ServicesContext } from '../services/context.ts'
 import type { LocalSubscription, SubscriptionEvents } from './local-subscription.ts'
 import type { Publication } from './message.ts'
@@ -67,6 +68,8 @@ export class PubSubMemory {
       filterAdded: () => this.#wanted(),
       filterRemoved: (filter) =>
         this.remembered.prune(filter, (topic) => this.registry.isWanted(topic)),
+      refused: (error) =>
+        refusals.count(error instanceof FoveaError ? error.code : 'ERR_PUBSUB_STORE', { error }),
     })
     this.unwanted = new Unwanted(settings.unwantedTtlMs)
     const { registry, unwanted } = this

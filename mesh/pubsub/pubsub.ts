@@ -86,7 +86,7 @@ export interface PubSubMessage<Payload = unknown> {
   /** True for a last value that was there before the subscription. */
   readonly retained: boolean
   readonly headers: Headers
-  /** Answers a request, at most once and to nobody else; undefined when nobody waits for a reply. */
+  /** Answers a request, `at_most_once`; undefined when nobody waits for a reply. Throws as `publish` rejects. */
   readonly reply: ((payload: unknown, options?: ReplyOptions) => void) | undefined
 }
 
@@ -100,7 +100,7 @@ export type MessageHandler<Payload = unknown> = (message: PubSubMessage<Payload>
 
 /** Options of {@link PubSub.subscribe}. */
 export interface SubscribeOptions {
-  /** Of all subscribers with this filter and this group, on any node, one gets each message. */
+  /** Of all members of this group on all nodes whose filters match, one gets each message. */
   readonly group?: string | undefined
   /** Not what this node publishes. Default false. */
   readonly noLocal?: boolean | undefined
@@ -125,7 +125,7 @@ export interface SubscribeOptions {
 
 /**
  * Why a subscription is over: `unsubscribe`, `drain` or leaving the loop; too slow with the policy `disconnect`; its
- * process died; its signal was aborted; the node stopped; this node may want nothing more (`ERR_CATALOG_OWN_MAX`).
+ * process died; its signal was aborted; the node stopped.
  */
 export type SubscriptionEnd =
   'unsubscribed' | 'drained' | 'slow_consumer' | 'process_down' | 'aborted' | 'stopped' | 'refused'

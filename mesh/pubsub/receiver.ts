@@ -92,17 +92,21 @@ export class Receiver {
     const { plain, groups: members } = memory.routes.local(topic)
     if (stampMs !== undefined) this.#remember(arrival, stampMs)
     const publication = this.#publication(arrival, settlement)
-    let isWanted = plain.length > 0
+    let isTaken = plain.length > 0
     asNobody(() => {
       for (let at = 0; at < plain.length; at++) this.#give(plain[at]!, publication)
       for (const name of groups ?? NO_GROUPS) {
         const member = members.get(name)?.pick(false)
         if (member === undefined) continue
-        isWanted = true
+        isTaken = true
         this.#give(member, publication)
       }
     })
-    if (!isWanted) this.#unwanted(origin, topic, requestId)
+    if (isTaken) return
+    if (members.size === 0) this.#unwanted(origin, topic, requestId)
+    // There are members of groups, of which another node was drawn.
+    else if (requestId !== undefined)
+      this.#answer(origin, { type: 'unwanted', topic: '', requestId })
   }
 
   #give(subscription: LocalSubscription, publication: Publication): void {

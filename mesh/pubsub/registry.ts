@@ -7,21 +7,20 @@ import type { Catalog, CatalogDetail } from '../catalog/catalog.ts'
 import { FilterMap } from '../topics/filter-map.ts'
 import type { LocalSubscription } from './local-subscription.ts'
 
+/** True in the detail of filters that are told as one, for there are too many. */
+export const WIDENED = 'widened'
 /** Begins the names of groups in the detail of a catalog entry. */
 export const GROUP_PREFIX = 'g:'
 /** Name of the number of subscriptions in no group. */
 export const PLAIN = 'plain'
 
-/** The members of one group of one filter on this node. */
+/** Members of one group on this node. */
 export class LocalGroup {
-  readonly filter: string
-  readonly group: string
-  readonly members: LocalSubscription[] = []
+  readonly members: LocalSubscription[]
   #next = 0
 
-  constructor(filter: string, group: string) {
-    this.filter = filter
-    this.group = group
+  constructor(members: LocalSubscription[] = []) {
+    this.members = members
   }
 
   /** Members that may get a message of this node, or of another. */
@@ -83,6 +82,8 @@ export class FilterEntry {
 export interface RegistryEvents {
   filterAdded(filter: string): void
   filterRemoved(filter: string): void
+  /** The catalog did not take how many members a group has. */
+  refused(error: unknown): void
 }
 
 /** See the head of this file. */
@@ -121,20 +122,22 @@ export class Registry {
     const { filter, group } = subscription
     const there = this.#entries.get(filter)
     const entry = there ?? new FilterEntry(filter)
+    const isNewGroup = group !== undefined && !entry.groups.has(group)
     join(entry, subscription)
-    if (!entry.isAnnounced) {
+    if (!entry.isAnnounced || isNewGroup) {
       try {
         this.#catalog.set('topic', filter, entry.detail())
       } catch (error) {
         part(entry, subscription)
         throw error
       }
+      const isNew = !entry.isAnnounced
       entry.isAnnounced = true
       if (there === undefined) {
         this.#entries.set(filter, entry)
         this.#map.add(filter, entry)
       }
-      this.#events.filterAdded(filter)
+      if (isNew) this.#events.filterAdded(filter)
     } else if (group !== undefined || entry.plain.size === 1) this.#changed(entry)
     this.#subscriptions.add(subscription)
     this.version += 1
@@ -189,8 +192,11 @@ export class Registry {
     for (const entry of this.#dirty.splice(0)) {
       entry.isDirty = false
       const detail = entry.detail()
-      if (entry.isAnnounced && detail !== undefined) {
+      if (!entry.isAnnounced || detail === undefined) continue
+      try {
         this.#catalog.set('topic', entry.filter, detail)
+      } catch (error) {
+        this.#events.refused(error)
       }
     }
   }
@@ -202,13 +208,13 @@ function isWantedBySome({ plain }: FilterEntry): boolean {
 }
 
 function join(entry: FilterEntry, subscription: LocalSubscription): void {
-  const { group, filter } = subscription
+  const { group } = subscription
   if (group === undefined) {
     entry.plain.add(subscription)
     return
   }
   let members = entry.groups.get(group)
-  if (members === undefined) entry.groups.set(group, (members = new LocalGroup(filter, group)))
+  if (members === undefined) entry.groups.set(group, (members = new LocalGroup()))
   members.members.push(subscription)
 }
 

@@ -4,8 +4,8 @@
  */
 import type { Catalog, CatalogEntry } from '../catalog/catalog.ts'
 import type { LocalSubscription } from './local-subscription.ts'
-import type { LocalGroup, Registry } from './registry.ts'
-import { GROUP_PREFIX, PLAIN } from './registry.ts'
+import type { Registry } from './registry.ts'
+import { GROUP_PREFIX, LocalGroup, PLAIN, WIDENED } from './registry.ts'
 import type { Unwanted } from './unwanted.ts'
 
 /** Another node. */
@@ -22,7 +22,6 @@ export interface GroupSite extends RemoteNode {
 
 /** A group with members on this node, on others, or both. */
 export interface RouteGroup {
-  /** `filter group`: on the wire. */
   readonly name: string
   readonly local: LocalGroup | undefined
   readonly sites: readonly GroupSite[]
@@ -33,7 +32,7 @@ export interface LocalRoute {
   readonly topic: string
   /** In no group. */
   readonly plain: readonly LocalSubscription[]
-  /** By `filter group`. */
+  /** By name: all members whose filters match. */
   readonly groups: ReadonlyMap<string, LocalGroup>
 }
 
@@ -137,7 +136,13 @@ export class Routes {
     const groups = new Map<string, LocalGroup>()
     this.#parts.registry.match(topic, (entry) => {
       for (const subscription of entry.plain) plain.push(subscription)
-      for (const group of entry.groups.values()) groups.set(nameOf(group), group)
+      for (const [name, group] of entry.groups) {
+        const there = groups.get(name)
+        // Made for this topic when there are several filters.
+        const all =
+          there === undefined ? group : new LocalGroup([...there.members, ...group.members])
+        groups.set(name, all)
+      }
     })
     return { topic, plain, groups }
   }
@@ -151,11 +156,12 @@ export class Routes {
       const { node, via } = entry
       if (unwanted.has(node, topic)) continue
       if (isPlain(entry)) nodes.set(node, { node, via })
-      for (const [group, members] of groupsOf(entry)) {
-        const name = nameOf({ filter: entry.pattern, group })
+      for (const [name, members] of groupsOf(entry)) {
         let found = groups.get(name)
         if (found === undefined) groups.set(name, (found = { local: undefined, sites: [] }))
-        found.sites.push({ node, via, members })
+        const at = found.sites.findIndex((site) => site.node === node)
+        if (at === -1) found.sites.push({ node, via, members })
+        else found.sites[at] = { node, via, members: found.sites[at]!.members + members }
       }
     }
     return {
@@ -166,16 +172,10 @@ export class Routes {
   }
 }
 
-function nameOf({ filter, group }: { readonly filter: string; readonly group: string }): string {
-  return `${filter} ${group}`
-}
-
-/** An entry that says nothing of subscribers, of a node that widened its filters, counts as plain. */
+/** One that says nothing of subscribers, or of several filters at once, may have such that are in no group. */
 function isPlain({ detail }: CatalogEntry): boolean {
-  return (
-    detail[PLAIN] !== undefined ||
-    !Object.keys(detail).some((name) => name.startsWith(GROUP_PREFIX))
-  )
+  if (detail[PLAIN] !== undefined || detail[WIDENED] === true) return true
+  return !Object.keys(detail).some((name) => name.startsWith(GROUP_PREFIX))
 }
 
 function* groupsOf({ detail }: CatalogEntry): Iterable<readonly [string, number]> {

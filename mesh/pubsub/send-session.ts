@@ -153,6 +153,7 @@ export class SendSession<Content> {
       else if (item.isHeld || wasSilent || (item.attempts === 1 && number < lastHeld)) {
         // It has lost its memory, was away, or this one was overtaken by a later one.
         item.isHeld = false
+        item.attempts = 1
         this.#due(item, nowMs)
       }
       item = after
@@ -170,7 +171,8 @@ export class SendSession<Content> {
       if (item.dueMs <= nowMs) {
         if (item.attempts >= SILENT_ATTEMPTS && !item.isHeld) this.#isSilent = true
         sent += 1
-        if (this.#isSilent && sent > PROBES) item.dueMs = nowMs + this.#waitMs(item.attempts)
+        if (this.#isSilent && sent > PROBES)
+          item.dueMs = nowMs + this.#jittered(this.#settings.retryMaxMs)
         else this.#send(item, nowMs, sink)
       }
       this.#nextDueMs = Math.min(this.#nextDueMs, item.dueMs)

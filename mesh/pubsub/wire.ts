@@ -26,7 +26,7 @@ import type { Headers } from './pubsub.ts'
 /** What else a PUBLISH may carry. */
 export interface PublishExtras {
   readonly headers: Headers | undefined
-  /** `filter group` of each group for which the receiver shall choose a member. */
+  /** Groups for which the receiver shall choose a member. */
   readonly groups: readonly string[] | undefined
 }
 

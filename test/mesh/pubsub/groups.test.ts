@@ -1,4 +1,5 @@
 import { describe, expect, it } from 'vitest'
+import { PubSubError } from '../../../mesh/pubsub/errors.ts'
 import { collect, PubSubNet } from './pubsub-net.ts'
 
 describe('groups', () => {
@@ -61,7 +62,7 @@ describe('groups', () => {
     expect(seen.size).toBeGreaterThan(270)
   })
 
-  it('reach plain subscribers and every group, in one frame for each node', async () => {
+  it('reach plain subscribers and one member of every group, in one frame for each node', async () => {
     const net = new PubSubNet()
     const [a, b] = await net.startAll(2)
     const got = [collect(), collect(), collect(), collect()]
@@ -70,10 +71,50 @@ describe('groups', () => {
     b!.pubsub.subscribe('*', got[2]!.handler, { group: 'one' })
     b!.pubsub.subscribe('x', got[3]!.handler, { group: 'two' })
     await net.advance(5)
-    expect(await a!.pubsub.publish('x', 1)).toMatchObject({ nodes: 1 })
+    for (const i of [1, 2]) expect(await a!.pubsub.publish('x', i)).toMatchObject({ nodes: 1 })
     await net.advance(5)
-    expect(got.map(({ payloads }) => payloads)).toEqual([[1], [1], [1], [1]])
-    expect(net.publishes()).toBe(1)
+    const counts = got.map(({ payloads }) => payloads.length)
+    expect([counts[0], counts[1]! + counts[2]!, counts[3]]).toEqual([2, 2, 2])
+    expect([counts[1], counts[2]]).toEqual([1, 1])
+    expect(net.publishes()).toBe(2)
+  })
+
+  it('work with a node that tells several filters as one, and is left out when it has no member', async () => {
+    const net = new PubSubNet()
+    const [a, b, c] = await net.startAll(3)
+    const [atB, atC] = [collect(), collect()]
+    b!.pubsub.subscribe('jobs.one', atB.handler, { group: 'g' })
+    c!.pubsub.subscribe('jobs.two', atC.handler, { group: 'g' })
+    await net.advance(5)
+    for (const { node } of [b!, c!]) {
+      a!.node.catalog.forget(node.self)
+      a!.node.catalog.learn({
+        ...{ kind: 'topic', pattern: 'jobs.**', node: node.self, via: undefined },
+        ...{ detail: { 'g:g': 1, widened: true }, sinceMs: 0 },
+      })
+    }
+    for (let i = 0; i < 50; i++) {
+      await a!.pubsub.publish('jobs.one', i)
+      await net.advance(5)
+    }
+    expect(atB.payloads.length).toBeGreaterThanOrEqual(49)
+    expect(atC.payloads).toEqual([])
+  })
+
+  it('are refused when the catalog takes no more of them, and then nothing has changed', async () => {
+    const net = new PubSubNet()
+    const [a] = await net.startAll(1)
+    const { catalog } = a!.node
+    const { set } = catalog
+    catalog.set = () => {
+      throw new PubSubError('ERR_PUBSUB_GROUP_INVALID', 'planted')
+    }
+    expect(() => a!.pubsub.subscribe('x', () => {}, { group: 'g' })).toThrow('planted')
+    expect(a!.pubsub.topics()).toEqual([])
+    expect(a!.pubsub.stats().subscriptions).toBe(0)
+    catalog.set = set
+    a!.pubsub.subscribe('x', () => {}, { group: 'g' })
+    expect(a!.pubsub.topics()).toHaveLength(1)
   })
 
   it('pass over members that are full, and those that want nothing of their own node', async () => {
