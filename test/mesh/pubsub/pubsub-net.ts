@@ -93,3 +93,11 @@ export function collect(): { handler: (message: PubSubMessage) => void; payloads
   const payloads: unknown[] = []
   return { handler: ({ payload }) => void payloads.push(payload), payloads }
 }
+
+/** What a promise rejects with, for one that is awaited later. */
+export function failureOf(promise: Promise<unknown>): Promise<unknown> {
+  return promise.then(
+    () => undefined,
+    (error: unknown) => error,
+  )
+}
