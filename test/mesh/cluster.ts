@@ -53,7 +53,7 @@ export class Cluster implements AsyncDisposable {
     this.realm = createRealm('com.example.test', { authority, signatures })
   }
 
-  /** Options of node `name` at `10.0.0.<n>`; without a DHT, which would dial everybody, unless it is asked for. */
+  /** Options of node `name` at `10.0.0.<n>`; without a DHT, which would dial everybody, and services, unless they are asked for. */
   options(name: string, n: number, more: MeshOptions = {}): MeshOptions {
     const { clock, entropy, realm } = this
     return {
@@ -65,6 +65,7 @@ export class Cluster implements AsyncDisposable {
       transport: this.network.transport(),
       logger: this.logger(name),
       dht: false,
+      services: false,
       ...more,
     }
   }

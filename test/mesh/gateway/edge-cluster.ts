@@ -21,7 +21,7 @@ export class EdgeCluster extends Cluster {
     gateway: GatewayOptions = {},
     more: MeshOptions = {},
   ): Promise<Mesh> {
-    return this.start(name, n, { gateway: { health: false, ...gateway }, ...more })
+    return this.start(name, n, { gateway: { health: false, ...gateway }, services: {}, ...more })
   }
 
   /** A peer at `10.0.0.<n>` that knows the gateways there. */

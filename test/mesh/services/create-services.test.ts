@@ -5,7 +5,7 @@ import type { Mesh } from '../../../mesh/mesh.ts'
 describe('the services of a mesh', () => {
   it('PS ML16 a publish reaches subscribers of other nodes through the public functions alone', async () => {
     await using cluster = dhtCluster()
-    const [a, b, c] = (await startAll(cluster, 3)) as [Mesh, Mesh, Mesh]
+    const [a, b, c] = (await startAll(cluster, 3, { more: { services: {} } })) as [Mesh, Mesh, Mesh]
     const heard: string[] = []
     b.pubsub.subscribe(
       'shop.*.sold',
@@ -21,7 +21,7 @@ describe('the services of a mesh', () => {
 
   it('R1 a call finds whoever advertises the procedure, and says when nobody does', async () => {
     await using cluster = dhtCluster()
-    const [a, b] = (await startAll(cluster, 3)) as [Mesh, Mesh, Mesh]
+    const [a, b] = (await startAll(cluster, 3, { more: { services: {} } })) as [Mesh, Mesh, Mesh]
     const advertised = await b.rpc.advertise('shop.price', (of: unknown) => `${String(of)}: 3`)
     await cluster.clock.advance(1_000)
     const call = a.rpc.call('shop.price', 'tea')
