@@ -226,7 +226,7 @@ export class RelayWay {
     const options = { via: keyOrNone(way), sourceVia: keyOrNone(back) }
     const sent =
       sealed === undefined
-        ? Promise.reject(new RouteError('ERR_ROUTE_UNSEALED', 'nothing can be sealed for it'))
+        ? Promise.reject(new RouteError('ERR_ROUTE_UNHANDLED', 'nothing can be sealed for it'))
         : send(routeType(lane), keyFromHex(node), sealed, options)
     sent.then(
       () => {
