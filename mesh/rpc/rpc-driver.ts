@@ -8,6 +8,7 @@ import type { Driver, Ties } from '../driver-process.ts'
 import { CodecError, MessageError } from '../wire/errors.ts'
 import { WireType } from '../wire/messages.ts'
 import { Agenda } from './agenda.ts'
+import type { AttemptAnswer } from './attempt.ts'
 import type { CallPort } from './attempts.ts'
 import { Callee } from './callee.ts'
 import { Caller } from './caller.ts'
@@ -245,23 +246,41 @@ export class RpcDriver implements Driver, RpcEngine, CallPort {
       refusals.count('ERR_RPC_FOREIGN_REPLY', { node, asked })
       return
     }
-    const isWaited = asked !== undefined && this.#deliver(message, body)
+    const isWaited = asked !== undefined && this.#deliver(message, this.#valueOf(node, body))
     if (isWaited) return
     memory.counters.late += 1
     refusals.count('ERR_RPC_LATE', { node }, { level: 'debug' })
   }
 
-  #deliver(message: ReplyMessage, body: Uint8Array): boolean {
+  /** What cannot be read is counted, and stands for itself: the call must end all the same. */
+  #valueOf(node: string, body: Uint8Array): unknown {
+    if (body.length === 0) return undefined
+    try {
+      return this.#context.values.decode(body)
+    } catch (error) {
+      if (!(error instanceof CodecError)) throw error
+      this.#context.refusals.count('ERR_RPC_FRAME', { node, why: error.message })
+      return error
+    }
+  }
+
+  #deliver(message: ReplyMessage, value: unknown): boolean {
     const { id, number } = message
-    const value = body.length === 0 ? undefined : this.#context.values.decode(body)
+    const isBroken = value instanceof CodecError
     switch (message.type) {
       case 'progress':
-        return this.#caller.progressed(id, number, value)
+        // A gap: the end waits for it a while.
+        return isBroken || this.#caller.progressed(id, number, value)
       case 'result':
-        return this.#caller.answered(id, { type: 'result', value }, number)
+        return this.#caller.answered(
+          id,
+          isBroken ? unreadable(value) : { type: 'result', value },
+          number,
+        )
       case 'failure': {
         const { failure } = message
-        return this.#caller.answered(id, { type: 'failure', failure, details: value }, number)
+        const details = isBroken ? undefined : value
+        return this.#caller.answered(id, { type: 'failure', failure, details }, number)
       }
     }
   }
@@ -295,4 +314,10 @@ export class RpcDriver implements Driver, RpcEngine, CallPort {
     this.#closed = true
     this.#ties.failed(error)
   }
+}
+
+/** The result of a provider that is no value. */
+function unreadable({ name, message, code }: CodecError): AttemptAnswer {
+  const failure = { kind: 'remote' as const, name, message, code, retryAfterMs: undefined }
+  return { type: 'failure', failure, details: undefined }
 }

@@ -203,7 +203,7 @@ describe('the throttle', () => {
     const { net, all } = await nodes(2, { throttleWindowMs: 1_000 })
     const [caller, provider] = all as [RpcNode, RpcNode]
     let isFull = true
-    const handler = (): Promise<void> | number => (isFull ? wait(net, 3_000) : 1)
+    const handler = async (): Promise<unknown> => (isFull ? wait(net, 3_000) : 1)
     await net.told(provider.rpc.advertise('work', handler, { concurrency: 1, queueMax: 0 }))
     net.watch(caller.rpc.call('work', 1, { timeoutMs: 4_000 }))
     for (let call = 0; call < 400; call++) {
