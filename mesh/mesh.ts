@@ -356,6 +356,7 @@ class MeshNode implements Mesh {
         this.#core.logger.warn({ err: error }, 'the mesh tree did not stop in order')
       })
     }
+    this.#services?.stopped()
     await this.#core.endpoint()?.close()
     await this.#release()
   }

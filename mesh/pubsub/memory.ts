@@ -12,7 +12,7 @@ import { frameOf } from './letter.ts'
 import type { PubSubSettings } from './options.ts'
 import { Outbox } from './outbox.ts'
 import { OutboxStore } from './outbox-store.ts'
-import type { PubSubEvent, SubscriptionEnd } from './pubsub.ts'
+import type { PubSubEvent } from './pubsub.ts'
 import type { Arrival } from './receiver.ts'
 import { Registry } from './registry.ts'
 import { isNewer, lastValue, RetainedStore, RetainedTable } from './retained.ts'
@@ -171,9 +171,12 @@ export class PubSubMemory {
     }
   }
 
-  /** Ends all subscriptions. */
-  endAll(reason: SubscriptionEnd): void {
-    for (const subscription of Array.from(this.registry.subscriptions)) subscription.close(reason)
+  /** The node has stopped: all subscriptions end, and who waits for acknowledgements is told. */
+  stop(): void {
+    for (const subscription of Array.from(this.registry.subscriptions)) {
+      subscription.close('stopped')
+    }
+    this.outbox.stop()
   }
 
   /** Those who left this node out look again. */

@@ -169,6 +169,19 @@ export class Outbox {
     if (destination !== undefined) this.#again(destination)
   }
 
+  /** The node stops: who waits is told, and what is stored stays for the next life. */
+  stop(): void {
+    for (const { node, sessions } of this.#destinations.values()) {
+      for (const session of sessions) {
+        for (const { content } of session.items()) content.deliveries?.over(node, 'expired')
+      }
+    }
+    this.#destinations.clear()
+    this.#size = 0
+    this.#bytes = 0
+    this.#nextDueMs = Infinity
+  }
+
   /** Time has passed. */
   tick(): void {
     const nowMs = this.#parts.now()

@@ -183,6 +183,13 @@ export class PubSubFunctions implements PubSub {
     return this.#context.memory.onEvent(handler)
   }
 
+  /** The node has stopped: subscriptions end, whoever waits is told. */
+  stopped(): void {
+    const { memory } = this.#context
+    memory.hub?.close()
+    memory.stop()
+  }
+
   #publish(outgoing: Outgoing): void {
     const { hub } = this.#context.memory
     if (hub === undefined) return outgoing.fail(restarted())

@@ -54,6 +54,8 @@ export interface MadeServices {
   readonly catalog: CreatedCatalog
   /** Child of the mesh's tree, after the DHT. */
   readonly child: ChildSpec<SupervisorRef>
+  /** The mesh has stopped: subscriptions end, and who waits is told. */
+  readonly stopped: () => void
 }
 
 /** The services of a member; once per node, before its tree starts. Throws an `OptionError`. */
@@ -68,8 +70,10 @@ export function createServices(parts: ServicesParts): MadeServices {
   }
   const pubsub = createPubSubContext(context, pubsubSettings(options.pubsub))
   const rpc = createRpcContext(context, options.rpc)
+  const functions = new PubSubFunctions(pubsub, check)
   return {
-    pubsub: new PubSubFunctions(pubsub, check),
+    pubsub: functions,
+    stopped: () => functions.stopped(),
     rpc: new RpcFunctions(rpc, check),
     ...{ context, catalog },
     child: servicesChild([

@@ -646,6 +646,24 @@ describe('the process of pub/sub', () => {
     expect(got.payloads).toEqual(['kept', 'still there'])
   })
 
+  it('ends subscriptions and loops, and tells who waits, when the node stops', async () => {
+    const net = new PubSubNet()
+    const [a, b] = await net.startAll(2)
+    b!.pubsub.subscribe('x', () => new Promise(() => {}))
+    const subscription = a!.pubsub.subscribe('y', () => {})
+    const next = a!.pubsub.subscribe('z')[Symbol.asyncIterator]().next()
+    await net.advance(5)
+    const published = failureOf(a!.pubsub.publish('x', 1, { qos: 1 }))
+    const asked = failureOf(a!.pubsub.request('x'))
+    a!.pubsub.stopped()
+    await net.advance(5)
+    expect(await subscription.ended).toBe('stopped')
+    expect(await next).toMatchObject({ done: true })
+    expect(await published).toMatchObject({ code: 'ERR_PUBSUB_UNACKNOWLEDGED' })
+    expect(await asked).toMatchObject({ code: 'ERR_PUBSUB_RESTARTED' })
+    expect(a!.pubsub.stats()).toMatchObject({ subscriptions: 0, outbox: 0, filters: 0 })
+  })
+
   it('MG10 sends what is acknowledged once and no more', async () => {
     const net = new PubSubNet()
     const [a, b] = await net.startAll(2)
