@@ -252,7 +252,7 @@ export class Dispatcher implements Driver {
   #move(node: string): void {
     const first = this.#waiting.first(node)
     if (this.#closed || first === undefined) return
-    const { pool, relays, clock } = this.#context
+    const { pool, relays, clock, directory } = this.#context
     const relay = this.#relay
     const link = pool.link(node)
     if (link !== undefined) {
@@ -264,7 +264,9 @@ export class Dispatcher implements Driver {
     if (this.#isEdge && relays?.home() === undefined) return
     const isIndirect = first.via !== undefined || this.#isEdge
     const isRelayed = isIndirect || this.#paths.isRelayed(node)
-    const isDue = !isIndirect && this.#paths.isDue(node, clock.now())
+    // Who names a gateway for a node need not know that it can be dialled; one at the edge has no address.
+    const mayDial = !isIndirect || (!this.#isEdge && directory.address(node) !== undefined)
+    const isDue = mayDial && this.#paths.isDue(node, clock.now())
     if (relay === undefined || isDue) this.#search(node)
     if (isRelayed) relay?.move(node)
   }

@@ -102,6 +102,48 @@ describe('through others', () => {
 })
 
 describe('a way that changes', () => {
+  it('is dialled also by the one that answers through a node that it was told', async () => {
+    const { world, a, b, c } = await apart(55)
+    await using _ = world
+    world.cluster.network.heal()
+    c.courier.send(a.key, 'rpc', frameOf('one'), noting(c, { via: b.key }))
+    await world.advance(2_000)
+    c.courier.send(a.key, 'rpc', frameOf('two'), noting(c, { via: b.key }))
+    await world.advance(1_000)
+    expect(a.got).toEqual(['call one from n3 relayed', 'call two from n3 direct'])
+    expect(c.lost).toEqual([])
+  })
+
+  it('accounts for each message while nodes on the way come and go: taken once, or told lost', async () => {
+    const { world, a, c } = await apart(56, { courier: { waitTimeoutMs: 4_000 } })
+    await using _ = world
+    const lost: number[] = []
+    let sent = 0
+    for (let round = 0; round < 30; round++) {
+      for (let n = 0; n < 3; n++) {
+        const number = sent++
+        a.courier.send(c.key, 'rpc', frameOf(`${number}`), { lost: () => lost.push(number) })
+      }
+      const [cut, other] = round % 2 === 0 ? ['10.0.0.2', '10.0.0.4'] : ['10.0.0.4', '10.0.0.2']
+      if (round % 4 === 1) world.cluster.network.partition(cut!, [other!, '10.0.0.3'])
+      if (round % 4 === 3) {
+        world.cluster.network.heal()
+        world.cluster.network.partition('10.0.0.1', '10.0.0.3')
+      }
+      await world.advance(500)
+    }
+    world.cluster.network.heal()
+    await world.advance(30_000)
+    const taken = c.got.map((text) => Number(text.split(' ')[1]))
+    expect(new Set(taken).size).toBe(taken.length)
+    expect(new Set(lost).size).toBe(lost.length)
+    // Of a message about which nobody said anything in time both may be true, but never neither.
+    const accounted = new Set([...taken, ...lost])
+    expect(accounted.size).toBe(sent)
+    expect(taken.length).toBeGreaterThan(sent / 3)
+    expect(a.courier.stats()).toMatchObject({ lost: lost.length, bytesWaiting: 0 })
+  })
+
   it('goes over the link when there is one, after everything that went through others', async () => {
     const { world, a, c } = await apart(51, { courier: { pathTtlMs: 1_000 } })
     await using _ = world
