@@ -123,7 +123,7 @@ afterAll(() => rm(directory, { recursive: true, force: true }))
 
 describe('three processes that reach each other', () => {
   it(
-    'a publish goes once to each node that wants it, and to nobody else',
+    'PS7 PS10 a publish goes once to each node that wants it, and to nobody else',
     async () => {
       const nodes = await startAll(['a', 'b', 'c'], () => false)
       const [a, b, c] = nodes as [Node, Node, Node]
@@ -138,7 +138,11 @@ describe('three processes that reach each other', () => {
       expect(both).toMatchObject({ local: 0, nodes: 2 })
       const one = await run(a, 'publish', { topic: 'shop.graz.orders', payload: 'the words 2' })
       expect(one).toMatchObject({ nodes: 1 })
-      expect(await run(a, 'publish', { topic: 'bank.vienna.orders' })).toMatchObject({ nodes: 0 })
+      expect(await run(a, 'publishMany', { topic: 'bank.vienna.orders', from: 0, to: 1_000 })).toBe(
+        0,
+      )
+      const request = run(a, 'request', { topic: 'bank.vienna.orders' })
+      await expect(request).rejects.toThrow('ERR_PUBSUB_NO_RESPONDERS')
       for (const name of ['one', 'all']) {
         await b.child.event('message', { name, payload: 'the words 1', publisher: a.key })
         await b.child.event('message', { name, payload: 'the words 2' })
@@ -161,7 +165,7 @@ describe('three processes that reach each other', () => {
   )
 
   it(
-    'a call goes straight to its provider and back, and fails with the error of its handler',
+    'R1 R5 a call goes straight to its provider and back, and fails with the error of its handler',
     async () => {
       const nodes = await startAll(['a', 'b', 'c'], () => false)
       const [a, b, c] = nodes as [Node, Node, Node]
