@@ -112,6 +112,7 @@ export class Hub implements Driver {
   #gone(node: string, reason: GoneReason): void {
     this.publisher.queues.gone(node)
     this.requests.gone(node)
+    this.receiver.gone(node)
     const { memory } = this.#context
     memory.unwanted.forget(node)
     memory.told.delete(node)

@@ -83,6 +83,12 @@ export class Receiver {
     }
   }
 
+  /** A node is gone: what it sent in this second is not held against its next life. */
+  gone(node: string): void {
+    this.#rates.forget(node)
+    this.#unwantedRates.forget(node)
+  }
+
   /** A message to be handed on; nothing for one that was refused and is to be acknowledged all the same. */
   arrived(arrival: Arrival | undefined, settlement: Settlement | undefined): void {
     if (arrival === undefined) return

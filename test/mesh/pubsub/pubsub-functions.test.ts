@@ -216,6 +216,27 @@ describe('publish and subscribe', () => {
     }
   })
 
+  it('PS8 ML6 leaves nothing behind after many subscriptions that come and go', async () => {
+    const net = new PubSubNet()
+    const [a, b] = await net.startAll(2)
+    for (let round = 0; round < 20; round++) {
+      const all = Array.from({ length: 250 }, (_, i) => {
+        const filter = i % 2 === 0 ? `t.${round}.${i}` : `t.*.${i}`
+        return a!.pubsub.subscribe(filter, () => {}, i % 5 === 0 ? { group: 'g' } : {})
+      })
+      await net.advance(2)
+      void b!.pubsub.publish(`t.${round}.1`, round, { retain: true })
+      all.forEach((each) => each.unsubscribe())
+      void b!.pubsub.publish(`t.${round}.1`, undefined, { retain: true })
+    }
+    await net.advance(1_000)
+    expect(b!.node.catalog.stats().known).toBe(0)
+    const none = { subscriptions: 0, filters: 0, remembered: 0, retained: 0, outbox: 0, queued: 0 }
+    expect(a!.pubsub.stats()).toMatchObject(none)
+    expect(b!.pubsub.stats()).toMatchObject(none)
+    expect(a!.pubsub.topics()).toEqual([])
+  })
+
   it('tells which filters this node and others want', async () => {
     const net = new PubSubNet()
     const [a, b] = await net.startAll(2)
