@@ -12,6 +12,7 @@ import { PUBSUB_ERRORS } from './pubsub/errors.ts'
 import { PRESENCE_ERRORS } from './presence/errors.ts'
 import { ROUTING_ERRORS } from './routing/errors.ts'
 import { ROUTE_ERRORS } from './routing/greedy/errors.ts'
+import { RPC_ERRORS } from './rpc/errors.ts'
 import { STORE_ERRORS } from './store/errors.ts'
 import { TOPIC_ERRORS } from './topics/errors.ts'
 import { TRANSPORT_ERRORS } from './transport/errors.ts'
@@ -80,6 +81,7 @@ export const MESH_ERRORS: ErrorCatalogue = Object.freeze({
   ...ROUTE_ERRORS,
   ...STORE_ERRORS,
   ...ROUTING_ERRORS,
+  ...RPC_ERRORS,
   ...CATALOG_ERRORS,
   ...COURIER_ERRORS,
   ...TOPIC_ERRORS,
@@ -100,6 +102,7 @@ export const MESH_ERROR_PARTS: readonly ErrorCatalogue[] = Object.freeze([
   ROUTE_ERRORS,
   STORE_ERRORS,
   ROUTING_ERRORS,
+  RPC_ERRORS,
   CATALOG_ERRORS,
   COURIER_ERRORS,
   TOPIC_ERRORS,

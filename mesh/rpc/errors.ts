@@ -21,7 +21,6 @@ export type RpcErrorCode =
   | 'ERR_RPC_PROCEDURE_INVALID'
   | 'ERR_RPC_PROCEDURE_TAKEN'
   | 'ERR_RPC_ADVERTISED_MAX'
-  | 'ERR_RPC_STOPPED'
   | 'ERR_RPC_STREAM_CLOSED'
 
 /** What a handler threw, as far as it travels. */
@@ -155,12 +154,6 @@ const CALL_ERRORS: ErrorCatalogue = {
     stateChanged: 'no; nothing is advertised',
     retry: 'after something was unadvertised',
     action: 'advertise a pattern that covers many names, or raise the limit',
-  },
-  ERR_RPC_STOPPED: {
-    when: 'an operation on a node that stops or has stopped',
-    stateChanged: NOT_RUN,
-    retry: 'no',
-    action: 'start a new node',
   },
 }
 
