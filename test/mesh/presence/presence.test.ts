@@ -575,9 +575,11 @@ describe('repair', () => {
     await net.advance(120_000)
     expect(a!.context.memory.owner.topics.size).toBe(0)
     a!.presence.track('room', 'new')
+    await net.advance(100)
     net.net.loses = () => false
+    a!.presence.track('room', 'newer')
     await net.advance(1_000)
-    expect(mirror.keys()).toEqual(['new'])
+    expect(mirror.keys()).toEqual(['new', 'newer'])
     expect(mirror.faults).toEqual([])
   })
 
