@@ -13,7 +13,7 @@ import type { CallMessage, ReplyMessage } from './frames.ts'
 import type { GateJob } from './gate.ts'
 import type { PendingEntry } from './pending.ts'
 import type { Registration } from './procedures.ts'
-import type { CallContext, RpcCallOptions, RpcCastOptions, RpcHandler, RpcPriority } from './rpc.ts'
+import type { CallContext, RpcCallOptions, RpcHandler, RpcPriority } from './rpc.ts'
 
 /** The way back to whoever called. */
 export interface ReplyPort {
@@ -103,20 +103,20 @@ export class IncomingCall implements PendingEntry, GateJob, CallContext {
     return Math.max(0, this.dueMs - this.#host.nowMs)
   }
 
-  progress(value: unknown): boolean {
-    return this.#host.progress(this, value)
+  // Handlers take these out of their context: `({ progress, call }) => ...`.
+
+  get progress(): CallContext['progress'] {
+    return (value) => this.#host.progress(this, value)
   }
 
-  call<Output = unknown>(
-    procedure: string,
-    input?: unknown,
-    options?: RpcCallOptions,
-  ): Promise<Output> {
-    return this.#host.invoker.call(procedure, input, options, this) as Promise<Output>
+  get call(): CallContext['call'] {
+    const { invoker } = this.#host
+    return <Output = unknown>(procedure: string, input?: unknown, options?: RpcCallOptions) =>
+      invoker.call(procedure, input, options, this) as Promise<Output>
   }
 
-  cast(procedure: string, input?: unknown, options?: RpcCastOptions): boolean {
-    return this.#host.invoker.cast(procedure, input, options, this)
+  get cast(): CallContext['cast'] {
+    return (procedure, input, options) => this.#host.invoker.cast(procedure, input, options, this)
   }
 
   // --- for the gate

@@ -234,7 +234,7 @@ describe('deadlines', () => {
     const log: string[] = []
     await net.told(
       last.rpc.advertise('inner', patient(log)),
-      provider.rpc.advertise('outer', (_, context) => context.call('inner')),
+      provider.rpc.advertise('outer', (_, { call }) => call('inner')),
     )
     const giver = new AbortController()
     net.watch(caller.rpc.call('outer', 1, { signal: giver.signal }))

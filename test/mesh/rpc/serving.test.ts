@@ -295,8 +295,8 @@ describe('progressive results', () => {
   it('R17 the same from a local handler', async () => {
     const { net, caller } = await pair()
     await net.told(
-      caller.rpc.advertise('count', (_, context) => {
-        for (const each of [1, 2, 3]) context.progress(each)
+      caller.rpc.advertise('count', (_, { progress }) => {
+        for (const each of [1, 2, 3]) progress(each)
         return 4
       }),
     )
