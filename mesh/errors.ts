@@ -39,7 +39,7 @@ const OWN_ERRORS: ErrorCatalogue = {
     action: 'correct one of them',
   },
   ERR_SERVICES_DISABLED: {
-    when: '`mesh.pubsub` or `mesh.rpc` of a node that was started with `services: false`',
+    when: '`mesh.pubsub`, `mesh.rpc` or `mesh.presence` of a node that was started with `services: false`',
     stateChanged: 'no',
     retry: 'no',
     action: 'start the node without that option',
@@ -102,6 +102,7 @@ export const MESH_ERROR_PARTS: readonly ErrorCatalogue[] = Object.freeze([
   ROUTE_ERRORS,
   STORE_ERRORS,
   ROUTING_ERRORS,
+  PUBSUB_ERRORS,
   RPC_ERRORS,
   CATALOG_ERRORS,
   COURIER_ERRORS,

@@ -42,6 +42,7 @@ import { DhtFunctions } from './routing/dht-functions.ts'
 import type { Dht } from './routing/dht.ts'
 import { createServices } from './services/create-services.ts'
 import type { MadeServices } from './services/create-services.ts'
+import type { Presence } from './presence/presence.ts'
 import type { PubSub } from './pubsub/pubsub.ts'
 import type { Rpc } from './rpc/rpc.ts'
 import type { Store } from './store/store.ts'
@@ -95,6 +96,8 @@ export interface Mesh extends AsyncDisposable {
   readonly pubsub: PubSub
   /** Procedures and streams; see `rpc/README.md`. Throws `ERR_SERVICES_DISABLED` with `services: false`. */
   readonly rpc: Rpc
+  /** Who is here, by topic; see `presence/README.md`. Throws `ERR_SERVICES_DISABLED` with `services: false`. */
+  readonly presence: Presence
   /** Of a gateway: who is connected to it, and how it does; undefined for a node that is none. */
   readonly gateway: Gateway | undefined
   /** Which life of this node, and how often it spoke up in it, as members know it. */
@@ -246,6 +249,10 @@ class MeshNode implements Mesh {
     return this.#served().rpc
   }
 
+  get presence(): Presence {
+    return this.#served().presence
+  }
+
   /** The tree runs. */
   started(tree: SupervisorRef): void {
     this.#tree = tree
@@ -343,6 +350,7 @@ class MeshNode implements Mesh {
   async #stop(reason: string): Promise<void> {
     const { pool, edges, dialer, dht } = this.#core
     for (const waiter of dht?.memory.waiting ?? []) waiter.stopped()
+    this.#services?.leaving()
     // First to everybody who is a member, while there are links to say it on; then on the links.
     const tree = this.#tree
     const alive = tree !== undefined && this.system.isAlive(tree.pid)

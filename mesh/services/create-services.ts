@@ -1,11 +1,12 @@
 /**
- * Puts together the services of a member: courier, catalog, topics, procedures, and the supervisor that they run under:
+ * Puts together the services of a member: courier, catalog, topics, procedures, presence, and the supervisor that they run under:
  *
  *     services (one_for_one)
  *     ├─ courier     ways to nodes
  *     ├─ catalog     what nodes want and offer
  *     ├─ pubsub      topics
- *     └─ rpc         procedures and streams
+ *     ├─ rpc         procedures and streams
+ *     └─ presence    who is here, by topic
  *
  * Each may crash without the others: what must outlive a process is in a memory beside it, and the functions for
  * applications are the same objects before and after.
@@ -19,6 +20,10 @@ import { createCourier } from '../courier/create-courier.ts'
 import { dialShares } from '../exchange/dial-shares.ts'
 import { nodeKeyFromHex } from '../identity/node-key.ts'
 import { isGranted } from '../identity/policy.ts'
+import { createPresenceContext } from '../presence/context.ts'
+import { PresenceFunctions } from '../presence/presence-functions.ts'
+import { PresenceServer } from '../presence/presence-server.ts'
+import type { Presence } from '../presence/presence.ts'
 import { createPubSubContext } from '../pubsub/context.ts'
 import { pubsubSettings } from '../pubsub/options.ts'
 import { PubSubFunctions } from '../pubsub/pubsub-functions.ts'
@@ -50,10 +55,13 @@ export interface ServicesParts {
 export interface MadeServices {
   readonly pubsub: PubSub
   readonly rpc: Rpc
+  readonly presence: Presence
   readonly context: ServicesContext
   readonly catalog: CreatedCatalog
   /** Child of the mesh's tree, after the DHT. */
   readonly child: ChildSpec<SupervisorRef>
+  /** The mesh is about to stop: others hear at once that what it tracked is gone. */
+  readonly leaving: () => void
   /** The mesh has stopped: subscriptions end, and who waits is told. */
   readonly stopped: () => void
 }
@@ -70,9 +78,13 @@ export function createServices(parts: ServicesParts): MadeServices {
   }
   const pubsub = createPubSubContext(context, pubsubSettings(options.pubsub))
   const rpc = createRpcContext(context, options.rpc)
+  const presence = createPresenceContext(context, options.presence)
   const functions = new PubSubFunctions(pubsub, check)
+  const present = new PresenceFunctions(presence, check)
   return {
     pubsub: functions,
+    presence: present,
+    leaving: () => present.leave(),
     stopped: () => functions.stopped(),
     rpc: new RpcFunctions(rpc, check),
     ...{ context, catalog },
@@ -81,6 +93,7 @@ export function createServices(parts: ServicesParts): MadeServices {
       catalog.child,
       PubSubServer.child(pubsub, { id: 'pubsub' }),
       RpcServer.child(rpc, { id: 'rpc' }),
+      PresenceServer.child(presence, { id: 'presence' }),
     ]),
   }
 }

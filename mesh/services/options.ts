@@ -6,6 +6,7 @@ import { objectOption, optional, resolveOptions } from '../../runtime/index.ts'
 import type { OptionCheck } from '../../runtime/index.ts'
 import type { CatalogOptions } from '../catalog/settings.ts'
 import type { CourierOptions } from '../courier/settings.ts'
+import type { PresenceOptions } from '../presence/options.ts'
 import type { PubSubOptions } from '../pubsub/options.ts'
 import type { RpcOptions } from '../rpc/options.ts'
 
@@ -19,6 +20,8 @@ export interface ServicesOptions {
   readonly pubsub?: PubSubOptions | undefined
   /** Procedures and streams: `rpc/options.ts`. */
   readonly rpc?: RpcOptions | undefined
+  /** Who is here: `presence/options.ts`. */
+  readonly presence?: PresenceOptions | undefined
 }
 
 const CHECKS: { readonly [Name in keyof ServicesOptions]-?: OptionCheck } = {
@@ -26,6 +29,7 @@ const CHECKS: { readonly [Name in keyof ServicesOptions]-?: OptionCheck } = {
   catalog: optional(objectOption),
   pubsub: optional(objectOption),
   rpc: optional(objectOption),
+  presence: optional(objectOption),
 }
 
 /** The option as it is given; undefined for a node without services. */

@@ -36,10 +36,30 @@ describe('the services of a mesh', () => {
     await nobody
   })
 
+  it('PS14 presence shows who is here on other nodes, and who stopped at once', async () => {
+    await using cluster = dhtCluster()
+    const [a, b] = (await startAll(cluster, 3, { more: { services: {} } })) as [Mesh, Mesh, Mesh]
+    const said: string[] = []
+    a.presence.watch('room.1', (event) => {
+      if (event.type !== 'diff') return
+      for (const { key } of event.joins) said.push(`join ${key}`)
+      for (const { key } of event.leaves) said.push(`leave ${key}`)
+    })
+    b.presence.track('room.1', 'ann', { mood: 'good' })
+    await cluster.clock.advance(2_000)
+    const present = await cluster.during(a.presence.list('room.1'))
+    expect(present.map(({ key }) => key)).toEqual(['ann'])
+    const stopped = cluster.stop(b)
+    await cluster.clock.advance(200)
+    expect(said).toEqual(['join ann', 'leave ann'])
+    await stopped
+  })
+
   it('are not there with `services: false`', async () => {
     await using cluster = dhtCluster()
     const mesh = await startOne(cluster, 1, { more: { services: false } })
     expect(() => mesh.pubsub).toThrow(expect.objectContaining({ code: 'ERR_SERVICES_DISABLED' }))
+    expect(() => mesh.presence).toThrow(expect.objectContaining({ code: 'ERR_SERVICES_DISABLED' }))
     expect(() => mesh.rpc).toThrow(expect.objectContaining({ code: 'ERR_SERVICES_DISABLED' }))
   })
 })
