@@ -1,19 +1,16 @@
 /** What the processes of a gateway work with. */
 import type { Clock } from '../../runtime/index.ts'
 import type { MeshCore } from '../core.ts'
+import type { Catalog } from '../catalog/catalog.ts'
 import type { EdgeLinks } from '../link/edge-links.ts'
+import type { Rpc } from '../rpc/rpc.ts'
 import type { GatewayMemory } from './memory.ts'
 import type { GatewaySettings, ResolvedHealthOptions } from './options.ts'
 
-/** A procedure of the gateway itself: takes the arguments of a call and gives the result. */
-export type GatewayProcedure = (input: unknown, caller: string) => unknown
-
 /** What a gateway uses of the services of its node. */
 export interface GatewayServices {
-  /** Serves a procedure to everybody; gives the way to stop. */
-  serve(procedure: string, handler: GatewayProcedure): () => void
-  /** Whether that node wants or offers anything. */
-  hasEntries(node: string): boolean
+  readonly rpc: Pick<Rpc, 'advertise'>
+  readonly catalog: Pick<Catalog, 'entries'>
 }
 
 /** Shared by the processes of one gateway. */

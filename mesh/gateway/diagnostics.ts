@@ -11,7 +11,8 @@
 import { contract, implement } from '../../behaviours/index.ts'
 import type { Contract, Server } from '../../behaviours/index.ts'
 import { formatNodeId } from '../link/peer-info.ts'
-import type { GatewayContext, GatewayProcedure } from './context.ts'
+import type { Advertisement, RpcHandler } from '../rpc/rpc.ts'
+import type { GatewayContext } from './context.ts'
 import type { PassiveApi } from './quic-server.ts'
 
 /** Ours, then the reference's. */
@@ -31,15 +32,18 @@ export const DiagnosticsServer: Server<PassiveApi, GatewayContext> = implement<
   GatewayContext,
   GatewayContext
 >(DiagnosticsContract, {
-  init: (context, { signal }): GatewayContext => {
+  init: async (context, { signal }): Promise<GatewayContext> => {
     const { services, memory } = context
-    const offs: (() => void)[] = []
+    const offered: Advertisement[] = []
     signal.addEventListener('abort', () => {
-      for (const off of offs) off()
+      for (const advertisement of offered) advertisement.unadvertise()
     })
-    for (const [name, handler] of proceduresOf(context)) {
-      for (const prefix of DIAGNOSTICS_PREFIXES) {
-        if (services !== undefined) offs.push(services.serve(`${prefix}.${name}`, handler))
+    if (services !== undefined) {
+      for (const [name, handler] of proceduresOf(context)) {
+        for (const prefix of DIAGNOSTICS_PREFIXES) {
+          const procedure = `${prefix}.${name}`
+          offered.push(await services.rpc.advertise(procedure, handler, { idempotent: true }))
+        }
       }
     }
     memory.runs('diagnostics', signal)
@@ -54,17 +58,17 @@ function proceduresOf({
   clock,
   edges,
   settings,
-}: GatewayContext): ReadonlyMap<string, GatewayProcedure> {
+}: GatewayContext): ReadonlyMap<string, RpcHandler> {
   const { options, realm } = core.parts
   const startedMs = clock.now()
   const node = (): string => formatNodeId(options.name, core.address)
-  return new Map<string, GatewayProcedure>([
+  return new Map<string, RpcHandler>([
     [
       'hello',
-      (_input, caller) => ({
+      (_input, { caller }) => ({
         message: `hello from ${node()}`,
         node: node(),
-        caller,
+        caller: caller.node,
         wallMs: clock.wallNow(),
       }),
     ],

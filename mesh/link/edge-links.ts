@@ -38,6 +38,7 @@ export class EdgeLinks {
   readonly #members: LinkPool
   #door: EdgeDoor | undefined
   #gate: EdgeGate | undefined
+  #watcher: ((link: Link) => void) | undefined
 
   constructor({ ownKey, options, bytesQueuedMax, onHandlerError, members }: EdgeLinksParts) {
     this.bytesQueuedMax = bytesQueuedMax
@@ -64,6 +65,19 @@ export class EdgeLinks {
   /** Whether a frame may go on to its handler. */
   mayPass(link: Link, type: number, bytes: number): boolean {
     return this.#gate === undefined || this.#gate(link, type, bytes)
+  }
+
+  /** Tells `watcher` of every link over which something of an edge peer was passed on; gives the way to stop. */
+  watch(watcher: (link: Link) => void): () => void {
+    this.#watcher = watcher
+    return () => {
+      if (this.#watcher === watcher) this.#watcher = undefined
+    }
+  }
+
+  /** Something of an edge peer was passed on over that link. */
+  passedOn(link: Link): void {
+    this.#watcher?.(link)
   }
 
   /** Judges a peer's complete `connect`; the connection is one of this pool from now on. */

@@ -3,6 +3,7 @@ import type { Clock, Entropy, Logger } from '../../runtime/index.ts'
 import type { DialShares } from '../exchange/dial-shares.ts'
 import type { Dialer } from '../link/dialer.ts'
 import type { FrameRouter } from '../link/frame-router.ts'
+import type { Link } from '../link/link.ts'
 import type { LinkPool } from '../link/pool.ts'
 import type { ServiceFrames, ServiceLinks } from '../link/service-links.ts'
 import type { MembershipView } from '../membership/view.ts'
@@ -35,6 +36,8 @@ export interface DhtContext {
   /** Links and frames of peers at the edge included: envelopes are handed over to them. */
   readonly serviceLinks: ServiceLinks
   readonly serviceFrames: ServiceFrames
+  /** An envelope of a peer at the edge of this node was passed on over that link. */
+  readonly passedOn: (link: Link) => void
   readonly dialer: Dialer
   readonly frames: FrameRouter
   readonly refusals: Refusals

@@ -23,6 +23,7 @@ export type DhtSurroundings = Pick<
   | 'pool'
   | 'serviceLinks'
   | 'serviceFrames'
+  | 'edges'
   | 'dialer'
   | 'frames'
   | 'refusals'
@@ -54,6 +55,7 @@ export function createDhtContext(core: DhtSurroundings, options: ResolvedDhtOpti
   return {
     ...{ options, clock, chance, logger, pool, dialer, frames, refusals, view, memory },
     ...{ serviceLinks: core.serviceLinks, serviceFrames: core.serviceFrames },
+    passedOn: (link) => core.edges?.passedOn(link),
     dials: dialShares(mesh.dialsMax),
     handshakeTimeoutMs: mesh.handshakeTimeoutMs,
     ownKey: keyFromHex(identity.nodeKey.hex),

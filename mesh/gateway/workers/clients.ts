@@ -5,6 +5,7 @@
 import { contract, implement, noreply } from '../../../behaviours/index.ts'
 import type { Contract, Server } from '../../../behaviours/index.ts'
 import { Alarm, ALARM } from '../../alarm.ts'
+import type { Catalog } from '../../catalog/catalog.ts'
 import type { Connection } from '../../link/connection.ts'
 import { IDLE_REASON } from '../../link/connection.ts'
 import type { LinkEvent } from '../../link/link.ts'
@@ -77,10 +78,11 @@ export class Clients implements Room {
     const { settings, services, memory, core } = this.#context
     if (nowMs < this.#idleFromMs) return false
     this.sweep(nowMs)
+    const busy = nodesWithEntries(services?.catalog)
     let found: Client | undefined
     let nextMs = Infinity
     for (const client of this.#clients.values()) {
-      if (services?.hasEntries(client.link.peer.key.hex) === true) continue
+      if (busy.has(client.link.peer.key.hex)) continue
       nextMs = Math.min(nextMs, client.usedMs + settings.clientIdleMs)
       if (found === undefined || client.usedMs < found.usedMs) found = client
     }
@@ -99,6 +101,15 @@ export class Clients implements Room {
     const nowMs = this.#context.clock.now()
     this.#clients.set(link.peer.key.hex, { link, sinceMs: nowMs, usedMs: nowMs })
   }
+}
+
+/** Who wants or offers something. */
+function nodesWithEntries(catalog: Pick<Catalog, 'entries'> | undefined): ReadonlySet<string> {
+  const nodes = new Set<string>()
+  for (const kind of ['topic', 'procedure'] as const) {
+    for (const { node } of catalog?.entries(kind) ?? []) nodes.add(node)
+  }
+  return nodes
 }
 
 interface State {

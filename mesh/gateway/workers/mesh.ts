@@ -101,12 +101,18 @@ export const MeshWorker: Server<PassiveApi, GatewayContext> = implement<
   State
 >(MeshContract, {
   init: (context, ctx): State => {
-    const { settings, clock, core, memory } = context
+    const { settings, clock, core, edges, memory } = context
     const links = new MeshLinks(settings, clock)
-    const off = core.pool.onLink((event) => links.linkEvent(event))
+    const offs = [
+      core.pool.onLink((event) => links.linkEvent(event)),
+      edges.watch((link) => {
+        // To another client of this gateway nothing passes through the mesh.
+        if (link.peer.kind !== 'edge') links.used(link)
+      }),
+    ]
     memory.mesh = links
     ctx.signal.addEventListener('abort', () => {
-      off()
+      for (const off of offs) off()
       links.close()
       if (memory.mesh === links) memory.mesh = undefined
     })
