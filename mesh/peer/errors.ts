@@ -44,6 +44,12 @@ export const PEER_ERRORS: ErrorCatalogue = Object.freeze({
     retry: 'if it is still wanted',
     action: 'none',
   },
+  ERR_PEER_ADVERTISEMENT: {
+    when: 'a gateway did not acknowledge what this peer wants and offers within `advertiseTimeoutMs`',
+    stateChanged: 'the link with it is closed; the peer goes to the next gateway',
+    retry: 'the peer does',
+    action: 'look what is wrong with that gateway',
+  },
   ERR_PEER_HANDLER: {
     when: 'a handler of `onState` threw; the log holds its error',
     stateChanged: 'no',

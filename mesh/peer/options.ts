@@ -27,6 +27,7 @@ export type PeerMeshOptions = Pick<
   | 'entropy'
   | 'logger'
   | 'system'
+  | 'services'
 >
 
 /** What is a peer's own. Times are milliseconds. */
@@ -42,6 +43,8 @@ export interface PeerSettings {
    * `keepaliveMissesMax` of them. Ten thousand peers at 1,000 ms cost a gateway 20,000 packets a second.
    */
   readonly keepaliveIntervalMs: number
+  /** A gateway that has not acknowledged for so long what this peer wants and offers is left for another one. */
+  readonly advertiseTimeoutMs: number
   /** Begins with a gateway by lot, so that many peers with one list spread over it; else with the first. */
   readonly shuffle: boolean
   /** Gateways that may be given. */
@@ -57,6 +60,7 @@ export const PEER_DEFAULTS: PeerSettings = Object.freeze({
   reconnectBaseMs: 500,
   reconnectMaxMs: 30_000,
   keepaliveIntervalMs: 5_000,
+  advertiseTimeoutMs: 60_000,
   shuffle: false,
   targetsMax: 64,
 })
@@ -68,6 +72,7 @@ const CHECKS: { readonly [K in keyof PeerSettings]-?: OptionCheck } = {
   reconnectBaseMs: millis(10),
   reconnectMaxMs: millis(10),
   keepaliveIntervalMs: millis(50),
+  advertiseTimeoutMs: millis(1_000),
   shuffle: booleanOption,
   targetsMax: numberOption(1, 1_024),
 }
@@ -93,6 +98,7 @@ const MESH_NAMES: ReadonlySet<string> = new Set<keyof PeerMeshOptions>([
   'entropy',
   'logger',
   'system',
+  'services',
 ])
 
 /** Everything decided. */

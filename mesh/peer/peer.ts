@@ -23,11 +23,17 @@ import type { DialTarget } from '../link/dialer.ts'
 import { LinkError } from '../link/errors.ts'
 import type { Link } from '../link/link.ts'
 import { openTransport } from '../open-transport.ts'
+import type { Presence } from '../presence/presence.ts'
+import type { PubSub } from '../pubsub/pubsub.ts'
+import type { Rpc } from '../rpc/rpc.ts'
+import type { Store } from '../store/store.ts'
 import type { PeerContext } from './context.ts'
 import { PeerError } from './errors.ts'
 import { PeerMemory } from './memory.ts'
 import { resolvePeerOptions } from './options.ts'
 import type { PeerOptions, ResolvedPeerOptions } from './options.ts'
+import { createPeerServices } from './services.ts'
+import type { PeerServices } from './services.ts'
 import { startPeerTree } from './system.ts'
 import { parseTarget } from './target.ts'
 import type { PeerState } from './uplink.ts'
@@ -46,6 +52,8 @@ export interface PeerStats {
   readonly linksMade: number
   /** Smoothed round trip to the gateway, 0 before the first measure. */
   readonly rttMs: number
+  /** True when the gateway has acknowledged what this peer wants and offers. */
+  readonly isAdvertised: boolean
   /** Everything refused or dropped, by error code. */
   readonly refused: Readonly<Record<string, number>>
 }
@@ -57,6 +65,15 @@ export interface Peer extends AsyncDisposable {
   readonly key: NodeKey
   readonly realm: Realm
   readonly state: PeerState
+  /**
+   * Topics; see `pubsub/README.md`. What is published before a gateway has taken the peer in, or while it looks for another
+   * one, waits like what is for a node that is being dialled.
+   */
+  readonly pubsub: PubSub
+  /** Procedures and streams; see `rpc/README.md`. */
+  readonly rpc: Rpc
+  /** Who is here, by topic; see `presence/README.md`. */
+  readonly presence: Presence
   /** The gateway that serves it now. */
   gateway(): Link['peer'] | undefined
   /** Calls `handler` with each new state; gives the way to stop. */
@@ -116,8 +133,9 @@ export async function connect(
     })
     const memory = new PeerMemory(core.refusals)
     const context = { core, clock, settings: resolved.settings, targets: gateways, memory }
-    const peer = new PeerNode(context, release)
-    peer.started(await startPeerTree(context, []))
+    const store = dataDir === undefined ? undefined : await identity.openStore()
+    const peer = new PeerNode(context, store, release)
+    peer.started(await startPeerTree(context, peer.services))
     logger.info({ key: node, realm: realm.name }, 'peer started')
     return peer
   } catch (error) {
@@ -145,19 +163,38 @@ class PeerNode implements Peer {
   readonly identity: Identity
   readonly key: NodeKey
   readonly realm: Realm
+  readonly services: PeerServices
   readonly #context: PeerContext
   readonly #release: () => Promise<void>
   #tree: SupervisorRef | undefined
   #closed: Promise<void> | undefined
 
-  constructor(context: PeerContext, release: () => Promise<void>) {
-    const { system, identity, realm } = context.core.parts
+  constructor(context: PeerContext, store: Store | undefined, release: () => Promise<void>) {
+    const { core } = context
+    const { system, identity, realm, options } = core.parts
     this.#context = context
     this.#release = release
     this.system = system
     this.identity = identity
     this.key = identity.nodeKey
     this.realm = realm
+    this.services = createPeerServices({
+      ...{ core, store },
+      options: options.services ?? {},
+      check: () => this.#check(),
+    })
+  }
+
+  get pubsub(): PubSub {
+    return this.services.pubsub
+  }
+
+  get rpc(): Rpc {
+    return this.services.rpc
+  }
+
+  get presence(): Presence {
+    return this.services.presence
   }
 
   /** The tree runs. */
@@ -218,6 +255,7 @@ class PeerNode implements Peer {
       state: memory.state,
       linksMade: memory.linksMade,
       rttMs: memory.link?.rttMs ?? 0,
+      isAdvertised: this.services.isTold(),
       refused: core.refusals.counters(),
     }
   }
@@ -231,6 +269,10 @@ class PeerNode implements Peer {
     return this.close()
   }
 
+  #check(): void {
+    if (this.#closed !== undefined) throw new PeerError('ERR_PEER_CLOSED', 'the peer is closed')
+  }
+
   #late(timeoutMs: number): PeerError {
     const cause = this.#context.memory.lastError
     const why = cause instanceof Error ? `: ${cause.message}` : ''
@@ -239,6 +281,8 @@ class PeerNode implements Peer {
 
   async #close(reason: string): Promise<void> {
     const { core, memory } = this.#context
+    // Before anybody is told that it is closed, what it tracked leaves over the link that stands.
+    this.services.leaving()
     memory.setState('closed')
     const left = core.pool.leave(reason)
     core.dialer.reset(new LinkError('ERR_DIAL_ABORTED', 'the peer closes'))
@@ -250,6 +294,7 @@ class PeerNode implements Peer {
         core.logger.warn({ err: error }, 'the tree of the peer did not stop in order')
       })
     }
+    this.services.stopped()
     memory.link = undefined
     await core.endpoint()?.close()
     await this.#release()

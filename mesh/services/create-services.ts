@@ -20,25 +20,17 @@ import { createCourier } from '../courier/create-courier.ts'
 import { dialShares } from '../exchange/dial-shares.ts'
 import { nodeKeyFromHex } from '../identity/node-key.ts'
 import { isGranted } from '../identity/policy.ts'
-import { createPresenceContext } from '../presence/context.ts'
-import { PresenceFunctions } from '../presence/presence-functions.ts'
-import { PresenceServer } from '../presence/presence-server.ts'
-import type { Presence } from '../presence/presence.ts'
-import { createPubSubContext } from '../pubsub/context.ts'
-import { pubsubSettings } from '../pubsub/options.ts'
-import { PubSubFunctions } from '../pubsub/pubsub-functions.ts'
-import { PubSubServer } from '../pubsub/pubsub-server.ts'
-import type { PubSub } from '../pubsub/pubsub.ts'
-import { createRpcContext } from '../rpc/context.ts'
-import { RpcFunctions } from '../rpc/rpc-functions.ts'
-import { RpcServer } from '../rpc/rpc-server.ts'
-import type { Rpc } from '../rpc/rpc.ts'
 import type { Dht } from '../routing/dht.ts'
 import type { Store } from '../store/store.ts'
 import { Codec } from '../wire/codec.ts'
 import { VALUE_LIMITS } from '../wire/limits.ts'
+import { createApplications } from './applications.ts'
+import type { Applications } from './applications.ts'
 import type { ServicesContext } from './context.ts'
 import type { ServicesOptions } from './options.ts'
+
+/** Who cannot be dialled within this is spoken to through others. */
+const DIAL_TIMEOUT_MS = 1_500
 
 /** What services are made of, besides the mesh. */
 export interface ServicesParts {
@@ -52,18 +44,11 @@ export interface ServicesParts {
 }
 
 /** The services of one node. */
-export interface MadeServices {
-  readonly pubsub: PubSub
-  readonly rpc: Rpc
-  readonly presence: Presence
+export interface MadeServices extends Omit<Applications, 'children'> {
   readonly context: ServicesContext
   readonly catalog: CreatedCatalog
   /** Child of the mesh's tree, after the DHT. */
   readonly child: ChildSpec<SupervisorRef>
-  /** The mesh is about to stop: others hear at once that what it tracked is gone. */
-  readonly leaving: () => void
-  /** The mesh has stopped: subscriptions end, and who waits is told. */
-  readonly stopped: () => void
 }
 
 /** The services of a member; once per node, before its tree starts. Throws an `OptionError`. */
@@ -76,24 +61,16 @@ export function createServices(parts: ServicesParts): MadeServices {
     courier: courier.courier,
     catalog: catalog.catalog,
   }
-  const pubsub = createPubSubContext(context, pubsubSettings(options.pubsub))
-  const rpc = createRpcContext(context, options.rpc)
-  const presence = createPresenceContext(context, options.presence)
-  const functions = new PubSubFunctions(pubsub, check)
-  const present = new PresenceFunctions(presence, check)
+  const { children, ...applications } = createApplications(context, options, check)
   return {
-    pubsub: functions,
-    presence: present,
-    leaving: () => present.leave(),
-    stopped: () => functions.stopped(),
-    rpc: new RpcFunctions(rpc, check),
+    ...applications,
     ...{ context, catalog },
     child: servicesChild([
       courier.child,
       catalog.child,
-      PubSubServer.child(pubsub, { id: 'pubsub' }),
-      RpcServer.child(rpc, { id: 'rpc' }),
-      PresenceServer.child(presence, { id: 'presence' }),
+      children.pubsub,
+      children.rpc,
+      children.presence,
     ]),
   }
 }
@@ -129,7 +106,7 @@ function catalogParts({
     ...{ clock, chance, logger, refusals, codec, pool, dialer, view, dht },
     edges: edges?.pool,
     dialsMax: dialShares(mesh.dialsMax).catalog,
-    dialTimeoutMs: mesh.handshakeTimeoutMs,
+    dialTimeoutMs: Math.min(mesh.handshakeTimeoutMs, DIAL_TIMEOUT_MS),
     options: options.catalog,
   }
 }
