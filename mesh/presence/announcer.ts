@@ -51,6 +51,15 @@ export class Announcer {
     }
     return nodes
   }
+
+  /** The gateways of peers at the edge that do something in a topic, as far as is known. */
+  vias(topic: string): ReadonlyMap<string, string> {
+    const vias = new Map<string, string>()
+    for (const { node, via } of this.#catalog.lookup('topic', filterOf(topic))) {
+      if (via !== undefined) vias.set(node, via)
+    }
+    return vias
+  }
 }
 
 /** Whether an entry says that its node does that. A widened one says nothing, so it may. */

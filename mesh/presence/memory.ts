@@ -16,6 +16,9 @@ import { ProcessTies } from './process-ties.ts'
 import { decodePresence, encodePresence } from './wire.ts'
 import type { PresenceWireMessage } from './wire.ts'
 
+/** Peers at the edge whose gateway is remembered. */
+const VIAS_MAX = 4_096
+
 /** One per node. */
 export class PresenceMemory {
   readonly owner: Owner
@@ -27,6 +30,8 @@ export class PresenceMemory {
   readonly #services: ServicesContext
   readonly #settings: PresenceSettings
   readonly #rates: PeerRates
+  /** Gateways that peers at the edge spoke through; the oldest first. */
+  readonly #vias = new Map<string, string>()
   #seekMs: number
 
   constructor(services: ServicesContext, settings: PresenceSettings) {
@@ -97,6 +102,7 @@ export class PresenceMemory {
   frame({ node, ...origin }: Origin, type: number, payload: Uint8Array): void {
     const { codec, clock, refusals, isGranted } = this.#services
     const nowMs = clock.now()
+    this.#cameBy(node, origin.via)
     if (!this.#rates.message(node, nowMs)) {
       refusals.count('ERR_PRESENCE_FLOOD', { node })
       return
@@ -114,6 +120,15 @@ export class PresenceMemory {
     else this.observer.snapshot(node, message, nowMs)
   }
 
+  /** Answers go back the way that words came. */
+  #cameBy(node: string, via: string | undefined): void {
+    this.#vias.delete(node)
+    if (via === undefined) return
+    this.#vias.set(node, via)
+    if (this.#vias.size <= VIAS_MAX) return
+    for (const oldest of this.#vias.keys()) return void this.#vias.delete(oldest)
+  }
+
   #mayAnswer(node: string, nowMs: number): boolean {
     if (this.#rates.mayAnswer(node, nowMs)) return true
     this.#services.refusals.count('ERR_PRESENCE_FLOOD', { node })
@@ -122,11 +137,12 @@ export class PresenceMemory {
 
   #send(nodes: readonly string[], message: PresenceWireMessage): void {
     const { codec, courier, clock } = this.#services
+    const vias = this.announcer.vias(message.topic)
     const frame = encodePresence(message, codec)
     invariant(frame.length < FRAME_BYTES_MAX, 'ERR_INVARIANT_PRESENCE_FRAME')
     for (const node of nodes) {
       if (message.type === 'snapshot') this.#rates.answered(node, frame.length, clock.now())
-      courier.send(node, 'pubsub', frame)
+      courier.send(node, 'pubsub', frame, { via: vias.get(node) ?? this.#vias.get(node) })
     }
   }
 

@@ -115,6 +115,8 @@ export class Owner {
   state(node: string, message: StateMessage, nowMs: number, answer: () => boolean): void {
     const { topic, life, version, word } = message
     const own = this.topics.get(topic)
+    // A peer at the edge learns late from the catalog who watches: whoever asks does.
+    if (word === 'wants' && own?.watchers.has(node) === false) this.#watch(own, node, Infinity)
     const watcher = own?.watchers.get(node)
     if (word === 'unwanted') {
       this.unwatched(topic, node)

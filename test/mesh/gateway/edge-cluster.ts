@@ -14,6 +14,11 @@ import { Cluster } from '../cluster.ts'
 export class EdgeCluster extends Cluster {
   readonly #peers = new Set<Peer>()
 
+  /** Nodes have services here. */
+  override options(name: string, n: number, more: MeshOptions = {}): MeshOptions {
+    return super.options(name, n, { services: {}, ...more })
+  }
+
   /** A gateway at `10.0.0.<n>`. */
   gateway(
     name: string,
