@@ -27,6 +27,7 @@ import type { CatalogInput, CatalogSent, CatalogSink } from './machine.ts'
 import type { CatalogMemory, RunningCatalog } from './memory.ts'
 import { CATALOG_KINDS } from './message.ts'
 import type { CatalogMessage, QuestionMessage } from './message.ts'
+import { Pairs } from './pairs.ts'
 import { laneOfType } from './protocol.ts'
 import type { CatalogProtocol } from './protocol.ts'
 import type { Address } from './reach.ts'
@@ -75,6 +76,7 @@ export class CatalogDriver implements RunningCatalog {
   readonly #ties: CatalogTies
   readonly #core: CatalogCore
   readonly #rendezvous: Rendezvous
+  readonly #pairs: Pairs
   readonly #places: DhtPlaces | undefined
   readonly #onDemand: OnDemand
   readonly #turns: Turns<() => void>
@@ -108,6 +110,7 @@ export class CatalogDriver implements RunningCatalog {
           })
     this.#onDemand = this.#openDials()
     this.#rendezvous = this.#openRendezvous()
+    this.#pairs = this.#openPairs()
     this.#edgeRates = new Rates(clock, settings.edgeSeeksPerSecondMax)
     this.#turns = new Turns<() => void>({
       work: (run) => this.#work(run),
@@ -135,7 +138,8 @@ export class CatalogDriver implements RunningCatalog {
 
   /** When `tick` must be called. */
   get nextDueMs(): number {
-    return Math.min(this.#core.nextDeadline(), this.#rendezvous.nextDeadline())
+    const [core, rendezvous, pairs] = [this.#core, this.#rendezvous, this.#pairs]
+    return Math.min(core.nextDeadline(), rendezvous.nextDeadline(), pairs.nextDeadline())
   }
 
   get seeks(): number {
@@ -165,7 +169,10 @@ export class CatalogDriver implements RunningCatalog {
   link({ type, link }: LinkEvent): void {
     const { key, incarnation: life, kind: role } = link.peer
     const peer = key.hex
-    if (type === 'up') return this.#input({ type: 'linked', peer, life, role }, true)
+    if (type === 'up') {
+      this.#pairs.replaced(peer)
+      return this.#input({ type: 'linked', peer, life, role }, true)
+    }
     this.#edgeRates.forget(peer)
     this.#input({ type: 'unlinked', peer }, true)
     this.#do((nowMs) => this.#rendezvous.settled(nowMs, peer))
@@ -176,6 +183,7 @@ export class CatalogDriver implements RunningCatalog {
     const node = member.key.hex
     if (type === 'update' || type === 'conflict') return
     const there = type === 'up' || type === 'alive' || type === 'suspect'
+    if (!there) this.#do((nowMs) => this.#pairs.end(nowMs, node))
     this.#input({ type: 'member', node, there }, true)
   }
 
@@ -203,15 +211,31 @@ export class CatalogDriver implements RunningCatalog {
       return refusals.count('ERR_CATALOG_MESSAGE', { peer: from, err: error })
     }
     if (message.type === 'unwanted') return this.#input({ type: 'unwanted', from, message })
-    if (origin.path !== 'direct') return this.#refuse('ERR_CATALOG_UNLINKED', from)
+    if (origin.path !== 'direct') return this.#relayed(from, message)
     if (message.type === 'question') return this.#question(from, message)
     if (message.type === 'answer') return this.#refuse('ERR_CATALOG_MESSAGE', from)
     this.#input({ type: 'message', from, message })
   }
 
+  /** Words that came through others. */
+  #relayed(from: string, message: CatalogMessage): void {
+    if (message.type !== 'entries' && message.type !== 'removals' && message.type !== 'held') {
+      return this.#refuse('ERR_CATALOG_UNLINKED', from)
+    }
+    // Late words of a time before there was a link.
+    if (this.#linkOf(from) !== undefined) return
+    const life = message.type === 'held' ? undefined : message.life
+    this.#do((nowMs) => {
+      if (!this.#pairs.heard(nowMs, from, life)) return this.#refuse('ERR_CATALOG_UNLINKED', from)
+      this.#core.step(nowMs, { type: 'message', from, message })
+      this.#rendezvous.membersChanged(nowMs)
+    })
+  }
+
   tick(): void {
     this.#armed = false
     this.#do((nowMs) => {
+      this.#pairs.tick(nowMs)
       if (this.#core.nextDeadline() <= nowMs) this.#core.step(nowMs, { type: 'tick' })
       if (this.#rendezvous.nextDeadline() <= nowMs) this.#rendezvous.tick(nowMs)
     })
@@ -339,10 +363,12 @@ export class CatalogDriver implements RunningCatalog {
       this.#frames.set(message, frame)
     }
     // To a node without a link it may be queued for one: what is of use on links only is not worth that.
-    if (message.type !== 'unwanted' && this.#linkOf(to) === undefined) return 'sent'
+    const isPair = this.#linkOf(to) === undefined && this.#pairs.has(to)
+    if (message.type !== 'unwanted' && !isPair && this.#linkOf(to) === undefined) return 'sent'
     const { courier } = this.#context
     const lane = laneOfType(frame[1]!)
-    const outcome = courier.send(to, lane, frame)
+    const lost = (): void => this.#do((nowMs) => this.#pairs.end(nowMs, to))
+    const outcome = courier.send(to, lane, frame, isPair ? { lost } : {})
     return outcome === 'waiting' ? 'sent' : outcome
   }
 
@@ -426,8 +452,30 @@ export class CatalogDriver implements RunningCatalog {
           else this.#rendezvous.linked(nowMs, id)
         })
       },
-      () => this.#do((nowMs) => this.#rendezvous.settled(nowMs, id)),
+      () => this.#do((nowMs) => this.#notLinked(nowMs, id)),
     )
+  }
+
+  /** Nobody can dial it, perhaps; whoever both are linked with passes on. */
+  #notLinked(nowMs: number, id: string): void {
+    const member = this.#context.view.member(id)
+    const isThere = member !== undefined && member.state !== 'down' && member.state !== 'left'
+    if (!isThere || !this.#pairs.meet(nowMs, id)) return this.#rendezvous.settled(nowMs, id)
+    if (this.#core.isSynced(id)) this.#rendezvous.settled(nowMs, id)
+    else this.#rendezvous.linked(nowMs, id)
+  }
+
+  #openPairs(): Pairs {
+    const { settings } = this.#context
+    return new Pairs(settings, {
+      linked: (nowMs, peer, life) => {
+        this.#core.step(nowMs, { type: 'linked', peer, life, role: 'member' })
+      },
+      unlinked: (nowMs, peer) => {
+        this.#core.step(nowMs, { type: 'unlinked', peer })
+        this.#rendezvous.settled(nowMs, peer)
+      },
+    })
   }
 
   #unsynced(max: number): readonly (Address & { readonly node: string })[] | undefined {

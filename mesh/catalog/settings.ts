@@ -56,6 +56,8 @@ export interface CatalogSettings {
   readonly linksParallel: number
   /** Nodes that wait for such a dial. */
   readonly linkQueueMax: number
+  /** Nodes that cannot be linked, with which this one speaks through others. */
+  readonly relayedPeersMax: number
   /** A node that was reached has so long to tell what it wants and offers. */
   readonly syncTimeoutMs: number
   /** An entry is published in the DHT when it has been there for this long. */
@@ -106,6 +108,7 @@ export const CATALOG_DEFAULTS: CatalogSettings = Object.freeze({
   lookupsParallel: 32,
   linksParallel: 16,
   linkQueueMax: 256,
+  relayedPeersMax: 64,
   syncTimeoutMs: 5_000,
   settleMs: 500,
   provisionsPerSecond: 16,

@@ -1,6 +1,11 @@
 import { describe, expect, it } from 'vitest'
 import { CatalogError } from '../../../mesh/catalog/errors.ts'
-import type { CatalogMessage, StepMessage } from '../../../mesh/catalog/message.ts'
+import type {
+  CatalogMessage,
+  ItemGroup,
+  PatternGroup,
+  StepMessage,
+} from '../../../mesh/catalog/message.ts'
 import { Scene } from './catalog-scene.ts'
 import type { SceneNode } from './catalog-scene.ts'
 
@@ -85,8 +90,8 @@ describe('what linked nodes are told', () => {
     scene.link(a, b)
     scene.advance(100)
     const steps = stepsOf(scene, a, b).filter(({ kind }) => kind === 'topic')
-    const told = steps.flatMap(({ groups }) => groups as readonly { items?: []; patterns?: [] }[])
-    const sizes = told.map(({ items, patterns }) => (items ?? patterns)!.length)
+    const told = steps.flatMap<ItemGroup | PatternGroup>(({ groups }) => [...groups])
+    const sizes = told.map((group) => ('items' in group ? group.items : group.patterns).length)
     expect(sizes).toEqual([1, 1])
     expect(scene.known(b, a, 'topic')).toBe(scene.truth(a, 'topic'))
   })
@@ -219,7 +224,7 @@ describe('entries of others', () => {
     scene.restartProcess(b)
     expect(scene.known(b, a, 'topic')).toBe('x {"plain":2}')
     scene.advance(100)
-    expect(stepsOf(scene, a, b).flatMap(({ groups }) => groups)).toEqual([])
+    expect(stepsOf(scene, a, b).flatMap<unknown>(({ groups }) => [...groups])).toEqual([])
     expect(scene.known(b, a, 'topic')).toBe('x {"plain":2}')
     expect(scene.known(a, b, 'topic')).toBe('y {}')
   })

@@ -74,7 +74,7 @@ describe('H30 messages that are none', () => {
 
   it('H30 nobody can speak for another node', async () => {
     const { net, honest, victim, mirror, say } = await world()
-    const [{ ref }] = [...mirror.entries.values()] as [{ ref: string }]
+    const [{ ref }] = [...mirror.entries.values()] as unknown as [{ ref: string }]
     const version = Number(ref.split('.').at(-1))
     const changes = [{ version: version + 1, removed: version, key: undefined, meta: undefined }]
     say({ type: 'delta', topic: 'room', life: 1, from: version, to: version + 1, changes })

@@ -319,7 +319,7 @@ describe('ends', () => {
     await net.advance(20)
     expect(mirror.keys()).toEqual([])
     expect(tracked.isTracked).toBe(false)
-    expect(codeOf(() => tracked.update(1))).toBe('ERR_PRESENCE_UNTRACKED')
+    expect(codeOf(() => tracked.update(null))).toBe('ERR_PRESENCE_UNTRACKED')
     expect(a!.presence.stats().own).toBe(0)
     expect(a!.context.memory.ties.size).toBe(0)
     const dead = { process: pid }

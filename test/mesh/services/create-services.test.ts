@@ -1,5 +1,5 @@
 import { describe, expect, it } from 'vitest'
-import { dhtCluster, startAll, startOne } from '../routing/dht-cluster.ts'
+import { dhtCluster, seedOf, startAll, startOne } from '../routing/dht-cluster.ts'
 import type { Mesh } from '../../../mesh/mesh.ts'
 
 describe('the services of a mesh', () => {
@@ -53,6 +53,34 @@ describe('the services of a mesh', () => {
     await cluster.clock.advance(200)
     expect(said).toEqual(['join ann', 'leave ann'])
     await stopped
+  })
+
+  it('ML3 work between nodes that cannot reach each other: others pass on', async () => {
+    await using cluster = dhtCluster()
+    cluster.network.partition('10.0.0.1', '10.0.0.3')
+    const more = { services: {} }
+    const b = await startOne(cluster, 2, { more: { ...more, seeds: [] } })
+    const seeds = [seedOf(2)]
+    const a = await startOne(cluster, 1, { more: { ...more, seeds } })
+    const c = await startOne(cluster, 3, { more: { ...more, seeds } })
+    await startOne(cluster, 4, { more: { ...more, seeds } })
+    await cluster.clock.advance(15_000)
+    const heard: string[] = []
+    c.pubsub.subscribe(
+      'far.**',
+      ({ topic, payload }) => void heard.push(`${topic} ${String(payload)}`),
+    )
+    await c.rpc.advertise('far.double', (of: unknown) => 2 * (of as number))
+    // Whoever looks for the first time waits no longer than for a dial; the words of others come after that.
+    await cluster.during(a.pubsub.publish('far.away', 'nobody yet?'))
+    await cluster.clock.advance(10_000)
+    await cluster.during(
+      a.pubsub.publish('far.away', 'hello', { delivery: 'at_least_once', timeoutMs: 30_000 }),
+    )
+    expect(heard).toEqual(['far.away hello'])
+    expect(await cluster.during(a.rpc.call('far.double', 21, { timeoutMs: 30_000 }))).toBe(42)
+    expect(a.linkTo(c.key.hex)).toBeUndefined()
+    expect(b.linkTo(c.key.hex)).toBeDefined()
   })
 
   it('are not there with `services: false`', async () => {
