@@ -1,7 +1,8 @@
 /**
  * Holders put what they hold to the present k nearest, whoever published it. One of them does it for all:
- * whoever sees a put of a record leaves it alone for an interval, and the intervals differ by chance. Only
- * a node that is among the k nearest it knows, and that a lookup then finds, takes part.
+ * whoever sees a put of a record leaves it alone for an interval, and the intervals differ by chance. A node
+ * that is among the k nearest takes part for as long as it is; one that is not any more gives what it has to
+ * those who are, once: after a partition it may be the only one that has it, and nobody asks it.
  *
  * Puts by somebody who leaves out those that need them must not keep all holders quiet for ever, so each of
  * them takes a record that it saw put for due once in 2k intervals: among k of them one does every other
@@ -28,6 +29,8 @@ export class Replicate implements JobSource, Keeper {
   readonly #context: RecordsContext
   readonly #holding: Holding
   readonly #schedule = new Schedule()
+  /** Keys that others are the holders of, and that all of them were given since this node heard of a put. */
+  readonly #handedOver = new Set<string>()
 
   constructor(context: RecordsContext, holding: Holding) {
     this.#context = context
@@ -40,6 +43,7 @@ export class Replicate implements JobSource, Keeper {
 
   kept(entryId: string): void {
     const keyHex = entryId.slice(0, KEY_DIGITS)
+    this.#handedOver.delete(keyHex)
     if (this.#schedule.has(keyHex) || !this.#context.settings.replicate) return
     if (this.#context.shelf.entry(entryId)?.cached === false) this.#later(keyHex)
   }
@@ -63,11 +67,14 @@ export class Replicate implements JobSource, Keeper {
       const key = keyFromHex(keyHex)
       const held = this.#held(key)
       const oldestMs = held.reduce((ms, entry) => Math.min(ms, entry.storedAtMs), Infinity)
-      if (held.length === 0) continue
+      if (held.length === 0) {
+        this.#handedOver.delete(keyHex)
+        continue
+      }
       const ageMs = wallNowMs - oldestMs
       const anyway = this.#distrusts()
       if (ageMs < this.#youngMs() && !anyway) this.#skip(keyHex, ageMs)
-      else if (this.#isNear(key)) return this.#job(key, anyway)
+      else if (this.#isNear(key) || !this.#handedOver.has(keyHex)) return this.#job(key, anyway)
       else this.#skip(keyHex, 0)
     }
     return undefined
@@ -106,27 +113,37 @@ export class Replicate implements JobSource, Keeper {
 
   #job(key: KadKey, anyway: boolean): Job {
     const { shelf, counters } = this.#context
+    let isHolder = true
+    let left = Infinity
     return new Repeat(this.#context, {
       key,
       records: (selfHolds) => {
-        if (!selfHolds) {
+        isHolder = selfHolds
+        if (!selfHolds && this.#handedOver.has(key.hex)) {
           counters.replicationsSkipped += 1
           return []
         }
         const { wallNowMs } = this.#context
-        return this.#held(key)
+        const due = this.#held(key)
           .filter((entry) => anyway || wallNowMs - entry.storedAtMs >= this.#youngMs())
           .sort((a, b) => a.storedAtMs - b.storedAtMs)
           .map(({ record }) => record)
+        left = due.length
+        return due
       },
-      onSpread: (record, { holders, newer }) => {
+      onSpread: (record, { holders, whole, newer }) => {
         if (holders > 0) {
+          if (whole) left -= 1
           counters.replicated += 1
           shelf.touch(entryIdOf(record), this.#context.wallNowMs)
         }
         if (newer !== undefined) this.#holding.keep(newer, { from: undefined })
       },
-      onEnd: () => this.#later(key.hex),
+      onEnd: () => {
+        if (isHolder) this.#handedOver.delete(key.hex)
+        else if (left === 0) this.#handedOver.add(key.hex)
+        this.#later(key.hex)
+      },
     })
   }
 
