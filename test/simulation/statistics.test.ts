@@ -59,7 +59,8 @@ describe('detection', LONG, () => {
     const spreadS = Math.ceil(Math.log2(nodes)) * 0.2
     // 5.5 P + Tmin + D(N), one period of which the last probe takes to fail.
     expect(quantile(known, 0.99)).toBeLessThan(5.5 + 1 + shortestS + spreadS)
-    expect(mean(known)).toBeLessThan(shortestS + 3)
+    // The wait for the first probe deviates by a period: two standard errors of its mean on top.
+    expect(mean(known)).toBeLessThan(shortestS + 3 + 2 / Math.sqrt(runs.length))
     expect(runs.reduce((sum, { falseDeaths }) => sum + falseDeaths, 0)).toBe(0)
     const first = runs.map(({ firstDeadMs }) => firstDeadMs! / 1000)
     expect(Math.min(...first)).toBeGreaterThan(shortestS)
