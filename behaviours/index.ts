@@ -16,12 +16,7 @@ export type {
   Slot,
 } from './server/contract.ts'
 export { bareRef, contract, isRef, refContract } from './server/contract.ts'
-export type {
-  CheckedInput,
-  SchemaIssue,
-  SchemaResult,
-  StandardSchema,
-} from './server/schema.ts'
+export type { CheckedInput, SchemaIssue, SchemaResult, StandardSchema } from './server/schema.ts'
 export { checkInput } from './server/schema.ts'
 export type { After } from './server/results.ts'
 export {

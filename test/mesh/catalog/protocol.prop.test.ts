@@ -1,3 +1,4 @@
+import { FoveaError } from '../../../runtime/index.ts'
 import fc from 'fast-check'
 import { describe, expect, it } from 'vitest'
 import type { CatalogMessage } from '../../../mesh/catalog/message.ts'
@@ -129,7 +130,9 @@ describe('frames of catalogs', () => {
       ],
     })
     for (let end = HEADER_BYTES; end < frame.length; end++) {
-      expect(() => protocol.decode(frame[1]!, frame.slice(HEADER_BYTES, end), () => {})).toThrow()
+      expect(() => protocol.decode(frame[1]!, frame.slice(HEADER_BYTES, end), () => {})).toThrow(
+        FoveaError,
+      )
     }
   })
 

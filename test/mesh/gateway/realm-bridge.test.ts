@@ -49,7 +49,10 @@ class Realms {
   /** A node that gets everything. */
   async listener(realm: string): Promise<Node> {
     const node = await this.node(realm)
-    node.pubsub.subscribe('**', ({ topic, payload }) => void node.got.push(`${topic} ${payload}`))
+    node.pubsub.subscribe(
+      '**',
+      ({ topic, payload }) => void node.got.push(`${topic} ${String(payload)}`),
+    )
     await this.advance(10)
     return node
   }

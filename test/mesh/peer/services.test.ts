@@ -152,7 +152,8 @@ describe('the services of a peer', () => {
       ['b', b],
     ] as const) {
       node.presence.watch('room', (event) => {
-        if (event.type === 'diff') events.push(`${name} ${event.leaves.map(({ key }) => key)}`)
+        if (event.type === 'diff')
+          events.push(`${name} ${event.leaves.map(({ key }) => key).join()}`)
       })
     }
     await cluster.clock.advance(3_000)
