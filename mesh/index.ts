@@ -84,7 +84,7 @@ export type {
   EndpointStats,
   Refusal,
   StreamHandlers,
-  StreamOptions,
+  StreamOptions as RpcStreamOptions,
   Transport,
   TransportAddress,
   TransportConnection,
@@ -182,3 +182,96 @@ export type { PeerErrorCode } from './peer/errors.ts'
 export { PeerError } from './peer/errors.ts'
 export type { PeerState } from './peer/uplink.ts'
 export type { NodeKind } from './wire/check.ts'
+
+export type {
+  Delivery,
+  DrainOptions,
+  Headers,
+  MessageHandler,
+  MessageStream,
+  Overflow,
+  PubSub,
+  PubSubEvent,
+  PubSubMessage,
+  PubSubProcessMessage,
+  PubSubReply,
+  PubSubStats,
+  PublishOptions,
+  PublishResult,
+  ReplyOptions,
+  RequestManyOptions,
+  RequestOptions,
+  SubscribeOptions,
+  Subscription,
+  SubscriptionEnd,
+  SubscriptionStats,
+  TopicInfo,
+} from './pubsub/pubsub.ts'
+export type {
+  AdvertiseOptions,
+  Advertisement,
+  CallBaseOptions,
+  CallContext,
+  CancelMode,
+  ProviderResult,
+  Rpc,
+  RpcCallManyOptions,
+  RpcCallOptions,
+  RpcCastOptions,
+  RpcHandler,
+  RpcMetadata,
+  RpcPriority,
+  RpcProvider,
+  RpcRequest,
+  RpcTarget,
+  SelectionStrategy,
+} from './rpc/rpc.ts'
+export type {
+  AdvertiseStreamOptions,
+  RpcStream,
+  RpcStreams,
+  StreamContext,
+  StreamHandler,
+  StreamOptions,
+  StreamStats,
+} from './rpc/streams/stream.ts'
+export type {
+  ClientArgs,
+  ClientOptions,
+  ContractClient,
+  ContractHandlers,
+  ContractService,
+  ContractTarget,
+  RpcContracts,
+  ServeOptions,
+} from './rpc/client/contract.ts'
+export type {
+  ListOptions,
+  Presence,
+  PresenceEntry,
+  PresenceEvent,
+  PresenceHandler,
+  PresenceMessage,
+  PresenceStats,
+  PresenceStream,
+  PresenceWatch,
+  TrackOptions,
+  TrackedPresence,
+  WatchOptions,
+} from './presence/presence.ts'
+export type { Origin } from './courier/courier.ts'
+export type { RpcStats } from './rpc/stats.ts'
+export type { ServicesOptions } from './services/options.ts'
+export type { CatalogOptions } from './catalog/settings.ts'
+export type { CourierOptions } from './courier/settings.ts'
+export type { PubSubOptions } from './pubsub/options.ts'
+export type { RpcOptions } from './rpc/options.ts'
+export type { PresenceOptions } from './presence/options.ts'
+export type { PubSubErrorCode } from './pubsub/errors.ts'
+export { PubSubError } from './pubsub/errors.ts'
+export type { RemoteFailure, RpcErrorCode } from './rpc/errors.ts'
+export { RpcError } from './rpc/errors.ts'
+export { PresenceError } from './presence/errors.ts'
+export { TopicError } from './topics/errors.ts'
+export { CourierError } from './courier/errors.ts'
+export { checkFilter, checkTopic, matchesFilter, normalizeTopic } from './topics/topic.ts'
