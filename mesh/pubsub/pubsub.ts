@@ -66,6 +66,7 @@ export interface PublishResult {
 
 /** Where a message goes that was published, for replies. */
 export interface ReplyOptions {
+  /** As {@link PublishOptions.headers}. */
   readonly headers?: Headers | undefined
 }
 
@@ -173,6 +174,7 @@ export interface MessageStream<Payload = unknown>
 export interface RequestOptions {
   /** Default `requestTimeoutMs`, 5,000. */
   readonly timeoutMs?: number | undefined
+  /** As {@link PublishOptions.headers}. */
   readonly headers?: Headers | undefined
   readonly signal?: AbortSignal | undefined
   /** As in {@link PublishOptions}. */
