@@ -215,6 +215,7 @@ export type {
   CancelMode,
   ProviderResult,
   Rpc,
+  DiscoverOptions,
   RpcCallManyOptions,
   RpcCallOptions,
   RpcCastOptions,
