@@ -215,7 +215,6 @@ export type {
   CancelMode,
   ProviderResult,
   Rpc,
-  DiscoverOptions,
   RpcCallManyOptions,
   RpcCallOptions,
   RpcCastOptions,

@@ -21,7 +21,7 @@ export interface BridgeSide {
   readonly realm: Realm
   readonly key: NodeKey
   readonly pubsub: Pick<PubSub, 'publish' | 'subscribe'>
-  readonly rpc: Pick<Rpc, 'advertise' | 'call' | 'discover' | 'providers'>
+  readonly rpc: Pick<Rpc, 'advertise' | 'call' | 'providers'>
 }
 
 /** What crosses: a message or a call. */

@@ -11,7 +11,6 @@
  * - Everything is told to `audit` before it happens, without payloads.
  */
 import type { Headers, PubSubMessage, Subscription } from '../pubsub/pubsub.ts'
-import { RpcError } from '../rpc/errors.ts'
 import type { Advertisement, CallContext } from '../rpc/rpc.ts'
 import { BridgeError } from './bridge-errors.ts'
 import type { BridgeErrorCode } from './bridge-errors.ts'
@@ -145,25 +144,19 @@ class Bridge implements RealmBridge {
 
   async #call(input: unknown, context: CallContext): Promise<unknown> {
     if (this.#closed) throw new BridgeError('ERR_BRIDGE_CLOSED', 'the bridge is closed')
-    const { to, clock } = this.#settings
+    const { to } = this.#settings
     const { procedure, caller, deadlineMs, signal } = context
     const as = this.#pass('call', procedure, caller.node, false)
-    const endMs = clock.now() + deadlineMs
-    return this.#guarded('call', procedure, caller.node, as, async () => {
-      const node = await this.#provider(as, deadlineMs, signal)
-      const timeoutMs = Math.max(1, Math.ceil(endMs - clock.now()))
-      return to.rpc.call(as, input, { timeoutMs, signal, node })
+    return this.#guarded('call', procedure, caller.node, as, () => {
+      const node = this.#provider(as)
+      const more = node === undefined ? {} : { node }
+      return to.rpc.call(as, input, { timeoutMs: Math.max(1, deadlineMs), signal, ...more })
     })
   }
 
-  /** Somebody in `to` who offers it and is no bridge. */
-  async #provider(procedure: string, leftMs: number, signal: AbortSignal): Promise<string> {
-    const { rpc } = this.#settings.to
-    const known = rpc.providers(procedure)
-    const timeoutMs = Math.max(1, Math.ceil(leftMs / 2))
-    // Never without a name: whoever is asked blindly may be a bridge.
-    const providers =
-      known.length > 0 ? known : await rpc.discover(procedure, { timeoutMs, signal })
+  /** Somebody in `to` who offers it and is no bridge; undefined when nobody is known yet. */
+  #provider(procedure: string): string | undefined {
+    const providers = this.#settings.to.rpc.providers(procedure)
     const real = providers.filter(({ metadata }) => metadata[METADATA_BRIDGE] === undefined)
     if (providers.length > 0 && real.length === 0) {
       throw new BridgeError('ERR_BRIDGE_LOOP', `only bridges offer ${procedure} there`)
@@ -173,8 +166,7 @@ class Bridge implements RealmBridge {
       (best, one) => (best === undefined || one.outstanding < best.outstanding ? one : best),
       undefined,
     )
-    if (least !== undefined) return least.node
-    throw new RpcError('ERR_RPC_NO_PROVIDER', `nobody offers ${procedure} there`, { procedure })
+    return least?.node
   }
 
   /** The name in `to` of what may cross. */

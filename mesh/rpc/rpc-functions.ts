@@ -12,7 +12,7 @@ import type {
 import { serveContract } from './client/serve.ts'
 import type { RpcContext } from './context.ts'
 import { RpcError } from './errors.ts'
-import { checkProcedure, Invoker } from './invoke.ts'
+import { Invoker } from './invoke.ts'
 import { advertiseSettings, CALL_MANY_CHECKS } from './options.ts'
 import { checkPattern, metadataOf } from './procedures.ts'
 import type { Registration } from './procedures.ts'
@@ -20,7 +20,6 @@ import type { Candidate } from './routes.ts'
 import type {
   AdvertiseOptions,
   Advertisement,
-  DiscoverOptions,
   ProviderResult,
   Rpc,
   RpcCallManyOptions,
@@ -39,9 +38,6 @@ import type {
   StreamStats,
 } from './streams/stream.ts'
 import { resolveTarget } from './target.ts'
-
-/** Time of a `discover` whose caller names none. */
-const DISCOVER_MS = 2_000
 
 /** The procedures of one node. */
 export class RpcFunctions implements Rpc {
@@ -153,15 +149,6 @@ export class RpcFunctions implements Rpc {
     const { engine } = this.#context.memory
     const nowMs = this.#context.clock.now()
     return Array.from(engine?.candidates(procedure) ?? [], (each) => this.#provider(each, nowMs))
-  }
-
-  async discover(procedure: string, options?: DiscoverOptions): Promise<readonly RpcProvider[]> {
-    this.#check()
-    checkProcedure(procedure)
-    const { timeoutMs, signal } = CALL_MANY_CHECKS
-    const asked = resolveOptions<DiscoverOptions>('discover', {}, { timeoutMs, signal }, options)
-    await this.#seek(procedure, asked.timeoutMs ?? DISCOVER_MS, asked.signal)
-    return this.providers(procedure)
   }
 
   clearCache(procedure?: string): number {

@@ -96,12 +96,6 @@ export type RpcCastOptions = Pick<
   'timeoutMs' | 'strategy' | 'key' | 'node' | 'priority'
 >
 
-/** Options of {@link Rpc.discover}. */
-export interface DiscoverOptions {
-  readonly timeoutMs?: number | undefined
-  readonly signal?: AbortSignal | undefined
-}
-
 /** Options of {@link Rpc.callMany}. */
 export type RpcCallManyOptions = CallBaseOptions
 
@@ -253,11 +247,6 @@ export interface Rpc extends RpcStreams, RpcContracts {
   providers(procedure: string): readonly RpcProvider[]
   /** Forgets the results that calls with `cacheTtlMs` have kept, of one procedure or of all; gives how many. */
   clearCache(procedure?: string): number
-  /**
-   * The same, after those who are not known yet were looked for, at most for `timeoutMs`, default 2,000. Rejects with
-   * `ERR_RPC_CANCELLED` when its signal is aborted, `ERR_RPC_PROCEDURE_INVALID`, `ERR_OPTION_*`.
-   */
-  discover(procedure: string, options?: DiscoverOptions): Promise<readonly RpcProvider[]>
   /** Counters and sizes. */
   stats(): RpcStats
 }
