@@ -310,7 +310,7 @@ export class CatalogCore {
     if (there === this.#members.has(node)) return
     if (!there) {
       this.#members.delete(node)
-      this.#remote.forget(nowMs, node)
+      this.#remote.forget(node)
       this.#unsynced.delete(node)
       return
     }

@@ -1,8 +1,7 @@
 /**
  * What peers tell about themselves and, if they are gateways, about peers at their edge (`hearing.ts`), kept as
  * entries (`claims.ts`). Entries of a node count while it is linked, and a lease longer; they end at once when the
- * node is known to be gone, or speaks in another life. What a gateway told about peers at its edge is *orphaned* then:
- * it counts for `edgeLeaseMs`, in which they find another gateway, or the same one when it was restarted.
+ * node is known to be gone, or speaks in another life.
  */
 import type { NodeKind } from '../wire/check.ts'
 import type { CatalogChange, CatalogDetail, CatalogKind } from './catalog.ts'
@@ -64,9 +63,6 @@ interface Teller {
   /** When its entries are forgotten; Infinity while it is linked. */
   leaseEndsMs: number
   readonly hearings: Readonly<Record<CatalogKind, Hearing>>
-  /** Peers at the edge whose gateway is gone; they are told anew, by whomever, or forgotten. */
-  readonly orphans: Readonly<Record<CatalogKind, Set<string>>>
-  orphansUntilMs: number
 }
 
 /** See the head of this file. */
@@ -99,8 +95,8 @@ export class Remote {
 
   /** {@link sweep} or {@link acknowledge} has something to do, sooner or later. */
   get isBusy(): boolean {
-    for (const { leaseEndsMs, orphansUntilMs, hearings } of this.#tellers.values()) {
-      if (leaseEndsMs !== Infinity || orphansUntilMs !== Infinity) return true
+    for (const { leaseEndsMs, hearings } of this.#tellers.values()) {
+      if (leaseEndsMs !== Infinity) return true
       for (const kind of CATALOG_KINDS) if (hearings[kind].askAtMs !== Infinity) return true
     }
     return false
@@ -116,9 +112,9 @@ export class Remote {
   }
 
   linked(nowMs: number, peer: string, life: number, role: NodeKind): void {
-    const former = this.#tellers.get(peer)
-    const teller = former?.life === life ? former : this.#open(peer, life, role)
-    if (former !== undefined && former !== teller) this.#inherit(nowMs, former, teller)
+    if (this.#tellers.get(peer)?.life !== life) this.drop(peer)
+    let teller = this.#tellers.get(peer)
+    if (teller === undefined) teller = this.#open(peer, life, role)
     teller.role = role
     teller.linked = true
     teller.leaseEndsMs = Infinity
@@ -141,14 +137,12 @@ export class Remote {
   }
 
   /** Everything that the peer told is over, though a link may stand. */
-  forget(nowMs: number, peer: string): void {
+  forget(peer: string): void {
     const teller = this.#tellers.get(peer)
     if (teller === undefined) return
+    this.#clear(teller)
     this.#unsync(teller)
-    const heir = this.#open(peer, teller.life, teller.role)
-    heir.linked = teller.linked
-    this.#inherit(nowMs, teller, heir)
-    if (!heir.linked && heir.orphansUntilMs === Infinity) this.#tellers.delete(peer)
+    if (!teller.linked) this.#tellers.delete(peer)
   }
 
   /** Asks a linked peer for what is not known of it. */
@@ -246,7 +240,6 @@ export class Remote {
         this.drop(teller.peer)
         continue
       }
-      if (teller.orphansUntilMs <= nowMs) this.#dropOrphans(teller)
       for (const kind of CATALOG_KINDS) {
         if (teller.hearings[kind].askAtMs <= nowMs) this.#ask(nowMs, teller, kind, 'ask')
       }
@@ -307,41 +300,9 @@ export class Remote {
       synced: false,
       leaseEndsMs: Infinity,
       hearings,
-      orphans: { topic: new Set<string>(), procedure: new Set<string>() },
-      orphansUntilMs: Infinity,
     }
     this.#tellers.set(peer, teller)
     return teller
-  }
-
-  /** One that is gone has told nothing any more but what it told of peers at its edge, for a while. */
-  #inherit(nowMs: number, former: Teller, heir: Teller): void {
-    const { edgeLeaseMs } = this.#parts.settings
-    const untilMs = Math.min(former.orphansUntilMs, nowMs + edgeLeaseMs)
-    for (const kind of CATALOG_KINDS) {
-      const [from, to] = [former.hearings[kind], heir.hearings[kind]]
-      for (const owner of Array.from(from.owners)) {
-        if (former.role !== 'gateway' || owner === former.peer) {
-          this.#dropOwner(former, kind, owner)
-          continue
-        }
-        to.owners.add(owner)
-        to.count += this.claims[kind].get(owner, former.peer)?.entries.size ?? 0
-        heir.orphans[kind].add(owner)
-        heir.orphansUntilMs = untilMs
-      }
-      from.reset()
-    }
-    if (!heir.linked) heir.leaseEndsMs = heir.orphansUntilMs
-    this.#unsync(former)
-  }
-
-  #dropOrphans(teller: Teller): void {
-    teller.orphansUntilMs = Infinity
-    for (const kind of CATALOG_KINDS) {
-      for (const owner of teller.orphans[kind]) this.#dropOwner(teller, kind, owner)
-      teller.orphans[kind].clear()
-    }
   }
 
   #ask(nowMs: number, teller: Teller, kind: CatalogKind, mode: 'hello' | 'ask'): void {
@@ -411,10 +372,9 @@ export class Remote {
     for (const owner of Array.from(owners)) {
       const staged = all.get(owner)
       if (staged === undefined) {
-        if (!teller.orphans[kind].has(owner)) this.#dropOwner(teller, kind, owner)
+        this.#dropOwner(teller, kind, owner)
         continue
       }
-      teller.orphans[kind].delete(owner)
       const claim = this.claims[kind].get(owner, teller.peer)
       for (const pattern of Array.from(claim?.entries.keys() ?? [])) {
         if (!staged.entries.has(pattern)) this.#delete(teller.peer, kind, owner, pattern)
@@ -444,8 +404,6 @@ export class Remote {
       if (node === undefined) continue
       const isOwn = node === teller.peer
       const age = isOwn ? { life: teller.life, stamp: message.to } : group
-      // It is there again, and all that it has is told with this.
-      if (teller.orphans[kind].delete(node)) this.#dropOwner(teller, kind, node)
       for (const { pattern, detail } of group.items) {
         this.#set(nowMs, teller, hearing, node, age, pattern, detail)
       }
