@@ -257,9 +257,9 @@ describe('processes without a way to each other', () => {
         lines: new Set(trace.filter(({ type }) => type === 'rpcRoute').map(({ line }) => line)),
       }))
       const between = routed.slice(1, -1).filter(({ lines }) => lines.size > 0)
-      // Whoever passes the call on brings the answer back; others may pass on what both know of each other.
-      expect(between.length).toBeGreaterThanOrEqual(1)
-      expect(between.map(({ lines }) => [...lines].sort())).toContainEqual([
+      // Those between pass on the call and its answer, perhaps not the same ones.
+      const passed = new Set(between.flatMap(({ lines }) => [...lines]))
+      expect([...passed].sort()).toEqual([
         'in rpc rpcRoute a',
         `in rpc rpcRoute ${last.name}`,
         'out rpc rpcRoute a',
