@@ -13,6 +13,7 @@ import { PRESENCE_ERRORS } from './presence/errors.ts'
 import { ROUTING_ERRORS } from './routing/errors.ts'
 import { ROUTE_ERRORS } from './routing/greedy/errors.ts'
 import { RPC_ERRORS } from './rpc/errors.ts'
+import { SERVICES_ERRORS } from './services/errors.ts'
 import { STORE_ERRORS } from './store/errors.ts'
 import { TOPIC_ERRORS } from './topics/errors.ts'
 import { TRANSPORT_ERRORS } from './transport/errors.ts'
@@ -39,7 +40,7 @@ const OWN_ERRORS: ErrorCatalogue = {
     action: 'correct one of them',
   },
   ERR_SERVICES_DISABLED: {
-    when: '`mesh.pubsub`, `mesh.rpc` or `mesh.presence` of a node that was started with `services: false`',
+    when: '`mesh.pubsub`, `mesh.rpc`, `mesh.presence`, `mesh.services` or `mesh.client` of a node that was started with `services: false`',
     stateChanged: 'no',
     retry: 'no',
     action: 'start the node without that option',
@@ -89,6 +90,7 @@ export const MESH_ERRORS: ErrorCatalogue = Object.freeze({
   ...GATEWAY_ERRORS,
   ...BRIDGE_ERRORS,
   ...PEER_ERRORS,
+  ...SERVICES_ERRORS,
   ...OWN_ERRORS,
 })
 
@@ -111,5 +113,6 @@ export const MESH_ERROR_PARTS: readonly ErrorCatalogue[] = Object.freeze([
   GATEWAY_ERRORS,
   BRIDGE_ERRORS,
   PEER_ERRORS,
+  SERVICES_ERRORS,
   OWN_ERRORS,
 ])

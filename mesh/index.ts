@@ -262,6 +262,18 @@ export type {
 export type { Origin } from './courier/courier.ts'
 export type { RpcStats } from './rpc/stats.ts'
 export type { ServicesOptions } from './services/options.ts'
+export type {
+  FindServicesOptions,
+  ServiceChange,
+  ServiceEntry,
+  ServiceRegistryOptions,
+  Services,
+  ServicesStats,
+  ServiceWatch,
+  WatchServicesOptions,
+} from './services/registry.ts'
+export type { ServicesErrorCode } from './services/errors.ts'
+export { ServicesError } from './services/errors.ts'
 export type { CatalogOptions } from './catalog/settings.ts'
 export type { CourierOptions } from './courier/settings.ts'
 export type { PubSubOptions } from './pubsub/options.ts'

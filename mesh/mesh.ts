@@ -8,7 +8,7 @@
  * port and leaves nothing behind. `ended` tells when the mesh is over, also when it gave up by itself.
  */
 import { Supervisor } from '../behaviours/index.ts'
-import type { ChildSpec, SupervisorRef } from '../behaviours/index.ts'
+import type { ChildSpec, Contract, SupervisorRef } from '../behaviours/index.ts'
 import { createSystem, formatReason, ownPromise } from '../runtime/index.ts'
 import type { ClockTimer, ExitReason, System } from '../runtime/index.ts'
 import { MeshCore } from './core.ts'
@@ -45,6 +45,8 @@ import type { MadeServices } from './services/create-services.ts'
 import type { Presence } from './presence/presence.ts'
 import type { PubSub } from './pubsub/pubsub.ts'
 import type { Rpc } from './rpc/rpc.ts'
+import type { ClientOptions, ContractClient } from './rpc/client/contract.ts'
+import type { Services } from './services/registry.ts'
 import type { Store } from './store/store.ts'
 import { startTree } from './tree.ts'
 import type { EndpointStats, TransportAddress } from './transport/transport.ts'
@@ -98,8 +100,12 @@ export interface Mesh extends AsyncDisposable {
   readonly rpc: Rpc
   /** Who is here, by topic; see `presence/README.md`. Throws `ERR_SERVICES_DISABLED` with `services: false`. */
   readonly presence: Presence
+  /** Who offers which procedures; see `services/registry.ts`. Throws `ERR_SERVICES_DISABLED` with `services: false`. */
+  readonly services: Services
   /** Of a gateway: who is connected to it, and how it does; undefined for a node that is none. */
   readonly gateway: Gateway | undefined
+  /** A typed client of a contract that nodes serve with `rpc.serve`; as `rpc.client`. */
+  client<P>(contract: Contract<P>, options?: ClientOptions): ContractClient<P>
   /** Which life of this node, and how often it spoke up in it, as members know it. */
   readonly incarnation: Incarnation
   /** Established links. */
@@ -251,6 +257,14 @@ class MeshNode implements Mesh {
 
   get presence(): Presence {
     return this.#served().presence
+  }
+
+  get services(): Services {
+    return this.#served().services
+  }
+
+  client<P>(contract: Contract<P>, options?: ClientOptions): ContractClient<P> {
+    return this.#served().rpc.client(contract, options)
   }
 
   /** The tree runs. */

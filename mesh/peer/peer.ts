@@ -10,7 +10,7 @@
  * to its bounds and deadlines. `close` says goodbye and leaves nothing behind.
  */
 import { Supervisor } from '../../behaviours/index.ts'
-import type { SupervisorRef } from '../../behaviours/index.ts'
+import type { Contract, SupervisorRef } from '../../behaviours/index.ts'
 import { createSystem, formatReason, ownPromise } from '../../runtime/index.ts'
 import type { ClockTimer, System } from '../../runtime/index.ts'
 import { MeshCore } from '../core.ts'
@@ -25,7 +25,9 @@ import type { Link } from '../link/link.ts'
 import { openTransport } from '../open-transport.ts'
 import type { Presence } from '../presence/presence.ts'
 import type { PubSub } from '../pubsub/pubsub.ts'
+import type { ClientOptions, ContractClient } from '../rpc/client/contract.ts'
 import type { Rpc } from '../rpc/rpc.ts'
+import type { Services } from '../services/registry.ts'
 import type { Store } from '../store/store.ts'
 import type { PeerContext } from './context.ts'
 import { PeerError } from './errors.ts'
@@ -74,6 +76,10 @@ export interface Peer extends AsyncDisposable {
   readonly rpc: Rpc
   /** Who is here, by topic; see `presence/README.md`. */
   readonly presence: Presence
+  /** Who offers which procedures; see `services/registry.ts`. */
+  readonly services: Services
+  /** A typed client of a contract that nodes serve with `rpc.serve`; as `rpc.client`. */
+  client<P>(contract: Contract<P>, options?: ClientOptions): ContractClient<P>
   /** The gateway that serves it now. */
   gateway(): Link['peer'] | undefined
   /** Calls `handler` with each new state; gives the way to stop. */
@@ -135,7 +141,7 @@ export async function connect(
     const context = { core, clock, settings: resolved.settings, targets: gateways, memory }
     const store = dataDir === undefined ? undefined : await identity.openStore()
     const peer = new PeerNode(context, store, release)
-    peer.started(await startPeerTree(context, peer.services))
+    peer.started(await startPeerTree(context, peer.made))
     logger.info({ key: node, realm: realm.name }, 'peer started')
     return peer
   } catch (error) {
@@ -163,7 +169,7 @@ class PeerNode implements Peer {
   readonly identity: Identity
   readonly key: NodeKey
   readonly realm: Realm
-  readonly services: PeerServices
+  readonly made: PeerServices
   readonly #context: PeerContext
   readonly #release: () => Promise<void>
   #tree: SupervisorRef | undefined
@@ -178,7 +184,7 @@ class PeerNode implements Peer {
     this.identity = identity
     this.key = identity.nodeKey
     this.realm = realm
-    this.services = createPeerServices({
+    this.made = createPeerServices({
       ...{ core, store },
       options: options.services ?? {},
       check: () => this.#check(),
@@ -186,15 +192,23 @@ class PeerNode implements Peer {
   }
 
   get pubsub(): PubSub {
-    return this.services.pubsub
+    return this.made.pubsub
   }
 
   get rpc(): Rpc {
-    return this.services.rpc
+    return this.made.rpc
   }
 
   get presence(): Presence {
-    return this.services.presence
+    return this.made.presence
+  }
+
+  get services(): Services {
+    return this.made.services
+  }
+
+  client<P>(contract: Contract<P>, options?: ClientOptions): ContractClient<P> {
+    return this.made.rpc.client(contract, options)
   }
 
   /** The tree runs. */
@@ -255,7 +269,7 @@ class PeerNode implements Peer {
       state: memory.state,
       linksMade: memory.linksMade,
       rttMs: memory.link?.rttMs ?? 0,
-      isAdvertised: this.services.isTold(),
+      isAdvertised: this.made.isTold(),
       refused: core.refusals.counters(),
     }
   }
@@ -282,7 +296,7 @@ class PeerNode implements Peer {
   async #close(reason: string): Promise<void> {
     const { core, memory } = this.#context
     // Before anybody is told that it is closed, what it tracked leaves over the link that stands.
-    this.services.leaving()
+    this.made.leaving()
     memory.setState('closed')
     const left = core.pool.leave(reason)
     core.dialer.reset(new LinkError('ERR_DIAL_ABORTED', 'the peer closes'))
@@ -294,7 +308,7 @@ class PeerNode implements Peer {
         core.logger.warn({ err: error }, 'the tree of the peer did not stop in order')
       })
     }
-    this.services.stopped()
+    this.made.stopped()
     memory.link = undefined
     await core.endpoint()?.close()
     await this.#release()

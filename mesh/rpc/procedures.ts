@@ -34,6 +34,8 @@ export interface Registration<Handler = unknown> {
   readonly pattern: string
   readonly handler: Handler
   readonly settings: AdvertiseSettings
+  /** When it was advertised, by the clock of this node. */
+  readonly sinceMs: number
   /** Lets its calls in. */
   readonly gate: Gate<GateJob>
   /** True once it is not offered any more. */
@@ -70,6 +72,7 @@ export class Procedures {
     call: new PatternMap(),
     stream: new PatternMap(),
   }
+  readonly #listeners = new Set<(pattern: string) => void>()
   /** When each pattern is told again. */
   readonly #retellMs = new Map<string, number>()
   #nextRetellMs = Infinity
@@ -110,6 +113,7 @@ export class Procedures {
     }
     const registration: Registration<Handler> = {
       ...{ kind, pattern, handler, settings },
+      sinceMs: this.#parts.now(),
       gate: new Gate(settings),
       ended: false,
       onEnd: new Set(),
@@ -122,6 +126,7 @@ export class Procedures {
       throw error
     }
     this.#version += 1
+    for (const listener of this.#listeners) listener(pattern)
     for (const owner of request.owners) {
       registration.onEnd.add(this.#parts.watch(owner, () => this.end(registration)))
     }
@@ -138,7 +143,14 @@ export class Procedures {
     this.#tell(pattern)
     for (const told of registration.onEnd) told()
     registration.onEnd.clear()
+    for (const listener of this.#listeners) listener(pattern)
     return true
+  }
+
+  /** Calls `listener` when what is offered under a pattern has changed; gives the way to stop. */
+  onChange(listener: (pattern: string) => void): () => void {
+    this.#listeners.add(listener)
+    return () => void this.#listeners.delete(listener)
   }
 
   get(kind: ProcedureKind, pattern: string): Registration | undefined {

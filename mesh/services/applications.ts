@@ -14,6 +14,8 @@ import { RpcFunctions } from '../rpc/rpc-functions.ts'
 import { RpcServer } from '../rpc/rpc-server.ts'
 import type { Rpc } from '../rpc/rpc.ts'
 import type { ServicesContext } from './context.ts'
+import { ServiceRegistry } from './registry.ts'
+import type { Services } from './registry.ts'
 import type { ServicesOptions } from './options.ts'
 
 /** What applications use, and the processes behind it. */
@@ -21,6 +23,8 @@ export interface Applications {
   readonly pubsub: PubSub
   readonly rpc: Rpc
   readonly presence: Presence
+  /** Who offers which procedures. */
+  readonly services: Services
   /** To be started in this order, after courier and catalog. */
   readonly children: {
     readonly pubsub: ChildSpec
@@ -44,16 +48,21 @@ export function createApplications(
   const presence = createPresenceContext(context, options.presence)
   const topics = new PubSubFunctions(pubsub, check)
   const present = new PresenceFunctions(presence, check)
+  const services = new ServiceRegistry(rpc, options.registry ?? {}, check)
   return {
     pubsub: topics,
     rpc: new RpcFunctions(rpc, check),
     presence: present,
+    services,
     children: {
       pubsub: PubSubServer.child(pubsub, { id: 'pubsub' }),
       rpc: RpcServer.child(rpc, { id: 'rpc' }),
       presence: PresenceServer.child(presence, { id: 'presence' }),
     },
     leaving: () => present.leave(),
-    stopped: () => topics.stopped(),
+    stopped: () => {
+      services.close()
+      topics.stopped()
+    },
   }
 }

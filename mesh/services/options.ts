@@ -9,6 +9,7 @@ import type { CourierOptions } from '../courier/settings.ts'
 import type { PresenceOptions } from '../presence/options.ts'
 import type { PubSubOptions } from '../pubsub/options.ts'
 import type { RpcOptions } from '../rpc/options.ts'
+import type { ServiceRegistryOptions } from './registry.ts'
 
 /** Settings of the services; what is not given has its default. */
 export interface ServicesOptions {
@@ -22,6 +23,8 @@ export interface ServicesOptions {
   readonly rpc?: RpcOptions | undefined
   /** Who is here: `presence/options.ts`. */
   readonly presence?: PresenceOptions | undefined
+  /** Who offers what: `services/registry.ts`. */
+  readonly registry?: ServiceRegistryOptions | undefined
 }
 
 const CHECKS: { readonly [Name in keyof ServicesOptions]-?: OptionCheck } = {
@@ -30,6 +33,7 @@ const CHECKS: { readonly [Name in keyof ServicesOptions]-?: OptionCheck } = {
   pubsub: optional(objectOption),
   rpc: optional(objectOption),
   presence: optional(objectOption),
+  registry: optional(objectOption),
 }
 
 /** The option as it is given; undefined for a node without services. */
