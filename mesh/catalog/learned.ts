@@ -42,15 +42,17 @@ export class Learned {
 
   /** The answer for one name: this, and nothing else, is known for it. */
   answer(nowMs: number, kind: CatalogKind, name: string, groups: readonly AnswerGroup[]): void {
+    const before = this.#byName.get(`${kind} ${name}`)
     const now = new Set<string>()
     for (const { node, via, items } of groups) {
       for (const { pattern, detail } of items) {
         const entry: CatalogEntry = { kind, pattern, node, via, detail, sinceMs: nowMs }
-        now.add(idOf(entry))
-        this.#put(entry, this.#byName.get(`${kind} ${name}`)?.has(idOf(entry)) === true)
+        const id = idOf(entry)
+        // An answer may say it twice.
+        this.#put(entry, before?.has(id) === true || now.has(id))
+        now.add(id)
       }
     }
-    const before = this.#byName.get(`${kind} ${name}`)
     if (now.size > 0) this.#byName.set(`${kind} ${name}`, now)
     else this.#byName.delete(`${kind} ${name}`)
     for (const id of before ?? []) if (!now.has(id)) this.#release(id)

@@ -206,7 +206,10 @@ export class Rendezvous {
   /** A put or a withdrawal is over. */
   provided(nowMs: number, key: string, ok: boolean): void {
     const isNew = this.#provisions.done(nowMs, key, ok) !== 0
-    if (isNew) this.#lookUp(nowMs, otherSide(key), undefined)
+    const other = otherSide(key)
+    if (isNew && sideOf(key) === 'offer') this.#lookUp(nowMs, other, undefined)
+    // What was looked up before this node was found there does not count: somebody may have come in between.
+    else if (isNew) this.#sought.hasten(other, nowMs + this.#options.settings.seekIntervalMs)
     this.#watch(nowMs)
   }
 

@@ -74,6 +74,13 @@ export class SoughtNames {
     return nowMs + this.#settings.refreshMs * (0.75 + 0.5 * this.#chance())
   }
 
+  /** Names with that key are looked up again at `dueMs` at the latest. */
+  hasten(key: string, dueMs: number): void {
+    for (const sought of this.#byId.values()) {
+      if (sought.refreshAtMs > dueMs && sought.keys.includes(key)) sought.refreshAtMs = dueMs
+    }
+  }
+
   /** Those whose keys are to be looked up again; names that nobody uses are released. */
   due(nowMs: number): readonly Sought[] {
     const due: Sought[] = []

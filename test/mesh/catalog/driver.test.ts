@@ -1,5 +1,5 @@
 import { describe, expect, it } from 'vitest'
-import { CatalogWorld, SPARSE } from './catalog-world.ts'
+import { CatalogWorld, killCatalog, SPARSE } from './catalog-world.ts'
 import type { CatalogNode } from './catalog-world.ts'
 
 /** A pair without a link. */
@@ -8,6 +8,15 @@ function strangers(world: CatalogWorld): readonly [CatalogNode, CatalogNode] {
     for (const b of world.nodes) if (a !== b && !world.isLinked(a, b)) return [a, b]
   }
   throw new Error('everybody is linked with everybody')
+}
+
+/** Advances time until it is so, and gives how long that took. */
+async function until(world: CatalogWorld, isSo: () => boolean, maxMs = 20_000): Promise<number> {
+  for (let ms = 0; ms <= maxMs; ms += 100) {
+    if (isSo()) return ms
+    await world.advance(100)
+  }
+  throw new Error(`not so within ${maxMs} ms`)
 }
 
 describe('the catalog over links', () => {
@@ -20,6 +29,7 @@ describe('the catalog over links', () => {
     expect(world.lookup(b!, 'topic', 'news.now')).toBe('n1')
     expect(b!.catalog.lookup('topic', 'news.now')[0]!.detail).toEqual({ plain: 2 })
     expect(world.lookup(b!, 'procedure', 'add')).toBe('n1')
+    expect(b!.catalog.isSought('topic', 'whatever')).toBe(true)
     a!.catalog.delete('topic', 'news.*')
     await world.advance(20)
     expect(world.lookup(b!, 'topic', 'news.now')).toBe('')
@@ -28,24 +38,76 @@ describe('the catalog over links', () => {
       'added add',
       'removed news.*',
     ])
+    await world.advance(100)
+    expect(a!.created.isTold()).toBe(true)
+    // Nobody had to be looked for.
+    expect(a!.created.driver()!.stats()).toMatchObject({ lookups: 0, published: 0 })
+  })
+
+  it('goes on when its process is killed: what was known and said is known and said', async () => {
+    await using world = new CatalogWorld()
+    const [a, b] = await world.startAll(2, {}, 3_000)
+    a!.catalog.set('topic', 'x')
+    b!.catalog.set('topic', 'y')
+    await world.advance(20)
+    killCatalog(b!)
+    b!.catalog.set('topic', 'said.meanwhile')
+    expect(world.lookup(b!, 'topic', 'x')).toBe('n1')
+    await world.during(b!.catalog.seek('topic', 'x'))
+    a!.catalog.set('topic', 'z')
+    await world.advance(2_000)
+    expect(world.lookup(b!, 'topic', 'z')).toBe('n1')
+    expect(world.lookup(a!, 'topic', 'said.meanwhile')).toBe('n2')
+    expect(world.lookup(a!, 'topic', 'y')).toBe('n2')
+    expect(b!.changes.map(({ type, entry }) => `${type} ${entry.pattern}`)).toEqual([
+      'added x',
+      'added z',
+    ])
   })
 })
 
 describe('the catalog among strangers', () => {
   const options = { mesh: SPARSE, catalog: { seekMembersMax: 0 } }
 
-  it('ML3 finds who wants a name over the DHT, without a link before', async () => {
+  it('ML3 ML14 finds who wants a name over the DHT, also late comers, and forgets who dies', async () => {
     await using world = new CatalogWorld()
-    await world.startAll(12, options)
+    await world.startAll(12, options, 6_000)
     const [publisher, subscriber] = strangers(world)
     subscriber.catalog.set('topic', 'a.b.**')
     subscriber.catalog.set('procedure', 'p.q')
-    await world.advance(3_000)
+    // ML14: what this node wants itself hides nobody.
+    publisher.catalog.set('topic', 'a.b.c')
+    await world.advance(2_000)
     expect(publisher.catalog.isSought('topic', 'a.b.c')).toBe(false)
     await world.during(publisher.catalog.seek('topic', 'a.b.c'))
     expect(world.lookup(publisher, 'topic', 'a.b.c')).toBe(world.nameOf(subscriber.key))
+    expect(publisher.catalog.isSought('topic', 'a.b.c')).toBe(true)
     await world.during(publisher.catalog.seek('procedure', 'p.q'))
     expect(world.lookup(publisher, 'procedure', 'p.q')).toBe(world.nameOf(subscriber.key))
-    expect(publisher.catalog.isSought('topic', 'a.b.c')).toBe(true)
+
+    // Somebody comes later: it finds the publisher, which seeks nothing anew.
+    await world.during(publisher.catalog.seek('topic', 'late.topic'))
+    await world.advance(3_000)
+    const isLate = (node: CatalogNode): boolean =>
+      node !== publisher && node !== subscriber && !world.isLinked(node, publisher)
+    await until(world, () => world.nodes.some(isLate))
+    const late = world.nodes.find(isLate)!
+    late.catalog.set('topic', 'late.*')
+    const name = world.nameOf(late.key)
+    await until(world, () => world.lookup(publisher, 'topic', 'late.topic') === name, 5_000)
+
+    // An entry that ends is gone at the nodes with a link; one whose node dies is gone with it.
+    await world.crash(subscriber)
+    await until(world, () => world.lookup(publisher, 'topic', 'a.b.c') === '')
+    expect(world.lookup(publisher, 'procedure', 'p.q')).toBe('')
+  })
+
+  it('asks members themselves where there is no DHT', async () => {
+    await using world = new CatalogWorld(2)
+    await world.startAll(6, { mesh: { ...SPARSE, dht: false } }, 4_000)
+    const [publisher, subscriber] = strangers(world)
+    subscriber.catalog.set('topic', 'x')
+    await world.during(publisher.catalog.seek('topic', 'x'))
+    expect(world.lookup(publisher, 'topic', 'x')).toBe(world.nameOf(subscriber.key))
   })
 })

@@ -354,9 +354,10 @@ describe('what a node has', () => {
     play.answer()
     play.advance(1_000)
     expect(play.put().sort()).toEqual(['seek/ 2', 'seek/a 2', 'seek/a.b 3'])
-    // And looks once more: somebody may have come between.
-    play.advance(2_500)
-    expect(play.rendezvous.stats().lookups).toBeGreaterThanOrEqual(3)
+    // And looks once more: somebody may have come in between.
+    expect(play.take('lookup ')).toEqual([])
+    play.advance(3_500)
+    expect(play.take('lookup ')).toEqual(['offer/', 'offer/a', 'offer/a.b'])
   })
 
   it('was published by a process before: what is still there stays, the rest is withdrawn', () => {

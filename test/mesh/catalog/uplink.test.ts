@@ -1,0 +1,231 @@
+import { describe, expect, it } from 'vitest'
+import type { CatalogOptions } from '../../../mesh/catalog/settings.ts'
+import { createCatalog, createUplinkCatalog } from '../../../mesh/catalog/create-catalog.ts'
+import type { CreatedCatalog, CreatedUplinkCatalog } from '../../../mesh/catalog/create-catalog.ts'
+import type { LinkSource } from '../../../mesh/catalog/driver.ts'
+import type { Dialer } from '../../../mesh/link/dialer.ts'
+import type { Link, LinkEvent } from '../../../mesh/link/link.ts'
+import { LinkPool } from '../../../mesh/link/pool.ts'
+import { nodeKeyFromHex } from '../../../mesh/identity/node-key.ts'
+import { MembershipLog } from '../../../mesh/membership/event-log.ts'
+import { MembershipView } from '../../../mesh/membership/view.ts'
+import type { NodeKind } from '../../../mesh/wire/check.ts'
+import { Supervisor } from '../../../behaviours/index.ts'
+import { ServiceNet } from '../services/service-net.ts'
+import type { ServiceNode } from '../services/service-net.ts'
+
+/** Links that the test makes. */
+class Links implements LinkSource {
+  readonly #links = new Map<string, Link>()
+  readonly #handlers = new Set<(event: LinkEvent) => void>()
+
+  readonly links = (): never[] => Array.from(this.#links.values()) as never[]
+  readonly link = (key: string): never => this.#links.get(key) as never
+  readonly onLink = (handler: (event: LinkEvent) => void): (() => void) => {
+    this.#handlers.add(handler)
+    return () => void this.#handlers.delete(handler)
+  }
+
+  up({ self, incarnation }: ServiceNode, kind: NodeKind): void {
+    const link = { peer: { key: nodeKeyFromHex(self), incarnation, kind } } as Link
+    this.#links.set(self, link)
+    for (const handler of this.#handlers) handler({ type: 'up', link })
+  }
+
+  down({ self }: ServiceNode): void {
+    const link = this.#links.get(self)!
+    this.#links.delete(self)
+    for (const handler of this.#handlers)
+      handler({ type: 'down', link, reason: 'connection_closed' })
+  }
+}
+
+interface Gateway extends CreatedCatalog {
+  readonly node: ServiceNode
+  readonly edges: Links
+}
+
+interface Edge extends CreatedUplinkCatalog {
+  readonly node: ServiceNode
+  readonly gateways: Links
+}
+
+/** Gateways and peers at their edge without a mesh. */
+class Edges {
+  readonly net = new ServiceNet()
+
+  async gateway(options: CatalogOptions = {}): Promise<Gateway> {
+    const node = this.net.node()
+    const { self, incarnation, clock, chance, logger, refusals, codec, courier } = node
+    const edges = new Links()
+    const limits = { linksMax: 8, handshakesMax: 8, incarnationsMax: 8 }
+    const onHandlerError = (error: unknown): void => {
+      throw error
+    }
+    const created = createCatalog({
+      ...{ self, incarnation, clock, chance, logger, refusals, codec, courier, edges, options },
+      pool: new LinkPool(nodeKeyFromHex(self), limits, onHandlerError),
+      view: new MembershipView({
+        log: new MembershipLog(8),
+        detailsOf: () => ({}),
+        onHandlerError,
+      }),
+      ...{
+        dialer: undefined as unknown as Dialer,
+        dialsMax: 1,
+        dialTimeoutMs: 1_000,
+        dht: undefined,
+      },
+    })
+    await Supervisor.start({ system: node.system, children: [created.child] })
+    return { ...created, node, edges }
+  }
+
+  async edge(options: CatalogOptions = {}): Promise<Edge> {
+    const node = this.net.node()
+    const { self, incarnation, clock, chance, refusals, codec, courier } = node
+    const gateways = new Links()
+    const created = createUplinkCatalog({
+      ...{ self, incarnation, clock, chance, refusals, codec, courier, pool: gateways, options },
+    })
+    await Supervisor.start({ system: node.system, children: [created.child] })
+    return { ...created, node, gateways }
+  }
+
+  link(edge: Edge, gateway: Gateway): void {
+    gateway.edges.up(edge.node, 'edge')
+    edge.gateways.up(gateway.node, 'gateway')
+  }
+
+  unlink(edge: Edge, gateway: Gateway): void {
+    gateway.edges.down(edge.node)
+    edge.gateways.down(gateway.node)
+  }
+
+  advance(ms: number): Promise<void> {
+    return this.net.clock.advance(ms)
+  }
+
+  async sought(edge: Edge, name: string): Promise<string> {
+    const seek = edge.catalog.seek('topic', name)
+    await this.advance(2_500)
+    await seek
+    const short = (key: string): string => key.slice(0, 2)
+    return edge.catalog
+      .lookup('topic', name)
+      .map(({ node, via }) => short(node) + (via === undefined ? '' : `(${short(via)})`))
+      .sort()
+      .join(' ')
+  }
+}
+
+describe('a peer at the edge', () => {
+  it('tells its gateway what it wants and offers, and learns by asking who else does', async () => {
+    const edges = new Edges()
+    const gateway = await edges.gateway()
+    const [one, two] = [await edges.edge(), await edges.edge()]
+    one.catalog.set('topic', 'a.*', { plain: 2 })
+    gateway.catalog.set('topic', 'a.**')
+    for (const edge of [one, two]) edges.link(edge, gateway)
+    await edges.advance(200)
+    expect(one.isTold()).toBe(true)
+    expect(gateway.catalog.lookup('topic', 'a.b').map(({ node }) => node)).toEqual([one.node.self])
+    expect(two.catalog.lookup('topic', 'a.b')).toEqual([])
+    // Of the gateway itself, and of its other peer by way of it; never of who asks.
+    expect(await edges.sought(two, 'a.b')).toBe('01 02(01)')
+    expect(await edges.sought(one, 'a.b')).toBe('01')
+    expect(two.catalog.stats()).toMatchObject({ known: 2, nodes: 2, seeks: 1 })
+  })
+
+  it('is told of changes with the next answer', async () => {
+    const edges = new Edges()
+    const gateway = await edges.gateway()
+    const edge = await edges.edge()
+    const changes: string[] = []
+    edge.catalog.onChange(
+      'topic',
+      ({ type, entry }) => void changes.push(`${type} ${entry.pattern}`),
+    )
+    edges.link(edge, gateway)
+    gateway.catalog.set('topic', 'x')
+    await edges.advance(200)
+    expect(await edges.sought(edge, 'x')).toBe('01')
+    gateway.catalog.set('topic', 'x', { plain: 3 })
+    await edges.advance(6_000)
+    expect(await edges.sought(edge, 'x')).toBe('01')
+    gateway.catalog.delete('topic', 'x')
+    await edges.advance(6_000)
+    expect(await edges.sought(edge, 'x')).toBe('')
+    expect(changes).toEqual(['added x', 'changed x', 'removed x'])
+  })
+
+  it('ML17 tells the next gateway all of it after each of twenty links', async () => {
+    const edges = new Edges()
+    const gateways = [await edges.gateway(), await edges.gateway()]
+    const edge = await edges.edge()
+    edge.catalog.set('topic', 'x')
+    for (let at = 0; at < 20; at++) {
+      const gateway = gateways[at % 2]!
+      edges.link(edge, gateway)
+      edge.catalog.set('procedure', `p${at}`)
+      await edges.advance(100 + at)
+      expect(gateway.catalog.lookup('topic', 'x')).toHaveLength(1)
+      expect(Array.from(gateway.catalog.entries('procedure'))).toHaveLength(at + 1)
+      edges.unlink(edge, gateway)
+    }
+    await edges.advance(15_000)
+    for (const gateway of gateways) expect(gateway.catalog.stats().known).toBe(0)
+  })
+
+  it('takes back what a node says that it has no use for', async () => {
+    const edges = new Edges()
+    const gateway = await edges.gateway()
+    const edge = await edges.edge()
+    edges.link(edge, gateway)
+    gateway.catalog.set('topic', 'x')
+    await edges.advance(200)
+    expect(await edges.sought(edge, 'x')).toBe('01')
+    gateway.catalog.unwanted('topic', 'x', edge.node.self)
+    await edges.advance(10)
+    expect(edge.catalog.lookup('topic', 'x')).toEqual([])
+    expect(edge.catalog.isSought('topic', 'x')).toBe(false)
+  })
+
+  it('may ask edgeSeeksPerSecondMax questions a second; one more gets no answer and is counted', async () => {
+    const edges = new Edges()
+    const gateway = await edges.gateway({ edgeSeeksPerSecondMax: 5 })
+    // It believes that it may ask more.
+    const edge = await edges.edge({ edgeSeeksPerSecondMax: 64 })
+    edges.link(edge, gateway)
+    await edges.advance(1_500)
+    for (let at = 0; at < 5; at++) void edge.catalog.seek('topic', `n${at}`)
+    await edges.advance(50)
+    expect(gateway.node.refusals.counters()['ERR_CATALOG_SEEKS_MAX']).toBe(undefined)
+    const sixth = edge.catalog.seek('topic', 'n5')
+    await edges.advance(50)
+    expect(gateway.node.refusals.counters()['ERR_CATALOG_SEEKS_MAX']).toBe(1)
+    await edges.advance(2_000)
+    await expect(sixth).resolves.toBe(undefined)
+  })
+
+  it('H32 is refused what only members and gateways may say, each with its counter', async () => {
+    const edges = new Edges()
+    const gateway = await edges.gateway()
+    const edge = await edges.edge()
+    edges.link(edge, gateway)
+    await edges.advance(200)
+    const { codec, courier, refusals } = edge.node
+    const answer = codec.encodeFrame(0x16, [1, 0, true, []])
+    courier.send(gateway.node.self, 'pubsub', answer)
+    courier.send(gateway.node.self, 'pubsub', codec.encodeFrame(0x11, ['garbage']))
+    gateway.node.courier.send(edge.node.self, 'pubsub', codec.encodeFrame(0x16, [0, 1, 0, 'a']))
+    gateway.node.courier.send(
+      edge.node.self,
+      'pubsub',
+      codec.encodeFrame(0x11, [1, 0, 1, 0, true, []]),
+    )
+    await edges.advance(50)
+    expect(gateway.node.refusals.counters()).toMatchObject({ ERR_CATALOG_MESSAGE: 2 })
+    expect(refusals.counters()).toMatchObject({ ERR_CATALOG_MESSAGE: 2 })
+  })
+})
