@@ -10,7 +10,7 @@ import {
   stringOption,
 } from '../../runtime/index.ts'
 import type { OptionCheck } from '../../runtime/index.ts'
-import { STREAM_CHECKS, STREAM_DEFAULTS } from './streams/settings.ts'
+import { checkStreamTimes, STREAM_CHECKS, STREAM_DEFAULTS } from './streams/settings.ts'
 import type { StreamLimits } from './streams/settings.ts'
 import type { AdvertiseOptions, CallBaseOptions, RpcCallOptions, RpcCastOptions } from './rpc.ts'
 
@@ -148,7 +148,9 @@ const CHECKS: { readonly [K in keyof RpcOptions]-?: OptionCheck } = {
 
 /** The settings; throws an `OptionError`. */
 export function rpcSettings(given?: RpcOptions): RpcSettings {
-  return resolveOptions<RpcSettings>('rpc', RPC_DEFAULTS, CHECKS, given)
+  const settings = resolveOptions<RpcSettings>('rpc', RPC_DEFAULTS, CHECKS, given)
+  checkStreamTimes(settings)
+  return settings
 }
 
 type Checks<Options> = { readonly [K in keyof Options]-?: OptionCheck }

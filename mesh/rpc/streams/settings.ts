@@ -1,5 +1,5 @@
 /** Settings of streams, with defaults. */
-import { numberOption } from '../../../runtime/index.ts'
+import { numberOption, OptionError } from '../../../runtime/index.ts'
 import type { OptionCheck } from '../../../runtime/index.ts'
 import { WINDOW_BYTES_MAX, WINDOW_BYTES_MIN, WINDOW_FRAMES_MAX } from './frames.ts'
 
@@ -28,7 +28,7 @@ export interface StreamLimits {
   readonly streamWritesMax?: number
   /** How long a stream may be quiet before the other side is asked. Default 5,000 ms. */
   readonly streamProbeMs?: number
-  /** How long the other side may say nothing at all, also to a question. Default 20,000 ms. */
+  /** How long the other side may say nothing at all, also to a question; twice `streamProbeMs` at least. Default 20,000 ms. */
   readonly streamSilenceMs?: number
   /** How long no item may move in either direction. Default 300,000 ms. */
   readonly streamIdleMs?: number
@@ -72,3 +72,13 @@ export const STREAM_CHECKS: { readonly [Name in keyof StreamLimitSettings]: Opti
     streamSilenceMs: numberOption(20, TIME_MS_MAX),
     streamIdleMs: numberOption(20, TIME_MS_MAX),
   })
+
+/** Whoever is asked must have the time to answer. Throws an `OptionError`. */
+export function checkStreamTimes({ streamProbeMs, streamSilenceMs }: StreamLimitSettings): void {
+  if (streamSilenceMs >= 2 * streamProbeMs) return
+  throw new OptionError(
+    'ERR_OPTION_INVALID',
+    'streamSilenceMs',
+    `rpc: option 'streamSilenceMs' must be at least twice 'streamProbeMs' (${streamProbeMs}), received ${streamSilenceMs}`,
+  )
+}

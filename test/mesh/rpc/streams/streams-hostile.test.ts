@@ -382,6 +382,14 @@ describe('limits of streams', () => {
     expect(caller.driver.stats().outbound).toBe(2)
   })
 
+  it('streamSilenceMs: twice streamProbeMs is taken, one less is refused by name', () => {
+    const world = new StreamNet()
+    expect(() => world.add({ streamProbeMs: 100, streamSilenceMs: 200 })).not.toThrow()
+    expect(() => world.add({ streamProbeMs: 100, streamSilenceMs: 199 })).toThrow(
+      expect.objectContaining({ code: 'ERR_OPTION_INVALID', option: 'streamSilenceMs' }),
+    )
+  })
+
   it('streamsInboundMax: the last one is served, one more is refused', async () => {
     const world = new StreamNet()
     const provider = world.add({ streamsInboundMax: 2 })
