@@ -35,6 +35,14 @@ export function parseCount(max: number, min: number = 1): (value: string) => num
   return (value) => wholeNumber(value, min, max)
 }
 
+/** A quality of service in the words of MQTT. */
+export function parseQos(value: string): 0 | 1 {
+  if (value !== '0' && value !== '1') {
+    throw new ArgumentProblem('expected 0 (sent once) or 1 (acknowledged)')
+  }
+  return value === '1' ? 1 : 0
+}
+
 /** A JSON value. */
 export function parseJson(value: string): unknown {
   let parsed: unknown

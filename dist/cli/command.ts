@@ -137,6 +137,63 @@ export type DhtArguments =
   | DhtTableArguments
   | DhtLookupArguments
 
+/** `fovea publish`. */
+export interface PublishArguments extends ClientArguments {
+  readonly command: 'publish'
+  readonly topic: string
+  readonly payload: unknown
+  readonly qos: 0 | 1
+  readonly retain: boolean
+  readonly timeoutMs: number
+}
+
+/** `fovea subscribe`. */
+export interface SubscribeArguments extends ClientArguments {
+  readonly command: 'subscribe'
+  readonly filter: string
+  /** Ends after so many messages; undefined goes on. */
+  readonly count: number | undefined
+  /** Ends after that time; undefined goes on. */
+  readonly timeoutMs: number | undefined
+}
+
+/** `fovea call`. */
+export interface RpcCallArguments extends ClientArguments {
+  readonly command: 'call'
+  readonly procedure: string
+  readonly input: unknown
+  readonly timeoutMs: number
+}
+
+/** `fovea advertise`. */
+export interface AdvertiseArguments extends ClientArguments {
+  readonly command: 'advertise'
+  readonly procedure: string
+  readonly reply: unknown
+}
+
+/** `fovea services`. */
+export interface ServicesListArguments extends ClientArguments {
+  readonly command: 'services'
+  readonly name: string | undefined
+  readonly timeoutMs: number
+}
+
+/** `fovea topics`. */
+export interface TopicsArguments extends ClientArguments {
+  readonly command: 'topics'
+  readonly timeoutMs: number
+}
+
+/** Any of those of topics and procedures. */
+export type ServicesArguments =
+  | PublishArguments
+  | SubscribeArguments
+  | RpcCallArguments
+  | AdvertiseArguments
+  | ServicesListArguments
+  | TopicsArguments
+
 /** `fovea ping`. */
 export interface PingArguments extends ClientArguments {
   readonly command: 'ping'
@@ -205,6 +262,7 @@ export type Command =
   | StatsArguments
   | EventsArguments
   | DhtArguments
+  | ServicesArguments
   | PingArguments
   | SpawnArguments
   | CallArguments

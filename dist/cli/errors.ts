@@ -136,6 +136,18 @@ export const cliErrors: ErrorCatalogue = Object.freeze({
     retry: 'yes',
     action: 'run it again where its output is read faster; --type and --node print less',
   },
+  ERR_SUBSCRIBE_TIMEOUT: {
+    when: 'fovea subscribe heard fewer than --count messages within --timeout-ms',
+    stateChanged: 'the subscription has ended; what came was printed',
+    retry: 'yes',
+    action: 'raise --timeout-ms, or see with fovea publish whether anybody is reached',
+  },
+  ERR_SUBSCRIPTION_ENDED: {
+    when: 'the node ended the subscription of fovea subscribe; the message says why',
+    stateChanged: 'the subscription has ended, the node goes on',
+    retry: 'yes',
+    action: 'subscribe again; a node that drains or stops takes none',
+  },
   ERR_JOIN_SELF: {
     when: 'the address to join is that of the node itself',
     stateChanged: NOTHING,

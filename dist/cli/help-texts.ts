@@ -35,6 +35,17 @@ with its time.`
 export const DHT_TABLE_TEXT: string = `Shows the nodes that the running node knows by their distance: bucket 255 is the far half of all keys.`
 export const DHT_LOOKUP_TEXT: string = `Finds the nodes nearest to KEY, which may be a member of the mesh. With --trace each hop is a line: how
 far from here, on which path, what came of it, after how long, bits in common with KEY, new nodes learnt.`
+export const PUBLISH_TEXT: string = `Publishes a message to the subscribers of TOPIC on all nodes of the mesh, and says where it went. With
+--qos 1 it is repeated until every node that wanted it has acknowledged it. An empty text with --retain
+deletes what is kept of the topic.`
+export const SUBSCRIBE_TEXT: string = `Prints the messages that match FILTER, until Ctrl-C, until --count messages came, or until --timeout-ms
+is over; when that is before --count messages came, it fails.`
+export const RPC_CALL_TEXT: string = `Calls a procedure at one of the nodes that offer it, and prints its result.`
+export const ADVERTISE_TEXT: string = `Offers a procedure through the running node until Ctrl-C. Every caller gets the same reply, and each call
+is printed. For anything else, advertise from a program: mesh.rpc.advertise.`
+export const SERVICES_TEXT: string = `Shows the procedures that the running node knows and who offers them, its own included. With NAME those
+who offer it are looked for in the mesh as well.`
+export const TOPICS_TEXT: string = `Shows the filters that the running node subscribes to, and which other nodes want the same.`
 export const START_DESCRIPTION: string = `Runs a node until Ctrl-C, then leaves the mesh. A second Ctrl-C ends it at once.
 Every node offers the behaviour 'counter' to the others, so that spawn has something to start.`
 export const SPAWN_DESCRIPTION: string = `Starts a process of a registered behaviour, here or on another node. Only behaviours that
@@ -58,7 +69,9 @@ Examples:
   $ fovea members --data-dir a
   $ fovea topology --data-dir a
   $ fovea spawn counter --node b --name hits --arg 10 --data-dir a
-  $ fovea ref call hits add 5 --node b --data-dir a`
+  $ fovea ref call hits add 5 --node b --data-dir a
+  $ fovea subscribe shop.** --data-dir a
+  $ fovea publish shop.tea.sold 2 --data-dir b`
 export const START_EXAMPLES: string = `
 Examples:
   $ fovea start --name a --port 4433 --data-dir a --realm realm.json
@@ -94,6 +107,30 @@ Examples:
   $ fovea dht providers printer --data-dir b
   $ fovea dht table --data-dir a
   $ fovea dht lookup c --trace --data-dir a`
+export const PUBLISH_EXAMPLES: string = `
+Examples:
+  $ fovea publish shop.tea.sold 2 --data-dir a
+  $ fovea publish shop.tea.price 3 --qos 1 --retain --data-dir a`
+export const SUBSCRIBE_EXAMPLES: string = `
+Examples:
+  $ fovea subscribe shop.*.sold --data-dir b
+  $ fovea subscribe shop.** --count 1 --timeout-ms 5000 --data-dir b --json`
+export const RPC_CALL_EXAMPLES: string = `
+Examples:
+  $ fovea call shop.price 5 --data-dir b
+  $ fovea call shop.price 5 --timeout-ms 500 --data-dir b --json`
+export const ADVERTISE_EXAMPLES: string = `
+Examples:
+  $ fovea advertise shop.price --reply 3 --data-dir a
+  $ fovea advertise shop.open --reply true --data-dir a --json`
+export const SERVICES_EXAMPLES: string = `
+Examples:
+  $ fovea services --data-dir a
+  $ fovea services shop.price --data-dir b --json`
+export const TOPICS_EXAMPLES: string = `
+Examples:
+  $ fovea topics --data-dir a
+  $ fovea topics --data-dir a --json`
 export const STATS_EXAMPLES: string = `
 Examples:
   $ fovea stats --data-dir a

@@ -7,4 +7,7 @@ export const HINTS: Readonly<Record<string, string>> = {
   ERR_DATA_DIR_LOCKED: 'stop the other node, or give this one its own --data-dir',
   ERR_DATA_DIR_FOREIGN: 'give this node its own, empty --data-dir',
   ERR_DATA_DIR_UNREADABLE: 'check the owner and the permissions of --data-dir',
+  ERR_RPC_NO_PROVIDER: 'see who offers what with: fovea services',
+  ERR_TOPIC_INVALID: 'a topic is segments joined by dots, without wildcards: shop.tea.sold',
+  ERR_FILTER_INVALID: 'a filter is segments joined by dots; * is one segment, ** any number',
 }

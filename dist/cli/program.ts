@@ -19,7 +19,7 @@ import {
   parseText,
 } from './argument.ts'
 import type { MembershipPreset } from '../../mesh/index.ts'
-import type { Command, CommonArguments, DhtArguments } from './command.ts'
+import type { Command, CommonArguments, DhtArguments, ServicesArguments } from './command.ts'
 import { CONTROL_REPEAT_MAX, CONTROL_TOPOLOGY_NODES_MAX } from './control/protocol.ts'
 import { DHT_COMMANDS } from './dht-program.ts'
 import {
@@ -57,6 +57,7 @@ import {
   TOPOLOGY_TEXT,
 } from './help-texts.ts'
 import { MEMBER_EVENT_TYPES, type MemberEventType } from './operations/member-row.ts'
+import { SERVICE_COMMANDS } from './service-program.ts'
 
 /** What an argument list means. */
 export type Parsed =
@@ -117,6 +118,7 @@ class Parse {
     this.#mesh(root)
     this.#clients(root)
     this.#dht(root)
+    this.#services(root)
     this.#ref(root)
     this.#realm(root)
     this.#leaf(root.command('demo'), () => ({ command: 'demo' }))
@@ -300,6 +302,26 @@ class Parse {
         if (wrong !== undefined) command.error(`error: ${wrong}`)
         return { ...make(values, given), ...common } as unknown as Rest<DhtArguments>
       })
+    }
+  }
+
+  #services(root: Commander): void {
+    for (const row of SERVICE_COMMANDS) {
+      const command = root.command(row.name).summary(row.summary).description(row.text)
+      for (const { name, help, parse } of row.arguments) {
+        command.argument(name, help, checked(parse))
+      }
+      for (const { flags, help, parse, preset, required } of row.flags) {
+        if (parse === undefined) command.option(flags, help, false)
+        else if (required === true) command.requiredOption(flags, help, checked(parse))
+        else command.option(flags, help, checked(parse), preset)
+      }
+      command.addHelpText('after', row.examples)
+      this.#client<ServicesArguments>(
+        command,
+        (values, args, common) =>
+          ({ ...row.make(values, args), ...common }) as unknown as Rest<ServicesArguments>,
+      )
     }
   }
 

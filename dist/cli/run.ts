@@ -97,6 +97,13 @@ async function dispatch(command: Command, io: CliIo, out: Output): Promise<void>
     case 'dht table':
     case 'dht lookup':
       return await (await import('./commands/dht.ts')).dht(command, io, out)
+    case 'publish':
+    case 'subscribe':
+    case 'call':
+    case 'advertise':
+    case 'services':
+    case 'topics':
+      return await (await import('./commands/services.ts')).services(command, io, out)
     case 'ping':
       return await (await import('./commands/client.ts')).ping(command, io, out)
     case 'spawn':

@@ -22,8 +22,8 @@ export async function withNode<T>(
 }
 
 /**
- * Runs a request that never ends by itself until Ctrl-C, or until nobody reads what is printed: both are
- * what its user wants, so it resolves. It rejects when the node ends it.
+ * Runs a request that never ends by itself until Ctrl-C, until nobody reads what is printed, or until `until`
+ * says so: all are what its user wants, so it resolves. It rejects when the node ends it.
  */
 export async function followNode(
   client: ControlClient,
@@ -32,6 +32,8 @@ export async function followNode(
     readonly method: ControlMethod
     readonly params: Readonly<Record<string, unknown>>
     readonly onEvent: (event: unknown) => void
+    /** Called with the way to end it for another reason; gives the way to stop waiting for that. */
+    readonly until?: (stop: () => void) => () => void
   },
 ): Promise<void> {
   let asked = false
@@ -40,6 +42,7 @@ export async function followNode(
     client.close()
   }
   const releases = [io.onStop(stop), io.onOutputGone(stop)]
+  if (request.until !== undefined) releases.push(request.until(stop))
   try {
     await client.request(request.method, request.params, {
       timeoutMs: Infinity,

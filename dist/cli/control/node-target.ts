@@ -17,6 +17,14 @@ import {
 import type { NodeNumbers } from '../operations/node-numbers.ts'
 import { numbersOf } from '../operations/numbers-of.ts'
 import { checkNeighbours, neighboursOf, OBSERVER } from '../operations/observer.ts'
+import type { MessageRow, ServedRow } from '../operations/service-rows.ts'
+import {
+  advertise,
+  askServices,
+  subscribe,
+  type FollowSink,
+  type ServiceAnswer,
+} from '../operations/services.ts'
 import { survey, type Surveyed } from '../operations/survey.ts'
 import { makeReport, type NamedNode, type TopologyReport } from '../operations/topology.ts'
 import {
@@ -26,6 +34,7 @@ import {
   type SupervisedArg,
 } from '../supervised.ts'
 import type { DhtQuestion } from './dht-question.ts'
+import type { Offer, ServiceQuestion } from './service-question.ts'
 import type {
   CallRequest,
   CallResult,
@@ -103,6 +112,18 @@ export class NodeTarget implements ControlTarget {
     options: TargetOptions,
   ): Promise<DhtAnswer> {
     return askDht(this.#node.mesh, question, onHop, limits(options))
+  }
+
+  services(question: ServiceQuestion, options: TargetOptions): Promise<ServiceAnswer> {
+    return askServices(this.#node.mesh, question, limits(options))
+  }
+
+  subscribe(filter: string, sink: FollowSink<MessageRow>): () => void {
+    return subscribe(this.#node.mesh, filter, sink)
+  }
+
+  advertise(offer: Offer, push: (row: ServedRow) => void): Promise<() => void> {
+    return advertise(this.#node.mesh, offer, push)
   }
 
   async topology(options: SurveyOptions): Promise<TopologyReport> {

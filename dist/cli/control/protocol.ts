@@ -17,6 +17,8 @@ import {
 } from '../operations/member-row.ts'
 import { dhtQuestion } from './dht-question.ts'
 import type { DhtQuestion } from './dht-question.ts'
+import { offerOf, serviceQuestion } from './service-question.ts'
+import type { Offer, ServiceQuestion } from './service-question.ts'
 import { count, flag, invalid, isFields, isId, milliseconds, requiredText, text } from './fields.ts'
 import type { Fields } from './fields.ts'
 import type { CallRequest, SpawnRequest } from './target.ts'
@@ -47,6 +49,9 @@ export type ControlRequest = { readonly id: number } & (
   | { readonly method: 'stats' }
   | { readonly method: 'watch_members'; readonly follow: boolean }
   | { readonly method: 'dht'; readonly where: Where; readonly question: DhtQuestion }
+  | { readonly method: 'services'; readonly where: Where; readonly question: ServiceQuestion }
+  | { readonly method: 'subscribe'; readonly filter: string }
+  | { readonly method: 'advertise'; readonly offer: Offer }
   | { readonly method: 'events'; readonly follow: boolean; readonly filter: MemberEventFilter }
 )
 
@@ -76,6 +81,9 @@ const METHODS: readonly ControlMethod[] = [
   'topology',
   'stats',
   'dht',
+  'services',
+  'subscribe',
+  'advertise',
   'watch_members',
   'events',
 ]
@@ -113,6 +121,12 @@ export function parseRequest(line: string): ControlRequest {
       }
     case 'dht':
       return { id, method, where, question: dhtQuestion(params) }
+    case 'services':
+      return { id, method, where, question: serviceQuestion(params) }
+    case 'subscribe':
+      return { id, method, filter: requiredText(params, 'filter') }
+    case 'advertise':
+      return { id, method, offer: offerOf(params) }
     case 'watch_members':
       return { id, method, follow: flag(params, 'follow') }
     case 'events':

@@ -267,6 +267,14 @@ class Connection {
           (hop) => this.#write(request.id, { event: hop }),
           this.#where(request.where),
         )
+      case 'services':
+        return await target.services(request.question, this.#where(request.where))
+      case 'subscribe':
+        return await this.#stream(request.id, true, (push, end) =>
+          target.subscribe(request.filter, { push, end }),
+        )
+      case 'advertise':
+        return await this.#stream(request.id, true, (push) => target.advertise(request.offer, push))
       case 'watch_members':
         return await this.#stream(request.id, request.follow, (push) => {
           for (const members of batches(target.members())) push({ type: 'snapshot', members })
@@ -289,15 +297,22 @@ class Connection {
   async #stream(
     id: number,
     follow: boolean,
-    begin: (push: (event: unknown) => void) => () => void,
+    begin: (
+      push: (event: unknown) => void,
+      end: (problem: Error) => void,
+    ) => (() => void) | Promise<() => void>,
   ): Promise<unknown> {
     const stream = new EventStream({
       eventsQueuedMax: this.#options.controlEventsQueuedMax,
       write: (event) => this.#write(id, { event }),
     })
     this.#streams.add(stream)
-    const stop = begin((event) => stream.push(event))
+    let stop = (): void => {}
     try {
+      stop = await begin(
+        (event) => stream.push(event),
+        (problem) => stream.end(problem),
+      )
       if (!follow) {
         stop()
         await stream.flushed()

@@ -7,7 +7,10 @@ import type { DhtHopRow } from '../operations/dht-rows.ts'
 import type { MemberEventRow, MemberRow } from '../operations/member-row.ts'
 import type { NodeNumbers } from '../operations/node-numbers.ts'
 import type { TopologyReport } from '../operations/topology.ts'
+import type { MessageRow, ServedRow } from '../operations/service-rows.ts'
+import type { FollowSink, ServiceAnswer } from '../operations/services.ts'
 import type { DhtQuestion } from './dht-question.ts'
+import type { Offer, ServiceQuestion } from './service-question.ts'
 
 /** Who and where the node is. */
 export interface NodeInfo {
@@ -117,6 +120,12 @@ export interface ControlTarget {
     onHop: (hop: DhtHopRow) => void,
     options: TargetOptions,
   ): Promise<DhtAnswer>
+  /** Publishes, calls, or says what is known of topics and procedures. */
+  services(question: ServiceQuestion, options: TargetOptions): Promise<ServiceAnswer>
+  /** Tells the messages of a filter; gives the way to stop. Throws for a filter that is none. */
+  subscribe(filter: string, sink: FollowSink<MessageRow>): () => void
+  /** Offers a procedure and tells its calls; resolves with the way to stop. */
+  advertise(offer: Offer, push: (row: ServedRow) => void): Promise<() => void>
   ping(options: TargetOptions): Promise<PingResult>
   spawn(request: SpawnRequest, options: TargetOptions): Promise<SpawnResult>
   call(request: CallRequest, options: TargetOptions): Promise<CallResult>

@@ -14,6 +14,7 @@ const KEY = 'ab'.repeat(32)
 const COMMANDS_WITH_EXAMPLES = [
   ...['', 'start', 'join', 'members', 'topology', 'stats', 'events'],
   ...['spawn', 'ref call', 'dht'],
+  ...['publish', 'subscribe', 'call', 'advertise', 'services', 'topics'],
 ]
 
 describe('command lines that mean something', () => {
@@ -114,6 +115,30 @@ describe('command lines that mean something', () => {
     ['dht table --json --data-dir d', { command: 'dht table', json: true, dataDir: 'd' }],
     ['dht lookup k --data-dir d', { command: 'dht lookup', key: 'k', trace: false }],
     ['dht lookup k --trace --timeout-ms 5 --data-dir d', { trace: true, timeoutMs: 5 }],
+    [
+      'publish a.b {"n":1} --data-dir d',
+      {
+        ...{ command: 'publish', topic: 'a.b', payload: { n: 1 }, qos: 0, retain: false },
+        ...{ timeoutMs: 10_000, dataDir: 'd' },
+      },
+    ],
+    ['publish a.b null --qos 1 --retain --data-dir d', { payload: null, qos: 1, retain: true }],
+    [
+      'subscribe a.* --data-dir d',
+      { command: 'subscribe', filter: 'a.*', count: undefined, timeoutMs: undefined },
+    ],
+    ['subscribe ** --count 3 --timeout-ms 5 --data-dir d', { count: 3, timeoutMs: 5 }],
+    [
+      'call a.b [1] --data-dir d',
+      { command: 'call', procedure: 'a.b', input: [1], timeoutMs: 5000 },
+    ],
+    [
+      'advertise a.b --reply false --data-dir d',
+      { command: 'advertise', procedure: 'a.b', reply: false },
+    ],
+    ['services --data-dir d', { command: 'services', name: undefined, timeoutMs: 5000 }],
+    ['services a.b --timeout-ms 9 --data-dir d', { name: 'a.b', timeoutMs: 9 }],
+    ['topics --data-dir d --json', { command: 'topics', json: true }],
     ['ping b --data-dir d --timeout-ms 50', { command: 'ping', node: 'b', timeoutMs: 50 }],
     ['ref monitor hits --node b --data-dir d', { command: 'ref monitor', name: 'hits', node: 'b' }],
     [
@@ -178,6 +203,17 @@ describe('command lines that are wrong give a message and a usage line', () => {
     ['dht providers k --count 257 --data-dir d', 'from 1 to 256', 'fovea dht providers'],
     ['dht lookup k --disjoint-paths 17 --data-dir d', 'from 1 to 16', 'fovea dht lookup'],
     ['dht table', "required option '--data-dir <dir>' not specified", 'fovea dht table'],
+    ['publish a --data-dir d', "missing required argument 'json'", 'Usage: fovea publish'],
+    ['publish a x --data-dir d', 'expected JSON', 'fovea publish'],
+    ['publish a 1 --qos 2 --data-dir d', 'expected 0 (sent once) or 1', 'fovea publish'],
+    ['subscribe --data-dir d', "missing required argument 'filter'", 'fovea subscribe'],
+    ['subscribe a --count 0 --data-dir d', 'expected a whole number from 1', 'fovea subscribe'],
+    ['subscribe a --timeout-ms 0 --data-dir d', 'expected a whole number', 'fovea subscribe'],
+    ['call a.b --data-dir d', "missing required argument 'json'", 'Usage: fovea call'],
+    ['advertise a.b --data-dir d', "required option '--reply <json>'", 'fovea advertise'],
+    ['advertise a.b --reply x --data-dir d', 'expected JSON', 'fovea advertise'],
+    ['services a b --data-dir d', 'too many arguments', 'fovea services'],
+    ['topics a --data-dir d', 'too many arguments', 'fovea topics'],
     ['ping --data-dir d', "missing required argument 'node'", 'Usage: fovea ping'],
     ['ping b --data-dir d --timeout-ms 0', 'expected a whole number from 1', 'fovea ping'],
     ['spawn --data-dir d', "missing required argument 'behaviour'", 'fovea spawn'],
@@ -226,6 +262,12 @@ describe('help', () => {
     'dht withdraw',
     'dht table',
     'dht lookup',
+    'publish',
+    'subscribe',
+    'call',
+    'advertise',
+    'services',
+    'topics',
     'ping',
     'spawn',
     'ref',

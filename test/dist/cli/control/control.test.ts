@@ -18,6 +18,7 @@ import {
 import type { ControlTarget, TargetOptions } from '../../../../dist/cli/control/target.ts'
 import { CliError } from '../../../../dist/cli/errors.ts'
 import type { MemberEventRow, MemberRow } from '../../../../dist/cli/operations/member-row.ts'
+import type { MessageRow } from '../../../../dist/cli/operations/service-rows.ts'
 
 const selfRow: MemberRow = {
   node: 'a@h:1',
@@ -69,6 +70,23 @@ class FakeTarget implements ControlTarget {
     this.lastOptions = options
     if (question.action === 'lookup') onHop({ key: 'k2', depth: 1 } as never)
     return { key: 'k1', withdrawn: true }
+  }
+  services: ControlTarget['services'] = async (question, options) => {
+    this.asked.push(question)
+    this.lastOptions = options
+    return []
+  }
+  readonly sinks = new Set<Parameters<ControlTarget['subscribe']>[1]>()
+  subscribe: ControlTarget['subscribe'] = (filter, sink) => {
+    if (filter === 'a..b') throw new CliError('ERR_FILTER_INVALID', 'an empty segment')
+    this.sinks.add(sink)
+    return () => void this.sinks.delete(sink)
+  }
+  readonly offers = new Map<string, Parameters<ControlTarget['advertise']>[1]>()
+  advertise: ControlTarget['advertise'] = async ({ procedure }, push) => {
+    if (this.offers.has(procedure)) throw new CliError('ERR_RPC_PROCEDURE_TAKEN', 'taken')
+    this.offers.set(procedure, push)
+    return () => void this.offers.delete(procedure)
   }
   ping = async (options: TargetOptions) => {
     this.lastOptions = options
@@ -373,6 +391,87 @@ describe('the DHT', () => {
     const dials = { disjointPaths: undefined, alpha: undefined }
     expect(target.asked).toEqual([{ action: 'lookup', key: 'b', trace: true, ...dials }])
     expect(target.lastOptions?.timeoutMs).toBe(9)
+  })
+})
+
+describe('topics and procedures', () => {
+  const message: MessageRow = {
+    ...{ type: 'message', topic: 'a.b', payload: 12n, publisherKey: 'k2', sequence: 1 },
+    ...{ retained: false, headers: {} },
+  }
+
+  test('a question reaches the node with its deadline and the answer comes back', async () => {
+    await serve()
+    const params = { action: 'call', procedure: 'a.b', input: 1, timeoutMs: 9 }
+    expect(await (await connect()).request('services', params, WAIT)).toEqual([])
+    expect(target.asked).toEqual([{ action: 'call', procedure: 'a.b', input: 1 }])
+    expect(target.lastOptions?.timeoutMs).toBe(9)
+  })
+
+  test('a subscription is told until the client goes away, which ends it', async () => {
+    const server = await serve()
+    const client = await connect()
+    const told: unknown[] = []
+    const { over: ended } = await new Promise<{ readonly over: Promise<unknown> }>((resolve) => {
+      const over = client
+        .request(
+          'subscribe',
+          { filter: 'a.*' },
+          {
+            timeoutMs: Infinity,
+            onEvent: (event) => {
+              told.push(event)
+              if (told.length === 1) for (const sink of target.sinks) sink.push(message)
+              if (told.length === 2) resolve({ over })
+            },
+          },
+        )
+        .catch((error: unknown) => error)
+    })
+    expect(told).toEqual([{ type: 'following' }, { ...message, payload: '12' }])
+    client.close()
+    expect(await ended).toMatchObject({ code: 'ERR_CONTROL_CLOSED' })
+    await server.stop()
+    expect(target.sinks.size).toBe(0)
+  })
+
+  test('a subscription that the node refuses or ends says why, and leaves nothing', async () => {
+    await serve()
+    const client = await connect()
+    const options = { ...WAIT, onEvent: () => {} }
+    const refused = client.request('subscribe', { filter: 'a..b' }, options)
+    await expect(refused).rejects.toMatchObject({ code: 'ERR_FILTER_INVALID' })
+    const end = (): void => {
+      const over = new CliError('ERR_SUBSCRIPTION_ENDED', 'the subscription ended: drained')
+      for (const sink of target.sinks) sink.end(over)
+    }
+    const ended = client.request('subscribe', { filter: 'a' }, { ...WAIT, onEvent: end })
+    await expect(ended).rejects.toMatchObject({ code: 'ERR_SUBSCRIPTION_ENDED' })
+    expect(target.sinks.size).toBe(0)
+  })
+
+  test('an offer lasts as long as its client, and one that is taken is refused', async () => {
+    const server = await serve()
+    const [client, other] = [await connect(), await connect()]
+    const { over: ended } = await new Promise<{ readonly over: Promise<unknown> }>((resolve) => {
+      const over = client
+        .request(
+          'advertise',
+          { procedure: 'a.b', reply: 1 },
+          {
+            timeoutMs: Infinity,
+            onEvent: () => resolve({ over }),
+          },
+        )
+        .catch((error: unknown) => error)
+    })
+    expect([...target.offers.keys()]).toEqual(['a.b'])
+    const again = other.request('advertise', { procedure: 'a.b', reply: 2 }, WAIT)
+    await expect(again).rejects.toMatchObject({ code: 'ERR_RPC_PROCEDURE_TAKEN' })
+    client.close()
+    expect(await ended).toMatchObject({ code: 'ERR_CONTROL_CLOSED' })
+    await server.stop()
+    expect(target.offers.size).toBe(0)
   })
 })
 

@@ -87,6 +87,46 @@ describe('requests', () => {
     expect(read).toThrow(field)
   })
 
+  test('questions about topics and procedures are read with their defaults', () => {
+    const read = (method: string, params: object) => parseRequest(line({ id: 1, method, params }))
+    const where = { node: undefined, timeoutMs: 7 }
+    const publish = { action: 'publish', topic: 'a', payload: [1] }
+    expect(read('services', { ...publish, timeoutMs: 7 })).toEqual({
+      ...{ id: 1, method: 'services', where },
+      question: { ...publish, qos: 0, retain: false },
+    })
+    expect(read('services', { ...publish, qos: 1, retain: true })).toMatchObject({
+      question: { qos: 1, retain: true },
+    })
+    expect(read('services', { action: 'call', procedure: 'p', input: null })).toMatchObject({
+      question: { action: 'call', procedure: 'p', input: null },
+    })
+    expect(read('services', { action: 'topics' })).toMatchObject({ question: { action: 'topics' } })
+    expect(read('services', { action: 'services', name: 'p' })).toMatchObject({
+      question: { name: 'p' },
+    })
+    expect(read('subscribe', { filter: 'a.*' })).toEqual({
+      ...{ id: 1, method: 'subscribe', filter: 'a.*' },
+    })
+    expect(read('advertise', { procedure: 'p', reply: 3 })).toMatchObject({
+      offer: { procedure: 'p', reply: 3 },
+    })
+  })
+
+  test.each<[string, object, string]>([
+    ['services', {}, "'action'"],
+    ['services', { action: 'toString' }, "'action'"],
+    ['services', { action: 'publish' }, "'topic'"],
+    ['services', { action: 'publish', topic: 'a', qos: 2 }, "'qos'"],
+    ['services', { action: 'publish', topic: 'a', retain: 1 }, "'retain'"],
+    ['services', { action: 'call', procedure: '' }, "'procedure'"],
+    ['services', { action: 'services', name: 1 }, "'name'"],
+    ['subscribe', {}, "'filter'"],
+    ['advertise', { reply: 1 }, "'procedure'"],
+  ])('%s with %j is refused', (method, params, field) => {
+    expect(() => parseRequest(line({ id: 1, method, params }))).toThrow(field)
+  })
+
   test.each<[string, string]>([
     [line({ id: 1, method: 'join' }), "'address'"],
     [line({ id: 1, method: 'topology', params: { nodesMax: 0 } }), "'nodesMax'"],

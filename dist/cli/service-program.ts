@@ -1,0 +1,117 @@
+/** The command lines of topics and procedures, as a table that the adapter of commander reads. */
+import { parseCount, parseJson, parseMilliseconds, parseQos, parseText } from './argument.ts'
+import type { ServicesArguments } from './command.ts'
+import type { FlagRow } from './dht-program.ts'
+import {
+  ADVERTISE_EXAMPLES,
+  ADVERTISE_TEXT,
+  PUBLISH_EXAMPLES,
+  PUBLISH_TEXT,
+  RPC_CALL_EXAMPLES,
+  RPC_CALL_TEXT,
+  SERVICES_EXAMPLES,
+  SERVICES_TEXT,
+  SUBSCRIBE_EXAMPLES,
+  SUBSCRIBE_TEXT,
+  TOPICS_EXAMPLES,
+  TOPICS_TEXT,
+} from './help-texts.ts'
+
+type Values = Readonly<Record<string, unknown>>
+
+/** An argument in its place. */
+export interface ArgumentRow {
+  readonly name: string
+  readonly help: string
+  readonly parse: (value: string) => unknown
+}
+
+/** A command. */
+export interface ServiceCommandRow {
+  readonly name: ServicesArguments['command']
+  readonly summary: string
+  readonly text: string
+  readonly examples: string
+  readonly arguments: readonly ArgumentRow[]
+  readonly flags: readonly (FlagRow & { readonly required?: boolean })[]
+  /** All but what every command has. */
+  readonly make: (values: Values, args: readonly unknown[]) => Readonly<Record<string, unknown>>
+}
+
+const MESSAGES_MAX = 1_000_000_000
+
+const timeout = (preset: number): FlagRow => ({
+  ...{ flags: '--timeout-ms <ms>', help: 'give up after', parse: parseMilliseconds, preset },
+})
+
+const TOPIC: ArgumentRow = {
+  ...{ name: '<topic>', help: 'segments joined by dots', parse: parseText },
+}
+const PROCEDURE: ArgumentRow = {
+  ...{ name: '<procedure>', help: 'its name: segments joined by dots', parse: parseText },
+}
+
+/** See the file header. */
+export const SERVICE_COMMANDS: readonly ServiceCommandRow[] = [
+  {
+    ...{ name: 'publish', summary: 'publish a message', text: PUBLISH_TEXT },
+    examples: PUBLISH_EXAMPLES,
+    arguments: [TOPIC, { name: '<json>', help: 'what it says', parse: parseJson }],
+    flags: [
+      { flags: '--qos <level>', help: '0: sent once; 1: acknowledged', parse: parseQos, preset: 0 },
+      { flags: '--retain', help: 'keep it for those who subscribe later' },
+      timeout(10_000),
+    ],
+    make: ({ qos, retain, timeoutMs }, [topic, payload]) => ({
+      ...{ command: 'publish', topic, payload, qos, retain: retain === true, timeoutMs },
+    }),
+  },
+  {
+    ...{ name: 'subscribe', summary: 'print the messages of topics', text: SUBSCRIBE_TEXT },
+    examples: SUBSCRIBE_EXAMPLES,
+    arguments: [
+      {
+        name: '<filter>',
+        help: 'a topic; * is one segment, ** any number of them',
+        parse: parseText,
+      },
+    ],
+    flags: [
+      { flags: '--count <count>', help: 'end after so many', parse: parseCount(MESSAGES_MAX) },
+      { flags: '--timeout-ms <ms>', help: 'end after', parse: parseMilliseconds },
+    ],
+    make: ({ count, timeoutMs }, [filter]) => ({ command: 'subscribe', filter, count, timeoutMs }),
+  },
+  {
+    ...{ name: 'call', summary: 'call a procedure and print its result', text: RPC_CALL_TEXT },
+    examples: RPC_CALL_EXAMPLES,
+    arguments: [PROCEDURE, { name: '<json>', help: 'its input', parse: parseJson }],
+    flags: [timeout(5_000)],
+    make: ({ timeoutMs }, [procedure, input]) => ({
+      ...{ command: 'call', procedure, input, timeoutMs },
+    }),
+  },
+  {
+    ...{ name: 'advertise', summary: 'offer a procedure until Ctrl-C', text: ADVERTISE_TEXT },
+    examples: ADVERTISE_EXAMPLES,
+    arguments: [{ ...PROCEDURE, help: 'its name, or a pattern that covers many' }],
+    flags: [
+      { flags: '--reply <json>', help: 'what callers get', parse: parseJson, required: true },
+    ],
+    make: ({ reply }, [procedure]) => ({ command: 'advertise', procedure, reply }),
+  },
+  {
+    ...{ name: 'services', summary: 'who offers which procedures', text: SERVICES_TEXT },
+    examples: SERVICES_EXAMPLES,
+    arguments: [{ name: '[name]', help: 'only this name or pattern', parse: parseText }],
+    flags: [timeout(5_000)],
+    make: ({ timeoutMs }, [name]) => ({ command: 'services', name, timeoutMs }),
+  },
+  {
+    ...{ name: 'topics', summary: 'what the running node subscribes to', text: TOPICS_TEXT },
+    examples: TOPICS_EXAMPLES,
+    arguments: [],
+    flags: [timeout(5_000)],
+    make: ({ timeoutMs }) => ({ command: 'topics', timeoutMs }),
+  },
+]
