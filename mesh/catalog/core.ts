@@ -117,6 +117,11 @@ export class CatalogCore {
     return this.#remote.isSynced(peer)
   }
 
+  /** The life in which that node told what is known of it; undefined when nothing is. */
+  lifeOf(peer: string): number | undefined {
+    return this.#remote.lifeOf(peer)
+  }
+
   /** Own entries of one kind. */
   own(kind: CatalogKind): ReadonlyMap<string, CatalogDetail> {
     return this.#books[kind].telling.own()

@@ -468,7 +468,9 @@ export class CatalogDriver implements RunningCatalog {
   #openPairs(): Pairs {
     const { settings } = this.#context
     return new Pairs(settings, {
-      linked: (nowMs, peer, life) => {
+      linked: (nowMs, peer, said) => {
+        // What it told on a link before counts until it says that it lives anew.
+        const life = said === 0 ? (this.#core.lifeOf(peer) ?? 0) : said
         this.#core.step(nowMs, { type: 'linked', peer, life, role: 'member' })
       },
       unlinked: (nowMs, peer) => {

@@ -106,6 +106,11 @@ export class Remote {
     return this.#tellers.get(peer)?.synced === true
   }
 
+  /** Which life of a node is known; undefined when nothing is. */
+  lifeOf(peer: string): number | undefined {
+    return this.#tellers.get(peer)?.life
+  }
+
   /** What is held of a peer, for tests and for who is asked. */
   heldOf(peer: string, kind: CatalogKind): HeldMessage | undefined {
     return this.#tellers.get(peer)?.hearings[kind].held('ack')

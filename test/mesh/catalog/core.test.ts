@@ -175,6 +175,19 @@ describe('entries of others', () => {
     expect(scene.known(b, a, 'topic')).toBe('new {}')
   })
 
+  it('count on when their node is met in the life that is known, without what is known being told again', () => {
+    const { scene, a, b } = pairOf()
+    scene.set(a, 'topic', 'x')
+    scene.advance(100)
+    scene.unlink(a, b)
+    expect(b.core.lifeOf(a.key)).toBe(1)
+    expect(b.core.lifeOf(NODE)).toBe(undefined)
+    b.core.step(scene.nowMs, { type: 'linked', peer: a.key, life: 1, role: 'member' })
+    expect(scene.lookup(b, 'topic', 'x')).toEqual(['01'])
+    const { message } = scene.sent.at(-1)!
+    expect(message).toMatchObject({ type: 'held', mode: 'hello', life: 1 })
+  })
+
   it('end at once when their node is down or has left', () => {
     const { scene, a, b } = pairOf()
     scene.member(a, true)
