@@ -159,23 +159,14 @@ function topologyContext(core: MeshCore): TopologyContext {
 
 /** The DHT: each of its processes may crash without the other. */
 function dhtChild(context: DhtContext): ChildSpec<SupervisorRef> {
-  return {
-    id: 'dht',
-    type: 'supervisor',
-    start: ({ system, parent }) =>
-      Supervisor.start({
-        strategy: 'one_for_one',
-        intensity: 5,
-        periodMs: 10_000,
-        ...{ system, parent, link: true },
-        children: [
-          // Whoever answers a question is given what it should keep: first there is somebody who keeps it.
-          RecordsServer.child(context, { id: 'records' }),
-          RoutingServer.child(context, { id: 'routing' }),
-          EnvelopeServer.child(context, { id: 'envelopes' }),
-        ],
-      }),
-  }
+  const children = [
+    // Whoever answers a question is given what it should keep: first there is somebody who keeps it.
+    RecordsServer.child(context, { id: 'records' }),
+    RoutingServer.child(context, { id: 'routing' }),
+    EnvelopeServer.child(context, { id: 'envelopes' }),
+  ]
+  const restarts = { strategy: 'one_for_one', intensity: 5, periodMs: 10_000 } as const
+  return Supervisor.child({ ...restarts, children }, { id: 'dht' })
 }
 
 /** What every node stands on, a peer at the edge too: who it is, its socket, its links. */

@@ -30,6 +30,9 @@ import { MeshWorker } from './workers/mesh.ts'
 import { PubSubWorker } from './workers/pubsub.ts'
 import { RpcWorker } from './workers/rpc.ts'
 
+/** Of both supervisors. */
+const RESTARTS = { strategy: 'rest_for_one', intensity: 10, periodMs: 60_000 } as const
+
 /** A gateway and the supervisor that works for it. */
 export interface MadeGateway {
   readonly gateway: Gateway
@@ -50,26 +53,16 @@ export function createGateway(core: MeshCore, services?: GatewayServices): MadeG
 
 function systemChild(context: GatewayContext): ChildSpec<SupervisorRef> {
   const { health, settings, services } = context
-  return {
-    id: 'gateway',
-    type: 'supervisor',
-    start: ({ system, parent }) =>
-      Supervisor.start({
-        strategy: 'rest_for_one',
-        intensity: 10,
-        periodMs: 60_000,
-        ...{ system, parent, link: true },
-        children: [
-          ...(health === undefined ? [] : [healthChild(context)]),
-          ...(settings.diagnostics && services !== undefined
-            ? [DiagnosticsServer.child(context, { id: 'diagnostics' })]
-            : []),
-          QuicServer.child(context, { id: 'quic_server' }),
-          GatewayServer.child(context, { id: 'gateway' }),
-          workersChild(context),
-        ],
-      }),
-  }
+  const children = [
+    ...(health === undefined ? [] : [healthChild(context)]),
+    ...(settings.diagnostics && services !== undefined
+      ? [DiagnosticsServer.child(context, { id: 'diagnostics' })]
+      : []),
+    QuicServer.child(context, { id: 'quic_server' }),
+    GatewayServer.child(context, { id: 'gateway' }),
+    workersChild(context),
+  ]
+  return Supervisor.child({ ...RESTARTS, children }, { id: 'gateway' })
 }
 
 /** Traps exits, so that it can close its socket. */
@@ -82,21 +75,11 @@ function healthChild(context: GatewayContext): ChildSpec {
 }
 
 function workersChild(context: GatewayContext): ChildSpec<SupervisorRef> {
-  return {
-    id: 'workers',
-    type: 'supervisor',
-    start: ({ system, parent }) =>
-      Supervisor.start({
-        strategy: 'rest_for_one',
-        intensity: 10,
-        periodMs: 60_000,
-        ...{ system, parent, link: true },
-        children: [
-          ClientsServer.child(context, { id: 'clients' }),
-          PubSubWorker.child(context, { id: 'pubsub' }),
-          RpcWorker.child(context, { id: 'rpc' }),
-          MeshWorker.child(context, { id: 'mesh' }),
-        ],
-      }),
-  }
+  const children = [
+    ClientsServer.child(context, { id: 'clients' }),
+    PubSubWorker.child(context, { id: 'pubsub' }),
+    RpcWorker.child(context, { id: 'rpc' }),
+    MeshWorker.child(context, { id: 'mesh' }),
+  ]
+  return Supervisor.child({ ...RESTARTS, children }, { id: 'workers' })
 }

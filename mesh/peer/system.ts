@@ -40,20 +40,17 @@ function systemChild(
   context: PeerContext,
   { children, isTold }: PeerServices,
 ): ChildSpec<SupervisorRef> {
-  return {
-    id: 'system',
-    type: 'supervisor',
-    start: ({ system, parent }) =>
-      Supervisor.start({
-        strategy: 'rest_for_one',
-        intensity: 10,
-        periodMs: 60_000,
-        ...{ system, parent, link: true },
-        children: [
-          ConnectionServer.child(context, { id: 'connection' }),
-          ...children,
-          AdvertisementServer.child({ ...context, isTold }, { id: 'advertisement' }),
-        ],
-      }),
-  }
+  return Supervisor.child(
+    {
+      strategy: 'rest_for_one',
+      intensity: 10,
+      periodMs: 60_000,
+      children: [
+        ConnectionServer.child(context, { id: 'connection' }),
+        ...children,
+        AdvertisementServer.child({ ...context, isTold }, { id: 'advertisement' }),
+      ],
+    },
+    { id: 'system' },
+  )
 }

@@ -112,15 +112,6 @@ function catalogParts({
 }
 
 function servicesChild(children: readonly ChildSpec[]): ChildSpec<SupervisorRef> {
-  return {
-    id: 'services',
-    type: 'supervisor',
-    start: ({ system, parent }) =>
-      Supervisor.start({
-        strategy: 'one_for_one',
-        intensity: 10,
-        periodMs: 10_000,
-        ...{ system, parent, link: true, children },
-      }),
-  }
+  const restarts = { strategy: 'one_for_one', intensity: 10, periodMs: 10_000 } as const
+  return Supervisor.child({ ...restarts, children }, { id: 'services' })
 }
