@@ -52,7 +52,9 @@ export function parseJson(value: string): unknown {
     throw new ArgumentProblem(`expected JSON, for example 5, '"text"' or '{"a":1}'`)
   }
   if (!fits(parsed, JSON_DEPTH_MAX)) {
-    throw new ArgumentProblem(`expected JSON that is at most ${JSON_DEPTH_MAX} deep`)
+    throw new ArgumentProblem(
+      `expected JSON that is at most ${JSON_DEPTH_MAX} deep, with numbers up to 1.79e308`,
+    )
   }
   return parsed
 }
@@ -61,6 +63,8 @@ export function parseJson(value: string): unknown {
 const JSON_DEPTH_MAX = 100
 
 function fits(value: unknown, depthLeft: number): boolean {
+  // Digits beyond it are read as infinity, which would be sent on as null.
+  if (typeof value === 'number') return Number.isFinite(value)
   if (typeof value !== 'object' || value === null) return true
   return depthLeft > 0 && Object.values(value).every((part) => fits(part, depthLeft - 1))
 }

@@ -22,6 +22,10 @@ export interface StartArguments extends CommonArguments {
   readonly cluster: string | undefined
   readonly preset: MembershipPreset | undefined
   readonly load: readonly string[]
+  /** Whether peers at the edge are taken in. */
+  readonly gateway: boolean
+  /** TCP port of the health server of a gateway. */
+  readonly healthPort: number | undefined
 }
 
 /** What all commands that ask a running node have. */

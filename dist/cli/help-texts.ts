@@ -10,6 +10,9 @@ export const CLUSTER_HELP: string =
   'nodes of other clusters of the realm are refused (default: main)'
 export const PRESET_HELP: string =
   'how members are watched: local, lan or wan; the same on all nodes (default: lan)'
+export const GATEWAY_HELP: string = 'take in peers at the edge, which programs make with connect()'
+export const HEALTH_PORT_HELP: string =
+  'port of /health, /ready, /live and /metrics of a gateway, on 127.0.0.1 (default: 8080)'
 export const LOAD_HELP: string = 'module that exports register(registry); may be repeated'
 export const NODE_HELP: string = 'name@host:port, or a name that only one member has'
 export const MEMBERS_TEXT: string = `Lists the nodes that the running node knows, itself first. With --watch a terminal shows them
@@ -35,16 +38,17 @@ with its time.`
 export const DHT_TABLE_TEXT: string = `Shows the nodes that the running node knows by their distance: bucket 255 is the far half of all keys.`
 export const DHT_LOOKUP_TEXT: string = `Finds the nodes nearest to KEY, which may be a member of the mesh. With --trace each hop is a line: how
 far from here, on which path, what came of it, after how long, bits in common with KEY, new nodes learnt.`
-export const PUBLISH_TEXT: string = `Publishes a message to the subscribers of TOPIC on all nodes of the mesh, and says where it went. With
---qos 1 it is repeated until every node that wanted it has acknowledged it. An empty text with --retain
-deletes what is kept of the topic.`
-export const SUBSCRIBE_TEXT: string = `Prints the messages that match FILTER, until Ctrl-C, until --count messages came, or until --timeout-ms
-is over; when that is before --count messages came, it fails.`
+export const PUBLISH_TEXT: string = `Publishes a message to the subscribers of TOPIC on all nodes of the mesh, and says where it went.
+With --qos 1 it is repeated until every node that wanted it has acknowledged it.
+An empty text ('""') with --retain deletes what is kept of the topic.`
+export const SUBSCRIBE_TEXT: string = `Prints the messages that match FILTER, until Ctrl-C, until --count messages came, or until
+--timeout-ms is over; when that is before --count messages came, it fails.
+Quote a filter with wildcards, or the shell takes them for names of files.`
 export const RPC_CALL_TEXT: string = `Calls a procedure at one of the nodes that offer it, and prints its result.`
-export const ADVERTISE_TEXT: string = `Offers a procedure through the running node until Ctrl-C. Every caller gets the same reply, and each call
-is printed. For anything else, advertise from a program: mesh.rpc.advertise.`
-export const SERVICES_TEXT: string = `Shows the procedures that the running node knows and who offers them, its own included. With NAME those
-who offer it are looked for in the mesh as well.`
+export const ADVERTISE_TEXT: string = `Offers a procedure through the running node until Ctrl-C. Every caller gets the same reply, and each
+call is printed. For anything else, advertise from a program: mesh.rpc.advertise.`
+export const SERVICES_TEXT: string = `Shows the procedures that the running node knows and who offers them, its own included.
+With NAME those who offer it are looked for in the mesh as well.`
 export const TOPICS_TEXT: string = `Shows the filters that the running node subscribes to, and which other nodes want the same.`
 export const START_DESCRIPTION: string = `Runs a node until Ctrl-C, then leaves the mesh. A second Ctrl-C ends it at once.
 Every node offers the behaviour 'counter' to the others, so that spawn has something to start.`
@@ -70,12 +74,13 @@ Examples:
   $ fovea topology --data-dir a
   $ fovea spawn counter --node b --name hits --arg 10 --data-dir a
   $ fovea ref call hits add 5 --node b --data-dir a
-  $ fovea subscribe shop.** --data-dir a
+  $ fovea subscribe 'shop.**' --data-dir a
   $ fovea publish shop.tea.sold 2 --data-dir b`
 export const START_EXAMPLES: string = `
 Examples:
   $ fovea start --name a --port 4433 --data-dir a --realm realm.json
-  $ fovea start --name b --port 0 --data-dir b --realm realm.json --seed a@127.0.0.1:4433 --json`
+  $ fovea start --name b --port 0 --data-dir b --realm realm.json --seed a@127.0.0.1:4433 --json
+  $ fovea start --name gate --data-dir gate --realm realm.json --gateway --health-port 8080`
 export const SPAWN_EXAMPLES: string = `
 Examples:
   $ fovea spawn counter --name hits --arg 10 --data-dir a
@@ -113,11 +118,12 @@ Examples:
   $ fovea publish shop.tea.price 3 --qos 1 --retain --data-dir a`
 export const SUBSCRIBE_EXAMPLES: string = `
 Examples:
-  $ fovea subscribe shop.*.sold --data-dir b
-  $ fovea subscribe shop.** --count 1 --timeout-ms 5000 --data-dir b --json`
+  $ fovea subscribe 'shop.*.sold' --data-dir b
+  $ fovea subscribe 'shop.**' --count 1 --timeout-ms 5000 --data-dir b --json`
 export const RPC_CALL_EXAMPLES: string = `
 Examples:
   $ fovea call shop.price 5 --data-dir b
+  $ fovea call io.fovea.diagnostics.hello --data-dir b
   $ fovea call shop.price 5 --timeout-ms 500 --data-dir b --json`
 export const ADVERTISE_EXAMPLES: string = `
 Examples:

@@ -8,6 +8,13 @@ export const HINTS: Readonly<Record<string, string>> = {
   ERR_DATA_DIR_FOREIGN: 'give this node its own, empty --data-dir',
   ERR_DATA_DIR_UNREADABLE: 'check the owner and the permissions of --data-dir',
   ERR_RPC_NO_PROVIDER: 'see who offers what with: fovea services',
+  ERR_RPC_PROCEDURE_INVALID:
+    'a procedure is segments joined by dots: shop.price; patterns as shop.* are for fovea advertise and services',
+  ERR_RPC_PROCEDURE_TAKEN:
+    'end the other fovea advertise, or the program, that offers it at this node',
+  ERR_PUBSUB_UNACKNOWLEDGED:
+    'somebody may be on the way out: see fovea members, and publish again what must arrive',
+  ERR_GATEWAY_HEALTH_BIND: 'choose another --health-port; --health-port 0 takes a free one',
   ERR_TOPIC_INVALID: 'a topic is segments joined by dots, without wildcards: shop.tea.sold',
   ERR_FILTER_INVALID: 'a filter is segments joined by dots; * is one segment, ** any number',
 }

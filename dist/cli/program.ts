@@ -2,7 +2,7 @@
  * The adapter of commander: argument lists to {@link Command}s. Pure: nothing is run and nothing is
  * printed here, so every line of every usage message has a table test.
  */
-import { Command as Commander, CommanderError, InvalidArgumentError } from 'commander'
+import { Command as Commander, CommanderError, InvalidArgumentError, Option } from 'commander'
 import {
   ArgumentProblem,
   parseAddress,
@@ -36,6 +36,8 @@ import {
   EVENTS_TEXT,
   JOIN_EXAMPLES,
   JOIN_TEXT,
+  GATEWAY_HELP,
+  HEALTH_PORT_HELP,
   LOAD_HELP,
   MEMBERS_EXAMPLES,
   MEMBERS_TEXT,
@@ -68,6 +70,7 @@ export type Parsed =
   | { readonly type: 'usage'; readonly message: string; readonly usage: string }
 
 const HELP_WIDTH = 100
+const MESSAGE_END_CHARS = 200
 const MEMBERSHIP_DAYS = 365
 const MEMBERSHIP_DAYS_MAX = 36_500
 
@@ -136,7 +139,7 @@ class Parse {
     const at = this.#failedAt
     const path = at === undefined ? 'fovea' : pathOf(at)
     const usage = at === undefined ? '' : `Usage: ${path} ${at.usage()}\n`
-    const message = error.message.replace(/^error: /, '')
+    const message = shortened(error.message.replace(/^error: /, ''))
     return { type: 'usage', message, usage: `${usage}See: ${path} --help` }
   }
 
@@ -155,6 +158,12 @@ class Parse {
       .option('--cluster <name>', CLUSTER_HELP, checked(parseCluster))
       .option('--preset <preset>', PRESET_HELP, checked(parsePreset))
       .option('--load <file.js>', LOAD_HELP, collect(parseText))
+      .option('--gateway', GATEWAY_HELP, false)
+      .addOption(
+        new Option('--health-port <number>', HEALTH_PORT_HELP)
+          .argParser(checked(parsePort))
+          .implies({ gateway: true }),
+      )
       .addHelpText('after', START_EXAMPLES)
     this.#leaf(start, (values) => ({
       command: 'start',
@@ -168,6 +177,8 @@ class Parse {
       cluster: values['cluster'] as string | undefined,
       preset: values['preset'] as MembershipPreset | undefined,
       load: (values['load'] as string[] | undefined) ?? [],
+      gateway: values['gateway'] === true,
+      healthPort: values['healthPort'] as number | undefined,
     }))
   }
 
@@ -435,6 +446,8 @@ class Parse {
 
   #prepare(command: Commander): void {
     command
+      // Broken into lines once, at the width of the help.
+      .description(command.description().replaceAll('\n', ' '))
       .configureHelp({ showGlobalOptions: false })
       .configureOutput({
         writeOut: (text) => void (this.#text += text),
@@ -455,6 +468,12 @@ class Parse {
 
 /** What a command's own builder gives: all but the common flags. */
 type Rest<C extends Command> = C extends unknown ? Omit<C, keyof CommonArguments> : never
+
+/** A wrong value may be long; what is wrong with it stands at the end. */
+function shortened(message: string): string {
+  if (message.length <= 2 * MESSAGE_END_CHARS) return message
+  return `${message.slice(0, MESSAGE_END_CHARS)} ... ${message.slice(-MESSAGE_END_CHARS)}`
+}
 
 function pathOf(command: Commander): string {
   return command.parent === null ? command.name() : `${pathOf(command.parent)} ${command.name()}`

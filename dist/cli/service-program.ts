@@ -85,7 +85,7 @@ export const SERVICE_COMMANDS: readonly ServiceCommandRow[] = [
   {
     ...{ name: 'call', summary: 'call a procedure and print its result', text: RPC_CALL_TEXT },
     examples: RPC_CALL_EXAMPLES,
-    arguments: [PROCEDURE, { name: '<json>', help: 'its input', parse: parseJson }],
+    arguments: [PROCEDURE, { name: '[json]', help: 'its input, if any', parse: parseJson }],
     flags: [timeout(5_000)],
     make: ({ timeoutMs }, [procedure, input]) => ({
       ...{ command: 'call', procedure, input, timeoutMs },

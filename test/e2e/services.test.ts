@@ -4,6 +4,7 @@
  */
 import { afterEach, beforeEach, describe, expect, test } from 'vitest'
 import type { PublishRow, RpcCallRow, ServiceRow } from '../../dist/cli/operations/service-rows.ts'
+import { connect } from '../../mesh/index.ts'
 import { Bench, type RunningNode } from './cli-process.ts'
 
 let bench: Bench
@@ -64,5 +65,39 @@ describe('topics and procedures on the command line', () => {
     expect(await bench.run(on(a, 'subscribe', 'a', '--timeout-ms', '100'))).toMatchObject({
       code: 0,
     })
+  }, 60_000)
+
+  test('subscribe and advertise say that a node does not answer', async () => {
+    const a = await bench.node('a', await bench.realm(), ['--preset', 'local'])
+    a.process.kill('SIGSTOP')
+    const [subscribed, advertised] = await Promise.all([
+      bench.run(on(a, 'subscribe', 'a', '--timeout-ms', '100')),
+      bench.run(on(a, 'advertise', 'a', '--reply', '1')),
+    ])
+    a.process.kill('SIGCONT')
+    for (const { code, stdout, stderr } of [subscribed, advertised]) {
+      expect({ code, stdout }).toEqual({ code: 1, stdout: '' })
+      expect(stderr).toMatch(/^ERR_CONTROL_TIMEOUT: /)
+    }
+  }, 60_000)
+
+  test('start --gateway serves its health and takes in peers at the edge', async () => {
+    const realm = await bench.realm()
+    const gate = await bench.node('gate', realm, ['--health-port', '0'])
+    const url = `http://127.0.0.1:${String(gate.ready['healthPort'])}/ready`
+    expect((await fetch(url)).status).toBe(200)
+    const peer = await connect(gate.id, { realm, name: 'sensor' })
+    const heard = bench.start(on(gate, 'subscribe', 'hall.*', '--count', '1', '--json'))
+    await heard.event('subscribed')
+    await peer.pubsub.publish('hall.heat', 21, { delivery: 'at_least_once' })
+    expect(await heard.event('message')).toMatchObject({ topic: 'hall.heat', payload: 21 })
+    const hello = await ask<RpcCallRow>(gate, 'call', 'io.fovea.diagnostics.hello')
+    expect(hello.value).toMatchObject({ node: gate.id })
+    const busy = await bench.run([
+      ...['start', '--name', 'late', '--port', '0', '--realm', realm],
+      ...['--health-port', String(gate.ready['healthPort'])],
+    ])
+    expect(busy.stderr).toMatch(/^ERR_GATEWAY_HEALTH_BIND: .*\n {2}hint: .*--health-port/)
+    await peer.close()
   }, 60_000)
 })

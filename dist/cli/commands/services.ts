@@ -1,4 +1,5 @@
 /** `fovea publish|subscribe|call|advertise|services|topics`: topics and procedures through a running node. */
+import type { ClockTimer } from '../../../runtime/index.ts'
 import type {
   AdvertiseArguments,
   PublishArguments,
@@ -69,15 +70,26 @@ async function topics(options: TopicsArguments, io: CliIo, out: Output): Promise
   out.result(rows, formatTopics(rows))
 }
 
-/** Ends after `count` messages, after `timeoutMs`, on Ctrl-C, or when nobody reads the output. */
+/** Ends after `count` messages, `timeoutMs` after the node has subscribed, on Ctrl-C, or when nobody reads the output. */
 async function subscribe(options: SubscribeArguments, io: CliIo, out: Output): Promise<void> {
   const { filter, count, timeoutMs } = options
   let heard = 0
   let end = (): void => {}
   let isLate = false
+  let timer: ClockTimer | undefined
+  const onFollowing = (): void => {
+    if (timeoutMs === undefined) return
+    timer = io.clock.setTimer(timeoutMs, () => {
+      isLate = true
+      end()
+    })
+  }
   const onEvent = (event: unknown): void => {
     const row = event as MessageRow | { readonly type: 'following' }
-    if (row.type === 'following') return out.event({ event: 'subscribed', filter })
+    if (row.type === 'following') {
+      onFollowing()
+      return out.event({ event: 'subscribed', filter })
+    }
     const { type, ...fields } = row
     out.event({ event: type, ...fields }, formatMessage(row, out))
     heard += 1
@@ -90,12 +102,7 @@ async function subscribe(options: SubscribeArguments, io: CliIo, out: Output): P
       onEvent,
       until: (stop) => {
         end = stop
-        if (timeoutMs === undefined) return () => {}
-        const timer = io.clock.setTimer(timeoutMs, () => {
-          isLate = true
-          stop()
-        })
-        return () => timer.cancel()
+        return () => timer?.cancel()
       },
     }),
   )

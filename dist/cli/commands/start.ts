@@ -5,6 +5,7 @@
 import { resolve } from 'node:path'
 import { pathToFileURL } from 'node:url'
 import { formatReason, type Logger, type LogMethod } from '../../../runtime/index.ts'
+import type { GatewayOptions } from '../../../mesh/index.ts'
 import type { BehaviorRegistry } from '../../behavior-registry.ts'
 import { createBehaviorRegistry, startNode, type FoveaNode } from '../../node.ts'
 import type { StartArguments } from '../command.ts'
@@ -44,6 +45,7 @@ export async function start(options: StartArguments, io: CliIo, out: Output): Pr
     realm: options.realm,
     cluster: options.cluster,
     membership: options.preset,
+    gateway: gatewayOf(options),
     behaviorRegistry: registry,
     clock: io.clock,
     entropy: io.entropy,
@@ -114,6 +116,10 @@ function offerBehaviours(registry: BehaviorRegistry, say: Say): void {
   registry.register(SUPERVISED_HERE, supervisedServer({ registry, onStarted, remoteOnly: false }))
 }
 
+function gatewayOf({ gateway, healthPort }: StartArguments): GatewayOptions | boolean {
+  return healthPort === undefined ? gateway : { health: { port: healthPort } }
+}
+
 async function load(file: string, registry: BehaviorRegistry): Promise<void> {
   const path = resolve(file)
   try {
@@ -143,11 +149,16 @@ async function openControl(
 function announce(node: FoveaNode, control: ControlServer | undefined, say: Say): void {
   const { host, port } = node.mesh.address
   const facts = { node: node.id, key: node.key.hex, host, port, realm: node.mesh.realm.name }
-  const place = control === undefined ? {} : { control: control.path }
+  const healthPort = node.mesh.gateway?.healthPort
+  const place = {
+    ...(control === undefined ? {} : { control: control.path }),
+    ...(healthPort === undefined ? {} : { healthPort }),
+  }
   say(
     'strong',
     { event: 'ready', ...facts, osPid: process.pid, ...place },
     `${node.id} is ready, key ${node.key.hex.slice(0, 16)}, realm ${facts.realm}` +
+      (healthPort === undefined ? '' : `; gateway, http://127.0.0.1:${healthPort}/health`) +
       (control === undefined ? '; no --data-dir, so no control socket' : ''),
   )
 }

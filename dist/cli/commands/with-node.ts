@@ -23,7 +23,7 @@ export async function withNode<T>(
 
 /**
  * Runs a request that never ends by itself until Ctrl-C, until nobody reads what is printed, or until `until`
- * says so: all are what its user wants, so it resolves. It rejects when the node ends it.
+ * says so: all are what its user wants, so it resolves. It rejects when the node ends it, or does not begin it in time.
  */
 export async function followNode(
   client: ControlClient,
@@ -45,7 +45,8 @@ export async function followNode(
   if (request.until !== undefined) releases.push(request.until(stop))
   try {
     await client.request(request.method, request.params, {
-      timeoutMs: Infinity,
+      timeoutMs: ANSWER_MARGIN_MS,
+      goesOn: true,
       onEvent: (event) => {
         if (!asked) request.onEvent(event)
       },

@@ -24,6 +24,8 @@ export interface ControlClientOptions {
 export interface ControlRequestOptions {
   /** Infinity waits as long as the node lives. */
   readonly timeoutMs: number
+  /** Whether the time is over once something came: what follows may go on as long as the node lives. */
+  readonly goesOn?: boolean
   /** Called for what a long request says before its result. */
   readonly onEvent?: (event: unknown) => void
 }
@@ -62,6 +64,7 @@ interface Pending {
   readonly reject: (error: Error) => void
   readonly onEvent: ((event: unknown) => void) | undefined
   readonly timer: ClockTimer | undefined
+  readonly goesOn: boolean
 }
 
 class Client implements ControlClient {
@@ -100,7 +103,8 @@ class Client implements ControlClient {
       const timer = Number.isFinite(options.timeoutMs)
         ? this.#clock.setTimer(options.timeoutMs, () => this.#expire(id, options.timeoutMs))
         : undefined
-      this.#pending.set(id, { resolve, reject, onEvent: options.onEvent, timer })
+      const { onEvent, goesOn = false } = options
+      this.#pending.set(id, { resolve, reject, onEvent, timer, goesOn })
       this.#socket.write(line)
     })
   }
@@ -129,6 +133,7 @@ class Client implements ControlClient {
     const pending = this.#pending.get(response.id)
     if (pending === undefined) return
     if (response.type === 'event') {
+      if (pending.goesOn) pending.timer?.cancel()
       pending.onEvent?.(response.event)
       return
     }

@@ -35,6 +35,8 @@ describe('command lines that mean something', () => {
       cluster: 'blue',
       preset: 'local',
       load: ['x.js', 'y.js'],
+      gateway: false,
+      healthPort: undefined,
       json: true,
       debug: false,
     })
@@ -42,6 +44,21 @@ describe('command lines that mean something', () => {
 
   test('start without more than a name binds the loopback address and the default port', () => {
     expect(commandOf('start --name a')).toMatchObject({ host: '127.0.0.1', port: 4433, seeds: [] })
+  })
+
+  test('start --gateway takes in peers at the edge, and so does a port of its health server', () => {
+    expect(commandOf('start --name a --gateway')).toMatchObject({
+      gateway: true,
+      healthPort: undefined,
+    })
+    expect(commandOf('start --name a --health-port 0')).toMatchObject({
+      gateway: true,
+      healthPort: 0,
+    })
+  })
+
+  test('a procedure is called without input too', () => {
+    expect(commandOf('call a.b --data-dir d')).toMatchObject({ procedure: 'a.b', input: undefined })
   })
 
   test('a call takes JSON input, also a negative number', () => {
@@ -209,7 +226,8 @@ describe('command lines that are wrong give a message and a usage line', () => {
     ['subscribe --data-dir d', "missing required argument 'filter'", 'fovea subscribe'],
     ['subscribe a --count 0 --data-dir d', 'expected a whole number from 1', 'fovea subscribe'],
     ['subscribe a --timeout-ms 0 --data-dir d', 'expected a whole number', 'fovea subscribe'],
-    ['call a.b --data-dir d', "missing required argument 'json'", 'Usage: fovea call'],
+    ['call --data-dir d', "missing required argument 'procedure'", 'Usage: fovea call'],
+    ['start --name a --health-port 70000', 'expected a whole number', 'Usage: fovea start'],
     ['advertise a.b --data-dir d', "required option '--reply <json>'", 'fovea advertise'],
     ['advertise a.b --reply x --data-dir d', 'expected JSON', 'fovea advertise'],
     ['services a b --data-dir d', 'too many arguments', 'fovea services'],
@@ -285,6 +303,17 @@ describe('help', () => {
     expect(Math.max(...parsed.text.split('\n').map((l) => l.length))).toBeLessThanOrEqual(110)
   })
 
+  test.each(COMMANDS_WITH_EXAMPLES)('fovea %s --help breaks its description once', (command) => {
+    const parsed = parse(`${command} --help`.trim())
+    const [, description = ''] = parsed.type === 'shown' ? parsed.text.split('\n\n') : []
+    const lines = description.split('\n')
+    expect(lines.length).toBeGreaterThan(0)
+    lines.slice(0, -1).forEach((line, index) => {
+      const next = lines[index + 1]?.split(' ', 1)[0] ?? ''
+      expect(line.length + 1 + next.length, line).toBeGreaterThan(100)
+    })
+  })
+
   test.each(COMMANDS_WITH_EXAMPLES)('fovea %s --help has examples', (command) => {
     const parsed = parse(`${command} --help`.trim())
     expect(parsed.type === 'shown' && parsed.text).toContain('Examples:\n  $ fovea ')
@@ -311,4 +340,21 @@ test('JSON is taken 100 deep and no deeper, however deep it is', () => {
       message: expect.stringContaining('at most 100 deep') as string,
     })
   }
+})
+
+test('a number that is none of JavaScript is refused, not sent as null', () => {
+  for (const json of ['1e400', '[{"n":-1e400}]']) {
+    expect(parse(`publish a ${json} --data-dir d`)).toMatchObject({
+      type: 'usage',
+      message: expect.stringContaining('numbers up to 1.79e308') as string,
+    })
+  }
+})
+
+test('what is said of a long wrong value is short and says what was expected', () => {
+  const parsed = parse(`publish a ${'x'.repeat(100_000)} --data-dir d`)
+  expect(parsed.type).toBe('usage')
+  if (parsed.type !== 'usage') return
+  expect(parsed.message.length).toBeLessThan(420)
+  expect(parsed.message).toMatch(/^command-argument value 'xxx.*expected JSON, for example/)
 })

@@ -207,6 +207,25 @@ describe('asking a node', () => {
     expect(await client.request('members', {}, WAIT)).toHaveLength(1)
   })
 
+  test('what goes on has its time until it has begun, and none after that', async () => {
+    const server = await serve()
+    const simClock = createSimClock()
+    const client = await connectControl({ dataDir: root, clock: simClock })
+    closing.push(client)
+    const limits = { timeoutMs: 100, goesOn: true }
+    let long: Promise<unknown> | undefined
+    await new Promise((onEvent) => {
+      long = client.request('monitor', { name: 'n' }, { ...limits, onEvent })
+    })
+    target.services = () => new Promise(() => {})
+    const silent = client.request('services', { action: 'topics' }, limits)
+    await Promise.all([
+      expect(silent).rejects.toMatchObject({ code: 'ERR_CONTROL_TIMEOUT' }),
+      expect(long).rejects.toMatchObject({ code: 'ERR_CONTROL_CLOSED' }),
+      simClock.advance(100_000).then(() => server.stop()),
+    ])
+  })
+
   test('a node that ends rejects what waits with ERR_CONTROL_CLOSED', async () => {
     const server = await serve()
     const client = await connect()
