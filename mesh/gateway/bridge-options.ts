@@ -14,6 +14,7 @@ import type { NodeKey } from '../identity/node-key.ts'
 import type { Realm } from '../identity/realm.ts'
 import type { Delivery, PubSub } from '../pubsub/pubsub.ts'
 import type { Rpc } from '../rpc/rpc.ts'
+import type { Services } from '../services/registry.ts'
 import { checkFilter } from '../topics/topic.ts'
 
 /** A member of a realm, such as a mesh; or a peer at its edge. */
@@ -22,6 +23,7 @@ export interface BridgeSide {
   readonly key: NodeKey
   readonly pubsub: Pick<PubSub, 'publish' | 'subscribe'>
   readonly rpc: Pick<Rpc, 'advertise' | 'call' | 'providers'>
+  readonly services: Pick<Services, 'find'>
 }
 
 /** What crosses: a message or a call. */

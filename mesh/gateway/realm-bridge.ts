@@ -11,6 +11,7 @@
  * - Everything is told to `audit` before it happens, without payloads.
  */
 import type { Headers, PubSubMessage, Subscription } from '../pubsub/pubsub.ts'
+import { RpcError } from '../rpc/errors.ts'
 import type { Advertisement, CallContext } from '../rpc/rpc.ts'
 import { BridgeError } from './bridge-errors.ts'
 import type { BridgeErrorCode } from './bridge-errors.ts'
@@ -144,18 +145,23 @@ class Bridge implements RealmBridge {
 
   async #call(input: unknown, context: CallContext): Promise<unknown> {
     if (this.#closed) throw new BridgeError('ERR_BRIDGE_CLOSED', 'the bridge is closed')
-    const { to } = this.#settings
+    const { to, clock } = this.#settings
     const { procedure, caller, deadlineMs, signal } = context
+    const endMs = clock.now() + deadlineMs
+    const leftMs = (): number => Math.max(1, Math.ceil(endMs - clock.now()))
     const as = this.#pass('call', procedure, caller.node, false)
-    return this.#guarded('call', procedure, caller.node, as, () => {
+    return this.#guarded('call', procedure, caller.node, as, async () => {
+      // Those who are not known yet are looked for: a call without a node might go to another bridge.
+      if (to.rpc.providers(as).length === 0) {
+        await to.services.find(as, { timeoutMs: Math.ceil(leftMs() / 2), signal })
+      }
       const node = this.#provider(as)
-      const more = node === undefined ? {} : { node }
-      return to.rpc.call(as, input, { timeoutMs: Math.max(1, deadlineMs), signal, ...more })
+      return to.rpc.call(as, input, { timeoutMs: leftMs(), signal, node })
     })
   }
 
-  /** Somebody in `to` who offers it and is no bridge; undefined when nobody is known yet. */
-  #provider(procedure: string): string | undefined {
+  /** Somebody in `to` who offers it and is no bridge. */
+  #provider(procedure: string): string {
     const providers = this.#settings.to.rpc.providers(procedure)
     const real = providers.filter(({ metadata }) => metadata[METADATA_BRIDGE] === undefined)
     if (providers.length > 0 && real.length === 0) {
@@ -166,7 +172,8 @@ class Bridge implements RealmBridge {
       (best, one) => (best === undefined || one.outstanding < best.outstanding ? one : best),
       undefined,
     )
-    return least?.node
+    if (least !== undefined) return least.node
+    throw new RpcError('ERR_RPC_NO_PROVIDER', `nobody offers ${procedure} there`, { procedure })
   }
 
   /** The name in `to` of what may cross. */

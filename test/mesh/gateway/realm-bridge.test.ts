@@ -11,9 +11,13 @@ import { createRpcContext } from '../../../mesh/rpc/context.ts'
 import { RpcFunctions } from '../../../mesh/rpc/rpc-functions.ts'
 import { RpcServer } from '../../../mesh/rpc/rpc-server.ts'
 import { codeOf } from '../cluster.ts'
+import { EdgeCluster } from './edge-cluster.ts'
+import { ServiceRegistry } from '../../../mesh/services/registry.ts'
 import { ServiceNet } from '../services/service-net.ts'
+import type { ServiceNode } from '../services/service-net.ts'
 
 interface Node extends BridgeSide {
+  readonly catalog: ServiceNode['catalog']
   readonly pubsub: PubSubFunctions
   readonly rpc: RpcFunctions
   /** `topic payload` of what it gets. */
@@ -38,9 +42,11 @@ class Realms {
     const functions = new PubSubFunctions(pubsub, () => {})
     const made: Node = {
       realm: of,
+      catalog: node.catalog,
       key: nodeKeyFromHex(node.self),
       pubsub: functions,
       rpc: new RpcFunctions(rpc, () => {}),
+      services: new ServiceRegistry(rpc, {}, () => {}),
       got: [],
     }
     return made
@@ -74,6 +80,18 @@ class Realms {
   }
 }
 
+/** `a` and `from` in one realm, `to` and `b`, which listens, in another. */
+const twoRealms = async () => {
+  const realms = new Realms()
+  return {
+    realms,
+    a: await realms.node('a'),
+    from: await realms.node('a'),
+    to: await realms.node('b'),
+    b: await realms.listener('b'),
+  }
+}
+
 const audited = () => {
   const entries: BridgeEntry[] = []
   return {
@@ -84,14 +102,41 @@ const audited = () => {
 }
 
 describe('a realm bridge', () => {
-  it('takes nothing over that is not named', async () => {
-    const realms = new Realms()
-    const [a, from, to, b] = [
-      await realms.node('a'),
-      await realms.node('a'),
-      await realms.node('b'),
-      await realms.listener('b'),
+  it('joins the meshes of two realms in one program, which hear nothing of each other without it', async () => {
+    await using cluster = new EdgeCluster()
+    const other = createRealm('com.example.other')
+    const a = await cluster.gateway('a', 1)
+    const b = await cluster.gateway('b', 2, {}, { realm: other, seeds: ['10.0.0.1:4433'] })
+    const [pa, pb] = [
+      await cluster.readyPeer('pa', 8, [1]),
+      await cluster.readyPeer('pb', 9, [2], { realm: other }),
     ]
+    const got: unknown[] = []
+    pb.pubsub.subscribe('**', ({ topic, payload }) => void got.push([topic, payload]))
+    await cluster.during(pb.rpc.advertise('b.name', () => 'pb'))
+    await cluster.clock.advance(3_000)
+    await cluster.during(pa.pubsub.publish('news', 1))
+    expect(await cluster.during(codeOf(pa.rpc.call('b.name')))).toBe('ERR_RPC_NO_PROVIDER')
+    expect([a.links(), b.links(), got]).toEqual([[], [], []])
+    const { clock } = cluster
+    await using bridge = await cluster.during(
+      createRealmBridge({ from: a, to: b, topics: ['news'], procedures: ['b.name'], clock }),
+    )
+    // That nobody wanted or offered it is believed for a while; a publish then asks anew, beside its own way.
+    await cluster.clock.advance(6_000)
+    await cluster.during(pa.pubsub.publish('news', 2))
+    await cluster.clock.advance(500)
+    await cluster.during(pa.pubsub.publish('news', 3))
+    await cluster.during(pa.pubsub.publish('other', 4))
+    expect(await cluster.during(pa.rpc.call('b.name'))).toBe('pb')
+    await cluster.clock.advance(500)
+    expect(got).toEqual([['news', 3]])
+    expect(bridge.stats()).toMatchObject({ bridged: 2, failed: 0 })
+    expect([a.links(), b.links()]).toEqual([[], []])
+  })
+
+  it('takes nothing over that is not named', async () => {
+    const { realms, a, from, to, b } = await twoRealms()
     await realms.during(a.rpc.advertise('secret.get', () => 1))
     const bridge = await realms.during(createRealmBridge({ from, to }))
     await realms.during(a.pubsub.publish('news.today', 'x'))
@@ -102,13 +147,7 @@ describe('a realm bridge', () => {
   })
 
   it('takes over the topics that are named, under the names that they have there', async () => {
-    const realms = new Realms()
-    const [a, from, to, b] = [
-      await realms.node('a'),
-      await realms.node('a'),
-      await realms.node('b'),
-      await realms.listener('b'),
-    ]
+    const { realms, a, from, to, b } = await twoRealms()
     const log = audited()
     const bridge = await realms.during(
       createRealmBridge({
@@ -147,13 +186,7 @@ describe('a realm bridge', () => {
   })
 
   it('takes over the calls that are named, and brings back what they give', async () => {
-    const realms = new Realms()
-    const [a, from, to, b] = [
-      await realms.node('a'),
-      await realms.node('a'),
-      await realms.node('b'),
-      await realms.node('b'),
-    ]
+    const { realms, a, from, to, b } = await twoRealms()
     await realms.during(b.rpc.advertise('stock.get', (item) => `${String(item)}: 7`))
     await realms.during(
       b.rpc.advertise('stock.fail', () => {
@@ -172,21 +205,19 @@ describe('a realm bridge', () => {
     expect(await realms.during(a.rpc.call('factory.stock.get', 'nuts'))).toBe('nuts: 7')
     expect(await realms.during(codeOf(a.rpc.call('factory.stock.fail')))).toBe('ERR_RPC_REMOTE')
     expect(await realms.during(codeOf(a.rpc.call('stock.get')))).toBe('ERR_RPC_NO_PROVIDER')
+    const nobody = a.rpc.call('factory.stock.nothing').catch((thrown: unknown) => thrown)
+    expect(await realms.during(nobody)).toMatchObject({ remote: { code: 'ERR_RPC_NO_PROVIDER' } })
     expect(log.entries.map(({ outcome, as, code }) => `${outcome} ${as} ${code}`)).toEqual([
       'bridged stock.get undefined',
       'bridged stock.fail undefined',
       'failed stock.fail ERR_RPC_REMOTE',
+      'bridged stock.nothing undefined',
+      'failed stock.nothing ERR_RPC_NO_PROVIDER',
     ])
   })
 
   it('lets pass so much a second, and drops the rest', async () => {
-    const realms = new Realms()
-    const [a, from, to, b] = [
-      await realms.node('a'),
-      await realms.node('a'),
-      await realms.node('b'),
-      await realms.listener('b'),
-    ]
+    const { realms, a, from, to, b } = await twoRealms()
     await realms.during(b.rpc.advertise('p', () => 1))
     const bridge = await realms.during(
       createRealmBridge({ from, to, topics: ['t'], procedures: ['p'], ratePerSecond: 2, burst: 2 }),
@@ -253,14 +284,20 @@ describe('a realm bridge', () => {
     expect(there.stats()).toMatchObject({ bridged: 1, failed: 1 })
   })
 
+  it('hands no call to another bridge that is found only when it is looked for', async () => {
+    const { realms, a, from, to, b } = await twoRealms()
+    to.catalog.sought = false
+    const there = await realms.during(createRealmBridge({ from, to, procedures: ['p'] }))
+    await realms.advance(10)
+    const call = a.rpc.call('p').catch((thrown: unknown) => thrown)
+    await realms.advance(3)
+    const back = await createRealmBridge({ from: b, to: a, procedures: ['p'] })
+    expect(await realms.during(call)).toMatchObject({ remote: { code: 'ERR_BRIDGE_LOOP' } })
+    expect([there.stats().failed, back.stats().bridged]).toEqual([1, 0])
+  })
+
   it('takes nothing over when the audit fails', async () => {
-    const realms = new Realms()
-    const [a, from, to, b] = [
-      await realms.node('a'),
-      await realms.node('a'),
-      await realms.node('b'),
-      await realms.listener('b'),
-    ]
+    const { realms, a, from, to, b } = await twoRealms()
     const audit = (): void => {
       throw new Error('the disk is full')
     }
@@ -273,13 +310,7 @@ describe('a realm bridge', () => {
   })
 
   it('closed takes over nothing any more, and offers nothing', async () => {
-    const realms = new Realms()
-    const [a, from, to, b] = [
-      await realms.node('a'),
-      await realms.node('a'),
-      await realms.node('b'),
-      await realms.listener('b'),
-    ]
+    const { realms, a, from, to, b } = await twoRealms()
     const bridge = await realms.during(
       createRealmBridge({ from, to, topics: ['t'], procedures: ['p'] }),
     )
