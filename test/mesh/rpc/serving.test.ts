@@ -29,6 +29,23 @@ async function pair(
   }
 }
 
+/** A provider that counts to three and gives four; `arrives` decides what becomes of its n-th frame, from 1. */
+async function counting(arrives: (frame: number, take: () => void) => void) {
+  const { net, caller, provider } = await pair()
+  await net.told(
+    provider.rpc.advertise('count', (_, context) => {
+      for (const each of [1, 2, 3]) context.progress(each)
+      return 4
+    }),
+  )
+  const { courier } = caller.node
+  const take = courier.take.bind(courier)
+  let frames = 0
+  courier.take = (origin, frame) => arrives(++frames, () => take(origin, frame))
+  const seen: unknown[] = []
+  return { net, caller, seen, onProgress: (value: unknown): void => void seen.push(value) }
+}
+
 describe('serving', () => {
   it('R6 calls of one caller begin in the order in which they were made, 256 in flight', async () => {
     const { net, caller, provider } = await pair()
@@ -307,24 +324,11 @@ describe('progressive results', () => {
   })
 
   it('R17 are put in order when a large one is overtaken, also by the result', async () => {
-    const { net, caller, provider } = await pair()
-    await net.told(
-      provider.rpc.advertise('count', (_, context) => {
-        for (const each of [1, 2, 3]) context.progress(each)
-        return 4
-      }),
-    )
-    const { courier } = caller.node
-    const take = courier.take.bind(courier)
-    let frames = 0
-    courier.take = (origin, frame) => {
-      // The first and the third are late.
-      frames += 1
-      if (frames % 2 === 0) take(origin, frame)
-      else net.clock.setTimer(100 * frames, () => take(origin, frame))
-    }
-    const seen: unknown[] = []
-    const onProgress = (value: unknown): void => void seen.push(value)
+    // The first and the third are late.
+    const { net, caller, seen, onProgress } = await counting((frame, take) => {
+      if (frame % 2 === 0) take()
+      else net.clock.setTimer(100 * frame, take)
+    })
     const call = caller.rpc.call('count', 1, { onProgress }).then((value) => seen.push(value))
     await net.clock.advance(150)
     expect(seen).toEqual([1, 2])
@@ -333,22 +337,9 @@ describe('progressive results', () => {
   })
 
   it('R17 one that is lost keeps the result back for a second, not for ever', async () => {
-    const { net, caller, provider } = await pair()
-    await net.told(
-      provider.rpc.advertise('count', (_, context) => {
-        for (const each of [1, 2, 3]) context.progress(each)
-        return 4
-      }),
-    )
-    const { courier } = caller.node
-    const take = courier.take.bind(courier)
-    let frames = 0
-    courier.take = (origin, frame) => {
-      frames += 1
-      if (frames !== 1) take(origin, frame)
-    }
-    const seen: unknown[] = []
-    const onProgress = (value: unknown): void => void seen.push(value)
+    const { net, caller, seen, onProgress } = await counting((frame, take) => {
+      if (frame !== 1) take()
+    })
     const startMs = net.clock.now()
     seen.push(await net.during(caller.rpc.call('count', 1, { onProgress })))
     expect(seen).toEqual([2, 3, 4])
