@@ -263,7 +263,7 @@ export class CatalogCore {
         for (const kind of CATALOG_KINDS) this.#books[kind].speaker.unlinked(input.peer)
         return this.#remote.unlinked(nowMs, input.peer)
       case 'member':
-        return this.#member(nowMs, input.node, input.there)
+        return this.#member(nowMs, input.node, input.there, input.left === true)
       case 'message': {
         const { from, message } = input
         this.#remote.heard(nowMs, from)
@@ -281,7 +281,7 @@ export class CatalogCore {
         for (const kind of CATALOG_KINDS) this.#books[kind].speaker.drained(nowMs, input.peer)
         return
       case 'forget':
-        return this.#remote.drop(input.node)
+        return this.#remote.drop(nowMs, input.node)
       case 'tick':
         return this.#tick(nowMs)
     }
@@ -311,11 +311,11 @@ export class CatalogCore {
     if (held !== undefined) this.#sink.send(from, { ...held, mode: 'ask' })
   }
 
-  #member(nowMs: number, node: string, there: boolean): void {
+  #member(nowMs: number, node: string, there: boolean, hasLeft: boolean): void {
     if (there === this.#members.has(node)) return
     if (!there) {
       this.#members.delete(node)
-      this.#remote.forget(node)
+      this.#remote.forget(nowMs, node, hasLeft)
       this.#unsynced.delete(node)
       return
     }

@@ -184,7 +184,7 @@ export class CatalogDriver implements RunningCatalog {
     if (type === 'update' || type === 'conflict') return
     const there = type === 'up' || type === 'alive' || type === 'suspect'
     if (!there) this.#do((nowMs) => this.#pairs.end(nowMs, node))
-    this.#input({ type: 'member', node, there }, true)
+    this.#input({ type: 'member', node, there, left: type === 'left' }, true)
   }
 
   /** Whatever that node wants or offers is over. */

@@ -37,13 +37,15 @@ export class Hearing {
   readonly peer: string
   readonly kind: CatalogKind
   readonly #settings: Pick<CatalogSettings, 'askRetryMs' | 'askRetryMaxMs'>
-  readonly #life: number
+  #life: number
   version = 0
   /** All of the peer is known, as far as the link told. */
   complete = false
   ackOwed = false
   /** Owners whose entries it tells. */
   readonly owners: Set<string> = new Set()
+  /** Those of them whose gateway it was in a life that is over, and until when they count. */
+  readonly orphans: Map<string, number> = new Map()
   /** Entries of them all. */
   count = 0
   stagedCount = 0
@@ -88,12 +90,11 @@ export class Hearing {
     this.#askWaitMs = this.#settings.askRetryMs
   }
 
-  /** Everything that the peer told is gone. */
-  reset(): void {
+  /** Nothing that the peer told is held, and what it will tell is of that life. */
+  reset(life: number): void {
     this.interrupt()
     this.version = 0
-    this.owners.clear()
-    this.count = 0
+    this.#life = life
   }
 
   /** The peer was asked just now. */

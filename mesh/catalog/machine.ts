@@ -14,8 +14,13 @@ export type CatalogInput =
       readonly role: NodeKind
     }
   | { readonly type: 'unlinked'; readonly peer: string }
-  /** Membership: that node is there, or is not (down, left). */
-  | { readonly type: 'member'; readonly node: string; readonly there: boolean }
+  /** Membership: that node is there, or is not: it is down, or has left in order. */
+  | {
+      readonly type: 'member'
+      readonly node: string
+      readonly there: boolean
+      readonly left?: boolean
+    }
   /** A message came over the link with that peer. */
   | {
       readonly type: 'message'

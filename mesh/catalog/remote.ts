@@ -1,7 +1,8 @@
 /**
  * What peers tell about themselves and, if they are gateways, about peers at their edge (`hearing.ts`), kept as
  * entries (`claims.ts`). Entries of a node count while it is linked, and a lease longer; they end at once when the
- * node is known to be gone, or speaks in another life.
+ * node is known to be gone, or speaks in another life. When a gateway has left or speaks in another life, what it told
+ * of peers at its edge is *orphaned*: it counts for `edgeLeaseMs`, in which they find another gateway, or the same one.
  */
 import type { NodeKind } from '../wire/check.ts'
 import type { CatalogChange, CatalogDetail, CatalogKind } from './catalog.ts'
@@ -51,12 +52,13 @@ export interface TellerSnapshot {
     readonly kind: CatalogKind
     readonly version: number
     readonly claims: readonly { readonly node: string; readonly claim: Claim }[]
+    readonly orphans: ReadonlyMap<string, number>
   }[]
 }
 
 interface Teller {
   readonly peer: string
-  readonly life: number
+  life: number
   role: NodeKind
   linked: boolean
   synced: boolean
@@ -97,7 +99,10 @@ export class Remote {
   get isBusy(): boolean {
     for (const { leaseEndsMs, hearings } of this.#tellers.values()) {
       if (leaseEndsMs !== Infinity) return true
-      for (const kind of CATALOG_KINDS) if (hearings[kind].askAtMs !== Infinity) return true
+      for (const kind of CATALOG_KINDS) {
+        const { askAtMs, orphans } = hearings[kind]
+        if (askAtMs !== Infinity || orphans.size > 0) return true
+      }
     }
     return false
   }
@@ -117,9 +122,8 @@ export class Remote {
   }
 
   linked(nowMs: number, peer: string, life: number, role: NodeKind): void {
-    if (this.#tellers.get(peer)?.life !== life) this.drop(peer)
-    let teller = this.#tellers.get(peer)
-    if (teller === undefined) teller = this.#open(peer, life, role)
+    const teller = this.#tellers.get(peer) ?? this.#open(peer, life, role)
+    if (teller.life !== life) this.#end(nowMs, teller, life, role === 'gateway')
     teller.role = role
     teller.linked = true
     teller.leaseEndsMs = Infinity
@@ -136,18 +140,16 @@ export class Remote {
     teller.linked = false
     this.#unsync(teller)
     for (const kind of CATALOG_KINDS) teller.hearings[kind].interrupt()
-    const isHeld = CATALOG_KINDS.some((kind) => teller.hearings[kind].count > 0)
     teller.leaseEndsMs = nowMs + (teller.role === 'edge' ? edgeLeaseMs : leaseMs)
-    if (!isHeld) this.#tellers.delete(peer)
+    this.#release(teller)
   }
 
-  /** Everything that the peer told is over, though a link may stand. */
-  forget(peer: string): void {
+  /** The peer is gone, in order or not, and what it told is over, though a link may stand. */
+  forget(nowMs: number, peer: string, hasLeft: boolean): void {
     const teller = this.#tellers.get(peer)
     if (teller === undefined) return
-    this.#clear(teller)
-    this.#unsync(teller)
-    if (!teller.linked) this.#tellers.delete(peer)
+    this.#end(nowMs, teller, teller.life, hasLeft)
+    this.#release(teller)
   }
 
   /** Asks a linked peer for what is not known of it. */
@@ -161,11 +163,10 @@ export class Remote {
   }
 
   /** Nothing of that peer is left. */
-  drop(peer: string): void {
+  drop(nowMs: number, peer: string): void {
     const teller = this.#tellers.get(peer)
     if (teller === undefined) return
-    this.#clear(teller)
-    this.#unsync(teller)
+    this.#end(nowMs, teller, teller.life)
     this.#tellers.delete(peer)
   }
 
@@ -242,12 +243,17 @@ export class Remote {
   sweep(nowMs: number): void {
     for (const teller of this.#tellers.values()) {
       if (teller.leaseEndsMs <= nowMs) {
-        this.drop(teller.peer)
+        this.drop(nowMs, teller.peer)
         continue
       }
       for (const kind of CATALOG_KINDS) {
-        if (teller.hearings[kind].askAtMs <= nowMs) this.#ask(nowMs, teller, kind, 'ask')
+        const { askAtMs, orphans } = teller.hearings[kind]
+        for (const [owner, untilMs] of orphans) {
+          if (untilMs <= nowMs) this.#dropOwner(teller, kind, owner)
+        }
+        if (askAtMs <= nowMs) this.#ask(nowMs, teller, kind, 'ask')
       }
+      this.#release(teller)
     }
   }
 
@@ -256,12 +262,12 @@ export class Remote {
     return Array.from(this.#tellers.values(), ({ peer, life, role, hearings }) => ({
       ...{ peer, life, role },
       kinds: CATALOG_KINDS.map((kind) => {
-        const { version, owners } = hearings[kind]
+        const { version, owners, orphans } = hearings[kind]
         const claims = Array.from(owners, (node) => ({
           node,
           claim: this.claims[kind].get(node, peer)!,
         }))
-        return { kind, version, claims }
+        return { kind, version, claims, orphans }
       }),
     }))
   }
@@ -271,7 +277,7 @@ export class Remote {
     for (const { peer, life, role, kinds } of former) {
       const teller = this.#open(peer, life, role)
       teller.leaseEndsMs = nowMs + this.#parts.settings.leaseMs
-      for (const { kind, version, claims } of kinds) {
+      for (const { kind, version, claims, orphans } of kinds) {
         const hearing = teller.hearings[kind]
         hearing.version = version
         for (const { node, claim } of claims) {
@@ -280,6 +286,7 @@ export class Remote {
           }
           this.claims[kind].renew(node, peer, claim.life, claim.stamp)
         }
+        for (const [owner, untilMs] of orphans) hearing.orphans.set(owner, untilMs)
       }
     }
   }
@@ -373,13 +380,14 @@ export class Remote {
     all: Map<string, Staged>,
     to: number,
   ): void {
-    const { kind, owners } = hearing
+    const { kind, owners, orphans } = hearing
     for (const owner of Array.from(owners)) {
       const staged = all.get(owner)
       if (staged === undefined) {
-        this.#dropOwner(teller, kind, owner)
+        if (!orphans.has(owner)) this.#dropOwner(teller, kind, owner)
         continue
       }
+      orphans.delete(owner)
       const claim = this.claims[kind].get(owner, teller.peer)
       for (const pattern of Array.from(claim?.entries.keys() ?? [])) {
         if (!staged.entries.has(pattern)) this.#delete(teller.peer, kind, owner, pattern)
@@ -409,6 +417,8 @@ export class Remote {
       if (node === undefined) continue
       const isOwn = node === teller.peer
       const age = isOwn ? { life: teller.life, stamp: message.to } : group
+      // It is there again, and all that it has is told with this.
+      if (hearing.orphans.has(node)) this.#dropOwner(teller, kind, node)
       for (const { pattern, detail } of group.items) {
         this.#set(nowMs, teller, hearing, node, age, pattern, detail)
       }
@@ -428,6 +438,11 @@ export class Remote {
     const { settings, refused, relay } = this.#parts
     const claims = this.claims[hearing.kind]
     if (claims.isNew(node, teller.peer, pattern)) {
+      const isFull =
+        hearing.count >= settings.entriesPerNodeMax || this.#size >= settings.entriesMax
+      // Those who are there come first.
+      if (isFull)
+        for (const owner of hearing.orphans.keys()) this.#dropOwner(teller, hearing.kind, owner)
       if (hearing.count >= settings.entriesPerNodeMax) {
         return refused('ERR_CATALOG_NODE_MAX', teller.peer)
       }
@@ -464,14 +479,30 @@ export class Remote {
     if (teller === undefined) return
     const hearing = teller.hearings[kind]
     hearing.count -= count
-    if (this.claims[kind].get(node, teller.peer) === undefined) hearing.owners.delete(node)
+    if (this.claims[kind].get(node, teller.peer) !== undefined) return
+    hearing.owners.delete(node)
+    hearing.orphans.delete(node)
   }
 
-  #clear(teller: Teller): void {
+  /** What it told in its life is over; that of peers at its edge is orphaned, or over as well. */
+  #end(nowMs: number, teller: Teller, life: number, orphans = false): void {
+    const untilMs = nowMs + this.#parts.settings.edgeLeaseMs
     for (const kind of CATALOG_KINDS) {
       const hearing = teller.hearings[kind]
-      for (const owner of Array.from(hearing.owners)) this.#dropOwner(teller, kind, owner)
-      hearing.reset()
+      for (const owner of Array.from(hearing.owners)) {
+        const isKept = orphans && teller.role === 'gateway' && owner !== teller.peer
+        if (!isKept) this.#dropOwner(teller, kind, owner)
+        else if (!hearing.orphans.has(owner)) hearing.orphans.set(owner, untilMs)
+      }
+      hearing.reset(life)
     }
+    teller.life = life
+    this.#unsync(teller)
+  }
+
+  /** Without a link and with nothing told it is not remembered. */
+  #release({ peer, linked, hearings }: Teller): void {
+    const isHeld = CATALOG_KINDS.some((kind) => hearings[kind].count > 0)
+    if (!linked && !isHeld) this.#tellers.delete(peer)
   }
 }

@@ -113,9 +113,10 @@ export class Scene {
   }
 
   /** Every node but itself is a member, or is not any more. */
-  member(node: SceneNode, there: boolean): void {
+  member(node: SceneNode, there: boolean, left = false): void {
     for (const other of this.nodes.values()) {
-      if (other !== node) other.core.step(this.nowMs, { type: 'member', node: node.key, there })
+      if (other === node) continue
+      other.core.step(this.nowMs, { type: 'member', node: node.key, there, left })
     }
   }
 

@@ -517,6 +517,81 @@ describe('peers at the edge', () => {
     expect(m.core.stats().known).toBe(0)
   })
 
+  it('outlive a gateway that has left by a short lease, what it told of itself does not', () => {
+    const { scene, g1, m } = edgeScene()
+    scene.set(g1, 'topic', 'y')
+    scene.member(g1, true)
+    scene.advance(100)
+    scene.member(g1, false, true)
+    expect(scene.lookup(m, 'topic', 'y')).toEqual([])
+    scene.unlink(g1, m)
+    scene.advance(9_000)
+    expect(scene.lookup(m, 'topic', 'x')).toEqual(['01(02)'])
+    scene.advance(3_000)
+    expect(scene.lookup(m, 'topic', 'x')).toEqual([])
+    expect(m.core.stats()).toMatchObject({ known: 0, nodes: 0, tellers: 1 })
+  })
+
+  it('outlive a restart of their gateway, and then count as they are told anew', () => {
+    const { scene, edge, g1, m } = edgeScene()
+    scene.set(edge, 'topic', 'old')
+    scene.advance(100)
+    scene.unlink(edge, g1)
+    scene.set(edge, 'topic', 'new')
+    scene.restart(g1)
+    scene.delete(edge, 'topic', 'old')
+    scene.link(g1, m)
+    scene.advance(1_000)
+    expect(scene.lookup(m, 'topic', 'x')).toEqual(['01(02)'])
+    scene.link(edge, g1)
+    scene.advance(1_000)
+    const found = ['x', 'new', 'old'].map((name) => scene.lookup(m, 'topic', name).join())
+    expect(found).toEqual(['01(02)', '01(02)', ''])
+    scene.advance(60_000)
+    expect(scene.lookup(m, 'topic', 'x')).toEqual(['01(02)'])
+    expect(m.core.stats().known).toBe(2)
+  })
+
+  it('outlive restarts of their gateway by one lease, however often it is restarted', () => {
+    const { scene, edge, g1, m } = edgeScene()
+    scene.unlink(edge, g1)
+    for (let round = 0; round < 4; round++) {
+      expect(scene.lookup(m, 'topic', 'x')).toEqual(['01(02)'])
+      scene.restart(g1)
+      scene.link(g1, m)
+      scene.advance(3_000)
+    }
+    expect(scene.lookup(m, 'topic', 'x')).toEqual([])
+    expect(m.core.stats().known).toBe(0)
+  })
+
+  it('are forgotten in time also when the process that knew them is restarted meanwhile', () => {
+    const { scene, g1, m } = edgeScene()
+    scene.restart(g1)
+    scene.link(g1, m)
+    scene.advance(1_000)
+    scene.restartProcess(m)
+    scene.advance(5_000)
+    expect(scene.lookup(m, 'topic', 'x')).toEqual(['01(02)'])
+    scene.advance(6_000)
+    expect(scene.lookup(m, 'topic', 'x')).toEqual([])
+  })
+
+  it('whose gateway was restarted take no room from what it tells now', () => {
+    const scene = new Scene({ entriesPerNodeMax: 3 })
+    const [gateway, edge, m] = [scene.add('gateway'), scene.add('edge'), scene.add()]
+    scene.link(gateway, m)
+    for (const name of ['a', 'b', 'c']) scene.set(edge, 'topic', name)
+    scene.link(edge, gateway)
+    scene.advance(100)
+    scene.restart(gateway)
+    scene.set(gateway, 'topic', 'own')
+    scene.link(gateway, m)
+    scene.advance(100)
+    expect(scene.lookup(m, 'topic', 'own')).toEqual(['01'])
+    expect(m.refusals.get('ERR_CATALOG_NODE_MAX')).toBeUndefined()
+  })
+
   it('are forgotten at once when the gateway says that they are gone', () => {
     const { scene, edge, g1, m } = edgeScene()
     scene.unlink(edge, g1)
