@@ -35,6 +35,7 @@ export class RpcDriver implements Driver, RpcEngine, CallPort {
   readonly #casts: Casts
   readonly #own: Origin
   #depth = 0
+  #closing = false
   #closed = false
 
   constructor(context: RpcContext, ties: Pick<Ties, 'worked' | 'failed'>) {
@@ -137,9 +138,12 @@ export class RpcDriver implements Driver, RpcEngine, CallPort {
     if (!this.#closed) this.#ties.worked()
   }
 
-  /** Everything that is under way ends. */
+  /** Everything that is under way ends, and nothing begins any more. Idempotent. */
   close(message: string): void {
-    if (this.#closed) return
+    if (this.#closing) return
+    this.#closing = true
+    const { memory } = this.#context
+    if (memory.engine === this) memory.engine = undefined
     this.#callee.close(message)
     this.#caller.close(message)
     this.#closed = true
@@ -310,9 +314,15 @@ export class RpcDriver implements Driver, RpcEngine, CallPort {
     }
   }
 
+  /** The process hears of it later: those who wait must not wait for that, and no call may begin meanwhile. */
   #fail(error: unknown): void {
-    this.#closed = true
-    this.#ties.failed(error)
+    if (this.#closing) return
+    try {
+      this.close('the process behind procedures has failed')
+    } finally {
+      this.#closed = true
+      this.#ties.failed(error)
+    }
   }
 }
 

@@ -42,8 +42,7 @@ function listen(context: RpcContext, driver: RpcDriver, signal: AbortSignal): vo
   ]
   signal.addEventListener('abort', () => {
     for (const off of release) off()
-    if (memory.engine === driver) {
-      memory.engine = undefined
+    if (memory.streams === streams) {
       memory.streams = undefined
       memory.changed = () => {}
     }

@@ -204,6 +204,31 @@ describe('processes that serve', () => {
 })
 
 describe('the process behind', () => {
+  it('ends every call when something throws inside it, also those made before it is restarted', async () => {
+    const net = new RpcNet()
+    const [broken, other] = [await net.rpcNode(), await net.rpcNode()]
+    await net.told(
+      broken.rpc.advertise('here', () => new Promise(() => {})),
+      other.rpc.advertise('there', () => new Promise(() => {})),
+    )
+    const made = [broken.rpc.call('there'), other.rpc.call('here')].map((call) => net.watch(call))
+    await net.clock.advance(5)
+    const isGranted = (): boolean => {
+      void broken.rpc.call('there').catch((error: unknown) => late.push(error))
+      throw new Error('a defect')
+    }
+    const late: unknown[] = []
+    Object.assign(broken.context, { isGranted })
+    net.watch(other.rpc.call('here'))
+    await net.clock.advance(5)
+    const unreachable = { type: 'error', error: { code: 'ERR_RPC_UNREACHABLE' } }
+    expect(made.map(({ ended }) => ended)).toMatchObject([unreachable, unreachable])
+    expect(late).toMatchObject([{ code: 'ERR_RPC_UNREACHABLE' }])
+    const after = await net.errorOf(broken.rpc.call('there'))
+    expect(after.code).toBe('ERR_RPC_UNREACHABLE')
+    expect(broken.rpc.stats()).toMatchObject({ pending: 0, running: 0 })
+  })
+
   it('is restarted without losing what is offered; calls under way are unreachable on both sides', async () => {
     const net = new RpcNet()
     const [caller, provider] = [await net.rpcNode(), await net.rpcNode()]
