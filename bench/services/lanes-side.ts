@@ -86,7 +86,7 @@ export async function openQuic(
 
 /** A node that dials nobody by itself. */
 export function openNode(name: string, realm: Realm | string): Promise<Mesh> {
-  return startMesh({ name, realm, host: '127.0.0.1', port: 0, dht: false })
+  return startMesh({ name, realm, host: '127.0.0.1', port: 0, dht: false, services: false })
 }
 
 /** A realm whose file both programs read. */

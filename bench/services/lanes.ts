@@ -22,7 +22,7 @@ const SIZES = [
   { bytes: 1_024, frames: 10_000 },
   { bytes: 65_536, frames: 400 },
 ]
-const ROUND_TRIPS = 1_000
+const ROUND_TRIPS = 3_000
 const BULK_FRAME_BYTES = 65_528
 
 /** Of one round. */
