@@ -138,7 +138,7 @@ export class Attempts {
     if (this.#pending.take(attempt.id) === undefined) return
     this.#release(attempt)
     if (why === 'late') this.#judge(attempt, { type: 'slow' })
-    else attempt.candidate.breaker.abandoned()
+    else attempt.candidate.breaker.abandoned(attempt.startedMs)
     if (why === 'told') this.tellCancel(attempt, false)
   }
 
@@ -160,7 +160,7 @@ export class Attempts {
     const nowMs = this.#nowMs()
     const latencyMs = nowMs - attempt.startedMs
     candidate.latency.observe(latencyMs, nowMs)
-    candidate.breaker.ended(false, nowMs)
+    candidate.breaker.ended(false, attempt.startedMs, nowMs)
     call.route.latencies.observe(latencyMs)
     this.#parts.succeeded(attempt, answer!.value)
   }
@@ -188,33 +188,33 @@ export class Attempts {
     const elapsedMs = nowMs - startedMs
     if (end.type !== 'refused') {
       if (end.type !== 'unsent') candidate.latency.observe(elapsedMs, nowMs)
-      candidate.breaker.ended(true, nowMs)
+      candidate.breaker.ended(true, startedMs, nowMs)
       return
     }
     switch (end.kind) {
       case 'timeout':
       case 'unreachable':
         candidate.latency.observe(elapsedMs, nowMs)
-        candidate.breaker.ended(true, nowMs)
+        candidate.breaker.ended(true, startedMs, nowMs)
         return
       case 'overloaded':
         // A quick refusal must not look like a quick answer.
         candidate.latency.observe(elapsedMs + (end.retryAfterMs ?? elapsedMs), nowMs)
-        candidate.breaker.abandoned()
+        candidate.breaker.abandoned(startedMs)
         return
       case 'no_provider':
         this.#parts.routes.isAbsent(call.route, candidate.node)
-        candidate.breaker.abandoned()
+        candidate.breaker.abandoned(startedMs)
         return
       case 'cancelled':
-        candidate.breaker.abandoned()
+        candidate.breaker.abandoned(startedMs)
         return
       case 'remote':
       case 'payload_too_large':
       case 'unauthorized':
       case 'input':
         candidate.latency.observe(elapsedMs, nowMs)
-        candidate.breaker.ended(false, nowMs)
+        candidate.breaker.ended(false, startedMs, nowMs)
         call.route.latencies.observe(elapsedMs)
     }
   }

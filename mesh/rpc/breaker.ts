@@ -50,11 +50,11 @@ export class Breaker {
     if (this.#openedMs !== undefined) this.#probedMs = nowMs
   }
 
-  /** A call has ended. */
-  ended(isFailure: boolean, nowMs: number): void {
+  /** A call that began at `startedMs` has ended. */
+  ended(isFailure: boolean, startedMs: number, nowMs: number): void {
     if (this.#openedMs !== undefined) {
-      // Only the probe decides: others began before it opened.
-      if (this.#probedMs === undefined) return
+      // One that began before it opened says nothing new.
+      if (startedMs <= this.#openedMs) return
       this.#probedMs = undefined
       this.#openedMs = isFailure ? nowMs : undefined
       return
@@ -69,7 +69,7 @@ export class Breaker {
   }
 
   /** A call ended without saying anything about the provider: it was given up. */
-  abandoned(): void {
-    this.#probedMs = undefined
+  abandoned(startedMs: number): void {
+    if (startedMs === this.#probedMs) this.#probedMs = undefined
   }
 }

@@ -100,7 +100,7 @@ describe('policies', () => {
           if (!breaker.admits(nowMs)) continue
           breaker.began(nowMs)
           if (state === 'half_open') expect(breaker.admits(nowMs)).toBe(false)
-          breaker.ended(isFailure, nowMs)
+          breaker.ended(isFailure, nowMs, nowMs)
           if (state === 'half_open')
             expect(breaker.state(nowMs)).toBe(isFailure ? 'open' : 'closed')
         }
