@@ -116,10 +116,15 @@ export function programOf(example: DocExample, surface: Surface, entry: string):
     ...(values === '' ? [] : [`import { ${values} } from '${entry}'`]),
     ...(types === '' ? [] : [`import type { ${types} } from '${entry}'`]),
     // What has an entry of its own is imported in the text, as users do it.
-    example.code.replaceAll(`'fovea/simulation'`, `'../../dist/simulation/index.ts'`),
+    example.code.replace(/'fovea\/(simulation|dist|mesh)'/g, (_, name: string) => entryOf(name)),
     'export {}',
     '',
   ].join('\n')
+}
+
+/** The source of an entry below the package's own. */
+function entryOf(name: string): string {
+  return `'../../${name === 'simulation' ? 'dist/simulation' : name}/index.ts'`
 }
 
 /** Writes the programs of `examples` into a folder of their own; gives their paths. */

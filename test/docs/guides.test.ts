@@ -1,11 +1,11 @@
-/** The guides and the READMEs of the local layers: every `ts` block of them is a program that compiles and runs. */
+/** The guides, the page about services, and the READMEs of the local layers: every `ts` block of them is a program that compiles and runs. */
 import { describe, expect, test } from 'vitest'
 import { readText, repositoryFiles } from '../tidy/files.ts'
 import { blocksOf, writePrograms } from './doc-examples.ts'
 import { compileErrors, leftBehind } from './run-examples.ts'
 
 const guides = repositoryFiles().filter((path) => /^docs\/guides\/.*\.md$/.test(path))
-const pages = [...guides, 'runtime/README.md', 'behaviours/README.md']
+const pages = [...guides, 'docs/services.md', 'runtime/README.md', 'behaviours/README.md']
 const blocks = pages.flatMap((path) => blocksOf(path, readText(path)))
 const files = writePrograms('doc-guides', blocks)
 const programs = blocks.map(({ name, path, line }, index) => ({
