@@ -7,22 +7,18 @@ import type { Courier, Origin } from '../courier/courier.ts'
 import { OnDemand } from '../exchange/on-demand.ts'
 import { Rates } from '../exchange/rates.ts'
 import type { Dialer } from '../link/dialer.ts'
-import { peerErrorCode } from '../link/errors.ts'
 import type { Link, LinkEvent } from '../link/link.ts'
 import type { LinkPool } from '../link/pool.ts'
-import { Turns } from '../machine/turns.ts'
 import type { MemberEvent } from '../membership/membership.ts'
 import type { MembershipView } from '../membership/view.ts'
 import type { Refusals } from '../refusals.ts'
 import type { Dht } from '../routing/dht.ts'
 import { FilterMap } from '../topics/filter-map.ts'
 import { answersOf } from './answers.ts'
-import type { CatalogChange, CatalogDetail, CatalogEntry, CatalogKind } from './catalog.ts'
+import type { CatalogDetail, CatalogEntry, CatalogKind } from './catalog.ts'
 import { CatalogCore } from './core.ts'
 import { NO_DETAIL } from './detail.ts'
 import { DhtPlaces } from './dht-places.ts'
-import type { CatalogErrorCode } from './errors.ts'
-import { tellHandlers } from './functions.ts'
 import type { CatalogInput, CatalogSent, CatalogSink } from './machine.ts'
 import type { CatalogMemory, RunningCatalog } from './memory.ts'
 import { CATALOG_KINDS } from './message.ts'
@@ -33,6 +29,8 @@ import type { CatalogProtocol } from './protocol.ts'
 import type { Address } from './reach.ts'
 import { Rendezvous } from './rendezvous.ts'
 import type { CatalogSettings } from './settings.ts'
+import { CatalogWork } from './work.ts'
+import type { CatalogTies } from './work.ts'
 
 /** Links of a node; a pool is one. */
 export type LinkSource = Pick<LinkPool, 'links' | 'link' | 'onLink'>
@@ -61,41 +59,29 @@ export interface CatalogContext {
   readonly memory: CatalogMemory
 }
 
-/** How it tells its process. */
-export interface CatalogTies {
-  readonly worked: () => void
-  readonly failed: (error: unknown) => void
-}
-
 /** Nodes that may wait for a dial, beside those that the rendezvous holds back. */
 const DIAL_QUEUE_MAX = 16
 
 /** See the head of this file. */
 export class CatalogDriver implements RunningCatalog {
   readonly #context: CatalogContext
-  readonly #ties: CatalogTies
+  readonly #work: CatalogWork
   readonly #core: CatalogCore
   readonly #rendezvous: Rendezvous
   readonly #pairs: Pairs
   readonly #places: DhtPlaces | undefined
   readonly #onDemand: OnDemand
-  readonly #turns: Turns<() => void>
-  readonly #seeks = new Map<number, () => void>()
   readonly #edgeRates: Rates
   #edgeSeeks = 0
-  #seekId = 0
-  readonly #changes: CatalogChange[] = []
   /** Frames of messages that go to many. */
   readonly #frames = new WeakMap<CatalogMessage, Uint8Array>()
   /** Own filters, at a gateway, which answers for itself too. */
   readonly #own: Readonly<Record<CatalogKind, FilterMap<{ readonly pattern: string }>>> | undefined
   readonly #ownValues = new Map<string, { readonly pattern: string }>()
-  /** The alarm is set for changes of this node. */
-  #armed = false
 
   constructor(context: CatalogContext, ties: CatalogTies) {
     this.#context = context
-    this.#ties = ties
+    this.#work = new CatalogWork(context, ties, () => this.close())
     const { self, incarnation, settings, memory, clock, refusals, dht } = context
     const former = memory.reader instanceof CatalogCore ? memory.reader : undefined
     const role = 'member'
@@ -112,14 +98,6 @@ export class CatalogDriver implements RunningCatalog {
     this.#rendezvous = this.#openRendezvous()
     this.#pairs = this.#openPairs()
     this.#edgeRates = new Rates(clock, settings.edgeSeeksPerSecondMax)
-    this.#turns = new Turns<() => void>({
-      work: (run) => this.#work(run),
-      worked: ties.worked,
-      failed: (error) => {
-        this.close()
-        ties.failed(error)
-      },
-    })
     if (context.edges !== undefined) {
       this.#own = { topic: new FilterMap(), procedure: new FilterMap() }
     }
@@ -162,7 +140,7 @@ export class CatalogDriver implements RunningCatalog {
     const links: readonly Link[] = [...pool.links(), ...(edges?.links() ?? [])]
     for (const link of links) this.link({ type: 'up', link })
     if (this.#places === undefined) return
-    this.#places.whenJoined(() => this.#do((nowMs) => this.#rendezvous.begin(nowMs)))
+    this.#places.whenJoined(() => this.#work.do((nowMs) => this.#rendezvous.begin(nowMs)))
   }
 
   /** A link came up or went down. */
@@ -175,7 +153,7 @@ export class CatalogDriver implements RunningCatalog {
     }
     this.#edgeRates.forget(peer)
     this.#input({ type: 'unlinked', peer }, true)
-    this.#do((nowMs) => this.#rendezvous.settled(nowMs, peer))
+    this.#work.do((nowMs) => this.#rendezvous.settled(nowMs, peer))
   }
 
   /** Membership has news. */
@@ -183,7 +161,7 @@ export class CatalogDriver implements RunningCatalog {
     const node = member.key.hex
     if (type === 'update' || type === 'conflict') return
     const there = type === 'up' || type === 'alive' || type === 'suspect'
-    if (!there) this.#do((nowMs) => this.#pairs.end(nowMs, node))
+    if (!there) this.#work.do((nowMs) => this.#pairs.end(nowMs, node))
     this.#input({ type: 'member', node, there, left: type === 'left' }, true)
   }
 
@@ -199,42 +177,35 @@ export class CatalogDriver implements RunningCatalog {
 
   /** A frame has come. */
   frame(origin: Origin, type: number, payload: Uint8Array): void {
-    const { protocol, refusals } = this.#context
     const from = origin.node
-    let message: CatalogMessage
-    try {
-      message = protocol.decode(type, payload, (times) => {
-        refusals.count('ERR_CATALOG_ENTRY', { peer: from }, { times })
-      })
-    } catch (error) {
-      if (peerErrorCode(error) === undefined) throw error
-      return refusals.count('ERR_CATALOG_MESSAGE', { peer: from, err: error })
-    }
+    const message = this.#work.read(origin, type, payload)
+    if (message === undefined) return
     if (message.type === 'unwanted') return this.#input({ type: 'unwanted', from, message })
     if (origin.path !== 'direct') return this.#relayed(from, message)
     if (message.type === 'question') return this.#question(from, message)
-    if (message.type === 'answer') return this.#refuse('ERR_CATALOG_MESSAGE', from)
+    if (message.type === 'answer') return this.#work.refuse('ERR_CATALOG_MESSAGE', from)
     this.#input({ type: 'message', from, message })
   }
 
   /** Words that came through others. */
   #relayed(from: string, message: CatalogMessage): void {
     if (message.type !== 'entries' && message.type !== 'removals' && message.type !== 'held') {
-      return this.#refuse('ERR_CATALOG_UNLINKED', from)
+      return this.#work.refuse('ERR_CATALOG_UNLINKED', from)
     }
     // Late words of a time before there was a link.
     if (this.#linkOf(from) !== undefined) return
     const life = message.type === 'held' ? undefined : message.life
-    this.#do((nowMs) => {
-      if (!this.#pairs.heard(nowMs, from, life)) return this.#refuse('ERR_CATALOG_UNLINKED', from)
+    this.#work.do((nowMs) => {
+      if (!this.#pairs.heard(nowMs, from, life))
+        return this.#work.refuse('ERR_CATALOG_UNLINKED', from)
       this.#core.step(nowMs, { type: 'message', from, message })
       this.#rendezvous.membersChanged(nowMs)
     })
   }
 
   tick(): void {
-    this.#armed = false
-    this.#do((nowMs) => {
+    this.#work.rang()
+    this.#work.do((nowMs) => {
       this.#pairs.tick(nowMs)
       if (this.#core.nextDeadline() <= nowMs) this.#core.step(nowMs, { type: 'tick' })
       if (this.#rendezvous.nextDeadline() <= nowMs) this.#rendezvous.tick(nowMs)
@@ -246,7 +217,7 @@ export class CatalogDriver implements RunningCatalog {
     const isNew = !this.#core.own(kind).has(pattern)
     this.#core.set(nowMs, kind, pattern, detail)
     if (isNew) this.#begins(nowMs, kind, pattern)
-    this.#arm()
+    this.#work.arm()
   }
 
   delete(kind: CatalogKind, pattern: string): void {
@@ -256,7 +227,7 @@ export class CatalogDriver implements RunningCatalog {
     const value = this.#ownValues.get(`${kind} ${pattern}`)
     if (value !== undefined) this.#own?.[kind].delete(pattern, value)
     this.#ownValues.delete(`${kind} ${pattern}`)
-    this.#arm()
+    this.#work.arm()
   }
 
   isSought(kind: CatalogKind, name: string): boolean {
@@ -264,39 +235,22 @@ export class CatalogDriver implements RunningCatalog {
   }
 
   seek(kind: CatalogKind, name: string, timeoutMs: number, done: () => void): () => void {
-    this.#seekId += 1
-    const id = this.#seekId
-    if (this.#turns.closed) {
-      done()
-      return () => {}
-    }
-    this.#seeks.set(id, done)
-    this.#do((nowMs) => {
-      if (this.#seeks.has(id)) this.#rendezvous.seek(nowMs, id, kind, name, timeoutMs)
-    })
-    return () => {
-      if (this.#seeks.delete(id)) this.#do(() => this.#rendezvous.giveUp(id))
-    }
+    return this.#work.seek(
+      (nowMs, id) => this.#rendezvous.seek(nowMs, id, kind, name, timeoutMs),
+      (id) => this.#rendezvous.giveUp(id),
+      done,
+    )
   }
 
   unwanted(kind: CatalogKind, name: string, from: string): void {
-    this.#do((nowMs) => this.#core.sayUnwanted(nowMs, kind, name, from))
+    this.#work.do((nowMs) => this.#core.sayUnwanted(nowMs, kind, name, from))
   }
 
   /** Nothing happens any more; whoever waits gets what is known. Idempotent. */
   close(): void {
-    this.#turns.close()
-    const { memory } = this.#context
-    if (memory.running === this) {
-      memory.seeks += this.seeks
-      memory.version = Math.max(...CATALOG_KINDS.map((kind) => this.#core.version(kind)))
-      memory.running = undefined
-    }
+    this.#work.close(this, this.#core)
     this.#places?.close()
     this.#onDemand.close()
-    const waiting = Array.from(this.#seeks.values())
-    this.#seeks.clear()
-    for (const done of waiting) done()
   }
 
   #begins(nowMs: number, kind: CatalogKind, pattern: string): void {
@@ -307,52 +261,30 @@ export class CatalogDriver implements RunningCatalog {
     this.#own[kind].add(pattern, value)
   }
 
-  #do(run: (nowMs: number) => void): void {
-    this.#turns.take(() => run(this.#context.clock.now()))
-  }
-
   #input(input: CatalogInput, membersToo = false): void {
-    this.#do((nowMs) => {
+    this.#work.do((nowMs) => {
       this.#core.step(nowMs, input)
       if (membersToo) this.#rendezvous.membersChanged(nowMs)
     })
   }
 
-  #work(run: () => void): void {
-    run()
-    if (this.#changes.length === 0) return
-    const { memory, refusals } = this.#context
-    for (const change of this.#changes.splice(0)) {
-      tellHandlers(memory.handlers[change.entry.kind], change, (err) => {
-        refusals.count('ERR_CATALOG_HANDLER', { err }, { level: 'error' })
-      })
-    }
-  }
-
-  /** One alarm for all changes until they are told. */
-  #arm(): void {
-    if (this.#armed) return
-    this.#armed = true
-    this.#ties.worked()
-  }
-
   #sink(): CatalogSink {
     return {
       send: (to, message) => this.#send(to, message),
-      changed: (change) => void this.#changes.push(change),
+      changed: (change) => this.#work.changed(change),
       relayed: (kind, pattern, there) => {
         const nowMs = this.#context.clock.now()
         if (there) this.#rendezvous.offer(nowMs, kind, pattern)
         else this.#rendezvous.unoffer(nowMs, kind, pattern)
       },
       synced: (peer) => {
-        this.#do((nowMs) => {
+        this.#work.do((nowMs) => {
           this.#rendezvous.settled(nowMs, peer)
           this.#rendezvous.membersChanged(nowMs)
         })
       },
-      unsynced: () => this.#do((nowMs) => this.#rendezvous.membersChanged(nowMs)),
-      refused: (code, from, times) => this.#refuse(code, from, times),
+      unsynced: () => this.#work.do((nowMs) => this.#rendezvous.membersChanged(nowMs)),
+      refused: (code, from, times) => this.#work.refuse(code, from, times),
     }
   }
 
@@ -367,7 +299,7 @@ export class CatalogDriver implements RunningCatalog {
     if (message.type !== 'unwanted' && !isPair && this.#linkOf(to) === undefined) return 'sent'
     const { courier } = this.#context
     const lane = laneOfType(frame[1]!)
-    const lost = (): void => this.#do((nowMs) => this.#pairs.end(nowMs, to))
+    const lost = (): void => this.#work.do((nowMs) => this.#pairs.end(nowMs, to))
     const outcome = courier.send(to, lane, frame, isPair ? { lost } : {})
     return outcome === 'waiting' ? 'sent' : outcome
   }
@@ -375,10 +307,6 @@ export class CatalogDriver implements RunningCatalog {
   #linkOf(peer: string): Link | undefined {
     const { pool, edges } = this.#context
     return pool.link(peer) ?? edges?.link(peer)
-  }
-
-  #refuse(code: CatalogErrorCode, peer: string, times = 1): void {
-    this.#context.refusals.count(code, { peer }, { times })
   }
 
   #openDials(): OnDemand {
@@ -419,25 +347,21 @@ export class CatalogDriver implements RunningCatalog {
       {
         lookup: (key) => {
           places?.lookup(key, (nodes) =>
-            this.#do((nowMs) => this.#rendezvous.found(nowMs, key, nodes)),
+            this.#work.do((nowMs) => this.#rendezvous.found(nowMs, key, nodes)),
           )
         },
         provide: (key, bits) => {
           places?.provide(key, bits, (ok) =>
-            this.#do((nowMs) => this.#rendezvous.provided(nowMs, key, ok)),
+            this.#work.do((nowMs) => this.#rendezvous.provided(nowMs, key, ok)),
           )
         },
         withdraw: (key) => {
           places?.withdraw(key, (ok) =>
-            this.#do((nowMs) => this.#rendezvous.provided(nowMs, key, ok)),
+            this.#work.do((nowMs) => this.#rendezvous.provided(nowMs, key, ok)),
           )
         },
         link: (node, address) => this.#reach(node, address),
-        sought: (id) => {
-          const done = this.#seeks.get(id)
-          this.#seeks.delete(id)
-          done?.()
-        },
+        sought: (id) => this.#work.sought(id),
         refused: (code, times = 1) => refusals.count(code, {}, { times, level: 'debug' }),
       },
     )
@@ -447,12 +371,12 @@ export class CatalogDriver implements RunningCatalog {
     this.#onDemand.whenLinked(
       { id, ...address },
       () => {
-        this.#do((nowMs) => {
+        this.#work.do((nowMs) => {
           if (this.#core.isSynced(id)) this.#rendezvous.settled(nowMs, id)
           else this.#rendezvous.linked(nowMs, id)
         })
       },
-      () => this.#do((nowMs) => this.#notLinked(nowMs, id)),
+      () => this.#work.do((nowMs) => this.#notLinked(nowMs, id)),
     )
   }
 
@@ -508,9 +432,9 @@ export class CatalogDriver implements RunningCatalog {
   /** A peer at the edge asks; it gets what is known when that is all that can be known, or its time is over. */
   #question(from: string, { number, kind, name }: QuestionMessage): void {
     const { edges, settings } = this.#context
-    if (edges?.link(from) === undefined) return this.#refuse('ERR_CATALOG_MESSAGE', from)
+    if (edges?.link(from) === undefined) return this.#work.refuse('ERR_CATALOG_MESSAGE', from)
     if (!this.#edgeRates.allow(from) || this.#edgeSeeks >= settings.edgeSeeksMax) {
-      return this.#refuse('ERR_CATALOG_SEEKS_MAX', from)
+      return this.#work.refuse('ERR_CATALOG_SEEKS_MAX', from)
     }
     const answer = (): void => {
       if (edges.link(from) === undefined) return
@@ -521,7 +445,7 @@ export class CatalogDriver implements RunningCatalog {
     this.#edgeSeeks += 1
     this.seek(kind, name, settings.seekTimeoutMs, () => {
       this.#edgeSeeks -= 1
-      if (!this.#turns.closed) answer()
+      if (!this.#work.closed) answer()
     })
   }
 }

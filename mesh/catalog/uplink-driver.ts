@@ -5,14 +5,11 @@
  */
 import type { Clock } from '../../runtime/index.ts'
 import type { Courier, Origin } from '../courier/courier.ts'
-import { peerErrorCode } from '../link/errors.ts'
 import type { LinkEvent } from '../link/link.ts'
-import { Turns } from '../machine/turns.ts'
 import type { Refusals } from '../refusals.ts'
-import type { CatalogChange, CatalogDetail, CatalogKind } from './catalog.ts'
+import type { CatalogDetail, CatalogKind } from './catalog.ts'
 import { CatalogCore } from './core.ts'
-import type { CatalogTies, LinkSource } from './driver.ts'
-import { tellHandlers } from './functions.ts'
+import type { LinkSource } from './driver.ts'
 import { Learned } from './learned.ts'
 import type { CatalogInput, CatalogSent } from './machine.ts'
 import type { CatalogMemory, RunningCatalog } from './memory.ts'
@@ -22,6 +19,8 @@ import { laneOfType } from './protocol.ts'
 import type { CatalogProtocol } from './protocol.ts'
 import { Questions } from './questions.ts'
 import type { CatalogSettings } from './settings.ts'
+import { CatalogWork } from './work.ts'
+import type { CatalogTies } from './work.ts'
 
 /** What the catalog of an edge peer works with. */
 export interface UplinkContext {
@@ -41,24 +40,19 @@ export interface UplinkContext {
 /** See the head of this file. */
 export class UplinkDriver implements RunningCatalog {
   readonly #context: UplinkContext
-  readonly #ties: CatalogTies
+  readonly #work: CatalogWork
   readonly #core: CatalogCore
   readonly #learned: Learned
   readonly #questions: Questions
-  readonly #turns: Turns<() => void>
-  readonly #seeks = new Map<number, () => void>()
-  readonly #changes: CatalogChange[] = []
   /** Key of the gateway that is asked. */
   #gateway: string | undefined
-  #seekId = 0
-  #armed = false
 
   constructor(context: UplinkContext, ties: CatalogTies) {
     this.#context = context
-    this.#ties = ties
+    this.#work = new CatalogWork(context, ties, () => this.close())
     const { self, incarnation, settings, memory, chance, clock, refusals } = context
     this.#learned = memory.reader instanceof Learned ? memory.reader : new Learned()
-    this.#learned.changed = (change) => void this.#changes.push(change)
+    this.#learned.changed = (change) => this.#work.changed(change)
     this.#core = new CatalogCore(
       { self, life: incarnation, settings, role: 'edge', version: memory.version + 1 },
       {
@@ -67,7 +61,7 @@ export class UplinkDriver implements RunningCatalog {
         relayed: () => {},
         synced: () => {},
         unsynced: () => {},
-        refused: (code, peer, times = 1) => refusals.count(code, { peer }, { times }),
+        refused: (code, peer, times) => this.#work.refuse(code, peer, times),
       },
     )
     this.#questions = new Questions(settings, chance, {
@@ -79,20 +73,8 @@ export class UplinkDriver implements RunningCatalog {
         this.#learned.answer(clock.now(), kind, name, others)
       },
       released: (kind, name) => this.#learned.drop(kind, name),
-      sought: (id) => {
-        const done = this.#seeks.get(id)
-        this.#seeks.delete(id)
-        done?.()
-      },
+      sought: (id) => this.#work.sought(id),
       refused: (code) => refusals.count(code, {}),
-    })
-    this.#turns = new Turns<() => void>({
-      work: (run) => this.#work(run),
-      worked: ties.worked,
-      failed: (error) => {
-        this.close()
-        ties.failed(error)
-      },
     })
     const nowMs = clock.now()
     for (const kind of CATALOG_KINDS) {
@@ -128,12 +110,12 @@ export class UplinkDriver implements RunningCatalog {
     if (type === 'up') {
       this.#gateway = peer
       this.#input({ type: 'linked', peer, life, role })
-      return this.#do((nowMs) => this.#questions.linked(nowMs))
+      return this.#work.do((nowMs) => this.#questions.linked(nowMs))
     }
     this.#input({ type: 'unlinked', peer })
     if (this.#gateway !== peer) return
     this.#gateway = undefined
-    this.#do(() => this.#questions.unlinked())
+    this.#work.do(() => this.#questions.unlinked())
   }
 
   /** A peer takes messages again. */
@@ -143,28 +125,18 @@ export class UplinkDriver implements RunningCatalog {
 
   /** No way leads to that node any more. */
   gone(node: string): void {
-    this.#do(() => this.#learned.forget(node))
+    this.#work.do(() => this.#learned.forget(node))
   }
 
   /** A frame has come. */
   frame(origin: Origin, type: number, payload: Uint8Array): void {
-    const { protocol, refusals } = this.#context
-    const peer = origin.node
-    let message: CatalogMessage
-    try {
-      message = protocol.decode(type, payload, (times) => {
-        refusals.count('ERR_CATALOG_ENTRY', { peer }, { times })
-      })
-    } catch (error) {
-      if (peerErrorCode(error) === undefined) throw error
-      return refusals.count('ERR_CATALOG_MESSAGE', { peer, err: error })
-    }
-    this.#take(origin, message)
+    const message = this.#work.read(origin, type, payload)
+    if (message !== undefined) this.#take(origin, message)
   }
 
   tick(): void {
-    this.#armed = false
-    this.#do((nowMs) => {
+    this.#work.rang()
+    this.#work.do((nowMs) => {
       if (this.#core.nextDeadline() <= nowMs) this.#core.step(nowMs, { type: 'tick' })
       if (this.#questions.nextDeadline() <= nowMs) this.#questions.tick(nowMs)
     })
@@ -172,11 +144,11 @@ export class UplinkDriver implements RunningCatalog {
 
   set(kind: CatalogKind, pattern: string, detail: CatalogDetail): void {
     this.#core.set(this.#context.clock.now(), kind, pattern, detail)
-    this.#arm()
+    this.#work.arm()
   }
 
   delete(kind: CatalogKind, pattern: string): void {
-    if (this.#core.delete(this.#context.clock.now(), kind, pattern)) this.#arm()
+    if (this.#core.delete(this.#context.clock.now(), kind, pattern)) this.#work.arm()
   }
 
   isSought(kind: CatalogKind, name: string): boolean {
@@ -184,84 +156,46 @@ export class UplinkDriver implements RunningCatalog {
   }
 
   seek(kind: CatalogKind, name: string, timeoutMs: number, done: () => void): () => void {
-    this.#seekId += 1
-    const id = this.#seekId
-    if (this.#turns.closed) {
-      done()
-      return () => {}
-    }
-    this.#seeks.set(id, done)
-    this.#do((nowMs) => {
-      if (this.#seeks.has(id)) this.#questions.seek(nowMs, id, kind, name, timeoutMs)
-    })
-    return () => {
-      if (this.#seeks.delete(id)) this.#do(() => this.#questions.giveUp(id))
-    }
+    return this.#work.seek(
+      (nowMs, id) => this.#questions.seek(nowMs, id, kind, name, timeoutMs),
+      (id) => this.#questions.giveUp(id),
+      done,
+    )
   }
 
   unwanted(kind: CatalogKind, name: string, from: string): void {
-    this.#do((nowMs) => this.#core.sayUnwanted(nowMs, kind, name, from))
+    this.#work.do((nowMs) => this.#core.sayUnwanted(nowMs, kind, name, from))
   }
 
   /** Nothing happens any more; whoever waits gets what is known. Idempotent. */
   close(): void {
-    this.#turns.close()
-    const { memory } = this.#context
-    if (memory.running === this) {
-      memory.seeks += this.seeks
-      memory.version = Math.max(...CATALOG_KINDS.map((kind) => this.#core.version(kind)))
-      memory.running = undefined
-    }
-    const waiting = Array.from(this.#seeks.values())
-    this.#seeks.clear()
-    for (const done of waiting) done()
+    this.#work.close(this, this.#core)
   }
 
   #take({ node, path }: Origin, message: CatalogMessage): void {
-    const { refusals } = this.#context
     switch (message.type) {
       case 'unwanted':
-        return this.#do(() => {
+        return this.#work.do(() => {
           this.#learned.forget(node, message.kind, message.name)
           this.#questions.stale(message.kind, message.name)
         })
       case 'held':
-        if (path !== 'direct') return refusals.count('ERR_CATALOG_UNLINKED', { peer: node })
+        if (path !== 'direct') return this.#work.refuse('ERR_CATALOG_UNLINKED', node)
         return this.#input({ type: 'message', from: node, message })
       case 'answer':
         if (path !== 'direct' || node !== this.#gateway) {
-          return refusals.count('ERR_CATALOG_UNLINKED', { peer: node })
+          return this.#work.refuse('ERR_CATALOG_UNLINKED', node)
         }
-        return this.#do((nowMs) => this.#questions.answer(nowMs, message))
+        return this.#work.do((nowMs) => this.#questions.answer(nowMs, message))
       case 'question':
       case 'entries':
       case 'removals':
-        return refusals.count('ERR_CATALOG_MESSAGE', { peer: node })
+        return this.#work.refuse('ERR_CATALOG_MESSAGE', node)
     }
-  }
-
-  #do(run: (nowMs: number) => void): void {
-    this.#turns.take(() => run(this.#context.clock.now()))
   }
 
   #input(input: CatalogInput): void {
-    this.#do((nowMs) => this.#core.step(nowMs, input))
-  }
-
-  #work(run: () => void): void {
-    run()
-    const { memory, refusals } = this.#context
-    for (const change of this.#changes.splice(0)) {
-      tellHandlers(memory.handlers[change.entry.kind], change, (err) => {
-        refusals.count('ERR_CATALOG_HANDLER', { err }, { level: 'error' })
-      })
-    }
-  }
-
-  #arm(): void {
-    if (this.#armed) return
-    this.#armed = true
-    this.#ties.worked()
+    this.#work.do((nowMs) => this.#core.step(nowMs, input))
   }
 
   #send(to: string, message: CatalogMessage): CatalogSent {
