@@ -3,9 +3,7 @@
  * with what they do there.
  */
 import type { Catalog, CatalogEntry } from '../catalog/catalog.ts'
-
-/** First segment of the filters under which presence is found. */
-export const PRESENCE_PREFIX = '$presence'
+import { PRESENCE_PREFIX } from '../topics/reserved.ts'
 
 /** What a node does in a topic. */
 export type Part = 'tracks' | 'watches'

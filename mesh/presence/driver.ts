@@ -2,10 +2,11 @@
 import type { CatalogChange, CatalogEntry } from '../catalog/catalog.ts'
 import type { GoneReason, Origin } from '../courier/courier.ts'
 import type { Driver, Ties } from '../driver-process.ts'
+import { PRESENCE_PREFIX } from '../topics/reserved.ts'
 import { matchesFilter } from '../topics/topic.ts'
 import { CodecError, MessageError } from '../wire/errors.ts'
 import { WireType } from '../wire/messages.ts'
-import { doesIn, filterOf, PRESENCE_PREFIX, topicOf } from './announcer.ts'
+import { doesIn, filterOf, topicOf } from './announcer.ts'
 import type { Part } from './announcer.ts'
 import type { PresenceContext } from './context.ts'
 

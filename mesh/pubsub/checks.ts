@@ -9,6 +9,7 @@ import {
   resolveOptions,
 } from '../../runtime/index.ts'
 import type { OptionCheck } from '../../runtime/index.ts'
+import { PRESENCE_PREFIX } from '../topics/reserved.ts'
 import { PubSubError } from './errors.ts'
 import type {
   Delivery,
@@ -78,6 +79,13 @@ const DRAIN_CHECKS: Checks<DrainOptions> = { timeoutMs: optional(TIME) }
 const NO_OPTIONS: object = Object.freeze({})
 
 const GROUP = /^[^\s\p{Cc}\p{Cs}]{1,128}$/u
+
+/** Throws for a topic or filter under which presence speaks to the catalog: one would overwrite what the other says. */
+export function checkReserved(name: string): void {
+  if (name !== PRESENCE_PREFIX && !name.startsWith(`${PRESENCE_PREFIX}.`)) return
+  const text = `${PRESENCE_PREFIX} is reserved for presence`
+  throw new PubSubError('ERR_PUBSUB_RESERVED', text, { topic: name })
+}
 
 /** Options of a publish. */
 export function publishOptions(given: PublishOptions | undefined): PublishOptions {

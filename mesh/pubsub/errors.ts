@@ -21,6 +21,7 @@ export type PubSubErrorCode =
   | 'ERR_PUBSUB_QUEUE_FULL'
   | 'ERR_PUBSUB_REPLY_UNEXPECTED'
   | 'ERR_PUBSUB_REQUESTS_MAX'
+  | 'ERR_PUBSUB_RESERVED'
   | 'ERR_PUBSUB_RESTARTED'
   | 'ERR_PUBSUB_RETAINED_MAX'
   | 'ERR_PUBSUB_SESSIONS_MAX'
@@ -127,6 +128,12 @@ const OPERATION_ERRORS: ErrorCatalogue = {
     stateChanged: 'what was published stays so',
     retry: 'as the caller likes',
     action: 'nothing',
+  },
+  ERR_PUBSUB_RESERVED: {
+    when: 'a topic or filter begins with `$presence`, under which presence speaks to the catalog',
+    stateChanged: 'no',
+    retry: 'no',
+    action: 'use `mesh.presence`, or choose another topic',
   },
   ERR_PUBSUB_RESTARTED: {
     when: 'the process of pub/sub ended while an operation ran, or is being restarted',

@@ -5,6 +5,7 @@ import { isPid, ownPromise } from '../../runtime/index.ts'
 import type { Pid } from '../../runtime/index.ts'
 import { checkFilter, checkTopic } from '../topics/topic.ts'
 import {
+  checkReserved,
   deliveryOf,
   drainOptions,
   publishOptions,
@@ -78,6 +79,7 @@ export class PubSubFunctions implements PubSub {
     this.#check()
     if (this.#draining !== 'no') throw draining()
     const canonical = checkFilter(filter)
+    checkReserved(canonical)
     const { system } = this.#context
     if (typeof given === 'function') {
       const subscriber = new CallbackSubscriber(given as MessageHandler<never>)
@@ -100,7 +102,8 @@ export class PubSubFunctions implements PubSub {
       throw new PubSubError('ERR_PUBSUB_SUBSCRIBER', text, { topic: canonical })
     }
     const loop = new LoopSubscriber()
-    return new LocalStream(this.#subscribe(canonical, loop, given as SubscribeOptions), loop)
+    const of = loopOptions(given as SubscribeOptions | undefined)
+    return new LocalStream(this.#subscribe(canonical, loop, of), loop)
   }
 
   async request<Payload_ = unknown>(
@@ -205,7 +208,10 @@ export class PubSubFunctions implements PubSub {
     this.#check()
     if (this.#draining === 'all') throw draining()
     const { memory, settings, values } = this.#context
-    if (!memory.routes.has(topic)) checkTopic(topic)
+    if (!memory.routes.has(topic)) {
+      checkTopic(topic)
+      checkReserved(topic)
+    }
     const payload = Payload.of(values, value, settings.payloadBytesMax)
     const headers = checkHeaders(this.#context, options.headers)
     const { retain = false, exclude, localFirst = false, timeoutMs } = options
@@ -340,6 +346,12 @@ function processOptions(given: SubscribeOptions = {}): SubscribeOptions {
   const { overflow = 'drop_newest' } = given
   if (overflow === 'drop_newest' || overflow === 'disconnect') return { ...given, overflow }
   const text = `the mailbox of a process is its own, so its subscription cannot have the policy ${overflow}`
+  throw new PubSubError('ERR_PUBSUB_SUBSCRIBER', text)
+}
+
+function loopOptions(given: SubscribeOptions | undefined): SubscribeOptions | undefined {
+  if ((given?.concurrency ?? 1) === 1) return given
+  const text = 'a loop asks for one message after the other, so its subscription has concurrency 1'
   throw new PubSubError('ERR_PUBSUB_SUBSCRIBER', text)
 }
 

@@ -115,7 +115,7 @@ export interface SubscribeOptions {
   readonly overflow?: Overflow | undefined
   /**
    * Messages that an asynchronous handler works on at once. Default 1: in the order of each publisher. More give up
-   * order for speed.
+   * order for speed. Not for a loop, which may ask for several itself.
    */
   readonly concurrency?: number | undefined
   /** Ends the subscription. */

@@ -73,10 +73,12 @@ export class LoopSubscriber implements Subscriber {
     return asNobody(
       () =>
         new Promise<void>((resolve) => {
-          this.#handled = resolve
           const waiting = this.#waiting.shift()
           if (waiting === undefined) this.#message = message
           else waiting({ done: false, value: message })
+          // The one after it may have been asked for already.
+          if (this.#waiting.length > 0) resolve()
+          else this.#handled = resolve
         }),
     )
   }
