@@ -9,9 +9,11 @@ import { WireType } from '../wire/messages.ts'
 import type { PubSubContext } from './context.ts'
 import { PubSubError } from './errors.ts'
 import type { Letter } from './letter.ts'
+import type { Settlement } from './message.ts'
 import type { Outgoing } from './outgoing.ts'
 import { Publisher } from './publisher.ts'
 import { Receiver } from './receiver.ts'
+import type { Arrival } from './receiver.ts'
 import { GROUP_PREFIX, PLAIN, WIDENED } from './registry.ts'
 import { Requests } from './requests.ts'
 import type { RetainedValue } from './retained.ts'
@@ -31,7 +33,7 @@ export class Hub implements Driver {
     this.#context = context
     this.#ties = ties
     this.requests = new Requests(context.self, context.clock, context.settings.requestsMax)
-    this.publisher = new Publisher(context, this.requests)
+    this.publisher = new Publisher(context, this.requests, (work) => this.#work(work))
     this.receiver = new Receiver(context, this.requests)
   }
 
@@ -63,6 +65,7 @@ export class Hub implements Driver {
     })
     memory.routes.changed()
     for (const entry of catalog.entries('topic')) this.#added(entry)
+    memory.inbox.resume()
   }
 
   /** A publish of this node. */
@@ -70,6 +73,11 @@ export class Hub implements Driver {
     if (this.#isClosed) return outgoing.fail(restarted())
     this.#work(() => this.publisher.publish(outgoing))
     if (this.#isClosed) outgoing.fail(restarted())
+  }
+
+  /** A message at least once of another node, in its turn. */
+  arrived(arrival: Arrival | undefined, settlement: Settlement): void {
+    this.#work(() => this.receiver.arrived(arrival, settlement))
   }
 
   tick(): void {

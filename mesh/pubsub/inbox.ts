@@ -15,6 +15,8 @@ export interface InboxParts<Content> {
   readonly clock: Clock
   readonly refusals: Refusals
   readonly answer: (node: string, via: string | undefined, message: Acknowledgement) => void
+  /** Whether messages are delivered now; what is held while they are not waits for {@link Inbox.resume}. */
+  readonly isOpen: () => boolean
   /** A message, in order and for the first time. Released once when this returns. */
   readonly deliver: (content: Content, settlement: Settlement) => void
 }
@@ -38,6 +40,7 @@ export class Inbox<Content> {
   #size = 0
   #duplicates = 0
   #nextSweepMs = Infinity
+  #isStopped = false
 
   constructor(parts: InboxParts<Content>) {
     this.#parts = parts
@@ -96,6 +99,18 @@ export class Inbox<Content> {
     this.#nextSweepMs = this.#size === 0 ? Infinity : nowMs + SWEEP_MS
   }
 
+  /** Messages are delivered again. */
+  resume(): void {
+    for (const sessions of this.#publishers.values()) {
+      for (const incoming of sessions.values()) this.#release(incoming)
+    }
+  }
+
+  /** The node stops: what its subscribers have not handled by now is not acknowledged, so another life gets it. */
+  stop(): void {
+    this.#isStopped = true
+  }
+
   #deliver(incoming: Incoming<Content>, number: number, content: Content): void {
     const settlement = new NumberSettlement(() => {
       incoming.session.settle(number)
@@ -108,7 +123,7 @@ export class Inbox<Content> {
 
   #release(incoming: Incoming<Content>): void {
     // What is settled while this goes on does not begin it anew.
-    if (incoming.isReleasing) return
+    if (incoming.isReleasing || !this.#parts.isOpen()) return
     incoming.isReleasing = true
     const { session } = incoming
     for (let next = session.release(); next !== undefined; next = session.release()) {
@@ -126,6 +141,7 @@ export class Inbox<Content> {
   }
 
   #acknowledge(): void {
+    if (this.#isStopped) return
     for (const incoming of this.#dirty.splice(0)) {
       incoming.isDirty = false
       this.#parts.answer(incoming.node, incoming.via, incoming.session.state())
@@ -137,10 +153,11 @@ export class Inbox<Content> {
     const there = sessions?.get(id)
     if (there !== undefined) return there
     const { settings, clock } = this.#parts
-    if (this.#size >= settings.sessionsMax) this.#forgetOldest()
-    sessions = this.#publishers.get(node)
-    if (sessions === undefined) this.#publishers.set(node, (sessions = new Map()))
-    if (sessions.size >= settings.sessionsPerPublisherMax) this.#forgetOne(node, sessions)
+    // Who has too many makes room itself, so that nobody pushes out those of others by beginning anew.
+    const isOwn = sessions !== undefined && sessions.size >= settings.sessionsPerPublisherMax
+    if (isOwn) this.#forgetIdlest([[node, sessions!]])
+    else if (this.#size >= settings.sessionsMax) this.#forgetIdlest(this.#publishers)
+    sessions = this.#publishers.get(node) ?? new Map()
     const { windowMessagesMax, windowBytesMax } = settings
     const limits = { messagesMax: windowMessagesMax * 2, bytesMax: windowBytesMax * 2 }
     const session = new ReceiveSession<Content>(id, limits, clock.now())
@@ -152,18 +169,18 @@ export class Inbox<Content> {
     return incoming
   }
 
-  #forgetOldest(): void {
-    for (const [node, sessions] of this.#publishers) return this.#forgetOne(node, sessions)
-  }
-
-  #forgetOne(node: string, sessions: ReadonlyMap<number, Incoming<Content>>): void {
-    let oldest: ReceiveSession<Content> | undefined
-    for (const { session } of sessions.values()) {
-      if (oldest === undefined || session.seenMs < oldest.seenMs) oldest = session
+  #forgetIdlest(of: Iterable<readonly [string, ReadonlyMap<number, Incoming<Content>>]>): void {
+    let idlest: Incoming<Content> | undefined
+    for (const [, sessions] of of) {
+      for (const incoming of sessions.values()) {
+        if (idlest === undefined || incoming.session.seenMs < idlest.session.seenMs) {
+          idlest = incoming
+        }
+      }
     }
-    if (oldest === undefined) return
-    this.#parts.refusals.count('ERR_PUBSUB_SESSIONS_MAX', { peer: node })
-    this.#forget(node, oldest.id)
+    if (idlest === undefined) return
+    this.#parts.refusals.count('ERR_PUBSUB_SESSIONS_MAX', { peer: idlest.node })
+    this.#forget(idlest.node, idlest.session.id)
   }
 
   #forget(node: string, id: number): void {

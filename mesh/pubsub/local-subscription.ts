@@ -59,12 +59,12 @@ export class LocalSubscription implements Subscription {
   readonly #feeds: Iterator<Publication>[] = []
   #running = 0
   #isPumping = false
-  #state: 'open' | 'draining' | 'closed' = 'open'
+  /** `draining`: it wants nothing more, and takes what is on its way; `ending`: it only handles what waits. */
+  #state: 'open' | 'draining' | 'ending' | 'closed' = 'open'
   #delivered = 0
   #dropped = 0
   #failed = 0
   #roomWaiters: (() => void)[] = []
-  #idleWaiters: (() => void)[] = []
   #end: SubscriptionEnd | undefined
   #ended: Promise<SubscriptionEnd> | undefined
   #endWaiter: ((reason: SubscriptionEnd) => void) | undefined
@@ -104,6 +104,11 @@ export class LocalSubscription implements Subscription {
     return this.#state === 'open'
   }
 
+  /** It wants messages, or takes those that are on their way. */
+  get isTaking(): boolean {
+    return this.#state === 'open' || this.#state === 'draining'
+  }
+
   get ended(): Promise<SubscriptionEnd> {
     this.#ended ??= ownPromise((resolve) => {
       if (this.#end === undefined) this.#endWaiter = resolve
@@ -137,7 +142,7 @@ export class LocalSubscription implements Subscription {
 
   /** A message that matches. */
   take(publication: Publication): Taken {
-    if (this.#state === 'closed') return 'dropped'
+    if (!this.isTaking) return 'dropped'
     const isFree = this.#running < this.settings.concurrency && this.#queue.length === 0
     if (isFree && !this.#isPumping) {
       if (!this.#subscriber.isReady()) return this.#overflow(publication)
@@ -186,7 +191,6 @@ export class LocalSubscription implements Subscription {
     this.#events.ended(this, reason)
     this.#endWaiter?.(reason)
     for (const waiter of this.#roomWaiters.splice(0)) waiter()
-    for (const waiter of this.#idleWaiters.splice(0)) waiter()
   }
 
   drain({ timeoutMs = this.settings.drainTimeoutMs }: DrainOptions = {}): Promise<void> {
@@ -196,29 +200,28 @@ export class LocalSubscription implements Subscription {
       this.#events.leaving(this)
     }
     return ownPromise((resolve, reject) => {
-      let isOver = false
       const limit = this.#clock.setTimer(timeoutMs, () => {
         const { pendingMessages } = this.stats()
         const text = `${this.filter}: ${pendingMessages} messages were not handled in ${timeoutMs} ms`
-        isOver = true
-        this.close('drained')
         reject(new PubSubError('ERR_PUBSUB_DRAIN_TIMEOUT', text, { topic: this.filter }))
-      })
-      const finish = (): void => {
-        if (isOver) return
-        limit.cancel()
         this.close('drained')
+      })
+      // What was published before is on its way. What comes later must not keep it from its end.
+      const grace = this.#clock.setTimer(this.settings.drainGraceMs, () => {
+        this.#state = 'ending'
+        this.#endIfIdle()
+      })
+      this.own(() => {
+        limit.cancel()
+        grace.cancel()
         resolve()
-      }
-      // What was published before is on its way.
-      this.#clock.setTimer(this.settings.drainGraceMs, () => this.#whenIdle(finish))
+      })
     })
   }
 
-  #whenIdle(callback: () => void): void {
-    if (this.#state === 'closed') return callback()
-    if (this.#running === 0 && this.#queue.length === 0) return callback()
-    this.#idleWaiters.push(callback)
+  #endIfIdle(): void {
+    if (this.#state !== 'ending' || this.#running > 0 || this.#queue.length > 0) return
+    this.close('drained')
   }
 
   #enqueue(publication: Publication): void {
@@ -314,9 +317,7 @@ export class LocalSubscription implements Subscription {
     }
     this.#isPumping = false
     if (!this.isFull) for (const waiter of this.#roomWaiters.splice(0)) waiter()
-    if (this.#running === 0 && this.#queue.length === 0) {
-      for (const waiter of this.#idleWaiters.splice(0)) waiter()
-    }
+    this.#endIfIdle()
   }
 
   #fromFeeds(): Publication | undefined {

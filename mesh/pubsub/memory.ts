@@ -96,8 +96,8 @@ export class PubSubMemory {
       ...{ settings, clock, refusals },
       answer: (node, via, message) =>
         void courier.send(node, 'pubsub', encodeAcknowledgement(message, codec), { via }),
-      // While there is no hub no frame arrives; what was held until now can wait for nobody.
-      deliver: (arrival, settlement) => this.hub?.receiver.arrived(arrival, settlement),
+      isOpen: () => this.hub !== undefined,
+      deliver: (arrival, settlement) => this.hub?.arrived(arrival, settlement),
     })
   }
 
@@ -173,6 +173,7 @@ export class PubSubMemory {
 
   /** The node has stopped: all subscriptions end, and who waits for acknowledgements is told. */
   stop(): void {
+    this.inbox.stop()
     for (const subscription of Array.from(this.registry.subscriptions)) {
       subscription.close('stopped')
     }

@@ -55,6 +55,8 @@ interface Destination {
   readonly replays: Replay[]
   /** Its link takes no more for now. */
   isFull: boolean
+  /** It was said to be gone, or nobody of this life has met it; forgotten when nothing waits for it any more. */
+  isGone: boolean
 }
 
 /** See the head of this file. */
@@ -77,6 +79,11 @@ export class Outbox {
   /** Messages that are not over, counted for each node. */
   get size(): number {
     return this.#size
+  }
+
+  /** Nodes that something waits for, or that may get more in the same session. */
+  get nodes(): number {
+    return this.#destinations.size
   }
 
   /** Messages sent again. */
@@ -159,14 +166,17 @@ export class Outbox {
     const destination = this.#destinations.get(node)
     if (destination === undefined) return
     destination.isFull = false
-    if (reason === 'restarted') this.#again(destination)
-    else if (destination.sessions.every(({ size }) => size === 0)) this.#destinations.delete(node)
+    if (reason === 'restarted') return this.#again(destination)
+    destination.isGone = true
+    this.#end(destination)
   }
 
-  /** There is a way to a node, perhaps again. */
+  /** A node says what it wants, so there is a way to it: what could not reach it goes again at once. */
   met(node: string): void {
     const destination = this.#destinations.get(node)
-    if (destination !== undefined) this.#again(destination)
+    if (destination === undefined) return
+    const { isGone, isFull, sessions } = destination
+    if (isGone || isFull || sessions[0]!.isSilent) this.#again(destination)
   }
 
   /** The node stops: who waits is told, and what is stored stays for the next life. */
@@ -187,13 +197,18 @@ export class Outbox {
     const nowMs = this.#parts.now()
     this.#nextDueMs = Infinity
     for (const destination of this.#destinations.values()) {
-      const session = destination.sessions[0]!
+      const { sessions } = destination
+      const session = sessions[0]!
       if (session.nextDueMs <= nowMs) {
         // A link that says nothing for so long is asked again.
         destination.isFull = false
         session.tick(nowMs, this.#sink(destination))
       }
+      for (let at = 1; at < sessions.length; at++) {
+        sessions[at]!.expire(nowMs, this.#sink(destination, sessions[at]))
+      }
       this.#pump(destination)
+      this.#end(destination)
     }
   }
 
@@ -206,7 +221,9 @@ export class Outbox {
       this.#parts.lost(letter, node)
       return
     }
-    const { sessions } = this.#destination(node, via)
+    const destination = this.#destination(node, via)
+    destination.isGone = true
+    const { sessions } = destination
     let session = sessions.find((each) => each.id === id)
     // They come in the order of their lives, before that of this one.
     if (session === undefined) sessions.splice(-1, 0, (session = this.#session(id)))
@@ -237,16 +254,25 @@ export class Outbox {
         session.pump(this.#parts.now(), sink)
       }
     }
-    this.#nextDueMs = Math.min(this.#nextDueMs, session.nextDueMs)
+    for (const { nextDueMs } of sessions) this.#nextDueMs = Math.min(this.#nextDueMs, nextDueMs)
+  }
+
+  /** Forgets a node that is gone when nothing waits for it any more. */
+  #end({ node, isGone, sessions }: Destination): void {
+    if (isGone && sessions.every(({ size }) => size === 0)) this.#destinations.delete(node)
   }
 
   #again(destination: Destination): void {
     destination.isFull = false
+    destination.isGone = false
     destination.sessions[0]!.resend(this.#parts.now())
     this.#nextDueMs = this.#parts.now()
   }
 
-  #sink(destination: Destination): SessionSink<Parcel> {
+  #sink(
+    destination: Destination,
+    { id }: SendSession<Parcel> = destination.sessions[0]!,
+  ): SessionSink<Parcel> {
     const { node } = destination
     return {
       send: ({ content }, place, isRepeated) => {
@@ -256,15 +282,14 @@ export class Outbox {
         destination.isFull = outcome === 'full' || outcome === 'refused'
         return !destination.isFull
       },
-      over: (item, end) => this.#over(destination, item, end),
+      over: (item, end) => this.#over(node, id, item, end),
     }
   }
 
-  #over({ node, sessions }: Destination, item: SessionItem<Parcel>, end: ItemEnd): void {
+  #over(node: string, session: number, item: SessionItem<Parcel>, end: ItemEnd): void {
     const { number, bytes, content } = item
     this.#size -= 1
     this.#bytes -= bytes
-    const session = sessions[0]!.id
     if (content.isStored) this.#parts.store?.forget({ node, session, number })
     if (content.deliveries !== undefined) content.deliveries.over(node, end)
     else if (end !== 'acknowledged') this.#parts.lost(content.letter, node)
@@ -274,7 +299,7 @@ export class Outbox {
     let destination = this.#destinations.get(node)
     if (destination === undefined) {
       const sessions = [this.#session(this.#newSession())]
-      destination = { node, via, sessions, replays: [], isFull: false }
+      destination = { node, via, sessions, replays: [], isFull: false, isGone: false }
       this.#destinations.set(node, destination)
     }
     destination.via = via ?? destination.via

@@ -13,6 +13,7 @@ import type { Publication, ReplyTaker } from './message.ts'
 import { NodeQueues } from './node-queues.ts'
 import type { Outgoing } from './outgoing.ts'
 import { makeReply } from './replies.ts'
+import type { LocalGroup } from './registry.ts'
 import type { Requests } from './requests.ts'
 import type { GroupSite, RemoteNode, Route, RouteGroup } from './routes.ts'
 import { Waiting } from './waiting.ts'
@@ -31,15 +32,17 @@ export class Publisher {
   readonly #context: PubSubContext
   readonly #requests: Requests
   readonly #waiting: Waiting
+  /** Runs what does not begin with a call of the hub. */
+  readonly #run: (work: () => void) => void
   /** Those of handlers; the ones before `turnHead` are done. */
   #turn: Outgoing[] = []
   #turnHead = 0
   #isWorking = false
-  #isClosed = false
 
-  constructor(context: PubSubContext, requests: Requests) {
+  constructor(context: PubSubContext, requests: Requests, run: (work: () => void) => void) {
     this.#context = context
     this.#requests = requests
+    this.#run = run
     const { settings, clock, courier, refusals, catalog, memory } = context
     this.queues = new NodeQueues({
       settings,
@@ -53,7 +56,8 @@ export class Publisher {
         refusals.count('ERR_PUBSUB_QUEUE_FULL', { node })
       },
     })
-    this.#waiting = new Waiting({ catalog, settings, release: (each) => this.#remote(each) })
+    const release = (each: Outgoing): void => this.#remote(each)
+    this.#waiting = new Waiting({ catalog, settings, release, run })
   }
 
   /** Publishes that wait until it is known who wants them. */
@@ -70,18 +74,14 @@ export class Publisher {
       this.#turn.push(outgoing)
       return
     }
-    this.#isWorking = true
-    try {
+    this.#work(() => {
       this.#begin(outgoing)
       this.#workOff()
-    } finally {
-      this.#isWorking = false
-    }
+    })
   }
 
   /** What waits fails. */
   close(error: PubSubError): void {
-    this.#isClosed = true
     for (const outgoing of this.#turn.splice(this.#turnHead)) outgoing.fail(error)
     this.#waiting.close(error)
   }
@@ -99,15 +99,16 @@ export class Publisher {
     this.#turn = this.#turn.slice(this.#turnHead)
     this.#turnHead = 0
     if (this.#turn.length === 0) return
-    this.#context.clock.nextTurn(() => {
-      if (this.#isClosed) return
-      this.#isWorking = true
-      try {
-        this.#workOff()
-      } finally {
-        this.#isWorking = false
-      }
-    })
+    this.#context.clock.nextTurn(() => this.#run(() => this.#work(() => this.#workOff())))
+  }
+
+  #work(work: () => void): void {
+    this.#isWorking = true
+    try {
+      work()
+    } finally {
+      this.#isWorking = false
+    }
   }
 
   #begin(outgoing: Outgoing): void {
@@ -207,11 +208,17 @@ export class Publisher {
     }
   }
 
-  /** Before anybody gets it: it goes to all or, but for the choice of groups, to none. */
-  #full({ letter, exclude }: Outgoing, route: Route): PubSubError | undefined {
+  /** Before anybody gets it: it goes to all or to none. */
+  #full(outgoing: Outgoing, route: Route): PubSubError | undefined {
+    const { letter, exclude } = outgoing
     const { memory } = this.#context
     const nodes = route.nodes.map(({ node }) => node).filter((node) => exclude?.has(node) !== true)
-    const full = memory.outbox.full(nodes, letter.payload.size)
+    const full = Array.from(memory.outbox.full(nodes, letter.payload.size))
+    for (const { local, sites } of route.groups) {
+      if (this.#here(outgoing, local) > 0) continue
+      if (this.#open(outgoing, sites).length > 0) continue
+      for (const { node } of sites) if (exclude?.has(node) !== true) full.push(node)
+    }
     if (full.length === 0) return undefined
     const { topic } = letter
     const text = `${topic}: too much waits for the acknowledgement of ${full.length} nodes`
@@ -236,10 +243,10 @@ export class Publisher {
 
   /** One of the members of a group, wherever they are, each with the same chance; undefined when it is given here. */
   #pick(outgoing: Outgoing, { local, sites }: RouteGroup): GroupSite | undefined {
-    const { exclude, localFirst } = outgoing
-    const { self, chance } = this.#context
-    const here = local === undefined || exclude?.has(self) === true ? 0 : local.count(true)
-    const open = exclude === undefined ? sites : sites.filter(({ node }) => !exclude.has(node))
+    const { localFirst } = outgoing
+    const { chance } = this.#context
+    const here = this.#here(outgoing, local)
+    const open = this.#open(outgoing, sites)
     const away = open.reduce((sum, { members }) => sum + members, 0)
     if (here + away === 0) return undefined
     let drawn = here > 0 && localFirst ? 0 : chance() * (here + away)
@@ -257,6 +264,22 @@ export class Publisher {
       drawn -= site.members
     }
     return open.at(-1)
+  }
+
+  /** Members of a group on this node that may get it. */
+  #here({ exclude }: Outgoing, local: LocalGroup | undefined): number {
+    return local === undefined || exclude?.has(this.#context.self) === true ? 0 : local.count()
+  }
+
+  /** Nodes of a group that may get it, and have room for it. */
+  #open(
+    { exclude, delivery, letter }: Outgoing,
+    sites: readonly GroupSite[],
+  ): readonly GroupSite[] {
+    const { outbox } = this.#context.memory
+    const isFull = (node: string): boolean =>
+      delivery === 'at_least_once' && outbox.full([node], letter.payload.size).length > 0
+    return sites.filter(({ node }) => exclude?.has(node) !== true && !isFull(node))
   }
 
   #publication({ letter, delivery }: Outgoing): Publication {

@@ -17,30 +17,34 @@ export const PLAIN = 'plain'
 /** Members of one group on this node. */
 export class LocalGroup {
   readonly members: LocalSubscription[]
+  /** Of them those that want messages. */
+  open = 0
   #next = 0
 
   constructor(members: LocalSubscription[] = []) {
     this.members = members
   }
 
-  /** Members that may get a message of this node, or of another. */
-  count(isLocal: boolean): number {
-    if (!isLocal) return this.members.length
-    return this.members.reduce((sum, { settings }) => sum + (settings.noLocal ? 0 : 1), 0)
+  /** Members that may get a message of this node. */
+  count(): number {
+    return this.members.reduce(
+      (sum, { settings, isOpen }) => sum + (settings.noLocal || !isOpen ? 0 : 1),
+      0,
+    )
   }
 
-  /** The next that is not full, else the next. */
+  /** The next that wants messages and is not full, else the next that wants some, else one that still takes some. */
   pick(isLocal: boolean): LocalSubscription | undefined {
     const { members } = this
-    let full: LocalSubscription | undefined
+    let other: LocalSubscription | undefined
     for (let tried = 0; tried < members.length; tried++) {
       this.#next = (this.#next + 1) % members.length
       const member = members[this.#next]!
-      if (isLocal && member.settings.noLocal) continue
-      if (!member.isFull) return member
-      full ??= member
+      if (!member.isTaking || (isLocal && member.settings.noLocal)) continue
+      if (member.isOpen && !member.isFull) return member
+      if (other === undefined || (member.isOpen && !other.isOpen)) other = member
     }
-    return full
+    return other
   }
 }
 
@@ -49,6 +53,8 @@ export class FilterEntry {
   readonly filter: string
   /** In no group. */
   readonly plain: Set<LocalSubscription> = new Set()
+  /** Of them those that want messages. */
+  open = 0
   readonly groups: Map<string, LocalGroup> = new Map()
   /** The catalog says that this node wants it. */
   isAnnounced = false
@@ -65,13 +71,8 @@ export class FilterEntry {
   /** What the catalog is told; undefined when nobody wants it any more. */
   detail(): CatalogDetail | undefined {
     const detail: Record<string, number> = {}
-    for (const { isOpen } of this.plain) {
-      if (!isOpen) continue
-      detail[PLAIN] = 1
-      break
-    }
-    for (const [group, { members }] of this.groups) {
-      const open = members.reduce((sum, { isOpen }) => sum + (isOpen ? 1 : 0), 0)
+    if (this.open > 0) detail[PLAIN] = 1
+    for (const [group, { open }] of this.groups) {
       if (open > 0) detail[GROUP_PREFIX + group] = open
     }
     return Object.keys(detail).length === 0 ? undefined : detail
@@ -128,6 +129,7 @@ export class Registry {
       try {
         this.#catalog.set('topic', filter, entry.detail())
       } catch (error) {
+        close(entry, subscription)
         part(entry, subscription)
         throw error
       }
@@ -147,8 +149,9 @@ export class Registry {
   leave(subscription: LocalSubscription): void {
     const { filter, group } = subscription
     const entry = this.#entries.get(filter)
-    if (entry === undefined || !entry.isAnnounced) return
-    if (group === undefined && entry.plain.size > 1 && isWantedBySome(entry)) return
+    if (entry === undefined) return
+    close(entry, subscription)
+    if (!entry.isAnnounced || (group === undefined && entry.open > 0)) return
     if (entry.detail() === undefined) {
       entry.isAnnounced = false
       this.#catalog.delete('topic', filter)
@@ -202,20 +205,23 @@ export class Registry {
   }
 }
 
-function isWantedBySome({ plain }: FilterEntry): boolean {
-  for (const { isOpen } of plain) if (isOpen) return true
-  return false
-}
-
 function join(entry: FilterEntry, subscription: LocalSubscription): void {
   const { group } = subscription
   if (group === undefined) {
     entry.plain.add(subscription)
+    entry.open += 1
     return
   }
   let members = entry.groups.get(group)
   if (members === undefined) entry.groups.set(group, (members = new LocalGroup()))
   members.members.push(subscription)
+  members.open += 1
+}
+
+/** It wants nothing any more. */
+function close(entry: FilterEntry, { group }: LocalSubscription): void {
+  const of = group === undefined ? entry : entry.groups.get(group)
+  if (of !== undefined) of.open -= 1
 }
 
 function part(entry: FilterEntry, subscription: LocalSubscription): boolean {

@@ -92,6 +92,11 @@ export class SendSession<Content> {
     return this.#unsent === undefined && this.#underWay < this.#settings.windowMessagesMax
   }
 
+  /** Nothing has been heard of the receiver for several repetitions. */
+  get isSilent(): boolean {
+    return this.#isSilent
+  }
+
   /** When {@link tick} has something to do, at the earliest. */
   get nextDueMs(): number {
     return Math.min(this.#nextDueMs, this.#nextExpiryMs)
@@ -164,7 +169,7 @@ export class SendSession<Content> {
 
   /** Time has passed. */
   tick(nowMs: number, sink: SessionSink<Content>): void {
-    if (this.#nextExpiryMs <= nowMs) this.#expire(nowMs, sink)
+    this.expire(nowMs, sink)
     this.#nextDueMs = Infinity
     let sent = 0
     for (let item = this.#first; item !== undefined && item !== this.#unsent; item = item.after) {
@@ -178,6 +183,24 @@ export class SendSession<Content> {
       this.#nextDueMs = Math.min(this.#nextDueMs, item.dueMs)
     }
     this.pump(nowMs, sink)
+  }
+
+  /** Gives up what has had its time. Sends nothing, so a session that waits for its turn may be asked. */
+  expire(nowMs: number, sink: SessionSink<Content>): void {
+    if (this.#nextExpiryMs > nowMs) return
+    this.#nextExpiryMs = Infinity
+    for (let item = this.#first; item !== undefined;) {
+      const { after } = item
+      if (item.expiresMs <= nowMs) {
+        this.#remove(item, 'expired', sink)
+        // It may be all that the next one has waited for.
+        if (after !== undefined && after.attempts > 0) {
+          after.isHeld = false
+          after.dueMs = nowMs
+        }
+      } else this.#nextExpiryMs = Math.min(this.#nextExpiryMs, item.expiresMs)
+      item = after
+    }
   }
 
   /** The receiver has begun a new life, or there is a way to it again: everything under way goes again. */
@@ -234,22 +257,6 @@ export class SendSession<Content> {
 
   #jittered(ms: number): number {
     return ms * (1 + this.#settings.retryJitter * (2 * this.#chance() - 1))
-  }
-
-  #expire(nowMs: number, sink: SessionSink<Content>): void {
-    this.#nextExpiryMs = Infinity
-    for (let item = this.#first; item !== undefined;) {
-      const { after } = item
-      if (item.expiresMs <= nowMs) {
-        this.#remove(item, 'expired', sink)
-        // It may be all that the next one has waited for.
-        if (after !== undefined && after.attempts > 0) {
-          after.isHeld = false
-          after.dueMs = nowMs
-        }
-      } else this.#nextExpiryMs = Math.min(this.#nextExpiryMs, item.expiresMs)
-      item = after
-    }
   }
 
   #remove(item: Item<Content>, end: ItemEnd, sink: SessionSink<Content>): void {

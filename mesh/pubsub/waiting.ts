@@ -13,6 +13,8 @@ export interface WaitingParts {
   readonly catalog: Catalog
   readonly settings: Pick<PubSubSettings, 'publishPendingMax' | 'publishPendingBytesMax'>
   readonly release: (outgoing: Outgoing) => void
+  /** Runs what is to be done when a search is over. */
+  readonly run: (work: () => void) => void
 }
 
 /** See the head of this file. */
@@ -39,7 +41,7 @@ export class Waiting {
     if (isFirst) this.#topics.set(topic, [])
     if (!this.#asking.has(topic)) {
       this.#asking.add(topic)
-      const over = (): void => this.#over(topic)
+      const over = (): void => this.#parts.run(() => this.#over(topic))
       this.#parts.catalog.seek('topic', topic).then(over, over)
     }
     return isFirst

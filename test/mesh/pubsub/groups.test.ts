@@ -130,6 +130,26 @@ describe('groups', () => {
     expect(fast.payloads.length).toBe(8)
   })
 
+  it('PS12 lose nothing while a member drains that never has a rest', async () => {
+    const net = new PubSubNet()
+    const [a] = await net.startAll(1)
+    const handled: unknown[] = []
+    const slow = async ({ payload }: { readonly payload: unknown }): Promise<void> => {
+      await new Promise<void>((resolve) => void net.clock.setTimer(3, () => resolve()))
+      handled.push(payload)
+    }
+    const draining = a!.pubsub.subscribe('x', slow, { group: 'g' })
+    a!.pubsub.subscribe('x', ({ payload }) => void handled.push(payload), { group: 'g' })
+    for (let i = 0; i < 100; i++) void a!.pubsub.publish('x', i)
+    const drained = draining.drain()
+    for (let i = 100; i < 600; i++) {
+      void a!.pubsub.publish('x', i)
+      await net.advance(1)
+    }
+    await drained
+    expect(handled).toHaveLength(600)
+  })
+
   it('tell others how many members there are, many changes at once', async () => {
     const net = new PubSubNet()
     const [a, b] = await net.startAll(2)

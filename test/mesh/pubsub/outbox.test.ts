@@ -181,6 +181,111 @@ describe('at least once', () => {
     expect(await Promise.all(kept)).toHaveLength(2)
   })
 
+  it('ERR_PUBSUB_OUTBOX_FULL: bounds what waits for a node of a group, and takes another that has room', async () => {
+    const net = new PubSubNet({ pubsub: { outboxMessagesMax: 2 } })
+    const [a, b, c] = await net.startAll(3)
+    b!.pubsub.subscribe('x', () => {}, { group: 'g' })
+    await net.advance(5)
+    net.net.cut(a!.node, b!.node)
+    const kept = [1, 2].map((i) => a!.pubsub.publish('x', i, { qos: 1 }))
+    await expect(a!.pubsub.publish('x', 3, { qos: 1 })).rejects.toMatchObject({
+      code: 'ERR_PUBSUB_OUTBOX_FULL',
+      nodes: [b!.node.self],
+    })
+    expect(a!.pubsub.stats().outbox).toBe(2)
+    const got = collect()
+    c!.pubsub.subscribe('x', got.handler, { group: 'g' })
+    await net.advance(5)
+    const other = a!.pubsub.publish('x', 4, { qos: 1 })
+    await net.advance(5)
+    expect(await other).toMatchObject({ nodes: 1 })
+    expect(got.payloads).toEqual([4])
+    net.net.join(a!.node, b!.node)
+    await net.advance(5_000)
+    expect(await Promise.all(kept)).toHaveLength(2)
+  })
+
+  it('MG10 repeats, and gives up in time, what had to wait until it was known who wants it', async () => {
+    const net = new PubSubNet()
+    const [a, b] = await net.startAll(2)
+    const got = collect()
+    b!.pubsub.subscribe('*', got.handler)
+    await net.advance(5)
+    a!.node.catalog.sought = false
+    let lost = 0
+    net.net.loses = ({ type }) => type === WireType.publish && ++lost === 1
+    const repeated = a!.pubsub.publish('x', 1, { qos: 1 })
+    await net.advance(2_000)
+    expect(await repeated).toMatchObject({ nodes: 1 })
+    expect(got.payloads).toEqual([1])
+    net.net.cut(a!.node, b!.node)
+    const failed = failureOf(a!.pubsub.publish('y', 2, { qos: 1, timeoutMs: 1_000 }))
+    await net.advance(2_000)
+    expect(a!.pubsub.stats().outbox).toBe(0)
+    expect(await failed).toMatchObject({ code: 'ERR_PUBSUB_UNACKNOWLEDGED' })
+  })
+
+  it('gives up in time what waits behind messages of a life before', async () => {
+    const net = new PubSubNet()
+    const store = openMemoryStore()
+    const a = await net.start({ store })
+    const b = await net.start()
+    b.pubsub.subscribe('x', () => {})
+    await net.advance(5)
+    net.net.cut(a.node, b.node)
+    void a.pubsub.publish('x', 'before', { qos: 1 })
+    await net.advance(10)
+    const again = await net.restart(a)
+    net.net.cut(again.node, b.node)
+    again.node.catalog.learn({
+      ...{ kind: 'topic', pattern: 'x', node: b.node.self, via: undefined },
+      ...{ detail: {}, sinceMs: 0 },
+    })
+    const failed = failureOf(again.pubsub.publish('x', 'now', { qos: 1, timeoutMs: 1_000 }))
+    await net.advance(2_000)
+    expect(again.pubsub.stats().outbox).toBe(1)
+    expect(await failed).toMatchObject({ code: 'ERR_PUBSUB_UNACKNOWLEDGED' })
+    expect(store.stats().entries).toBe(1)
+  })
+
+  it('does not repeat what a node has because that node wants something else as well', async () => {
+    const net = new PubSubNet()
+    const [a, b] = await net.startAll(2)
+    const settle = (): Promise<void> =>
+      new Promise((resolve) => void net.clock.setTimer(400, () => resolve()))
+    b!.pubsub.subscribe('x', settle, { concurrency: 100 })
+    await net.advance(5)
+    const all = Array.from({ length: 50 }, (_, i) => a!.pubsub.publish('x', i, { qos: 1 }))
+    await net.advance(5)
+    for (let i = 0; i < 20; i++) {
+      b!.pubsub.subscribe(`y.${i}`, () => {})
+      await net.advance(2)
+    }
+    await net.advance(2_000)
+    expect(await Promise.all(all)).toHaveLength(50)
+    expect(a!.pubsub.stats().repeated).toBe(0)
+  })
+
+  it('ML9 forgets nodes that are gone once nothing waits for them', async () => {
+    const net = new PubSubNet()
+    const [a] = await net.startAll(1)
+    const failed: Promise<unknown>[] = []
+    for (let i = 0; i < 3; i++) {
+      const b = await net.start()
+      b.pubsub.subscribe('x', () => {})
+      await net.advance(5)
+      net.net.cut(a!.node, b.node)
+      failed.push(failureOf(a!.pubsub.publish('x', i, { qos: 1, timeoutMs: 1_000 })))
+      await net.advance(5)
+      net.net.kill(b.node, 10)
+      await net.advance(100)
+    }
+    expect(a!.context.memory.outbox.nodes).toBe(3)
+    await net.advance(5_000)
+    expect(await Promise.all(failed)).toHaveLength(3)
+    expect(a!.context.memory.outbox.nodes).toBe(0)
+  })
+
   it('has no more under way than the window, and stops while the link is full', async () => {
     const net = new PubSubNet({ latencyMs: 100, pubsub: { windowMessagesMax: 4 } })
     const [a, b] = await net.startAll(2)

@@ -407,6 +407,36 @@ describe('subscribers', () => {
     expect(await stream.ended).toBe('unsubscribed')
   })
 
+  it('a loop may ask for several at once, and gets them in order', async () => {
+    const net = new PubSubNet()
+    const [a] = await net.startAll(1)
+    const loop = a!.pubsub.subscribe('x')[Symbol.asyncIterator]()
+    const got: unknown[] = []
+    for (let i = 0; i < 3; i++) {
+      void loop.next().then(({ value }: IteratorResult<PubSubMessage>) => got.push(value?.payload))
+    }
+    for (let i = 0; i < 4; i++) void a!.pubsub.publish('x', i)
+    await net.advance(5)
+    expect(got).toEqual([0, 1, 2])
+    expect((await loop.next()).value?.payload).toBe(3)
+    const several = expect.objectContaining({ code: 'ERR_PUBSUB_SUBSCRIBER' })
+    expect(() => a!.pubsub.subscribe('x', { concurrency: 2 })).toThrow(several)
+  })
+
+  it('ERR_PUBSUB_RESERVED: what presence tells the catalog is not overwritten', async () => {
+    const net = new PubSubNet()
+    const [a] = await net.startAll(1)
+    const reserved = { code: 'ERR_PUBSUB_RESERVED', topic: '$presence.room' }
+    expect(() => a!.pubsub.subscribe('$presence.room', () => {})).toThrow(
+      expect.objectContaining(reserved),
+    )
+    expect(() => a!.pubsub.subscribe('$presence.#', () => {})).toThrow(/reserved/)
+    await expect(a!.pubsub.publish('$presence.room')).rejects.toMatchObject(reserved)
+    await expect(a!.pubsub.request('$presence.room')).rejects.toMatchObject(reserved)
+    expect(a!.pubsub.subscribe('$presences.room', () => {}).filter).toBe('$presences.room')
+    expect(a!.pubsub.topics()).toHaveLength(1)
+  })
+
   it('a loop ends when its subscription does', async () => {
     const net = new PubSubNet()
     const [a] = await net.startAll(1)
@@ -610,6 +640,32 @@ describe('drain', () => {
     expect(got).toHaveLength(length)
   })
 
+  it('PS12 of a subscription ends although others keep publishing, and at once when it is closed', async () => {
+    const net = new PubSubNet()
+    const [a] = await net.startAll(1)
+    let handled = 0
+    const slow = async (): Promise<void> => {
+      await new Promise<void>((resolve) => void net.clock.setTimer(2, () => resolve()))
+      handled += 1
+    }
+    const subscription = a!.pubsub.subscribe('x', slow)
+    const drained = subscription.drain()
+    for (let i = 0; i < 1_000; i++) {
+      void a!.pubsub.publish('x', i)
+      await net.advance(1)
+    }
+    await drained
+    expect(handled).toBeGreaterThanOrEqual(199)
+    expect(subscription.stats()).toMatchObject({ dropped: 0, pendingMessages: 0 })
+    const closed = a!.pubsub.subscribe('x', slow)
+    let isOver = false
+    const over = closed.drain().then(() => (isOver = true))
+    closed.unsubscribe()
+    await net.advance(0)
+    expect(isOver).toBe(true)
+    await over
+  })
+
   it('PS12 of a node hands on what waits, refuses what is new, and gives up after its time', async () => {
     const net = new PubSubNet()
     const [a, b] = await net.startAll(2)
@@ -683,6 +739,20 @@ describe('the process of pub/sub', () => {
     expect(await published).toMatchObject({ code: 'ERR_PUBSUB_UNACKNOWLEDGED' })
     expect(await asked).toMatchObject({ code: 'ERR_PUBSUB_RESTARTED' })
     expect(a!.pubsub.stats()).toMatchObject({ subscriptions: 0, outbox: 0, filters: 0 })
+  })
+
+  it('MG10 does not acknowledge what was not handled when the node stops', async () => {
+    const net = new PubSubNet()
+    const [a, b] = await net.startAll(2)
+    b!.pubsub.subscribe('x', () => new Promise(() => {}))
+    await net.advance(5)
+    const options = { qos: 1, timeoutMs: 5_000 } as const
+    const all = [1, 2, 3].map((i) => failureOf(a!.pubsub.publish('x', i, options)))
+    await net.advance(5)
+    b!.pubsub.stopped()
+    await net.advance(10_000)
+    const unacknowledged = { code: 'ERR_PUBSUB_UNACKNOWLEDGED' }
+    expect(await Promise.all(all)).toMatchObject([unacknowledged, unacknowledged, unacknowledged])
   })
 
   it('MG10 sends what is acknowledged once and no more', async () => {

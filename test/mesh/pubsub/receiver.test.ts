@@ -158,6 +158,59 @@ describe('hostile messages', () => {
     expect(node.pubsub.stats().sessions).toBe(0)
   })
 
+  it('of more sessions than may be leave those alone that are in use, whoever begins new ones', async () => {
+    const { net, node, got } = await withPeer({
+      pubsub: { sessionsMax: 3, sessionsPerPublisherMax: 2 },
+    })
+    const sayAs = (peer: string, session: number, number: number, payload: string): void => {
+      const place = { session, number, previous: number - 1 }
+      const frame = { ...MESSAGE, place, payload: codec.encode(payload) }
+      node.node.courier.take({ ...PEER, node: peer.repeat(64) }, encodePublish(frame, codec))
+    }
+    sayAs('a', 1, 1, 'a1')
+    sayAs('b', 1, 1, 'b1')
+    await net.advance(1)
+    sayAs('a', 1, 2, 'a2')
+    for (let session = 2; session < 20; session++) sayAs('c', session, 1, `c${session}`)
+    sayAs('a', 1, 3, 'a3')
+    sayAs('a', 1, 2, 'a2')
+    expect(got.payloads.filter((each) => String(each).startsWith('a'))).toEqual(['a1', 'a2', 'a3'])
+    expect(node.pubsub.stats().sessions).toBe(3)
+  })
+
+  it('MG10 that waited for their turn while there was no process of pub/sub are delivered by the next one', async () => {
+    const net = new PubSubNet()
+    const a = await net.start({ pubsub: { windowMessagesMax: 8 } })
+    const b = await net.start({ pubsub: { windowMessagesMax: 1 } })
+    const handled: unknown[] = []
+    const proceed: (() => void)[] = []
+    b.pubsub.subscribe(
+      'x',
+      ({ payload }) => {
+        handled.push(payload)
+        return new Promise<void>((resolve) => void proceed.push(resolve))
+      },
+      { concurrency: 10 },
+    )
+    await net.advance(5)
+    let lost = 0
+    net.net.loses = ({ type }) => type === WireType.publish && ++lost === 1
+    const all = [1, 2, 3].map((i) => a.pubsub.publish('x', i, { qos: 1 }))
+    await net.advance(1_000)
+    expect(handled).toEqual([1, 2])
+    b.node.system.exit(b.server.pid, 'killed')
+    await net.advance(0)
+    proceed.forEach((each) => each())
+    await net.advance(1)
+    expect(handled).toEqual([1, 2])
+    await net.crash(b)
+    expect(handled).toEqual([1, 2, 3])
+    proceed.forEach((each) => each())
+    await net.advance(20_000)
+    expect(await Promise.all(all)).toHaveLength(3)
+    expect(handled).toEqual([1, 2, 3])
+  })
+
   it('that acknowledge what was never sent change nothing', async () => {
     const net = new PubSubNet()
     const [a, b] = await net.startAll(2)
