@@ -23,4 +23,10 @@ describe('the error catalogue of the mesh', () => {
     const missing = Object.keys(MESH_ERRORS).filter((code) => !readme.includes(`\`${code}\``))
     expect(missing).toEqual([])
   })
+
+  it('is written there without a quote that is left open', async () => {
+    const readme = await readFile(new URL('../../mesh/README.md', import.meta.url), 'utf8')
+    const rows = readme.split('\n').filter((line) => line.startsWith('|'))
+    expect(rows.filter((row) => row.split('`').length % 2 === 0)).toEqual([])
+  })
 })
