@@ -7,7 +7,6 @@
  */
 import type { ClockTimer, Pid } from '../../../runtime/index.ts'
 import type { Origin } from '../../courier/courier.ts'
-import { Rates } from '../../exchange/rates.ts'
 import { Deadlines } from '../../machine/deadlines.ts'
 import { CodecError, MessageError } from '../../wire/errors.ts'
 import { HEADER_BYTES } from '../../wire/frame.ts'
@@ -15,13 +14,14 @@ import { WireType } from '../../wire/messages.ts'
 import type { RpcContext } from '../context.ts'
 import type { Registration } from '../procedures.ts'
 import type { EndpointSettings, StreamEndpoint } from './endpoint.ts'
-import { streamFault } from './frames.ts'
+import { streamFault, unsentFault } from './frames.ts'
 import type { StreamFault, StreamOpen } from './frames.ts'
-import { IdWindow } from './id-window.ts'
 import { InboundStream } from './inbound.ts'
 import type { StreamService } from './inbound.ts'
 import { OutboundStream } from './outbound.ts'
 import type { OutboundPlan, StreamProvider } from './outbound.ts'
+import { StreamPeers } from './peers.ts'
+import type { StreamPeer } from './peers.ts'
 import { StreamSelector } from './selector.ts'
 import type { StreamTarget } from './selector.ts'
 import type { StreamSettings } from './stream-core.ts'
@@ -46,23 +46,13 @@ export interface OpenPlan extends OutboundPlan {
   readonly idleTimeoutMs: number | undefined
 }
 
-/** What is known of a peer that opens streams. */
-interface PeerState {
-  incarnation: number
-  ids: IdWindow
-  readonly inbound: Map<number, StreamTrack>
-  /** Streams whose handlers run, also when they are over. */
-  slots: number
-}
-
 /** What the wire can say of a time that is left. */
 const REMAINING_MS_MAX = 2_147_483_647
 
-/** Peers without streams that are remembered, for the numbers they used. */
-const PEERS_REMEMBERED_MAX = 4_096
-
 /** Numbers of streams grow with the time, so that those of a process that was restarted are new ones. */
 const IDS_PER_MS = 1_000
+
+const TOO_MUCH_WAITS = 'too much waits for that node'
 
 /** See the head of this file. */
 export class StreamDriver {
@@ -72,11 +62,10 @@ export class StreamDriver {
   readonly #outbound = new Map<number, StreamTrack>()
   /** Everything that was opened here, also before it has a provider. */
   readonly #opening = new Set<OutboundStream>()
-  readonly #peers = new Map<string, PeerState>()
+  readonly #peers: StreamPeers
   readonly #byNode = new Map<string, Set<StreamTrack>>()
   readonly #byKey = new Map<number, StreamTrack>()
   readonly #deadlines = new Deadlines()
-  readonly #rates: Rates
   readonly #selector: StreamSelector
   readonly #full = new Set<string>()
   readonly #stops: (() => void)[] = []
@@ -102,7 +91,7 @@ export class StreamDriver {
       writesMax: settings.streamWritesMax,
       itemBytesMax: settings.streamItemBytesMax,
     }
-    this.#rates = new Rates(clock, settings.streamOpensPerSecondMax)
+    this.#peers = new StreamPeers(clock, settings.streamOpensPerSecondMax)
     this.#selector = new StreamSelector(context)
     this.#nextId = Math.floor(clock.now() * IDS_PER_MS) + 1
     for (const [from, to] of STREAM_TYPES) {
@@ -207,9 +196,9 @@ export class StreamDriver {
     }
     const outcome = courier.send(provider.node, 'rpc', frame, {
       via: provider.via,
-      lost: (error) => track.core.lose(streamFault('unreachable', error.message)),
+      lost: (error) => this.#enter(() => track.core.lose(unsentFault(error.message))),
     })
-    if (outcome === 'refused') this.#loseLater(track)
+    if (outcome === 'refused') this.#loseLater(track, unsentFault(TOO_MUCH_WAITS))
     return track.core
   }
 
@@ -217,7 +206,7 @@ export class StreamDriver {
 
   #accept(origin: Origin, payload: Uint8Array): void {
     const open = readStreamOpen(this.#context.codec, payload)
-    const peer = this.#peer(origin.node, open.incarnation)
+    const peer = this.#peers.opens(origin.node, open.incarnation)
     if (peer === undefined || !peer.ids.use(open.streamId)) {
       this.#context.refusals.count('ERR_RPC_DUPLICATE', { from: origin.node })
       return
@@ -225,7 +214,7 @@ export class StreamDriver {
     const { procedures } = this.#context.memory
     const registration = procedures.match('stream', open.procedure) as
       Registration<StreamService> | undefined
-    const refusal = this.#refusal(origin, peer, registration)
+    const refusal = this.#refusal(origin, open, peer, registration)
     if (refusal !== undefined || registration === undefined) {
       this.#refuse(origin, open, refusal ?? streamFault('no_provider', 'it is not served there'))
       return
@@ -236,13 +225,14 @@ export class StreamDriver {
   /** Why a stream is not accepted. */
   #refusal(
     origin: Origin,
-    peer: PeerState,
+    { input }: StreamOpen,
+    peer: StreamPeer,
     registration: Registration<StreamService> | undefined,
   ): StreamFault | undefined {
     const { clock, refusals, isGranted, settings, self } = this.#context
     const isOwn = origin.node === self
     const isFlood =
-      !isOwn && (!this.#rates.allow(origin.node) || peer.slots >= settings.streamsPerPeerMax)
+      !isOwn && (!this.#peers.allows(origin.node) || peer.slots >= settings.streamsPerPeerMax)
     if (isFlood || this.#slots >= settings.streamsInboundMax) {
       refusals.count('ERR_RPC_STREAM_OPENS_MAX', { from: origin.node })
       return streamFault('overloaded', 'too many streams')
@@ -252,6 +242,11 @@ export class StreamDriver {
       return streamFault('unauthorized', 'the policy of the realm does not grant it')
     }
     if (registration === undefined) return undefined
+    const { streamItemBytesMax } = settings
+    if (input.length > streamItemBytesMax) {
+      const message = `the input has ${input.length} bytes, at most ${streamItemBytesMax}`
+      return streamFault('payload_too_large', message)
+    }
     const job = { priority: 'normal', dueMs: Infinity, run: () => {}, dropped: () => {} } as const
     const answer = registration.gate.offer(job, clock.now())
     return answer.type === 'run'
@@ -262,7 +257,7 @@ export class StreamDriver {
   #serve(
     origin: Origin,
     open: StreamOpen,
-    peer: PeerState,
+    peer: StreamPeer,
     { gate, handler }: Registration<StreamService>,
   ): void {
     const { clock, refusals, settings: limits } = this.#context
@@ -297,35 +292,6 @@ export class StreamDriver {
   #refuse(origin: Origin, { streamId }: StreamOpen, fault: StreamFault): void {
     this.#counts.refused += 1
     this.#tell(origin, { streamId, side: 'acceptor', frame: { type: 'abort', fault } })
-  }
-
-  /** What is known of a peer; undefined when it speaks for an earlier life. */
-  #peer(node: string, incarnation: number): PeerState | undefined {
-    const known = this.#peers.get(node)
-    if (known === undefined) {
-      const peer = { incarnation, ids: new IdWindow(), inbound: new Map(), slots: 0 }
-      if (this.#peers.size >= PEERS_REMEMBERED_MAX) this.#forgetPeer()
-      this.#peers.set(node, peer)
-      return peer
-    }
-    if (incarnation < known.incarnation) return undefined
-    if (incarnation > known.incarnation) {
-      const fault = streamFault('unreachable', 'the caller was restarted')
-      for (const track of Array.from(known.inbound.values())) track.core.lose(fault)
-      known.incarnation = incarnation
-      known.ids = new IdWindow()
-    }
-    return known
-  }
-
-  /** The one without streams that has been known longest. */
-  #forgetPeer(): void {
-    for (const [node, { inbound, slots }] of this.#peers) {
-      if (inbound.size > 0 || slots > 0) continue
-      this.#peers.delete(node)
-      this.#rates.forget(node)
-      return
-    }
   }
 
   // --- both sides
@@ -392,7 +358,7 @@ export class StreamDriver {
     const isNumbered = frame.type !== 'credit' && frame.type !== 'abort'
     const isBulk = isNumbered || (frame.type === 'credit' && frame.asks > 0)
     const outcome = courier.send(node, isBulk ? 'bulk' : 'rpc', bytes, { via })
-    if (outcome === 'refused') this.#loseLater(track)
+    if (outcome === 'refused') this.#loseLater(track, streamFault('unreachable', TOO_MUCH_WAITS))
     else if (outcome === 'full' && isNumbered && !this.#full.has(node)) {
       this.#full.add(node)
       this.#hold(node, true)
@@ -422,10 +388,8 @@ export class StreamDriver {
     })
   }
 
-  #loseLater(track: StreamTrack): void {
-    this.#context.clock.microtask(() =>
-      track.core.lose(streamFault('unreachable', 'too much waits for that node')),
-    )
+  #loseLater(track: StreamTrack, fault: StreamFault): void {
+    this.#context.clock.microtask(() => this.#enter(() => track.core.lose(fault)))
   }
 
   #hold(node: string, isHeld: boolean): void {
@@ -441,9 +405,7 @@ export class StreamDriver {
     const fault = streamFault('unreachable', `the node is gone (${reason})`)
     for (const { core } of Array.from(this.#byNode.get(node) ?? [])) core.lose(fault)
     this.#full.delete(node)
-    const peer = this.#peers.get(node)
-    if (peer !== undefined && peer.slots === 0) this.#peers.delete(node)
-    this.#rates.forget(node)
+    this.#peers.gone(node)
   }
 
   #reserve(bytes: number): boolean {

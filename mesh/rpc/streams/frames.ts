@@ -17,11 +17,18 @@ export type StreamSide = 'opener' | 'acceptor'
 export interface StreamFault extends FailureMessage {
   /** What the handler's error carried besides, encoded by the codec of values. */
   readonly details?: Uint8Array | undefined
+  /** The opening is known not to have arrived. Found here, never told: it does not travel. */
+  readonly isUnsent?: true
 }
 
 /** A failure that streams themselves bring about. */
 export function streamFault(kind: FailureKind, message: string): StreamFault {
   return { kind, name: 'RpcError', message, code: undefined, retryAfterMs: undefined }
+}
+
+/** The way to the other node did not take the opening, or lost it. */
+export function unsentFault(message: string): StreamFault {
+  return { ...streamFault('unreachable', message), isUnsent: true }
 }
 
 /** `open`: begins a stream; its sender's window is the credit of the acceptor. */

@@ -57,11 +57,7 @@ interface Settle {
 }
 
 /** Refusals after which another provider is asked: no handler ran. */
-const REFUSALS: ReadonlySet<StreamFault['kind']> = new Set([
-  'overloaded',
-  'no_provider',
-  'unreachable',
-])
+const REFUSALS: ReadonlySet<StreamFault['kind']> = new Set(['overloaded', 'no_provider'])
 
 /** See the head of this file. */
 export class OutboundStream implements RpcStream {
@@ -232,7 +228,8 @@ export class OutboundStream implements RpcStream {
   }
 
   #closed(fault: StreamFault | undefined): void {
-    const isRefused = fault !== undefined && !this.#isOpen && REFUSALS.has(fault.kind)
+    const isRefused =
+      fault !== undefined && !this.#isOpen && (fault.isUnsent === true || REFUSALS.has(fault.kind))
     const input = this.#input
     const mayTry = this.#tried.size < this.#plan.attemptsMax && !this.#isOver
     if (isRefused && mayTry && input !== undefined) {

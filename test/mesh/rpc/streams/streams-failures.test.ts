@@ -230,6 +230,48 @@ describe('streams that fail', () => {
     expect(sizesOf(provider)).toEqual(NOTHING)
   })
 
+  it('R11 one that may have run is not opened elsewhere', async () => {
+    const { world, caller, provider } = pairOf()
+    const other = world.add()
+    let runs = 0
+    for (const { rpc } of [provider, other]) {
+      await rpc.advertiseStream('once', async (_input, items) => {
+        runs += 1
+        for await (const item of items) void item
+        return 'ran'
+      })
+    }
+    await world.advance()
+    const { self } = provider.node
+    // Its handler runs, but nothing is heard of that.
+    world.net.loses = ({ from }) => from === self
+    const gone = fateOf(caller.rpc.stream('once', 1, { strategy: 'first' }).result)
+    await world.advance(10)
+    world.net.kill(provider.node, 500)
+    await world.advance(600)
+    expect(runs).toBe(1)
+    expect(gone.error).toMatchObject({ code: 'ERR_RPC_UNREACHABLE', node: self })
+  })
+
+  it('R11 one that is known to be lost is opened elsewhere, and so is one that was not taken', async () => {
+    const { world, caller, provider } = pairOf()
+    const other = world.add()
+    await provider.rpc.advertiseStream('once', () => 'provider')
+    await other.rpc.advertiseStream('once', () => 'other')
+    await world.advance()
+    world.net.cut(caller.node, provider.node)
+    const lost = caller.rpc.stream('once', 1, { strategy: 'first' })
+    await world.advance()
+    await expect(lost.result).resolves.toBe('other')
+    world.net.join(caller.node, provider.node)
+    const { courier } = caller.node
+    const send = courier.send.bind(courier)
+    courier.send = (to, ...more) => (to === provider.node.self ? 'refused' : send(to, ...more))
+    const refused = caller.rpc.stream('once', 1, { strategy: 'first' })
+    await world.advance()
+    await expect(refused.result).resolves.toBe('other')
+  })
+
   it('a refusal before the handler runs is taken to another provider', async () => {
     const world = new StreamNet()
     const [caller, full, free] = [world.add(), world.add(), world.add()]

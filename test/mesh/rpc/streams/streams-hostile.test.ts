@@ -444,6 +444,21 @@ describe('limits of streams', () => {
     expect(provider.driver.stats()).toMatchObject({ inbound: 0, bytesUnread: 0 })
   })
 
+  it('streamItemBytesMax of the receiver: a larger input is refused before the handler runs', async () => {
+    const world = new StreamNet()
+    const [caller, provider] = [world.add(), world.add({ streamItemBytesMax: 2_000 })]
+    let runs = 0
+    await provider.rpc.advertiseStream('take', () => (runs += 1))
+    await world.advance()
+    // Its encoded form has three bytes more.
+    const fitting = fateOf(caller.rpc.stream('take', new Uint8Array(1_997)).result)
+    const larger = fateOf(caller.rpc.stream('take', new Uint8Array(1_998)).result)
+    await world.advance()
+    expect(fitting.value).toBe(1)
+    expect(larger.error).toMatchObject({ code: 'ERR_RPC_PAYLOAD_TOO_LARGE' })
+    expect([runs, provider.driver.stats().refused]).toEqual([1, 1])
+  })
+
   it('streamItemBytesMax of the receiver: larger items of a peer end the stream', async () => {
     const world = new StreamNet()
     const [caller, provider] = [world.add(), world.add({ streamItemBytesMax: 100_000 })]
