@@ -54,7 +54,7 @@ export const PRESENCE_ERRORS: ErrorCatalogue = Object.freeze({
     action: 'look why it ended',
   },
   ERR_PRESENCE_ABORTED: {
-    when: 'the `signal` of a `list` was aborted; its reason is the cause',
+    when: 'the `signal` of a `list` was aborted, its reason is the cause; or the node stopped',
     stateChanged: 'no',
     retry: 'as the caller likes',
     action: 'nothing',

@@ -93,6 +93,13 @@ export class PresenceMemory {
     return watch
   }
 
+  /** The node has stopped: every watch ends. */
+  stop(): void {
+    for (const { watches } of Array.from(this.observer.topics.values())) {
+      for (const watch of Array.from(watches)) watch.close()
+    }
+  }
+
   /** Looks for watchers of a topic that this node has just entered. */
   entered(topic: string): void {
     this.#seek(topic, () => {})
@@ -150,10 +157,12 @@ export class PresenceMemory {
     const { catalog } = this.#services
     const filter = filterOf(topic)
     if (catalog.isSought('topic', filter)) return found()
-    void catalog.seek('topic', filter).then(() => {
+    const over = (): void => {
       found()
       this.changed()
-    })
+    }
+    // A search that failed has found all that it will; it is repeated in its time.
+    catalog.seek('topic', filter).then(over, over)
   }
 }
 

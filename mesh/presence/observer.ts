@@ -158,7 +158,9 @@ export class Observer {
     // Looked at before anything is changed; parts are kept as they came.
     this.#decode(message.entries)
     const remote = observed.remote(node)
-    const taken = remote.snapshot(message)
+    const taken = remote.snapshot(message, this.#parts.settings.nodeEntriesMax, () =>
+      this.#parts.refuse('ERR_PRESENCE_REMOTE_MAX', node),
+    )
     const diff = new DiffBuilder(message.topic)
     if (taken.type === 'snapshot') this.#replace(remote, message.life, taken.entries, diff)
     this.#taken(observed, remote, taken, diff, nowMs)

@@ -129,6 +129,11 @@ export class PresenceFunctions implements Presence {
     memory.changed()
   }
 
+  /** The node has stopped: watches and loops end, lists fail. */
+  stopped(): void {
+    this.#context.memory.stop()
+  }
+
   stats(): PresenceStats {
     const { owner, observer } = this.#context.memory
     const { size, watches, topics, missing } = observer
@@ -158,20 +163,22 @@ export class PresenceFunctions implements Presence {
   ): Promise<readonly PresenceEntry[]> {
     const { system } = this.#context
     return ownPromise((resolve, reject) => {
+      let off: (() => void) | undefined
       // A snapshot comes later, never from within `#watch`.
       const take = (event: PresenceEvent): void => {
         if (event.type !== 'snapshot') return
         resolve(event.entries)
-        off?.()
         watch.close()
       }
-      const watch = this.#watch(topic, { take, end: () => {} }, options)
-      const aborted = (): void => {
+      // After the snapshot it changes nothing; before it, the signal was aborted or the node has stopped.
+      const end = (): void => {
+        off?.()
         const cause: unknown = signal?.reason
         reject(new PresenceError('ERR_PRESENCE_ABORTED', `list of ${topic}`, { cause }))
-        watch.close()
       }
-      const off = signal === undefined ? undefined : system.onAbort(signal, aborted)
+      const watch = this.#watch(topic, { take, end }, options)
+      const aborted = (): void => watch.close()
+      if (signal !== undefined) off = system.onAbort(signal, aborted)
     })
   }
 

@@ -10,6 +10,8 @@ interface Assembly {
   readonly version: number
   readonly parts: (readonly Standing[] | undefined)[]
   missing: number
+  /** Entries of the parts that are there. */
+  entries: number
 }
 
 /** What a message did. */
@@ -64,7 +66,12 @@ export class Remote {
     return { type: 'delta', from: known }
   }
 
-  snapshot({ version, part, parts, entries }: SnapshotMessage): Taken {
+  /** Of a snapshot of more than `entriesMax` entries the rest is not kept, and `beyond` hears of it. */
+  snapshot(
+    { version, part, parts, entries }: SnapshotMessage,
+    entriesMax: number,
+    beyond: () => void,
+  ): Taken {
     this.#far = Math.max(this.#far, version)
     if (this.known !== undefined && this.known >= version) return { type: 'known' }
     let assembly = this.#assembly
@@ -72,10 +79,13 @@ export class Remote {
     if (assembly !== undefined && assembly.version > version) return { type: 'missing' }
     if (assembly?.version !== version || assembly.parts.length !== parts) {
       const none = new Array<readonly Standing[] | undefined>(parts).fill(undefined)
-      assembly = this.#assembly = { version, parts: none, missing: parts }
+      assembly = this.#assembly = { version, parts: none, missing: parts, entries: 0 }
     }
     if (assembly.parts[part] === undefined) {
-      assembly.parts[part] = entries
+      const kept = entries.slice(0, entriesMax - assembly.entries)
+      if (kept.length < entries.length) beyond()
+      assembly.parts[part] = kept
+      assembly.entries += kept.length
       assembly.missing -= 1
     }
     if (assembly.missing > 0) return { type: 'part' }

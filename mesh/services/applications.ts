@@ -63,6 +63,7 @@ export function createApplications(
     stopped: () => {
       services.close()
       topics.stopped()
+      present.stopped()
     },
   }
 }

@@ -1,6 +1,7 @@
 import { describe, expect, it } from 'vitest'
 import { encodePresence } from '../../../mesh/presence/wire.ts'
 import type { PresenceWireMessage } from '../../../mesh/presence/wire.ts'
+import { encodeFrame, HEADER_BYTES } from '../../../mesh/wire/frame.ts'
 import { WireType } from '../../../mesh/wire/messages.ts'
 import { codeOf } from '../wire/bytes.ts'
 import { Mirror, PresenceNet } from './presence-net.ts'
@@ -72,6 +73,35 @@ describe('H30 messages that are none', () => {
     expect(victim.node.system.process(victim.server.pid)).toBeDefined()
   })
 
+  it('H30 truncated anywhere are counted and change nothing', async () => {
+    const { net, victim, mirror, say, counters, meta, enemy } = await world()
+    const { codec, courier, self } = enemy.node
+    const head = { topic: 'room', life: 1 } as const
+    const entries = [{ version: 1, key: 'k', meta }]
+    const changes = [{ version: 1, removed: 0, key: 'k', meta }]
+    const messages: readonly PresenceWireMessage[] = [
+      { type: 'delta', ...head, from: 0, to: 1, changes },
+      { type: 'snapshot', ...head, version: 1, part: 0, parts: 1, entries },
+      { type: 'state', ...head, version: 1, word: 'has' },
+    ]
+    let told = 0
+    for (const message of messages) {
+      const frame = encodePresence(message, codec)
+      for (let length = HEADER_BYTES; length < frame.length; length++) {
+        const cut = encodeFrame(frame[1]!, frame.subarray(HEADER_BYTES, length))
+        courier.send(victim.node.self, 'pubsub', cut)
+        told += 1
+      }
+    }
+    await net.advance(100)
+    expect(counters()['ERR_PRESENCE_MESSAGE_INVALID']).toBe(told)
+    expect(mirror.keys()).toEqual(['honest'])
+    say(messages[1]!)
+    await net.advance(100)
+    expect(mirror.keys()).toEqual(['honest', 'k'])
+    expect([...mirror.entries.values()].filter(({ node }) => node === self)).toHaveLength(1)
+  })
+
   it('H30 nobody can speak for another node', async () => {
     const { net, honest, victim, mirror, say } = await world()
     const [{ ref }] = [...mirror.entries.values()] as unknown as [{ ref: string }]
@@ -117,6 +147,22 @@ describe('H30 messages that are none', () => {
     }
     await net.advance(1_000)
     expect(mirror.keys()).toEqual(['honest'])
+  })
+
+  it('H30 parts of a snapshot that never becomes whole keep no more entries than a node may have', async () => {
+    const { net, mirror, say, counters, meta } = await world({ presence: { nodeEntriesMax: 20 } })
+    const head = { type: 'snapshot', topic: 'room', life: 1, version: 1_000, parts: 200 } as const
+    for (let part = 0; part < 199; part++) {
+      const entries = [{ version: part + 1, key: `k${part}`, meta }]
+      say({ ...head, part, entries })
+    }
+    await net.advance(10)
+    expect(counters()['ERR_PRESENCE_REMOTE_MAX']).toBe(179)
+    expect(mirror.keys()).toEqual(['honest'])
+    say({ ...head, part: 199, entries: [] })
+    await net.advance(10)
+    expect(mirror.keys()).toHaveLength(21)
+    expect(mirror.faults).toEqual([])
   })
 
   it('H30 a node may tell as many entries as it may have here, and no more', async () => {

@@ -289,6 +289,24 @@ describe('tracking and watching', () => {
     expect(b!.presence.stats().watches).toBe(1)
   })
 
+  it('a list and a loop end when the node stops, and a search that fails holds nobody up', async () => {
+    const net = new PresenceNet()
+    const [, b] = await net.startAll(2)
+    const { catalog } = b!.node
+    Object.assign(catalog, { isSought: () => false, seek: () => Promise.reject(new Error('no')) })
+    const found = b!.presence.list('room')
+    await net.advance(10)
+    expect(await found).toEqual([])
+    Object.assign(catalog, { seek: () => new Promise(() => {}) })
+    const listed = b!.presence.list('hall').catch((error: unknown) => error)
+    const next = b!.presence.watch('hall')[Symbol.asyncIterator]().next()
+    await b!.node.system.stop()
+    b!.presence.stopped()
+    expect(await listed).toMatchObject({ code: 'ERR_PRESENCE_ABORTED' })
+    expect(await next).toMatchObject({ done: true })
+    expect(b!.presence.stats().watches).toBe(0)
+  })
+
   it('waits for the search of others before it says that all is there', async () => {
     const net = new PresenceNet()
     const [, b] = await net.startAll(2)
