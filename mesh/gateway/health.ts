@@ -40,6 +40,11 @@ export const HealthServer: Server<PassiveApi, GatewayContext> = implement<
     const { health, memory } = context
     if (health === undefined) return undefined
     const listener = await listen(context, health)
+    // Killed meanwhile: nobody would close it.
+    if (signal.aborted) {
+      await listener.close()
+      return undefined
+    }
     memory.healthPort = listener.port
     signal.addEventListener('abort', () => {
       memory.healthPort = undefined

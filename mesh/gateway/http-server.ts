@@ -28,6 +28,8 @@ export interface HttpListenOptions {
   readonly host: string
   readonly port: number
   readonly requestsMax: number
+  /** Time to send a request; default 5,000 ms. Whoever takes longer is let go of within a fifth more. */
+  readonly requestMs?: number
   readonly answer: (request: HttpRequest) => HttpAnswer | Promise<HttpAnswer>
   /** The handler threw; 500 was answered. */
   readonly onError: (error: unknown) => void
@@ -49,15 +51,21 @@ const HEADER_BYTES_MAX = 8_192
 /** Listens; rejects when the address is not free or not ours. */
 export function listenHttp(options: HttpListenOptions): Promise<HttpListener> {
   let busy = 0
-  const server = createServer({ maxHeaderSize: HEADER_BYTES_MAX }, (request, response) => {
+  const { requestMs = REQUEST_MS } = options
+  const limits = {
+    maxHeaderSize: HEADER_BYTES_MAX,
+    headersTimeout: requestMs,
+    requestTimeout: requestMs,
+    // Else it looks once in 30 s only, and so long all connections could be held by whoever says nothing.
+    connectionsCheckingInterval: requestMs / 5,
+  }
+  const server = createServer(limits, (request, response) => {
     busy += 1
     response.once('close', () => (busy -= 1))
     if (busy > options.requestsMax) return send(request, response, BUSY)
     void serve(options, request, response)
   })
   server.maxConnections = 2 * options.requestsMax
-  server.headersTimeout = REQUEST_MS
-  server.requestTimeout = REQUEST_MS
   server.maxHeadersCount = 64
   return new Promise((resolve, reject) => {
     server.once('error', reject)

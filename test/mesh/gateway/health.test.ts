@@ -1,7 +1,13 @@
 import { get } from 'node:http'
 import { describe, expect, it } from 'vitest'
+import type { GatewayContext } from '../../../mesh/gateway/context.ts'
+import { HealthServer } from '../../../mesh/gateway/health.ts'
+import { GatewayMemory } from '../../../mesh/gateway/memory.ts'
 import { resolveGateway } from '../../../mesh/gateway/options.ts'
 import type { Mesh } from '../../../mesh/mesh.ts'
+import { Refusals } from '../../../mesh/refusals.ts'
+import { createSimClock, createSystem, silentLogger } from '../../../runtime/index.ts'
+import { codeOf } from '../cluster.ts'
 import { EdgeCluster, killPart, supervisorOf } from './edge-cluster.ts'
 
 interface Answer {
@@ -11,6 +17,15 @@ interface Answer {
 }
 
 const TOKEN = 'a-token-of-20-letters'
+
+/** Looks at every turn of the program whether that holds. */
+async function until(holds: () => boolean | Promise<boolean>): Promise<void> {
+  for (let turn = 0; turn < 1_000; turn++) {
+    if (await holds()) return
+    await new Promise((resolve) => setImmediate(resolve))
+  }
+  throw new Error('it did not come to hold')
+}
 
 /** Asks the health server of a gateway. */
 function ask(
@@ -87,6 +102,28 @@ describe('the health server of a gateway', () => {
     await cluster.clock.advance(1_000)
     expect(g.gateway!.healthPort).toBe(port)
     expect(await ask(g, '/live')).toMatchObject({ status: 200 })
+  })
+
+  it('leaves no listener behind when it is killed while it takes its port', async () => {
+    await using cluster = new EdgeCluster()
+    const g = await cluster.gateway('g', 1, { health: { port: 0 } })
+    const port = g.gateway!.healthPort!
+    await cluster.stop(g)
+    const system = createSystem()
+    const refusals = new Refusals(createSimClock(), silentLogger)
+    const memory = new GatewayMemory(refusals)
+    const core = { refusals, parts: { options: { name: 'g' } } }
+    const health = { host: '127.0.0.1', port, requestsMax: 1, token: undefined }
+    const context = { core, health, memory } as unknown as GatewayContext
+    const start = (): Promise<unknown> => HealthServer.start(context, { system, trapExit: true })
+    const killed = codeOf(start())
+    await until(() => [...system.processes()].length > 0)
+    for (const { pid } of system.processes()) system.exit(pid, 'kill')
+    expect(await killed).not.toBe('resolved')
+    await until(async () => (await codeOf(start())) === 'resolved')
+    expect([memory.healthPort, memory.isRunning('health')]).toEqual([port, true])
+    await system.stop()
+    expect([memory.healthPort, memory.isRunning('health')]).toEqual([undefined, false])
   })
 
   it('frees its port when the mesh stops', async () => {
