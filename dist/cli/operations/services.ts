@@ -1,5 +1,5 @@
 /** Topics and procedures of a running node, as the command line uses them. */
-import type { Mesh } from '../../../mesh/index.ts'
+import { PubSubError, type Mesh } from '../../../mesh/index.ts'
 import type { Offer, ServiceQuestion } from '../control/service-question.ts'
 import { CliError } from '../errors.ts'
 import type {
@@ -10,6 +10,9 @@ import type {
   ServiceRow,
   TopicRow,
 } from './service-rows.ts'
+
+/** Nodes that an error names. */
+const NAMES_MAX = 8
 
 /** What of a mesh is needed. */
 export type ServicesMesh = Pick<
@@ -41,7 +44,10 @@ export async function askServices(
   switch (question.action) {
     case 'publish': {
       const { topic, payload, qos, retain } = question
-      const result = await mesh.pubsub.publish(topic, payload, { ...limits, qos, retain })
+      const published = mesh.pubsub.publish(topic, payload, { ...limits, qos, retain })
+      const result = await published.catch((error: unknown) => {
+        throw withNames(mesh, error)
+      })
       const { sequence, local, nodes, dropped } = result
       return { topic, qos, sequence, local, nodes, dropped }
     }
@@ -104,6 +110,15 @@ export async function advertise(
     return reply
   })
   return () => void advertisement.unadvertise()
+}
+
+/** An error that says at which nodes it failed. */
+function withNames(mesh: ServicesMesh, error: unknown): unknown {
+  if (!(error instanceof PubSubError) || error.nodes.length === 0) return error
+  const { code, message, nodes } = error
+  const names = nodes.slice(0, NAMES_MAX).map((key) => idOf(mesh, key) ?? key)
+  const more = nodes.length > NAMES_MAX ? ' and others' : ''
+  return new CliError(code, `${message}: ${names.join(', ')}${more}`, { cause: error })
 }
 
 /** The id of a member by its key. */

@@ -1,5 +1,6 @@
-import { describe, expect, it } from 'vitest'
+import { describe, expect, it, vi } from 'vitest'
 import { dhtCluster, seedOf, startAll, startOne } from '../routing/dht-cluster.ts'
+import { Connection } from '../../../mesh/link/connection.ts'
 import type { Mesh } from '../../../mesh/mesh.ts'
 
 describe('the services of a mesh', () => {
@@ -51,6 +52,31 @@ describe('the services of a mesh', () => {
     expect(said).toEqual(['join ann', 'leave ann'])
     await stopped
   })
+
+  it('PS ML50 cost no frame while nothing changes, whether they are used or not', async () => {
+    await using cluster = dhtCluster()
+    const [a, b, c] = (await startAll(cluster, 3, { more: { services: {} } })) as [Mesh, Mesh, Mesh]
+    const frames: string[] = []
+    const { send } = Connection.prototype
+    using spy = vi.spyOn(Connection.prototype, 'send').mockImplementation(function (lane, frame) {
+      if (['rpc', 'pubsub', 'bulk'].includes(lane)) frames.push(lane)
+      return send.call(this, lane, frame)
+    })
+    await cluster.clock.advance(60_000)
+    expect(frames).toEqual([])
+
+    a.pubsub.subscribe('shop.**', () => {})
+    await b.rpc.advertise('shop.price', () => 3)
+    b.presence.watch('room.1', () => {})
+    c.presence.track('room.1', 'ann')
+    await cluster.clock.advance(30_000)
+    expect(frames.length).toBeGreaterThan(0)
+    frames.length = 0
+    // Offers are told again only 60 s before their time is over.
+    await cluster.clock.advance(60_000)
+    expect(frames).toEqual([])
+    expect(spy).toHaveBeenCalled()
+  }, 20_000)
 
   it('ML3 work between nodes that cannot reach each other: others pass on', async () => {
     await using cluster = dhtCluster()

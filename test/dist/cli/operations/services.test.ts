@@ -64,6 +64,15 @@ describe('topics of a running node', () => {
     expect(ends).toEqual([])
   })
 
+  test('a message that was not acknowledged says by whom', async () => {
+    far.mesh.pubsub.subscribe('shop.tea', () => new Promise(() => {}))
+    await world.clock.advance(2000)
+    await expect(publish('shop.tea', 1, 1)).rejects.toMatchObject({
+      code: 'ERR_PUBSUB_UNACKNOWLEDGED',
+      message: `shop.tea: 1 of 1 nodes did not acknowledge: ${far.id}`,
+    })
+  })
+
   test('a topic or a filter that is none is refused with its code', async () => {
     await expect(publish('shop.*', 1)).rejects.toMatchObject({ code: 'ERR_TOPIC_INVALID' })
     const sink = { push: () => {}, end: () => {} }
