@@ -12,6 +12,9 @@ export type AttemptAnswer =
   | { readonly type: 'result'; readonly value: unknown }
   | { readonly type: 'failure'; readonly failure: FailureMessage; readonly details: unknown }
 
+/** How an attempt is made. */
+export type AttemptFacts = Pick<Attempt<unknown>, 'startedMs' | 'isHedge' | 'isIdempotent'>
+
 /** See the head of this file. */
 export class Attempt<Call> implements PendingEntry {
   readonly id: string
@@ -19,6 +22,8 @@ export class Attempt<Call> implements PendingEntry {
   readonly candidate: Candidate
   readonly startedMs: number
   readonly isHedge: boolean
+  /** It may run a second time, elsewhere: its caller says so, or its provider. */
+  readonly isIdempotent: boolean
   /** The call looks after its time. */
   readonly dueMs: number = Infinity
   /** Gives it up at its own time; undefined when there is none. */
@@ -33,13 +38,14 @@ export class Attempt<Call> implements PendingEntry {
     id: string,
     call: Call,
     candidate: Candidate,
-    { startedMs, isHedge }: { readonly startedMs: number; readonly isHedge: boolean },
+    { startedMs, isHedge, isIdempotent }: AttemptFacts,
   ) {
     this.id = id
     this.call = call
     this.candidate = candidate
     this.startedMs = startedMs
     this.isHedge = isHedge
+    this.isIdempotent = isIdempotent
   }
 
   get node(): string {

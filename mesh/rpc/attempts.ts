@@ -73,12 +73,14 @@ export class Attempts {
     const { ids, port, agenda } = this.#parts
     const { request } = call
     const nowMs = this.#nowMs()
-    const attempt: Ongoing = new Attempt(ids.next(), call, candidate, { startedMs: nowMs, isHedge })
+    const isIdempotent = request.isIdempotent || candidate.isIdempotent
+    const facts = { startedMs: nowMs, isHedge, isIdempotent }
+    const attempt: Ongoing = new Attempt(ids.next(), call, candidate, facts)
     if (!this.#pending.add(attempt)) return false
     candidate.outstanding += 1
     candidate.breaker.began(nowMs)
     call.attempts.add(attempt)
-    if (request.attemptTimeoutMs !== undefined && request.isIdempotent) {
+    if (request.attemptTimeoutMs !== undefined && attempt.isIdempotent) {
       attempt.timer = agenda.at(nowMs + request.attemptTimeoutMs, () => this.#slow(attempt))
     }
     const message: CallMessage = {

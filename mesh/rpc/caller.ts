@@ -56,7 +56,7 @@ export class Caller {
     this.#attempts = new Attempts({
       ...parts,
       succeeded: ({ call }, value) => this.#succeed(call, value),
-      failed: ({ call }, end) => this.#goOn(call, end),
+      failed: ({ call, isIdempotent }, end) => this.#goOn(call, end, isIdempotent),
     })
     this.#owners = new Owners(parts.context.system, (call) => {
       this.cancel(call, 'the calling process has ended')
@@ -232,18 +232,18 @@ export class Caller {
     call.lastNode = candidate.node
     if (this.#attempts.ask(call, candidate, isHedge)) return
     call.lastFailure = undefined
-    this.#goOn(call, { type: 'refused', kind: 'overloaded' })
+    this.#goOn(call, { type: 'refused', kind: 'overloaded' }, false)
   }
 
   /** An attempt ended without a result: another one, or the end. */
-  #goOn(call: OutgoingCall, end: AttemptEnd): void {
+  #goOn(call: OutgoingCall, end: AttemptEnd, isIdempotent: boolean): void {
     const { request, route, attempts } = call
     if (call.isOver) return
     if (call.givenUp !== undefined) {
       if (attempts.size === 0) this.#fail(call, call.givenUp, 'told')
       return
     }
-    const advice = retryAdvice(end, request.isIdempotent)
+    const advice = retryAdvice(end, isIdempotent)
     // The other one of a hedge may still give a result; what a handler has said is the answer.
     if (attempts.size > 0 && (advice !== 'never' || end.type !== 'refused')) return
     const isFree = isAbsence(end)

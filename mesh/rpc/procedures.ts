@@ -3,7 +3,8 @@
  * catalog tells the others; a handler of calls and one of streams under one pattern are one entry there, so its detail
  * says which of both there is:
  *
- *     the metadata of whoever advertised, and `$stream: true` when there are streams, `$call: false` when there are no calls
+ *     the metadata of whoever advertised, and `$stream: true` when there are streams, `$call: false` when there are no calls,
+ *     `$idempotent: true` when calls may run twice
  *
  * Every entry is told again 60 s before its `ttlMs` is over, at the earliest after 10 s.
  */
@@ -23,6 +24,8 @@ export type ProcedureKind = 'call' | 'stream'
 export const STREAM_MARK = '$stream'
 /** See {@link STREAM_MARK}. */
 export const CALL_MARK = '$call'
+/** See {@link STREAM_MARK}. */
+export const IDEMPOTENT_MARK = '$idempotent'
 
 const RETELL_BEFORE_MS = 60_000
 const RETELL_MIN_MS = 10_000
@@ -193,6 +196,7 @@ export class Procedures {
       ...call?.settings.metadata,
       ...(stream === undefined ? {} : { [STREAM_MARK]: true }),
       ...(call === undefined ? { [CALL_MARK]: false } : {}),
+      ...(call?.settings.idempotent === true ? { [IDEMPOTENT_MARK]: true } : {}),
     }
     catalog.set('procedure', pattern, detail)
     const ttlMs = Math.min(call?.settings.ttlMs ?? Infinity, stream?.settings.ttlMs ?? Infinity)

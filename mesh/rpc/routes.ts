@@ -12,7 +12,7 @@ import { LatencyWindow } from './hedging.ts'
 import type { RpcSettings } from './options.ts'
 import { comparePatterns } from './patterns.ts'
 import { PeakEwma } from './peak-ewma.ts'
-import { offers } from './procedures.ts'
+import { IDEMPOTENT_MARK, offers } from './procedures.ts'
 import type { ProcedureKind, Procedures } from './procedures.ts'
 import type { Selectable } from './selector.ts'
 import { Throttle } from './throttle.ts'
@@ -29,6 +29,8 @@ export class Candidate implements Selectable {
   /** What it advertised, when this was last looked up. */
   entry: CatalogEntry | undefined
   pattern: string
+  /** It says that calls of it may run twice. */
+  isIdempotent = false
   outstanding = 0
   readonly latency: PeakEwma
   readonly breaker: Breaker
@@ -166,17 +168,23 @@ export class Routes {
     const entries = catalog
       .lookup('procedure', route.procedure)
       .filter(({ node, detail }) => offers(detail, kind) && !route.absent.has(node))
-    const own = procedures.match(kind, route.procedure)?.pattern
+    const registration = procedures.match(kind, route.procedure)
+    const own = registration?.pattern
     let best = own
     for (const { pattern } of entries) {
       if (best === undefined || comparePatterns(pattern, best) < 0) best = pattern
     }
     const candidates: Candidate[] = []
-    if (own !== undefined && own === best) candidates.push(this.#known(route, self, own))
+    if (registration !== undefined && own === best) {
+      const candidate = this.#known(route, self, registration.pattern)
+      candidate.isIdempotent = registration.settings.idempotent
+      candidates.push(candidate)
+    }
     for (const entry of entries) {
       if (entry.pattern !== best || entry.node === self) continue
       const candidate = this.#known(route, entry.node, entry.pattern)
       candidate.entry = entry
+      candidate.isIdempotent = entry.detail[IDEMPOTENT_MARK] === true
       candidates.push(candidate)
     }
     route.candidates = candidates.sort((left, right) => (left.node < right.node ? -1 : 1))

@@ -14,6 +14,29 @@ async function nodes(count: number, options?: object): Promise<{ net: RpcNet; al
 }
 
 describe('failover', () => {
+  it('R11 a call whose provider says that it may run twice goes on elsewhere, others do not', async () => {
+    const { net, all } = await nodes(4)
+    const [caller, gone, hangs, other] = all as [RpcNode, RpcNode, RpcNode, RpcNode]
+    for (const [{ rpc }, output] of [
+      [gone, new Promise(() => {})],
+      [hangs, new Promise(() => {})],
+      [other, 'other'],
+    ] as const) {
+      await net.told(
+        rpc.advertise('safe', () => output, { idempotent: true }),
+        rpc.advertise('unsafe', () => output),
+      )
+    }
+    const options = { strategy: 'first', attemptTimeoutMs: 200, timeoutMs: 3_000 } as const
+    const safe = caller.rpc.call('safe', 1, options)
+    const unsafe = net.errorOf(caller.rpc.call('unsafe', 1, options))
+    await net.clock.advance(5)
+    net.kill(gone.node, 100)
+    expect(await net.during(safe)).toBe('other')
+    expect((await unsafe).code).toBe('ERR_RPC_UNREACHABLE')
+    expect(caller.rpc.providers('safe')[0]?.metadata).toEqual({})
+  })
+
   it('R11 an attempt that is known to be lost is made elsewhere without being asked for', async () => {
     const { net, all } = await nodes(3)
     const [caller, lost, other] = all as [RpcNode, RpcNode, RpcNode]
