@@ -85,7 +85,9 @@ export class Callee implements IncomingHost {
   arrived(origin: Origin, message: CallMessage, body: Uint8Array, reply?: ReplyPort): void {
     const { context } = this.#parts
     const { node } = origin
-    if (!this.#seen.add(node, message.id, this.nowMs)) {
+    const key = keyOf(node, message.id)
+    // One that runs for long may have been forgotten among the ids.
+    if (!this.#seen.add(node, message.id, this.nowMs) || this.#calls.get(key) !== undefined) {
       context.memory.counters.duplicates += 1
       context.refusals.count('ERR_RPC_DUPLICATE', { node, procedure: message.procedure })
       return
@@ -99,7 +101,7 @@ export class Callee implements IncomingHost {
     }
     const arrival: Arrival = {
       ...{ origin, message, reply, registration: found!, arrivedMs: this.nowMs },
-      key: keyOf(node, message.id),
+      key,
     }
     this.#letIn(arrival, body)
   }

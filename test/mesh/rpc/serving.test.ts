@@ -62,6 +62,29 @@ describe('serving', () => {
     expect(order).toEqual(inputs)
   })
 
+  it('R7 a call that still runs is not run again when its id was forgotten', async () => {
+    const { net, caller, provider } = await pair({}, { idsPerPeerMax: 2 })
+    let runs = 0
+    const hang = (): Promise<never> => {
+      runs += 1
+      return new Promise(() => {})
+    }
+    await net.told(provider.rpc.advertise('hang', hang))
+    const { courier } = provider.node
+    const take = courier.take.bind(courier)
+    const copies: (() => void)[] = []
+    courier.take = (origin, frame) => {
+      take(origin, frame)
+      if (frame[1] === 0x20) copies.push(() => take(origin, frame))
+    }
+    for (let call = 0; call < 4; call++) net.watch(caller.rpc.call('hang', call))
+    await net.clock.advance(5)
+    copies[0]!()
+    expect([runs, provider.count('ERR_RPC_DUPLICATE')]).toEqual([4, 1])
+    await net.clock.advance(11_000)
+    expect(provider.rpc.stats()).toMatchObject({ running: 0, queued: 0 })
+  })
+
   it('R7 a call whose frame arrives twice, also later, runs once', async () => {
     const { net, caller, provider } = await pair()
     let runs = 0
