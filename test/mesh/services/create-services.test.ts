@@ -58,7 +58,11 @@ describe('the services of a mesh', () => {
     const [a, b, c] = (await startAll(cluster, 3, { more: { services: {} } })) as [Mesh, Mesh, Mesh]
     const frames: string[] = []
     const { send } = Connection.prototype
-    using spy = vi.spyOn(Connection.prototype, 'send').mockImplementation(function (lane, frame) {
+    using spy = vi.spyOn(Connection.prototype, 'send').mockImplementation(function (
+      this: Connection,
+      lane,
+      frame,
+    ) {
       if (['rpc', 'pubsub', 'bulk'].includes(lane)) frames.push(lane)
       return send.call(this, lane, frame)
     })
