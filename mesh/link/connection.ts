@@ -452,6 +452,8 @@ export class Connection implements Link {
       return this.#handshakeFailed({ code: 'ERR_LINK_REFUSED', reason: refusal, message })
     }
     this.#up = true
+    const { edges, pool } = this.#context
+    if (this.#pool === pool) edges?.memberUp(this.peerKey)
     this.#lanes.accepted()
     this.#pool.announce({ type: 'up', link: this })
     this.#dial.succeed(this)

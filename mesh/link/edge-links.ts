@@ -88,6 +88,11 @@ export class EdgeLinks {
     return reason === undefined ? this.pool.judge(connection, offer) : { type: 'reject', reason }
   }
 
+  /** A link with a member came up: what that node had at the edge, in a life before, is over. */
+  memberUp({ hex }: NodeKey): void {
+    this.pool.link(hex)?.replace()
+  }
+
   #refusal({ peerKey, remote }: Connection): NoRoom | undefined {
     const door = this.#door
     if (door === undefined || !this.#members.accepting) return 'not_accepting'

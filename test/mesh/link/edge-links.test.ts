@@ -138,6 +138,21 @@ describe('links with peers at the edge', () => {
     expect(e.link('g').state).toBe('established')
   })
 
+  it('end when the same node comes in as a member, before its new link is told of', async () => {
+    const links = new Links()
+    const g = await links.gateway()
+    const e = await links.node('e', { kind: 'edge' })
+    await links.dial(e, g)
+    const events: string[] = []
+    g.edges!.pool.onLink(({ type }) => events.push(`edge ${type}`))
+    g.pool.onLink(({ type }) => events.push(`member ${type}`))
+    const m = await links.node('m', { keys: e.keys })
+    expect(await links.dial(m, g)).toBe('linked')
+    expect(events).toEqual(['edge down', 'member up'])
+    expect([g.edges!.pool.linkCount, g.pool.linkCount]).toEqual([0, 1])
+    expect(await links.dial(e, g)).toBe('not_accepting')
+  })
+
   it('a newer connection of a peer takes the place of its old one', async () => {
     const links = new Links()
     const g = await links.gateway({ clientsMax: 1 })

@@ -48,6 +48,8 @@ export interface LinkNodeOptions extends Partial<ConnectionOptions> {
   readonly kind?: NodeKind
   /** Of a gateway. */
   readonly clientsMax?: number
+  /** Of another node that it is as well. Default: new ones. */
+  readonly keys?: NodeKeys
 }
 
 /** One node. */
@@ -65,11 +67,11 @@ export class LinkNode {
   constructor(
     world: LinkWorld,
     name: string,
-    { kind = 'member', clientsMax = 4, ...options }: LinkNodeOptions,
+    { kind = 'member', clientsMax = 4, keys, ...options }: LinkNodeOptions,
   ) {
     const { clock, realm } = world
     this.name = name
-    this.keys = nodeKeysFromSeed(world.entropy.bytes(32))
+    this.keys = keys ?? nodeKeysFromSeed(world.entropy.bytes(32))
     this.refusals = new Refusals(clock, world.logger(name))
     this.pool = new LinkPool(
       this.keys.nodeKey,
