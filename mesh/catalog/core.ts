@@ -11,6 +11,7 @@
  * Links deliver in order and for sure; what is lost when one ends is said again on the next one. All the same a step
  * that was not acknowledged within `ackTimeoutMs` is repeated: processes restart on links that stand.
  */
+import type { NodeKind } from '../wire/check.ts'
 import type { CatalogDetail, CatalogEntry, CatalogKind } from './catalog.ts'
 import { CatalogError } from './errors.ts'
 import type { CatalogInput, CatalogSink } from './machine.ts'
@@ -120,6 +121,11 @@ export class CatalogCore {
   /** The life in which that node told what is known of it; undefined when nothing is. */
   lifeOf(peer: string): number | undefined {
     return this.#remote.lifeOf(peer)
+  }
+
+  /** What it was then. */
+  roleOf(peer: string): NodeKind | undefined {
+    return this.#remote.roleOf(peer)
   }
 
   /** Own entries of one kind. */

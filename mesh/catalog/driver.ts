@@ -139,6 +139,9 @@ export class CatalogDriver implements RunningCatalog {
     const { pool, edges } = this.#context
     const links: readonly Link[] = [...pool.links(), ...(edges?.links() ?? [])]
     for (const link of links) this.link({ type: 'up', link })
+    for (const peer of this.#context.memory.pairs) {
+      if (this.#linkOf(peer) === undefined) this.#work.do((nowMs) => void this.#meet(nowMs, peer))
+    }
     if (this.#places === undefined) return
     this.#places.whenJoined(() => this.#work.do((nowMs) => this.#rendezvous.begin(nowMs)))
   }
@@ -194,10 +197,11 @@ export class CatalogDriver implements RunningCatalog {
     }
     // Late words of a time before there was a link.
     if (this.#linkOf(from) !== undefined) return
-    const life = message.type === 'held' ? undefined : message.life
     this.#work.do((nowMs) => {
-      if (!this.#pairs.heard(nowMs, from, life))
-        return this.#work.refuse('ERR_CATALOG_UNLINKED', from)
+      const known = this.#core.lifeOf(from) ?? 0
+      const life = message.type === 'held' ? known : message.life
+      const isHeard = this.#isThere(from) && this.#pairs.heard(nowMs, from, life)
+      if (!isHeard) return this.#work.refuse('ERR_CATALOG_UNLINKED', from)
       this.#core.step(nowMs, { type: 'message', from, message })
       this.#rendezvous.membersChanged(nowMs)
     })
@@ -248,6 +252,8 @@ export class CatalogDriver implements RunningCatalog {
 
   /** Nothing happens any more; whoever waits gets what is known. Idempotent. */
   close(): void {
+    const { memory } = this.#context
+    if (memory.running === this) memory.pairs = Array.from(this.#pairs.peers())
     this.#work.close(this, this.#core)
     this.#places?.close()
     this.#onDemand.close()
@@ -294,13 +300,18 @@ export class CatalogDriver implements RunningCatalog {
       frame = this.#context.protocol.encode(message)
       this.#frames.set(message, frame)
     }
+    const isLinked = this.#linkOf(to) !== undefined
+    const round = isLinked ? undefined : this.#pairs.round(to)
     // To a node without a link it may be queued for one: what is of use on links only is not worth that.
-    const isPair = this.#linkOf(to) === undefined && this.#pairs.has(to)
-    if (message.type !== 'unwanted' && !isPair && this.#linkOf(to) === undefined) return 'sent'
+    if (message.type !== 'unwanted' && !isLinked && round === undefined) return 'sent'
     const { courier } = this.#context
-    const lane = laneOfType(frame[1]!)
-    const lost = (): void => this.#work.do((nowMs) => this.#pairs.end(nowMs, to))
-    const outcome = courier.send(to, lane, frame, isPair ? { lost } : {})
+    const lost = (): void => this.#work.do((nowMs) => this.#pairs.lost(nowMs, to, round!))
+    const outcome = courier.send(
+      to,
+      laneOfType(frame[1]!),
+      frame,
+      round === undefined ? {} : { lost },
+    )
     return outcome === 'waiting' ? 'sent' : outcome
   }
 
@@ -382,20 +393,27 @@ export class CatalogDriver implements RunningCatalog {
 
   /** Nobody can dial it, perhaps; whoever both are linked with passes on. */
   #notLinked(nowMs: number, id: string): void {
-    const member = this.#context.view.member(id)
-    const isThere = member !== undefined && member.state !== 'down' && member.state !== 'left'
-    if (!isThere || !this.#pairs.meet(nowMs, id)) return this.#rendezvous.settled(nowMs, id)
-    if (this.#core.isSynced(id)) this.#rendezvous.settled(nowMs, id)
+    if (!this.#meet(nowMs, id) || this.#core.isSynced(id)) this.#rendezvous.settled(nowMs, id)
     else this.#rendezvous.linked(nowMs, id)
+  }
+
+  #meet(nowMs: number, id: string): boolean {
+    return this.#isThere(id) && this.#pairs.meet(nowMs, id, this.#core.lifeOf(id) ?? 0)
+  }
+
+  /** A member, and not found to be gone. */
+  #isThere(id: string): boolean {
+    const state = this.#context.view.member(id)?.state
+    return state !== undefined && state !== 'down' && state !== 'left'
   }
 
   #openPairs(): Pairs {
     const { settings } = this.#context
     return new Pairs(settings, {
-      linked: (nowMs, peer, said) => {
-        // What it told on a link before counts until it says that it lives anew.
-        const life = said === 0 ? (this.#core.lifeOf(peer) ?? 0) : said
-        this.#core.step(nowMs, { type: 'linked', peer, life, role: 'member' })
+      linked: (nowMs, peer, life) => {
+        // What it said on a link about itself counts until the next one.
+        const role = this.#core.roleOf(peer) === 'gateway' ? 'gateway' : 'member'
+        this.#core.step(nowMs, { type: 'linked', peer, life, role })
       },
       unlinked: (nowMs, peer) => {
         this.#core.step(nowMs, { type: 'unlinked', peer })

@@ -30,6 +30,8 @@ export interface CatalogMemory {
   readonly handlers: Readonly<Record<CatalogKind, Set<(change: CatalogChange) => void>>>
   /** Keys under which this node is published. */
   readonly published: Set<string>
+  /** Nodes that the former driver told through others. */
+  pairs: readonly string[]
   /** Of drivers before. */
   seeks: number
   /** What they told, at most. */
@@ -44,6 +46,7 @@ export function catalogMemory(): CatalogMemory {
     own: { topic: new Map(), procedure: new Map() },
     handlers: { topic: new Set(), procedure: new Set() },
     published: new Set(),
+    pairs: [],
     seeks: 0,
     version: 0,
   }

@@ -116,6 +116,10 @@ export class Remote {
     return this.#tellers.get(peer)?.life
   }
 
+  roleOf(peer: string): NodeKind | undefined {
+    return this.#tellers.get(peer)?.role
+  }
+
   /** What is held of a peer, for tests and for who is asked. */
   heldOf(peer: string, kind: CatalogKind): HeldMessage | undefined {
     return this.#tellers.get(peer)?.hearings[kind].held('ack')

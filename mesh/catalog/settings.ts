@@ -31,7 +31,8 @@ export interface CatalogSettings {
   readonly ackDelayMs: number
   /** What was not acknowledged after this is told again. */
   readonly ackTimeoutMs: number
-  /** A peer whose words have a gap is asked for all of them; then, if it does not help, twice as late each. */
+  /** A peer whose words have a gap is asked for all of them; then, if it does not help, twice as late each. The same for one
+   * that is told through others, when something got lost. */
   readonly askRetryMs: number
   /** No later than this. */
   readonly askRetryMaxMs: number
@@ -56,7 +57,7 @@ export interface CatalogSettings {
   readonly linksParallel: number
   /** Nodes that wait for such a dial. */
   readonly linkQueueMax: number
-  /** Nodes that cannot be linked, with which this one speaks through others. */
+  /** Nodes that cannot be linked, with which this one speaks through others; one more takes the place of a broken one. */
   readonly relayedPeersMax: number
   /** A node that was reached has so long to tell what it wants and offers. */
   readonly syncTimeoutMs: number

@@ -1,4 +1,7 @@
 import { describe, expect, it } from 'vitest'
+import { CatalogProtocol } from '../../../mesh/catalog/protocol.ts'
+import { CourierError } from '../../../mesh/courier/errors.ts'
+import { HEADER_BYTES } from '../../../mesh/wire/frame.ts'
 import { CatalogWorld, killCatalog, SPARSE } from './catalog-world.ts'
 import type { CatalogNode } from './catalog-world.ts'
 
@@ -109,5 +112,103 @@ describe('the catalog among strangers', () => {
     subscriber.catalog.set('topic', 'x')
     await world.during(publisher.catalog.seek('topic', 'x'))
     expect(world.lookup(publisher, 'topic', 'x')).toBe(world.nameOf(subscriber.key))
+  })
+})
+
+describe('the catalog of nodes that cannot dial each other', () => {
+  const a2 = '10.0.0.2'
+  const a3 = '10.0.0.3'
+
+  /** The second and the third of three nodes, without a way to each other. */
+  async function apart(world: CatalogWorld): Promise<readonly [CatalogNode, CatalogNode]> {
+    world.cluster.network.partition(a2, a3)
+    const nodes = await world.startAll(3, {}, 8_000)
+    const [a, c] = [nodes[1]!, nodes[2]!]
+    c.catalog.set('topic', 'x')
+    await world.during(a.catalog.seek('topic', 'x'))
+    await until(world, () => world.lookup(a, 'topic', 'x') === 'n3')
+    expect(world.isLinked(a, c)).toBe(false)
+    return [a, c]
+  }
+
+  it('tells changes through others, also after some of them got lost, and then over a link', async () => {
+    await using world = new CatalogWorld()
+    const [a, c] = await apart(world)
+    const { network } = world.cluster
+    c.catalog.set('topic', 'y')
+    await until(world, () => world.lookup(a, 'topic', 'y') === 'n3', 5_000)
+    // What it says gets lost for a while, and nobody asks it for anything.
+    const send = c.courier.send.bind(c.courier)
+    let lost = 0
+    const lose: typeof send = (_to, _lane, _frame, options) => {
+      lost += 1
+      const error = new CourierError('ERR_COURIER_UNREACHABLE', 'nobody passes it on')
+      world.cluster.clock.microtask(() => options?.lost?.(error))
+      return 'waiting'
+    }
+    Object.assign(c.courier, { send: lose })
+    c.catalog.set('topic', 'z')
+    c.catalog.delete('topic', 'x')
+    await world.advance(2_500)
+    expect(world.lookup(a, 'topic', 'z')).toBe('')
+    expect(lost).toBeGreaterThan(2)
+    expect(lost).toBeLessThan(20)
+    Object.assign(c.courier, { send })
+    await until(world, () => world.lookup(a, 'topic', 'z') === 'n3', 10_000)
+    expect(world.lookup(a, 'topic', 'x')).toBe('')
+    expect(world.isLinked(a, c)).toBe(false)
+
+    network.heal()
+    c.catalog.set('topic', 'w')
+    await until(world, () => world.isLinked(a, c), 120_000)
+    await until(world, () => world.lookup(a, 'topic', 'w') === 'n3', 5_000)
+    c.catalog.set('topic', 'v')
+    await until(world, () => world.lookup(a, 'topic', 'v') === 'n3', 1_000)
+    const seen = a.changes.map(({ type, entry }) => `${type} ${entry.pattern}`)
+    expect(seen.filter((text) => text.startsWith('added')).sort()).toEqual(
+      ['v', 'w', 'x', 'y', 'z'].map((name) => `added ${name}`),
+    )
+    expect(a.catalog.stats()).toMatchObject({ known: 4, nodes: 1 })
+  })
+
+  it('goes on when the process of the one that is told is killed', async () => {
+    await using world = new CatalogWorld(2)
+    const [a, c] = await apart(world)
+    killCatalog(a)
+    await world.advance(2_000)
+    a.catalog.set('topic', 'of.a')
+    await until(world, () => world.lookup(c, 'topic', 'of.a') === 'n2', 5_000)
+    c.catalog.set('topic', 'y')
+    await until(world, () => world.lookup(a, 'topic', 'y') === 'n3', 5_000)
+    expect(world.isLinked(a, c)).toBe(false)
+  })
+
+  it('listens to members that are there and to nobody else', async () => {
+    await using world = new CatalogWorld(3)
+    const [a, c] = await apart(world)
+    const protocol = new CatalogProtocol(a.core.codec, 512)
+    const hello = protocol.encode({
+      type: 'held',
+      kind: 'topic',
+      mode: 'hello',
+      life: 0,
+      version: 0,
+    })
+    const hear = (node: string): void => {
+      const origin = { node, roles: [], path: 'relayed', via: undefined } as const
+      a.created.driver()!.frame(origin, hello[1]!, hello.subarray(HEADER_BYTES))
+    }
+    const refused = (): number => a.core.refusals.counters()['ERR_CATALOG_UNLINKED'] ?? 0
+    const { tellers } = a.created.driver()!.stats()
+    hear(c.key)
+    expect(refused()).toBe(0)
+    for (let n = 0; n < 100; n++) hear(n.toString(16).padStart(64, '0'))
+    expect(refused()).toBe(100)
+    expect(a.created.driver()!.stats().tellers).toBe(tellers)
+    await world.crash(c)
+    await until(world, () => a.core.view.member(c.key)?.state === 'down', 60_000)
+    hear(c.key)
+    expect(refused()).toBe(101)
+    expect(world.lookup(a, 'topic', 'x')).toBe('')
   })
 })
