@@ -1,10 +1,14 @@
 /** How much each client sends of one kind within a second: counted, and what is too much is dropped. */
+import { contract, implement } from '../../../behaviours/index.ts'
+import type { Contract, Server } from '../../../behaviours/index.ts'
 import type { Clock } from '../../../runtime/index.ts'
 import type { Link } from '../../link/link.ts'
 import type { Refusals } from '../../refusals.ts'
 import { wireTypeName } from '../../wire/messages.ts'
+import type { GatewayContext } from '../context.ts'
 import type { GatewayCounts } from '../memory.ts'
 import type { GatewaySettings } from '../options.ts'
+import type { PassiveApi } from '../quic-server.ts'
 
 const WINDOW_MS = 1_000
 
@@ -65,4 +69,25 @@ export class Traffic {
   forget(key: string): void {
     this.#windows.delete(key)
   }
+}
+
+/** The worker that keeps book of one kind. While it is being restarted everything of that kind passes. */
+export function trafficServer(part: 'pubsub' | 'rpc'): Server<PassiveApi, GatewayContext> {
+  const name: Contract<PassiveApi> = contract(`fovea.gateway.${part}/1`, { call: {}, cast: {} })
+  return implement<PassiveApi, GatewayContext, Traffic>(name, {
+    init: ({ settings, clock, core, memory, edges }, { signal }): Traffic => {
+      const { refusals } = core
+      const traffic = new Traffic({ settings, clock, refusals, counts: memory.counts })
+      const off = edges.pool.onLink(({ link }) => traffic.forget(link.peer.key.hex))
+      memory[part] = traffic
+      signal.addEventListener('abort', () => {
+        off()
+        if (memory[part] === traffic) memory[part] = undefined
+      })
+      memory.runs(part, signal)
+      return traffic
+    },
+    call: {},
+    cast: {},
+  })
 }
