@@ -64,7 +64,7 @@ export interface PubSubSettings {
   readonly drainGraceMs: number
   /** Default of {@link DrainOptions.timeoutMs}, 5,000. */
   readonly drainTimeoutMs: number
-  /** Messages of one peer in a second; more are dropped. Default 500,000. */
+  /** Messages and acknowledgements of one peer in a second; more are dropped. Default 500,000. */
   readonly messagesPerSecondMax: number
   /** Topics whose subscribers are remembered ready for use. Default 16,384. */
   readonly routesMax: number

@@ -65,6 +65,7 @@ export class Receiver {
   /** A PUBACK came. */
   acknowledgement(origin: Origin, bytes: Uint8Array): void {
     const { memory, codec, clock } = this.#context
+    if (!this.#rates.allow(origin.node)) return this.#refuse('ERR_PUBSUB_FLOOD', origin)
     const message = this.#read(origin, () => decodeAcknowledgement(bytes, codec))
     switch (message?.type) {
       case undefined:

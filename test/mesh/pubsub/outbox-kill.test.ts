@@ -5,7 +5,7 @@ import { afterAll, beforeAll, describe, expect, it } from 'vitest'
 import { RandomStream } from '../../../mesh/machine/random-stream.ts'
 import { Compiled } from '../../support/compiled.ts'
 
-const ROUNDS = 4
+const ROUNDS = 3
 const WRITER = 'test/mesh/pubsub/outbox-writer.ts'
 
 describe('an outbox whose process is killed', () => {
@@ -43,7 +43,7 @@ describe('an outbox whose process is killed', () => {
       const isLast = round === ROUNDS
       const start = `${(kept.at(-1) ?? -1) + 10}`
       const args = [`${round}`, start, isLast ? 'rest' : 'publish']
-      const lines = await live(args, isLast ? Infinity : 20 + random.below(60))
+      const lines = await live(args, isLast ? Infinity : 20 + random.below(30))
       const numbersOf = (word: string): number[] =>
         lines
           .filter((line) => line.startsWith(`${word} `))
@@ -56,9 +56,9 @@ describe('an outbox whose process is killed', () => {
       waited += kept.filter((number) => !delivered.has(number)).length
       if (isLast) expect(lines.at(-1)).toBe('done')
     }
-    expect(kept.length).toBeGreaterThan(100)
+    expect(kept.length).toBeGreaterThan(60)
     // Otherwise nothing was proven.
-    expect(waited).toBeGreaterThan(20)
+    expect(waited).toBeGreaterThan(10)
     expect(kept.filter((number) => !delivered.has(number))).toEqual([])
   }, 60_000)
 })

@@ -181,6 +181,27 @@ describe('at least once', () => {
     expect(await Promise.all(kept)).toHaveLength(2)
   })
 
+  it('ERR_PUBSUB_OUTBOX_FULL: takes as many bytes as it may for all nodes, and not one more', async () => {
+    const payload = new Uint8Array(998)
+    const net = new PubSubNet({ pubsub: { outboxBytesMax: 2 * (1_001 + 128) } })
+    const [a, b, c] = await net.startAll(3)
+    for (const { pubsub } of [b!, c!]) pubsub.subscribe('x', () => {})
+    c!.pubsub.subscribe('y', () => {}, { group: 'g' })
+    await net.advance(5)
+    net.net.cut(a!.node, b!.node)
+    net.net.cut(a!.node, c!.node)
+    const full = { code: 'ERR_PUBSUB_OUTBOX_FULL' }
+    const larger = a!.pubsub.publish('x', new Uint8Array(999), { qos: 1 })
+    await expect(larger).rejects.toMatchObject(full)
+    const kept = a!.pubsub.publish('x', payload, { qos: 1 })
+    expect(a!.pubsub.stats().outbox).toBe(2)
+    await expect(a!.pubsub.publish('y', 0, { qos: 1 })).rejects.toMatchObject(full)
+    net.net.join(a!.node, b!.node)
+    net.net.join(a!.node, c!.node)
+    await net.advance(5_000)
+    expect(await kept).toMatchObject({ nodes: 2 })
+  })
+
   it('ERR_PUBSUB_OUTBOX_FULL: bounds what waits for a node of a group, and takes another that has room', async () => {
     const net = new PubSubNet({ pubsub: { outboxMessagesMax: 2 } })
     const [a, b, c] = await net.startAll(3)

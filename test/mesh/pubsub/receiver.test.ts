@@ -1,7 +1,7 @@
 import { describe, expect, it } from 'vitest'
 import type { Origin } from '../../../mesh/courier/courier.ts'
 import { encodeAcknowledgement, encodePublish } from '../../../mesh/pubsub/wire.ts'
-import type { PublishFrame } from '../../../mesh/pubsub/wire.ts'
+import type { Acknowledgement, PublishFrame } from '../../../mesh/pubsub/wire.ts'
 import { Codec } from '../../../mesh/wire/codec.ts'
 import { encodeFrame, HEADER_BYTES } from '../../../mesh/wire/frame.ts'
 import { WireType } from '../../../mesh/wire/messages.ts'
@@ -68,6 +68,26 @@ describe('hostile messages', () => {
     expect(got.payloads.at(-1)).toBe('hello')
   })
 
+  it('H12 acknowledgements truncated anywhere are counted and change nothing', async () => {
+    const { node, sayBytes } = await withPeer()
+    const messages: readonly Acknowledgement[] = [
+      { type: 'state', session: 7, next: 2 ** 40, unsettled: [1, 2], held: [9, 300] },
+      { type: 'unwanted', topic: 'x', requestId: 9 },
+      { type: 'wanted' },
+      { type: 'denied', session: 2 ** 40 },
+    ]
+    let told = 0
+    for (const message of messages) {
+      const bytes = encodeAcknowledgement(message, codec).subarray(HEADER_BYTES)
+      for (let length = 0; length < bytes.length; length++) {
+        sayBytes(bytes.slice(0, length), WireType.puback)
+        told += 1
+      }
+    }
+    expect(counted(node)['ERR_PUBSUB_MESSAGE_INVALID']).toBe(told)
+    expect(await node.pubsub.publish('x', 1)).toMatchObject({ local: 1 })
+  })
+
   it('H30 with topics that are none are counted: wildcards, 64 KiB, many levels', async () => {
     const { node, got, say } = await withPeer()
     const topics = ['', '*', 'a.*', '**', 'a..b', 'x'.repeat(65_000), 'a.'.repeat(500) + 'a', 'a b']
@@ -119,10 +139,14 @@ describe('hostile messages', () => {
   })
 
   it('of a flood end at the door, and the next second is another one', async () => {
-    const { net, node, got, say } = await withPeer({ pubsub: { messagesPerSecondMax: 10 } })
+    const { net, node, got, say, sayBytes } = await withPeer({
+      pubsub: { messagesPerSecondMax: 10 },
+    })
     for (let i = 0; i < 25; i++) say({})
     expect(got.payloads).toHaveLength(10)
     expect(counted(node)).toMatchObject({ ERR_PUBSUB_FLOOD: 15 })
+    sayBytes(codec.encode([2]), WireType.puback)
+    expect(counted(node)).toMatchObject({ ERR_PUBSUB_FLOOD: 16 })
     await net.advance(1_001)
     say({})
     expect(got.payloads).toHaveLength(11)
