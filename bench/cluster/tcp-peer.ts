@@ -29,7 +29,7 @@ function onFrames(socket: Socket, handle: (value: unknown) => void): void {
   })
 }
 
-/** Serves `echo` on a free port. */
+/** Serves `echo` on a free port; that alone keeps no program alive. */
 export function serveTcp(): Promise<number> {
   return new Promise((resolve) => {
     const server = createServer((socket) => {
@@ -39,6 +39,7 @@ export function serveTcp(): Promise<number> {
         sendFrame(socket, { id, value: input })
       })
     })
+    server.unref()
     server.listen(0, '127.0.0.1', () => {
       const address = server.address()
       if (address === null || typeof address === 'string') throw new Error('no port')

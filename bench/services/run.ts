@@ -1,11 +1,13 @@
 /** `npm run bench -- services`: pub/sub, procedures and presence; a part by name, `npm run bench -- services-matching`. */
 import { benchLanes } from './lanes.ts'
 import { benchMatching } from './matching.ts'
+import { benchRpc } from './rpc.ts'
 
 /** One benchmark per scenario, by name. */
 export const serviceScenarios: Readonly<Record<string, () => Promise<void>>> = {
   'services-matching': benchMatching,
   'services-lanes': benchLanes,
+  'services-rpc': benchRpc,
 }
 
 /** All of them. */
