@@ -10,7 +10,8 @@
 import { Supervisor } from '../behaviours/index.ts'
 import type { ChildSpec, Contract, SupervisorRef } from '../behaviours/index.ts'
 import { createSystem, formatReason, ownPromise } from '../runtime/index.ts'
-import type { ClockTimer, ExitReason, System } from '../runtime/index.ts'
+import type { ExitReason, System } from '../runtime/index.ts'
+import { atMost } from './at-most.ts'
 import { MeshCore } from './core.ts'
 import { DiscoveryContract } from './discovery/driver.ts'
 import type { Candidate } from './discovery/discovery.ts'
@@ -371,7 +372,7 @@ class MeshNode implements Mesh {
     if (alive) await this.#leave()
     const left = Promise.all([pool.leave(reason), edges?.pool.leave(reason)])
     dialer.reset(new LinkError('ERR_DIAL_ABORTED', 'the mesh stops'))
-    await this.#atMost(2 * this.#core.options.leaveTimeoutMs, left)
+    await atMost(this.#core.clock, 2 * this.#core.options.leaveTimeoutMs, left)
     if (tree !== undefined && this.system.isAlive(tree.pid)) {
       // A tree that ends for another reason meanwhile has ended all the same; the port is closed next.
       await Supervisor.stop(tree, 'shutdown').catch((error: unknown) => {
@@ -390,16 +391,6 @@ class MeshNode implements Mesh {
       if (detector === undefined) resolve()
       else detector.leave(resolve)
     })
-  }
-
-  /** Waits for `work`, but no longer than that: a transport that hangs must not hold up a stop. */
-  async #atMost(limitMs: number, work: Promise<unknown>): Promise<void> {
-    let timer: ClockTimer | undefined
-    const limit = new Promise<void>((resolve) => {
-      timer = this.#core.clock.setTimer(limitMs, resolve)
-    })
-    await Promise.race([work, limit])
-    timer?.cancel()
   }
 
   /** The tree gave up although nobody asked: what it held is released all the same. */

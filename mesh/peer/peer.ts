@@ -13,6 +13,7 @@ import { Supervisor } from '../../behaviours/index.ts'
 import type { Contract, SupervisorRef } from '../../behaviours/index.ts'
 import { createSystem, formatReason, ownPromise } from '../../runtime/index.ts'
 import type { ClockTimer, System } from '../../runtime/index.ts'
+import { atMost } from '../at-most.ts'
 import { MeshCore } from '../core.ts'
 import { openIdentity } from '../identity/identity.ts'
 import type { Identity } from '../identity/identity.ts'
@@ -300,7 +301,7 @@ class PeerNode implements Peer {
     memory.setState('closed')
     const left = core.pool.leave(reason)
     core.dialer.reset(new LinkError('ERR_DIAL_ABORTED', 'the peer closes'))
-    await this.#atMost(2 * core.options.leaveTimeoutMs, left)
+    await atMost(core.clock, 2 * core.options.leaveTimeoutMs, left)
     const tree = this.#tree
     if (tree !== undefined && this.system.isAlive(tree.pid)) {
       // A tree that ends for another reason meanwhile has ended all the same; the port is closed next.
@@ -312,15 +313,5 @@ class PeerNode implements Peer {
     memory.link = undefined
     await core.endpoint()?.close()
     await this.#release()
-  }
-
-  /** Waits for `work`, but no longer than that: a transport that hangs must not hold up a close. */
-  async #atMost(limitMs: number, work: Promise<void>): Promise<void> {
-    let timer: ClockTimer | undefined
-    const limit = new Promise<void>((resolve) => {
-      timer = this.#context.clock.setTimer(limitMs, resolve)
-    })
-    await Promise.race([work, limit])
-    timer?.cancel()
   }
 }
