@@ -90,6 +90,12 @@ export class Routes {
     return isFirst
   }
 
+  /** Whether another node is known to want the topic. */
+  isWantedElsewhere(topic: string): boolean {
+    const { nodes, groups } = this.route(topic)
+    return nodes.length > 0 || groups.some(({ sites }) => sites.length > 0)
+  }
+
   /** The topic must be valid. */
   local(topic: string): LocalRoute {
     const remembered = this.#remembered(topic)

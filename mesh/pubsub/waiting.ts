@@ -1,6 +1,7 @@
 /**
  * Publishes that wait until it is known who wants their topic: in order, a bounded number of messages and bytes. A topic
- * waits once; when what is known of it may be out of date it is asked for again, and nothing waits for that.
+ * waits once, and again when nobody elsewhere was known to want it; when what is known of others may be out of date it is
+ * asked for again, and nothing waits for that.
  */
 import type { Catalog } from '../catalog/catalog.ts'
 import { PubSubError } from './errors.ts'
@@ -37,14 +38,14 @@ export class Waiting {
   mustWait(topic: string, routes: Routes): boolean {
     if (this.#topics.has(topic)) return true
     if (this.#parts.catalog.isSought('topic', topic)) return false
-    const isFirst = routes.isFirst(topic)
-    if (isFirst) this.#topics.set(topic, [])
+    const waits = routes.isFirst(topic) || !routes.isWantedElsewhere(topic)
+    if (waits) this.#topics.set(topic, [])
     if (!this.#asking.has(topic)) {
       this.#asking.add(topic)
       const over = (): void => this.#parts.run(() => this.#over(topic))
       this.#parts.catalog.seek('topic', topic).then(over, over)
     }
-    return isFirst
+    return waits
   }
 
   /** One more waits; gives the error when it is one too many. */

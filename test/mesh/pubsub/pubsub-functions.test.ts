@@ -69,6 +69,22 @@ describe('publish and subscribe', () => {
     expect(atB.payloads).toEqual([1, 2, 3])
   })
 
+  it('ML8 holds a later publish, too, while nobody elsewhere is known to want its topic', async () => {
+    const net = new PubSubNet()
+    const [a, b] = await net.startAll(2)
+    const atB = collect()
+    a!.node.catalog.sought = false
+    a!.node.catalog.seekMs = 500
+    const nobody = a!.pubsub.publish('late', 1)
+    await net.advance(1_000)
+    expect(await nobody).toMatchObject({ nodes: 0 })
+    const held = a!.pubsub.publish('late', 2)
+    b!.pubsub.subscribe('late', atB.handler)
+    await net.advance(1_000)
+    expect(await held).toMatchObject({ nodes: 1 })
+    expect(atB.payloads).toEqual([2])
+  })
+
   it('ERR_PUBSUB_PENDING_MAX: holds as many as it may and no more', async () => {
     const net = new PubSubNet({ pubsub: { publishPendingMax: 2 } })
     const [a] = await net.startAll(1)
