@@ -122,15 +122,13 @@ describe('a realm bridge', () => {
     await using bridge = await cluster.during(
       createRealmBridge({ from: a, to: b, topics: ['news'], procedures: ['b.name'], clock }),
     )
-    // That nobody wanted or offered it is believed for a while; a publish then asks anew, beside its own way.
+    // That nobody wanted or offered it is believed for a while; a publish then asks anew.
     await cluster.clock.advance(6_000)
     await cluster.during(pa.pubsub.publish('news', 2))
-    await cluster.clock.advance(500)
-    await cluster.during(pa.pubsub.publish('news', 3))
-    await cluster.during(pa.pubsub.publish('other', 4))
+    await cluster.during(pa.pubsub.publish('other', 3))
     expect(await cluster.during(pa.rpc.call('b.name'))).toBe('pb')
     await cluster.clock.advance(500)
-    expect(got).toEqual([['news', 3]])
+    expect(got).toEqual([['news', 2]])
     expect(bridge.stats()).toMatchObject({ bridged: 2, failed: 0 })
     expect([a.links(), b.links()]).toEqual([[], []])
   })
