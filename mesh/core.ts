@@ -93,6 +93,8 @@ export class MeshCore implements LinkProcessContext {
   readonly sources: Discovery[]
   readonly lookup: (host: string) => Promise<readonly string[]>
   readonly chance: () => number
+  /** What layers above say in every hello; see `HelloMessage.states`. */
+  states: () => readonly number[] = () => []
   /** Name under which the supervisor of link processes is registered. */
   readonly linksName: string
   /** Name of the discovery process. */
@@ -202,6 +204,7 @@ export class MeshCore implements LinkProcessContext {
       membership: identity.membership,
       capabilities: options.capabilities,
       frameBytesMax: options.frameBytesMax,
+      states: this.states(),
     }
   }
 

@@ -3,7 +3,8 @@
  * (`speaker.ts`), and what others want and offer (`remote.ts`). Links carry it; how nodes find each other that have
  * none is the work of `rendezvous.ts`.
  *
- *     link up        both say what they hold of the other: `held`, mode `hello`
+ *     link up        both say what they hold of the other: `held`, mode `hello`; nothing, when the handshake showed that
+ *                    nothing is missing
  *     hello, ask     what is missing since then, or everything: `entries` and `removals`, the last part marked
  *     after a step   `held`, mode `ack`; when parts are missing, mode `ask`
  *     own changes    one step for all, `batchMs` after the first of them
@@ -14,13 +15,16 @@
 import type { NodeKind } from '../wire/check.ts'
 import type { CatalogDetail, CatalogEntry, CatalogKind } from './catalog.ts'
 import { CatalogError } from './errors.ts'
-import type { CatalogInput, CatalogSink } from './machine.ts'
+import type { CatalogInput, CatalogSink, CatalogState } from './machine.ts'
 import { CATALOG_KINDS } from './message.ts'
 import { Remote } from './remote.ts'
 import type { TellerSnapshot } from './remote.ts'
 import type { CatalogSettings } from './settings.ts'
 import { Speaker } from './speaker.ts'
 import { Telling } from './telling.ts'
+
+/** A link came up. */
+type LinkedInput = Extract<CatalogInput, { readonly type: 'linked' }>
 
 /** What a core is made of. */
 export interface CatalogCoreOptions {
@@ -126,6 +130,13 @@ export class CatalogCore {
   /** What it was then. */
   roleOf(peer: string): NodeKind | undefined {
     return this.#remote.roleOf(peer)
+  }
+
+  /** What the next hello says; undefined while there are changes that nobody was told. */
+  state(kind: CatalogKind): CatalogState | undefined {
+    if (this.#stepDueMs !== Infinity) return undefined
+    const { telling } = this.#books[kind]
+    return { version: telling.version, entries: telling.sizes().told }
   }
 
   /** Own entries of one kind. */
@@ -264,7 +275,7 @@ export class CatalogCore {
   #take(nowMs: number, input: CatalogInput): void {
     switch (input.type) {
       case 'linked':
-        return this.#linked(nowMs, input.peer, input.life, input.role)
+        return this.#linked(nowMs, input)
       case 'unlinked':
         for (const kind of CATALOG_KINDS) this.#books[kind].speaker.unlinked(input.peer)
         return this.#remote.unlinked(nowMs, input.peer)
@@ -293,11 +304,15 @@ export class CatalogCore {
     }
   }
 
-  #linked(nowMs: number, peer: string, life: number, role: 'member' | 'gateway' | 'edge'): void {
-    if (role !== 'edge') for (const kind of CATALOG_KINDS) this.#books[kind].speaker.linked(peer)
+  #linked(nowMs: number, { peer, life, role, states }: LinkedInput): void {
+    const isEdge = role === 'edge'
+    for (const kind of CATALOG_KINDS) {
+      const { speaker } = this.#books[kind]
+      if (!isEdge) speaker.linked(nowMs, peer, states?.own[kind].version)
+    }
     if (this.#options.role === 'edge') return this.#helloOfEdge(nowMs, peer)
     if (this.#members.has(peer)) this.#unsynced.add(peer)
-    this.#remote.linked(nowMs, peer, life, role)
+    this.#remote.linked(nowMs, peer, life, role, states?.peer)
   }
 
   /**

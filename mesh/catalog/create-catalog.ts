@@ -30,6 +30,8 @@ export interface CreatedCatalog {
   forget(node: string): void
   /** True when every linked peer has acknowledged what this node wants and offers. */
   isTold(): boolean
+  /** What this node says in its next hello; see `HelloMessage.states`. */
+  states(): readonly number[]
   /** The one that runs; for tests and metrics. */
   driver(): CatalogDriver | undefined
 }
@@ -46,6 +48,7 @@ export function createCatalog(parts: CatalogParts): CreatedCatalog {
     child: CatalogServer.child(context, { id: 'catalog' }),
     forget: (node) => running(memory)?.forget(node),
     isTold: () => running(memory)?.isTold ?? false,
+    states: () => running(memory)?.states() ?? [],
     driver: () => running(memory),
   }
 }

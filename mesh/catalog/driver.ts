@@ -19,7 +19,7 @@ import type { CatalogDetail, CatalogEntry, CatalogKind } from './catalog.ts'
 import { CatalogCore } from './core.ts'
 import { NO_DETAIL } from './detail.ts'
 import { DhtPlaces } from './dht-places.ts'
-import type { CatalogInput, CatalogSent, CatalogSink } from './machine.ts'
+import type { CatalogInput, CatalogSent, CatalogSink, CatalogState, LinkStates } from './machine.ts'
 import type { CatalogMemory, RunningCatalog } from './memory.ts'
 import { CATALOG_KINDS } from './message.ts'
 import type { CatalogMessage, QuestionMessage } from './message.ts'
@@ -138,7 +138,8 @@ export class CatalogDriver implements RunningCatalog {
   begin(): void {
     const { pool, edges } = this.#context
     const links: readonly Link[] = [...pool.links(), ...(edges?.links() ?? [])]
-    for (const link of links) this.link({ type: 'up', link })
+    // What was said when they came up is long out of date.
+    for (const link of links) this.#linked(link, undefined)
     for (const peer of this.#context.memory.pairs) {
       if (this.#linkOf(peer) === undefined) this.#work.do((nowMs) => void this.#meet(nowMs, peer))
     }
@@ -148,15 +149,24 @@ export class CatalogDriver implements RunningCatalog {
 
   /** A link came up or went down. */
   link({ type, link }: LinkEvent): void {
-    const { key, incarnation: life, kind: role } = link.peer
-    const peer = key.hex
-    if (type === 'up') {
-      this.#pairs.replaced(peer)
-      return this.#input({ type: 'linked', peer, life, role }, true)
-    }
+    if (type === 'up') return this.#linked(link, linkStatesOf(link))
+    const peer = link.peer.key.hex
     this.#edgeRates.forget(peer)
     this.#input({ type: 'unlinked', peer }, true)
     this.#work.do((nowMs) => this.#rendezvous.settled(nowMs, peer))
+  }
+
+  /** What this node says in its next hello. */
+  states(): readonly number[] {
+    const [topic, procedure] = [this.#core.state('topic'), this.#core.state('procedure')]
+    if (topic === undefined || procedure === undefined) return []
+    return [topic.version, topic.entries, procedure.version, procedure.entries]
+  }
+
+  #linked({ peer }: Link, states: LinkStates | undefined): void {
+    const { key, incarnation: life, kind: role } = peer
+    this.#pairs.replaced(key.hex)
+    this.#input({ type: 'linked', peer: key.hex, life, role, states }, true)
   }
 
   /** Membership has news. */
@@ -465,5 +475,23 @@ export class CatalogDriver implements RunningCatalog {
       this.#edgeSeeks -= 1
       if (!this.#work.closed) answer()
     })
+  }
+}
+
+/** What both sides of a link said in its handshake, if both did. */
+function linkStatesOf({ states, peer }: Link): LinkStates | undefined {
+  const [own, its] = [statesOf(states), statesOf(peer.states)]
+  return own === undefined || its === undefined ? undefined : { own, peer: its }
+}
+
+function statesOf(
+  numbers: readonly number[],
+): Readonly<Record<CatalogKind, CatalogState>> | undefined {
+  const [topicVersion, topics, procedureVersion, procedures] = numbers
+  if (topicVersion === undefined || topics === undefined) return undefined
+  if (procedureVersion === undefined || procedures === undefined) return undefined
+  return {
+    topic: { version: topicVersion, entries: topics },
+    procedure: { version: procedureVersion, entries: procedures },
   }
 }

@@ -140,6 +140,12 @@ export class Hearing {
     return this.#staged === undefined ? CHANGE : { type: 'whole', staged: this.#staged }
   }
 
+  /** The peer said in the handshake which version it has, and this is no older. */
+  agree(version: number): void {
+    this.version = Math.max(this.version, version)
+    this.complete = true
+  }
+
   /** Its last part was taken. */
   done(to: number): void {
     this.version = to

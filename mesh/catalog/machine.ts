@@ -4,6 +4,18 @@ import type { CatalogChange, CatalogKind } from './catalog.ts'
 import type { CatalogErrorCode } from './errors.ts'
 import type { HeldMessage, StepMessage, UnwantedMessage } from './message.ts'
 
+/** What a node says of one kind before it says anything else: the version, and how many entries that is. */
+export interface CatalogState {
+  readonly version: number
+  readonly entries: number
+}
+
+/** See {@link CatalogInput}. */
+export interface LinkStates {
+  readonly own: Readonly<Record<CatalogKind, CatalogState>>
+  readonly peer: Readonly<Record<CatalogKind, CatalogState>>
+}
+
 /** What has happened. Own entries are no inputs: see `CatalogCore.set`. */
 export type CatalogInput =
   /** A link came up. `life` is the incarnation of the peer. */
@@ -12,6 +24,8 @@ export type CatalogInput =
       readonly peer: string
       readonly life: number
       readonly role: NodeKind
+      /** What both said in the handshake; undefined when one of them said nothing, or the link is older than this. */
+      readonly states?: LinkStates | undefined
     }
   | { readonly type: 'unlinked'; readonly peer: string }
   /** Membership: that node is there, or is not: it is down, or has left in order. */

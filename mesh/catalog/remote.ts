@@ -11,6 +11,7 @@ import type { Claim } from './claims.ts'
 import type { CatalogErrorCode } from './errors.ts'
 import { Hearing } from './hearing.ts'
 import type { Staged } from './hearing.ts'
+import type { CatalogState } from './machine.ts'
 import { CATALOG_KINDS } from './message.ts'
 import type { HeldMessage, Owner, StepMessage } from './message.ts'
 import type { CatalogSettings } from './settings.ts'
@@ -125,16 +126,21 @@ export class Remote {
     return this.#tellers.get(peer)?.hearings[kind].held('ack')
   }
 
-  linked(nowMs: number, peer: string, life: number, role: NodeKind): void {
+  /** A link came up; the peer may have said already how much it has. */
+  linked(
+    nowMs: number,
+    peer: string,
+    life: number,
+    role: NodeKind,
+    states?: Readonly<Record<CatalogKind, CatalogState>>,
+  ): void {
     const teller = this.#tellers.get(peer) ?? this.#open(peer, life, role)
     if (teller.life !== life) this.#end(nowMs, teller, life, role === 'gateway')
     teller.role = role
     teller.linked = true
     teller.leaseEndsMs = Infinity
-    for (const kind of CATALOG_KINDS) {
-      teller.hearings[kind].interrupt()
-      this.#ask(nowMs, teller, kind, 'hello')
-    }
+    for (const kind of CATALOG_KINDS) this.#greet(nowMs, teller, kind, states?.[kind])
+    this.#settle(teller)
   }
 
   unlinked(nowMs: number, peer: string): void {
@@ -202,9 +208,7 @@ export class Remote {
     if (isFirst && teller.role === 'edge') {
       this.#parts.relay.renew(kind, from, { life: teller.life, stamp: to })
     }
-    if (teller.synced || CATALOG_KINDS.some((each) => !teller.hearings[each].complete)) return
-    teller.synced = true
-    this.#parts.synced(from)
+    this.#settle(teller)
   }
 
   /** A node says that it has nothing that matches `name`, as of that version; it may have no link. */
@@ -319,6 +323,26 @@ export class Remote {
     }
     this.#tellers.set(peer, teller)
     return teller
+  }
+
+  /** Asks a peer for what it has, if it has anything that is not known. */
+  #greet(nowMs: number, teller: Teller, kind: CatalogKind, state: CatalogState | undefined): void {
+    const hearing = teller.hearings[kind]
+    hearing.interrupt()
+    if (state === undefined) return this.#ask(nowMs, teller, kind, 'hello')
+    if (hearing.version < state.version) {
+      if (state.entries > 0) return this.#ask(nowMs, teller, kind, 'ask')
+      this.#replace(nowMs, teller, hearing, new Map(), state.version)
+      this.claims[kind].renew(teller.peer, teller.peer, teller.life, state.version)
+    }
+    hearing.agree(state.version)
+  }
+
+  /** Says so when all that a peer has is known. */
+  #settle(teller: Teller): void {
+    if (teller.synced || CATALOG_KINDS.some((each) => !teller.hearings[each].complete)) return
+    teller.synced = true
+    this.#parts.synced(teller.peer)
   }
 
   #ask(nowMs: number, teller: Teller, kind: CatalogKind, mode: 'hello' | 'ask'): void {

@@ -58,12 +58,17 @@ export class Speaker {
     return true
   }
 
-  /** A link came up: the peer will say what it holds. */
-  linked(peer: string): void {
-    this.#listeners.set(peer, {
-      ...{ peer, base: -1, askedMs: -Infinity, sent: -1, acked: -1 },
+  /**
+   * A link came up. When the peer was told a version in the handshake, it holds that one or will ask for it; else it will
+   * say what it holds.
+   */
+  linked(nowMs: number, peer: string, version: number = -1): void {
+    const listener: Listener = {
+      ...{ peer, base: version, askedMs: -Infinity, sent: version, acked: version },
       ...{ queue: NOTHING, at: 0, blocked: false, sentMs: -Infinity },
-    })
+    }
+    this.#listeners.set(peer, listener)
+    this.#pump(nowMs, listener)
   }
 
   unlinked(peer: string): void {

@@ -122,6 +122,10 @@ export class Connection implements Link {
     return this.#peer
   }
 
+  get states(): readonly number[] {
+    return this.#handshake.own.states
+  }
+
   get remote(): TransportAddress {
     return this.#transport.remote
   }
@@ -175,11 +179,10 @@ export class Connection implements Link {
 
   /** Time has passed. */
   tick(): void {
-    const nowMs = this.#now()
-    if (nowMs < this.#dueMs) return
+    if (this.#now() < this.#dueMs) return
     if (this.#state === 'handshaking') this.#input({ type: 'tick' })
     else if (this.#state === 'closing') this.#lingerOver()
-    else if (this.#state === 'established') this.#beat(nowMs)
+    else if (this.#state === 'established') this.#beat(this.#now())
   }
 
   send(lane: LaneName, frame: Uint8Array): boolean {
@@ -412,7 +415,7 @@ export class Connection implements Link {
           this.#input({ type: 'verdict', verdict: this.#judge(effect.offer) })
           break
         case 'send_accepted':
-          this.#sendControl(protocol.accepted(this.#context.hello(false)))
+          this.#sendControl(protocol.accepted(this.#handshake.renew(this.#context.hello(false))))
           break
         case 'send_rejected':
           this.#sendControl(protocol.rejected(effect.reason, effect.message))
@@ -452,8 +455,7 @@ export class Connection implements Link {
       return this.#handshakeFailed({ code: 'ERR_LINK_REFUSED', reason: refusal, message })
     }
     this.#up = true
-    const { edges, pool } = this.#context
-    if (this.#pool === pool) edges?.memberUp(this.peerKey)
+    if (this.#pool === this.#context.pool) this.#context.edges?.memberUp(this.peerKey)
     this.#lanes.accepted()
     this.#pool.announce({ type: 'up', link: this })
     this.#dial.succeed(this)

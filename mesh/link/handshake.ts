@@ -118,17 +118,25 @@ const NOTHING: readonly HandshakeEffect[] = Object.freeze([])
 /** One handshake. */
 export class Handshake {
   readonly #options: HandshakeOptions
+  #own: Hello
   #state: State = 'idle'
   #laneOpen = false
   #offer: Negotiated | undefined
 
   constructor(options: HandshakeOptions) {
     this.#options = options
+    this.#own = options.own
   }
 
-  /** What we say in our `connect`. */
+  /** What we said, or are about to say. */
   get own(): Hello {
-    return this.#options.own
+    return this.#own
+  }
+
+  /** What we say when we accept: as much may have changed while the peer spoke. */
+  renew(own: Hello): Hello {
+    this.#own = own
+    return own
   }
 
   /** What the peer said in its `connect`, once that is good (acceptor). */

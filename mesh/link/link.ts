@@ -45,6 +45,8 @@ export interface PeerInfo {
   readonly roles: readonly string[]
   /** Largest payload in bytes that both take: chunk larger values. */
   readonly frameBytesMax: number
+  /** See `HelloMessage.states`. */
+  readonly states: readonly number[]
 }
 
 /** One accepted connection. */
@@ -55,6 +57,8 @@ export interface Link {
   /** Where its packets come from. */
   readonly remote: TransportAddress
   readonly state: LinkState
+  /** What this side said as `PeerInfo.states`. */
+  readonly states: readonly number[]
   /** Smoothed round trip of keepalives, 0 before the first. */
   readonly rttMs: number
   /** Bytes accepted by `send` and not yet taken by the network, of all lanes. */

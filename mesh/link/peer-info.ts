@@ -28,5 +28,6 @@ export function peerInfoOf(
     capabilities,
     frameBytesMax,
     roles,
+    states: hello.states,
   })
 }

@@ -56,6 +56,7 @@ export function createServices(parts: ServicesParts): MadeServices {
   const { core, options, check } = parts
   const courier = createCourier(core, options.courier)
   const catalog = createCatalog({ ...catalogParts(parts), courier: courier.courier })
+  core.states = () => catalog.states()
   const context: ServicesContext = {
     ...servicesContext(core, parts.store),
     courier: courier.courier,

@@ -19,6 +19,7 @@ export interface MessageFieldLimits {
   /** Texts for people. */
   readonly textCharactersMax: number
   readonly capabilitiesMax: number
+  readonly statesMax: number
 }
 
 /** The limits in force; wire constants, so not options. */
@@ -26,6 +27,7 @@ export const MESSAGE_FIELD_LIMITS: MessageFieldLimits = Object.freeze({
   nameCharactersMax: 255,
   textCharactersMax: 1024,
   capabilitiesMax: 64,
+  statesMax: 8,
 })
 
 /**
@@ -51,6 +53,11 @@ export interface HelloMessage {
   readonly membership: unknown
   readonly capabilities: readonly string[]
   readonly frameBytesMax: number
+  /**
+   * Numbers by which layers above know whether anything is to be told on this link; empty when they have nothing to say
+   * that way. The link only carries them.
+   */
+  readonly states: readonly number[]
 }
 
 /** `rejected`: why there is no link. */
@@ -157,6 +164,10 @@ function parseHello(type: string, value: unknown): HelloMessage {
       return item
     }),
     frameBytesMax: fields.whole('frameBytesMax', 1024, FRAME_BYTES_MAX_LIMIT),
+    states: fields.list('states', MESSAGE_FIELD_LIMITS.statesMax).map((item, index) => {
+      if (Number.isSafeInteger(item) && (item as number) >= 0) return item as number
+      throw fields.error(`states[${index}]`, 'a whole number from 0')
+    }),
   }
 }
 

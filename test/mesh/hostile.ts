@@ -116,6 +116,7 @@ export class Hostile {
         membership: issueMembership(cluster.realm, keys.nodeKey, { wallNowMs }),
         capabilities: [],
         frameBytesMax: 1_048_576,
+        states: [],
         ...change,
       }),
     )

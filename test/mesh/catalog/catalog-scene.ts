@@ -1,7 +1,7 @@
 /** Catalog cores of some nodes over links in memory: in order, late, lost when a link ends. For tests. */
 import type { CatalogChange, CatalogEntry, CatalogKind } from '../../../mesh/catalog/catalog.ts'
 import { CatalogCore } from '../../../mesh/catalog/core.ts'
-import type { CatalogSent, CatalogSink } from '../../../mesh/catalog/machine.ts'
+import type { LinkStates, CatalogSent, CatalogSink } from '../../../mesh/catalog/machine.ts'
 import type { CatalogMessage } from '../../../mesh/catalog/message.ts'
 import { catalogSettings } from '../../../mesh/catalog/settings.ts'
 import type { CatalogOptions } from '../../../mesh/catalog/settings.ts'
@@ -30,12 +30,21 @@ export interface SceneNode {
   readonly full: Set<string>
   /** Peers whose lane refuses the next message. */
   readonly refusing: Set<string>
+  /** What it said in its latest hello, which may be older than the link. */
+  said: NodeStates | undefined
   alive: boolean
 }
 
 interface Event {
   readonly atMs: number
   readonly run: () => void
+}
+
+type NodeStates = LinkStates['own']
+
+function statesOf({ core }: SceneNode): NodeStates | undefined {
+  const [topic, procedure] = [core.state('topic'), core.state('procedure')]
+  return topic === undefined || procedure === undefined ? undefined : { topic, procedure }
 }
 
 /** See the head of this file. */
@@ -45,6 +54,8 @@ export class Scene {
   readonly sent: Sent[] = []
   /** Decides whether a message is lost though the link stands. */
   loses: (sent: Sent) => boolean = () => false
+  /** Whether both sides say in the handshake what they have. */
+  greets = false
   readonly nodes = new Map<string, SceneNode>()
   readonly #options: CatalogOptions
   /** Which link of a pair this is; undefined when there is none. */
@@ -61,10 +72,12 @@ export class Scene {
     const node: SceneNode = {
       ...{ key, role, life: 1, alive: true },
       core: undefined as unknown as CatalogCore,
+      said: undefined,
       own: { topic: new Map(), procedure: new Map() },
       ...{ changes: [], refusals: new Map(), events: [], full: new Set(), refusing: new Set() },
     }
     node.core = this.#core(node, options)
+    node.said = statesOf(node)
     this.nodes.set(key, node)
     return node
   }
@@ -90,6 +103,12 @@ export class Scene {
 
   link(a: SceneNode, b: SceneNode): void {
     if (this.isLinked(a, b)) return
+    const isGreeted =
+      this.greets &&
+      a.said !== undefined &&
+      b.said !== undefined &&
+      a.role !== 'edge' &&
+      b.role !== 'edge'
     this.#linkCount += 1
     this.#links.set(pairOf(a.key, b.key), this.#linkCount)
     for (const [one, other] of [
@@ -102,6 +121,7 @@ export class Scene {
         peer: other.key,
         life: other.life,
         role: other.role,
+        states: isGreeted ? { own: one.said!, peer: other.said! } : undefined,
       })
     }
   }
@@ -127,6 +147,7 @@ export class Scene {
     node.own.topic.clear()
     node.own.procedure.clear()
     node.core = this.#core(node, options)
+    node.said = statesOf(node)
   }
 
   /** The process of the catalog ends and begins anew; links stand. */
@@ -157,6 +178,7 @@ export class Scene {
 
   /** Time passes; everything that is due happens, in order. */
   advance(ms: number): void {
+    for (const node of this.nodes.values()) node.said = statesOf(node)
     const untilMs = this.nowMs + ms
     for (;;) {
       const event = this.#events[0]

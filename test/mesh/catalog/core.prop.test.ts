@@ -100,8 +100,9 @@ function expectTruth(scene: Scene, nodes: readonly SceneNode[]): void {
 describe('the catalog core under random changes', () => {
   it('PS8 knows exactly the truth of every linked peer after quiet, whatever links and processes did', () => {
     fc.assert(
-      fc.property(fc.array(act, { maxLength: 80 }), (acts) => {
+      fc.property(fc.array(act, { maxLength: 80 }), fc.boolean(), (acts, greets) => {
         const scene = new Scene({ frameBytesMax: 2_048 })
+        scene.greets = greets
         const nodes = Array.from({ length: NODES }, () => scene.add())
         for (const one of acts) play(scene, nodes, one)
         settle(scene, nodes)
@@ -116,8 +117,10 @@ describe('the catalog core under random changes', () => {
       fc.property(
         fc.array(act, { maxLength: 60 }),
         fc.integer({ min: 2, max: 9 }),
-        (acts, every) => {
+        fc.boolean(),
+        (acts, every, greets) => {
           const scene = new Scene({ frameBytesMax: 2_048 })
+          scene.greets = greets
           const nodes = Array.from({ length: NODES }, () => scene.add())
           let count = 0
           scene.loses = () => ++count % every === 0

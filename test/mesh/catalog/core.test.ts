@@ -617,3 +617,62 @@ describe('peers at the edge', () => {
     expect(scene.lookup(gateway, 'topic', 'd')).toEqual([two.key.slice(0, 2)])
   })
 })
+
+describe('what both sides said in the handshake', () => {
+  function apart(): { scene: Scene; a: SceneNode; b: SceneNode } {
+    const scene = new Scene()
+    scene.greets = true
+    const [a, b] = [scene.add(), scene.add()]
+    scene.advance(100)
+    return { scene, a, b }
+  }
+
+  it('spares every word between nodes that have nothing, or hold what there is', () => {
+    const { scene, a, b } = apart()
+    scene.link(a, b)
+    scene.advance(60_000)
+    expect(scene.sent).toEqual([])
+    expect([a.core.isSynced(b.key), b.core.isSynced(a.key)]).toEqual([true, true])
+    scene.set(a, 'topic', 'x')
+    scene.advance(100)
+    expect(scene.known(b, a, 'topic')).toBe(scene.truth(a, 'topic'))
+    scene.unlink(a, b)
+    scene.advance(100)
+    scene.sent.length = 0
+    scene.link(a, b)
+    scene.advance(60_000)
+    expect(scene.sent).toEqual([])
+    expect([a.core.isSynced(b.key), b.core.isSynced(a.key)]).toEqual([true, true])
+  })
+
+  it('is asked after when it is more than is held, and followed by what has changed since', () => {
+    const { scene, a, b } = apart()
+    scene.set(a, 'topic', 'x')
+    scene.advance(100)
+    scene.advance(100)
+    // Between the hello and the link.
+    scene.set(a, 'topic', 'y')
+    scene.link(a, b)
+    expect(b.core.isSynced(a.key)).toBe(false)
+    scene.advance(100)
+    expect(scene.known(b, a, 'topic')).toBe(scene.truth(a, 'topic'))
+    expect(b.core.isSynced(a.key)).toBe(true)
+  })
+
+  it('ends entries that are gone without a word', () => {
+    const { scene, a, b } = apart()
+    scene.set(a, 'topic', 'x')
+    scene.link(a, b)
+    scene.advance(100)
+    scene.unlink(a, b)
+    scene.delete(a, 'topic', 'x')
+    scene.advance(100)
+    scene.advance(100)
+    scene.sent.length = 0
+    scene.link(a, b)
+    expect(scene.known(b, a, 'topic')).toBe('')
+    expect(b.core.isSynced(a.key)).toBe(true)
+    scene.advance(60_000)
+    expect(scene.sent).toEqual([])
+  })
+})

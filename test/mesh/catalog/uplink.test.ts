@@ -27,7 +27,10 @@ class Links implements LinkSource {
   }
 
   up({ self, incarnation }: ServiceNode, kind: NodeKind): void {
-    const link = { peer: { key: nodeKeyFromHex(self), incarnation, kind } } as Link
+    const link = {
+      states: [],
+      peer: { key: nodeKeyFromHex(self), incarnation, kind, states: [] },
+    } as unknown as Link
     this.#links.set(self, link)
     for (const handler of this.#handlers) handler({ type: 'up', link })
   }

@@ -19,6 +19,7 @@ const hello = (n: number, change: Partial<Hello> = {}): Hello => ({
   membership: 'good',
   capabilities: ['sync', 'dist'],
   frameBytesMax: 1_000,
+  states: [],
   ...change,
 })
 const options = (change: Partial<HandshakeOptions> = {}): HandshakeOptions => ({

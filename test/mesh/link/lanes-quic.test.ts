@@ -115,7 +115,10 @@ describe('a link whose nodes flood each other on rpc, pubsub and bulk', () => {
     expect(quantile(rtts, 0.99), figures).toBeLessThan(KEEPALIVE_MS)
     expect([a.refused, b.refused]).toEqual([{}, {}])
     expect([a.peers, b.peers]).toEqual(['b', 'a'])
-    expect([link.bytesQueued, b.link('a').bytesQueued]).toEqual([0, 0])
+    // A ping may be on its way out at any time.
+    const queued = (): number => link.bytesQueued + b.link('a').bytesQueued
+    for (let i = 0; i < 1_000 && queued() > 0; i++) await turn(1)
+    expect(queued()).toBe(0)
   }, 60_000)
 
   it('loses nothing of what was queued when one side says goodbye, and ends with the last of it', async () => {

@@ -115,6 +115,7 @@ export class LinkNode {
         membership,
         capabilities: [],
         frameBytesMax: 1_048_576,
+        states: [],
       }),
       checkMembership: () => ({ roles: [] }),
     }

@@ -34,6 +34,7 @@ const hello: HelloMessage = {
   membership: { anything: true },
   capabilities: ['dist/1'],
   frameBytesMax: 1_048_576,
+  states: [3, 0, 1, 2],
 }
 
 const guards: readonly (readonly [string, (value: unknown) => unknown, object])[] = [
