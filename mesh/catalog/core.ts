@@ -280,7 +280,7 @@ export class CatalogCore {
         for (const kind of CATALOG_KINDS) this.#books[kind].speaker.unlinked(input.peer)
         return this.#remote.unlinked(nowMs, input.peer)
       case 'member':
-        return this.#member(nowMs, input.node, input.there, input.left === true)
+        return this.#member(nowMs, input.node, input.there)
       case 'message': {
         const { from, message } = input
         this.#remote.heard(nowMs, from)
@@ -332,11 +332,11 @@ export class CatalogCore {
     if (held !== undefined) this.#sink.send(from, { ...held, mode: 'ask' })
   }
 
-  #member(nowMs: number, node: string, there: boolean, hasLeft: boolean): void {
+  #member(nowMs: number, node: string, there: boolean): void {
     if (there === this.#members.has(node)) return
     if (!there) {
       this.#members.delete(node)
-      this.#remote.forget(nowMs, node, hasLeft)
+      this.#remote.forget(nowMs, node)
       this.#unsynced.delete(node)
       return
     }

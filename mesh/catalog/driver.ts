@@ -175,7 +175,7 @@ export class CatalogDriver implements RunningCatalog {
     if (type === 'update' || type === 'conflict') return
     const there = type === 'up' || type === 'alive' || type === 'suspect'
     if (!there) this.#work.do((nowMs) => this.#pairs.end(nowMs, node))
-    this.#input({ type: 'member', node, there, left: type === 'left' }, true)
+    this.#input({ type: 'member', node, there }, true)
   }
 
   /** Whatever that node wants or offers is over. */

@@ -28,13 +28,8 @@ export type CatalogInput =
       readonly states?: LinkStates | undefined
     }
   | { readonly type: 'unlinked'; readonly peer: string }
-  /** Membership: that node is there, or is not: it is down, or has left in order. */
-  | {
-      readonly type: 'member'
-      readonly node: string
-      readonly there: boolean
-      readonly left?: boolean
-    }
+  /** Membership: that node is there, or is not (down, left). */
+  | { readonly type: 'member'; readonly node: string; readonly there: boolean }
   /** A message came over the link with that peer. */
   | {
       readonly type: 'message'

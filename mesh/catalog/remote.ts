@@ -1,8 +1,8 @@
 /**
  * What peers tell about themselves and, if they are gateways, about peers at their edge (`hearing.ts`), kept as
  * entries (`claims.ts`). Entries of a node count while it is linked, and a lease longer; they end at once when the
- * node is known to be gone, or speaks in another life. When a gateway has left or speaks in another life, what it told
- * of peers at its edge is *orphaned*: it counts for `edgeLeaseMs`, in which they find another gateway, or the same one.
+ * node is known to be gone, or speaks in another life. When that node is a gateway, the topics of peers at its edge are
+ * *orphaned*: they count for `edgeLeaseMs`, in which they find another gateway, or the same one.
  */
 import type { NodeKind } from '../wire/check.ts'
 import type { CatalogChange, CatalogDetail, CatalogKind } from './catalog.ts'
@@ -155,10 +155,10 @@ export class Remote {
   }
 
   /** The peer is gone, in order or not, and what it told is over, though a link may stand. */
-  forget(nowMs: number, peer: string, hasLeft: boolean): void {
+  forget(nowMs: number, peer: string): void {
     const teller = this.#tellers.get(peer)
     if (teller === undefined) return
-    this.#end(nowMs, teller, teller.life, hasLeft)
+    this.#end(nowMs, teller, teller.life, true)
     this.#release(teller)
   }
 
@@ -512,13 +512,15 @@ export class Remote {
     hearing.orphans.delete(node)
   }
 
-  /** What it told in its life is over; that of peers at its edge is orphaned, or over as well. */
+  /** What it told in its life is over; topics of peers at its edge are orphaned, or over as well. */
   #end(nowMs: number, teller: Teller, life: number, orphans = false): void {
     const untilMs = nowMs + this.#parts.settings.edgeLeaseMs
     for (const kind of CATALOG_KINDS) {
       const hearing = teller.hearings[kind]
       for (const owner of Array.from(hearing.owners)) {
-        const isKept = orphans && teller.role === 'gateway' && owner !== teller.peer
+        // What is published is repeated until it arrives; a call would only wait for somebody who is not there.
+        const mayWait = orphans && kind === 'topic'
+        const isKept = mayWait && teller.role === 'gateway' && owner !== teller.peer
         if (!isKept) this.#dropOwner(teller, kind, owner)
         else if (!hearing.orphans.has(owner)) hearing.orphans.set(owner, untilMs)
       }

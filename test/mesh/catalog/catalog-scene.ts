@@ -133,10 +133,10 @@ export class Scene {
   }
 
   /** Every node but itself is a member, or is not any more. */
-  member(node: SceneNode, there: boolean, left = false): void {
+  member(node: SceneNode, there: boolean): void {
     for (const other of this.nodes.values()) {
       if (other === node) continue
-      other.core.step(this.nowMs, { type: 'member', node: node.key, there, left })
+      other.core.step(this.nowMs, { type: 'member', node: node.key, there })
     }
   }
 

@@ -508,22 +508,16 @@ describe('peers at the edge', () => {
     expect(g1.core.stats()).toMatchObject({ relayed: 0, told: 0 })
   })
 
-  it('ML34 are forgotten with their gateway, as all that it told', () => {
-    const { scene, g1, m } = edgeScene()
-    scene.member(g1, true)
-    scene.unlink(g1, m)
-    scene.member(g1, false)
-    expect(scene.lookup(m, 'topic', 'x')).toEqual([])
-    expect(m.core.stats().known).toBe(0)
-  })
-
-  it('outlive a gateway that has left by a short lease, what it told of itself does not', () => {
-    const { scene, g1, m } = edgeScene()
+  it('ML34 outlive their gateway by a short lease, what they offer and what it told of itself does not', () => {
+    const { scene, edge, g1, m } = edgeScene()
+    scene.set(edge, 'procedure', 'p')
     scene.set(g1, 'topic', 'y')
     scene.member(g1, true)
     scene.advance(100)
-    scene.member(g1, false, true)
+    expect(scene.lookup(m, 'procedure', 'p')).toEqual(['01(02)'])
+    scene.member(g1, false)
     expect(scene.lookup(m, 'topic', 'y')).toEqual([])
+    expect(scene.lookup(m, 'procedure', 'p')).toEqual([])
     scene.unlink(g1, m)
     scene.advance(9_000)
     expect(scene.lookup(m, 'topic', 'x')).toEqual(['01(02)'])
