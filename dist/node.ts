@@ -6,7 +6,8 @@
  *     ├─ identity, endpoint, links
  *     ├─ dist (rest_for_one)
  *     │   └─ spawner        parent of everything other nodes started here
- *     └─ membership, discovery
+ *     ├─ membership, discovery, topology, dht, services
+ *     └─ cluster (one_for_one)    what stands on those: `features.ts`
  *
  * A node has a system of its own, whose `node` is the key of the node in hex, unless one is given:
  * then pids keep that system's name here and are translated on the wire.
@@ -31,10 +32,18 @@ import { ClusterView, type ClusterFunctions } from './cluster.ts'
 import { ContractTable } from './contract-table.ts'
 import { InvalidClusterConfigError } from './errors.ts'
 import { DistGate } from './gate.ts'
+import {
+  createFeatures,
+  takeFeatureOptions,
+  type FeatureFunctions,
+  type FeatureOptions,
+  type Features,
+} from './features.ts'
 import { NodeDirectory } from './node-directory.ts'
 import type { NodeId } from './node-id.ts'
 import { resolveDistOptions, type DistOptions } from './options.ts'
 import type { PeerHost, PeerStats } from './peer-link.ts'
+import { PeerClient, PeerServices } from './peer-services.ts'
 import { RemoteCalls, type RemoteCallFunctions } from './remote-call.ts'
 import { remoteMonitorFunctions, type RemoteMonitorFunctions } from './remote-monitor.ts'
 import { RemoteSpawns, type RemoteSpawnFunctions } from './remote-spawn.ts'
@@ -42,7 +51,7 @@ import { Spawner } from './spawner.ts'
 import { termExtensions, type TermContext } from './term.ts'
 
 /** What `startNode` takes: the options of the mesh, the limits of this layer, and what is known. */
-export interface NodeOptions extends MeshOptions, Partial<DistOptions> {
+export interface NodeOptions extends MeshOptions, Partial<DistOptions>, FeatureOptions {
   /** Contracts of refs that may arrive before a server of theirs is registered here. */
   readonly contracts?: readonly Contract<never>[] | undefined
   /** Behaviours registered beforehand; made by {@link createBehaviorRegistry}. */
@@ -64,7 +73,7 @@ export interface DistStats {
 }
 
 /** A running node. */
-export interface FoveaNode extends AsyncDisposable {
+export interface FoveaNode extends FeatureFunctions, AsyncDisposable {
   /** `name@host:port` as advertised. */
   readonly id: NodeId
   readonly key: NodeKey
@@ -95,7 +104,8 @@ export function createBehaviorRegistry(): BehaviorRegistry {
  */
 export async function startNode(given: NodeOptions): Promise<FoveaNode> {
   const { contracts = [], behaviorRegistry, ...options } = given
-  const { dist, rest } = resolveDistOptions(options)
+  const { dist, rest: others } = resolveDistOptions(options)
+  const { features, rest } = takeFeatureOptions(others)
   if (given.system !== undefined) claimable(given.system)
   const behaviors = behaviorRegistry ?? createBehaviorRegistry()
   for (const contract of contracts) behaviors.contracts.learn(contract)
@@ -103,10 +113,10 @@ export async function startNode(given: NodeOptions): Promise<FoveaNode> {
   let parts: NodeParts | undefined
   try {
     const mesh = await startMesh(rest, (starting) => {
-      parts = new NodeParts(starting, dist, behaviors, logger)
-      return [parts.child()]
+      parts = new NodeParts(starting, dist, features, behaviors, logger)
+      return { upper: [parts.child()], last: [parts.features.child] }
     })
-    return new RunningNode(mesh, parts!)
+    return Object.assign(new RunningNode(mesh, parts!), parts!.features.functions)
   } catch (error) {
     parts?.close()
     throw error
@@ -129,11 +139,14 @@ class NodeParts {
   readonly remoteMonitor: RemoteMonitorFunctions
   readonly behaviors: BehaviorRegistry
   readonly refusals: Refusals
+  readonly features: Features
   readonly #spawner: Spawner
+  #closed = false
 
   constructor(
     mesh: Mesh,
     dist: Readonly<DistOptions>,
+    features: FeatureOptions,
     behaviors: BehaviorRegistry,
     logger: Logger,
   ) {
@@ -153,12 +166,13 @@ class NodeParts {
     this.refusals = new Refusals(system.clock, logger)
     this.#spawner = new Spawner(system, dist.peerSpawnsMax)
     this.directory = new NodeDirectory(mesh)
+    const services = new PeerServices()
     const host: PeerHost = {
       ...{ system, logger, codec, contracts, behaviors },
       options: dist,
       ownKeyHex: mesh.key.hex,
       ownIncarnation: mesh.identity.incarnation,
-      spawner: this.#spawner,
+      ...{ spawner: this.#spawner, services },
       isGranted: (action, { key, roles }) => isGranted(realm.policy, action, key, roles),
       refused: (code, fields) => this.refusals.count(code, fields),
     }
@@ -174,6 +188,16 @@ class NodeParts {
     }).functions()
     this.gate.open()
     this.cluster = new ClusterView({ system, mesh, directory: this.directory, logger })
+    const { remoteCall, remoteSpawn, remoteMonitor, cluster, refusals, directory } = this
+    const { incarnation } = mesh.identity
+    this.features = createFeatures(
+      {
+        ...{ ...shared, mesh, logger, behaviors, refusals, cluster, services },
+        ...{ remoteCall, remoteSpawn, remoteMonitor },
+        peers: new PeerClient({ services, remoteCall, directory, incarnation }),
+      },
+      features,
+    )
   }
 
   /** The dist system, a child of the mesh's tree. */
@@ -192,6 +216,8 @@ class NodeParts {
 
   /** After the goodbyes: nothing reaches another node any more. */
   close(): void {
+    if (!this.#closed) this.features.close()
+    this.#closed = true
     this.gate.close()
     this.directory.close()
     this.cluster.setStatus('stopped')

@@ -19,6 +19,7 @@ import { WireType } from '../mesh/index.ts'
 import { ReplyStatus, SpawnStatus, type DistMessage, type WireTarget } from './control.ts'
 import { DistProtocolError, DistRefusedError } from './errors.ts'
 import type { PeerLink } from './peer-link.ts'
+import { originOf, type PeerService } from './peer-services.ts'
 import type { SpawnOutcome, Spawned } from './spawner.ts'
 
 type Request = Exclude<DistMessage, { readonly type: 'reply' | 'spawn_reply' | 'down' }>
@@ -32,6 +33,8 @@ export class PeerInbound {
   readonly #peer: PeerLink
   /** `undefined` between the request and the runtime's taking it. */
   readonly #calls = new Map<number, Call | undefined>()
+  /** Calls of services of the node that are not answered yet. */
+  readonly #served = new Map<number, AbortController>()
   readonly #spawns = new Map<number, AbortController>()
   readonly #monitors = new Set<number>()
   readonly #links = new Set<string>()
@@ -54,7 +57,7 @@ export class PeerInbound {
     readonly linksIn: number
   } {
     return {
-      callsIn: this.#calls.size,
+      callsIn: this.#calls.size + this.#served.size,
       spawnsIn: this.#spawns.size,
       monitorsIn: this.#monitors.size,
       linksIn: this.#links.size,
@@ -101,26 +104,35 @@ export class PeerInbound {
     this.#lost = true
     const calls = [...this.#calls.values()]
     const spawns = [...this.#spawns.values()]
+    const served = [...this.#served.values()]
     this.#calls.clear()
+    this.#served.clear()
     this.#spawns.clear()
     this.#watched.clear()
     for (const call of calls) call?.fail(new CallExitError(call, 'noconnection'))
-    for (const spawn of spawns) spawn.abort('noconnection')
+    for (const abort of [...served, ...spawns]) abort.abort('noconnection')
   }
 
   // --- messages -------------------------------------------------------------------------------
 
-  #call({ id, to, name, input, timeoutMs, from }: Of<'call'>): void {
+  #call(message: Of<'call'>): void {
     const { host } = this.#peer
-    if (this.#calls.has(id)) throw duplicate('call', id)
+    const { id, to, name, input, timeoutMs, from } = message
+    if (this.#calls.has(id) || this.#served.has(id)) throw duplicate('call', id)
     const target = this.#local(to)
-    const code = this.#denies(target)
+    const service = this.#service(to)
+    const isDenied = service === undefined ? this.#denies(target) : !this.#mayUse(service)
+    const code = isDenied
       ? 'ERR_PEER_DENIED'
-      : this.#calls.size >= host.options.peerCallsMax
+      : this.#calls.size + this.#served.size >= host.options.peerCallsMax
         ? 'ERR_PEER_CALLS_MAX'
         : undefined
     if (code !== undefined) {
       this.#peer.answer(id, ReplyStatus.error, this.#refusal(code))
+      return
+    }
+    if (service !== undefined) {
+      void this.#serve(service, message)
       return
     }
     this.#calls.set(id, undefined)
@@ -151,7 +163,42 @@ export class PeerInbound {
     } else this.#peer.answer(id, ReplyStatus.error, asError(error))
   }
 
-  #cast({ to, name, input }: Of<'cast'>): void {
+  /** The deadline is the caller's: it cancels. */
+  async #serve(service: PeerService, { id, name, input }: Of<'call'>): Promise<void> {
+    const abort = new AbortController()
+    this.#served.set(id, abort)
+    const origin = originOf(this.#peer.link.peer)
+    let status: number = ReplyStatus.value
+    let answer: unknown
+    try {
+      answer = await service.call(origin, name ?? '', input, abort.signal)
+    } catch (error) {
+      status = ReplyStatus.error
+      answer = asError(error)
+    }
+    if (this.#served.delete(id)) this.#peer.answer(id, status, answer)
+  }
+
+  #castService(service: PeerService, { name, input }: Of<'cast'>): void {
+    if (!this.#mayUse(service)) {
+      this.#refusal('ERR_PEER_DENIED')
+      return
+    }
+    try {
+      service.cast(originOf(this.#peer.link.peer), name ?? '', input)
+    } catch (error) {
+      const { host, keyHex } = this.#peer
+      host.refused('ERR_DIST_MESSAGE', { peer: keyHex, detail: formatReason(error) })
+    }
+  }
+
+  #cast(message: Of<'cast'>): void {
+    const { to, name, input } = message
+    const service = this.#service(to)
+    if (service !== undefined) {
+      this.#castService(service, message)
+      return
+    }
     const target = this.#local(to)
     if (this.#denies(target)) this.#refusal('ERR_PEER_DENIED')
     else this.#peer.host.system.inbound.cast(target, name, input)
@@ -168,6 +215,8 @@ export class PeerInbound {
     this.#calls.delete(id)
     // Still queued: the runtime skips a settled call. The answer of a running one is dropped.
     call?.fail(new CallTimeoutError(call, call.timeoutMs))
+    this.#served.get(id)?.abort('cancelled')
+    this.#served.delete(id)
     this.#spawns.get(id)?.abort('cancelled')
   }
 
@@ -310,6 +359,15 @@ export class PeerInbound {
   }
 
   // --- who ------------------------------------------------------------------------------------
+
+  #service(to: WireTarget): PeerService | undefined {
+    return typeof to === 'string' ? this.#peer.host.services.find(to) : undefined
+  }
+
+  #mayUse({ action }: PeerService): boolean {
+    const { host, link } = this.#peer
+    return host.isGranted(action, link.peer)
+  }
 
   /** The realm does not let this peer talk to processes, or nobody may talk to that one. */
   #denies(target: Pid | string): boolean {

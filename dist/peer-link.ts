@@ -19,7 +19,7 @@ import {
   type Pid,
   type System,
 } from '../runtime/index.ts'
-import { WireType, type Codec, type Link, type PeerInfo } from '../mesh/index.ts'
+import { WireType, type Codec, type Link, type PeerInfo, type PolicyAction } from '../mesh/index.ts'
 import type { BehaviorRegistry } from './behavior-registry.ts'
 import { ChunkAssembler } from './chunk.ts'
 import type { ContractTable } from './contract-table.ts'
@@ -36,6 +36,7 @@ import { DistProtocolError, DistRefusedError, MessageSerializationError } from '
 import type { DistOptions } from './options.ts'
 import { Outbox } from './outbox.ts'
 import { PeerInbound } from './peer-inbound.ts'
+import type { PeerServices } from './peer-services.ts'
 import type { Spawner } from './spawner.ts'
 import type { TermContext } from './term.ts'
 
@@ -50,8 +51,9 @@ export interface PeerHost {
   readonly contracts: ContractTable
   readonly behaviors: BehaviorRegistry
   readonly spawner: Spawner
+  readonly services: PeerServices
   /** Whether the realm lets that node do it. */
-  isGranted(action: 'call' | 'spawn', peer: PeerInfo): boolean
+  isGranted(action: PolicyAction, peer: PeerInfo): boolean
   /** Counts a refusal and says so in the log. */
   refused(code: string, fields: Readonly<Record<string, unknown>>): void
 }

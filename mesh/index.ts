@@ -2,7 +2,13 @@
  * The mesh layer: authenticated nodes that find each other and talk over links. `startMesh` is the way
  * in; the rest is what the layer above (`dist`) builds on.
  */
-export type { Mesh, MeshExtension, MeshStats, MeshStopOptions } from './mesh.ts'
+export type {
+  Mesh,
+  MeshExtension,
+  MeshExtensionChildren,
+  MeshStats,
+  MeshStopOptions,
+} from './mesh.ts'
 export { startMesh } from './mesh.ts'
 export type { MeshOptions } from './options.ts'
 export { MESH_DEFAULTS } from './options.ts'

@@ -141,11 +141,16 @@ export interface Mesh extends AsyncDisposable {
   stop(options?: MeshStopOptions): Promise<void>
 }
 
-/**
- * The parts of a layer above, as children of the mesh's tree: after the links, before anybody is dialled.
- * Called once, before the port is bound, so that handlers registered in it miss no frame and no link.
- */
-export type MeshExtension = (mesh: Mesh) => readonly ChildSpec[]
+/** The parts of a layer above, as children of the mesh's tree. */
+export interface MeshExtensionChildren {
+  /** After the links, before anybody is dialled: for what must not end with membership or services. */
+  readonly upper?: readonly ChildSpec[] | undefined
+  /** After everything else: for what stands on membership or services, and may end without them. */
+  readonly last?: readonly ChildSpec[] | undefined
+}
+
+/** Called once, before the port is bound, so that handlers registered in it miss no frame and no link. */
+export type MeshExtension = (mesh: Mesh) => MeshExtensionChildren
 
 /**
  * Starts a node of the mesh.
@@ -155,7 +160,7 @@ export type MeshExtension = (mesh: Mesh) => readonly ChildSpec[]
  */
 export async function startMesh(
   given: MeshOptions,
-  extension: MeshExtension = () => [],
+  extension: MeshExtension = () => ({}),
 ): Promise<Mesh> {
   const options = resolveMeshOptions(given, lookupHost)
   const advertiseHost = chooseAdvertiseHost(options.host, options.advertiseHost)
@@ -189,7 +194,8 @@ export async function startMesh(
     await core.dht?.openStore()
     const keeps = options.services !== undefined && dataDir !== undefined
     const mesh = new MeshNode(core, keeps ? await identity.openStore() : undefined, release)
-    mesh.started(await startTree(core, extension(mesh), mesh.last))
+    const { upper, last = [] } = extension(mesh)
+    mesh.started(await startTree(core, upper, [...mesh.last, ...last]))
     logger.info({ node: mesh.nodeId, key: mesh.key.hex, realm: realm.name }, 'mesh started')
     return mesh
   } catch (error) {

@@ -1,0 +1,52 @@
+/**
+ * Puts together the parts that stand on membership, services and processes of other nodes, under one supervisor,
+ * the last of the node's tree:
+ *
+ *     cluster (one_for_one)
+ *
+ * Each may crash without the others: what must outlive a process is in a memory beside it, and the functions are
+ * the same objects before and after.
+ */
+import { Supervisor, type ChildSpec } from '../behaviours/index.ts'
+import type { DistFeature, DistParts } from './parts.ts'
+
+/** Options of the parts, by name. */
+export interface FeatureOptions {}
+
+/** What the parts give to users. */
+export interface FeatureFunctions {}
+
+/** The parts of one node. */
+export interface Features {
+  readonly functions: FeatureFunctions
+  readonly child: ChildSpec
+  close(): void
+}
+
+/** Names of options in {@link FeatureOptions}. */
+const OPTIONS: readonly (keyof FeatureOptions)[] = []
+
+/** The options of the parts in `given`, and the rest of `given`. */
+export function takeFeatureOptions<T extends object>(
+  given: T,
+): { readonly features: FeatureOptions; readonly rest: Omit<T, keyof FeatureOptions> } {
+  const own = new Set<string>(OPTIONS)
+  const entries = Object.entries(given)
+  const features = Object.fromEntries(entries.filter(([name]) => own.has(name)))
+  const rest = Object.fromEntries(entries.filter(([name]) => !own.has(name)))
+  return { features, rest: rest as Omit<T, keyof FeatureOptions> }
+}
+
+/** One per node, before its tree starts. Throws an `OptionError`. */
+export function createFeatures(_parts: DistParts, _options: FeatureOptions): Features {
+  const all: readonly DistFeature<unknown>[] = []
+  const children = all.flatMap(({ child }) => (child === undefined ? [] : [child]))
+  const restarts = { strategy: 'one_for_one', intensity: 10, periodMs: 10_000 } as const
+  return {
+    functions: {},
+    child: Supervisor.child({ ...restarts, children }, { id: 'cluster' }) as unknown as ChildSpec,
+    close: () => {
+      for (const feature of [...all].reverse()) feature.close()
+    },
+  }
+}
