@@ -95,6 +95,8 @@ export class MeshCore implements LinkProcessContext {
   readonly chance: () => number
   /** What layers above say in every hello; see `HelloMessage.states`. */
   states: () => readonly number[] = () => []
+  /** Whether the node is on its way out. */
+  leaving = false
   /** Name under which the supervisor of link processes is registered. */
   readonly linksName: string
   /** Name of the discovery process. */

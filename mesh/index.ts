@@ -156,7 +156,11 @@ export { StoreError } from './store/errors.ts'
 export type { StoreErrorCode } from './store/errors.ts'
 export { Refusals } from './refusals.ts'
 export type { Candidate, Discovery, DiscoverySink } from './discovery/discovery.ts'
-export { parseSeed, staticDiscovery } from './discovery/static.ts'
+export { parseSeed, SEED_PORT_DEFAULT, staticDiscovery } from './discovery/static.ts'
+export { Backoff } from './link/backoff.ts'
+export type { BackoffOptions } from './link/backoff.ts'
+export type { InterfaceAddress } from './host.ts'
+export { isClusterName, isHost, isNodeName, machineAddresses } from './host.ts'
 export { formatNodeId } from './link/peer-info.ts'
 
 export type {

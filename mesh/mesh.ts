@@ -14,7 +14,7 @@ import type { ExitReason, System } from '../runtime/index.ts'
 import { atMost } from './at-most.ts'
 import { MeshCore } from './core.ts'
 import { DiscoveryContract } from './discovery/driver.ts'
-import type { Candidate } from './discovery/discovery.ts'
+import type { Candidate, Discovery } from './discovery/discovery.ts'
 import { parseSeed } from './discovery/static.ts'
 import type { Gateway } from './gateway/gateway.ts'
 import { createGateway } from './gateway/system.ts'
@@ -132,6 +132,8 @@ export interface Mesh extends AsyncDisposable {
   handleFrames(from: number, to: number, handler: LinkFrameHandler): () => void
   /** One more address to try, as if it had been in `seeds`. */
   addSeed(seed: string | Candidate): void
+  /** One more source of addresses, as if it had been in `discovery`. */
+  addDiscovery(source: Discovery): void
   /**
    * Tells all members something about this node: a flat map, at most `metaBytesMax` bytes encoded. Throws
    * `ERR_META_INVALID` or `ERR_META_TOO_LARGE`.
@@ -338,6 +340,13 @@ class MeshNode implements Mesh {
     this.#core.keepSeed(candidate)
   }
 
+  addDiscovery(source: Discovery): void {
+    this.#check()
+    this.#core.sources.push(source)
+    const pid = this.system.whereis(this.#core.discoveryName)
+    if (pid !== undefined) DiscoveryContract.at(pid).cast.run(source)
+  }
+
   setMetadata(metadata: Metadata): void {
     this.#check()
     this.#core.setMetadata(metadata)
@@ -370,6 +379,7 @@ class MeshNode implements Mesh {
 
   async #stop(reason: string): Promise<void> {
     const { pool, edges, dialer, dht } = this.#core
+    this.#core.leaving = true
     for (const waiter of dht?.memory.waiting ?? []) waiter.stopped()
     this.#services?.leaving()
     // First to everybody who is a member, while there are links to say it on; then on the links.

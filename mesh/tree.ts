@@ -193,6 +193,7 @@ export function startTree(
   const discovery = {
     options: { ...options, candidatesMax: options.seedsMax },
     ...{ clock, chance, logger, pool, dialer, refusals, sources, view },
+    leaving: () => core.leaving,
   }
   return Supervisor.start({
     system,

@@ -10,6 +10,7 @@
  * - When the node behind it said goodbye it is still tried, at the longest pause: a seed that is
  *   restarted knows nobody, and somebody must find it.
  * - An address that turns out to be this node itself is never tried again (D7).
+ * - Who refuses for good (another realm, another cluster) is not asked again for `REFUSED_MS` at least (D14).
  * - Bounded by `candidatesMax`.
  */
 import { Backoff } from '../link/backoff.ts'
@@ -22,6 +23,9 @@ export interface CandidatesOptions {
   readonly reconnectBaseMs: number
   readonly reconnectMaxMs: number
 }
+
+/** The shortest pause after a refusal for good; half as long again by chance. */
+const REFUSED_MS = 30_000
 
 /** How a try failed. `lasting` will not go away soon: another realm, refused for good. */
 export type CandidateFailure = 'retry' | 'lasting' | 'self'
@@ -107,7 +111,7 @@ export class Candidates {
     if (entry === undefined || !entry.trying) return
     entry.trying = false
     if (failure === 'self') return
-    entry.dueMs = nowMs + this.#waitMs(entry, failure === 'lasting')
+    entry.dueMs = nowMs + (failure === 'lasting' ? this.#refusedMs() : this.#waitMs(entry, false))
   }
 
   /** A link is up, whoever dialled: the addresses of that node rest. */
@@ -135,6 +139,10 @@ export class Candidates {
       if (!entry.trying) dueMs = Math.min(dueMs, entry.dueMs)
     }
     return dueMs
+  }
+
+  #refusedMs(): number {
+    return Math.max(REFUSED_MS, this.#options.reconnectMaxMs) * (1 + this.#chance() / 2)
   }
 
   #waitMs(entry: Entry, longest: boolean): number {

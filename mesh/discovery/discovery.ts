@@ -7,6 +7,7 @@
  * - `gone` stops further tries. It never closes a link: DNS answers are partial (D3).
  * - Anybody can claim an address in many of these media; nothing is believed beyond "try it".
  */
+import type { NodeKey } from '../identity/node-key.ts'
 
 /** An address to try. `host` may be a name: it is looked up at every try. */
 export interface Candidate {
@@ -14,6 +15,8 @@ export interface Candidate {
   readonly port: number
   /** Node name that is expected there, for log lines. */
   readonly name?: string
+  /** The only node that may answer there (D15). Default: any of the realm. */
+  readonly key?: NodeKey
 }
 
 /** Where a source puts what it finds. */

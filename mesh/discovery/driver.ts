@@ -27,8 +27,10 @@ export interface DiscoveryContext {
   readonly dialer: Dialer
   readonly refusals: Refusals
   readonly view: MembershipView
-  /** Sources in force; `addSeed` adds one, so it survives a restart. */
+  /** Sources in force; what is added at run time is here too, so it survives a restart. */
   readonly sources: readonly Discovery[]
+  /** Whether the node is on its way out: who leaves dials nobody (D13). */
+  readonly leaving: () => boolean
 }
 
 interface Outcome {
@@ -46,6 +48,8 @@ export interface DiscoveryApi {
     link(event: LinkEvent): void
     member(event: MemberEvent): void
     dialled(outcome: Outcome): void
+    /** One more source. */
+    run(source: Discovery): void
   }
 }
 
@@ -58,7 +62,7 @@ interface State {
 /** The contract of the discovery process. */
 export const DiscoveryContract: Contract<DiscoveryApi> = contract('fovea.discovery/1', {
   call: {},
-  cast: { seen: true, gone: true, link: true, member: true, dialled: true },
+  cast: { seen: true, gone: true, link: true, member: true, dialled: true, run: true },
 })
 
 /** Runs sources and dials what they find. */
@@ -123,6 +127,10 @@ export const DiscoveryServer: Server<DiscoveryApi, DiscoveryContext> = implement
       }
       return after(state, ctx)
     },
+    run: (state, source, ctx) => {
+      run(source, state.context, ctx.self.cast, ctx.signal)
+      return noreply(state)
+    },
   },
   info: (state, info, ctx) => {
     if (info.type !== 'message' || info.message !== ALARM) return noreply(state)
@@ -142,6 +150,10 @@ type Timers = Parameters<Alarm['set']>[0] & { readonly self: { readonly cast: Se
 /** Dials what is due and sets the alarm. */
 function after(state: State, ctx: Timers): ReturnType<typeof noreply<State>> {
   const { book, context, alarm } = state
+  if (context.leaving()) {
+    alarm.set(ctx, Infinity)
+    return noreply(state)
+  }
   for (const candidate of book.take(context.clock.now())) dial(context, candidate, ctx.self.cast)
   alarm.set(ctx, book.nextDueMs())
   return noreply(state)
@@ -152,8 +164,9 @@ function dial(
   candidate: Candidate,
   self: Self,
 ): void {
-  const { host, port } = candidate
-  dialer.connect({ host, port }, { timeoutMs: Infinity }).then(
+  const { host, port, key } = candidate
+  const target = key === undefined ? { host, port } : { host, port, key }
+  dialer.connect(target, { timeoutMs: Infinity }).then(
     (link) => void self.dialled({ candidate, result: { keyHex: link.peer.key.hex } }),
     (error: unknown) => {
       const code = (error as { code?: unknown } | undefined)?.code
@@ -179,6 +192,9 @@ function run(source: Discovery, context: DiscoveryContext, self: Self, signal: A
 }
 
 function failureOf(error: unknown): 'retry' | 'lasting' | 'self' {
-  if ((error as { code?: unknown } | undefined)?.code === 'ERR_LINK_SELF') return 'self'
+  const { code, reason } = (error ?? {}) as { code?: unknown; reason?: unknown }
+  if (code === 'ERR_LINK_SELF') return 'self'
+  // For a dial by somebody's hand it may be over soon; a source names such an address again and again.
+  if (reason === 'cluster_mismatch') return 'lasting'
   return isLastingFailure(error) ? 'lasting' : 'retry'
 }
