@@ -1,4 +1,5 @@
 /** `npm run bench -- services`: pub/sub, procedures and presence; a part by name, `npm run bench -- services-matching`. */
+import { benchFanout } from './fanout.ts'
 import { benchLanes } from './lanes.ts'
 import { benchMatching } from './matching.ts'
 import { benchRpc } from './rpc.ts'
@@ -6,6 +7,7 @@ import { benchRpc } from './rpc.ts'
 /** One benchmark per scenario, by name. */
 export const serviceScenarios: Readonly<Record<string, () => Promise<void>>> = {
   'services-matching': benchMatching,
+  'services-fanout': benchFanout,
   'services-lanes': benchLanes,
   'services-rpc': benchRpc,
 }
