@@ -44,6 +44,7 @@ import type { Dht } from './routing/dht.ts'
 import { createServices } from './services/create-services.ts'
 import type { MadeServices } from './services/create-services.ts'
 import type { Presence } from './presence/presence.ts'
+import type { OpenSpace, SpaceOptions } from './presence/space.ts'
 import type { PubSub } from './pubsub/pubsub.ts'
 import type { Rpc } from './rpc/rpc.ts'
 import type { ClientOptions, ContractClient } from './rpc/client/contract.ts'
@@ -101,6 +102,11 @@ export interface Mesh extends AsyncDisposable {
   readonly rpc: Rpc
   /** Who is here, by topic; see `presence/README.md`. Throws `ERR_SERVICES_DISABLED` with `services: false`. */
   readonly presence: Presence
+  /**
+   * @internal Opens a part of presence for a part of the layer above; once for each name. Undefined with
+   * `services: false`.
+   */
+  openSpace(options: SpaceOptions): OpenSpace | undefined
   /** Who offers which procedures; see `services/registry.ts`. Throws `ERR_SERVICES_DISABLED` with `services: false`. */
   readonly services: Services
   /** Of a gateway: who is connected to it, and how it does; undefined for a node that is none. */
@@ -266,6 +272,10 @@ class MeshNode implements Mesh {
 
   get presence(): Presence {
     return this.#served().presence
+  }
+
+  openSpace(options: SpaceOptions): OpenSpace | undefined {
+    return this.#services?.openSpace(options)
   }
 
   get services(): Services {

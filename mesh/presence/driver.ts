@@ -71,16 +71,15 @@ export class PresenceDriver implements Driver {
 
   #gone(node: string, reason: GoneReason): void {
     const { memory, clock } = this.#context
-    memory.owner.gone(node)
-    memory.observer.gone(node, reason === 'restarted', clock.now())
+    memory.gone(node, reason === 'restarted', clock.now())
   }
 
   #changed({ type, entry }: CatalogChange): void {
     const { pattern } = entry
     if (!pattern.startsWith(PRESENCE_PREFIX)) return
     const { memory, clock } = this.#context
-    const { owner, observer } = memory
     for (const topic of this.#topicsOf(pattern)) {
+      const { owner, observer } = memory.spaceOf(topic)
       if (this.#does(type, entry, topic, 'watches')) owner.watched(topic, entry.node, clock.now())
       else owner.unwatched(topic, entry.node)
       if (this.#does(type, entry, topic, 'tracks')) observer.tracked(topic, entry.node, clock.now())

@@ -17,6 +17,12 @@ export const PRESENCE_ERRORS: ErrorCatalogue = Object.freeze({
     retry: 'no',
     action: 'name who is there by a short id, and put the rest into `meta`',
   },
+  ERR_PRESENCE_RESERVED: {
+    when: 'a topic begins with `$`: such topics are those of names, groups and other parts of nodes',
+    stateChanged: 'no; nothing is tracked or watched',
+    retry: 'no',
+    action: 'choose another topic',
+  },
   ERR_PRESENCE_META_INVALID: {
     when: 'a meta cannot be encoded; the cause says where',
     stateChanged: 'no; an update leaves what was there',

@@ -13,6 +13,8 @@ import type { PresenceSettings } from './options.ts'
 import { Owner } from './owner.ts'
 import { PeerRates } from './peer-rates.ts'
 import { ProcessTies } from './process-ties.ts'
+import { asDiff, spaceEntry, SpaceTopic } from './space.ts'
+import type { OpenSpace, Space, SpaceListener, SpaceOptions } from './space.ts'
 import { decodePresence, encodePresence } from './wire.ts'
 import type { PresenceWireMessage } from './wire.ts'
 
@@ -29,47 +31,76 @@ export class PresenceMemory {
   changed: () => void = () => {}
   readonly #services: ServicesContext
   readonly #settings: PresenceSettings
+  /** By name; that of users has none. */
+  readonly #spaces = new Map<string, Space>()
+  /** Topics of spaces in which this node takes part. */
+  readonly #held = new Map<string, SpaceTopic>()
   readonly #rates: PeerRates
   /** Gateways that peers at the edge spoke through; the oldest first. */
   readonly #vias = new Map<string, string>()
   #seekMs: number
 
   constructor(services: ServicesContext, settings: PresenceSettings) {
-    const { catalog, self, incarnation, values, system, refusals, clock } = services
+    const { catalog, system, clock } = services
     this.#services = services
     this.#settings = settings
     this.ties = new ProcessTies(system)
     this.announcer = new Announcer(catalog)
     this.#rates = new PeerRates(settings)
     this.#seekMs = clock.now() + settings.seekIntervalMs
-    const { announcer } = this
-    const send = (nodes: readonly string[], message: PresenceWireMessage): void =>
-      this.#send(nodes, message)
-    this.owner = new Owner({
-      ...{ self, life: incarnation, settings, send },
-      watchersOf: (topic) => announcer.nodes(topic, 'watches'),
-      announce: (topic, isHere) => announcer.set(topic, 'tracks', isHere),
-      told: (diff) => this.observer.own(diff),
-    })
-    this.observer = new Observer({
-      ...{ settings, send },
-      trackersOf: (topic) => announcer.nodes(topic, 'tracks'),
-      seek: (topic, found) => this.#seek(topic, found),
-      announce: (topic, watches) => announcer.set(topic, 'watches', watches),
-      own: (topic) =>
-        Array.from(this.owner.entries(topic, clock.now()), ({ public: entry }) => entry),
-      decode: (meta) => values.decode(meta),
-      refuse: (code, node) => refusals.count(code, { node }),
-    })
+    const own = this.#makeSpace({ name: '', action: 'publish', settings })
+    this.owner = own.owner
+    this.observer = own.observer
   }
 
   get nextDueMs(): number {
-    return Math.min(this.owner.nextDueMs, this.observer.nextDueMs, this.#seekMs)
+    let dueMs = this.#seekMs
+    for (const { owner, observer } of this.#spaces.values()) {
+      dueMs = Math.min(dueMs, owner.nextDueMs, observer.nextDueMs)
+    }
+    return dueMs
+  }
+
+  /** Opens a space; once for each name. */
+  openSpace(options: SpaceOptions): OpenSpace {
+    const { name } = options
+    const isFree = name.startsWith(RESERVED) && !this.#spaces.has(name)
+    invariant(isFree, 'ERR_INVARIANT_PRESENCE_SPACE')
+    const { owner, observer } = this.#makeSpace(options)
+    return {
+      hold: (rest) => this.#hold(rest === '' ? name : `${name}.${rest}`),
+      sizes: () => ({ own: owner.size, known: observer.size, missing: observer.missing }),
+    }
+  }
+
+  /** The space that a topic is in. */
+  spaceOf(topic: string): Space {
+    const isReserved = topic.startsWith(RESERVED)
+    const space = isReserved ? this.#spaces.get(topic.split('.', 1)[0]!) : undefined
+    return space ?? this.#spaces.get('')!
+  }
+
+  #hold(topic: string): SpaceTopic {
+    invariant(!this.#held.has(topic), 'ERR_INVARIANT_PRESENCE_HELD')
+    const { clock, values } = this.#services
+    const held = new SpaceTopic({
+      ...{ space: this.spaceOf(topic), topic },
+      encode: (meta) => values.encode(meta),
+      watch: (listener) => this.#listen(topic, listener),
+      now: () => clock.now(),
+      changed: () => this.changed(),
+      closed: () => void this.#held.delete(topic),
+    })
+    this.#held.set(topic, held)
+    this.entered(topic)
+    return held
   }
 
   tick(nowMs: number): void {
-    this.owner.tick(nowMs)
-    this.observer.tick(nowMs)
+    for (const { owner, observer } of this.#spaces.values()) {
+      owner.tick(nowMs)
+      observer.tick(nowMs)
+    }
     if (nowMs < this.#seekMs) return
     this.#seekMs = nowMs + this.#settings.seekIntervalMs
     for (const topic of this.announcer.topics()) this.#seek(topic, () => {})
@@ -77,26 +108,39 @@ export class PresenceMemory {
 
   /** Catalog and members are heard again; much may have changed. */
   resume(nowMs: number): void {
-    this.owner.resume(nowMs)
-    this.observer.resume(nowMs)
+    for (const { owner, observer } of this.#spaces.values()) {
+      owner.resume(nowMs)
+      observer.resume(nowMs)
+    }
+  }
+
+  /** A node is gone, or its former life is. */
+  gone(node: string, isRestarted: boolean, nowMs: number): void {
+    for (const { owner, observer } of this.#spaces.values()) {
+      owner.gone(node)
+      observer.gone(node, isRestarted, nowMs)
+    }
   }
 
   /** A watch begins. */
   watch(topic: string, timeoutMs: number, listener: Listener): LocalWatch {
     const { clock } = this.#services
+    const { observer } = this.spaceOf(topic)
     const watch = new LocalWatch(topic, clock.now() + timeoutMs, listener, (closed) => {
-      this.observer.remove(closed, clock.now())
+      observer.remove(closed, clock.now())
       this.changed()
     })
-    this.observer.add(watch, clock.now())
+    observer.add(watch, clock.now())
     this.changed()
     return watch
   }
 
   /** The node has stopped: every watch ends. */
   stop(): void {
-    for (const { watches } of Array.from(this.observer.topics.values())) {
-      for (const watch of Array.from(watches)) watch.close()
+    for (const { observer } of this.#spaces.values()) {
+      for (const { watches } of Array.from(observer.topics.values())) {
+        for (const watch of Array.from(watches)) watch.close()
+      }
     }
   }
 
@@ -114,17 +158,57 @@ export class PresenceMemory {
       refusals.count('ERR_PRESENCE_FLOOD', { node })
       return
     }
-    const message = decodePresence(type, payload, codec, this.#settings)
+    const limitsOf = (topic: string): PresenceSettings => this.spaceOf(topic).settings
+    const message = decodePresence(type, payload, codec, limitsOf)
+    const { owner, observer, action } = this.spaceOf(message.topic)
     if (message.type === 'state') {
-      this.owner.state(node, message, nowMs, () => this.#mayAnswer(node, nowMs))
+      owner.state(node, message, nowMs, () => this.#mayAnswer(node, nowMs))
       return
     }
-    if (!isGranted('publish', { node, ...origin })) {
+    if (!isGranted(action, { node, ...origin })) {
       refusals.count('ERR_PRESENCE_UNAUTHORIZED', { node })
       return
     }
-    if (message.type === 'delta') this.observer.delta(node, message, nowMs)
-    else this.observer.snapshot(node, message, nowMs)
+    if (message.type === 'delta') observer.delta(node, message, nowMs)
+    else observer.snapshot(node, message, nowMs)
+  }
+
+  #makeSpace(options: SpaceOptions): Space {
+    const { self, incarnation, values, refusals, clock } = this.#services
+    const { announcer } = this
+    const { name, settings } = options
+    const send = (nodes: readonly string[], message: PresenceWireMessage): void =>
+      this.#send(nodes, message)
+    const heard = (topic: string): void => this.#held.get(topic)?.heard()
+    const more = name === '' ? {} : { heard, entryOf: spaceEntry }
+    const owner: Owner = new Owner({
+      ...{ self, life: incarnation, settings, send },
+      watchersOf: (topic) => announcer.nodes(topic, 'watches'),
+      announce: (topic, isHere) => announcer.set(topic, 'tracks', isHere),
+      told: (diff) => observer.own(diff),
+      ...more,
+    })
+    const observer: Observer = new Observer({
+      settings,
+      send: (nodes, message) => {
+        if (name !== '' && message.type === 'state') owner.flush(message.topic, clock.now())
+        send(nodes, message)
+      },
+      trackersOf: (topic) => announcer.nodes(topic, 'tracks'),
+      seek: (topic, found) => this.#seek(topic, found),
+      announce: (topic, watches) => announcer.set(topic, 'watches', watches),
+      own: (topic) => Array.from(owner.entries(topic, clock.now()), ({ public: entry }) => entry),
+      decode: (meta) => values.decode(meta),
+      refuse: (code, node) => refusals.count(code, { node }),
+      ...more,
+    })
+    const space = { ...options, owner, observer }
+    this.#spaces.set(name, space)
+    return space
+  }
+
+  #listen(topic: string, listener: SpaceListener): LocalWatch {
+    return this.watch(topic, 0, { take: (event) => listener(asDiff(event)), end: () => {} })
   }
 
   /** Answers go back the way that words came. */
@@ -165,6 +249,9 @@ export class PresenceMemory {
     catalog.seek('topic', filter).then(over, over)
   }
 }
+
+/** How topics begin that users may not track. */
+const RESERVED = '$'
 
 /** What is longer travels in pieces, which come in any order. */
 const FRAME_BYTES_MAX = 65_536

@@ -9,7 +9,8 @@ import { Lives } from './lives.ts'
 import type { LocalWatch } from './local-watch.ts'
 import { ObservedTopic } from './observed-topic.ts'
 import type { PresenceSettings } from './options.ts'
-import { refOf } from './owner.ts'
+import { publicEntry } from './owner.ts'
+import type { EntryMaker } from './owner.ts'
 import type { PresenceEntry, PresenceEvent } from './presence.ts'
 import type { Remote, Taken } from './remote.ts'
 import type {
@@ -35,6 +36,10 @@ export interface ObserverParts {
   /** The value of a meta; throws for bytes that are none. */
   readonly decode: (meta: Uint8Array) => unknown
   readonly refuse: (code: string, node: string) => void
+  /** More is known of a node in a topic, or nothing any more. */
+  readonly heard?: ((topic: string) => void) | undefined
+  /** Makes what watches see of an entry. Default {@link publicEntry}. */
+  readonly entryOf?: EntryMaker | undefined
 }
 
 /** What is said after a topic was learnt of, unless the other speaks first. */
@@ -122,6 +127,17 @@ export class Observer {
     this.#drop(observed, remote, diff)
     if (!diff.isEmpty) observed.tell(diff.take())
     this.#ready(observed)
+    this.#parts.heard?.(topic)
+  }
+
+  /** How far a node is known in a topic; undefined when it is not known there, 0 when it has told nothing. */
+  known(
+    topic: string,
+    node: string,
+  ): { readonly life: number; readonly version: number } | undefined {
+    const remote = this.topics.get(topic)?.remotes.get(node)
+    if (remote === undefined) return undefined
+    return { life: this.#lives.of(node), version: remote.known ?? -1 }
   }
 
   /** A node is gone; what it said is over. */
@@ -250,7 +266,9 @@ export class Observer {
     else if (taken.type === 'part') this.#wait(remote, nowMs)
     if (remote.askMs <= nowMs) this.#askNow(remote, nowMs)
     if (!diff.isEmpty) observed.tell(diff.take())
-    if (isNews) this.#ready(observed)
+    if (!isNews) return
+    this.#ready(observed)
+    this.#parts.heard?.(observed.topic)
   }
 
   /** As long as parts come, they are waited for. */
@@ -381,15 +399,14 @@ export class Observer {
     }: { readonly version: number; readonly key: string; readonly meta: unknown },
     previousRef: string | undefined,
   ): PresenceEntry | undefined {
-    const { nodeEntriesMax, remoteEntriesMax } = this.#parts.settings
+    const { settings, entryOf = publicEntry } = this.#parts
+    const { nodeEntriesMax, remoteEntriesMax } = settings
     const size = this.#sizes.get(node) ?? 0
     if (size >= nodeEntriesMax || this.#size >= remoteEntriesMax) {
       this.#parts.refuse('ERR_PRESENCE_REMOTE_MAX', node)
       return undefined
     }
-    const entry: PresenceEntry = {
-      ...{ topic, key, node, ref: refOf(node, life, version), previousRef, meta },
-    }
+    const entry = entryOf({ topic, key, node, life, version, previousRef, meta })
     entries.set(version, entry)
     this.#sizes.set(node, size + 1)
     this.#size += 1

@@ -36,6 +36,8 @@ export class OwnTopic {
   readonly diff: DiffBuilder
   /** The catalog says that this node is here. */
   isAnnounced: boolean = false
+  /** This node is here although it may have nothing to say. */
+  isHeld: boolean = false
   /** When it is forgotten, if it is empty. */
   endsMs: number = Infinity
   readonly #logMax: number

@@ -7,6 +7,7 @@ import type { Diff } from './diff.ts'
 import { OwnTopic, snapshotOf } from './own-topic.ts'
 import type { OwnEntry, Watcher } from './own-topic.ts'
 import type { PresenceSettings } from './options.ts'
+import type { PresenceEntry } from './presence.ts'
 import type { DeltaMessage, PresenceWireMessage, SnapshotMessage, StateMessage } from './wire.ts'
 
 /** What the owner acts through. */
@@ -22,7 +23,38 @@ export interface OwnerParts {
   readonly announce: (topic: string, isHere: boolean) => void
   /** This node's own watches hear of it. */
   readonly told: (diff: Diff) => void
+  /** A watcher has said how far it is, or is none any more. */
+  readonly heard?: ((topic: string) => void) | undefined
+  /** Makes what others see of an entry. Default {@link publicEntry}. */
+  readonly entryOf?: EntryMaker | undefined
 }
+
+/** What an entry is made of. */
+export interface EntryFacts {
+  readonly topic: string
+  readonly key: string
+  readonly node: string
+  readonly life: number
+  readonly version: number
+  readonly previousRef: string | undefined
+  readonly meta: unknown
+}
+
+/** Makes an entry. */
+export type EntryMaker = (facts: EntryFacts) => PresenceEntry
+
+/** The entry as applications get it. */
+export const publicEntry: EntryMaker = ({
+  topic,
+  key,
+  node,
+  life,
+  version,
+  previousRef,
+  meta,
+}) => ({
+  ...{ topic, key, node, ref: refOf(node, life, version), previousRef, meta },
+})
 
 /** See the head of this file. */
 export class Owner {
@@ -50,16 +82,7 @@ export class Owner {
   }
 
   track(topic: string, key: string, meta: Uint8Array, value: unknown, nowMs: number): OwnEntry {
-    const own = this.topics.get(topic) ?? this.#create(topic)
-    if (!own.isAnnounced) {
-      this.#parts.announce(topic, true)
-      own.isAnnounced = true
-    }
-    if (!this.topics.has(topic)) {
-      this.topics.set(topic, own)
-      for (const node of this.#parts.watchersOf(topic)) this.#watch(own, node, Infinity)
-    }
-    own.endsMs = Infinity
+    const own = this.#enter(topic)
     const entry = this.#entry(topic, key, meta, value, undefined)
     own.join(entry)
     this.#size += 1
@@ -83,6 +106,38 @@ export class Owner {
     this.#soil(own, nowMs)
   }
 
+  /** This node is in a topic, with entries or without, until it is released. */
+  hold(topic: string): void {
+    this.#enter(topic).isHeld = true
+  }
+
+  /** All entries in a topic that was held are over. */
+  release(topic: string, nowMs: number): void {
+    const own = this.topics.get(topic)
+    if (own === undefined) return
+    own.isHeld = false
+    for (const entry of Array.from(own.entries.values())) this.untrack(entry, nowMs)
+    this.#dirty.add(own)
+    this.#flush(own, nowMs)
+  }
+
+  /** Tells what was not told yet in a topic; gives how far this node is there. */
+  flush(topic: string, nowMs: number): number {
+    const own = this.topics.get(topic)
+    if (own === undefined) return this.#version
+    this.#flush(own, nowMs)
+    return own.flushed
+  }
+
+  /** Everybody who is known to watch a topic has said that it has everything up to here. */
+  hasEverywhere(topic: string): number {
+    let all = Infinity
+    for (const { has } of this.topics.get(topic)?.watchers.values() ?? []) {
+      all = Math.min(all, has ?? 0)
+    }
+    return all
+  }
+
   /** Entries of this node in a topic, after whoever watches was told of them. */
   entries(topic: string, nowMs: number): Iterable<OwnEntry> {
     const own = this.topics.get(topic)
@@ -104,6 +159,7 @@ export class Owner {
     const own = this.topics.get(topic)
     if (own?.watchers.delete(node) !== true) return
     own.trim()
+    this.#parts.heard?.(topic)
   }
 
   /** It is gone. */
@@ -155,8 +211,23 @@ export class Owner {
       for (const node of own.watchers.keys()) if (!now.has(node)) own.watchers.delete(node)
       for (const node of now) this.watched(own.topic, node, nowMs)
       own.trim()
+      this.#parts.heard?.(own.topic)
     }
     this.#flushMs = Math.min(this.#flushMs, this.#dirty.size > 0 ? nowMs : Infinity)
+  }
+
+  #enter(topic: string): OwnTopic {
+    const own = this.topics.get(topic) ?? this.#create(topic)
+    if (!own.isAnnounced) {
+      this.#parts.announce(topic, true)
+      own.isAnnounced = true
+    }
+    if (!this.topics.has(topic)) {
+      this.topics.set(topic, own)
+      for (const node of this.#parts.watchersOf(topic)) this.#watch(own, node, Infinity)
+    }
+    own.endsMs = Infinity
+    return own
   }
 
   #create(topic: string): OwnTopic {
@@ -172,9 +243,9 @@ export class Owner {
     previousRef: string | undefined,
   ): OwnEntry {
     const version = ++this.#version
-    const { self: node, life } = this.#parts
-    const ref = refOf(node, life, version)
-    return { version, key, meta, public: { topic, key, node, ref, previousRef, meta: value } }
+    const { self: node, life, entryOf = publicEntry } = this.#parts
+    const facts = { topic, key, node, life, version, previousRef, meta: value }
+    return { version, key, meta, public: entryOf(facts) }
   }
 
   #soil(own: OwnTopic, nowMs: number): void {
@@ -205,7 +276,7 @@ export class Owner {
     if (following.length > 0) {
       for (const each of own.deltas(life, before) ?? own.snapshots(life)) send(following, each)
     }
-    if (own.entries.size === 0 && own.isAnnounced) {
+    if (own.entries.size === 0 && own.isAnnounced && !own.isHeld) {
       own.isAnnounced = false
       announce(own.topic, false)
       // Those who watch have so long to say that they know.
@@ -252,10 +323,12 @@ export class Owner {
   #has(own: OwnTopic, watcher: Watcher, version: number): void {
     watcher.has = Math.max(watcher.has ?? 0, version)
     watcher.sent ??= version
-    if (watcher.has < own.flushed) return
-    watcher.dueMs = Infinity
-    own.trim()
-    this.#end(own)
+    if (watcher.has >= own.flushed) {
+      watcher.dueMs = Infinity
+      own.trim()
+      this.#end(own)
+    }
+    this.#parts.heard?.(own.topic)
   }
 
   /** Tells watchers how far this node is that have not said that they are. */
@@ -281,7 +354,7 @@ export class Owner {
 
   /** An empty topic is forgotten when everybody knows that it is empty. */
   #end(own: OwnTopic): void {
-    if (own.entries.size > 0 || own.isDirty) return
+    if (own.entries.size > 0 || own.isDirty || own.isHeld) return
     for (const { dueMs } of own.watchers.values()) if (dueMs < Infinity) return
     this.#forget(own)
   }

@@ -188,9 +188,13 @@ export class PresenceFunctions implements Presence {
   }
 }
 
-/** A topic that still is one with the prefix of presence. */
+/** A topic that still is one with the prefix of presence, and none of a part of the system. */
 function checkPresenceTopic(topic: string): void {
   checkTopic(topic)
+  if (topic.startsWith('$')) {
+    const text = `the topic '${topic}' begins with '$'`
+    throw new PresenceError('ERR_PRESENCE_RESERVED', text)
+  }
   checkTopic(filterOf(topic))
 }
 

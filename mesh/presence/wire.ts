@@ -113,12 +113,12 @@ export function decodePresence(
   type: number,
   payload: Uint8Array,
   codec: Codec,
-  limits: WireLimits,
+  limitsOf: (topic: string) => WireLimits,
 ): PresenceWireMessage {
   const value = codec.decode(payload)
-  if (type === WireType.presenceDelta) return delta(new Tuple('presence_delta', value), limits)
+  if (type === WireType.presenceDelta) return delta(new Tuple('presence_delta', value), limitsOf)
   if (type === WireType.presenceSnapshot) {
-    return snapshot(new Tuple('presence_snapshot', value), limits)
+    return snapshot(new Tuple('presence_snapshot', value), limitsOf)
   }
   const all = new Tuple('presence_state', value)
   return {
@@ -154,8 +154,9 @@ function headOf(all: Tuple, lifeMin: number): { readonly topic: string; readonly
   }
 }
 
-function delta(all: Tuple, limits: WireLimits): DeltaMessage {
+function delta(all: Tuple, limitsOf: (topic: string) => WireLimits): DeltaMessage {
   const head = headOf(all, 1)
+  const limits = limitsOf(head.topic)
   const from = all.whole(2, 'from', 0, VERSION_MAX)
   const to = all.whole(3, 'to', from, VERSION_MAX)
   const flat = all.list(4, 'changes', ITEMS_MAX)
@@ -176,8 +177,9 @@ function delta(all: Tuple, limits: WireLimits): DeltaMessage {
   return { type: 'delta', ...head, from, to, changes }
 }
 
-function snapshot(all: Tuple, limits: WireLimits): SnapshotMessage {
+function snapshot(all: Tuple, limitsOf: (topic: string) => WireLimits): SnapshotMessage {
   const head = headOf(all, 1)
+  const limits = limitsOf(head.topic)
   const version = all.whole(2, 'version', 0, VERSION_MAX)
   const parts = all.whole(4, 'parts', 1, PARTS_MAX)
   const part = all.whole(3, 'part', 0, parts - 1)

@@ -3,6 +3,7 @@ import type { ChildSpec } from '../../behaviours/index.ts'
 import { createPresenceContext } from '../presence/context.ts'
 import { PresenceFunctions } from '../presence/presence-functions.ts'
 import { PresenceServer } from '../presence/presence-server.ts'
+import type { OpenSpace, SpaceOptions } from '../presence/space.ts'
 import type { Presence } from '../presence/presence.ts'
 import { createPubSubContext } from '../pubsub/context.ts'
 import { pubsubSettings } from '../pubsub/options.ts'
@@ -23,6 +24,8 @@ export interface Applications {
   readonly pubsub: PubSub
   readonly rpc: Rpc
   readonly presence: Presence
+  /** Opens a part of presence for a part of the node; once for each name. */
+  readonly openSpace: (options: SpaceOptions) => OpenSpace
   /** Who offers which procedures. */
   readonly services: Services
   /** To be started in this order, after courier and catalog. */
@@ -53,6 +56,7 @@ export function createApplications(
     pubsub: topics,
     rpc: new RpcFunctions(rpc, check),
     presence: present,
+    openSpace: (given) => presence.memory.openSpace(given),
     services,
     children: {
       pubsub: PubSubServer.child(pubsub, { id: 'pubsub' }),

@@ -1,0 +1,207 @@
+/**
+ * Parts of presence with topics, limits and a policy of their own. What users track is one; parts of a node that replicate
+ * what nodes own (names, groups) open others, so there is one protocol and one process for all of them. A space has the
+ * topics whose first segment is its name; nodes find each other, fill gaps and forget in it as everywhere in presence.
+ *
+ * Invariant: before this node says that it has what another one told, it has told what it has itself to say. Two nodes
+ * that enter something at once therefore hear of each other before either of them takes its own for acknowledged.
+ */
+import type { PolicyAction } from '../identity/policy.ts'
+import type { Diff } from './diff.ts'
+import type { LocalWatch } from './local-watch.ts'
+import type { Observer } from './observer.ts'
+import type { PresenceSettings } from './options.ts'
+import type { OwnEntry } from './own-topic.ts'
+import type { EntryFacts, EntryMaker, Owner } from './owner.ts'
+import { refOf } from './owner.ts'
+import type { PresenceEntry, PresenceEvent } from './presence.ts'
+
+/** How a space is opened. */
+export interface SpaceOptions {
+  /** First segment of its topics; begins with `$`. */
+  readonly name: string
+  /** What the realm must grant to those whose words are taken. */
+  readonly action: PolicyAction
+  readonly settings: PresenceSettings
+}
+
+/** One space of a node. */
+export interface Space extends SpaceOptions {
+  readonly owner: Owner
+  readonly observer: Observer
+}
+
+/** A space as its user has it. */
+export interface OpenSpace {
+  /** Takes part in the topic of that name below the space, or in the space itself; once until it is closed. */
+  hold(topic: string): SpaceTopic
+  sizes(): { readonly own: number; readonly known: number; readonly missing: number }
+}
+
+/** An entry in a space: the same as everywhere, without what can be made of the rest. */
+export class SpaceEntry implements PresenceEntry {
+  readonly topic: string
+  readonly key: string
+  readonly node: string
+  /** Life of its node. */
+  readonly life: number
+  /** Number of the change that made it. */
+  readonly version: number
+  /** That of the entry which it replaced in place; 0 for none. */
+  readonly previous: number
+  readonly meta: unknown
+
+  constructor({ topic, key, node, life, version, previousRef, meta }: EntryFacts) {
+    this.topic = topic
+    this.key = key
+    this.node = node
+    this.life = life
+    this.version = version
+    this.previous =
+      previousRef === undefined ? 0 : Number(previousRef.slice(previousRef.lastIndexOf('.') + 1))
+    this.meta = meta
+  }
+
+  get ref(): string {
+    return refOf(this.node, this.life, this.version)
+  }
+
+  get previousRef(): string | undefined {
+    return this.previous === 0 ? undefined : refOf(this.node, this.life, this.previous)
+  }
+}
+
+/** Makes {@link SpaceEntry}s. */
+export const spaceEntry: EntryMaker = (facts) => new SpaceEntry(facts)
+
+/** What others say in a topic: what came and went. The first time all that is known. */
+export type SpaceListener = (diff: Diff) => void
+
+/** What a topic of a space works with. */
+export interface SpaceTopicParts {
+  readonly space: Space
+  readonly topic: string
+  /** Encodes a meta; throws for what cannot be. */
+  readonly encode: (meta: unknown) => Uint8Array
+  readonly watch: (listener: SpaceListener) => LocalWatch
+  readonly now: () => number
+  /** Something is due earlier. */
+  readonly changed: () => void
+  readonly closed: () => void
+}
+
+interface Waiter {
+  readonly isOver: () => boolean
+  readonly done: () => void
+}
+
+/** A topic of a space in which this node takes part. */
+export class SpaceTopic {
+  readonly topic: string
+  readonly #parts: SpaceTopicParts
+  readonly #waiters = new Set<Waiter>()
+  /** Waiters by version, in order. */
+  readonly #unacknowledged: { readonly version: number; readonly done: () => void }[] = []
+  #isClosed = false
+
+  constructor(parts: SpaceTopicParts) {
+    this.#parts = parts
+    this.topic = parts.topic
+    parts.space.owner.hold(parts.topic)
+    parts.changed()
+  }
+
+  /** This node says something. Who checks keys and limits is the caller. */
+  join(key: string, meta: unknown): OwnEntry {
+    const { space, encode, now, changed } = this.#parts
+    const entry = space.owner.track(this.topic, key, encode(meta), meta, now())
+    changed()
+    return entry
+  }
+
+  /** In its place. */
+  replace(before: OwnEntry, meta: unknown): OwnEntry {
+    const { space, encode, now, changed } = this.#parts
+    const entry = space.owner.update(before, encode(meta), meta, now())
+    changed()
+    return entry
+  }
+
+  leave(entry: OwnEntry): void {
+    const { space, now, changed } = this.#parts
+    space.owner.untrack(entry, now())
+    changed()
+  }
+
+  /** Hears what others say, and this node itself, until what this gives is called. */
+  listen(listener: SpaceListener): () => void {
+    const watch = this.#parts.watch(listener)
+    return () => watch.close()
+  }
+
+  /** Tells at once what was not told yet; gives how far this node is. */
+  flush(): number {
+    const { space, now, changed } = this.#parts
+    const version = space.owner.flush(this.topic, now())
+    changed()
+    return version
+  }
+
+  /** Calls `done` when everybody who watches has said that it has what this node said up to `version`, or is gone. */
+  whenAcknowledged(version: number, done: () => void): () => void {
+    const waiting = { version, done }
+    this.#unacknowledged.push(waiting)
+    this.heard()
+    return () => {
+      const at = this.#unacknowledged.indexOf(waiting)
+      if (at >= 0) this.#unacknowledged.splice(at, 1)
+    }
+  }
+
+  /** Calls `done` when that much of a node is known here, or it is there in a later life. */
+  whenKnown(node: string, life: number, version: number, done: () => void): () => void {
+    const { observer } = this.#parts.space
+    const isOver = (): boolean => {
+      const known = observer.known(this.topic, node)
+      return (
+        known !== undefined &&
+        (known.life > life || (known.life === life && known.version >= version))
+      )
+    }
+    const waiter = { isOver, done }
+    this.#waiters.add(waiter)
+    this.heard()
+    return () => void this.#waiters.delete(waiter)
+  }
+
+  /** @internal Something was heard: who waits may be done. */
+  heard(): void {
+    if (this.#unacknowledged.length > 0) {
+      const all = this.#parts.space.owner.hasEverywhere(this.topic)
+      const first = this.#unacknowledged.findIndex(({ version }) => version > all)
+      const count = first < 0 ? this.#unacknowledged.length : first
+      for (const { done } of this.#unacknowledged.splice(0, count)) done()
+    }
+    for (const waiter of Array.from(this.#waiters)) {
+      if (!waiter.isOver()) continue
+      this.#waiters.delete(waiter)
+      waiter.done()
+    }
+  }
+
+  /** This node leaves: what it said is over. Who waits is not told. */
+  close(): void {
+    if (this.#isClosed) return
+    this.#isClosed = true
+    const { space, now, changed, closed } = this.#parts
+    space.owner.release(this.topic, now())
+    closed()
+    changed()
+  }
+}
+
+/** A snapshot as a difference to nothing. */
+export function asDiff(event: PresenceEvent): Diff {
+  if (event.type === 'diff') return event
+  return { type: 'diff', topic: event.topic, joins: event.entries, leaves: [] }
+}
