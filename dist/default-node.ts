@@ -16,6 +16,7 @@ import type {
   BehaviorSource,
 } from './behavior-registry.ts'
 import type { ClusterFunctions } from './cluster.ts'
+import type { ErpcFunctions } from './erpc/erpc.ts'
 import { ClusterNotStartedError, InvalidClusterConfigError } from './errors.ts'
 import {
   createBehaviorRegistry,
@@ -149,6 +150,14 @@ export const RemoteMonitor: RemoteMonitorFunctions = later(
   (own) => own.remoteMonitor,
   [],
   ['monitor'],
+)
+
+/** Registered functions of the default node and of others. */
+export const Erpc: ErpcFunctions = later(
+  'Erpc',
+  (own) => own.erpc,
+  ['call', 'multicall'],
+  ['register', 'unregister', 'names', 'cast', 'sendRequest', 'stats'],
 )
 
 /** The functions of the static {@link BehaviorRegistry}. */

@@ -28,6 +28,7 @@ import {
   type FailedCall,
   type FoveaErrorOptions,
 } from '../runtime/index.ts'
+import { ERPC_ERRORS } from './erpc/errors.ts'
 
 const serverIdOf = (call: FailedCall): string =>
   isPid(call.server) ? formatPid(call.server) : String(call.server)
@@ -254,6 +255,7 @@ export class RemoteSpawnRegistrationError extends RemoteSpawnError {
 
 /** Codes of the distribution layer. */
 export const distErrors: ErrorCatalogue = Object.freeze({
+  ...ERPC_ERRORS,
   ERR_CLUSTER_NOT_STARTED: {
     when: 'Cluster, RemoteCall, RemoteSpawn or RemoteMonitor was used before Cluster.start, or after the node stopped',
     stateChanged: 'no',

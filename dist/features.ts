@@ -8,13 +8,21 @@
  * the same objects before and after.
  */
 import { Supervisor, type ChildSpec } from '../behaviours/index.ts'
+import { createErpc, type ErpcFunctions } from './erpc/erpc.ts'
+import type { ErpcOptions } from './erpc/options.ts'
 import type { DistFeature, DistParts } from './parts.ts'
 
 /** Options of the parts, by name. */
-export interface FeatureOptions {}
+export interface FeatureOptions {
+  /** Limits of `node.erpc`. */
+  readonly erpc?: Partial<ErpcOptions> | undefined
+}
 
 /** What the parts give to users. */
-export interface FeatureFunctions {}
+export interface FeatureFunctions {
+  /** Functions registered by name; see `dist/erpc`. */
+  readonly erpc: ErpcFunctions
+}
 
 /** The parts of one node. */
 export interface Features {
@@ -24,7 +32,7 @@ export interface Features {
 }
 
 /** Names of options in {@link FeatureOptions}. */
-const OPTIONS: readonly (keyof FeatureOptions)[] = []
+const OPTIONS: readonly (keyof FeatureOptions)[] = ['erpc']
 
 /** The options of the parts in `given`, and the rest of `given`. */
 export function takeFeatureOptions<T extends object>(
@@ -38,12 +46,13 @@ export function takeFeatureOptions<T extends object>(
 }
 
 /** One per node, before its tree starts. Throws an `OptionError`. */
-export function createFeatures(_parts: DistParts, _options: FeatureOptions): Features {
-  const all: readonly DistFeature<unknown>[] = []
+export function createFeatures(parts: DistParts, options: FeatureOptions): Features {
+  const erpc = createErpc(parts, options.erpc)
+  const all: readonly DistFeature<unknown>[] = [erpc]
   const children = all.flatMap(({ child }) => (child === undefined ? [] : [child]))
   const restarts = { strategy: 'one_for_one', intensity: 10, periodMs: 10_000 } as const
   return {
-    functions: {},
+    functions: { erpc: erpc.functions },
     child: Supervisor.child({ ...restarts, children }, { id: 'cluster' }) as unknown as ChildSpec,
     close: () => {
       for (const feature of [...all].reverse()) feature.close()

@@ -8,6 +8,7 @@ export type { BehaviorRegistryFunctions, DefaultClusterFunctions } from './defau
 export {
   BehaviorRegistry,
   Cluster,
+  Erpc,
   RemoteCall,
   RemoteMonitor,
   RemoteSpawn,
@@ -26,6 +27,23 @@ export type {
   NodeDownReason,
   WaitOptions,
 } from './cluster.ts'
+export type { ErpcFunctions, ErpcNodeResult } from './erpc/erpc.ts'
+export type { ErpcCallNames, ErpcClass } from './erpc/errors.ts'
+export { ErpcError, ErpcFunctionError } from './erpc/errors.ts'
+export type { ErpcCounts, ErpcFunction } from './erpc/function-table.ts'
+export type {
+  ErpcCallOptions,
+  ErpcOptions,
+  ErpcRegisterOptions,
+  ErpcResponseOptions,
+} from './erpc/options.ts'
+export type {
+  ErpcLabelledResponse,
+  ErpcNoRequest,
+  ErpcResponse,
+  ErpcResponseTimeout,
+} from './erpc/requests.ts'
+export { ErpcRequest, ErpcRequests } from './erpc/requests.ts'
 export type { NodeTarget } from './node-directory.ts'
 export type { NodeIdComponents, NodeIdFunctions } from './node-id.ts'
 export { isNodeId, NodeId } from './node-id.ts'

@@ -224,7 +224,7 @@ class NodeParts {
   }
 }
 
-class RunningNode implements FoveaNode {
+class RunningNode implements Omit<FoveaNode, keyof FeatureFunctions> {
   readonly id: NodeId
   readonly key: NodeKey
   readonly system: System
