@@ -1,20 +1,26 @@
 /**
- * What a call costs: `mesh.rpc` between two nodes over QUIC (encrypted, both sides authenticated, with deadlines) against
- * plain TCP and msgpackr (`cluster/tcp-peer.ts`), in turns, with 1, 16 and 256 calls in flight. Both sides of a way
- * are in this program, so its processor time is that of a whole call.
+ * What a call costs between two programs: `mesh.rpc` over QUIC (encrypted, both sides authenticated, with deadlines)
+ * against plain TCP with msgpackr, @grpc/grpc-js and moleculer, in turns, with 1, 16 and 256 calls in flight. The
+ * processor time is that of both programs.
  */
-import { startMesh, type Mesh } from 'fovea/mesh'
-import { serveTcp, TcpClient } from '../cluster/tcp-peer.ts'
-import { median } from '../harness.ts'
+import { fork, type ChildProcess } from 'node:child_process'
+import { mkdtempSync, rmSync, writeFileSync } from 'node:fs'
+import { tmpdir } from 'node:os'
+import { join } from 'node:path'
+import { fileURLToPath } from 'node:url'
+import { formatRealm } from 'fovea/mesh'
+import { median, percentile } from '../harness.ts'
+import { installPeers } from '../local/peers.ts'
+import { Targets } from '../local/targets.ts'
 import { publish, round, type Row } from '../sim/table.ts'
 import { newRealm } from './lanes-side.ts'
+import type { RpcReply } from './rpc-program.ts'
+import { rpcWay, type RpcClient } from './rpc-ways.ts'
 
-type Call = (input: string) => Promise<unknown>
-
-const PROCEDURE = 'bench.echo'
+const PROGRAM = fileURLToPath(new URL('./rpc-program.js', import.meta.url))
+const PEERS = join(process.cwd(), 'bench', 'peers', 'services')
 const PAYLOAD = 'x'.repeat(64)
 const ROUNDS = 5
-const WAYS = ['mesh.rpc', 'TCP + msgpackr'] as const
 /** Calls in flight, and calls per round. */
 const LOADS = [
   { inFlight: 1, calls: 3_000 },
@@ -22,59 +28,112 @@ const LOADS = [
   { inFlight: 256, calls: 20_000 },
 ]
 
+interface Contender {
+  readonly name: string
+  readonly client: RpcClient
+  readonly server: ChildProcess
+}
+
 /** Of one round. */
 interface Figures {
   readonly perSecond: number
   readonly microseconds: number
+  readonly p50: number
+  readonly p99: number
 }
 
-async function measure(call: Call, inFlight: number, calls: number): Promise<Figures> {
+function answer(child: ChildProcess): Promise<RpcReply> {
+  return new Promise((resolve, reject) => {
+    const ended = (code: number | null): void => reject(new Error(`a server ended: ${code}`))
+    child.once('exit', ended)
+    child.once('message', (message) => {
+      child.off('exit', ended)
+      resolve(message as RpcReply)
+    })
+  })
+}
+
+async function serverCpu(server: ChildProcess): Promise<number> {
+  const told = answer(server)
+  server.send({})
+  return (await told).microseconds ?? 0
+}
+
+async function start(name: string, way: string, realmFile: string): Promise<Contender> {
+  const server = fork(PROGRAM, [way, realmFile])
+  const { address } = await answer(server)
+  return { name, server, client: await (await rpcWay(way)).client(address!) }
+}
+
+async function measure(
+  { client, server }: Contender,
+  inFlight: number,
+  calls: number,
+): Promise<Figures> {
   let left = calls
+  const took: number[] = []
   const worker = async (): Promise<void> => {
-    while (left-- > 0) await call(PAYLOAD)
+    while (left-- > 0) {
+      const askedMs = performance.now()
+      await client.call(PAYLOAD)
+      took.push(performance.now() - askedMs)
+    }
   }
+  await serverCpu(server)
   const [before, startedMs] = [process.cpuUsage(), performance.now()]
   await Promise.all(Array.from({ length: inFlight }, worker))
   const seconds = (performance.now() - startedMs) / 1_000
   const { user, system } = process.cpuUsage(before)
-  return { perSecond: calls / seconds, microseconds: (user + system) / calls }
+  const all = user + system + (await serverCpu(server))
+  return {
+    perSecond: calls / seconds,
+    microseconds: all / calls,
+    p50: percentile(took, 0.5),
+    p99: percentile(took, 0.99),
+  }
 }
 
-async function inTurns(ways: readonly Call[]): Promise<Row[]> {
+async function inTurns(contenders: readonly Contender[]): Promise<Row[]> {
   const rows: Row[] = []
   for (const { inFlight, calls } of LOADS) {
-    const figures = ways.map((): Figures[] => [])
+    const figures = contenders.map((): Figures[] => [])
     for (let i = -1; i < ROUNDS; i++) {
-      for (const [w, call] of ways.entries()) {
-        const found = await measure(call, inFlight, calls)
-        if (i >= 0) figures[w]!.push(found)
+      for (const [c, contender] of contenders.entries()) {
+        const found = await measure(contender, inFlight, calls)
+        if (i >= 0) figures[c]!.push(found)
       }
     }
-    const costs = figures.map((found) => median(found.map(({ microseconds }) => microseconds)))
-    for (const [w, way] of WAYS.entries()) {
+    const of = (c: number, pick: (f: Figures) => number): number => median(figures[c]!.map(pick))
+    const cost = (c: number): number => of(c, (f) => f.microseconds)
+    for (const [c, { name }] of contenders.entries()) {
       rows.push({
-        way,
+        way: name,
         'in flight': inFlight,
-        'calls / s': round(median(figures[w]!.map(({ perSecond }) => perSecond)), 0),
-        'calls / CPU s': round(1_000_000 / costs[w]!, 0),
-        'CPU us / call': round(costs[w]!, 1),
-        'CPU to TCP': round(costs[w]! / costs[1]!, 2),
+        'calls / s': round(
+          of(c, (f) => f.perSecond),
+          0,
+        ),
+        'p50 ms': round(of(c, (f) => f.p50)),
+        'p99 ms': round(of(c, (f) => f.p99)),
+        'CPU us / call': round(cost(c), 1),
+        'CPU to TCP': round(cost(c) / cost(1), 2),
+        'CPU to mesh': round(cost(c) / cost(0), 2),
       })
     }
   }
   return rows
 }
 
-function report(rows: readonly Row[]): void {
+function report(names: readonly string[], rows: readonly Row[]): void {
   publish('services-rpc', {
-    title: 'Calls between two nodes',
-    how: `Both sides in one program on loopback, ${PAYLOAD.length} byte input and result, median of ${ROUNDS} rounds in turns.`,
+    title: 'Calls between two programs',
+    how: `Two programs on loopback, ${PAYLOAD.length} byte input and result, median of ${ROUNDS} rounds in turns. Processor time of both programs. Only mesh.rpc is encrypted.`,
     rows,
     chart: {
-      title: 'Processor time of a call, both sides',
+      title: 'Processor time of a call, both programs',
       x: 'calls in flight',
       y: 'microseconds',
-      series: WAYS.map((name) => ({
+      series: names.map((name) => ({
         name,
         points: rows
           .filter((row) => row['way'] === name)
@@ -82,28 +141,46 @@ function report(rows: readonly Row[]): void {
       })),
     },
   })
+  const targets = new Targets()
+  const at = (way: string, column: string): number =>
+    Number(rows.find((row) => row['way'] === way && row['in flight'] === 256)?.[column])
+  targets.atMost('CPU of mesh.rpc, 256 in flight', at('mesh.rpc', 'CPU to TCP'), 3, 'x TCP')
+  for (const [name, limit] of [
+    ['@grpc/grpc-js', 5],
+    ['moleculer', 1],
+  ] as const) {
+    if (!names.includes(name)) continue
+    targets.atLeast(`CPU of ${name}, 256 in flight`, at(name, 'CPU to mesh'), limit, 'x mesh.rpc')
+  }
+  targets.print()
 }
 
 /** Writes bench/results/services-rpc.json and its plot. */
 export async function benchRpc(): Promise<void> {
-  const options = { realm: newRealm(), host: '127.0.0.1', port: 0 }
-  const provider = await startMesh({ ...options, name: 'provider' })
-  const nodes: Mesh[] = [provider]
-  const tcp = await TcpClient.connect(await serveTcp())
+  const { present, missing } = installPeers(PEERS)
+  for (const { name, why } of missing) console.log(`  ${name} is missing: ${why}`)
+  const has = (name: string): boolean => present.some((peer) => peer.name === name)
+  const folder = mkdtempSync(join(tmpdir(), 'fovea-bench-'))
+  const realmFile = join(folder, 'realm.json')
+  writeFileSync(realmFile, formatRealm(newRealm()), { mode: 0o600 })
+  const ways = [
+    { name: 'mesh.rpc', way: 'mesh' },
+    { name: 'TCP + msgpackr', way: 'tcp' },
+    ...(has('@grpc/grpc-js') ? [{ name: '@grpc/grpc-js', way: join(PEERS, 'grpc.mjs') }] : []),
+    ...(has('moleculer') ? [{ name: 'moleculer', way: join(PEERS, 'moleculer.mjs') }] : []),
+  ]
+  const contenders: Contender[] = []
   try {
-    await provider.rpc.advertise(PROCEDURE, (input) => input)
-    const caller = await startMesh({ ...options, name: 'caller', seeds: [provider.nodeId] })
-    nodes.push(caller)
-    const found = new Promise<void>((resolve) => {
-      const { entries } = caller.services.watch(() => resolve(), { procedure: PROCEDURE })
-      if (entries.length > 0) resolve()
-    })
-    await found
-    const viaMesh: Call = (input) => caller.rpc.call(PROCEDURE, input)
-    const viaTcp: Call = (input) => tcp.call(PROCEDURE, input)
-    report(await inTurns([viaMesh, viaTcp]))
+    for (const { name, way } of ways) contenders.push(await start(name, way, realmFile))
+    report(
+      ways.map(({ name }) => name),
+      await inTurns(contenders),
+    )
   } finally {
-    tcp.close()
-    for (const node of nodes) await node.stop()
+    for (const { client, server } of contenders) {
+      await client.close()
+      server.kill('SIGKILL')
+    }
+    rmSync(folder, { recursive: true })
   }
 }

@@ -1,0 +1,66 @@
+/**
+ * Ways to call a function of another program: `mesh.rpc`, bare TCP with msgpackr, and the libraries under
+ * `bench/peers/services`. Each serves and calls an echo of a text.
+ */
+import { pathToFileURL } from 'node:url'
+import { startMesh } from 'fovea/mesh'
+import { serveTcp, TcpClient } from '../cluster/tcp-peer.ts'
+
+/** The side that answers. */
+export interface RpcServer {
+  /** For the side that calls. */
+  readonly address: string
+  close(): unknown
+}
+
+/** The side that calls. */
+export interface RpcClient {
+  call(value: string): Promise<unknown>
+  close(): unknown
+}
+
+/** One way. */
+export interface RpcWay {
+  serve(realm: string): Promise<RpcServer>
+  client(address: string): Promise<RpcClient>
+}
+
+const PROCEDURE = 'bench.echo'
+
+const mesh: RpcWay = {
+  serve: async (realm) => {
+    const node = await startMesh({ name: 'provider', realm, host: '127.0.0.1', port: 0 })
+    await node.rpc.advertise(PROCEDURE, (input) => input)
+    return {
+      address: JSON.stringify({ realm, seed: node.nodeId }),
+      close: () => node.stop(),
+    }
+  },
+  client: async (address) => {
+    const { realm, seed } = JSON.parse(address) as { realm: string; seed: string }
+    const node = await startMesh({
+      ...{ name: 'caller', realm, host: '127.0.0.1', port: 0 },
+      seeds: [seed],
+    })
+    await new Promise<void>((resolve) => {
+      const { entries } = node.services.watch(() => resolve(), { procedure: PROCEDURE })
+      if (entries.length > 0) resolve()
+    })
+    return { call: (value) => node.rpc.call(PROCEDURE, value), close: () => node.stop() }
+  },
+}
+
+const tcp: RpcWay = {
+  serve: async () => ({ address: String(await serveTcp()), close: () => {} }),
+  client: async (address) => {
+    const client = await TcpClient.connect(Number(address))
+    return { call: (value) => client.call('echo', value), close: () => client.close() }
+  },
+}
+
+/** `mesh`, `tcp`, or the path of a peer's module. */
+export async function rpcWay(name: string): Promise<RpcWay> {
+  if (name === 'mesh') return mesh
+  if (name === 'tcp') return tcp
+  return (await import(pathToFileURL(name).href)) as RpcWay
+}
