@@ -1,18 +1,21 @@
 /**
- * Values that do not fit into one frame travel as chunks: pieces of the encoded message, one after the
- * other on the ordered stream, never interleaved with other messages. So a peer has at most one
- * message under assembly, order is kept for free, and memory is bounded by `valueBytesMax`.
+ * Large values travel as chunks: pieces of the encoded message, between which other messages and chunks of others may
+ * come (outbox.ts says which). Each belongs to a numbered transfer; the message counts when its last chunk is there.
  *
- * Payload of a chunk frame: `type u8` of the message, `total u32` big-endian, then its next bytes. Type
- * and total are the same in every chunk; the message is whole when `total` bytes are there.
+ * Payload of a chunk frame: `transfer u32` and `total u32`, big-endian, `type u8` of the message, then its next bytes. Type
+ * and total are the same in every chunk; the message is whole when `total` bytes are there, and its number is free again.
  *
- * Memory held is at most twice the bytes really received, never what a header merely claims.
+ * Memory held is at most twice the bytes really received, never what a header merely claims; what all transfers of a
+ * peer announce together is at most `valueBytesMax`, and they are at most TRANSFERS_MAX.
  */
 import { WireType } from '../mesh/index.ts'
 import { DistProtocolError } from './errors.ts'
 
 /** Bytes in front of the data of a chunk. */
-export const CHUNK_HEADER_BYTES = 5
+export const CHUNK_HEADER_BYTES = 9
+
+/** Messages of one peer that may be under assembly at once; a constant of the wire. */
+export const TRANSFERS_MAX = 16
 
 /** A message put together again; `payload` is the assembler's own and not touched later. */
 export interface Assembled {
@@ -20,18 +23,33 @@ export interface Assembled {
   readonly payload: Uint8Array
 }
 
-/** Writes the header of a chunk that belongs to a message of `type` with `total` payload bytes. */
-export function writeChunkHeader(
-  target: Uint8Array,
-  offset: number,
-  type: number,
-  total: number,
-): void {
-  target[offset] = type
-  target[offset + 1] = total >>> 24
-  target[offset + 2] = total >>> 16
-  target[offset + 3] = total >>> 8
-  target[offset + 4] = total
+/** What every chunk of a message says. */
+export interface ChunkHeader {
+  /** Number of the transfer. */
+  readonly id: number
+  /** Type of the message. */
+  readonly type: number
+  /** Payload bytes of the message. */
+  readonly total: number
+}
+
+/** Writes the header of a chunk. */
+export function writeChunkHeader(target: Uint8Array, offset: number, header: ChunkHeader): void {
+  const { id, type, total } = header
+  writeU32(target, offset, id)
+  writeU32(target, offset + 4, total)
+  target[offset + 8] = type
+}
+
+function writeU32(target: Uint8Array, offset: number, value: number): void {
+  target[offset] = value >>> 24
+  target[offset + 1] = value >>> 16
+  target[offset + 2] = value >>> 8
+  target[offset + 3] = value
+}
+
+function readU32(bytes: Uint8Array, at: number): number {
+  return bytes[at]! * 0x1000000 + (bytes[at + 1]! << 16) + (bytes[at + 2]! << 8) + bytes[at + 3]!
 }
 
 const NOTHING: Uint8Array = new Uint8Array(0)
@@ -44,68 +62,89 @@ function fault(what: string): DistProtocolError {
   return new DistProtocolError('ERR_DIST_CHUNK', `chunk from the peer ${what}`)
 }
 
+/** One message under assembly. */
+class Assembly {
+  readonly type: number
+  readonly total: number
+  bytes = 0
+  buffer: Uint8Array = NOTHING
+
+  constructor(type: number, total: number) {
+    this.type = type
+    this.total = total
+  }
+
+  append(chunk: Uint8Array): void {
+    const needed = this.bytes + chunk.length - CHUNK_HEADER_BYTES
+    if (needed > this.total) throw fault('exceeds the size it announced')
+    if (needed > this.buffer.length) {
+      const grown = new Uint8Array(Math.min(this.total, needed * 2))
+      grown.set(this.buffer.subarray(0, this.bytes))
+      this.buffer = grown
+    }
+    this.buffer.set(chunk.subarray(CHUNK_HEADER_BYTES), this.bytes)
+    this.bytes = needed
+  }
+}
+
 /** Puts the chunks of one peer together. */
 export class ChunkAssembler {
   readonly #valueBytesMax: number
-  #type = 0
-  #total = 0
-  #bytes = 0
-  #buffer: Uint8Array = NOTHING
+  readonly #assemblies = new Map<number, Assembly>()
+  #announced = 0
 
   constructor(valueBytesMax: number) {
     this.#valueBytesMax = valueBytesMax
   }
 
-  /** A message is under assembly; only chunks may follow. */
-  get busy(): boolean {
-    return this.#total > 0
+  /** Messages under assembly. */
+  get size(): number {
+    return this.#assemblies.size
   }
 
-  /** Memory held for the message under assembly. */
+  /** Memory held for what is under assembly. */
   get bytesAllocated(): number {
-    return this.#buffer.length
+    let sum = 0
+    for (const { buffer } of this.#assemblies.values()) sum += buffer.length
+    return sum
   }
 
   /** Takes the next chunk; gives the message when it is whole. Throws `ERR_DIST_CHUNK`. */
   push(chunk: Uint8Array): Assembled | undefined {
-    const length = chunk.length - CHUNK_HEADER_BYTES
-    if (length < 1) throw fault('has no data')
-    const type = chunk[0]!
-    const total = chunk[1]! * 0x1000000 + (chunk[2]! << 16) + (chunk[3]! << 8) + chunk[4]!
-    if (this.busy) {
-      if (type !== this.#type || total !== this.#total) throw fault('belongs to another message')
-    } else {
-      if (!isChunkable(type)) throw fault(`carries a message of type ${type}`)
-      if (total > this.#valueBytesMax) {
-        throw fault(`announces ${total} bytes, at most ${this.#valueBytesMax} are taken`)
-      }
-      this.#type = type
-      this.#total = total
+    if (chunk.length <= CHUNK_HEADER_BYTES) throw fault('has no data')
+    const id = readU32(chunk, 0)
+    const total = readU32(chunk, 4)
+    const type = chunk[8]!
+    const known = this.#assemblies.get(id)
+    if (known !== undefined && (known.type !== type || known.total !== total)) {
+      throw fault('belongs to another message')
     }
-    if (this.#bytes + length > this.#total) throw fault('exceeds the size it announced')
-    this.#append(chunk, length)
-    if (this.#bytes < this.#total) return undefined
-    const payload = this.#buffer.subarray(0, this.#total)
-    this.clear()
-    return { type, payload }
+    const assembly = known ?? this.#begin(id, type, total)
+    assembly.append(chunk)
+    if (assembly.bytes < total) return undefined
+    this.#assemblies.delete(id)
+    this.#announced -= total
+    return { type, payload: assembly.buffer.subarray(0, total) }
   }
 
-  /** Drops the message under assembly. */
+  /** Drops everything under assembly. */
   clear(): void {
-    this.#type = 0
-    this.#total = 0
-    this.#bytes = 0
-    this.#buffer = NOTHING
+    this.#assemblies.clear()
+    this.#announced = 0
   }
 
-  #append(chunk: Uint8Array, length: number): void {
-    const needed = this.#bytes + length
-    if (needed > this.#buffer.length) {
-      const grown = new Uint8Array(Math.min(this.#total, needed * 2))
-      grown.set(this.#buffer.subarray(0, this.#bytes))
-      this.#buffer = grown
+  #begin(id: number, type: number, total: number): Assembly {
+    if (!isChunkable(type)) throw fault(`carries a message of type ${type}`)
+    if (this.#announced + total > this.#valueBytesMax) {
+      const sum = this.#announced + total
+      throw fault(`announces ${sum} bytes, at most ${this.#valueBytesMax} are taken`)
     }
-    this.#buffer.set(chunk.subarray(CHUNK_HEADER_BYTES), this.#bytes)
-    this.#bytes = needed
+    if (this.#assemblies.size >= TRANSFERS_MAX) {
+      throw fault(`begins one transfer more than ${TRANSFERS_MAX}`)
+    }
+    const assembly = new Assembly(type, total)
+    this.#assemblies.set(id, assembly)
+    this.#announced += total
+    return assembly
   }
 }

@@ -163,7 +163,8 @@ export class DistGate implements RemoteGate {
   }
 
   callSettled(call: Call): void {
-    this.#peers.get(call.server.node)?.callSettled(call)
+    const peer = this.#peers.get(call.server.node)
+    peer?.callSettled(call, this.#target(peer, call.server))
   }
 
   exit(to: Pid, from: Pid | undefined, reason: ExitReason, viaLink: boolean): void {
@@ -206,11 +207,13 @@ export class DistGate implements RemoteGate {
   }
 
   demonitor(ref: MonitorRef, from: Pid | undefined, to: Pid | RemoteName): void {
-    this.#signal(this.#keyOf(to), (peer) => peer.demonitor(ref, from))
+    this.#signal(this.#keyOf(to), (peer) => {
+      peer.demonitor(ref, from, 'name' in to ? to.name : this.#target(peer, to))
+    })
   }
 
   down(ref: MonitorRef, owner: Pid, reason: ExitReason): void {
-    this.#peers.get(owner.node)?.down(ref.id, reason)
+    this.#peers.get(owner.node)?.down(ref.id, owner.id, reason)
   }
 
   // --- links ----------------------------------------------------------------------------------

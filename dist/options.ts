@@ -28,15 +28,15 @@ export interface DistOptions {
    */
   readonly peerSpawnsMax: number
   /**
-   * Largest message, encoded, that is sent or put together from chunks. Default 64 MiB. One peer can
-   * make a node hold that much. All nodes of a mesh need the same value.
+   * Largest message, encoded, that is sent or put together from chunks, and what is under way at once in
+   * sum. Default 64 MiB. One peer can make a node hold that much. All nodes of a mesh need the same value.
    */
   readonly valueBytesMax: number
   /** Values inside one message, containers included. Default 4,194,304. */
   readonly valueElementsMax: number
   /**
-   * Bytes that may wait for one peer. Default 32 MiB. Above it calls fail with `ERR_PEER_BACKLOG` and
-   * casts return false. Raising it buys longer bursts with memory.
+   * Bytes that may wait for one peer, and as many again in large values, or one larger value. Default 32 MiB.
+   * Above it calls fail with `ERR_PEER_BACKLOG` and casts return false. Raising it buys longer bursts with memory.
    */
   readonly outboxBytesMax: number
   /**

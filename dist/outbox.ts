@@ -1,15 +1,26 @@
 /**
- * What waits to be sent to one peer, in one order. Frames go straight to the link while it takes them;
- * when it says "enough" they wait here until it drains. A message larger than a frame goes as chunks, and
- * whatever comes after it waits until its last chunk is out, so that nothing overtakes.
+ * What waits to be sent to one peer. Messages go straight to the link while it takes them; when it says "enough" they
+ * wait here until it drains. A large message goes in chunks (chunk.ts), in turn with other large ones and with
+ * everything that is not for the same receiver: a value of many megabytes delays nobody but those who speak after it
+ * to the process that it is for (order-keys.ts).
  *
- * Bounds: `outboxBytesMax` bytes wait, what went out as chunks not counted, and a single larger message
- * only in an empty outbox; above that messages are refused. Signals, replies and the like must not be
- * lost, so they may use a reserve beyond it; when that is used up too, the peer is given up: `overflow`
+ *     offer --> ready (whole messages, in order) -----------------------> link
+ *          \--> held (follow a large one to the same receiver)  \-> turns with
+ *           \-> large ones wait --> transfers (chunk by chunk) -------> link
+ *
+ * Invariants:
+ * - Two messages whose keys conflict leave in the order in which they came, the large one with its last chunk.
+ * - Chunks and whole messages take turns by bytes: neither starves the other.
+ * - Transfers under way are at most what the peer puts together at once: TRANSFERS_MAX, `valueBytesMax` in sum.
+ *
+ * Bounds: `outboxBytesMax` bytes of whole messages wait, and as many of large ones, what went out as chunks not
+ * counted; a single larger message only when no large one waits. Above that messages are refused. Signals, replies and the
+ * like must not be lost, so they may use a reserve beyond it; when that is used up too, the peer is given up: `overflow`
  * closes its link, and both sides see `noconnection` instead of a gap.
  */
 import { WireType, writeHeader } from '../mesh/index.ts'
-import { CHUNK_HEADER_BYTES, writeChunkHeader } from './chunk.ts'
+import { CHUNK_HEADER_BYTES, TRANSFERS_MAX, writeChunkHeader } from './chunk.ts'
+import { OrderKeys, type OrderKey } from './order-keys.ts'
 
 const HEADER_BYTES = 8
 
@@ -27,37 +38,88 @@ export interface OutboxOptions {
   readonly outboxBytesMax: number
   /** Bytes of messages that must not be lost, on top. */
   readonly reserveBytesMax: number
+  /** Largest message; the peer puts no more than that together at once. */
+  readonly valueBytesMax: number
   /** Called once when the reserve is used up. */
   readonly overflow: () => void
   /** Called when the link refused a frame although it had not said "enough". */
   readonly retry: () => void
 }
 
-/** Payload of a chunk frame: enough to be cheap, short enough to share the link. */
-const CHUNK_BYTES = 131_072
+/** Payload of a chunk frame: enough to be cheap, short enough to share the lane. */
+const CHUNK_BYTES = 65_536
+
+/** Messages up to this go whole: a call with 64 KiB of data is not worth cutting. */
+const WHOLE_BYTES_MAX = 98_304
 
 /** One waiting message. */
 class Waiting {
   /** A frame; its header is not used if it goes as chunks. */
   readonly frame: Uint8Array
   readonly type: number
+  readonly key: OrderKey
   /** Payload bytes that went out as chunks. */
   sent = 0
-  next: Waiting | undefined = undefined
-  constructor(frame: Uint8Array, type: number) {
-    this.frame = frame
+  /** Number of its transfer. */
+  id = 0
+  constructor(type: number, frame: Uint8Array, key: OrderKey) {
     this.type = type
+    this.frame = frame
+    this.key = key
+  }
+
+  get payloadBytes(): number {
+    return this.frame.length - HEADER_BYTES
   }
 }
 
-/** Frames on their way to one peer. */
+/** A queue that is taken from its head; costs the same however long it is. */
+class Line {
+  #items: Waiting[] = []
+  #at = 0
+
+  get head(): Waiting | undefined {
+    return this.#items[this.#at]
+  }
+
+  push(item: Waiting): void {
+    this.#items.push(item)
+  }
+
+  shift(): void {
+    this.#at += 1
+    if (this.#at < 64 || this.#at * 2 < this.#items.length) return
+    this.#items = this.#items.slice(this.#at)
+    this.#at = 0
+  }
+
+  /** Everything in order; nothing is left. */
+  takeAll(): readonly Waiting[] {
+    const all = this.#at === 0 ? this.#items : this.#items.slice(this.#at)
+    this.#items = []
+    this.#at = 0
+    return all
+  }
+}
+
+/** Messages on their way to one peer. */
 export class Outbox {
   readonly #link: OutboxLink
   readonly #options: OutboxOptions
   readonly #chunkBytes: number
-  #head: Waiting | undefined = undefined
-  #tail: Waiting | undefined = undefined
-  #bytes = 0
+  readonly #wholeBytesMax: number
+  readonly #keys = new OrderKeys()
+  readonly #ready = new Line()
+  readonly #held = new Line()
+  readonly #large = new Line()
+  /** Under way, the next one first. */
+  readonly #transfers: Waiting[] = []
+  #wholeBytes = 0
+  #largeBytes = 0
+  #transferBytes = 0
+  /** Bytes of whole messages since the last chunk, while one waits. */
+  #sinceChunk = 0
+  #lastId = 0
   #blocked = false
   #closed = false
 
@@ -65,99 +127,160 @@ export class Outbox {
     this.#link = link
     this.#options = options
     this.#chunkBytes = Math.min(CHUNK_BYTES, options.frameBytesMax)
+    this.#wholeBytesMax = Math.min(WHOLE_BYTES_MAX, options.frameBytesMax)
   }
 
   /** Bytes that wait here; what the link has queued is not counted. */
   get bytesWaiting(): number {
-    return this.#bytes
+    return this.#wholeBytes + this.#largeBytes
   }
 
   /** Sends a message that may be refused; false when there is no room. */
-  offer(type: number, frame: Uint8Array): boolean {
+  offer(type: number, frame: Uint8Array, key?: OrderKey): boolean {
     if (this.#closed) return false
-    if (this.#head === undefined && !this.#blocked && this.#fits(frame)) {
+    const isLarge = frame.length - HEADER_BYTES > this.#wholeBytesMax
+    if (!isLarge && this.#mayPass(key)) {
       if (this.#send(frame)) return true
       // The link refused it although it was willing: it waits like the others.
     }
-    if (this.#bytes > 0 && this.#bytes + frame.length > this.#options.outboxBytesMax) return false
-    this.#push(type, frame)
+    const waiting = isLarge ? this.#largeBytes : this.#wholeBytes
+    if (waiting > 0 && waiting + frame.length > this.#options.outboxBytesMax) return false
+    this.#push(new Waiting(type, frame, key), isLarge)
     return true
   }
 
   /** Sends a message that must not be lost. */
-  force(type: number, frame: Uint8Array): void {
-    if (this.offer(type, frame) || this.#closed) return
+  force(type: number, frame: Uint8Array, key?: OrderKey): void {
+    if (this.offer(type, frame, key) || this.#closed) return
     const { outboxBytesMax, reserveBytesMax, overflow } = this.#options
-    if (this.#bytes + frame.length > outboxBytesMax + reserveBytesMax) {
+    const isLarge = frame.length - HEADER_BYTES > this.#wholeBytesMax
+    const waiting = isLarge ? this.#largeBytes : this.#wholeBytes
+    if (waiting + frame.length > outboxBytesMax + reserveBytesMax) {
       this.close()
       overflow()
-    } else this.#push(type, frame)
+    } else this.#push(new Waiting(type, frame, key), isLarge)
   }
 
   /** The link takes frames again. */
   drained(): void {
     this.#blocked = false
-    while (this.#head !== undefined && !this.#blocked && !this.#closed) {
-      if (!this.#sendNext(this.#head)) return
-    }
+    this.#pump()
   }
 
   /** Drops what waits; nothing is sent any more. */
   close(): void {
     this.#closed = true
-    this.#head = undefined
-    this.#tail = undefined
-    this.#bytes = 0
+    for (const line of [this.#ready, this.#held, this.#large]) line.takeAll()
+    this.#transfers.length = 0
+    this.#keys.clear()
+    this.#wholeBytes = 0
+    this.#largeBytes = 0
+    this.#transferBytes = 0
   }
 
-  #fits(frame: Uint8Array): boolean {
-    return frame.length - HEADER_BYTES <= this.#options.frameBytesMax
+  /** Nothing waits that it would overtake. */
+  #mayPass(key: OrderKey): boolean {
+    return !this.#blocked && this.#ready.head === undefined && !this.#keys.conflicts(key)
   }
 
-  #push(type: number, frame: Uint8Array): void {
-    const waiting = new Waiting(frame, type)
-    if (this.#tail === undefined) this.#head = waiting
-    else this.#tail.next = waiting
-    this.#tail = waiting
-    this.#bytes += frame.length
-    if (!this.#blocked) this.drained()
+  #push(waiting: Waiting, isLarge: boolean): void {
+    if (isLarge) this.#largeBytes += waiting.frame.length
+    else this.#wholeBytes += waiting.frame.length
+    this.#queue(waiting, isLarge)
+    if (!this.#blocked) this.#pump()
   }
 
-  /** Sends the first message, or its next chunk; false if the link did not take it. */
-  #sendNext(first: Waiting): boolean {
-    if (this.#fits(first.frame)) {
-      if (!this.#send(first.frame)) return false
-      this.#shift(first)
-      return true
+  /** What follows a large message to the same receiver waits for its end, and what follows that, too. */
+  #queue(waiting: Waiting, isLarge: boolean): void {
+    const { key } = waiting
+    if (this.#keys.conflicts(key)) {
+      this.#keys.add(key)
+      this.#held.push(waiting)
+      return
     }
-    const chunk = this.#chunkOf(first)
-    if (!this.#send(chunk)) return false
+    // A large one leaves the line of whole messages only after those that came before it.
+    if (isLarge) this.#keys.add(key)
+    this.#ready.push(waiting)
+  }
+
+  #pump(): void {
+    while (!this.#blocked && !this.#closed) {
+      const next = this.#ready.head
+      const isChunkDue = this.#transfers.length > 0 && this.#sinceChunk >= this.#chunkBytes
+      if (next === undefined || isChunkDue) {
+        if (!this.#begin() || !this.#sendChunk()) return
+      } else if (this.#isLarge(next)) {
+        this.#ready.shift()
+        this.#large.push(next)
+        this.#begin()
+      } else if (!this.#sendWhole(next)) return
+    }
+  }
+
+  #isLarge({ payloadBytes }: Waiting): boolean {
+    return payloadBytes > this.#wholeBytesMax
+  }
+
+  /** Begins transfers as far as the peer puts them together; false when there is none. */
+  #begin(): boolean {
+    for (let next = this.#large.head; next !== undefined; next = this.#large.head) {
+      const sum = this.#transferBytes + next.payloadBytes
+      const isFirst = this.#transfers.length === 0
+      const hasRoom = this.#transfers.length < TRANSFERS_MAX && sum <= this.#options.valueBytesMax
+      if (!isFirst && !hasRoom) break
+      this.#large.shift()
+      this.#lastId = (this.#lastId + 1) >>> 0
+      next.id = this.#lastId
+      this.#transferBytes = sum
+      this.#transfers.push(next)
+    }
+    return this.#transfers.length > 0
+  }
+
+  #sendWhole(next: Waiting): boolean {
+    if (!this.#send(next.frame)) return false
     // Closed by what the link did meanwhile.
-    if (this.#head !== first) return true
-    const sent = chunk.length - HEADER_BYTES - CHUNK_HEADER_BYTES
-    first.sent += sent
-    this.#bytes -= sent
-    if (first.sent + HEADER_BYTES === first.frame.length) this.#shift(first)
+    if (this.#ready.head !== next) return true
+    this.#ready.shift()
+    this.#wholeBytes -= next.frame.length
+    if (this.#transfers.length > 0) this.#sinceChunk += next.frame.length
     return true
   }
 
-  #shift(first: Waiting): void {
-    // Closed by what the link did meanwhile.
-    if (this.#head !== first) return
-    this.#head = first.next
-    if (this.#head === undefined) this.#tail = undefined
-    this.#bytes -= first.frame.length - first.sent
+  #sendChunk(): boolean {
+    const [first] = this.#transfers
+    if (first === undefined) return false
+    const chunk = this.#chunkOf(first)
+    if (!this.#send(chunk)) return false
+    if (this.#transfers[0] !== first) return true
+    this.#sinceChunk = 0
+    const sent = chunk.length - HEADER_BYTES - CHUNK_HEADER_BYTES
+    first.sent += sent
+    this.#largeBytes -= sent
+    this.#transfers.shift()
+    if (first.sent < first.payloadBytes) this.#transfers.push(first)
+    else this.#finished(first)
+    return true
+  }
+
+  /** Whatever waited for it may go on, as far as nothing else is in its way. */
+  #finished({ key, payloadBytes }: Waiting): void {
+    this.#largeBytes -= HEADER_BYTES
+    this.#transferBytes -= payloadBytes
+    this.#keys.remove(key)
+    const held = this.#held.takeAll()
+    for (const waiting of held) this.#keys.remove(waiting.key)
+    for (const waiting of held) this.#queue(waiting, this.#isLarge(waiting))
   }
 
   /** The next chunk of a message as a whole frame; see chunk.ts. */
-  #chunkOf(waiting: Waiting): Uint8Array {
-    const total = waiting.frame.length - HEADER_BYTES
-    const length = Math.min(this.#chunkBytes - CHUNK_HEADER_BYTES, total - waiting.sent)
+  #chunkOf({ id, type, frame: whole, sent, payloadBytes }: Waiting): Uint8Array {
+    const length = Math.min(this.#chunkBytes - CHUNK_HEADER_BYTES, payloadBytes - sent)
     const frame = new Uint8Array(HEADER_BYTES + CHUNK_HEADER_BYTES + length)
     writeHeader(frame, 0, WireType.distChunk, CHUNK_HEADER_BYTES + length)
-    writeChunkHeader(frame, HEADER_BYTES, waiting.type, total)
-    const from = HEADER_BYTES + waiting.sent
-    frame.set(waiting.frame.subarray(from, from + length), HEADER_BYTES + CHUNK_HEADER_BYTES)
+    writeChunkHeader(frame, HEADER_BYTES, { id, type, total: payloadBytes })
+    const from = HEADER_BYTES + sent
+    frame.set(whole.subarray(from, from + length), HEADER_BYTES + CHUNK_HEADER_BYTES)
     return frame
   }
 

@@ -128,7 +128,7 @@ export class PeerInbound {
         ? 'ERR_PEER_CALLS_MAX'
         : undefined
     if (code !== undefined) {
-      this.#peer.answer(id, ReplyStatus.error, this.#refusal(code))
+      this.#peer.answer(id, from, ReplyStatus.error, this.#refusal(code))
       return
     }
     if (service !== undefined) {
@@ -138,19 +138,19 @@ export class PeerInbound {
     this.#calls.set(id, undefined)
     const call = host.system.inbound.call(target, name, input, {
       timeoutMs,
-      reply: (value) => this.#reply(id, value),
-      fail: (error) => this.#fail(id, error),
+      reply: (value) => this.#reply(id, from, value),
+      fail: (error) => this.#fail(id, from, error),
       from: from === 0 ? undefined : this.#theirs(from),
     })
     if (call !== undefined && this.#calls.has(id)) this.#calls.set(id, call)
   }
 
-  #reply(id: number, value: unknown): void {
+  #reply(id: number, from: number, value: unknown): void {
     this.#calls.delete(id)
-    if (!this.#lost) this.#peer.answer(id, ReplyStatus.value, value)
+    if (!this.#lost) this.#peer.answer(id, from, ReplyStatus.value, value)
   }
 
-  #fail(id: number, error: unknown): void {
+  #fail(id: number, from: number, error: unknown): void {
     const call = this.#calls.get(id)
     this.#calls.delete(id)
     if (this.#lost) return
@@ -159,12 +159,12 @@ export class PeerInbound {
     // At a deadline the caller has its own; there is nothing to tell.
     if (isOwn && error instanceof CallTimeoutError) return
     if (isOwn && error instanceof CallExitError) {
-      this.#peer.answer(id, ReplyStatus.exit, error.reason)
-    } else this.#peer.answer(id, ReplyStatus.error, asError(error))
+      this.#peer.answer(id, from, ReplyStatus.exit, error.reason)
+    } else this.#peer.answer(id, from, ReplyStatus.error, asError(error))
   }
 
   /** The deadline is the caller's: it cancels. */
-  async #serve(service: PeerService, { id, name, input }: Of<'call'>): Promise<void> {
+  async #serve(service: PeerService, { id, name, input, from }: Of<'call'>): Promise<void> {
     const abort = new AbortController()
     this.#served.set(id, abort)
     const origin = originOf(this.#peer.link.peer)
@@ -176,7 +176,7 @@ export class PeerInbound {
       status = ReplyStatus.error
       answer = asError(error)
     }
-    if (this.#served.delete(id)) this.#peer.answer(id, status, answer)
+    if (this.#served.delete(id)) this.#peer.answer(id, from, status, answer)
   }
 
   #castService(service: PeerService, { name, input }: Of<'cast'>): void {
@@ -269,12 +269,12 @@ export class PeerInbound {
         ? 'ERR_PEER_MONITORS_MAX'
         : undefined
     if (code !== undefined) {
-      this.#peer.down(ref, this.#refusal(code))
+      this.#peer.down(ref, owner, this.#refusal(code))
       return
     }
     const ended = typeof to === 'number' ? this.#endedWhileWatched(to) : undefined
     if (ended !== undefined) {
-      this.#peer.down(ref, ended.reason)
+      this.#peer.down(ref, owner, ended.reason)
       return
     }
     this.#monitors.add(ref)
@@ -347,7 +347,8 @@ export class PeerInbound {
   }
 
   #spawnReply(id: number, rest: readonly unknown[]): void {
-    this.#peer.signal(WireType.distSpawnReply, [id, ...rest])
+    // Whoever asked knows no process of it yet: nothing is in order with it.
+    this.#peer.signal(WireType.distSpawnReply, [id, ...rest], undefined)
   }
 
   /** How a process ended that was spawned to be watched, once; it is watched from now on. */

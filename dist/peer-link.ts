@@ -4,7 +4,7 @@
  *
  * Invariants:
  * - One stream, one order: whatever one process says to another here arrives in that order, be it
- *   cast, call, link, exit or DOWN (G-37, X-20).
+ *   cast, call, link, exit or DOWN (G-37, X-20). A large value lets pass what is for others (outbox.ts).
  * - A message is sent once or not at all. When the link is lost, everything that waits fails with
  *   `noconnection` once, and a later link starts empty (X-04, X-22).
  * - An answer is one map look-up; nothing on the receiving side makes a promise.
@@ -34,6 +34,7 @@ import {
 } from './control.ts'
 import { DistProtocolError, DistRefusedError, MessageSerializationError } from './errors.ts'
 import type { DistOptions } from './options.ts'
+import type { OrderKey } from './order-keys.ts'
 import { Outbox } from './outbox.ts'
 import { PeerInbound } from './peer-inbound.ts'
 import type { PeerServices } from './peer-services.ts'
@@ -80,6 +81,9 @@ interface PendingSpawn {
   readonly settle: (answer: SpawnAnswer | undefined) => void
 }
 
+/** A spawn and its cancellation stay in order, and are for no process yet. */
+const spawnKey = (id: number): string => `$spawn ${id}`
+
 /** Retry of a frame that a willing link refused. */
 const RETRY_MS = 5
 
@@ -123,6 +127,7 @@ export class PeerLink {
       frameBytesMax: link.peer.frameBytesMax,
       outboxBytesMax: host.options.outboxBytesMax,
       reserveBytesMax: host.options.outboxReserveBytesMax,
+      valueBytesMax: host.options.valueBytesMax,
       overflow: () => this.#giveUp(),
       retry: () => void host.system.clock.setTimer(RETRY_MS, () => this.#outbox.drained()),
     })
@@ -177,7 +182,7 @@ export class PeerLink {
       ])
       this.#calls.set(id, call)
       call.wireId = id
-      if (this.#outbox.offer(WireType.distCall, frame)) return
+      if (this.#outbox.offer(WireType.distCall, frame, to)) return
       this.#calls.delete(id)
       call.fail(this.#backlog())
     } catch (error) {
@@ -185,11 +190,11 @@ export class PeerLink {
     }
   }
 
-  /** The caller gave up. */
-  callSettled(call: Call): void {
+  /** The caller of a call to `to` gave up. */
+  callSettled(call: Call, to: OrderKey): void {
     if (this.#calls.get(call.wireId) !== call) return
     this.#calls.delete(call.wireId)
-    this.signal(WireType.distCancel, [call.wireId])
+    this.signal(WireType.distCancel, [call.wireId], to)
   }
 
   /** Starts a behaviour there; `settle` gets `undefined` if the link is lost. Gives its number. */
@@ -199,54 +204,54 @@ export class PeerLink {
     checkNames(behavior, name, 'behaviour')
     const message = [id, behavior, arg, name ?? null, timeoutMs, watched]
     const frame = this.#encoder.encode(WireType.distSpawn, message)
-    if (!this.#outbox.offer(WireType.distSpawn, frame)) throw this.#backlog()
+    if (!this.#outbox.offer(WireType.distSpawn, frame, spawnKey(id))) throw this.#backlog()
     this.#spawns.set(id, { settle })
     return id
   }
 
   /** Nobody waits for that spawn any more. */
   cancelSpawn(id: number): void {
-    if (this.#spawns.delete(id)) this.signal(WireType.distCancel, [id])
+    if (this.#spawns.delete(id)) this.signal(WireType.distCancel, [id], spawnKey(id))
   }
 
   /** Monitors a process or name there; `owner` is 0 for code outside processes. */
   monitor(ref: MonitorRef, owner: Pid | undefined, to: WireTarget): void {
     this.#monitors.add(ref.id)
-    this.signal(WireType.distMonitor, [ref.id, this.ownId(owner), to])
+    this.signal(WireType.distMonitor, [ref.id, this.ownId(owner), to], to)
   }
 
-  demonitor(ref: MonitorRef, owner: Pid | undefined): void {
+  demonitor(ref: MonitorRef, owner: Pid | undefined, to: OrderKey): void {
     if (!this.#monitors.delete(ref.id)) return
-    this.signal(WireType.distDemonitor, [ref.id, this.ownId(owner)])
+    this.signal(WireType.distDemonitor, [ref.id, this.ownId(owner)], to)
   }
 
-  /** A process here that the peer monitored has ended. */
-  down(refId: number, reason: ExitReason): void {
+  /** A process here that process `owner` of the peer monitored has ended. */
+  down(refId: number, owner: number, reason: ExitReason): void {
     this.#inbound.monitorSpent(refId)
-    this.signal(WireType.distDown, [refId, reason])
+    this.signal(WireType.distDown, [refId, reason], owner)
   }
 
   makeLink(from: Pid, to: Pid): void {
-    this.signal(WireType.distLink, [from.id, to.id])
+    this.signal(WireType.distLink, [from.id, to.id], to.id)
   }
 
   unlink(from: Pid, to: Pid): void {
     this.#inbound.linkGone(to.id, from.id)
-    this.signal(WireType.distUnlink, [from.id, to.id])
+    this.signal(WireType.distUnlink, [from.id, to.id], to.id)
   }
 
   exit(to: Pid, from: Pid | undefined, reason: ExitReason, viaLink: boolean): void {
     if (viaLink && from !== undefined) this.#inbound.linkGone(to.id, from.id)
-    this.signal(WireType.distExit, [this.ownId(from), to.id, reason, viaLink])
+    this.signal(WireType.distExit, [this.ownId(from), to.id, reason, viaLink], to.id)
   }
 
   /** Sends what must not be lost. */
-  signal(type: number, message: readonly unknown[]): void {
-    if (!this.#lost) this.#outbox.force(type, this.#encoder.encodeSignal(type, message))
+  signal(type: number, message: readonly unknown[], key: OrderKey): void {
+    if (!this.#lost) this.#outbox.force(type, this.#encoder.encodeSignal(type, message), key)
   }
 
-  /** Answers a call of the peer. An answer that cannot be sent becomes an error that says so. */
-  answer(id: number, status: number, value: unknown): void {
+  /** Answers a call of process `to` of the peer. What cannot be sent becomes an error that says so. */
+  answer(id: number, to: number, status: number, value: unknown): void {
     if (this.#lost) return
     const type = WireType.distReply
     let frame: Uint8Array
@@ -260,9 +265,9 @@ export class PeerLink {
       this.host.refused(error.code, { peer: this.keyHex, path: error.path })
       frame = this.#encoder.encode(type, [id, ReplyStatus.error, error])
     }
-    if (this.#outbox.offer(type, frame)) return
+    if (this.#outbox.offer(type, frame, to)) return
     const refusal = this.#encoder.encode(type, [id, ReplyStatus.error, this.#backlog()])
-    this.#outbox.force(type, frame.length < refusal.length ? frame : refusal)
+    this.#outbox.force(type, frame.length < refusal.length ? frame : refusal, to)
   }
 
   /** The number of a process of ours, 0 for anything else. */
@@ -281,9 +286,6 @@ export class PeerLink {
       const whole = this.#assembler.push(payload)
       if (whole !== undefined) this.#receiveMessage(whole.type, whole.payload)
       return
-    }
-    if (this.#assembler.busy) {
-      throw new DistProtocolError('ERR_DIST_CHUNK', 'a message came between two chunks')
     }
     this.#receiveMessage(type, payload)
   }
@@ -334,7 +336,7 @@ export class PeerLink {
       pending.settle({ status, detail, contract })
     } else if (status === SpawnStatus.ok) {
       // Its caller has given up while the answer was on the way: nobody knows this process.
-      this.signal(WireType.distExit, [0, detail, 'kill', false])
+      this.signal(WireType.distExit, [0, detail, 'kill', false], Number(detail))
     }
   }
 
@@ -380,7 +382,7 @@ export class PeerLink {
   ): boolean {
     try {
       checkNames(to, name)
-      if (this.#outbox.offer(type, this.#encoder.encode(type, message))) return true
+      if (this.#outbox.offer(type, this.#encoder.encode(type, message), to)) return true
       this.host.refused('ERR_PEER_BACKLOG', { peer: this.keyHex, to, name })
     } catch (error) {
       if (!(error instanceof MessageSerializationError)) throw error

@@ -1,12 +1,17 @@
 import fc from 'fast-check'
 import { describe, expect, it } from 'vitest'
-import { ChunkAssembler, CHUNK_HEADER_BYTES, writeChunkHeader } from '../../dist/chunk.ts'
+import {
+  ChunkAssembler,
+  CHUNK_HEADER_BYTES,
+  TRANSFERS_MAX,
+  writeChunkHeader,
+} from '../../dist/chunk.ts'
 import { DistProtocolError } from '../../dist/errors.ts'
 import { WireType } from '../../mesh/index.ts'
 
-function chunk(type: number, total: number, data: Uint8Array): Uint8Array {
+function chunk(type: number, total: number, data: Uint8Array, id = 1): Uint8Array {
   const bytes = new Uint8Array(CHUNK_HEADER_BYTES + data.length)
-  writeChunkHeader(bytes, 0, type, total)
+  writeChunkHeader(bytes, 0, { id, type, total })
   bytes.set(data, CHUNK_HEADER_BYTES)
   return bytes
 }
@@ -30,7 +35,7 @@ describe('ChunkAssembler', () => {
           expect(assembler.bytesAllocated).toBeLessThanOrEqual(2 * at)
         }
         expect(made).toEqual({ type: cast, payload: whole })
-        expect(assembler.busy).toBe(false)
+        expect(assembler.size).toBe(0)
       }),
     )
     expect.hasAssertions()
@@ -40,6 +45,38 @@ describe('ChunkAssembler', () => {
     const assembler = new ChunkAssembler(1000)
     expect(assembler.push(chunk(cast, 1000, new Uint8Array(1000)))?.payload.length).toBe(1000)
     expect(() => assembler.push(chunk(cast, 1001, new Uint8Array(1)))).toThrow(/at most 1000/)
+  })
+
+  it('puts several messages together, whatever the order of their chunks', () => {
+    const assembler = new ChunkAssembler(100)
+    const text = (data: string): Uint8Array => Buffer.from(data)
+    expect(assembler.push(chunk(cast, 6, text('ab'), 7))).toBeUndefined()
+    expect(assembler.push(chunk(WireType.distReply, 4, text('12'), 0xffffffff))).toBeUndefined()
+    expect(assembler.push(chunk(cast, 6, text('cd'), 7))).toBeUndefined()
+    expect(assembler.push(chunk(WireType.distReply, 4, text('34'), 0xffffffff))).toEqual({
+      type: WireType.distReply,
+      payload: new Uint8Array(text('1234')),
+    })
+    expect(assembler.push(chunk(cast, 6, text('ef'), 7))?.payload).toEqual(
+      new Uint8Array(text('abcdef')),
+    )
+    expect(assembler.size).toBe(0)
+  })
+
+  it('takes TRANSFERS_MAX transfers at once and not one more', () => {
+    const assembler = new ChunkAssembler(1_000)
+    const begin = (id: number): unknown => assembler.push(chunk(cast, 2, new Uint8Array(1), id))
+    for (let id = 0; id < TRANSFERS_MAX; id++) begin(id)
+    expect(() => begin(TRANSFERS_MAX)).toThrow(/one transfer more than 16/)
+    expect(begin(0)).toBeDefined()
+    expect(begin(TRANSFERS_MAX)).toBeUndefined()
+  })
+
+  it('takes transfers of valueBytesMax bytes in sum and not one more', () => {
+    const assembler = new ChunkAssembler(100)
+    assembler.push(chunk(cast, 60, new Uint8Array(1), 1))
+    expect(() => assembler.push(chunk(cast, 41, new Uint8Array(1), 2))).toThrow(/announces 101/)
+    expect(assembler.push(chunk(cast, 40, new Uint8Array(1), 3))).toBeUndefined()
   })
 
   it('allocates for bytes received, not for bytes announced', () => {
@@ -58,9 +95,9 @@ describe('ChunkAssembler', () => {
     ['more than announced', chunk(cast, 3, new Uint8Array(4))],
     ['2^32-1 bytes', chunk(cast, 2 ** 32 - 1, new Uint8Array(1))],
   ])('refuses %s', (_what, bytes) => {
-    const assembler = new ChunkAssembler(1_000_000)
-    expect(() => assembler.push(bytes)).toThrow(DistProtocolError)
-    expect(() => assembler.push(bytes)).toThrow(expect.objectContaining({ code: 'ERR_DIST_CHUNK' }))
+    const push = (): unknown => new ChunkAssembler(1_000_000).push(bytes)
+    expect(push).toThrow(DistProtocolError)
+    expect(push).toThrow(expect.objectContaining({ code: 'ERR_DIST_CHUNK' }))
   })
 
   it.each([

@@ -70,6 +70,8 @@ async function attack(): Promise<Attack> {
   }
 }
 
+const id = [255, 255, 255, 255]
+
 describe('NX-D1 garbage', () => {
   it.each([
     ['bytes that are no MessagePack', T.distCall, Uint8Array.of(0xc1)],
@@ -77,7 +79,7 @@ describe('NX-D1 garbage', () => {
     ['a call that is a number', T.distCall, Uint8Array.of(7)],
     ['an empty array', T.distSend, Uint8Array.of(0x90)],
     ['a chunk of nothing', T.distChunk, Uint8Array.of()],
-    ['a chunk of 2^32-1 bytes', T.distChunk, Uint8Array.of(T.distCast, 255, 255, 255, 255, 1)],
+    ['a chunk of 2^32-1 bytes', T.distChunk, Uint8Array.of(...id, ...id, T.distCast, 1)],
     ['H21 nested headers', T.distCast, new Uint8Array(5_000).fill(0x91)],
     ['H22 a deep value', T.distCast, new Uint8Array(100_000).fill(0x81)],
   ])('(%s) ends that link with a code, and nothing else', async (_what, type, payload) => {
@@ -96,17 +98,20 @@ describe('NX-D1 garbage', () => {
     expect(t.b.cluster.isNodeConnected(t.a.id)).toBe(true)
   })
 
-  it('a message between two chunks, or one for a call that was never made', async () => {
+  it('a chunk of another message, or a message for a call that was never made', async () => {
     await using t = await attack()
-    const header = Uint8Array.of(T.distCast, 0, 0, 0, 9, 1, 2)
+    const chunk = (type: number): Uint8Array => Uint8Array.of(...id, 0, 0, 0, 9, type, 1, 2)
     t.send(T.distReply, [77, 0, 'nobody asked'])
     t.send(T.distSpawnReply, [77, 2, null, null])
     t.send(T.distCancel, [77])
     t.send(T.distDemonitor, [77, 1])
     await t.world.clock.advance(5)
     expect(t.downs).toEqual([])
-    t.raw(T.distChunk, header)
+    t.raw(T.distChunk, chunk(T.distCast))
     t.send(T.distCancel, [1])
+    await t.world.clock.advance(20)
+    expect(t.downs).toEqual([])
+    t.raw(T.distChunk, chunk(T.distCall))
     await t.world.clock.advance(20)
     expect(t.downs).toEqual(['connection_closed'])
     expect(t.b.mesh.stats().refused).toMatchObject({ ERR_DIST_CHUNK: 1 })

@@ -1,5 +1,6 @@
 import { describe, expect, it } from 'vitest'
 import { ChunkAssembler } from '../../dist/chunk.ts'
+import type { OrderKey } from '../../dist/order-keys.ts'
 import { Outbox, type OutboxLink } from '../../dist/outbox.ts'
 import { encodeFrame, FrameDecoder, WireType } from '../../mesh/index.ts'
 
@@ -27,7 +28,6 @@ class FakeLink implements OutboxLink {
         if (whole !== undefined) add(whole.type, whole.payload)
         return
       }
-      expect(assembler.busy).toBe(false)
       out.push({ type, text: Buffer.from(payload).toString().slice(0, 8) })
     }
     for (const frame of this.frames) decoder.push(frame, add)
@@ -41,13 +41,16 @@ interface Made {
   readonly events: string[]
 }
 
-function made(options: { outbox?: number; reserve?: number; frame?: number } = {}): Made {
+function made(
+  options: { outbox?: number; reserve?: number; frame?: number; value?: number } = {},
+): Made {
   const link = new FakeLink()
   const events: string[] = []
   const outbox = new Outbox(link, {
     frameBytesMax: options.frame ?? 1024,
     outboxBytesMax: options.outbox ?? 10_000,
     reserveBytesMax: options.reserve ?? 1_000,
+    valueBytesMax: options.value ?? 1_000_000,
     overflow: () => void events.push('overflow'),
     retry: () => void events.push('retry'),
   })
@@ -78,23 +81,103 @@ describe('Outbox', () => {
     expect(outbox.bytesWaiting).toBe(0)
   })
 
-  it('keeps the order across "enough", drain and chunks', () => {
+  it('keeps the order to one receiver across "enough", drain and chunks', () => {
     const { link, outbox } = made()
     link.willing = 2
-    outbox.offer(cast, frame('1'))
-    outbox.offer(cast, large('2', 5_000))
-    outbox.offer(cast, frame('3'))
-    outbox.force(cast, frame('4'))
+    outbox.offer(cast, frame('1'), 7)
+    outbox.offer(cast, large('2', 5_000), 7)
+    outbox.offer(cast, frame('3'), 7)
+    outbox.force(cast, frame('4'), 7)
     expect(link.frames).toHaveLength(2)
     for (let i = 0; i < 20; i++) {
       link.willing = 1
       outbox.drained()
     }
-    outbox.offer(cast, frame('5'))
+    outbox.offer(cast, frame('5'), 7)
     link.willing = Infinity
     outbox.drained()
     expect(texts(link)).toEqual(['1', '2', '3', '4', '5'])
     expect(outbox.bytesWaiting).toBe(0)
+  })
+
+  it.each<[string, OrderKey, OrderKey, boolean]>([
+    ['another process', 7, 8, true],
+    ['nobody in particular', 7, 0, true],
+    ['a part of the node', 7, '$part', true],
+    ['the same process', 7, 7, false],
+    ['a name, which may be that process', 7, 'name', false],
+    ['a process, which may have that name', 'name', 7, false],
+    ['another name', 'name', 'other', true],
+    ['the same part of the node', '$part', '$part', false],
+  ])('a message to %s: %o then %o', (_what, first, second, overtakes) => {
+    const { link, outbox } = made()
+    link.willing = 2
+    outbox.offer(cast, large('large', 9_000), first)
+    outbox.offer(cast, frame('small'), second)
+    for (let i = 0; i < 20; i++) {
+      link.willing = 2
+      outbox.drained()
+    }
+    expect(texts(link)).toEqual(overtakes ? ['small', 'large'] : ['large', 'small'])
+  })
+
+  it('what waits behind a message that waits for a large one does not overtake it', () => {
+    const { link, outbox } = made()
+    link.willing = 1
+    outbox.offer(cast, large('large', 9_000), 7)
+    outbox.offer(cast, frame('name'), 'name')
+    outbox.offer(cast, frame('eight'), 8)
+    outbox.offer(cast, frame('none'))
+    for (let i = 0; i < 30; i++) {
+      link.willing = 1
+      outbox.drained()
+    }
+    expect(texts(link)).toEqual(['none', 'large', 'name', 'eight'])
+    expect(outbox.bytesWaiting).toBe(0)
+  })
+
+  it('large messages take turns, and neither they nor whole ones starve', () => {
+    const { link, outbox } = made({ outbox: 1_000_000 })
+    link.willing = 1
+    outbox.offer(cast, large('A', 100_000), 1)
+    outbox.offer(cast, large('b', 20_000), 2)
+    for (let i = 0; i < 200; i++) outbox.offer(cast, frame(`s${i}`, 500), 3)
+    link.willing = Infinity
+    outbox.drained()
+    const order = link.received().map(({ text }) => text.replaceAll('\0', ''))
+    expect(order.filter((text) => text.startsWith('s')).length).toBe(200)
+    const at = (text: string): number => order.indexOf(text)
+    expect(at('b')).toBeGreaterThan(at('s20'))
+    expect(at('b')).toBeLessThan(at('s199'))
+    expect(at('A')).toBeGreaterThan(at('s199'))
+    expect(outbox.bytesWaiting).toBe(0)
+  })
+
+  it('has no more transfers under way than valueBytesMax in sum, and 16', () => {
+    for (const [value, size, atOnce] of [
+      [10_000, 4_000, 2],
+      [10_000, 10_000, 1],
+      [1_000_000, 4_000, 16],
+    ] as const) {
+      const { link, outbox } = made({ outbox: 1_000_000, value })
+      link.willing = 1
+      for (let i = 0; i < 20; i++) outbox.offer(cast, large(`${i}`, size), i + 1)
+      const open = new Set<number>()
+      let most = 0
+      link.willing = Infinity
+      outbox.drained()
+      const left = new Map<number, number>()
+      for (const bytes of link.frames) {
+        const view = new DataView(bytes.buffer, bytes.byteOffset + 8)
+        const id = view.getUint32(0)
+        open.add(id)
+        most = Math.max(most, open.size)
+        const rest = (left.get(id) ?? view.getUint32(4)) - (bytes.length - 17)
+        left.set(id, rest)
+        if (rest === 0) open.delete(id)
+      }
+      expect([most, open.size, texts(link).length]).toEqual([atOnce, 0, 20])
+    }
   })
 
   it('has room again for what went out in chunks of a large message', () => {
@@ -103,20 +186,20 @@ describe('Outbox', () => {
     expect(outbox.offer(cast, frame('blocks'))).toBe(true)
     expect(outbox.offer(cast, frame('large', 12_000))).toBe(true)
     expect(outbox.bytesWaiting).toBe(12_008)
-    expect(outbox.offer(cast, frame('no room'))).toBe(false)
+    expect(outbox.offer(cast, large('no room', 2_000))).toBe(false)
     link.willing = 3
     outbox.drained()
-    const sent = 3 * (1024 - 5)
+    const sent = 3 * (1024 - 9)
     expect(outbox.bytesWaiting).toBe(12_008 - sent)
     const room = 10_000 - outbox.bytesWaiting
-    expect(outbox.offer(cast, frame('too much', room - 8 + 1))).toBe(false)
-    expect(outbox.offer(cast, frame('fits', room - 8))).toBe(true)
+    expect(outbox.offer(cast, large('too much', room - 8 + 1))).toBe(false)
+    expect(outbox.offer(cast, large('fits', room - 8))).toBe(true)
     expect(outbox.bytesWaiting).toBe(10_000)
     link.willing = Infinity
     outbox.drained()
     expect(outbox.bytesWaiting).toBe(0)
     expect(link.received().map(({ text }) => text.replace(/\0+$/, ''))).toEqual([
-      ...['blocks', 'large', 'fits'],
+      ...['blocks', 'fits', 'large'],
     ])
   })
 
@@ -143,12 +226,14 @@ describe('Outbox', () => {
     expect(texts(link)).toEqual(['0', 'a', 'b', 'c'])
   })
 
-  it('takes one message above outboxBytesMax when nothing waits', () => {
+  it('takes one message above outboxBytesMax when no large one waits, and small ones beside it', () => {
     const { link, outbox } = made({ outbox: 100 })
     link.willing = 1
     outbox.offer(cast, frame('0'))
     expect(outbox.offer(cast, large('a', 5_000))).toBe(true)
-    expect(outbox.offer(cast, frame('b'))).toBe(false)
+    expect(outbox.offer(cast, large('b', 5_000))).toBe(false)
+    expect(outbox.offer(cast, frame('c', 92))).toBe(true)
+    expect(outbox.offer(cast, frame('d'))).toBe(false)
   })
 
   it('has a reserve for what must not be lost, and gives the peer up beyond it', () => {
