@@ -2,23 +2,18 @@
 import { mkdtemp, rm, writeFile } from 'node:fs/promises'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
-import { Person } from './typed.ts'
+import { TypedProgram } from '../typed-program.ts'
 
 /** Plays it; gives the exit code. */
 export async function showTour(): Promise<number> {
   const folder = await mkdtemp(join(tmpdir(), 'fovea-chat-'))
-  const people: Person[] = []
-  const start = (nick: string, seeds: readonly string[] = []): Person => {
-    const args = [
-      '--realm',
-      join(folder, 'realm'),
-      '--folder',
-      folder,
-      '--preset',
-      'local',
-      ...seeds,
-    ]
-    const person = new Person(nick, args, (line) => console.log(line))
+  const people: TypedProgram[] = []
+  const start = (nick: string, seeds: readonly string[] = []): TypedProgram => {
+    const place = ['--realm', join(folder, 'realm'), '--folder', folder]
+    const args = [nick, ...place, '--preset', 'local', ...seeds]
+    const person = new TypedProgram(nick, args, (line) =>
+      console.log(`${nick.padStart(5)} | ${line}`),
+    )
     people.push(person)
     return person
   }
@@ -33,7 +28,7 @@ export async function showTour(): Promise<number> {
 
 async function play(
   folder: string,
-  start: (nick: string, seeds?: readonly string[]) => Person,
+  start: (nick: string, seeds?: readonly string[]) => TypedProgram,
 ): Promise<void> {
   const ann = start('ann')
   const [, seed = ''] = /--seed (\S+);/.exec(await ann.sees('--seed')) ?? []

@@ -12,7 +12,9 @@ import { afterAll, beforeAll, describe, expect, it } from 'vitest'
 import { Screens, type ScreenProcess } from './screen-process.ts'
 
 const PROGRAM = fileURLToPath(new URL('../../build/examples/07-chat.js', import.meta.url))
+/** Of starts, and of one test: these are no measures, only ends. */
 const START_MS = 60_000
+const TEST_MS = 60_000
 
 const screens = new Screens(PROGRAM)
 let directory = ''
@@ -44,7 +46,7 @@ afterAll(async () => {
   await rm(directory, { recursive: true, force: true })
 })
 
-describe('a chat of three processes', () => {
+describe('a chat of three processes', { timeout: TEST_MS }, () => {
   it('shows what one says to all who are in the room, and who is in it', async () => {
     const line = await ann.asks('good evening', '<ann> good evening')
     expect(line).toMatch(/^\[\d\d:\d\d:\d\d] <ann> good evening$/)

@@ -7,7 +7,7 @@ import { createInterface } from 'node:readline'
 import { createRealClock } from '../../runtime/clock.ts'
 
 /** Of one line, the start of a program among them: this is no measure, only an end. */
-const WAIT_MS = 12_000
+const WAIT_MS = 30_000
 
 const clock = createRealClock()
 

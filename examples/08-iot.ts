@@ -1,0 +1,69 @@
+/**
+ * Devices at the edge: sensors, heaters, and a gateway that is pulled out of the wall. Readings are kept on the disk of the
+ * device until the archive has them; none is lost, none is kept twice. Run it with: npm run example 08
+ *
+ * That starts a control room, a gateway and two devices by itself. By hand, after npm run build, in one terminal each:
+ *
+ *     node build/examples/08-iot.js control --port 4500
+ *     node build/examples/08-iot.js gate --port 4501 --seed control@127.0.0.1:4500
+ *     node build/examples/08-iot.js device hall1 --gate gate@127.0.0.1:4501
+ */
+import { writeFile } from 'node:fs/promises'
+import process from 'node:process'
+import { parseArgs } from 'node:util'
+import { createRealm, formatRealm } from 'fovea/mesh'
+import { runControl } from './08-iot/control.ts'
+import { runDevice } from './08-iot/device.ts'
+import { runGate } from './08-iot/gate.ts'
+import type { MemberOptions } from './08-iot/gate.ts'
+import { isHall } from './08-iot/reading.ts'
+import { showTour } from './08-iot/tour.ts'
+
+const USAGE = `usage: 08-iot.js control|gate|device HALL [--realm FILE] [--data FOLDER] [--port PORT]
+                  [--seed NAME@HOST:PORT]... [--gate NAME@HOST:PORT]... [--every-ms MS] [--preset local|lan|wan]`
+
+try {
+  process.exitCode = await main()
+} catch (error) {
+  console.error(`${(error as Error).message}\n${USAGE}`)
+  process.exitCode = 2
+}
+
+async function main(): Promise<number> {
+  const { values, positionals } = parseArgs({
+    allowPositionals: true,
+    options: {
+      realm: { type: 'string', default: 'site.realm' },
+      data: { type: 'string' },
+      port: { type: 'string', default: '0' },
+      seed: { type: 'string', multiple: true, default: [] },
+      gate: { type: 'string', multiple: true, default: [] },
+      'every-ms': { type: 'string', default: '1000' },
+      preset: { type: 'string', default: 'lan' },
+    },
+  })
+  const [role, hall = ''] = positionals
+  if (role === undefined) return await showTour()
+  const { realm, preset, seed: seeds, gate: gates, port } = values
+  const data = values.data ?? `site-${role}-${hall}`
+  if (preset !== 'local' && preset !== 'lan' && preset !== 'wan') {
+    throw new Error(`there is no preset ${preset}`)
+  }
+  await makeRealm(realm)
+  const member: MemberOptions = { realm, data, preset, seeds, port: Number(port) }
+  if (role === 'control') await runControl(member)
+  else if (role === 'gate') await runGate(member)
+  else if (role !== 'device') throw new Error(`nothing here is called ${role}`)
+  else if (!isHall(hall)) throw new Error(`no hall is called '${hall}'`)
+  else await runDevice({ hall, realm, data, gates, everyMs: Number(values['every-ms']) })
+  return 0
+}
+
+/** One realm for all: its file is made by whoever comes first. */
+async function makeRealm(path: string): Promise<void> {
+  try {
+    await writeFile(path, formatRealm(createRealm('com.example.site')), { flag: 'wx', mode: 0o600 })
+  } catch (error) {
+    if ((error as { readonly code?: string }).code !== 'EEXIST') throw error
+  }
+}
