@@ -28,6 +28,8 @@ import {
 import type { RemoteCallFunctions } from './remote-call.ts'
 import type { RemoteMonitorFunctions } from './remote-monitor.ts'
 import type { RemoteSpawnFunctions } from './remote-spawn.ts'
+import type { WorkersOptions } from './workers/options.ts'
+import type { Workers } from './workers/workers.ts'
 
 let registry: Registry | undefined
 let running: FoveaNode | undefined
@@ -47,6 +49,8 @@ export interface DefaultClusterFunctions extends ClusterFunctions {
   /** Stops the default node; nothing if there is none. The default system goes on. */
   stop(options?: NodeStopOptions): Promise<void>
 }
+  /** Starts worker nodes of the default node; as `node.startWorkers`. */
+  startWorkers(options: WorkersOptions): Promise<Workers>
 
 async function start(options: NodeOptions): Promise<FoveaNode> {
   if (running !== undefined || changing !== undefined) {
@@ -88,6 +92,7 @@ export const Cluster: DefaultClusterFunctions = Object.freeze<DefaultClusterFunc
   start,
   stop,
   getStatus: () => {
+  startWorkers: async (options) => node('Cluster.startWorkers').startWorkers(options),
     if (running !== undefined) return running.cluster.getStatus()
     return changing === undefined ? 'stopped' : 'starting'
   },

@@ -30,6 +30,7 @@ import {
 } from '../runtime/index.ts'
 import { ERPC_ERRORS } from './erpc/errors.ts'
 
+import { WORKER_ERRORS } from './workers/errors.ts'
 const serverIdOf = (call: FailedCall): string =>
   isPid(call.server) ? formatPid(call.server) : String(call.server)
 
@@ -259,6 +260,8 @@ export const distErrors: ErrorCatalogue = Object.freeze({
   ERR_CLUSTER_NOT_STARTED: {
     when: 'Cluster, RemoteCall, RemoteSpawn or RemoteMonitor was used before Cluster.start, or after the node stopped',
     stateChanged: 'no',
+  ...SUPERVISOR_ERRORS,
+  ...WORKER_ERRORS,
     retry: 'after Cluster.start',
     action: 'await Cluster.start() first, or use the functions of a node that startNode gave',
   },

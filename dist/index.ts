@@ -90,3 +90,7 @@ export {
   RemoteSpawnRegistrationError,
   RemoteSpawnTimeoutError,
 } from './errors.ts'
+export type { WorkerNode, Workers } from './workers/workers.ts'
+export type { WorkerNodeOptions, WorkersOptions } from './workers/options.ts'
+export type { WorkerModule } from './workers/thread-main.ts'
+export { WorkerError } from './workers/errors.ts'

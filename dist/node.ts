@@ -12,6 +12,9 @@
  * A node has a system of its own, whose `node` is the key of the node in hex, unless one is given:
  * then pids keep that system's name here and are translated on the wire.
  *
+ * A node may have workers: nodes in threads of its process, which are reached over ports instead of sockets (`workers/`).
+ * It goes through a door for that, which leads outside until it has some.
+ *
  * Stopping says goodbye first: other nodes see `graceful_shutdown`, and whatever was linked or monitored
  * across the link ends with `noconnection`; then the processes here are stopped.
  */
@@ -49,6 +52,9 @@ import { remoteMonitorFunctions, type RemoteMonitorFunctions } from './remote-mo
 import { RemoteSpawns, type RemoteSpawnFunctions } from './remote-spawn.ts'
 import { Spawner } from './spawner.ts'
 import { termExtensions, type TermContext } from './term.ts'
+import { createNodeWorkers, doorOf } from './workers/host.ts'
+import type { WorkersOptions } from './workers/options.ts'
+import type { NodeWorkers, Workers } from './workers/workers.ts'
 
 /** What `startNode` takes: the options of the mesh, the limits of this layer, and what is known. */
 export interface NodeOptions extends MeshOptions, Partial<DistOptions>, FeatureOptions {
@@ -88,6 +94,8 @@ export interface FoveaNode extends FeatureFunctions, AsyncDisposable {
   readonly ended: Promise<ExitReason>
   stats(): DistStats
   /** Says goodbye, stops what runs, closes the port. Idempotent; nothing is left afterwards. */
+  /** Starts nodes in threads of this process and resolves when they are connected; see `workers/README.md`. */
+  startWorkers(options: WorkersOptions): Promise<Workers>
   stop(options?: NodeStopOptions): Promise<void>
 }
 
@@ -111,12 +119,15 @@ export async function startNode(given: NodeOptions): Promise<FoveaNode> {
   for (const contract of contracts) behaviors.contracts.learn(contract)
   const logger = given.logger ?? silentLogger
   let parts: NodeParts | undefined
+  const door = doorOf(given)
   try {
-    const mesh = await startMesh(rest, (starting) => {
+    const mesh = await startMesh({ ...rest, ...(door && { transport: door }) }, (starting) => {
       parts = new NodeParts(starting, dist, features, behaviors, logger)
       return { upper: [parts.child()], last: [parts.features.child] }
     })
-    return Object.assign(new RunningNode(mesh, parts!), parts!.features.functions)
+    const { cluster, features: made } = parts!
+    const workers = createNodeWorkers({ mesh, cluster, logger, door }, given)
+    return Object.assign(new RunningNode(mesh, parts!, workers), made.functions)
   } catch (error) {
     parts?.close()
     throw error
@@ -237,8 +248,9 @@ class RunningNode implements Omit<FoveaNode, keyof FeatureFunctions> {
   readonly ended: Promise<ExitReason>
   readonly #parts: NodeParts
   #stopped: Promise<void> | undefined
+  readonly #workers: NodeWorkers
 
-  constructor(mesh: Mesh, parts: NodeParts) {
+  constructor(mesh: Mesh, parts: NodeParts, workers: NodeWorkers) {
     this.id = mesh.nodeId as NodeId
     this.key = mesh.key
     this.system = mesh.system
@@ -249,9 +261,11 @@ class RunningNode implements Omit<FoveaNode, keyof FeatureFunctions> {
     this.remoteMonitor = parts.remoteMonitor
     this.behaviorRegistry = parts.behaviors
     this.#parts = parts
-    this.ended = mesh.ended.then((reason) => {
+    this.#workers = workers
+    this.ended = mesh.ended.then(async (reason) => {
       parts.close()
       return reason
+      await workers.close()
     })
     parts.cluster.setStatus('running')
   }
@@ -262,6 +276,10 @@ class RunningNode implements Omit<FoveaNode, keyof FeatureFunctions> {
   }
 
   stop(options: NodeStopOptions = {}): Promise<void> {
+  startWorkers(options: WorkersOptions): Promise<Workers> {
+    return this.#workers.start(options)
+  }
+
     this.#stopped ??= this.#stop(options.reason ?? 'shutdown')
     return this.#stopped
   }
@@ -269,6 +287,7 @@ class RunningNode implements Omit<FoveaNode, keyof FeatureFunctions> {
   async #stop(reason: string): Promise<void> {
     this.#parts.cluster.setStatus('stopping')
     await this.mesh.stop({ reason })
+    await this.#workers.close()
     this.#parts.close()
   }
 

@@ -107,6 +107,14 @@ export type {
   Place,
 } from './transport/memory.ts'
 export { MemoryNetwork } from './transport/memory.ts'
+export type { WorkerTransportOptions } from './transport/worker.ts'
+export {
+  createNodeDoor,
+  createWorkerTransport,
+  Door,
+  Line,
+  Switchboard,
+} from './transport/worker.ts'
 
 export type { FrameVia, LaneName, Link, LinkEvent, LinkState, PeerInfo } from './link/link.ts'
 export type { LinkDownReason } from './link/reasons.ts'

@@ -4,7 +4,9 @@ import type { ResolvedMeshOptions } from './options.ts'
 import type { Transport } from './transport/transport.ts'
 
 /** Loads it; rejects with `ERR_TRANSPORT_UNAVAILABLE` on a platform without QUIC. */
-export async function openTransport(options: ResolvedMeshOptions): Promise<Transport> {
+export async function openTransport(
+  options: Pick<ResolvedMeshOptions, 'transport' | 'clock' | 'entropy' | 'logger'>,
+): Promise<Transport> {
   if (options.transport !== 'quic') return options.transport
   // Lazy: the binding costs 13 ms and 45 MiB, and does not exist on every platform.
   const { createQuicTransport } = await import('./transport/quic/index.ts')

@@ -1,0 +1,269 @@
+/**
+ * Worker nodes: the same node in threads of this process, so that one program uses all processors. Each has its own
+ * key, its own processes and its own event loop; it is a member of the mesh as any other, and reached over message
+ * ports (`mesh/transport/worker/README.md`).
+ *
+ *     workers (one_for_one)      in the system of the node that starts them
+ *     ├─ shop-w1                 a process per thread: it ends with it and restarts it
+ *     └─ shop-w2
+ *
+ * A worker that crashes is a node that is gone: `noconnection` to whoever knew its processes, at once. The one that is
+ * started in its place is a new node.
+ */
+import { join } from 'node:path'
+import { isMainThread } from 'node:worker_threads'
+import { Supervisor } from '../../behaviours/index.ts'
+import { formatReason, type ExitReason, type Logger, type System } from '../../runtime/index.ts'
+import { formatRealm, Line, nodeKeyFromHex, Switchboard } from '../../mesh/index.ts'
+import type { Door, Mesh, NodeKey } from '../../mesh/index.ts'
+import type { ClusterFunctions } from '../cluster.ts'
+import type { NodeId } from '../node-id.ts'
+import { WorkerError } from './errors.ts'
+import { resolveWorkersOptions } from './options.ts'
+import type { ResolvedWorkersOptions, WorkersOptions } from './options.ts'
+import { Thread } from './thread.ts'
+import type { ThreadReady } from './thread.ts'
+import { workerChild } from './worker-server.ts'
+
+/** A worker node as it is now. */
+export interface WorkerNode {
+  readonly name: string
+  /** Of the node that runs or ran last. */
+  readonly id: NodeId
+  readonly key: NodeKey
+  /** How often it was started again. */
+  readonly restarts: number
+}
+
+/** Worker nodes of one start. */
+export interface Workers extends AsyncDisposable {
+  /** As they are now; a worker that was restarted has another key. */
+  readonly nodes: readonly WorkerNode[]
+  /** Why all of them ended, once they have: stopped, or given up after too many restarts. */
+  readonly ended: Promise<ExitReason>
+  /** Stops the nodes, last first, and ends the threads. Idempotent; nothing is left afterwards. */
+  stop(): Promise<void>
+}
+
+/** What workers need of the node that starts them. */
+export interface WorkersHost {
+  readonly mesh: Mesh
+  readonly cluster: ClusterFunctions
+  readonly system: System
+  readonly logger: Logger
+  /** The way to the threads; undefined for a node that can have none. */
+  readonly door: Door | undefined
+  /** Name of the node. */
+  readonly name: string
+  /** Where the node is bound. */
+  readonly host: string
+  /** Whether it has a QUIC port. */
+  readonly quic: boolean
+  /** Directory of the node's key, if it has one. */
+  readonly dataDir: string | undefined
+  /** What the workers have from it. */
+  readonly options: Readonly<Record<string, unknown>>
+  /** The JavaScript file that runs in a thread. */
+  readonly entry: URL
+}
+
+interface Slot {
+  readonly name: string
+  readonly number: number
+  ready: ThreadReady | undefined
+  starts: number
+  thread: Thread | undefined
+}
+
+/** All workers of one node. */
+export class NodeWorkers {
+  readonly #host: WorkersHost
+  readonly #groups = new Set<WorkerGroup>()
+  readonly #insideHost: string
+  #switchboard: Promise<Switchboard> | undefined
+  #started = 0
+  #closed = false
+
+  constructor(host: WorkersHost) {
+    this.#host = host
+    this.#insideHost = discardAddress(host.system.entropy.bytes(6))
+  }
+
+  /** Resolves when every worker is connected; rejects with the first failure, and then none is left. */
+  async start(given: WorkersOptions): Promise<Workers> {
+    const options = resolveWorkersOptions(given)
+    const { door } = this.#host
+    if (this.#closed || door === undefined || !isMainThread) throw unavailable()
+    this.#switchboard ??= this.#open(door)
+    const switchboard = await this.#switchboard
+    const slots = Array.from({ length: options.count }, () => this.#slot())
+    const parts = { host: this.#host, switchboard, insideHost: this.#insideHost, options, slots }
+    const group = new WorkerGroup(parts)
+    this.#groups.add(group)
+    void group.ended.then(() => this.#groups.delete(group))
+    await group.start()
+    if (!this.#closed) return group
+    await group.stop()
+    throw unavailable()
+  }
+
+  /** The node is about to stop: ends every thread and closes the way to them. Idempotent. */
+  async close(): Promise<void> {
+    this.#closed = true
+    await Promise.all([...this.#groups].map((group) => group.stop()))
+    const switchboard = await this.#switchboard
+    if (switchboard === undefined) return
+    await this.#host.door?.detach()
+    switchboard.close()
+  }
+
+  async #open(door: Door): Promise<Switchboard> {
+    const switchboard = new Switchboard([this.#host.mesh.address.host])
+    await door.attach(new Line(switchboard.connect()))
+    return switchboard
+  }
+
+  #slot(): Slot {
+    const number = ++this.#started
+    const name = `${this.#host.name}-w${number}`
+    return { name, number, ready: undefined, starts: 0, thread: undefined }
+  }
+}
+
+interface GroupParts {
+  readonly host: WorkersHost
+  readonly switchboard: Switchboard
+  readonly insideHost: string
+  readonly options: ResolvedWorkersOptions
+  readonly slots: readonly Slot[]
+}
+
+/** The workers of one start, under one supervisor. */
+class WorkerGroup implements Workers {
+  readonly ended: Promise<ExitReason>
+  readonly #parts: GroupParts
+  #settleEnded!: (reason: ExitReason) => void
+  #supervisor: Awaited<ReturnType<typeof Supervisor.start>> | undefined
+  #stopped: Promise<void> | undefined
+
+  constructor(parts: GroupParts) {
+    this.#parts = parts
+    this.ended = new Promise((resolve) => (this.#settleEnded = resolve))
+  }
+
+  get nodes(): readonly WorkerNode[] {
+    return this.#parts.slots.flatMap(({ name, ready, starts }) => {
+      if (ready === undefined) return []
+      const { id, keyHex } = ready
+      return [{ name, id: id as NodeId, key: nodeKeyFromHex(keyHex), restarts: starts - 1 }]
+    })
+  }
+
+  async start(): Promise<void> {
+    const { host, options, slots } = this.#parts
+    const { intensity, periodMs, stopTimeoutMs } = options
+    const { system, logger } = host
+    const children = slots.map((slot) =>
+      workerChild(slot.name, { stopTimeoutMs, startThread: (ended) => this.#thread(slot, ended) }),
+    )
+    const limits = { strategy: 'one_for_one', intensity, periodMs } as const
+    try {
+      this.#supervisor = await Supervisor.start({ ...limits, children, system })
+    } catch (cause) {
+      this.#settleEnded(cause)
+      const text = `workers did not start: ${textOf(cause)}`
+      throw new WorkerError('ERR_WORKER_START', '', text, { cause })
+    }
+    system.watch(this.#supervisor.pid, (reason) => {
+      if (this.#stopped === undefined) {
+        logger.error({ reason: formatReason(reason) }, 'workers were given up')
+      }
+      this.#settleEnded(reason)
+    })
+    try {
+      await Promise.all(slots.map((slot) => this.#connected(slot)))
+    } catch (error) {
+      await this.stop()
+      throw error
+    }
+  }
+
+  stop(): Promise<void> {
+    this.#stopped ??= this.#stop()
+    return this.#stopped
+  }
+
+  [Symbol.asyncDispose](): Promise<void> {
+    return this.stop()
+  }
+
+  async #stop(): Promise<void> {
+    const supervisor = this.#supervisor
+    if (supervisor === undefined) return
+    if (this.#parts.host.system.isAlive(supervisor.pid)) await Supervisor.stop(supervisor)
+    await this.ended
+    // A process that was killed could not wait for its thread.
+    const { slots, options } = this.#parts
+    await Promise.all(slots.map(async ({ thread }) => thread?.stop(options.stopTimeoutMs)))
+  }
+
+  /** The first life of a worker has come so far that calls reach it. */
+  async #connected(slot: Slot): Promise<void> {
+    const { host, options } = this.#parts
+    const { startTimeoutMs } = options
+    const { keyHex } = await slot.thread!.ready
+    try {
+      await host.cluster.waitFor(nodeKeyFromHex(keyHex), { timeoutMs: startTimeoutMs })
+    } catch (cause) {
+      const text = `was not connected within ${startTimeoutMs} ms`
+      throw new WorkerError('ERR_WORKER_START_TIMEOUT', slot.name, text, { cause })
+    }
+  }
+
+  #thread(slot: Slot, ended: (error: WorkerError) => void): Thread {
+    const { host, options, switchboard, insideHost } = this.#parts
+    const { module, data, execArgv, startTimeoutMs } = options
+    const { mesh, logger, entry, dataDir } = host
+    const quic = options.quic ?? host.quic
+    const { address } = mesh
+    slot.starts++
+    slot.thread = new Thread({
+      ...{ entry, execArgv, startTimeoutMs, logger, clock: host.system.clock, onEnded: ended },
+      start: {
+        ...{ module, data, name: slot.name, insideHost },
+        line: switchboard.connect(),
+        realm: JSON.parse(formatRealm(mesh.realm)) as object,
+        outside: quic ? { host: host.host, advertiseHost: address.host } : undefined,
+        dataDir: dataDir === undefined ? undefined : join(dataDir, 'workers', String(slot.number)),
+        seed: mesh.nodeId,
+        options: { ...host.options, ...options.options },
+      },
+    })
+    const { thread } = slot
+    thread.ready.then(
+      (ready) => {
+        if (slot.thread === thread) slot.ready = ready
+      },
+      () => {},
+    )
+    return thread
+  }
+}
+
+/**
+ * An address that only this process knows, for nodes without a QUIC port: of the block that routers throw away
+ * (RFC 6666), so that nobody outside is reached by mistake.
+ */
+function discardAddress(random: Uint8Array): string {
+  const groups = [0, 2, 4].map((at) => ((random[at]! << 8) | random[at + 1]! | 0x1000).toString(16))
+  return `100::${groups.join(':')}`
+}
+
+function unavailable(): WorkerError {
+  const text = 'workers are started by a running node of the main thread'
+  return new WorkerError('ERR_WORKERS_UNAVAILABLE', '', text)
+}
+
+function textOf(value: unknown): string {
+  return value instanceof Error ? value.message : String(value)
+}
