@@ -260,7 +260,6 @@ export const distErrors: ErrorCatalogue = Object.freeze({
   ERR_CLUSTER_NOT_STARTED: {
     when: 'Cluster, RemoteCall, RemoteSpawn or RemoteMonitor was used before Cluster.start, or after the node stopped',
     stateChanged: 'no',
-  ...SUPERVISOR_ERRORS,
   ...WORKER_ERRORS,
     retry: 'after Cluster.start',
     action: 'await Cluster.start() first, or use the functions of a node that startNode gave',
