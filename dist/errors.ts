@@ -28,6 +28,7 @@ import {
   type FailedCall,
   type FoveaErrorOptions,
 } from '../runtime/index.ts'
+import { discoveryErrors } from './discovery/errors.ts'
 import { ERPC_ERRORS } from './erpc/errors.ts'
 
 import { WORKER_ERRORS } from './workers/errors.ts'
@@ -257,6 +258,7 @@ export class RemoteSpawnRegistrationError extends RemoteSpawnError {
 /** Codes of the distribution layer. */
 export const distErrors: ErrorCatalogue = Object.freeze({
   ...ERPC_ERRORS,
+  ...discoveryErrors,
   ERR_CLUSTER_NOT_STARTED: {
     when: 'Cluster, RemoteCall, RemoteSpawn or RemoteMonitor was used before Cluster.start, or after the node stopped',
     stateChanged: 'no',

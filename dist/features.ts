@@ -8,20 +8,37 @@
  * the same objects before and after.
  */
 import { Supervisor, type ChildSpec } from '../behaviours/index.ts'
+import { createDiscovery } from './discovery/feature.ts'
+import type { DiscoveryFunctions } from './discovery/discovery.ts'
+import type { DiscoveryOptions } from './discovery/options.ts'
+import type { Strategy } from './discovery/strategy.ts'
 import { createErpc, type ErpcFunctions } from './erpc/erpc.ts'
 import type { ErpcOptions } from './erpc/options.ts'
 import type { DistFeature, DistParts } from './parts.ts'
+import {
+  createDistributedSupervisor,
+  type ChildHostOptions,
+  type DistributedSupervisorFunctions,
+} from './supervisor/distributed-supervisor.ts'
 
 /** Options of the parts, by name. */
 export interface FeatureOptions {
   /** Limits of `node.erpc`. */
   readonly erpc?: Partial<ErpcOptions> | undefined
+  /** Limits of what a node runs for supervisors of others. */
+  readonly distributedSupervisor?: Partial<ChildHostOptions> | undefined
+  /** How nodes are found beside `seeds`: settings of `node.discovery`, or a list of strategies. */
+  readonly discovery?: Partial<DiscoveryOptions> | readonly Strategy[] | undefined
 }
 
 /** What the parts give to users. */
 export interface FeatureFunctions {
   /** Functions registered by name; see `dist/erpc`. */
   readonly erpc: ErpcFunctions
+  /** Supervisors whose children run on many nodes; see `dist/supervisor`. */
+  readonly distributedSupervisor: DistributedSupervisorFunctions
+  /** Who can be found, and what looks for them; see `dist/discovery`. */
+  readonly discovery: DiscoveryFunctions
 }
 
 /** The parts of one node. */
@@ -32,7 +49,7 @@ export interface Features {
 }
 
 /** Names of options in {@link FeatureOptions}. */
-const OPTIONS: readonly (keyof FeatureOptions)[] = ['erpc']
+const OPTIONS: readonly (keyof FeatureOptions)[] = ['distributedSupervisor', 'discovery', 'erpc']
 
 /** The options of the parts in `given`, and the rest of `given`. */
 export function takeFeatureOptions<T extends object>(
@@ -48,11 +65,17 @@ export function takeFeatureOptions<T extends object>(
 /** One per node, before its tree starts. Throws an `OptionError`. */
 export function createFeatures(parts: DistParts, options: FeatureOptions): Features {
   const erpc = createErpc(parts, options.erpc)
-  const all: readonly DistFeature<unknown>[] = [erpc]
+  const discovery = createDiscovery(parts, options.discovery)
+  const distributedSupervisor = createDistributedSupervisor(parts, options.distributedSupervisor)
+  const all: readonly DistFeature<unknown>[] = [discovery, erpc, distributedSupervisor]
   const children = all.flatMap(({ child }) => (child === undefined ? [] : [child]))
   const restarts = { strategy: 'one_for_one', intensity: 10, periodMs: 10_000 } as const
   return {
-    functions: { erpc: erpc.functions },
+    functions: {
+      distributedSupervisor: distributedSupervisor.functions,
+      discovery: discovery.functions,
+      erpc: erpc.functions,
+    },
     child: Supervisor.child({ ...restarts, children }, { id: 'cluster' }) as unknown as ChildSpec,
     close: () => {
       for (const feature of [...all].reverse()) feature.close()

@@ -57,7 +57,8 @@ import type { WorkersOptions } from './workers/options.ts'
 import type { NodeWorkers, Workers } from './workers/workers.ts'
 
 /** What `startNode` takes: the options of the mesh, the limits of this layer, and what is known. */
-export interface NodeOptions extends MeshOptions, Partial<DistOptions>, FeatureOptions {
+export interface NodeOptions
+  extends Omit<MeshOptions, 'discovery'>, Partial<DistOptions>, FeatureOptions {
   /** Contracts of refs that may arrive before a server of theirs is registered here. */
   readonly contracts?: readonly Contract<never>[] | undefined
   /** Behaviours registered beforehand; made by {@link createBehaviorRegistry}. */

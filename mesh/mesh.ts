@@ -91,6 +91,8 @@ export interface Mesh extends AsyncDisposable {
   /** Where others dial this node. */
   readonly address: TransportAddress
   readonly realm: Realm
+  /** Cluster of the node within its realm. */
+  readonly clusterName: string
   /** Why the mesh ended, once it has. */
   readonly ended: Promise<ExitReason>
   readonly membership: Membership
@@ -302,6 +304,10 @@ class MeshNode implements Mesh {
   get incarnation(): Incarnation {
     const { detector, generation } = this.#core.detectorMemory
     return detector?.incarnationOf(this.key.hex) ?? { generation, counter: 0 }
+  }
+
+  get clusterName(): string {
+    return this.#core.parts.options.cluster
   }
 
   get nodeId(): string {

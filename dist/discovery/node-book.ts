@@ -1,0 +1,129 @@
+/**
+ * Who was found where: nodes by key, each with the sources that know it. A node is discovered with its first source
+ * and lost with its last. Pure but for the handlers.
+ *
+ * Bounded: what mDNS and the DHT say is taken for `nodesMax` nodes; members are bounded by the mesh.
+ */
+import { formatNodeId, type TransportAddress } from '../../mesh/index.ts'
+import type { NodeId } from '../node-id.ts'
+import type { DiscoveredNode, DiscoveryEvent, NodeSource } from './discovery.ts'
+
+/** What one source says about a node. */
+export interface NodeWord {
+  readonly key: string
+  readonly name: string
+  readonly cluster: string
+  readonly address: TransportAddress
+}
+
+/** Later ones are believed before earlier ones: a member has proven who it is, mDNS has not. */
+const TRUST: readonly NodeSource[] = ['mdns', 'dht', 'membership']
+
+interface Entry {
+  /** By name and cluster; a node may have several names. */
+  readonly words: Map<NodeSource, NodeWord>
+}
+
+/** See the head of this file. */
+export class NodeBook {
+  readonly #nodesMax: number
+  readonly #entries = new Map<string, Entry>()
+  readonly #handlers = new Set<(event: DiscoveryEvent) => void>()
+  readonly #onHandlerError: (error: unknown) => void
+
+  constructor(nodesMax: number, onHandlerError: (error: unknown) => void) {
+    this.#nodesMax = nodesMax
+    this.#onHandlerError = onHandlerError
+  }
+
+  get size(): number {
+    return this.#entries.size
+  }
+
+  /** Whether anybody wants to know of changes. */
+  get isHeard(): boolean {
+    return this.#handlers.size > 0
+  }
+
+  /** `source` knows a node; false when there is no room for it. */
+  found(source: NodeSource, word: NodeWord): boolean {
+    const id = idOf(word)
+    const known = this.#entries.get(id)
+    if (known !== undefined) {
+      known.words.set(source, word)
+      return true
+    }
+    if (source !== 'membership' && this.#entries.size >= this.#nodesMax) return false
+    const entry: Entry = { words: new Map([[source, word]]) }
+    this.#entries.set(id, entry)
+    this.#tell({ type: 'discovered', node: nodeOf(entry) })
+    return true
+  }
+
+  /** `source` does not know it any more. */
+  lost(source: NodeSource, word: Pick<NodeWord, 'key' | 'name' | 'cluster'>): void {
+    const id = idOf(word)
+    const entry = this.#entries.get(id)
+    if (entry === undefined || !entry.words.has(source)) return
+    const node = nodeOf(entry)
+    entry.words.delete(source)
+    if (entry.words.size > 0) return
+    this.#entries.delete(id)
+    this.#tell({ type: 'lost', node })
+  }
+
+  /** Everything that `source` knows of a cluster is this; gives those for which there is no room. */
+  replace(source: NodeSource, cluster: string, words: readonly NodeWord[]): NodeWord[] {
+    const ids = new Set(words.map(idOf))
+    for (const { words: known } of [...this.#entries.values()]) {
+      const word = known.get(source)
+      if (word?.cluster === cluster && !ids.has(idOf(word))) this.lost(source, word)
+    }
+    return words.filter((word) => !this.found(source, word))
+  }
+
+  nodes(): DiscoveredNode[] {
+    return Array.from(this.#entries.values(), nodeOf)
+  }
+
+  /** Tells of everything that is known, then of every change. */
+  subscribe(handler: (event: DiscoveryEvent) => void): () => void {
+    const own = (event: DiscoveryEvent): void => handler(event)
+    for (const node of this.nodes()) this.#call(own, { type: 'discovered', node })
+    this.#handlers.add(own)
+    return () => void this.#handlers.delete(own)
+  }
+
+  close(): void {
+    this.#handlers.clear()
+  }
+
+  #tell(event: DiscoveryEvent): void {
+    for (const handler of [...this.#handlers]) this.#call(handler, event)
+  }
+
+  #call(handler: (event: DiscoveryEvent) => void, event: DiscoveryEvent): void {
+    try {
+      handler(event)
+    } catch (error) {
+      this.#onHandlerError(error)
+    }
+  }
+}
+
+function idOf({ key, name, cluster }: Pick<NodeWord, 'key' | 'name' | 'cluster'>): string {
+  return `${key} ${cluster} ${name}`
+}
+
+function nodeOf({ words }: Entry): DiscoveredNode {
+  const sources = TRUST.filter((source) => words.has(source)).reverse()
+  const { key, name, cluster, address } = words.get(sources[0]!)!
+  const { host, port } = address
+  return Object.freeze({
+    ...{ key, name, cluster },
+    id: formatNodeId(name, address) as NodeId,
+    address: { host, port },
+    sources,
+    verified: sources[0] !== 'mdns',
+  })
+}

@@ -1,0 +1,191 @@
+/**
+ * Which of the addresses that strategies propose are offered to the mesh, which dials them. Pure.
+ *
+ * - An address is offered once, however many strategies propose it, and taken back when none does any more.
+ * - This node itself and nodes that are members already are not offered; a member that goes down is, after a
+ *   jittered pause, so that not all others knock in the same instant (D2). What was offered stays offered: the mesh
+ *   lets it rest while its node is linked, and dials it again for ever after.
+ * - Nothing is offered before the formation is open (D9), nor once the node is on its way out (D13).
+ * - Bounded by `addressesMax`.
+ */
+import type { Candidate, NodeKey } from '../../mesh/index.ts'
+import { Formation, type FormationOptions } from './formation.ts'
+import { addressId, type Sighted } from './sightings.ts'
+
+/** Dials of {@link OfferBook}. */
+export interface OfferBookOptions extends FormationOptions {
+  readonly addressesMax: number
+}
+
+/** Why a member is none any more. */
+export type MemberEnd = 'down' | 'left'
+
+/** Pause before the address of a member that is lost is offered, drawn from half of it upwards. */
+const AFTER_MS: Readonly<Record<MemberEnd, number>> = { down: 1_000, left: 30_000 }
+
+interface Proposal {
+  readonly candidate: Candidate
+  readonly strategies: Set<string>
+  /** When to offer it; `Infinity` while its node is a member, or once it is offered. */
+  dueMs: number
+  offered: boolean
+}
+
+/** See the head of this file. */
+export class OfferBook {
+  readonly #addressesMax: number
+  readonly #chance: () => number
+  readonly #proposals = new Map<string, Proposal>()
+  /** Addresses of members that are up, by key. */
+  readonly #members = new Map<string, string>()
+  readonly #formation: Formation
+  #ownId = ''
+  #gone: Candidate[] = []
+  #closed = false
+
+  constructor(options: OfferBookOptions, chance: () => number, nowMs: number) {
+    this.#addressesMax = options.addressesMax
+    this.#chance = chance
+    this.#formation = new Formation(options, nowMs)
+  }
+
+  get formed(): boolean {
+    return this.#formation.formed
+  }
+
+  get size(): number {
+    return this.#proposals.size
+  }
+
+  /** Everything that is offered now. */
+  get offered(): readonly Candidate[] {
+    return [...this.#proposals.values()].filter((one) => one.offered).map((one) => one.candidate)
+  }
+
+  /** Addresses that `strategy` proposes. */
+  countOf(strategy: string): number {
+    let count = 0
+    for (const { strategies } of this.#proposals.values()) if (strategies.has(strategy)) count++
+    return count
+  }
+
+  /** Where this node is. */
+  self(address: Candidate): void {
+    this.#ownId = addressId(address)
+  }
+
+  /** `strategy` proposes addresses; gives those for which there is no room. */
+  seen(strategy: string, candidates: readonly Candidate[], nowMs: number): Candidate[] {
+    const refused: Candidate[] = []
+    let isChanged = false
+    for (const candidate of candidates) {
+      const id = addressId(candidate)
+      const known = this.#proposals.get(id)
+      if (known !== undefined) known.strategies.add(strategy)
+      else if (this.#proposals.size >= this.#addressesMax) refused.push(candidate)
+      else {
+        isChanged = true
+        const dueMs = this.#isMember(id) ? Infinity : nowMs
+        const strategies = new Set([strategy])
+        this.#proposals.set(id, { candidate, strategies, dueMs, offered: false })
+      }
+    }
+    if (isChanged) this.#counted(nowMs)
+    return refused
+  }
+
+  /** `strategy` does not propose them any more; gives those that no other does. */
+  gone(strategy: string, candidates: readonly Candidate[], nowMs: number): Candidate[] {
+    const lost: Candidate[] = []
+    for (const candidate of candidates) {
+      const id = addressId(candidate)
+      const known = this.#proposals.get(id)
+      if (known === undefined || !known.strategies.delete(strategy)) continue
+      if (known.strategies.size > 0) continue
+      this.#proposals.delete(id)
+      lost.push(known.candidate)
+      if (known.offered) this.#gone.push(known.candidate)
+    }
+    if (lost.length > 0) this.#counted(nowMs)
+    return lost
+  }
+
+  /** `strategy` begins anew, or is no more: nothing of what it said counts. */
+  drop(strategy: string, nowMs: number): void {
+    const all = Array.from(this.#proposals.values(), (one) => one.candidate)
+    this.gone(strategy, all, nowMs)
+  }
+
+  memberUp(key: NodeKey, address: Candidate, nowMs: number): void {
+    const id = addressId(address)
+    this.#members.set(key.hex, id)
+    const proposal = this.#proposals.get(id)
+    if (proposal !== undefined && !proposal.offered) proposal.dueMs = Infinity
+    this.#formation.together(this.#members.size + 1)
+    this.#counted(nowMs)
+  }
+
+  memberEnded(key: NodeKey, end: MemberEnd, nowMs: number): void {
+    const id = this.#members.get(key.hex)
+    if (id === undefined) return
+    this.#members.delete(key.hex)
+    const proposal = this.#proposals.get(id)
+    if (proposal !== undefined && !proposal.offered && !this.#isMember(id)) {
+      proposal.dueMs = nowMs + AFTER_MS[end] * (0.5 + 0.5 * this.#chance())
+    }
+    this.#counted(nowMs)
+  }
+
+  /** The key of the member at an address. */
+  memberAt(address: Candidate): string | undefined {
+    const id = addressId(address)
+    for (const [keyHex, at] of this.#members) if (at === id) return keyHex
+    return undefined
+  }
+
+  /** What is offered, and taken back, since the last step. */
+  step(nowMs: number): Sighted {
+    const gone = this.#gone
+    this.#gone = []
+    if (this.#closed || !this.#formation.isOpen(nowMs)) return { seen: [], gone }
+    const seen: Candidate[] = []
+    for (const [id, proposal] of this.#proposals) {
+      if (proposal.offered || nowMs < proposal.dueMs || id === this.#ownId) continue
+      proposal.offered = true
+      proposal.dueMs = Infinity
+      seen.push(proposal.candidate)
+    }
+    return { seen, gone }
+  }
+
+  /** When `step` has something to give. */
+  nextDueMs(nowMs: number): number {
+    if (this.#closed) return Infinity
+    if (!this.#formation.isOpen(nowMs)) return this.#formation.nextDueMs()
+    let dueMs = Infinity
+    for (const [id, one] of this.#proposals) {
+      if (!one.offered && id !== this.#ownId) dueMs = Math.min(dueMs, one.dueMs)
+    }
+    return dueMs
+  }
+
+  /** The node is on its way out: everything is taken back, and nothing is offered again. */
+  close(): void {
+    this.#closed = true
+    for (const one of this.#proposals.values()) {
+      if (one.offered) this.#gone.push(one.candidate)
+      one.offered = false
+    }
+  }
+
+  #isMember(id: string): boolean {
+    for (const at of this.#members.values()) if (at === id) return true
+    return false
+  }
+
+  /** Places of nodes: those proposed and those of members, this node counted once. */
+  #counted(nowMs: number): void {
+    const places = new Set([this.#ownId, ...this.#proposals.keys(), ...this.#members.values()])
+    this.#formation.contacts(places.size, nowMs)
+  }
+}
