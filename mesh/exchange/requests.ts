@@ -129,8 +129,13 @@ export class Requests<Request, Reply> {
       return failed()
     }
     const pending: Pending<Request> = {
-      ...{ requestId, to: to.id, message, failed },
-      ...{ number: 0, peer: undefined, release: () => {} },
+      requestId,
+      to: to.id,
+      message,
+      failed,
+      number: 0,
+      peer: undefined,
+      release: () => {},
     }
     this.#byId.set(requestId, pending)
     this.#deadlines.set(requestId, deadlineMs)

@@ -57,8 +57,15 @@ export function remoteReplyTaker(
     const sequence = memory.nextSequence()
     const frame = encodePublish(
       {
-        ...{ topic: '', sequence, place: undefined, requestId, isReply: true },
-        ...{ stampMs: undefined, isReplay: false, headers, groups: undefined },
+        topic: '',
+        sequence,
+        place: undefined,
+        requestId,
+        isReply: true,
+        stampMs: undefined,
+        isReplay: false,
+        headers,
+        groups: undefined,
         payload: value.bytes,
       },
       codec,

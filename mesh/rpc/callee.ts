@@ -100,8 +100,12 @@ export class Callee implements IncomingHost {
       return
     }
     const arrival: Arrival = {
-      ...{ origin, message, reply, registration: found!, arrivedMs: this.nowMs },
       key,
+      origin,
+      message,
+      reply,
+      registration: found!,
+      arrivedMs: this.nowMs,
     }
     this.#letIn(arrival, body)
   }

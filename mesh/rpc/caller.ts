@@ -204,7 +204,11 @@ export class Caller {
   ): Candidate | undefined {
     const { self, chance } = this.#parts.context
     const at = selectProvider(strategy, candidates, {
-      ...{ self, chance, key, turn: route.turn, nowMs: this.#nowMs() },
+      self,
+      chance,
+      key,
+      turn: route.turn,
+      nowMs: this.#nowMs(),
     })
     route.turn += 1
     return candidates[at]

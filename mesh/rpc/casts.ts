@@ -62,8 +62,11 @@ export class Casts {
     const { context, ids, port } = this.#parts
     const { procedure, priority, input } = target
     const message: CallMessage = {
-      ...{ id: ids.next(), procedure, priority, wantsProgress: false },
+      id: ids.next(),
+      procedure,
       budgetMs: Math.max(1, Math.floor(target.dueMs - context.clock.now())),
+      priority,
+      wantsProgress: false,
     }
     const lost = (): void => this.#dropped(procedure, 'it was lost on the way')
     if (port.castProvider(candidate, message, input, lost)) return true

@@ -199,13 +199,12 @@ export class RpcFrames {
 
   readCall(payload: Uint8Array): Opened<CallMessage> {
     const { head, body } = openServiceFrame(this.#codec, 'call', payload)
-    const message = { ...readCallHead(head), wantsProgress: head.flag(4, 'wantsProgress') }
-    return { message, body }
+    return { message: readCallHead(head, head.flag(4, 'wantsProgress')), body }
   }
 
   readCast(payload: Uint8Array): Opened<CallMessage> {
     const { head, body } = openServiceFrame(this.#codec, 'cast', payload)
-    return { message: { ...readCallHead(head), wantsProgress: false }, body }
+    return { message: readCallHead(head, false), body }
   }
 
   readReply(payload: Uint8Array): Opened<ReplyMessage> {
@@ -228,12 +227,13 @@ function priorityNumber(priority: RpcPriority | undefined): number {
   return priority === undefined ? PRIORITY_NONE : PRIORITIES.indexOf(priority)
 }
 
-function readCallHead(head: Tuple): Omit<CallMessage, 'wantsProgress'> {
+function readCallHead(head: Tuple, wantsProgress: boolean): CallMessage {
   return {
     id: readCallId(head),
     procedure: head.text(1, 'procedure', isName, 'the name of a procedure'),
     budgetMs: head.whole(2, 'budgetMs', 0, TIME_MS_MAX),
     priority: PRIORITIES[head.whole(3, 'priority', 0, PRIORITY_NONE)],
+    wantsProgress,
   }
 }
 

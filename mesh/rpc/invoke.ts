@@ -106,8 +106,17 @@ export class Invoker implements CallInvoker {
         isOver = true
         for (const release of releases) release()
       }
+      const { timeoutMs, dueMs } = this.#time(options, parent)
+      // Written out, here and in `#target`: properties after a spread cost more than the rest of a call.
       const request: CallRequest = {
-        ...this.#target(procedure, input, options, parent),
+        procedure,
+        input,
+        timeoutMs,
+        dueMs,
+        strategy: options.strategy ?? 'p2c_ewma',
+        key: options.key,
+        node: options.node,
+        priority: options.priority,
         cancelMode: options.cancelMode ?? 'killnowait',
         isIdempotent: options.idempotent === true || isHedged(options),
         attemptsMax: options.attempts ?? ATTEMPTS_DEFAULT,
@@ -143,7 +152,7 @@ export class Invoker implements CallInvoker {
     const { signal, node } = options
     const before = signal?.aborted === true ? signal.reason : parent?.givenUp
     if (before !== undefined) return Promise.reject(givenUp(procedure, before))
-    const { timeoutMs } = this.#target(procedure, input, options, parent)
+    const { timeoutMs } = this.#time(options, parent)
     return memory.cache.call({
       ...{ procedure, input, node, ttlMs, timeoutMs },
       onGivenUp: (giveUp) => {
@@ -188,18 +197,29 @@ export class Invoker implements CallInvoker {
     options: RpcCallOptions,
     parent: ParentCall | undefined,
   ): CallTarget {
-    const { clock, settings } = this.#context
-    const nowMs = clock.now()
-    const wantedMs = options.timeoutMs ?? settings.callTimeoutMs
-    const timeoutMs =
-      parent === undefined ? wantedMs : Math.max(0, Math.min(wantedMs, parent.dueMs - nowMs))
+    const { timeoutMs, dueMs } = this.#time(options, parent)
     return {
-      ...{ procedure, input, timeoutMs, dueMs: nowMs + timeoutMs },
+      procedure,
+      input,
+      timeoutMs,
+      dueMs,
       strategy: options.strategy ?? 'p2c_ewma',
       key: options.key,
       node: options.node,
       priority: options.priority,
     }
+  }
+
+  #time(
+    { timeoutMs: givenMs }: RpcCallOptions,
+    parent: ParentCall | undefined,
+  ): { readonly timeoutMs: number; readonly dueMs: number } {
+    const { clock, settings } = this.#context
+    const nowMs = clock.now()
+    const wantedMs = givenMs ?? settings.callTimeoutMs
+    const timeoutMs =
+      parent === undefined ? wantedMs : Math.max(0, Math.min(wantedMs, parent.dueMs - nowMs))
+    return { timeoutMs, dueMs: nowMs + timeoutMs }
   }
 
   /** What the user's function throws is its own affair, not that of the process behind. */

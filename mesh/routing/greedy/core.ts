@@ -145,7 +145,12 @@ export class GreedyCore {
     this.#sent += 1
     this.#seen.add(self.hex, id)
     const envelope: Envelope = {
-      ...{ id, destination, via, source: self, sourceVia, visited: [] },
+      id,
+      destination,
+      via,
+      source: self,
+      sourceVia,
+      visited: [],
       hopsMax: input.hopsMax,
       channel: routeType === 'publish' ? 'pubsub' : 'rpc',
       ttlMs: Math.max(1, Math.floor(input.deadlineMs - nowMs)),
@@ -341,8 +346,14 @@ export class GreedyCore {
       return sink.refused('ERR_ROUTE_RETURN_LOST', envelope.visited.at(-1))
     }
     const back: Envelope = {
-      ...{ id: newId(), channel: envelope.channel, source: self, content, visited: [] },
-      ...{ destination: envelope.source, via: envelope.sourceVia, sourceVia: undefined },
+      id: newId(),
+      channel: envelope.channel,
+      source: self,
+      content,
+      visited: [],
+      destination: envelope.source,
+      via: envelope.sourceVia,
+      sourceVia: undefined,
       hopsMax: Math.max(settings.hopsMax, envelope.hopsMax),
       ttlMs: envelope.ttlMs,
     }

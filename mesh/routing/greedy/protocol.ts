@@ -82,14 +82,14 @@ export class RouteProtocol {
         const bytes = items.bytesUpTo(11, 'payload', PAYLOAD_BYTES_CEILING)
         // A view of the receive buffer would change under whoever keeps it.
         const content = { type: kind, about, receipt, payload: Uint8Array.from(bytes) }
-        return { ...envelope, content }
+        return { content, ...envelope }
       }
       case 'error': {
         const reason = REASONS[items.whole(10, 'reason', 0, REASONS.length - 1)]!
-        return { ...envelope, content: { type: kind, about: required(items, about), reason } }
+        return { content: { type: kind, about: required(items, about), reason }, ...envelope }
       }
       case 'receipt':
-        return { ...envelope, content: { type: kind, about: required(items, about) } }
+        return { content: { type: kind, about: required(items, about) }, ...envelope }
     }
   }
 }
