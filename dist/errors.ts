@@ -28,9 +28,10 @@ import {
   type FailedCall,
   type FoveaErrorOptions,
 } from '../runtime/index.ts'
+import { discoveryErrors } from './discovery/errors.ts'
 import { ERPC_ERRORS } from './erpc/errors.ts'
-import { WORKER_ERRORS } from './workers/errors.ts'
 
+import { WORKER_ERRORS } from './workers/errors.ts'
 const serverIdOf = (call: FailedCall): string =>
   isPid(call.server) ? formatPid(call.server) : String(call.server)
 
@@ -257,10 +258,11 @@ export class RemoteSpawnRegistrationError extends RemoteSpawnError {
 /** Codes of the distribution layer. */
 export const distErrors: ErrorCatalogue = Object.freeze({
   ...ERPC_ERRORS,
-  ...WORKER_ERRORS,
+  ...discoveryErrors,
   ERR_CLUSTER_NOT_STARTED: {
     when: 'Cluster, RemoteCall, RemoteSpawn or RemoteMonitor was used before Cluster.start, or after the node stopped',
     stateChanged: 'no',
+  ...WORKER_ERRORS,
     retry: 'after Cluster.start',
     action: 'await Cluster.start() first, or use the functions of a node that startNode gave',
   },

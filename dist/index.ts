@@ -45,10 +45,97 @@ export type {
 } from './erpc/requests.ts'
 export { ErpcRequest, ErpcRequests } from './erpc/requests.ts'
 export type { NodeTarget } from './node-directory.ts'
-export type { WorkerNode, Workers } from './workers/workers.ts'
-export type { WorkerNodeOptions, WorkersOptions } from './workers/options.ts'
-export type { WorkerModule } from './workers/thread-main.ts'
-export { WorkerError } from './workers/errors.ts'
+export type {
+  DiscoveredNode,
+  DiscoveryEvent,
+  DiscoveryFunctions,
+  DiscoveryStats,
+  FindNodesOptions,
+  LookupNodeOptions,
+  NodeRegistration,
+  NodeSource,
+  RegisterNodeOptions,
+} from './discovery/discovery.ts'
+export { DiscoveryError, DiscoveryHttpError, TicketError } from './discovery/errors.ts'
+export type { DiscoveryKind, DiscoveryOptions } from './discovery/options.ts'
+export { DISCOVERY_DEFAULTS } from './discovery/options.ts'
+export type { FormedOptions, StrategyInfo } from './discovery/offers.ts'
+export type { DiscoverySelf, Strategy, StrategyContext } from './discovery/strategy.ts'
+export type { StaticNodesOptions } from './discovery/static.ts'
+export { staticNodes } from './discovery/static.ts'
+export type { DnsAddress, DnsResolver, DnsService } from './discovery/dns-resolver.ts'
+export type { NodeDnsResolverOptions } from './discovery/node-dns-resolver.ts'
+export { nodeDnsResolver } from './discovery/node-dns-resolver.ts'
+export type { DnsFamily, DnsOptions } from './discovery/dns-options.ts'
+export type { DnsPollOptions } from './discovery/dns-poll.ts'
+export { dnsPoll } from './discovery/dns-poll.ts'
+export type { DnsSrvOptions } from './discovery/dns-srv.ts'
+export { dnsSrv } from './discovery/dns-srv.ts'
+export type { GossipOptions } from './discovery/gossip.ts'
+export { gossip } from './discovery/gossip.ts'
+export type {
+  MulticastOptions,
+  MulticastPort,
+  MulticastSocket,
+} from './discovery/multicast-port.ts'
+export type { MdnsOptions } from './discovery/mdns-options.ts'
+export type { MdnsNodesOptions } from './discovery/mdns-nodes.ts'
+export { mdnsNodes } from './discovery/mdns-nodes.ts'
+export type { MdnsSocketsOptions } from './discovery/mdns.ts'
+export { mdnsSockets } from './discovery/mdns.ts'
+export type {
+  MdnsHandlers,
+  MdnsPacket,
+  MdnsPort,
+  MdnsRecord,
+  MdnsSocket,
+} from './discovery/mdns-port.ts'
+export type { DhtNodesOptions } from './discovery/dht-nodes.ts'
+export { dhtNodes } from './discovery/dht-nodes.ts'
+export type { HttpClient, HttpRequest, HttpResponse } from './discovery/http-client.ts'
+export type { KubernetesMode } from './discovery/kubernetes-objects.ts'
+export type { KubernetesOptions } from './discovery/kubernetes.ts'
+export { kubernetes } from './discovery/kubernetes.ts'
+export type { ConsulOptions } from './discovery/consul.ts'
+export { consul } from './discovery/consul.ts'
+export type { DistributedChildInfo, DistributedChildStatus } from './supervisor/child.ts'
+export type { HandoffReply } from './supervisor/child-mover.ts'
+export type { DistributedChildSpec, DistributedChildTemplate } from './supervisor/child-spec.ts'
+export type {
+  ChildHostOptions,
+  DistributedSupervisorFunctions,
+  DistributedSupervisorTarget,
+} from './supervisor/distributed-supervisor.ts'
+export {
+  DistributedBehaviorNotFoundError,
+  DistributedChildNotFoundError,
+  DistributedChildRunningError,
+  DistributedChildrenMaxError,
+  DistributedDuplicateChildError,
+  DistributedHandoffError,
+  DistributedInvalidSimpleOneForOneError,
+  DistributedMaxRestartsExceededError,
+  DistributedMissingChildTemplateError,
+  DistributedSupervisorError,
+  NoAvailableNodeError,
+} from './supervisor/errors.ts'
+export type { LifecycleEvent } from './supervisor/events.ts'
+export type { DistributedSupervisorOptions } from './supervisor/options.ts'
+export type {
+  CandidateNode,
+  NodeLoad,
+  NodeSelector,
+  NodeSelectorFunction,
+} from './supervisor/placement.ts'
+export { rendezvousNode } from './supervisor/rendezvous.ts'
+export type {
+  DistributedChildCounts,
+  DistributedSupervisorApi,
+  DistributedSupervisorRef,
+  DistributedSupervisorStats,
+  DrainResult,
+} from './supervisor/supervisor-server.ts'
+export { DistributedSupervisorContract } from './supervisor/supervisor-server.ts'
 export type { NodeIdComponents, NodeIdFunctions } from './node-id.ts'
 export { isNodeId, NodeId } from './node-id.ts'
 export type { DistOptions } from './options.ts'
@@ -94,3 +181,7 @@ export {
   RemoteSpawnRegistrationError,
   RemoteSpawnTimeoutError,
 } from './errors.ts'
+export type { WorkerNode, Workers } from './workers/workers.ts'
+export type { WorkerNodeOptions, WorkersOptions } from './workers/options.ts'
+export type { WorkerModule } from './workers/thread-main.ts'
+export { WorkerError } from './workers/errors.ts'
