@@ -48,9 +48,9 @@ export interface DefaultClusterFunctions extends ClusterFunctions {
   start(options: NodeOptions): Promise<FoveaNode>
   /** Stops the default node; nothing if there is none. The default system goes on. */
   stop(options?: NodeStopOptions): Promise<void>
-}
   /** Starts worker nodes of the default node; as `node.startWorkers`. */
   startWorkers(options: WorkersOptions): Promise<Workers>
+}
 
 async function start(options: NodeOptions): Promise<FoveaNode> {
   if (running !== undefined || changing !== undefined) {
@@ -91,8 +91,8 @@ const cluster = (what: string): ClusterFunctions => node(`Cluster.${what}`).clus
 export const Cluster: DefaultClusterFunctions = Object.freeze<DefaultClusterFunctions>({
   start,
   stop,
-  getStatus: () => {
   startWorkers: async (options) => node('Cluster.startWorkers').startWorkers(options),
+  getStatus: () => {
     if (running !== undefined) return running.cluster.getStatus()
     return changing === undefined ? 'stopped' : 'starting'
   },

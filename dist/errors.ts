@@ -30,8 +30,8 @@ import {
 } from '../runtime/index.ts'
 import { discoveryErrors } from './discovery/errors.ts'
 import { ERPC_ERRORS } from './erpc/errors.ts'
-
 import { WORKER_ERRORS } from './workers/errors.ts'
+
 const serverIdOf = (call: FailedCall): string =>
   isPid(call.server) ? formatPid(call.server) : String(call.server)
 
@@ -259,10 +259,10 @@ export class RemoteSpawnRegistrationError extends RemoteSpawnError {
 export const distErrors: ErrorCatalogue = Object.freeze({
   ...ERPC_ERRORS,
   ...discoveryErrors,
+  ...WORKER_ERRORS,
   ERR_CLUSTER_NOT_STARTED: {
     when: 'Cluster, RemoteCall, RemoteSpawn or RemoteMonitor was used before Cluster.start, or after the node stopped',
     stateChanged: 'no',
-  ...WORKER_ERRORS,
     retry: 'after Cluster.start',
     action: 'await Cluster.start() first, or use the functions of a node that startNode gave',
   },

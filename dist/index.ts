@@ -44,7 +44,6 @@ export type {
   ErpcResponseTimeout,
 } from './erpc/requests.ts'
 export { ErpcRequest, ErpcRequests } from './erpc/requests.ts'
-export type { NodeTarget } from './node-directory.ts'
 export type {
   DiscoveredNode,
   DiscoveryEvent,
@@ -136,6 +135,11 @@ export type {
   DrainResult,
 } from './supervisor/supervisor-server.ts'
 export { DistributedSupervisorContract } from './supervisor/supervisor-server.ts'
+export type { NodeTarget } from './node-directory.ts'
+export type { WorkerNode, Workers } from './workers/workers.ts'
+export type { WorkerNodeOptions, WorkersOptions } from './workers/options.ts'
+export type { WorkerModule } from './workers/thread-main.ts'
+export { WorkerError } from './workers/errors.ts'
 export type { NodeIdComponents, NodeIdFunctions } from './node-id.ts'
 export { isNodeId, NodeId } from './node-id.ts'
 export type { DistOptions } from './options.ts'
@@ -181,7 +185,3 @@ export {
   RemoteSpawnRegistrationError,
   RemoteSpawnTimeoutError,
 } from './errors.ts'
-export type { WorkerNode, Workers } from './workers/workers.ts'
-export type { WorkerNodeOptions, WorkersOptions } from './workers/options.ts'
-export type { WorkerModule } from './workers/thread-main.ts'
-export { WorkerError } from './workers/errors.ts'

@@ -94,9 +94,9 @@ export interface FoveaNode extends FeatureFunctions, AsyncDisposable {
   /** Why the node ended, once it has: stopped, or given up. */
   readonly ended: Promise<ExitReason>
   stats(): DistStats
-  /** Says goodbye, stops what runs, closes the port. Idempotent; nothing is left afterwards. */
   /** Starts nodes in threads of this process and resolves when they are connected; see `workers/README.md`. */
   startWorkers(options: WorkersOptions): Promise<Workers>
+  /** Says goodbye, stops what runs, closes the port. Idempotent; nothing is left afterwards. */
   stop(options?: NodeStopOptions): Promise<void>
 }
 
@@ -119,8 +119,8 @@ export async function startNode(given: NodeOptions): Promise<FoveaNode> {
   const behaviors = behaviorRegistry ?? createBehaviorRegistry()
   for (const contract of contracts) behaviors.contracts.learn(contract)
   const logger = given.logger ?? silentLogger
-  let parts: NodeParts | undefined
   const door = doorOf(given)
+  let parts: NodeParts | undefined
   try {
     const mesh = await startMesh({ ...rest, ...(door && { transport: door }) }, (starting) => {
       parts = new NodeParts(starting, dist, features, behaviors, logger)
@@ -248,8 +248,8 @@ class RunningNode implements Omit<FoveaNode, keyof FeatureFunctions> {
   readonly behaviorRegistry: BehaviorRegistry
   readonly ended: Promise<ExitReason>
   readonly #parts: NodeParts
-  #stopped: Promise<void> | undefined
   readonly #workers: NodeWorkers
+  #stopped: Promise<void> | undefined
 
   constructor(mesh: Mesh, parts: NodeParts, workers: NodeWorkers) {
     this.id = mesh.nodeId as NodeId
@@ -265,8 +265,8 @@ class RunningNode implements Omit<FoveaNode, keyof FeatureFunctions> {
     this.#workers = workers
     this.ended = mesh.ended.then(async (reason) => {
       parts.close()
-      return reason
       await workers.close()
+      return reason
     })
     parts.cluster.setStatus('running')
   }
@@ -276,19 +276,19 @@ class RunningNode implements Omit<FoveaNode, keyof FeatureFunctions> {
     return { peers: Object.fromEntries(peers), refused: this.#parts.refusals.counters() }
   }
 
-  stop(options: NodeStopOptions = {}): Promise<void> {
   startWorkers(options: WorkersOptions): Promise<Workers> {
     return this.#workers.start(options)
   }
 
+  stop(options: NodeStopOptions = {}): Promise<void> {
     this.#stopped ??= this.#stop(options.reason ?? 'shutdown')
     return this.#stopped
   }
 
   async #stop(reason: string): Promise<void> {
     this.#parts.cluster.setStatus('stopping')
-    await this.mesh.stop({ reason })
     await this.#workers.close()
+    await this.mesh.stop({ reason })
     this.#parts.close()
   }
 
