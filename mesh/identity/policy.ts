@@ -49,7 +49,7 @@ export function isPolicySubject(subject: unknown): subject is string {
 export function isGranted(
   policy: RealmPolicy,
   action: PolicyAction,
-  nodeKey: NodeKey,
+  nodeKey: Pick<NodeKey, 'hex'>,
   roles: readonly string[],
 ): boolean {
   return policy.grants[action].some((subject) => {

@@ -18,7 +18,6 @@ import type { CreatedCatalog } from '../catalog/create-catalog.ts'
 import type { MeshCore } from '../core.ts'
 import { createCourier } from '../courier/create-courier.ts'
 import { dialShares } from '../exchange/dial-shares.ts'
-import { nodeKeyFromHex } from '../identity/node-key.ts'
 import { isGranted } from '../identity/policy.ts'
 import type { Dht } from '../routing/dht.ts'
 import type { Store } from '../store/store.ts'
@@ -89,8 +88,8 @@ export function servicesContext(
     ...{ system, clock, chance, logger, refusals, codec, store },
     entropy: options.entropy,
     values: new Codec({ limits: VALUE_LIMITS }),
-    isGranted: (action, { node, roles }) =>
-      isGranted(realm.policy, action, nodeKeyFromHex(node), roles),
+    // Asked for every message: the key was checked when the node proved it.
+    isGranted: (action, { node, roles }) => isGranted(realm.policy, action, { hex: node }, roles),
   }
 }
 
