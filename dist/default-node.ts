@@ -18,6 +18,7 @@ import type {
 import type { ClusterFunctions } from './cluster.ts'
 import type { ErpcFunctions } from './erpc/erpc.ts'
 import { ClusterNotStartedError, InvalidClusterConfigError } from './errors.ts'
+import type { GlobalRegistryFunctions } from './names/global-registry.ts'
 import {
   createBehaviorRegistry,
   startNode,
@@ -163,6 +164,17 @@ export const Erpc: ErpcFunctions = later(
   (own) => own.erpc,
   ['call', 'multicall'],
   ['register', 'unregister', 'names', 'cast', 'sendRequest', 'stats'],
+)
+
+/** Global names of the default node and of others. */
+export const GlobalRegistry: GlobalRegistryFunctions = later(
+  'GlobalRegistry',
+  (own) => own.globalRegistry,
+  ['register', 'reRegister', 'unregister', 'sync'],
+  [
+    ...(['whereis', 'lookup', 'isRegistered', 'send', 'via', 'getNames'] as const),
+    ...(['getEntriesForNode', 'count', 'getStats', 'on'] as const),
+  ],
 )
 
 /** The functions of the static {@link BehaviorRegistry}. */

@@ -31,6 +31,7 @@ import {
 import { discoveryErrors } from './discovery/errors.ts'
 import { ERPC_ERRORS } from './erpc/errors.ts'
 import { WORKER_ERRORS } from './workers/errors.ts'
+import { NAMES_ERRORS } from './names/errors.ts'
 
 const serverIdOf = (call: FailedCall): string =>
   isPid(call.server) ? formatPid(call.server) : String(call.server)
@@ -258,6 +259,7 @@ export class RemoteSpawnRegistrationError extends RemoteSpawnError {
 /** Codes of the distribution layer. */
 export const distErrors: ErrorCatalogue = Object.freeze({
   ...ERPC_ERRORS,
+  ...NAMES_ERRORS,
   ...discoveryErrors,
   ...WORKER_ERRORS,
   ERR_CLUSTER_NOT_STARTED: {

@@ -14,6 +14,9 @@ import type { DiscoveryOptions } from './discovery/options.ts'
 import type { Strategy } from './discovery/strategy.ts'
 import { createErpc, type ErpcFunctions } from './erpc/erpc.ts'
 import type { ErpcOptions } from './erpc/options.ts'
+import type { GlobalRegistryFunctions } from './names/global-registry.ts'
+import { createNames } from './names/names.ts'
+import type { NamesOptions } from './names/options.ts'
 import type { DistFeature, DistParts } from './parts.ts'
 import {
   createDistributedSupervisor,
@@ -29,6 +32,8 @@ export interface FeatureOptions {
   readonly distributedSupervisor?: Partial<ChildHostOptions> | undefined
   /** How nodes are found beside `seeds`: settings of `node.discovery`, or a list of strategies. */
   readonly discovery?: Partial<DiscoveryOptions> | readonly Strategy[] | undefined
+  /** Limits of `node.globalRegistry`, and how conflicts of names are resolved. */
+  readonly names?: Partial<NamesOptions> | undefined
 }
 
 /** What the parts give to users. */
@@ -39,6 +44,8 @@ export interface FeatureFunctions {
   readonly distributedSupervisor: DistributedSupervisorFunctions
   /** Who can be found, and what looks for them; see `dist/discovery`. */
   readonly discovery: DiscoveryFunctions
+  /** Names of processes that the whole cluster knows; see `dist/names`. */
+  readonly globalRegistry: GlobalRegistryFunctions
 }
 
 /** The parts of one node. */
@@ -49,7 +56,12 @@ export interface Features {
 }
 
 /** Names of options in {@link FeatureOptions}. */
-const OPTIONS: readonly (keyof FeatureOptions)[] = ['distributedSupervisor', 'discovery', 'erpc']
+const OPTIONS: readonly (keyof FeatureOptions)[] = [
+  'distributedSupervisor',
+  'discovery',
+  'erpc',
+  'names',
+]
 
 /** The options of the parts in `given`, and the rest of `given`. */
 export function takeFeatureOptions<T extends object>(
@@ -67,11 +79,13 @@ export function createFeatures(parts: DistParts, options: FeatureOptions): Featu
   const erpc = createErpc(parts, options.erpc)
   const discovery = createDiscovery(parts, options.discovery)
   const distributedSupervisor = createDistributedSupervisor(parts, options.distributedSupervisor)
-  const all: readonly DistFeature<unknown>[] = [discovery, erpc, distributedSupervisor]
+  const names = createNames(parts, options.names)
+  const all: readonly DistFeature<unknown>[] = [discovery, erpc, distributedSupervisor, names]
   const children = all.flatMap(({ child }) => (child === undefined ? [] : [child]))
   const restarts = { strategy: 'one_for_one', intensity: 10, periodMs: 10_000 } as const
   return {
     functions: {
+      globalRegistry: names.functions,
       distributedSupervisor: distributedSupervisor.functions,
       discovery: discovery.functions,
       erpc: erpc.functions,

@@ -9,6 +9,7 @@ export {
   BehaviorRegistry,
   Cluster,
   Erpc,
+  GlobalRegistry,
   RemoteCall,
   RemoteMonitor,
   RemoteSpawn,
@@ -135,6 +136,25 @@ export type {
   DrainResult,
 } from './supervisor/supervisor-server.ts'
 export { DistributedSupervisorContract } from './supervisor/supervisor-server.ts'
+export type { GlobalRegistryEvent, GlobalRegistryEvents } from './names/events.ts'
+export {
+  GlobalNameConflictError,
+  GlobalNameNotFoundError,
+  GlobalRegistryError,
+} from './names/errors.ts'
+export type {
+  GlobalRegistryFunctions,
+  GlobalRegistryStats,
+  Nameable,
+  Registered,
+} from './names/global-registry.ts'
+export type { NamesOptions, RegisterOptions, SyncOptions } from './names/options.ts'
+export type {
+  GlobalEntry,
+  NameConflictMessage,
+  NameResolver,
+  ResolveName,
+} from './names/resolver.ts'
 export type { NodeTarget } from './node-directory.ts'
 export type { WorkerNode, Workers } from './workers/workers.ts'
 export type { WorkerNodeOptions, WorkersOptions } from './workers/options.ts'

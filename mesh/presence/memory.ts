@@ -176,11 +176,11 @@ export class PresenceMemory {
   #makeSpace(options: SpaceOptions): Space {
     const { self, incarnation, values, refusals, clock } = this.#services
     const { announcer } = this
-    const { name, settings } = options
+    const { name, settings, entryOf = spaceEntry } = options
     const send = (nodes: readonly string[], message: PresenceWireMessage): void =>
       this.#send(nodes, message)
     const heard = (topic: string): void => this.#held.get(topic)?.heard()
-    const more = name === '' ? {} : { heard, entryOf: spaceEntry }
+    const more = name === '' ? {} : { heard, entryOf }
     const owner: Owner = new Owner({
       ...{ self, life: incarnation, settings, send },
       watchersOf: (topic) => announcer.nodes(topic, 'watches'),

@@ -23,6 +23,8 @@ export interface SpaceOptions {
   /** What the realm must grant to those whose words are taken. */
   readonly action: PolicyAction
   readonly settings: PresenceSettings
+  /** Makes entries of what nodes say; must not throw, whatever the meta is. Default {@link spaceEntry}. */
+  readonly entryOf?: EntryMaker | undefined
 }
 
 /** One space of a node. */
