@@ -1,160 +1,165 @@
 /**
- * Remote calls between two operating-system processes on loopback: Fovea over QUIC (encrypted, both
- * sides authenticated, with deadlines) against plain TCP and msgpackr. The two take turns in every
- * round. Run by `npm run bench`; writes bench/results/remote.json.
+ * Calls to a process of another node, between two programs on loopback: Fovea over QUIC (encrypted, both sides
+ * authenticated, with deadlines) against plain TCP with msgpackr, moleculer over its TCP and @grpc/grpc-js, in turns. The
+ * processor time is that of both programs. Beside each cell stands what noex took for it over plain TCP on a machine of two
+ * cores (two programs, medians of three quiet runs).
  */
-import { spawn, type ChildProcess } from 'node:child_process'
 import { mkdtempSync, rmSync, writeFileSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
-import { createInterface } from 'node:readline'
-import { fileURLToPath } from 'node:url'
-import { startNode } from 'fovea/dist'
-import { createRealm, formatRealm } from 'fovea/mesh'
-import { median, percentile, saveResults } from '../harness.ts'
-import { EchoContract } from './echo.ts'
-import { TcpClient } from './tcp-peer.ts'
+import { formatRealm } from 'fovea/mesh'
+import { median } from '../harness.ts'
+import { installPeers } from '../local/peers.ts'
+import { Targets } from '../local/targets.ts'
+import { Contender, type Figures } from '../services/contender.ts'
+import { newRealm } from '../services/lanes-side.ts'
+import { publish, round, type Row } from '../sim/table.ts'
 
-type Call = (input: unknown) => Promise<unknown>
+const PEERS = join(process.cwd(), 'bench', 'peers', 'services')
+const ROUNDS = 5
+const OURS = 'Fovea'
+const FLOOR = 'TCP + msgpackr'
 
-const ROUNDS = 7
-const LATENCY_CALLS = 2_000
-const THROUGHPUT_CALLS = 20_000
+/** One cell: payload, calls in flight, calls per round, and what noex did. */
+interface Cell {
+  readonly bytes: number
+  readonly inFlight: number
+  readonly calls: number
+  readonly noex: { readonly perSecond?: number; readonly p50Ms?: number }
+}
+
+const CELLS: readonly Cell[] = [
+  { bytes: 64, inFlight: 1, calls: 3_000, noex: { p50Ms: 0.241 } },
+  { bytes: 64, inFlight: 16, calls: 10_000, noex: { perSecond: 24_400 } },
+  { bytes: 64, inFlight: 256, calls: 20_000, noex: { perSecond: 32_700 } },
+  { bytes: 1_024, inFlight: 256, calls: 10_000, noex: { perSecond: 26_300 } },
+  { bytes: 65_536, inFlight: 16, calls: 800, noex: { perSecond: 2_100 } },
+  { bytes: 1_048_576, inFlight: 16, calls: 80, noex: { perSecond: 102 } },
+]
 const CASTS = 50_000
-const PAYLOAD = 'x'.repeat(64)
+const NOEX_CASTS = 55_000
+/** gRPC takes 4 MiB, but its text fields are slow; large values are not what it is compared for. */
+const PEER_BYTES_MAX = 1_024
 
-interface ServerInfo {
-  readonly id: string
-  readonly tcpPort: number
-}
-
-interface Pair {
-  readonly fovea: number
-  readonly tcp: number
-  readonly ratio: number
-}
-
-async function latencies(call: Call, count: number): Promise<number[]> {
-  const microseconds: number[] = []
-  for (let i = 0; i < count; i++) {
-    const startedAt = performance.now()
-    await call(PAYLOAD)
-    microseconds.push((performance.now() - startedAt) * 1000)
+async function cellRows(contenders: readonly Contender[], cell: Cell): Promise<Row[]> {
+  const all = contenders.filter(({ name }) => cell.bytes <= PEER_BYTES_MAX || isOwn(name))
+  const payload = 'x'.repeat(cell.bytes)
+  const figures = all.map((): Figures[] => [])
+  for (let i = -1; i < ROUNDS; i++) {
+    for (const [c, contender] of all.entries()) {
+      const found = await contender.measure(payload, cell.inFlight, cell.calls)
+      if (i >= 0) figures[c]!.push(found)
+    }
   }
-  return microseconds
+  const of = (c: number, pick: (f: Figures) => number): number => median(figures[c]!.map(pick))
+  const floor = all.findIndex(({ name }) => name === FLOOR)
+  return all.map(({ name }, c) => ({
+    way: name,
+    'payload bytes': cell.bytes,
+    'in flight': cell.inFlight,
+    'calls / s': round(
+      of(c, (f) => f.perSecond),
+      0,
+    ),
+    'p50 ms': round(of(c, (f) => f.p50)),
+    'p99 ms': round(of(c, (f) => f.p99)),
+    'CPU us / call': round(
+      of(c, (f) => f.microseconds),
+      1,
+    ),
+    'CPU to TCP': round(of(c, (f) => f.microseconds) / of(floor, (f) => f.microseconds), 2),
+    'calls / s to TCP': round(of(c, (f) => f.perSecond) / of(floor, (f) => f.perSecond), 2),
+    'noex calls / s': cell.noex.perSecond ?? '',
+  }))
 }
 
-async function callsPerSecond(call: Call, inFlight: number, count: number): Promise<number> {
-  let left = count
-  const worker = async (): Promise<void> => {
-    while (left-- > 0) await call(PAYLOAD)
-  }
-  const startedAt = performance.now()
-  await Promise.all(Array.from({ length: inFlight }, worker))
-  return count / ((performance.now() - startedAt) / 1000)
-}
+const isOwn = (name: string): boolean => name === OURS || name === FLOOR
 
-async function inTurns(
-  fovea: Call,
-  tcp: Call,
-  measure: (call: Call) => Promise<number>,
-): Promise<Pair> {
-  const figures = { fovea: [] as number[], tcp: [] as number[] }
-  for (let round = -1; round < ROUNDS; round++) {
-    const ours = await measure(fovea)
-    const theirs = await measure(tcp)
-    if (round < 0) continue
-    figures.fovea.push(ours)
-    figures.tcp.push(theirs)
-  }
-  const pair = { fovea: median(figures.fovea), tcp: median(figures.tcp) }
-  return { ...pair, ratio: pair.fovea / pair.tcp }
-}
-
-function firstLine(child: ChildProcess): Promise<string> {
-  return new Promise((resolve, reject) => {
-    if (child.stdout === null) throw new Error('no output pipe')
-    createInterface({ input: child.stdout }).once('line', resolve)
-    child.once('exit', (code) => reject(new Error(`the bench server ended with ${code}`)))
-  })
-}
-
-function print(title: string, unit: string, pair: Pair): void {
-  const show = (value: number): string => value.toFixed(0).padStart(9)
-  console.log(
-    `  ${title.padEnd(28)} fovea ${show(pair.fovea)} ${unit}   tcp ${show(pair.tcp)} ${unit}   ratio ${pair.ratio.toFixed(2)}`,
-  )
-}
-
-export async function benchRemote(): Promise<void> {
-  const folder = mkdtempSync(join(tmpdir(), 'fovea-bench-'))
-  const realmFile = join(folder, 'realm.json')
-  writeFileSync(realmFile, formatRealm(createRealm('bench.fovea')), { mode: 0o600 })
-  const script = fileURLToPath(new URL('./remote-server.js', import.meta.url))
-  const server = spawn(process.execPath, [script, realmFile], {
-    stdio: ['pipe', 'pipe', 'inherit'],
-  })
-  try {
-    const { id, tcpPort } = JSON.parse(await firstLine(server)) as ServerInfo
-    const results = await measureAll(realmFile, id, tcpPort)
-    saveResults('remote', results)
-  } finally {
-    server.stdin?.end()
-    await new Promise((resolve) => server.once('exit', resolve))
-    rmSync(folder, { recursive: true })
-  }
-}
-
-async function measureAll(realm: string, serverId: string, tcpPort: number): Promise<object> {
-  const node = await startNode({
-    nodeName: 'client',
-    host: '127.0.0.1',
-    port: 0,
-    realm,
-    seeds: [serverId],
-  })
-  const tcp = await TcpClient.connect(tcpPort)
-  try {
-    await node.cluster.waitFor(serverId, { timeoutMs: 10_000 })
-    const echo = await node.remoteSpawn.spawn(EchoContract, serverId)
-    const viaFovea: Call = (input) => echo.call.echo(input)
-    const viaTcp: Call = (input) => tcp.call('echo', input)
-    const p50 = await inTurns(viaFovea, viaTcp, async (call) =>
-      median(await latencies(call, LATENCY_CALLS)),
-    )
-    const p99 = await inTurns(viaFovea, viaTcp, async (call) =>
-      percentile(await latencies(call, LATENCY_CALLS), 0.99),
-    )
-    const at16 = await inTurns(viaFovea, viaTcp, (call) =>
-      callsPerSecond(call, 16, THROUGHPUT_CALLS),
-    )
-    const at256 = await inTurns(viaFovea, viaTcp, (call) =>
-      callsPerSecond(call, 256, THROUGHPUT_CALLS),
-    )
-    const castsPerSecond = await measureCasts(echo)
-    console.log('\nRemote, two processes on loopback, 64-byte payload')
-    print('call, 1 in flight, p50', 'us', p50)
-    print('call, 1 in flight, p99', 'us', p99)
-    print('calls, 16 in flight', '/s', at16)
-    print('calls, 256 in flight', '/s', at256)
-    console.log(`  casts                        fovea ${castsPerSecond.toFixed(0).padStart(9)} /s`)
-    return { p50, p99, at16, at256, castsPerSecond }
-  } finally {
-    tcp.close()
-    await node.stop()
-  }
-}
-
-/** Casts per second until the receiver has handled the last one. */
-async function measureCasts(echo: ReturnType<typeof EchoContract.at>): Promise<number> {
+/** Until the other side has taken the last one. */
+async function castsPerSecond({ client }: Contender): Promise<number> {
+  const casts = client.casts!
+  const payload = 'x'.repeat(64)
   const rates: number[] = []
-  for (let round = 0; round < ROUNDS; round++) {
-    const before = await echo.call.seen()
-    const startedAt = performance.now()
-    for (let sent = 0; sent < CASTS; sent++) echo.cast.put(PAYLOAD)
-    const seen = (await echo.call.seen()) - before
-    if (seen !== CASTS) console.log(`  casts refused or lost: ${CASTS - seen} of ${CASTS}`)
-    rates.push(seen / ((performance.now() - startedAt) / 1000))
+  for (let i = -1; i < ROUNDS; i++) {
+    const before = await casts.seen()
+    const startedMs = performance.now()
+    let refused = 0
+    for (let sent = 0; sent < CASTS; sent++) if (!casts.cast(payload)) refused += 1
+    const seen = (await casts.seen()) - before
+    if (seen + refused !== CASTS) console.log(`  casts lost: ${CASTS - seen - refused}`)
+    if (refused > 0) console.log(`  casts refused: ${refused} of ${CASTS}`)
+    if (i >= 0) rates.push((seen * 1_000) / (performance.now() - startedMs))
   }
   return median(rates)
+}
+
+function judge(rows: readonly Row[], casts: number): void {
+  const targets = new Targets()
+  const at = (way: string, bytes: number, inFlight: number, column: string): number =>
+    Number(
+      rows.find(
+        (row) =>
+          row['way'] === way && row['payload bytes'] === bytes && row['in flight'] === inFlight,
+      )?.[column],
+    )
+  targets.atMost('CPU of a call, 1 in flight', at(OURS, 64, 1, 'CPU to TCP'), 4, 'x TCP')
+  const share = at(OURS, 64, 256, 'calls / s to TCP')
+  targets.atLeast('calls / s, 256 in flight', share, 1 / 3, 'of TCP')
+  for (const peer of ['moleculer', '@grpc/grpc-js']) {
+    const theirs = at(peer, 64, 256, 'calls / s')
+    if (Number.isNaN(theirs)) continue
+    targets.atLeast(`${peer}, 256 in flight`, at(OURS, 64, 256, 'calls / s') / theirs, 1, 'x its')
+  }
+  targets.atLeast('casts / s', casts, 300_000, '/ s')
+  targets.atMost('p50, 64 B, 1 in flight (noex)', at(OURS, 64, 1, 'p50 ms'), 0.241, 'ms')
+  for (const { bytes, inFlight, noex } of CELLS) {
+    if (noex.perSecond === undefined) continue
+    const ours = at(OURS, bytes, inFlight, 'calls / s')
+    targets.atLeast(`${bytes} B, ${inFlight} in flight (noex)`, ours, noex.perSecond, '/ s')
+  }
+  targets.atLeast('casts of 64 B (noex)', casts, NOEX_CASTS, '/ s')
+  targets.print()
+}
+
+/** Writes bench/results/remote.json and its plot. */
+export async function benchRemote(): Promise<void> {
+  const { present, missing } = installPeers(PEERS)
+  for (const { name, why } of missing) console.log(`  ${name} is missing: ${why}`)
+  const has = (name: string): boolean => present.some((peer) => peer.name === name)
+  const folder = mkdtempSync(join(tmpdir(), 'fovea-bench-'))
+  const realmFile = join(folder, 'realm.json')
+  writeFileSync(realmFile, formatRealm(newRealm()), { mode: 0o600 })
+  const ways = [
+    { name: OURS, way: 'dist' },
+    { name: FLOOR, way: 'tcp' },
+    ...(has('moleculer') ? [{ name: 'moleculer', way: join(PEERS, 'moleculer.mjs') }] : []),
+    ...(has('@grpc/grpc-js') ? [{ name: '@grpc/grpc-js', way: join(PEERS, 'grpc.mjs') }] : []),
+  ]
+  const contenders: Contender[] = []
+  try {
+    for (const { name, way } of ways) contenders.push(await Contender.start(name, way, realmFile))
+    const rows: Row[] = []
+    for (const cell of CELLS) rows.push(...(await cellRows(contenders, cell)))
+    const casts = await castsPerSecond(contenders[0]!)
+    publish('remote', {
+      title: 'Calls to a process of another node',
+      how: `Two programs on loopback, median of ${ROUNDS} rounds in turns; input and result are the same text. Processor time of both programs. Only Fovea is encrypted. ${round(casts, 0)} casts of 64 bytes per second. noex: its own figures over plain TCP.`,
+      rows,
+      chart: {
+        title: 'Processor time of a call of 64 bytes, both programs',
+        x: 'calls in flight',
+        y: 'microseconds',
+        series: ways.map(({ name }) => ({
+          name,
+          points: rows
+            .filter((row) => row['way'] === name && row['payload bytes'] === 64)
+            .map((row) => [Number(row['in flight']), Number(row['CPU us / call'])]),
+        })),
+      },
+    })
+    judge(rows, casts)
+  } finally {
+    for (const contender of contenders) await contender.stop()
+    rmSync(folder, { recursive: true })
+  }
 }

@@ -1,9 +1,11 @@
 /**
- * Ways to call a function of another program: `mesh.rpc`, bare TCP with msgpackr, and the libraries under
- * `bench/peers/services`. Each serves and calls an echo of a text.
+ * Ways to call a function of another program: `mesh.rpc`, a process of another node (`dist`), bare TCP with msgpackr,
+ * and the libraries under `bench/peers/services`. Each serves and calls an echo.
  */
 import { pathToFileURL } from 'node:url'
+import { startNode } from 'fovea/dist'
 import { startMesh } from 'fovea/mesh'
+import { Echo, EchoContract } from '../cluster/echo.ts'
 import { serveTcp, TcpClient } from '../cluster/tcp-peer.ts'
 
 /** The side that answers. */
@@ -15,7 +17,9 @@ export interface RpcServer {
 
 /** The side that calls. */
 export interface RpcClient {
-  call(value: string): Promise<unknown>
+  call(value: unknown): Promise<unknown>
+  /** Tells without an answer; undefined where there is no such thing. `seen` says how many the other side has taken. */
+  readonly casts?: { cast(value: unknown): boolean; seen(): Promise<number> } | undefined
   close(): unknown
 }
 
@@ -58,9 +62,30 @@ const tcp: RpcWay = {
   },
 }
 
-/** `mesh`, `tcp`, or the path of a peer's module. */
+const dist: RpcWay = {
+  serve: async (realm) => {
+    const node = await startNode({ nodeName: 'server', realm, host: '127.0.0.1', port: 0 })
+    node.behaviorRegistry.register('echo', Echo, { remote: true })
+    return { address: JSON.stringify({ realm, seed: node.id }), close: () => node.stop() }
+  },
+  client: async (address) => {
+    const { realm, seed } = JSON.parse(address) as { realm: string; seed: string }
+    const options = { nodeName: 'client', realm, host: '127.0.0.1', port: 0, seeds: [seed] }
+    const node = await startNode(options)
+    await node.cluster.waitFor(seed, { timeoutMs: 10_000 })
+    const echo = await node.remoteSpawn.spawn(EchoContract, seed)
+    return {
+      call: (value) => echo.call.echo(value),
+      casts: { cast: (value) => echo.cast.put(value), seen: () => echo.call.seen() },
+      close: () => node.stop(),
+    }
+  },
+}
+
+/** `mesh`, `dist`, `tcp`, or the path of a peer's module. */
 export async function rpcWay(name: string): Promise<RpcWay> {
   if (name === 'mesh') return mesh
+  if (name === 'dist') return dist
   if (name === 'tcp') return tcp
   return (await import(pathToFileURL(name).href)) as RpcWay
 }

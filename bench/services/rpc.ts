@@ -3,21 +3,17 @@
  * against plain TCP with msgpackr, @grpc/grpc-js and moleculer, in turns, with 1, 16 and 256 calls in flight. The
  * processor time is that of both programs.
  */
-import { fork, type ChildProcess } from 'node:child_process'
 import { mkdtempSync, rmSync, writeFileSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
-import { fileURLToPath } from 'node:url'
 import { formatRealm } from 'fovea/mesh'
-import { median, percentile } from '../harness.ts'
+import { median } from '../harness.ts'
 import { installPeers } from '../local/peers.ts'
 import { Targets } from '../local/targets.ts'
 import { publish, round, type Row } from '../sim/table.ts'
+import { Contender, type Figures } from './contender.ts'
 import { newRealm } from './lanes-side.ts'
-import type { RpcReply } from './rpc-program.ts'
-import { rpcWay, type RpcClient } from './rpc-ways.ts'
 
-const PROGRAM = fileURLToPath(new URL('./rpc-program.js', import.meta.url))
 const PEERS = join(process.cwd(), 'bench', 'peers', 'services')
 const PAYLOAD = 'x'.repeat(64)
 const ROUNDS = 5
@@ -28,78 +24,13 @@ const LOADS = [
   { inFlight: 256, calls: 20_000 },
 ]
 
-interface Contender {
-  readonly name: string
-  readonly client: RpcClient
-  readonly server: ChildProcess
-}
-
-/** Of one round. */
-interface Figures {
-  readonly perSecond: number
-  readonly microseconds: number
-  readonly p50: number
-  readonly p99: number
-}
-
-function answer(child: ChildProcess): Promise<RpcReply> {
-  return new Promise((resolve, reject) => {
-    const ended = (code: number | null): void => reject(new Error(`a server ended: ${code}`))
-    child.once('exit', ended)
-    child.once('message', (message) => {
-      child.off('exit', ended)
-      resolve(message as RpcReply)
-    })
-  })
-}
-
-async function serverCpu(server: ChildProcess): Promise<number> {
-  const told = answer(server)
-  server.send({})
-  return (await told).microseconds ?? 0
-}
-
-async function start(name: string, way: string, realmFile: string): Promise<Contender> {
-  const server = fork(PROGRAM, [way, realmFile])
-  const { address } = await answer(server)
-  return { name, server, client: await (await rpcWay(way)).client(address!) }
-}
-
-async function measure(
-  { client, server }: Contender,
-  inFlight: number,
-  calls: number,
-): Promise<Figures> {
-  let left = calls
-  const took: number[] = []
-  const worker = async (): Promise<void> => {
-    while (left-- > 0) {
-      const askedMs = performance.now()
-      await client.call(PAYLOAD)
-      took.push(performance.now() - askedMs)
-    }
-  }
-  await serverCpu(server)
-  const [before, startedMs] = [process.cpuUsage(), performance.now()]
-  await Promise.all(Array.from({ length: inFlight }, worker))
-  const seconds = (performance.now() - startedMs) / 1_000
-  const { user, system } = process.cpuUsage(before)
-  const all = user + system + (await serverCpu(server))
-  return {
-    perSecond: calls / seconds,
-    microseconds: all / calls,
-    p50: percentile(took, 0.5),
-    p99: percentile(took, 0.99),
-  }
-}
-
 async function inTurns(contenders: readonly Contender[]): Promise<Row[]> {
   const rows: Row[] = []
   for (const { inFlight, calls } of LOADS) {
     const figures = contenders.map((): Figures[] => [])
     for (let i = -1; i < ROUNDS; i++) {
       for (const [c, contender] of contenders.entries()) {
-        const found = await measure(contender, inFlight, calls)
+        const found = await contender.measure(PAYLOAD, inFlight, calls)
         if (i >= 0) figures[c]!.push(found)
       }
     }
@@ -171,16 +102,13 @@ export async function benchRpc(): Promise<void> {
   ]
   const contenders: Contender[] = []
   try {
-    for (const { name, way } of ways) contenders.push(await start(name, way, realmFile))
+    for (const { name, way } of ways) contenders.push(await Contender.start(name, way, realmFile))
     report(
       ways.map(({ name }) => name),
       await inTurns(contenders),
     )
   } finally {
-    for (const { client, server } of contenders) {
-      await client.close()
-      server.kill('SIGKILL')
-    }
+    for (const contender of contenders) await contender.stop()
     rmSync(folder, { recursive: true })
   }
 }
