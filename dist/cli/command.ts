@@ -155,6 +155,8 @@ export interface PublishArguments extends ClientArguments {
 export interface SubscribeArguments extends ClientArguments {
   readonly command: 'subscribe'
   readonly filter: string
+  /** Of all members of this group, on all nodes, one gets each message. */
+  readonly group: string | undefined
   /** Ends after so many messages; undefined goes on. */
   readonly count: number | undefined
   /** Ends after that time; undefined goes on. */
@@ -189,6 +191,16 @@ export interface TopicsArguments extends ClientArguments {
   readonly timeoutMs: number
 }
 
+/** `fovea presence`. */
+export interface PresenceArguments extends ClientArguments {
+  readonly command: 'presence'
+  readonly topic: string
+  /** Goes on with changes until Ctrl-C. */
+  readonly watch: boolean
+  /** How long nodes are waited for that have not told. */
+  readonly timeoutMs: number
+}
+
 /** Any of those of topics and procedures. */
 export type ServicesArguments =
   | PublishArguments
@@ -197,6 +209,7 @@ export type ServicesArguments =
   | AdvertiseArguments
   | ServicesListArguments
   | TopicsArguments
+  | PresenceArguments
 
 /** `fovea ping`. */
 export interface PingArguments extends ClientArguments {

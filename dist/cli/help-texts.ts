@@ -50,6 +50,8 @@ call is printed. For anything else, advertise from a program: mesh.rpc.advertise
 export const SERVICES_TEXT: string = `Shows the procedures that the running node knows and who offers them, its own included.
 With NAME those who offer it are looked for in the mesh as well.`
 export const TOPICS_TEXT: string = `Shows the filters that the running node subscribes to, and which other nodes want the same.`
+export const PRESENCE_TEXT: string = `Shows who is present in TOPIC, on whatever node: what programs track with mesh.presence.track.
+With --watch it goes on until Ctrl-C with everybody who joins, leaves, or changes.`
 export const START_DESCRIPTION: string = `Runs a node until Ctrl-C, then leaves the mesh. A second Ctrl-C ends it at once.
 Every node offers the behaviour 'counter' to the others, so that spawn has something to start.`
 export const SPAWN_DESCRIPTION: string = `Starts a process of a registered behaviour, here or on another node. Only behaviours that
@@ -119,7 +121,12 @@ Examples:
 export const SUBSCRIBE_EXAMPLES: string = `
 Examples:
   $ fovea subscribe 'shop.*.sold' --data-dir b
+  $ fovea subscribe jobs.resize --group workers --data-dir b
   $ fovea subscribe 'shop.**' --count 1 --timeout-ms 5000 --data-dir b --json`
+export const PRESENCE_EXAMPLES: string = `
+Examples:
+  $ fovea presence chat.room1 --data-dir a
+  $ fovea presence chat.room1 --watch --data-dir a --json`
 export const RPC_CALL_EXAMPLES: string = `
 Examples:
   $ fovea call shop.price 5 --data-dir b

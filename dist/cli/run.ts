@@ -103,6 +103,7 @@ async function dispatch(command: Command, io: CliIo, out: Output): Promise<void>
     case 'advertise':
     case 'services':
     case 'topics':
+    case 'presence':
       return await (await import('./commands/services.ts')).services(command, io, out)
     case 'ping':
       return await (await import('./commands/client.ts')).ping(command, io, out)

@@ -5,6 +5,8 @@ import type { FlagRow } from './dht-program.ts'
 import {
   ADVERTISE_EXAMPLES,
   ADVERTISE_TEXT,
+  PRESENCE_EXAMPLES,
+  PRESENCE_TEXT,
   PUBLISH_EXAMPLES,
   PUBLISH_TEXT,
   RPC_CALL_EXAMPLES,
@@ -77,10 +79,13 @@ export const SERVICE_COMMANDS: readonly ServiceCommandRow[] = [
       },
     ],
     flags: [
+      { flags: '--group <name>', help: 'of its members one gets each message', parse: parseText },
       { flags: '--count <count>', help: 'end after so many', parse: parseCount(MESSAGES_MAX) },
       { flags: '--timeout-ms <ms>', help: 'end after', parse: parseMilliseconds },
     ],
-    make: ({ count, timeoutMs }, [filter]) => ({ command: 'subscribe', filter, count, timeoutMs }),
+    make: ({ group, count, timeoutMs }, [filter]) => ({
+      ...{ command: 'subscribe', filter, group, count, timeoutMs },
+    }),
   },
   {
     ...{ name: 'call', summary: 'call a procedure and print its result', text: RPC_CALL_TEXT },
@@ -113,5 +118,20 @@ export const SERVICE_COMMANDS: readonly ServiceCommandRow[] = [
     arguments: [],
     flags: [timeout(5_000)],
     make: ({ timeoutMs }) => ({ command: 'topics', timeoutMs }),
+  },
+  {
+    ...{ name: 'presence', summary: 'who is present in a topic', text: PRESENCE_TEXT },
+    examples: PRESENCE_EXAMPLES,
+    arguments: [TOPIC],
+    flags: [
+      { flags: '--watch', help: 'go on showing who joins and leaves' },
+      {
+        ...{ flags: '--timeout-ms <ms>', help: 'wait so long for nodes that have not told' },
+        ...{ parse: parseMilliseconds, preset: 2_000 },
+      },
+    ],
+    make: ({ watch, timeoutMs }, [topic]) => ({
+      ...{ command: 'presence', topic, watch: watch === true, timeoutMs },
+    }),
   },
 ]

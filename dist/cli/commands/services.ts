@@ -1,7 +1,8 @@
-/** `fovea publish|subscribe|call|advertise|services|topics`: topics and procedures through a running node. */
+/** `fovea publish|subscribe|call|advertise|services|topics|presence`: topics and procedures through a running node. */
 import type { ClockTimer } from '../../../runtime/index.ts'
 import type {
   AdvertiseArguments,
+  PresenceArguments,
   PublishArguments,
   RpcCallArguments,
   ServicesArguments,
@@ -11,6 +12,12 @@ import type {
 } from '../command.ts'
 import type { ServiceAction } from '../control/service-question.ts'
 import { CliError } from '../errors.ts'
+import {
+  formatPresence,
+  formatPresenceChange,
+  type PresenceMessageRow,
+  type PresenceRow,
+} from '../operations/presence-rows.ts'
 import type { CliIo } from '../io.ts'
 import {
   formatMessage,
@@ -44,6 +51,8 @@ export async function services(options: ServicesArguments, io: CliIo, out: Outpu
       return await list(options, io, out)
     case 'topics':
       return await topics(options, io, out)
+    case 'presence':
+      return await presence(options, io, out)
   }
 }
 
@@ -72,7 +81,7 @@ async function topics(options: TopicsArguments, io: CliIo, out: Output): Promise
 
 /** Ends after `count` messages, `timeoutMs` after the node has subscribed, on Ctrl-C, or when nobody reads the output. */
 async function subscribe(options: SubscribeArguments, io: CliIo, out: Output): Promise<void> {
-  const { filter, count, timeoutMs } = options
+  const { filter, group, count, timeoutMs } = options
   let heard = 0
   let end = (): void => {}
   let isLate = false
@@ -98,7 +107,7 @@ async function subscribe(options: SubscribeArguments, io: CliIo, out: Output): P
   await withNode(options, io, (client) =>
     followNode(client, io, {
       method: 'subscribe',
-      params: { filter },
+      params: { filter, group },
       onEvent,
       until: (stop) => {
         end = stop
@@ -109,6 +118,34 @@ async function subscribe(options: SubscribeArguments, io: CliIo, out: Output): P
   if (!isLate || count === undefined) return
   const what = `${heard} of ${count} messages came within ${timeoutMs} ms`
   throw new CliError('ERR_SUBSCRIBE_TIMEOUT', what)
+}
+
+/** Shows who is present; with `watch` goes on until Ctrl-C, or until nobody reads the output. */
+async function presence(options: PresenceArguments, io: CliIo, out: Output): Promise<void> {
+  const { topic, watch, timeoutMs } = options
+  let isComplete = true
+  const entries: PresenceRow[] = []
+  const onEvent = (event: unknown): void => {
+    const row = event as PresenceMessageRow | { readonly type: 'following' }
+    if (row.type === 'snapshot') {
+      entries.push(...row.entries)
+      isComplete = row.isComplete
+    } else if (row.type === 'following') {
+      const text = formatPresence(topic, entries, isComplete)
+      out.event({ event: 'snapshot', topic, entries, isComplete }, text)
+    } else {
+      const { type, ...fields } = row
+      out.event({ event: type, ...fields }, formatPresenceChange(row, out))
+    }
+  }
+  const params = { topic, timeoutMs, follow: watch }
+  const answerMs = timeoutMs + ANSWER_MARGIN_MS
+  await withNode(options, io, async (client) => {
+    if (watch)
+      return await followNode(client, io, { method: 'presence', params, onEvent, answerMs })
+    await client.request('presence', params, { timeoutMs: answerMs, onEvent })
+    out.result(entries, formatPresence(topic, entries, isComplete))
+  })
 }
 
 async function advertise(options: AdvertiseArguments, io: CliIo, out: Output): Promise<void> {

@@ -32,6 +32,8 @@ export async function followNode(
     readonly method: ControlMethod
     readonly params: Readonly<Record<string, unknown>>
     readonly onEvent: (event: unknown) => void
+    /** How long it may take to begin. Default {@link ANSWER_MARGIN_MS}. */
+    readonly answerMs?: number
     /** Called with the way to end it for another reason; gives the way to stop waiting for that. */
     readonly until?: (stop: () => void) => () => void
   },
@@ -45,7 +47,7 @@ export async function followNode(
   if (request.until !== undefined) releases.push(request.until(stop))
   try {
     await client.request(request.method, request.params, {
-      timeoutMs: ANSWER_MARGIN_MS,
+      timeoutMs: request.answerMs ?? ANSWER_MARGIN_MS,
       goesOn: true,
       onEvent: (event) => {
         if (!asked) request.onEvent(event)

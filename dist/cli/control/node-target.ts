@@ -17,6 +17,8 @@ import {
 import type { NodeNumbers } from '../operations/node-numbers.ts'
 import { numbersOf } from '../operations/numbers-of.ts'
 import { checkNeighbours, neighboursOf, OBSERVER } from '../operations/observer.ts'
+import type { PresenceMessageRow } from '../operations/presence-rows.ts'
+import { watchPresence, type PresenceQuestion } from '../operations/presence.ts'
 import type { MessageRow, ServedRow } from '../operations/service-rows.ts'
 import {
   advertise,
@@ -24,6 +26,7 @@ import {
   subscribe,
   type FollowSink,
   type ServiceAnswer,
+  type SubscribeQuestion,
 } from '../operations/services.ts'
 import { survey, type Surveyed } from '../operations/survey.ts'
 import { makeReport, type NamedNode, type TopologyReport } from '../operations/topology.ts'
@@ -118,8 +121,15 @@ export class NodeTarget implements ControlTarget {
     return askServices(this.#node.mesh, question, limits(options))
   }
 
-  subscribe(filter: string, sink: FollowSink<MessageRow>): () => void {
-    return subscribe(this.#node.mesh, filter, sink)
+  subscribe(what: SubscribeQuestion, sink: FollowSink<MessageRow>): () => void {
+    return subscribe(this.#node.mesh, what, sink)
+  }
+
+  presence(
+    question: PresenceQuestion,
+    push: (row: PresenceMessageRow) => void,
+  ): Promise<() => void> {
+    return watchPresence(this.#node.mesh, question, push)
   }
 
   advertise(offer: Offer, push: (row: ServedRow) => void): Promise<() => void> {

@@ -15,6 +15,7 @@ import {
   type MemberEventFilter,
   type MemberEventType,
 } from '../operations/member-row.ts'
+import type { PresenceQuestion } from '../operations/presence.ts'
 import { dhtQuestion } from './dht-question.ts'
 import type { DhtQuestion } from './dht-question.ts'
 import { offerOf, serviceQuestion } from './service-question.ts'
@@ -50,8 +51,17 @@ export type ControlRequest = { readonly id: number } & (
   | { readonly method: 'watch_members'; readonly follow: boolean }
   | { readonly method: 'dht'; readonly where: Where; readonly question: DhtQuestion }
   | { readonly method: 'services'; readonly where: Where; readonly question: ServiceQuestion }
-  | { readonly method: 'subscribe'; readonly filter: string }
+  | {
+      readonly method: 'subscribe'
+      readonly filter: string
+      readonly group: string | undefined
+    }
   | { readonly method: 'advertise'; readonly offer: Offer }
+  | {
+      readonly method: 'presence'
+      readonly follow: boolean
+      readonly question: PresenceQuestion
+    }
   | { readonly method: 'events'; readonly follow: boolean; readonly filter: MemberEventFilter }
 )
 
@@ -84,6 +94,7 @@ const METHODS: readonly ControlMethod[] = [
   'services',
   'subscribe',
   'advertise',
+  'presence',
   'watch_members',
   'events',
 ]
@@ -124,9 +135,14 @@ export function parseRequest(line: string): ControlRequest {
     case 'services':
       return { id, method, where, question: serviceQuestion(params) }
     case 'subscribe':
-      return { id, method, filter: requiredText(params, 'filter') }
+      return { id, method, filter: requiredText(params, 'filter'), group: text(params, 'group') }
     case 'advertise':
       return { id, method, offer: offerOf(params) }
+    case 'presence':
+      return {
+        ...{ id, method, follow: flag(params, 'follow') },
+        question: { topic: requiredText(params, 'topic'), timeoutMs: where.timeoutMs },
+      }
     case 'watch_members':
       return { id, method, follow: flag(params, 'follow') }
     case 'events':

@@ -271,10 +271,14 @@ class Connection {
         return await target.services(request.question, this.#where(request.where))
       case 'subscribe':
         return await this.#stream(request.id, true, (push, end) =>
-          target.subscribe(request.filter, { push, end }),
+          target.subscribe(request, { push, end }),
         )
       case 'advertise':
         return await this.#stream(request.id, true, (push) => target.advertise(request.offer, push))
+      case 'presence':
+        return await this.#stream(request.id, request.follow, (push) =>
+          target.presence(request.question, push),
+        )
       case 'watch_members':
         return await this.#stream(request.id, request.follow, (push) => {
           for (const members of batches(target.members())) push({ type: 'snapshot', members })

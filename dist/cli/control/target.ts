@@ -8,7 +8,9 @@ import type { MemberEventRow, MemberRow } from '../operations/member-row.ts'
 import type { NodeNumbers } from '../operations/node-numbers.ts'
 import type { TopologyReport } from '../operations/topology.ts'
 import type { MessageRow, ServedRow } from '../operations/service-rows.ts'
-import type { FollowSink, ServiceAnswer } from '../operations/services.ts'
+import type { PresenceMessageRow } from '../operations/presence-rows.ts'
+import type { PresenceQuestion } from '../operations/presence.ts'
+import type { FollowSink, ServiceAnswer, SubscribeQuestion } from '../operations/services.ts'
 import type { DhtQuestion } from './dht-question.ts'
 import type { Offer, ServiceQuestion } from './service-question.ts'
 
@@ -123,7 +125,9 @@ export interface ControlTarget {
   /** Publishes, calls, or says what is known of topics and procedures. */
   services(question: ServiceQuestion, options: TargetOptions): Promise<ServiceAnswer>
   /** Tells the messages of a filter; gives the way to stop. Throws for a filter that is none. */
-  subscribe(filter: string, sink: FollowSink<MessageRow>): () => void
+  subscribe(what: SubscribeQuestion, sink: FollowSink<MessageRow>): () => void
+  /** Tells who is present in a topic, then every change; resolves with the way to stop when all have been told. */
+  presence(question: PresenceQuestion, push: (row: PresenceMessageRow) => void): Promise<() => void>
   /** Offers a procedure and tells its calls; resolves with the way to stop. */
   advertise(offer: Offer, push: (row: ServedRow) => void): Promise<() => void>
   ping(options: TargetOptions): Promise<PingResult>

@@ -1,5 +1,5 @@
 /** Topics and procedures of a running node, as the command line uses them. */
-import { PubSubError, type Mesh } from '../../../mesh/index.ts'
+import { PubSubError, type Mesh, type PubSubMessage } from '../../../mesh/index.ts'
 import type { Offer, ServiceQuestion } from '../control/service-question.ts'
 import { CliError } from '../errors.ts'
 import type {
@@ -75,19 +75,27 @@ export async function askServices(
   }
 }
 
+/** What is subscribed to. */
+export interface SubscribeQuestion {
+  readonly filter: string
+  /** Of all members of a group one gets each message. */
+  readonly group?: string | undefined
+}
+
 /** Subscribes; gives the way to stop. Throws what the mesh throws for a filter that is none. */
 export function subscribe(
   mesh: ServicesMesh,
-  filter: string,
+  { filter, group }: SubscribeQuestion,
   { push, end }: FollowSink<MessageRow>,
 ): () => void {
-  const subscription = mesh.pubsub.subscribe(filter, (message) => {
+  const tell = (message: PubSubMessage): void => {
     const { topic, payload, publisher, sequence, retained, headers } = message
     push({
       ...{ type: 'message', topic, payload, ...named('publisher', idOf(mesh, publisher)) },
       ...{ publisherKey: publisher, sequence, retained, headers },
     })
-  })
+  }
+  const subscription = mesh.pubsub.subscribe(filter, tell, { group })
   void subscription.ended.then((reason) => {
     if (reason === 'unsubscribed') return
     end(new CliError('ERR_SUBSCRIPTION_ENDED', `the subscription ended: ${reason}`))

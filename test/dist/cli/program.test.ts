@@ -14,7 +14,7 @@ const KEY = 'ab'.repeat(32)
 const COMMANDS_WITH_EXAMPLES = [
   ...['', 'start', 'join', 'members', 'topology', 'stats', 'events'],
   ...['spawn', 'ref call', 'dht'],
-  ...['publish', 'subscribe', 'call', 'advertise', 'services', 'topics'],
+  ...['publish', 'subscribe', 'call', 'advertise', 'services', 'topics', 'presence'],
 ]
 
 describe('command lines that mean something', () => {
@@ -144,6 +144,7 @@ describe('command lines that mean something', () => {
       'subscribe a.* --data-dir d',
       { command: 'subscribe', filter: 'a.*', count: undefined, timeoutMs: undefined },
     ],
+    ['subscribe a --group g --data-dir d', { filter: 'a', group: 'g' }],
     ['subscribe ** --count 3 --timeout-ms 5 --data-dir d', { count: 3, timeoutMs: 5 }],
     [
       'call a.b [1] --data-dir d',
@@ -155,6 +156,11 @@ describe('command lines that mean something', () => {
     ],
     ['services --data-dir d', { command: 'services', name: undefined, timeoutMs: 5000 }],
     ['services a.b --timeout-ms 9 --data-dir d', { name: 'a.b', timeoutMs: 9 }],
+    [
+      'presence a.b --data-dir d',
+      { command: 'presence', topic: 'a.b', watch: false, timeoutMs: 2000 },
+    ],
+    ['presence a.b --watch --timeout-ms 9 --data-dir d', { watch: true, timeoutMs: 9 }],
     ['topics --data-dir d --json', { command: 'topics', json: true }],
     ['ping b --data-dir d --timeout-ms 50', { command: 'ping', node: 'b', timeoutMs: 50 }],
     ['ref monitor hits --node b --data-dir d', { command: 'ref monitor', name: 'hits', node: 'b' }],
@@ -231,6 +237,8 @@ describe('command lines that are wrong give a message and a usage line', () => {
     ['advertise a.b --data-dir d', "required option '--reply <json>'", 'fovea advertise'],
     ['advertise a.b --reply x --data-dir d', 'expected JSON', 'fovea advertise'],
     ['services a b --data-dir d', 'too many arguments', 'fovea services'],
+    ['presence --data-dir d', "missing required argument 'topic'", 'Usage: fovea presence'],
+    ['subscribe a --group= --data-dir d', 'expected a value that is', 'fovea subscribe'],
     ['topics a --data-dir d', 'too many arguments', 'fovea topics'],
     ['ping --data-dir d', "missing required argument 'node'", 'Usage: fovea ping'],
     ['ping b --data-dir d --timeout-ms 0', 'expected a whole number from 1', 'fovea ping'],
@@ -286,6 +294,7 @@ describe('help', () => {
     'advertise',
     'services',
     'topics',
+    'presence',
     'ping',
     'spawn',
     'ref',

@@ -77,10 +77,19 @@ class FakeTarget implements ControlTarget {
     return []
   }
   readonly sinks = new Set<Parameters<ControlTarget['subscribe']>[1]>()
-  subscribe: ControlTarget['subscribe'] = (filter, sink) => {
+  subscribe: ControlTarget['subscribe'] = ({ filter, group }, sink) => {
+    if (group !== undefined) this.asked.push({ filter, group })
     if (filter === 'a..b') throw new CliError('ERR_FILTER_INVALID', 'an empty segment')
     this.sinks.add(sink)
     return () => void this.sinks.delete(sink)
+  }
+  readonly presenceWatches = new Set<Parameters<ControlTarget['presence']>[1]>()
+  presence: ControlTarget['presence'] = async ({ topic, timeoutMs }, push) => {
+    if (topic === 'a..b') throw new CliError('ERR_TOPIC_INVALID', 'an empty segment')
+    this.asked.push({ topic, timeoutMs })
+    push({ type: 'snapshot', topic, entries: [], isComplete: true })
+    this.presenceWatches.add(push)
+    return () => void this.presenceWatches.delete(push)
   }
   readonly offers = new Map<string, Parameters<ControlTarget['advertise']>[1]>()
   advertise: ControlTarget['advertise'] = async ({ procedure }, push) => {
@@ -452,6 +461,42 @@ describe('topics and procedures', () => {
     expect(await ended).toMatchObject({ code: 'ERR_CONTROL_CLOSED' })
     await server.stop()
     expect(target.sinks.size).toBe(0)
+  })
+
+  test('presence is told once, or until the client goes away; both leave nothing', async () => {
+    const server = await serve()
+    const client = await connect()
+    const told: unknown[] = []
+    const snapshot = { type: 'snapshot', topic: 'a.b', entries: [], isComplete: true }
+    const onEvent = (event: unknown): void => void told.push(event)
+    const params = { topic: 'a.b', timeoutMs: 9 }
+    expect(await client.request('presence', params, { ...WAIT, onEvent })).toBe(null)
+    expect(told.splice(0)).toEqual([snapshot])
+    expect(target.asked).toEqual([params])
+    expect(target.presenceWatches.size).toBe(0)
+    const wrong = client.request('presence', { topic: 'a..b' }, { ...WAIT, onEvent })
+    await expect(wrong).rejects.toMatchObject({ code: 'ERR_TOPIC_INVALID' })
+
+    const joined = { type: 'joined', topic: 'a.b', key: 'ann', nodeKey: 'k', meta: null } as const
+    const { over } = await new Promise<{ readonly over: Promise<unknown> }>((resolve) => {
+      const watching = client.request(
+        'presence',
+        { topic: 'a.b', follow: true },
+        {
+          timeoutMs: Infinity,
+          onEvent: (event) => {
+            told.push(event)
+            if (told.length === 2) for (const push of target.presenceWatches) push(joined)
+            if (told.length === 3) resolve({ over: watching.catch((error: unknown) => error) })
+          },
+        },
+      )
+    })
+    expect(told).toEqual([snapshot, { type: 'following' }, joined])
+    client.close()
+    expect(await over).toMatchObject({ code: 'ERR_CONTROL_CLOSED' })
+    await server.stop()
+    expect(target.presenceWatches.size).toBe(0)
   })
 
   test('a subscription that the node refuses or ends says why, and leaves nothing', async () => {

@@ -108,6 +108,11 @@ describe('requests', () => {
     expect(read('subscribe', { filter: 'a.*' })).toEqual({
       ...{ id: 1, method: 'subscribe', filter: 'a.*' },
     })
+    expect(read('subscribe', { filter: 'a.*', group: 'g' })).toMatchObject({ group: 'g' })
+    expect(read('presence', { topic: 'a', timeoutMs: 5 })).toEqual({
+      ...{ id: 1, method: 'presence', follow: false, question: { topic: 'a', timeoutMs: 5 } },
+    })
+    expect(read('presence', { topic: 'a', follow: true })).toMatchObject({ follow: true })
     expect(read('advertise', { procedure: 'p', reply: 3 })).toMatchObject({
       offer: { procedure: 'p', reply: 3 },
     })
@@ -122,6 +127,10 @@ describe('requests', () => {
     ['services', { action: 'call', procedure: '' }, "'procedure'"],
     ['services', { action: 'services', name: 1 }, "'name'"],
     ['subscribe', {}, "'filter'"],
+    ['subscribe', { filter: 'a', group: '' }, "'group'"],
+    ['presence', {}, "'topic'"],
+    ['presence', { topic: 'a', follow: 1 }, "'follow'"],
+    ['presence', { topic: 'a', timeoutMs: 0 }, "'timeoutMs'"],
     ['advertise', { reply: 1 }, "'procedure'"],
   ])('%s with %j is refused', (method, params, field) => {
     expect(() => parseRequest(line({ id: 1, method, params }))).toThrow(field)

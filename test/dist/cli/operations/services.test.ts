@@ -44,7 +44,7 @@ describe('topics of a running node', () => {
       push: (row: MessageRow) => void heard.push(row),
       end: (problem: Error) => void ends.push(problem),
     }
-    const stop = new NodeTarget(far).subscribe('shop.*', sink)
+    const stop = new NodeTarget(far).subscribe({ filter: 'shop.*' }, sink)
     await world.clock.advance(2000)
     expect(await publish('shop.tea', { n: 1 }, 1)).toMatchObject({
       ...{ topic: 'shop.tea', qos: 1, local: 0, nodes: 1, dropped: 0 },
@@ -73,20 +73,38 @@ describe('topics of a running node', () => {
     })
   })
 
+  test('PS10 of the members of a group on two nodes one gets each message', async () => {
+    const heard: number[] = []
+    const ends: Error[] = []
+    const sink = {
+      push: ({ payload }: MessageRow) => void heard.push(payload as number),
+      end: (problem: Error) => void ends.push(problem),
+    }
+    const group = { filter: 'jobs.*', group: 'workers' }
+    const stops = [near, far].map((node) => new NodeTarget(node).subscribe(group, sink))
+    await world.clock.advance(2000)
+    const numbers = Array.from({ length: 20 }, (_none, n) => n)
+    for (const n of numbers) await publish('jobs.print', n, 1)
+    expect(heard.sort((a, b) => a - b)).toEqual(numbers)
+    expect(await ask<TopicRow[]>(far, { action: 'topics' })).toMatchObject([
+      { filter: 'jobs.*', plain: 0, groups: { workers: 1 }, nodes: [near.id] },
+    ])
+    for (const stop of stops) stop()
+    expect(ends).toEqual([])
+  })
+
   test('a topic or a filter that is none is refused with its code', async () => {
     await expect(publish('shop.*', 1)).rejects.toMatchObject({ code: 'ERR_TOPIC_INVALID' })
     const sink = { push: () => {}, end: () => {} }
-    expect(() => new NodeTarget(near).subscribe('a..b', sink)).toThrow(
+    expect(() => new NodeTarget(near).subscribe({ filter: 'a..b' }, sink)).toThrow(
       expect.objectContaining({ code: 'ERR_FILTER_INVALID' }) as Error,
     )
   })
 
   test('a subscription that the node ends says why', async () => {
     const ends: Error[] = []
-    new NodeTarget(near).subscribe('a', {
-      push: () => {},
-      end: (problem) => void ends.push(problem),
-    })
+    const end = (problem: Error): void => void ends.push(problem)
+    new NodeTarget(near).subscribe({ filter: 'a' }, { push: () => {}, end })
     await during(world, near.mesh.pubsub.drain())
     await world.clock.advance(1)
     expect(ends).toMatchObject([{ code: 'ERR_SUBSCRIPTION_ENDED', message: /drained/ }])
