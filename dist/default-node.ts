@@ -29,6 +29,7 @@ import {
 import type { RemoteCallFunctions } from './remote-call.ts'
 import type { RemoteMonitorFunctions } from './remote-monitor.ts'
 import type { RemoteSpawnFunctions } from './remote-spawn.ts'
+import type { DistributedSupervisorFunctions } from './supervisor/distributed-supervisor.ts'
 import type { WorkersOptions } from './workers/options.ts'
 import type { Workers } from './workers/workers.ts'
 
@@ -175,6 +176,17 @@ export const GlobalRegistry: GlobalRegistryFunctions = later(
     ...(['whereis', 'lookup', 'isRegistered', 'send', 'via', 'getNames'] as const),
     ...(['getEntriesForNode', 'count', 'getStats', 'on'] as const),
   ],
+)
+
+/** Supervisors over many nodes, started on the default node. */
+export const DistributedSupervisor: DistributedSupervisorFunctions = later(
+  'DistributedSupervisor',
+  (own) => own.distributedSupervisor,
+  [
+    ...(['start', 'stop', 'startChild', 'terminateChild', 'restartChild', 'deleteChild'] as const),
+    ...(['getChildren', 'getChild', 'countChildren', 'getStats', 'drain', 'undrain'] as const),
+  ],
+  ['child', 'isRunning', 'onLifecycleEvent'],
 )
 
 /** The functions of the static {@link BehaviorRegistry}. */

@@ -30,6 +30,7 @@ import {
 } from '../runtime/index.ts'
 import { discoveryErrors } from './discovery/errors.ts'
 import { ERPC_ERRORS } from './erpc/errors.ts'
+import { SUPERVISOR_ERRORS } from './supervisor/errors.ts'
 import { WORKER_ERRORS } from './workers/errors.ts'
 import { NAMES_ERRORS } from './names/errors.ts'
 
@@ -259,6 +260,7 @@ export class RemoteSpawnRegistrationError extends RemoteSpawnError {
 /** Codes of the distribution layer. */
 export const distErrors: ErrorCatalogue = Object.freeze({
   ...ERPC_ERRORS,
+  ...SUPERVISOR_ERRORS,
   ...NAMES_ERRORS,
   ...discoveryErrors,
   ...WORKER_ERRORS,

@@ -20,7 +20,6 @@ import type { NamesOptions } from './names/options.ts'
 import type { DistFeature, DistParts } from './parts.ts'
 import {
   createDistributedSupervisor,
-  type ChildHostOptions,
   type DistributedSupervisorFunctions,
 } from './supervisor/distributed-supervisor.ts'
 
@@ -28,8 +27,6 @@ import {
 export interface FeatureOptions {
   /** Limits of `node.erpc`. */
   readonly erpc?: Partial<ErpcOptions> | undefined
-  /** Limits of what a node runs for supervisors of others. */
-  readonly distributedSupervisor?: Partial<ChildHostOptions> | undefined
   /** How nodes are found beside `seeds`: settings of `node.discovery`, or a list of strategies. */
   readonly discovery?: Partial<DiscoveryOptions> | readonly Strategy[] | undefined
   /** Limits of `node.globalRegistry`, and how conflicts of names are resolved. */
@@ -56,12 +53,7 @@ export interface Features {
 }
 
 /** Names of options in {@link FeatureOptions}. */
-const OPTIONS: readonly (keyof FeatureOptions)[] = [
-  'distributedSupervisor',
-  'discovery',
-  'erpc',
-  'names',
-]
+const OPTIONS: readonly (keyof FeatureOptions)[] = ['discovery', 'erpc', 'names']
 
 /** The options of the parts in `given`, and the rest of `given`. */
 export function takeFeatureOptions<T extends object>(
@@ -78,7 +70,7 @@ export function takeFeatureOptions<T extends object>(
 export function createFeatures(parts: DistParts, options: FeatureOptions): Features {
   const erpc = createErpc(parts, options.erpc)
   const discovery = createDiscovery(parts, options.discovery)
-  const distributedSupervisor = createDistributedSupervisor(parts, options.distributedSupervisor)
+  const distributedSupervisor = createDistributedSupervisor(parts)
   const names = createNames(parts, options.names)
   const all: readonly DistFeature<unknown>[] = [discovery, erpc, distributedSupervisor, names]
   const children = all.flatMap(({ child }) => (child === undefined ? [] : [child]))

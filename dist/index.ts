@@ -8,6 +8,7 @@ export type { BehaviorRegistryFunctions, DefaultClusterFunctions } from './defau
 export {
   BehaviorRegistry,
   Cluster,
+  DistributedSupervisor,
   Erpc,
   GlobalRegistry,
   RemoteCall,
@@ -102,7 +103,6 @@ export type { DistributedChildInfo, DistributedChildStatus } from './supervisor/
 export type { HandoffReply } from './supervisor/child-mover.ts'
 export type { DistributedChildSpec, DistributedChildTemplate } from './supervisor/child-spec.ts'
 export type {
-  ChildHostOptions,
   DistributedSupervisorFunctions,
   DistributedSupervisorTarget,
 } from './supervisor/distributed-supervisor.ts'

@@ -206,6 +206,7 @@ class NodeParts {
       {
         ...{ ...shared, mesh, logger, behaviors, refusals, cluster, services },
         ...{ remoteCall, remoteSpawn, remoteMonitor },
+        spawner: this.#spawner,
         peers: new PeerClient({ services, remoteCall, directory, incarnation }),
       },
       features,

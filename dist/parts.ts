@@ -11,6 +11,7 @@ import type { PeerClient, PeerServices } from './peer-services.ts'
 import type { RemoteCallFunctions } from './remote-call.ts'
 import type { RemoteMonitorFunctions } from './remote-monitor.ts'
 import type { RemoteSpawnFunctions } from './remote-spawn.ts'
+import type { Spawner } from './spawner.ts'
 
 /** Shared by the parts of one node. */
 export interface DistParts {
@@ -21,6 +22,8 @@ export interface DistParts {
   readonly directory: NodeDirectory
   readonly contracts: ContractTable
   readonly behaviors: BehaviorRegistry
+  /** Parent of every process that was started for another node. */
+  readonly spawner: Spawner
   /** Counts what is refused or dropped. */
   readonly refusals: Refusals
   readonly cluster: ClusterFunctions
