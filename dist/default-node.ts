@@ -17,6 +17,7 @@ import type {
 } from './behavior-registry.ts'
 import type { ClusterFunctions } from './cluster.ts'
 import type { ErpcFunctions } from './erpc/erpc.ts'
+import type { DiscoveryFunctions } from './discovery/discovery.ts'
 import { ClusterNotStartedError, InvalidClusterConfigError } from './errors.ts'
 import type { GlobalRegistryFunctions } from './names/global-registry.ts'
 import {
@@ -187,6 +188,17 @@ export const DistributedSupervisor: DistributedSupervisorFunctions = later(
     ...(['getChildren', 'getChild', 'countChildren', 'getStats', 'drain', 'undrain'] as const),
   ],
   ['child', 'isRunning', 'onLifecycleEvent'],
+)
+
+/** Discovery of the default node. */
+export const NodeDiscovery: DiscoveryFunctions = later(
+  'NodeDiscovery',
+  (own) => own.discovery,
+  [
+    ...(['addStrategy', 'removeStrategy', 'formed', 'registerNode', 'unregisterNode'] as const),
+    ...(['lookupNode', 'findNodes'] as const),
+  ],
+  ['strategies', 'listNodes', 'subscribe', 'createTicket', 'stats'],
 )
 
 /** The functions of the static {@link BehaviorRegistry}. */

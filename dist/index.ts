@@ -8,6 +8,7 @@ export type { BehaviorRegistryFunctions, DefaultClusterFunctions } from './defau
 export {
   BehaviorRegistry,
   Cluster,
+  NodeDiscovery,
   DistributedSupervisor,
   Erpc,
   GlobalRegistry,
@@ -99,6 +100,10 @@ export type { KubernetesOptions } from './discovery/kubernetes.ts'
 export { kubernetes } from './discovery/kubernetes.ts'
 export type { ConsulOptions } from './discovery/consul.ts'
 export { consul } from './discovery/consul.ts'
+export type { CreateTicketOptions, ParseTicketOptions, Ticket } from './discovery/ticket.ts'
+export { parseTicket, ticketNodes } from './discovery/ticket.ts'
+export type { Environment, EnvironmentOptions } from './discovery/environment.ts'
+export { nodeOptionsFromEnvironment } from './discovery/environment.ts'
 export type { DistributedChildInfo, DistributedChildStatus } from './supervisor/child.ts'
 export type { HandoffReply } from './supervisor/child-mover.ts'
 export type { DistributedChildSpec, DistributedChildTemplate } from './supervisor/child-spec.ts'

@@ -3,6 +3,7 @@
  * was expected. Nothing here knows the parser.
  */
 import type { MembershipPreset } from '../../mesh/index.ts'
+import type { DiscoveryKind } from '../discovery/options.ts'
 import { NodeId } from '../node-id.ts'
 import { MEMBER_EVENT_TYPES, type MemberEventType } from './operations/member-row.ts'
 
@@ -104,6 +105,14 @@ export function parseCluster(value: string): string {
 export function parsePreset(value: string): MembershipPreset {
   if (value !== 'local' && value !== 'lan' && value !== 'wan') {
     throw new ArgumentProblem('expected local (one machine), lan (one data centre) or wan')
+  }
+  return value
+}
+
+/** How nodes find each other. */
+export function parseDiscovery(value: string): DiscoveryKind {
+  if (value !== 'mdns' && value !== 'dht' && value !== 'both') {
+    throw new ArgumentProblem('expected mdns (the local network), dht (the mesh) or both')
   }
   return value
 }

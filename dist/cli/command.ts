@@ -1,5 +1,6 @@
 /** What a command line asks for, after parsing: one member per command. */
 import type { MembershipPreset } from '../../mesh/index.ts'
+import type { DiscoveryKind } from '../discovery/options.ts'
 import type { MemberEventType } from './operations/member-row.ts'
 
 /** Flags that every command has. */
@@ -26,6 +27,8 @@ export interface StartArguments extends CommonArguments {
   readonly gateway: boolean
   /** TCP port of the health server of a gateway. */
   readonly healthPort: number | undefined
+  /** How it finds others and is found, without being told an address. */
+  readonly discovery: DiscoveryKind | undefined
 }
 
 /** What all commands that ask a running node have. */

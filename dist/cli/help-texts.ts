@@ -10,6 +10,9 @@ export const CLUSTER_HELP: string =
   'nodes of other clusters of the realm are refused (default: main)'
 export const PRESET_HELP: string =
   'how members are watched: local, lan or wan; the same on all nodes (default: lan)'
+export const PORT_HELP: string = 'UDP port; 0 takes a free one (or FOVEA_DIST_PORT)'
+export const DISCOVERY_HELP: string =
+  'find and join nodes by mdns, dht or both (or FOVEA_DISCOVERY_TYPE with FOVEA_AUTO_CLUSTER=true)'
 export const GATEWAY_HELP: string = 'take in peers at the edge, which programs make with connect()'
 export const HEALTH_PORT_HELP: string =
   'port of /health, /ready, /live and /metrics of a gateway, on 127.0.0.1 (default: 8080)'

@@ -8,6 +8,7 @@ import {
   parseAddress,
   parseCluster,
   parseCount,
+  parseDiscovery,
   parseEventType,
   parseJson,
   parseMilliseconds,
@@ -19,6 +20,8 @@ import {
   parseText,
 } from './argument.ts'
 import type { MembershipPreset } from '../../mesh/index.ts'
+import { nodeOptionsFromEnvironment } from '../discovery/environment.ts'
+import type { DiscoveryKind } from '../discovery/options.ts'
 import type { Command, CommonArguments, DhtArguments, ServicesArguments } from './command.ts'
 import { CONTROL_REPEAT_MAX, CONTROL_TOPOLOGY_NODES_MAX } from './control/protocol.ts'
 import { DHT_COMMANDS } from './dht-program.ts'
@@ -32,6 +35,7 @@ import {
   DEMO_DESCRIPTION,
   DHT_EXAMPLES,
   DHT_TEXT,
+  DISCOVERY_HELP,
   EVENTS_EXAMPLES,
   EVENTS_TEXT,
   JOIN_EXAMPLES,
@@ -42,6 +46,7 @@ import {
   MEMBERS_EXAMPLES,
   MEMBERS_TEXT,
   NODE_HELP,
+  PORT_HELP,
   PRESET_HELP,
   REALM_CREATE_DESCRIPTION,
   REALM_DESCRIPTION,
@@ -150,13 +155,14 @@ class Parse {
       .description(START_DESCRIPTION)
       .requiredOption('--name <name>', 'name of this node', checked(parseNodeName))
       .option('--host <address>', 'address to bind', checked(parseText), '127.0.0.1')
-      .option('--port <number>', 'UDP port; 0 takes a free one', checked(parsePort), 4433)
+      .option('--port <number>', PORT_HELP, checked(parsePort), defaultPort(this.#env))
       .option('--advertise-host <host>', 'what other nodes dial', checked(parseText))
       .option('--seed <name@host:port>', 'a node to join; may be repeated', collect(parseSeed))
       .option('--data-dir <dir>', DATA_DIR_START, checked(parseText), this.#env[DATA_DIR_VARIABLE])
       .option('--realm <file>', REALM_START, checked(parseText), this.#env[REALM_VARIABLE])
       .option('--cluster <name>', CLUSTER_HELP, checked(parseCluster))
       .option('--preset <preset>', PRESET_HELP, checked(parsePreset))
+      .option('--discovery <kind>', DISCOVERY_HELP, checked(parseDiscovery))
       .option('--load <file.js>', LOAD_HELP, collect(parseText))
       .option('--gateway', GATEWAY_HELP, false)
       .addOption(
@@ -179,6 +185,7 @@ class Parse {
       load: (values['load'] as string[] | undefined) ?? [],
       gateway: values['gateway'] === true,
       healthPort: values['healthPort'] as number | undefined,
+      discovery: values['discovery'] as DiscoveryKind | undefined,
     }))
   }
 
@@ -477,6 +484,17 @@ function shortened(message: string): string {
 
 function pathOf(command: Commander): string {
   return command.parent === null ? command.name() : `${pathOf(command.parent)} ${command.name()}`
+}
+
+const PORT = 4_433
+
+/** A variable that is no port is refused by the command that it concerns, not by all of them. */
+function defaultPort(env: Readonly<Record<string, string | undefined>>): number {
+  try {
+    return nodeOptionsFromEnvironment(env).port ?? PORT
+  } catch {
+    return PORT
+  }
 }
 
 function checked<T>(parse: (value: string) => T): (value: string) => T {

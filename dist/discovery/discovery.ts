@@ -3,6 +3,7 @@ import type { TransportAddress } from '../../mesh/index.ts'
 import type { NodeId } from '../node-id.ts'
 import type { FormedOptions, StrategyInfo } from './offers.ts'
 import type { Strategy } from './strategy.ts'
+import type { CreateTicketOptions } from './ticket.ts'
 
 /** Where a node was found. */
 export type NodeSource = 'membership' | 'mdns' | 'dht'
@@ -103,5 +104,12 @@ export interface DiscoveryFunctions {
   findNodes(cluster?: string, options?: FindNodesOptions): Promise<readonly DiscoveredNode[]>
   /** Tells `handler` of every node that is known and of every change; gives the way to stop. */
   subscribe(handler: (event: DiscoveryEvent) => void): () => void
+  /**
+   * An invitation to this node, signed by it, for `ticketNodes` and `parseTicket`.
+   *
+   * @example
+   * console.log(node.discovery.createTicket({ validMs: 3_600_000 }))
+   */
+  createTicket(options?: CreateTicketOptions): string
   stats(): DiscoveryStats
 }

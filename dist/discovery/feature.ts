@@ -18,6 +18,7 @@ import { NodeRegistry } from './registry.ts'
 import { RegistryServer } from './registry-server.ts'
 import { StrategyServer } from './strategy-server.ts'
 import type { DiscoverySelf, Strategy } from './strategy.ts'
+import { createTicket } from './ticket.ts'
 
 /** Children of the strategies' supervisor that may crash within ten seconds before it gives up. */
 const INTENSITY = 100
@@ -115,6 +116,12 @@ class NodeDiscovery {
       listNodes: () => registry.book.nodes(),
       findNodes: (cluster, options) => registry.find(cluster, options),
       subscribe: (handler) => registry.subscribe(handler),
+      createTicket: (options) => {
+        const { mesh, system } = this.#parts
+        const { name, cluster, address } = this.#self
+        const writer = { identity: mesh.identity, name, cluster, address }
+        return createTicket(writer, system.clock.wallNow(), options)
+      },
       stats: (): DiscoveryStats => ({
         addresses: this.#offers.size,
         strategies: [...this.#strategies.keys()].map((name) => this.#offers.info(name)),

@@ -7,6 +7,7 @@ import { pathToFileURL } from 'node:url'
 import { formatReason, type Logger, type LogMethod } from '../../../runtime/index.ts'
 import type { GatewayOptions } from '../../../mesh/index.ts'
 import type { BehaviorRegistry } from '../../behavior-registry.ts'
+import { nodeOptionsFromEnvironment } from '../../discovery/environment.ts'
 import { createBehaviorRegistry, startNode, type FoveaNode } from '../../node.ts'
 import type { StartArguments } from '../command.ts'
 import { NodeTarget } from '../control/node-target.ts'
@@ -32,6 +33,7 @@ export async function start(options: StartArguments, io: CliIo, out: Output): Pr
   const stopAsked = stopRequests(io)
   const say = sayer(io, out)
   const log = new NodeLog(io, out, options.debug)
+  const environment = nodeOptionsFromEnvironment(io.env)
   const registry = createBehaviorRegistry()
   offerBehaviours(registry, say)
   for (const file of options.load) await load(file, registry)
@@ -46,6 +48,10 @@ export async function start(options: StartArguments, io: CliIo, out: Output): Pr
     cluster: options.cluster,
     membership: options.preset,
     gateway: gatewayOf(options),
+    discovery:
+      options.discovery === undefined
+        ? environment.discovery
+        : { kind: options.discovery, autoCluster: true },
     behaviorRegistry: registry,
     clock: io.clock,
     entropy: io.entropy,
