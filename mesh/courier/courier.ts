@@ -27,11 +27,14 @@ export interface Origin {
 export interface CourierSendOptions {
   /** Gateway that has a link with the node, for one that cannot be dialled. */
   readonly via?: string | undefined
+  /** Whoever sends has just dialled the node in vain: it goes through others, and the node is dialled again later. */
+  readonly undialable?: boolean | undefined
   /** How long it may wait for a way to the node. Default `waitTimeoutMs` of the settings, 10,000 ms. */
   readonly timeoutMs?: number | undefined
   /**
-   * Called once when the message, which had been taken, is known to be lost: no way was found, or a node on the way
-   * gave it up. That nothing comes is no promise that it arrived.
+   * Called once when the message, which had been taken, is lost: no way was found, or a node on the way gave it up. With
+   * `mayHaveArrived` it went through others, and nobody said what became of it. That nothing comes is no promise that it
+   * arrived.
    */
   readonly lost?: ((error: CourierError) => void) | undefined
 }

@@ -100,7 +100,7 @@ export class Dispatcher implements Driver {
     to: string,
     lane: ServiceLane,
     frame: Uint8Array,
-    { via, timeoutMs, lost }: CourierSendOptions,
+    { via, timeoutMs, undialable, lost }: CourierSendOptions,
   ): CourierOutcome {
     const { pool, settings, clock, self } = this.#context
     invariant(to !== self, 'ERR_INVARIANT_COURIER_SELF', 'a message to this node itself')
@@ -113,6 +113,7 @@ export class Dispatcher implements Driver {
       const isFree = link !== undefined && this.#relay?.isBusy(to) !== true
       if (isFree) return this.#overLink(link, { lane, frame, lost })
     }
+    if (undialable === true && this.#relay !== undefined) this.#paths.relay(to, clock.now())
     this.#number += 1
     const expiresMs = clock.now() + (timeoutMs ?? settings.waitTimeoutMs)
     const parcel: Parcel = { number: this.#number, to, lane, frame, via, expiresMs, lost }
@@ -223,7 +224,7 @@ export class Dispatcher implements Driver {
       ...{ home, helpers, now: () => clock.now() },
       keysAt: () => (isEdge ? home() : undefined),
       relayed: (messages) => void (memory.counts.relayed += messages),
-      lose: (parcel, code, text) => this.#lose(parcel, code, text),
+      lose: (parcel, code, text, mayHaveArrived) => this.#lose(parcel, code, text, mayHaveArrived),
       broken: (node) => {
         this.#paths.forget(node)
         this.#loseAll(node)
@@ -336,11 +337,11 @@ export class Dispatcher implements Driver {
     return parcels.length > 0
   }
 
-  #lose({ to, lost }: Parcel, code: CourierErrorCode, text: string): void {
+  #lose({ to, lost }: Parcel, code: CourierErrorCode, text: string, mayHaveArrived = false): void {
     const { memory, refusals } = this.#context
     memory.counts.lost += 1
     refusals.count(code, { peer: to }, { level: 'debug' })
-    memory.lose(lost, new CourierError(code, text))
+    memory.lose(lost, new CourierError(code, text, { mayHaveArrived }))
   }
 
   /** Runs what something else than a sender has caused; what it throws ends this and its process. */

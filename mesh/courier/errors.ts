@@ -9,11 +9,21 @@ export type CourierErrorCode =
   | 'ERR_COURIER_TOO_LARGE'
   | 'ERR_COURIER_STOPPED'
 
+/** Options of {@link CourierError}. */
+export interface CourierErrorOptions {
+  readonly cause?: unknown
+  /** Default false. */
+  readonly mayHaveArrived?: boolean
+}
+
 /** A message was lost, or could not be taken. */
 export class CourierError extends FoveaError {
   override readonly name: string = 'CourierError'
-  constructor(code: CourierErrorCode, message: string, options: { readonly cause?: unknown } = {}) {
+  /** It was sent through others, and nobody said what became of it. Else it certainly did not arrive. */
+  readonly mayHaveArrived: boolean
+  constructor(code: CourierErrorCode, message: string, options: CourierErrorOptions = {}) {
     super(code, message, 'cause' in options ? { cause: options.cause } : {})
+    this.mayHaveArrived = options.mayHaveArrived === true
   }
 }
 
@@ -43,8 +53,8 @@ export const COURIER_ERRORS: ErrorCatalogue = Object.freeze({
     action: 'send it as a stream, or raise `valueBytesMax` on both nodes',
   },
   ERR_COURIER_STOPPED: {
-    when: 'the courier ended or was restarted while the message waited',
-    stateChanged: 'no; the message is lost, and its sender is told',
+    when: 'the courier ended or was restarted while the message waited, or was under way through others',
+    stateChanged: 'unknown for a relayed message: it may have arrived; else no',
     retry: 'yes, unless the mesh stops',
     action: 'look in the log why it was restarted',
   },

@@ -55,7 +55,12 @@ export interface RelayWayParts {
   readonly keysAt: () => string | undefined
   readonly now: () => number
   readonly relayed: (messages: number) => void
-  readonly lose: (parcel: Parcel, code: CourierErrorCode, text: string) => void
+  readonly lose: (
+    parcel: Parcel,
+    code: CourierErrorCode,
+    text: string,
+    mayHaveArrived?: boolean,
+  ) => void
   /** There is no way to a node through others. */
   readonly broken: (node: string) => void
   /** Nothing is under way to a node any more. */
@@ -77,6 +82,8 @@ export interface Cutting extends Cut {
 interface Ended {
   readonly code: 'arrived' | 'given_up' | CourierErrorCode
   readonly text: string
+  /** It failed, and nobody said whether it was there. */
+  readonly isUnknown: boolean
 }
 
 /** See the file header. */
@@ -166,11 +173,11 @@ export class RelayWay {
     }
     line.small += 1
     const frames = parcels.map(({ frame }) => frame)
-    this.#send(node, key, line, first, frames, ({ code, text }) => {
+    this.#send(node, key, line, first, frames, ({ code, text, isUnknown }) => {
       line.small -= 1
       if (code === 'given_up') return line.bringBack(parcels)
       if (code === 'arrived') return
-      for (const parcel of parcels) this.#parts.lose(parcel, code, text)
+      for (const parcel of parcels) this.#parts.lose(parcel, code, text, isUnknown)
     })
   }
 
@@ -194,7 +201,7 @@ export class RelayWay {
     const piece = cutNext(cutting, this.#frameBytesMax - HEADER_BYTES)
     if (!isCutUp(cutting)) line.cuttings.push(cutting)
     line.pieces += 1
-    this.#send(node, key, line, cutting.parcel, [piece], ({ code, text }) => {
+    this.#send(node, key, line, cutting.parcel, [piece], ({ code, text, isUnknown }) => {
       line.pieces -= 1
       if (code === 'arrived') {
         cutting.hasArrived = true
@@ -205,7 +212,7 @@ export class RelayWay {
       const why = code === 'given_up' ? 'ERR_COURIER_UNREACHABLE' : code
       // With nothing of it there, it may begin anew another way.
       const isFresh = code === 'given_up' && !cutting.hasArrived && !cutting.isOver
-      if (!isFresh) return this.#loseCutting(cutting, why, text)
+      if (!isFresh) return this.#loseCutting(cutting, why, text, isUnknown)
       cutting.isOver = true
       line.bringBack([cutting.parcel])
     })
@@ -232,12 +239,12 @@ export class RelayWay {
       () => {
         line.arrived(way)
         if (way === line.helper) this.#remember(node, way)
-        ended({ code: 'arrived', text: '' })
+        ended({ code: 'arrived', text: '', isUnknown: false })
         guard(() => this.#after(node, line))
       },
       (error: unknown) => {
         const { code, message } = error as RouteError
-        ended({ code: endOf(code), text: message })
+        ended({ code: endOf(code), text: message, isUnknown: UNKNOWN.has(code) })
         guard(() => {
           if (GIVEN_UP.has(code)) this.#tryNext(node, line, way)
           this.#after(node, line)
@@ -269,10 +276,15 @@ export class RelayWay {
     this.move(node)
   }
 
-  #loseCutting(cutting: Cutting, code: CourierErrorCode, text: string): void {
+  #loseCutting(
+    cutting: Cutting,
+    code: CourierErrorCode,
+    text: string,
+    mayHaveArrived = false,
+  ): void {
     if (cutting.isOver) return
     cutting.isOver = true
-    this.#parts.lose(cutting.parcel, code, text)
+    this.#parts.lose(cutting.parcel, code, text, mayHaveArrived)
   }
 
   #remember(node: string, helper: Helper): void {
@@ -295,8 +307,14 @@ export class RelayWay {
 /** How an envelope fails that was not delivered, because the way that it took is none. */
 const GIVEN_UP: ReadonlySet<string> = new Set(['ERR_ROUTE_NONE', 'ERR_ROUTE_HOPS_MAX'])
 
+/** How an envelope fails that may be there all the same. */
+const UNKNOWN: ReadonlySet<string> = new Set([
+  ...['ERR_ROUTE_TIMEOUT', 'ERR_ROUTE_ABORTED', 'ERR_ROUTE_STOPPED'],
+])
+
 function endOf(code: string): Ended['code'] {
   if (GIVEN_UP.has(code)) return 'given_up'
+  if (code === 'ERR_ROUTE_STOPPED') return 'ERR_COURIER_STOPPED'
   return code === 'ERR_ROUTE_TIMEOUT' ? 'ERR_COURIER_TIMEOUT' : 'ERR_COURIER_UNREACHABLE'
 }
 

@@ -13,22 +13,22 @@ import { Pending } from './pending.ts'
 import type { AttemptEnd } from './retry.ts'
 import type { Candidate, Routes } from './routes.ts'
 
-/**
- * Brings calls and casts to providers. False when it was not taken; else `lost` is called at most once, when it is known
- * that it did not arrive.
- */
+/** Called at most once: it did not arrive, or nobody can say whether it did. */
+export type LostHandler = (mayHaveArrived: boolean) => void
+
+/** Brings calls and casts to providers. False when it was not taken; else `lost` may be called later. */
 export interface CallPort {
   callProvider(
     candidate: Candidate,
     message: CallMessage,
     input: Uint8Array,
-    lost: () => void,
+    lost: LostHandler,
   ): boolean
   castProvider(
     candidate: Candidate,
     message: CallMessage,
     input: Uint8Array,
-    lost: () => void,
+    lost: LostHandler,
   ): boolean
   cancelProvider(candidate: Candidate, id: string, wantsAnswer: boolean): void
 }
@@ -90,8 +90,10 @@ export class Attempts {
       priority: request.priority,
       wantsProgress: request.progress !== undefined && !isHedge,
     }
-    const lost = (): void => this.#end(attempt, { type: 'unsent' })
-    if (!port.callProvider(candidate, message, request.input, lost)) lost()
+    // What may have arrived may have run.
+    const lost: LostHandler = (mayHaveArrived) =>
+      this.#end(attempt, { type: mayHaveArrived ? 'gone' : 'unsent' })
+    if (!port.callProvider(candidate, message, request.input, lost)) lost(false)
     return true
   }
 

@@ -9,7 +9,7 @@ import { CodecError, MessageError } from '../wire/errors.ts'
 import { WireType } from '../wire/messages.ts'
 import { Agenda } from './agenda.ts'
 import type { AttemptAnswer } from './attempt.ts'
-import type { CallPort } from './attempts.ts'
+import type { CallPort, LostHandler } from './attempts.ts'
 import { Callee } from './callee.ts'
 import { Caller } from './caller.ts'
 import { CallIds } from './call-ids.ts'
@@ -170,7 +170,7 @@ export class RpcDriver implements Driver, RpcEngine, CallPort {
     candidate: Candidate,
     message: CallMessage,
     input: Uint8Array,
-    lost: () => void,
+    lost: LostHandler,
   ): boolean {
     if (candidate.isLocal) {
       this.#context.clock.microtask(() => this.enter(() => this.#serveOwn(message, input)))
@@ -183,7 +183,7 @@ export class RpcDriver implements Driver, RpcEngine, CallPort {
     candidate: Candidate,
     message: CallMessage,
     input: Uint8Array,
-    lost: () => void,
+    lost: LostHandler,
   ): boolean {
     if (candidate.isLocal) {
       this.#context.clock.microtask(() =>
@@ -207,11 +207,11 @@ export class RpcDriver implements Driver, RpcEngine, CallPort {
     this.#send(candidate, this.#frames.cancel({ id, wantsAnswer }), () => {})
   }
 
-  #send({ node, via }: Candidate, frame: Uint8Array, lost: () => void): boolean {
+  #send({ node, via }: Candidate, frame: Uint8Array, lost: LostHandler): boolean {
     const { courier } = this.#context
     const outcome = courier.send(node, 'rpc', frame, {
       via,
-      lost: () => this.enter(lost),
+      lost: ({ mayHaveArrived }) => this.enter(() => lost(mayHaveArrived)),
     })
     return outcome !== 'refused'
   }

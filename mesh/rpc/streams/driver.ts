@@ -196,7 +196,8 @@ export class StreamDriver {
     }
     const outcome = courier.send(provider.node, 'rpc', frame, {
       via: provider.via,
-      lost: (error) => this.#enter(() => track.core.lose(unsentFault(error.message))),
+      lost: ({ mayHaveArrived, message }) =>
+        this.#enter(() => track.openingLost(mayHaveArrived, message)),
     })
     if (outcome === 'refused') this.#loseLater(track, unsentFault(TOO_MUCH_WAITS))
     return track.core

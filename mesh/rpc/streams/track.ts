@@ -1,5 +1,6 @@
 /** One stream as the driver knows it, between its core and its endpoint. */
 import type { EndpointSink } from './endpoint.ts'
+import { streamFault, unsentFault } from './frames.ts'
 import type { StreamFault, StreamFrame, StreamSide } from './frames.ts'
 import type { StreamRead } from './incoming.ts'
 import type { StreamCore, StreamSink } from './stream-core.ts'
@@ -71,6 +72,13 @@ export class StreamTrack implements StreamSink {
   opened(): void {
     this.#isOpen = true
     this.#endpoint.opened()
+  }
+
+  /** The opening was lost, or nobody knows whether it arrived: then another node must not be asked. */
+  openingLost(mayHaveArrived: boolean, message: string): void {
+    if (!mayHaveArrived) return this.core.lose(unsentFault(message))
+    // Of one that was accepted it is known that it did; only the word of it is lost.
+    if (!this.#isOpen) this.core.lose(streamFault('unreachable', message))
   }
 
   settled(last: StreamRead): void {

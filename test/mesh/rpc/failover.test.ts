@@ -51,6 +51,19 @@ describe('failover', () => {
     expect(caller.rpc.stats()).toMatchObject({ calls: 1, results: 1, errors: 0, retries: 1 })
   })
 
+  it('R7 R11 an attempt that may have arrived is not: the handler may have run', async () => {
+    const { net, all } = await nodes(3)
+    const [caller, first, other] = all as [RpcNode, RpcNode, RpcNode]
+    let runs = 0
+    for (const { rpc } of [first, other]) await net.told(rpc.advertise('once', () => (runs += 1)))
+    net.cut(caller.node, first.node)
+    net.receiptLost = true
+    const options = { strategy: 'first' } as const
+    const error = await net.errorOf(caller.rpc.call('once', 1, options))
+    expect([error.code, runs]).toEqual(['ERR_RPC_UNREACHABLE', 0])
+    expect(await net.during(caller.rpc.call('once', 1, { ...options, idempotent: true }))).toBe(1)
+  })
+
   it('R11 an answer that is lost is not: the handler may have run', async () => {
     const { net, all } = await nodes(3)
     const [caller, first, other] = all as [RpcNode, RpcNode, RpcNode]

@@ -73,6 +73,8 @@ export class ServiceNet {
   /** Decides whether a frame is lost. */
   loses: (frame: NetFrame) => boolean = () => false
   latencyMs: number
+  /** Of what does not get through a cut, nobody can say whether it arrived. */
+  receiptLost = false
   readonly #nodes = new Map<string, ServiceNode>()
   readonly #cuts = new Set<string>()
   #count = 0
@@ -181,7 +183,8 @@ export class NetCourier implements Courier {
       const target = net.find(to)
       if (target === undefined || net.isCut(this.self, to)) {
         this.#lost += 1
-        lost?.(new CourierError('ERR_COURIER_UNREACHABLE', `no way to ${to}`))
+        const { receiptLost: mayHaveArrived } = net
+        lost?.(new CourierError('ERR_COURIER_UNREACHABLE', `no way to ${to}`, { mayHaveArrived }))
         return
       }
       target.courier.take({ node: this.self, roles: [], path: 'direct', via }, frame)

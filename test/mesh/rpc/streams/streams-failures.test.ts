@@ -1,5 +1,6 @@
 import { describe, expect, it } from 'vitest'
 import type { StandardSchema } from '../../../../behaviours/index.ts'
+import { CourierError } from '../../../../mesh/courier/errors.ts'
 import { WireType } from '../../../../mesh/wire/messages.ts'
 import { fateOf, listen, pairOf, StreamNet } from './stream-net.ts'
 import type { StreamNode } from './stream-net.ts'
@@ -270,6 +271,39 @@ describe('streams that fail', () => {
     const refused = caller.rpc.stream('once', 1, { strategy: 'first' })
     await world.advance()
     await expect(refused.result).resolves.toBe('other')
+  })
+
+  it('R7 R11 one that may have arrived is not opened elsewhere, and goes on when it was accepted', async () => {
+    const { world, caller, provider } = pairOf()
+    const other = world.add()
+    let runs = 0
+    await provider.rpc.advertiseStream('once', async (_, items) => {
+      for await (const item of items) return item
+      return undefined
+    })
+    await other.rpc.advertiseStream('once', () => (runs += 1))
+    await world.advance()
+    const { courier } = caller.node
+    const send = courier.send.bind(courier)
+    let lose: () => void = () => {}
+    courier.send = (to, lane, frame, options) => {
+      const text = 'nothing came back'
+      const error = new CourierError('ERR_COURIER_TIMEOUT', text, { mayHaveArrived: true })
+      if (frame[1] === WireType.streamOpen) lose = () => options.lost?.(error)
+      return send(to, lane, frame, options)
+    }
+    const accepted = caller.rpc.stream('once', 1, { strategy: 'first' })
+    await world.advance()
+    lose()
+    await accepted.write(7)
+    await world.advance()
+    await expect(accepted.result).resolves.toBe(7)
+    world.net.loses = ({ to }) => to === provider.node.self
+    const silent = caller.rpc.stream('once', 1, { strategy: 'first' })
+    await world.advance()
+    lose()
+    await expect(silent.result).rejects.toMatchObject({ code: 'ERR_RPC_UNREACHABLE' })
+    expect(runs).toBe(0)
   })
 
   it('a refusal before the handler runs is taken to another provider', async () => {
