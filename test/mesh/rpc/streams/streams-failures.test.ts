@@ -289,7 +289,7 @@ describe('streams that fail', () => {
     courier.send = (to, lane, frame, options) => {
       const text = 'nothing came back'
       const error = new CourierError('ERR_COURIER_TIMEOUT', text, { mayHaveArrived: true })
-      if (frame[1] === WireType.streamOpen) lose = () => options.lost?.(error)
+      if (frame[1] === WireType.streamOpen) lose = () => options?.lost?.(error)
       return send(to, lane, frame, options)
     }
     const accepted = caller.rpc.stream('once', 1, { strategy: 'first' })
