@@ -1,7 +1,7 @@
 /**
  * `Cluster`: who is there. A node is connected from the first link to it, or from the moment the mesh holds
- * it for up, until a link to it breaks, it says goodbye, or the mesh holds it for down; a link that was
- * closed because nobody needed it changes nothing, since the next message makes a new one. `onNodeUp` comes
+ * it for up, or is spoken to through others, until a link to it breaks, it says goodbye, or the mesh holds it for
+ * down; a link that was closed because nobody needed it changes nothing, since the next message makes a new one. `onNodeUp` comes
  * when calls to it can go out, `onNodeDown` after everything that crossed the link got its `noconnection`.
  *
  * Differs from noex: a node that is gone is forgotten after a while; a peer's word about a third node
@@ -18,6 +18,7 @@ import type {
   PeerInfo,
 } from '../mesh/index.ts'
 import { ClusterWaitError } from './errors.ts'
+import type { RelayEvent } from './gate.ts'
 import type { NodeDirectory, NodeTarget } from './node-directory.ts'
 import type { NodeId } from './node-id.ts'
 
@@ -76,6 +77,11 @@ export interface ClusterParts {
   readonly mesh: Mesh
   readonly directory: NodeDirectory
   readonly logger: Logger
+  /** What is spoken to through others, without a link. */
+  readonly relays: {
+    isRelayed(keyHex: string): boolean
+    onRelay(handler: (event: RelayEvent) => void): () => void
+  }
 }
 
 type Down = (nodeId: NodeId, reason: NodeDownReason, node: ClusterNode) => void
@@ -101,6 +107,10 @@ export class ClusterView implements ClusterFunctions {
     this.#stopListening = [
       parts.mesh.onLink((event) => this.#onLink(event)),
       parts.mesh.membership.subscribe((event) => this.#onMember(event)),
+      parts.relays.onRelay(({ type, peer }) => {
+        if (type === 'up') this.#nodeUp(connected(peer))
+        else this.#nodeDown(peer.key.hex, 'connection_closed')
+      }),
     ]
   }
 
@@ -221,7 +231,9 @@ export class ClusterView implements ClusterFunctions {
   #onLink(event: LinkEvent): void {
     const { peer } = event.link
     if (event.type === 'up') this.#nodeUp(connected(peer))
-    else if (event.reason !== 'idle') this.#nodeDown(peer.key.hex, event.reason)
+    else if (event.reason !== 'idle' && !this.#parts.relays.isRelayed(peer.key.hex)) {
+      this.#nodeDown(peer.key.hex, event.reason)
+    }
   }
 
   #onMember({ type, member }: MemberEvent): void {

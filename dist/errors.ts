@@ -30,9 +30,11 @@ import {
 } from '../runtime/index.ts'
 import { discoveryErrors } from './discovery/errors.ts'
 import { ERPC_ERRORS } from './erpc/errors.ts'
+import { LEASE_ERRORS } from './leases/errors.ts'
+import { NAMES_ERRORS } from './names/errors.ts'
 import { SUPERVISOR_ERRORS } from './supervisor/errors.ts'
 import { WORKER_ERRORS } from './workers/errors.ts'
-import { NAMES_ERRORS } from './names/errors.ts'
+import { RELAY_ERRORS } from './relay/errors.ts'
 
 const serverIdOf = (call: FailedCall): string =>
   isPid(call.server) ? formatPid(call.server) : String(call.server)
@@ -259,10 +261,11 @@ export class RemoteSpawnRegistrationError extends RemoteSpawnError {
 
 /** Codes of the distribution layer. */
 export const distErrors: ErrorCatalogue = Object.freeze({
-  ...ERPC_ERRORS,
-  ...SUPERVISOR_ERRORS,
-  ...NAMES_ERRORS,
   ...discoveryErrors,
+  ...ERPC_ERRORS,
+  ...LEASE_ERRORS,
+  ...NAMES_ERRORS,
+  ...SUPERVISOR_ERRORS,
   ...WORKER_ERRORS,
   ERR_CLUSTER_NOT_STARTED: {
     when: 'Cluster, RemoteCall, RemoteSpawn or RemoteMonitor was used before Cluster.start, or after the node stopped',
@@ -408,6 +411,7 @@ export const distErrors: ErrorCatalogue = Object.freeze({
     retry: 'the mesh dials again',
     action: 'give all nodes the same valueBytesMax',
   },
+  ...RELAY_ERRORS,
   ERR_CONTRACT_VERSION: {
     when: 'a ref speaks another major version of its contract than this program',
     stateChanged: 'no: nothing was sent',

@@ -2,16 +2,15 @@
  * The runtime's door to other nodes: finds the peer of a pid and hands the signal to its channel.
  *
  * A node that is known and has no link is dialled; what was said to it meanwhile waits, in order and
- * bounded, and goes out when the link is up. If no link comes, all of it fails with `noconnection`. A
- * node that is unknown, has left, was just lost or just dialled in vain is `noconnection` at once (X-05,
- * X-10, X-11).
+ * bounded, and goes out when the link is up. If no link comes, and members hold the node for up, it is spoken
+ * to through others (`relay/`). If that fails too, all of it fails with `noconnection`. A node that is
+ * unknown, has left, was just lost or just dialled in vain is `noconnection` at once (X-05, X-10, X-11).
  *
  * A pid of an earlier start of a node is `noconnection` too: that process cannot exist (X-18).
  */
 import {
   CallExitError,
   type Call,
-  type ClockTimer,
   type ExitReason,
   type MonitorRef,
   type Pid,
@@ -19,11 +18,15 @@ import {
   type RemoteName,
   type System,
 } from '../runtime/index.ts'
-import type { Link, LinkEvent, Mesh } from '../mesh/index.ts'
+import type { Link, LinkEvent, Mesh, PeerInfo } from '../mesh/index.ts'
 import { isTargetName, type WireTarget } from './control.ts'
 import { DistRefusedError } from './errors.ts'
+import { HoldOffs } from './hold-offs.ts'
 import type { NodeDirectory } from './node-directory.ts'
 import { PeerLink, type PeerHost } from './peer-link.ts'
+import type { Carrier } from './relay/carrier.ts'
+import { Relays } from './relay/relays.ts'
+import type { SessionEnd } from './relay/session.ts'
 
 /** Messages that wait for one link to come up. */
 interface Backlog {
@@ -31,17 +34,25 @@ interface Backlog {
   readonly abort: AbortController
 }
 
-/** A node that was lost or dialled in vain; not dialled from here while `timer` runs. */
-interface HoldOff {
-  readonly delayMs: number
-  timer: ClockTimer | undefined
+/** A node came within reach through others, or went out of it. */
+export interface RelayEvent {
+  readonly type: 'up' | 'down'
+  readonly peer: PeerInfo
 }
 
-/** Longest pause between two dials on demand. The mesh dials lost nodes by itself meanwhile. */
-const HOLD_OFF_MS_MAX = 30_000
+/** How long a node that could not be dialled is not dialled first. */
+const RELAY_FIRST_MS = 30_000
 
-/** Nodes whose pauses are remembered; more forgets the oldest. */
-const HOLD_OFFS_MAX = 4_096
+/** Nodes of which that is remembered; it is only about time. */
+const RELAY_FIRST_NODES_MAX = 4_096
+
+/** Refusals of a node itself: others would only pass on to it what it does not want. */
+const REFUSALS: ReadonlySet<unknown> = new Set([
+  'ERR_LINK_REJECTED',
+  'ERR_LINK_REFUSED',
+  'ERR_LINK_REALM_MISMATCH',
+  'ERR_LINK_SELF',
+])
 
 /** Frame types of this layer. */
 export const DIST_TYPE_MIN = 0xa0
@@ -55,7 +66,13 @@ export class DistGate implements RemoteGate {
   readonly #directory: NodeDirectory
   readonly #peers = new Map<string, PeerLink>()
   readonly #backlogs = new Map<string, Backlog>()
-  readonly #holdOffs = new Map<string, HoldOff>()
+  /** Channels whose sessions are about to end, if their peers agree. */
+  readonly #parted = new Map<string, PeerLink>()
+  readonly #holdOffs: HoldOffs
+  /** Until when nodes that could not be dialled are asked through others first. */
+  readonly #relayFirst = new Map<string, number>()
+  readonly #relayHandlers = new Set<(event: RelayEvent) => void>()
+  #relays: Relays | undefined
   /** Names that stand behind pids made by {@link DistGate.namedPid}. */
   readonly #names = new WeakMap<Pid, string>()
   /** Node ids that were used instead of keys in `{ name, node }`, by key. */
@@ -68,6 +85,7 @@ export class DistGate implements RemoteGate {
     this.#mesh = mesh
     this.#system = host.system
     this.#directory = directory
+    this.#holdOffs = new HoldOffs(host.system.clock, host.options.dialHoldOffMs)
   }
 
   /** Takes over the frames and links of the mesh. */
@@ -75,10 +93,10 @@ export class DistGate implements RemoteGate {
     this.#release.push(
       this.#mesh.onLink((event) => this.#onLink(event)),
       this.#mesh.handleFrames(DIST_TYPE_MIN, DIST_TYPE_MAX, (link, type, payload) => {
-        const peer = this.#peers.get(link.peer.key.hex)
-        if (peer?.link === link) peer.receive(type, payload)
+        if (this.#peerOn(link)) this.#peers.get(link.peer.key.hex)?.receive(type, payload)
       }),
     )
+    this.#relays = this.#createRelays()
     this.#release.push(this.#mesh.keepLinks((link) => this.#needs(link)))
     for (const link of this.#mesh.links()) this.#linkUp(link)
     this.#system.setRemote(this)
@@ -89,10 +107,11 @@ export class DistGate implements RemoteGate {
     if (this.#closed) return
     this.#closed = true
     for (const release of this.#release) release()
+    this.#relays?.close()
     for (const keyHex of [...this.#peers.keys()]) this.#linkDown(keyHex)
     for (const [keyHex, backlog] of [...this.#backlogs]) this.#dialFailed(keyHex, backlog)
-    for (const { timer } of this.#holdOffs.values()) timer?.cancel()
     this.#holdOffs.clear()
+    this.#relayHandlers.clear()
     this.#system.setRemote(undefined)
   }
 
@@ -104,6 +123,18 @@ export class DistGate implements RemoteGate {
   /** Every channel. */
   peers(): Iterable<PeerLink> {
     return this.#peers.values()
+  }
+
+  /** Whether that node is spoken to through others. */
+  isRelayed(keyHex: string): boolean {
+    const peer = this.#peers.get(keyHex) ?? this.#parted.get(keyHex)
+    return peer !== undefined && peer.link !== this.#mesh.linkTo(keyHex)
+  }
+
+  /** Calls `handler` when a node comes within reach through others or is lost there; gives the way to stop. */
+  onRelay(handler: (event: RelayEvent) => void): () => void {
+    this.#relayHandlers.add(handler)
+    return () => void this.#relayHandlers.delete(handler)
   }
 
   /** A pid that stands for whoever is registered as `name` on that node. */
@@ -223,29 +254,55 @@ export class DistGate implements RemoteGate {
     else if (this.#peers.get(event.link.peer.key.hex)?.link === event.link) {
       // It was there a moment ago and is not: asking again at once would only delay the answer. A node
       // whose link was idle lives on, and is dialled when somebody needs it.
-      if (event.reason !== 'idle') this.#holdOff(event.link.peer.key.hex)
+      if (event.reason !== 'idle') this.#holdOffs.add(event.link.peer.key.hex)
       this.#linkDown(event.link.peer.key.hex)
     }
   }
 
   #linkUp(link: Link): void {
     const { hex } = link.peer.key
+    this.#relayFirst.delete(hex)
+    // A session that nobody needs any more makes room for it.
+    this.#relays?.linked(hex)
+    if (!this.#parted.has(hex)) this.#carrierUp(link)
+  }
+
+  #carrierUp(carrier: Carrier): void {
+    const { hex } = carrier.peer.key
     if (this.#closed || this.#peers.has(hex)) return
-    this.#holdOffs.get(hex)?.timer?.cancel()
-    this.#holdOffs.delete(hex)
-    this.#peers.set(hex, new PeerLink(this.#host, link))
-    const backlog = this.#backlogs.get(hex)
-    this.#backlogs.delete(hex)
+    this.#holdOffs.forget(hex)
+    this.#peers.set(hex, new PeerLink(this.#host, carrier))
+    this.#flush(hex)
+  }
+
+  #flush(keyHex: string): void {
+    const backlog = this.#backlogs.get(keyHex)
+    this.#backlogs.delete(keyHex)
     for (const action of backlog?.waiting ?? []) action()
   }
 
-  /** Whether anything would break with that link: then it is not idle, however quiet it is. */
-  #needs(link: Link): boolean {
+  /** Whether the peer of that link speaks on it. By doing so it says that it has ended its session. */
+  #peerOn(link: Link): boolean {
     const { hex } = link.peer.key
+    if (this.#peers.get(hex)?.link === link) return true
+    this.#relays?.overtaken(hex)
+    return this.#peers.get(hex)?.link === link
+  }
+
+  /** Whether anything would break with that link: then it is not idle, however quiet it is. */
+  #needs(link: Carrier): boolean {
+    const { hex } = link.peer.key
+    if (this.#peers.get(hex)?.link !== link) return false
+    return this.#host.spawner.count(hex) > 0 || this.#breaksWith(link)
+  }
+
+  /** Whether something is under way or watched on it. */
+  #breaksWith(carrier: Carrier): boolean {
+    const { hex } = carrier.peer.key
     const peer = this.#peers.get(hex)
-    if (peer?.link !== link) return false
+    if (peer?.link !== carrier) return false
     const { inbound } = this.#system
-    if (peer.busy || inbound.isConnected(hex) || this.#host.spawner.count(hex) > 0) return true
+    if (peer.busy || inbound.isConnected(hex)) return true
     return [...(this.#aliases.get(hex) ?? [])].some((alias) => inbound.isConnected(alias))
   }
 
@@ -253,6 +310,10 @@ export class DistGate implements RemoteGate {
   #linkDown(keyHex: string): void {
     const peer = this.#peers.get(keyHex)
     this.#peers.delete(keyHex)
+    this.#lostOn(keyHex, peer)
+  }
+
+  #lostOn(keyHex: string, peer: PeerLink | undefined): void {
     peer?.lost()
     this.#connectionLost(keyHex)
   }
@@ -294,27 +355,35 @@ export class DistGate implements RemoteGate {
   }
 
   #dial(keyHex: string): Backlog | undefined {
-    if (this.#closed || this.#holdOffs.get(keyHex)?.timer !== undefined) return undefined
+    if (this.#closed || this.#holdOffs.has(keyHex)) return undefined
     const member = this.#directory.member(keyHex)
     if (member === undefined || member.state === 'left') return undefined
-    const abort = new AbortController()
-    const backlog: Backlog = { waiting: [], abort }
+    const backlog: Backlog = { waiting: [], abort: new AbortController() }
     this.#backlogs.set(keyHex, backlog)
-    const { host, port } = member.address
-    this.#mesh
-      .connect(
-        { host, port, key: member.key },
-        { signal: abort.signal, timeoutMs: this.#host.options.dialTimeoutMs },
-      )
-      .then(
-        (link) => {
-          // It may have gone down again before we hear of it here; it must not count as a peer then.
-          if (link.state === 'established') this.#linkUp(link)
-          else this.#dialFailed(keyHex, backlog)
-        },
-        () => this.#dialFailed(keyHex, backlog),
-      )
+    const relayFirstUntilMs = this.#relayFirst.get(keyHex) ?? 0
+    if (this.#system.clock.now() < relayFirstUntilMs) this.#relay(keyHex, backlog)
+    else this.#dialFor(keyHex, backlog)
     return backlog
+  }
+
+  #dialFor(keyHex: string, backlog: Backlog): void {
+    const member = this.#directory.member(keyHex)
+    if (member === undefined) return this.#later(() => this.#dialFailed(keyHex, backlog))
+    const { key, address } = member
+    const { signal } = backlog.abort
+    const { dialTimeoutMs: timeoutMs } = this.#host.options
+    this.#mesh.connect({ ...address, key }, { signal, timeoutMs }).then(
+      (link) => {
+        // It may have gone down again before we hear of it here; it must not count as a peer then.
+        if (link.state === 'established') this.#linkUp(link)
+        else this.#dialFailed(keyHex, backlog)
+      },
+      (error: unknown) => {
+        const isRefused = REFUSALS.has((error as { readonly code?: unknown }).code)
+        if (isRefused) this.#dialFailed(keyHex, backlog)
+        else this.#relay(keyHex, backlog)
+      },
+    )
   }
 
   /** Nothing if that dial was overtaken: by a link that came another way, or by the end. */
@@ -322,30 +391,103 @@ export class DistGate implements RemoteGate {
     if (this.#backlogs.get(keyHex) !== backlog) return
     this.#backlogs.delete(keyHex)
     backlog.abort.abort()
-    this.#holdOff(keyHex)
+    if (!this.#closed) this.#holdOffs.add(keyHex)
     this.#connectionLost(keyHex)
     for (const action of backlog.waiting) action()
   }
 
-  /** Each failure doubles the pause; a link that comes up ends it. */
-  #holdOff(keyHex: string): void {
-    const { dialHoldOffMs } = this.#host.options
-    if (this.#closed || dialHoldOffMs === 0) return
-    const before = this.#holdOffs.get(keyHex)
-    before?.timer?.cancel()
-    this.#holdOffs.delete(keyHex)
-    const doubledMs = before === undefined ? 0 : before.delayMs * 2
-    const delayMs = Math.max(dialHoldOffMs, Math.min(doubledMs, HOLD_OFF_MS_MAX))
-    const holdOff: HoldOff = { delayMs, timer: undefined }
-    holdOff.timer = this.#system.clock.setTimer(delayMs, () => (holdOff.timer = undefined))
-    holdOff.timer.unref()
-    this.#holdOffs.set(keyHex, holdOff)
-    if (this.#holdOffs.size <= HOLD_OFFS_MAX) return
-    for (const [oldest, { timer }] of this.#holdOffs) {
-      timer?.cancel()
-      this.#holdOffs.delete(oldest)
-      return
+  // --- through others -------------------------------------------------------------------------
+
+  #createRelays(): Relays | undefined {
+    const { courier } = this.#mesh
+    if (courier === undefined) return undefined
+    const { ownKeyHex, ownIncarnation, options, refused } = this.#host
+    const { clock, entropy } = this.#system
+    return new Relays({
+      ...{ courier, clock, entropy, ownKeyHex, ownIncarnation, settings: options, refused },
+      member: (keyHex) => this.#directory.member(keyHex),
+      isLinked: (keyHex) => this.#mesh.linkTo(keyHex) !== undefined,
+      events: {
+        up: (carrier) => this.#relayUp(carrier),
+        frame: (carrier, type, payload) => {
+          const peer = this.#peers.get(carrier.peer.key.hex)
+          if (peer?.link === carrier) peer.receive(type, payload)
+        },
+        down: (carrier, end) => this.#relayDown(carrier, end),
+        isNeeded: (carrier) => this.#breaksWith(carrier),
+        parting: (carrier) => this.#part(carrier),
+        stays: (carrier) => this.#stay(carrier),
+        mayOpen: (keyHex) =>
+          !this.#closed && !this.#peers.has(keyHex) && this.#mesh.linkTo(keyHex) === undefined,
+      },
+    })
+  }
+
+  /** Members hold it for up, and it cannot be dialled from here. */
+  #relay(keyHex: string, backlog: Backlog): void {
+    if (this.#backlogs.get(keyHex) !== backlog) return
+    const isTried = this.#relays?.open(keyHex, (isUp) => {
+      if (!isUp) this.#dialFailed(keyHex, backlog)
+    })
+    if (isTried !== true) this.#later(() => this.#dialFailed(keyHex, backlog))
+  }
+
+  #relayUp(carrier: Carrier): void {
+    const { peer } = carrier
+    if (this.#relayFirst.size >= RELAY_FIRST_NODES_MAX) this.#relayFirst.clear()
+    this.#relayFirst.set(peer.key.hex, this.#system.clock.now() + RELAY_FIRST_MS)
+    this.#carrierUp(carrier)
+    this.#tellRelay({ type: 'up', peer })
+  }
+
+  #relayDown(carrier: Carrier, end: SessionEnd): void {
+    const { peer } = carrier
+    const { hex } = peer.key
+    const channel = this.#parted.get(hex) ?? this.#peers.get(hex)
+    if (channel?.link !== carrier) return
+    this.#parted.delete(hex)
+    this.#peers.delete(hex)
+    if (end !== 'idle') {
+      if (!this.#closed) this.#holdOffs.add(hex)
+      this.#relayFirst.delete(hex)
     }
+    this.#lostOn(hex, channel)
+    const link = this.#mesh.linkTo(hex)
+    if (link !== undefined) this.#carrierUp(link)
+    else if (end !== 'idle') this.#tellRelay({ type: 'down', peer })
+    this.#afterParting(hex)
+  }
+
+  /** What came while a session was about to end looks for another way. */
+  #afterParting(keyHex: string): void {
+    const backlog = this.#backlogs.get(keyHex)
+    if (backlog === undefined) return
+    if (backlog.waiting.length === 0) this.#backlogs.delete(keyHex)
+    else if (this.#closed || this.#holdOffs.has(keyHex)) this.#dialFailed(keyHex, backlog)
+    else this.#dialFor(keyHex, backlog)
+  }
+
+  /** Nothing can be sent on it until its peer has answered. */
+  #part(carrier: Carrier): void {
+    const { hex } = carrier.peer.key
+    const peer = this.#peers.get(hex)
+    if (peer?.link !== carrier) return
+    this.#peers.delete(hex)
+    this.#parted.set(hex, peer)
+    this.#backlogs.set(hex, { waiting: [], abort: new AbortController() })
+  }
+
+  #stay(carrier: Carrier): void {
+    const { hex } = carrier.peer.key
+    const peer = this.#parted.get(hex)
+    if (peer?.link !== carrier) return
+    this.#parted.delete(hex)
+    this.#peers.set(hex, peer)
+    this.#flush(hex)
+  }
+
+  #tellRelay(event: RelayEvent): void {
+    for (const handler of [...this.#relayHandlers]) handler(event)
   }
 
   // --- who ------------------------------------------------------------------------------------

@@ -199,7 +199,10 @@ class NodeParts {
       spawnTimeoutMs: dist.spawnTimeoutMs,
     }).functions()
     this.gate.open()
-    this.cluster = new ClusterView({ system, mesh, directory: this.directory, logger })
+    this.cluster = new ClusterView({
+      ...{ system, mesh, logger },
+      ...{ directory: this.directory, relays: this.gate },
+    })
     const { remoteCall, remoteSpawn, remoteMonitor, cluster, refusals, directory } = this
     const { incarnation } = mesh.identity
     this.features = createFeatures(

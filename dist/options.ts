@@ -53,6 +53,18 @@ export interface DistOptions {
   readonly dialHoldOffMs: number
   /** Messages that may wait for one link to come up. Default 10,000; then `ERR_PEER_BACKLOG`. */
   readonly dialMessagesMax: number
+  /**
+   * Nodes that are spoken to through others at once, because they cannot be dialled. Default 256; then
+   * `noconnection`, `ERR_DIST_RELAYS_MAX`. Each may cost twice `relayWindowBytes` here.
+   */
+  readonly relaysMax: number
+  /** Bytes sent through others to one node and not acknowledged. Default 1 MiB. More is faster over long ways. */
+  readonly relayWindowBytes: number
+  /**
+   * Silence, or a frame that does not arrive, for so long ends a conversation through others with
+   * `noconnection`. Default 8,000 ms; a quarter of it is the pause between pings.
+   */
+  readonly relayTimeoutMs: number
   /** Wait for `RemoteSpawn.spawn` when the caller names none. Default 10,000 ms. */
   readonly spawnTimeoutMs: number
   /**
@@ -75,6 +87,9 @@ export const DIST_DEFAULTS: DistOptions = Object.freeze({
   dialTimeoutMs: 2_000,
   dialHoldOffMs: 1_000,
   dialMessagesMax: 10_000,
+  relaysMax: 256,
+  relayWindowBytes: 1_048_576,
+  relayTimeoutMs: 8_000,
   spawnTimeoutMs: 10_000,
   errorStacks: true,
 })
@@ -93,6 +108,9 @@ const CHECKS: { readonly [K in keyof DistOptions]-?: OptionCheck } = {
   dialTimeoutMs: amount(1),
   dialHoldOffMs: amount(0),
   dialMessagesMax: amount(1),
+  relaysMax: amount(0),
+  relayWindowBytes: amount(65_536),
+  relayTimeoutMs: amount(100),
   spawnTimeoutMs: amount(1),
   errorStacks: booleanOption,
 }

@@ -19,7 +19,7 @@ import {
   type Pid,
   type System,
 } from '../runtime/index.ts'
-import { WireType, type Codec, type Link, type PeerInfo, type PolicyAction } from '../mesh/index.ts'
+import { WireType, type Codec, type PeerInfo, type PolicyAction } from '../mesh/index.ts'
 import type { BehaviorRegistry } from './behavior-registry.ts'
 import { ChunkAssembler } from './chunk.ts'
 import type { ContractTable } from './contract-table.ts'
@@ -38,6 +38,7 @@ import type { OrderKey } from './order-keys.ts'
 import { Outbox } from './outbox.ts'
 import { PeerInbound } from './peer-inbound.ts'
 import type { PeerServices } from './peer-services.ts'
+import type { Carrier } from './relay/carrier.ts'
 import type { Spawner } from './spawner.ts'
 import type { TermContext } from './term.ts'
 
@@ -89,7 +90,7 @@ const RETRY_MS = 5
 
 /** The channel over one link. */
 export class PeerLink {
-  readonly link: Link
+  readonly link: Carrier
   readonly keyHex: string
   readonly incarnation: number
   readonly host: PeerHost
@@ -106,7 +107,7 @@ export class PeerLink {
   #lastId = 0
   #lost = false
 
-  constructor(host: PeerHost, link: Link) {
+  constructor(host: PeerHost, link: Carrier) {
     this.host = host
     this.link = link
     this.keyHex = link.peer.key.hex

@@ -277,7 +277,16 @@ export type {
   TrackedPresence,
   WatchOptions,
 } from './presence/presence.ts'
-export type { Origin } from './courier/courier.ts'
+export type {
+  Courier,
+  CourierHandler,
+  CourierOutcome,
+  CourierSendOptions,
+  CourierStats,
+  GoneReason,
+  Origin,
+  ServiceLane,
+} from './courier/courier.ts'
 export type { RpcStats } from './rpc/stats.ts'
 export type { ServicesOptions } from './services/options.ts'
 export type {

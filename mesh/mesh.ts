@@ -19,6 +19,7 @@ import { parseSeed } from './discovery/static.ts'
 import type { Gateway } from './gateway/gateway.ts'
 import { createGateway } from './gateway/system.ts'
 import type { MadeGateway } from './gateway/system.ts'
+import type { Courier } from './courier/courier.ts'
 import { chooseAdvertiseHost } from './host.ts'
 import { openIdentity } from './identity/identity.ts'
 import type { Identity } from './identity/identity.ts'
@@ -109,6 +110,11 @@ export interface Mesh extends AsyncDisposable {
    * `services: false`.
    */
   openSpace(options: SpaceOptions): OpenSpace | undefined
+  /**
+   * Ways to nodes, links or none; see `courier/README.md`. For layers above, which bring a type of their own; undefined with
+   * `services: false`.
+   */
+  readonly courier: Courier | undefined
   /** Who offers which procedures; see `services/registry.ts`. Throws `ERR_SERVICES_DISABLED` with `services: false`. */
   readonly services: Services
   /** Of a gateway: who is connected to it, and how it does; undefined for a node that is none. */
@@ -278,6 +284,10 @@ class MeshNode implements Mesh {
 
   openSpace(options: SpaceOptions): OpenSpace | undefined {
     return this.#services?.openSpace(options)
+  }
+
+  get courier(): Courier | undefined {
+    return this.#services?.context.courier
   }
 
   get services(): Services {

@@ -114,6 +114,7 @@ export class Dispatcher implements Driver {
       if (isFree) return this.#overLink(link, { lane, frame, lost })
     }
     if (undialable === true && this.#relay !== undefined) this.#paths.relay(to, clock.now())
+    if (undialable === true && this.#relay !== undefined) this.#paths.relay(to, clock.now())
     this.#number += 1
     const expiresMs = clock.now() + (timeoutMs ?? settings.waitTimeoutMs)
     const parcel: Parcel = { number: this.#number, to, lane, frame, via, expiresMs, lost }

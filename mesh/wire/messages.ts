@@ -24,6 +24,8 @@ export const WireType = {
   presenceDelta: 0x17,
   presenceSnapshot: 0x18,
   presenceState: 0x19,
+  /** What processes say to each other when it goes through others; of `dist`, on the lane for topics. */
+  distRelay: 0x1a,
   keyQuery: 0x1e,
   keyReply: 0x1f,
 

@@ -68,7 +68,8 @@ describe('Cluster', () => {
     const events = eventsOf(a)
     a.mesh.linkTo(b.key.hex)!.fail('ERR_TEST', 'for the test')
     await world.clock.advance(10)
-    expect(events).toEqual([`down ${b.id} connection_closed`])
+    // Who needs the link makes a new one at once.
+    expect(events[0]).toBe(`down ${b.id} connection_closed`)
   })
 
   it('a call from onNodeUp goes out, a node that is down answers noconnection', async () => {

@@ -1,0 +1,222 @@
+import fc from 'fast-check'
+import { describe, expect, it } from 'vitest'
+import { encodeRelay, parseRelay, type RelayMessage } from '../../../dist/relay/relay-wire.ts'
+import { RelaySession, type SessionEffect, type SessionEnd } from '../../../dist/relay/session.ts'
+
+const ID = '00112233aabbccdd'
+const WINDOW_BYTES = 1_000
+const TIMEOUT_MS = 800
+
+/** One side, what it delivered, and what it wants to send. */
+class Side {
+  readonly session: RelaySession
+  readonly out: RelayMessage[] = []
+  readonly delivered: string[] = []
+  readonly events: string[] = []
+  end: SessionEnd | undefined
+
+  constructor(role: 'opener' | 'accepting', nowMs = 0) {
+    this.session = new RelaySession(
+      {
+        ...{ session: ID, role, ownIncarnation: role === 'opener' ? 1 : 2 },
+        ...{ windowBytes: WINDOW_BYTES, timeoutMs: TIMEOUT_MS },
+      },
+      nowMs,
+    )
+    this.apply(this.session.start())
+  }
+
+  apply(effects: readonly SessionEffect[]): void {
+    for (const effect of effects) {
+      if (effect.type === 'transmit') this.out.push(parseRelay(encodeRelay(effect.message)))
+      else if (effect.type === 'deliver') {
+        this.delivered.push(`${effect.frameType} ${Buffer.from(effect.payload).toString()}`)
+      } else if (effect.type === 'ended') {
+        if (this.end !== undefined) throw new Error('ended twice')
+        this.end = effect.end
+      } else this.events.push(effect.type)
+    }
+  }
+
+  say(text: string, nowMs = 0): void {
+    this.apply(this.session.send(0xab, Buffer.from(text), nowMs))
+  }
+
+  take(message: RelayMessage, nowMs = 0): void {
+    this.apply(this.session.input(message, nowMs))
+  }
+}
+
+function pair(): readonly [Side, Side] {
+  const [a, b] = [new Side('opener'), new Side('accepting')]
+  b.apply(b.session.accepted(1, 0))
+  a.out.length = 0
+  a.take(b.out.shift()!)
+  return [a, b]
+}
+
+describe('a relayed session', () => {
+  it('delivers in order and once, however its messages are delayed, or ends on both sides', () => {
+    const step = fc.record({
+      deliver: fc.nat(6),
+      from: fc.boolean(),
+      loses: fc.nat(5),
+    })
+    let lost = 0
+    let clean = 0
+    fc.assert(
+      fc.property(
+        fc.boolean(),
+        fc.array(step, { maxLength: 120, size: 'max' }),
+        (isLossy, steps) => {
+          const [a, b] = pair()
+          const texts = { a: 0, b: 0 }
+          let losses = 0
+          let now = 0
+          const move = (from: Side, to: Side, place: number, loses: boolean): void => {
+            const [message] = from.out.splice(Math.min(place, from.out.length - 1), 1)
+            if (message === undefined) return
+            if (loses && message.kind === 'data') losses += 1
+            else to.take(message, now)
+          }
+          for (const { deliver, from, loses } of steps) {
+            now += 5
+            const [x, y] = from ? [a, b] : [b, a]
+            const name = from ? 'a' : 'b'
+            if (deliver === 0 && x.session.state === 'up') {
+              texts[name] += 1
+              x.say(`${texts[name]}`, now)
+            } else move(x, y, deliver, isLossy && loses === 0)
+            y.apply(y.session.acknowledge(now))
+          }
+          // Time passes until nothing is under way, or what was lost is noticed.
+          for (let turn = 0; turn < 60; turn++) {
+            now += 40
+            for (const [x, y] of [
+              [a, b],
+              [b, a],
+            ] as const) {
+              while (x.out.length > 0) move(x, y, 0, false)
+              y.apply(y.session.acknowledge(now))
+              x.apply(x.session.tick(now))
+            }
+          }
+          const inOrder = (n: number): string[] =>
+            Array.from({ length: n }, (_, i) => `171 ${i + 1}`)
+          expect(b.delivered).toEqual(inOrder(b.delivered.length))
+          expect(a.delivered).toEqual(inOrder(a.delivered.length))
+          if (losses > 0) {
+            lost += 1
+            expect([a.end, b.end].filter((end) => end === undefined)).toEqual([])
+          } else {
+            clean += 1
+            expect([a.end, b.end]).toEqual([undefined, undefined])
+            expect([b.delivered.length, a.delivered.length]).toEqual([texts.a, texts.b])
+            expect([a.session.bytesQueued, b.session.bytesQueued]).toEqual([0, 0])
+          }
+        },
+      ),
+      { numRuns: 60 },
+    )
+    expect(lost).toBeGreaterThan(0)
+    expect(clean).toBeGreaterThan(0)
+  })
+
+  it('says "enough" at windowBytes, and goes on when half of it is acknowledged', () => {
+    const [a, b] = pair()
+    a.say('x'.repeat(WINDOW_BYTES - 1))
+    expect(a.session.isFull).toBe(false)
+    a.say('x')
+    expect(a.session.isFull).toBe(true)
+    b.take(a.out.shift()!)
+    b.apply(b.session.acknowledge(0))
+    a.take(b.out.pop()!)
+    expect([a.session.isFull, a.events]).toEqual([false, ['up', 'drained']])
+  })
+
+  it('ends when more than twice windowBytes waits behind a gap', () => {
+    const [a, b] = pair()
+    a.say('missing')
+    a.out.length = 0
+    const each = 2 * WINDOW_BYTES - 64
+    a.say('x'.repeat(each))
+    b.take(a.out.shift()!)
+    expect(b.end).toBeUndefined()
+    a.say('')
+    b.take(a.out.shift()!)
+    expect(b.end).toBe('lost')
+    expect(b.out.at(-1)).toMatchObject({ kind: 'close' })
+  })
+
+  it('pings four times in timeoutMs, and ends at timeoutMs of silence', () => {
+    const [a] = pair()
+    const pings: number[] = []
+    for (let now = 0; now < TIMEOUT_MS; now = a.session.nextDueMs) {
+      a.apply(a.session.tick(now))
+      if (a.out.length > 0) pings.push(now)
+      a.out.length = 0
+    }
+    expect(pings).toEqual([200, 400, 600])
+    a.apply(a.session.tick(TIMEOUT_MS - 1))
+    expect(a.end).toBeUndefined()
+    a.apply(a.session.tick(TIMEOUT_MS))
+    expect([a.end, a.session.nextDueMs]).toEqual(['lost', Infinity])
+  })
+
+  it('ends as idle when neither side needs it, and goes on when one does', () => {
+    const [a, b] = pair()
+    a.apply(a.session.askFin(0))
+    expect(a.session.state).toBe('closing')
+    b.take(a.out.pop()!)
+    expect(b.events).toEqual(['up', 'fin_asked'])
+    b.apply(b.session.fin(true, 0))
+    a.take(b.out.pop()!)
+    expect([a.session.state, a.events]).toEqual(['up', ['up', 'fin_denied']])
+    a.apply(a.session.askFin(0))
+    b.take(a.out.pop()!)
+    b.apply(b.session.fin(false, 0))
+    a.take(b.out.pop()!)
+    expect([a.end, b.end]).toEqual(['idle', 'idle'])
+  })
+
+  it('does not end while something is under way', () => {
+    const [a, b] = pair()
+    a.say('1')
+    expect(a.session.askFin(0)).toEqual([])
+    b.say('2')
+    b.out.length = 0
+    b.take({ kind: 'fin', session: ID, number: 0, ack: 0 })
+    expect(b.out).toMatchObject([{ kind: 'finNo' }])
+  })
+
+  it('ends when a peer acknowledges what was not sent', () => {
+    const [a] = pair()
+    a.take({ kind: 'ack', session: ID, ack: 1 })
+    expect(a.end).toBe('lost')
+  })
+
+  it('keeps what overtakes the answer to `open`', () => {
+    const a = new Side('opener')
+    a.take({ kind: 'data', session: ID, number: 1, ack: 0, type: 0xab, payload: Buffer.from('1') })
+    expect(a.delivered).toEqual([])
+    a.take({ kind: 'opened', session: ID, incarnation: 2 })
+    expect([a.delivered, a.events]).toEqual([['171 1'], ['up']])
+  })
+})
+
+describe('relayed messages of a peer', () => {
+  const head = (kind: number): number[] => [kind, 1, 2, 3, 4, 5, 6, 7, 8]
+  it.each([
+    ['nothing', []],
+    ['an unknown kind', head(99)],
+    ['half a session', [2, 1, 2]],
+    ['an open without an incarnation', head(1)],
+    ['data without a frame', [...head(4), ...new Array<number>(16).fill(0)]],
+    ['an ack that is NaN', [...head(5), 0x7f, 0xf8, 0, 0, 0, 0, 0, 0]],
+    ['an ack of -1', [...head(5), 0xbf, 0xf0, 0, 0, 0, 0, 0, 0]],
+  ])('%s is ERR_DIST_RELAY', (_what, bytes) => {
+    expect(() => parseRelay(Uint8Array.from(bytes))).toThrow(
+      expect.objectContaining({ code: 'ERR_DIST_RELAY' }),
+    )
+  })
+})
