@@ -27,6 +27,7 @@ import {
   type NodeOptions,
   type NodeStopOptions,
 } from './node.ts'
+import type { StrictLeases } from './leases/leases.ts'
 import type { RemoteCallFunctions } from './remote-call.ts'
 import type { RemoteMonitorFunctions } from './remote-monitor.ts'
 import type { RemoteSpawnFunctions } from './remote-spawn.ts'
@@ -200,6 +201,9 @@ export const NodeDiscovery: DiscoveryFunctions = later(
   ],
   ['strategies', 'listNodes', 'subscribe', 'createTicket', 'stats'],
 )
+
+/** Leases of the default node. */
+export const Leases: StrictLeases = later('Leases', (own) => own.leases, ['acquire'], [])
 
 /** The functions of the static {@link BehaviorRegistry}. */
 export type BehaviorRegistryFunctions = Pick<

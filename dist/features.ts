@@ -8,12 +8,17 @@
  * the same objects before and after.
  */
 import { Supervisor, type ChildSpec } from '../behaviours/index.ts'
+import type { NodeKey } from '../mesh/index.ts'
 import { createDiscovery } from './discovery/feature.ts'
 import type { DiscoveryFunctions } from './discovery/discovery.ts'
 import type { DiscoveryOptions } from './discovery/options.ts'
 import type { Strategy } from './discovery/strategy.ts'
 import { createErpc, type ErpcFunctions } from './erpc/erpc.ts'
 import type { ErpcOptions } from './erpc/options.ts'
+import { createLeases } from './leases/feature.ts'
+import type { StrictLeases } from './leases/leases.ts'
+import type { LeaseOptions } from './leases/options.ts'
+import { strictNames } from './leases/strict-names.ts'
 import type { GlobalRegistryFunctions } from './names/global-registry.ts'
 import { createNames } from './names/names.ts'
 import type { NamesOptions } from './names/options.ts'
@@ -29,6 +34,14 @@ export interface FeatureOptions {
   readonly erpc?: Partial<ErpcOptions> | undefined
   /** How nodes are found beside `seeds`: settings of `node.discovery`, or a list of strategies. */
   readonly discovery?: Partial<DiscoveryOptions> | readonly Strategy[] | undefined
+  /**
+   * Keys of the nodes whose majority grants strict names and leases; the same on all nodes. Three or five with data
+   * directories. Default none: what is strict is refused with `ERR_VOTERS_REQUIRED`. Change it only while all of them
+   * are stopped.
+   */
+  readonly voters?: readonly (NodeKey | string)[] | undefined
+  /** Waits and limits of `node.leases`. */
+  readonly leases?: LeaseOptions | undefined
   /** Limits of `node.globalRegistry`, and how conflicts of names are resolved. */
   readonly names?: Partial<NamesOptions> | undefined
 }
@@ -41,6 +54,8 @@ export interface FeatureFunctions {
   readonly distributedSupervisor: DistributedSupervisorFunctions
   /** Who can be found, and what looks for them; see `dist/discovery`. */
   readonly discovery: DiscoveryFunctions
+  /** The right to be the only one of a name; see `dist/leases`. */
+  readonly leases: StrictLeases
   /** Names of processes that the whole cluster knows; see `dist/names`. */
   readonly globalRegistry: GlobalRegistryFunctions
 }
@@ -53,7 +68,13 @@ export interface Features {
 }
 
 /** Names of options in {@link FeatureOptions}. */
-const OPTIONS: readonly (keyof FeatureOptions)[] = ['discovery', 'erpc', 'names']
+const OPTIONS: readonly (keyof FeatureOptions)[] = [
+  'discovery',
+  'erpc',
+  'leases',
+  'names',
+  'voters',
+]
 
 /** The options of the parts in `given`, and the rest of `given`. */
 export function takeFeatureOptions<T extends object>(
@@ -71,12 +92,22 @@ export function createFeatures(parts: DistParts, options: FeatureOptions): Featu
   const erpc = createErpc(parts, options.erpc)
   const discovery = createDiscovery(parts, options.discovery)
   const distributedSupervisor = createDistributedSupervisor(parts)
-  const names = createNames(parts, options.names)
-  const all: readonly DistFeature<unknown>[] = [discovery, erpc, distributedSupervisor, names]
+  const leases = createLeases(parts, options.voters, options.leases)
+  const hasVoters = (options.voters ?? []).length > 0
+  const strict = strictNames(leases.functions, hasVoters)
+  const names = createNames(parts, options.names, strict)
+  const all: readonly DistFeature<unknown>[] = [
+    leases,
+    discovery,
+    erpc,
+    distributedSupervisor,
+    names,
+  ]
   const children = all.flatMap(({ child }) => (child === undefined ? [] : [child]))
   const restarts = { strategy: 'one_for_one', intensity: 10, periodMs: 10_000 } as const
   return {
     functions: {
+      leases: leases.functions,
       globalRegistry: names.functions,
       distributedSupervisor: distributedSupervisor.functions,
       discovery: discovery.functions,

@@ -8,10 +8,11 @@ export type { BehaviorRegistryFunctions, DefaultClusterFunctions } from './defau
 export {
   BehaviorRegistry,
   Cluster,
-  NodeDiscovery,
   DistributedSupervisor,
   Erpc,
   GlobalRegistry,
+  Leases,
+  NodeDiscovery,
   RemoteCall,
   RemoteMonitor,
   RemoteSpawn,
@@ -169,6 +170,10 @@ export type { NodeIdComponents, NodeIdFunctions } from './node-id.ts'
 export { isNodeId, NodeId } from './node-id.ts'
 export type { DistOptions } from './options.ts'
 export { DIST_DEFAULTS } from './options.ts'
+export type { AcquireOptions, Lease, StrictLeases } from './leases/leases.ts'
+export type { LeaseOptions, LeaseSettings } from './leases/options.ts'
+export { LEASE_DEFAULTS } from './leases/options.ts'
+export { LeaseError } from './leases/errors.ts'
 export type { PeerStats } from './peer-link.ts'
 export type {
   AnyTarget,
