@@ -79,14 +79,14 @@ interface Slot {
 export class NodeWorkers {
   readonly #host: WorkersHost
   readonly #groups = new Set<WorkerGroup>()
-  readonly #insideHost: string
+  /** Numbers of workers, which are in their names and data directories. */
+  readonly #taken = new Set<number>()
+  #insideHost: string | undefined
   #switchboard: Promise<Switchboard> | undefined
-  #started = 0
   #closed = false
 
   constructor(host: WorkersHost) {
     this.#host = host
-    this.#insideHost = discardAddress(host.system.entropy.bytes(6))
   }
 
   /** Resolves when every worker is connected; rejects with the first failure, and then none is left. */
@@ -96,11 +96,14 @@ export class NodeWorkers {
     if (this.#closed || door === undefined || !isMainThread) throw unavailable()
     this.#switchboard ??= this.#open(door)
     const switchboard = await this.#switchboard
+    const insideHost = (this.#insideHost ??= discardAddress(this.#host.system.entropy.bytes(6)))
     const slots = Array.from({ length: options.count }, () => this.#slot())
-    const parts = { host: this.#host, switchboard, insideHost: this.#insideHost, options, slots }
-    const group = new WorkerGroup(parts)
+    const group = new WorkerGroup({ host: this.#host, switchboard, insideHost, options, slots })
     this.#groups.add(group)
-    void group.ended.then(() => this.#groups.delete(group))
+    void group.ended.then(() => {
+      this.#groups.delete(group)
+      for (const { number } of slots) this.#taken.delete(number)
+    })
     await group.start()
     if (!this.#closed) return group
     await group.stop()
@@ -124,7 +127,9 @@ export class NodeWorkers {
   }
 
   #slot(): Slot {
-    const number = ++this.#started
+    let number = 1
+    while (this.#taken.has(number)) number++
+    this.#taken.add(number)
     const name = `${this.#host.name}-w${number}`
     return { name, number, ready: undefined, starts: 0, thread: undefined }
   }
