@@ -36,6 +36,22 @@ export interface ClientArguments extends CommonArguments {
   readonly dataDir: string
 }
 
+/** How a command is a peer at the edge itself, for as long as it runs. */
+export interface EdgeArguments {
+  /** Addresses of gateways; one is enough. */
+  readonly gateways: readonly string[]
+  readonly realm: string
+  /** Where its key is kept; undefined is a new one each time. */
+  readonly dataDir: string | undefined
+}
+
+/** What commands have that ask a running node, or are peers at the edge. */
+export interface EdgeClientArguments extends CommonArguments {
+  /** Of the running node; undefined at the edge. */
+  readonly dataDir: string | undefined
+  readonly edge: EdgeArguments | undefined
+}
+
 /** `fovea members`. */
 export interface MembersArguments extends ClientArguments {
   readonly command: 'members'
@@ -145,7 +161,7 @@ export type DhtArguments =
   | DhtLookupArguments
 
 /** `fovea publish`. */
-export interface PublishArguments extends ClientArguments {
+export interface PublishArguments extends EdgeClientArguments {
   readonly command: 'publish'
   readonly topic: string
   readonly payload: unknown
@@ -155,7 +171,7 @@ export interface PublishArguments extends ClientArguments {
 }
 
 /** `fovea subscribe`. */
-export interface SubscribeArguments extends ClientArguments {
+export interface SubscribeArguments extends EdgeClientArguments {
   readonly command: 'subscribe'
   readonly filter: string
   /** Of all members of this group, on all nodes, one gets each message. */
@@ -167,7 +183,7 @@ export interface SubscribeArguments extends ClientArguments {
 }
 
 /** `fovea call`. */
-export interface RpcCallArguments extends ClientArguments {
+export interface RpcCallArguments extends EdgeClientArguments {
   readonly command: 'call'
   readonly procedure: string
   readonly input: unknown
@@ -175,7 +191,7 @@ export interface RpcCallArguments extends ClientArguments {
 }
 
 /** `fovea advertise`. */
-export interface AdvertiseArguments extends ClientArguments {
+export interface AdvertiseArguments extends EdgeClientArguments {
   readonly command: 'advertise'
   readonly procedure: string
   readonly reply: unknown
@@ -195,7 +211,7 @@ export interface TopicsArguments extends ClientArguments {
 }
 
 /** `fovea presence`. */
-export interface PresenceArguments extends ClientArguments {
+export interface PresenceArguments extends EdgeClientArguments {
   readonly command: 'presence'
   readonly topic: string
   /** Goes on with changes until Ctrl-C. */

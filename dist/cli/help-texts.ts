@@ -5,6 +5,9 @@ export const REALM_VARIABLE: string = 'FOVEA_REALM'
 export const DATA_DIR_START: string =
   'keeps its key and its control socket; without one both last one run only'
 export const DATA_DIR_CLIENT: string = `data directory of the running node (or ${DATA_DIR_VARIABLE})`
+export const EDGE_HELP: string = `do it at the edge, through this gateway; may be repeated. --data-dir then keeps this
+command's own key`
+export const EDGE_REALM_HELP: string = `realm file, for --gateway (or ${REALM_VARIABLE})`
 export const REALM_START: string = `realm file (or ${REALM_VARIABLE}); see: fovea realm create`
 export const CLUSTER_HELP: string =
   'nodes of other clusters of the realm are refused (default: main)'
@@ -120,6 +123,7 @@ Examples:
 export const PUBLISH_EXAMPLES: string = `
 Examples:
   $ fovea publish shop.tea.sold 2 --data-dir a
+  $ fovea publish shop.tea.sold 2 --gateway gate@127.0.0.1:4433 --realm realm.json
   $ fovea publish shop.tea.price 3 --qos 1 --retain --data-dir a`
 export const SUBSCRIBE_EXAMPLES: string = `
 Examples:

@@ -7,6 +7,8 @@ export const HINTS: Readonly<Record<string, string>> = {
   ERR_DATA_DIR_LOCKED: 'stop the other node, or give this one its own --data-dir',
   ERR_DATA_DIR_FOREIGN: 'give this node its own, empty --data-dir',
   ERR_DATA_DIR_UNREADABLE: 'check the owner and the permissions of --data-dir',
+  ERR_PEER_TIMEOUT:
+    'see that the gateway runs (fovea start --gateway), at that address, with the same realm',
   ERR_RPC_NO_PROVIDER: 'see who offers what with: fovea services',
   ERR_RPC_PROCEDURE_INVALID:
     'a procedure is segments joined by dots: shop.price; patterns as shop.* are for fovea advertise and services',

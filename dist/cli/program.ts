@@ -36,6 +36,8 @@ import {
   DHT_EXAMPLES,
   DHT_TEXT,
   DISCOVERY_HELP,
+  EDGE_HELP,
+  EDGE_REALM_HELP,
   EVENTS_EXAMPLES,
   EVENTS_TEXT,
   JOIN_EXAMPLES,
@@ -64,6 +66,7 @@ import {
   TOPOLOGY_TEXT,
 } from './help-texts.ts'
 import { MEMBER_EVENT_TYPES, type MemberEventType } from './operations/member-row.ts'
+import { reachOf } from './edge-program.ts'
 import { SERVICE_COMMANDS } from './service-program.ts'
 
 /** What an argument list means. */
@@ -335,11 +338,13 @@ class Parse {
         else command.option(flags, help, checked(parse), preset)
       }
       command.addHelpText('after', row.examples)
-      this.#client<ServicesArguments>(
-        command,
-        (values, args, common) =>
-          ({ ...row.make(values, args), ...common }) as unknown as Rest<ServicesArguments>,
-      )
+      if (row.isForEdge === true) this.#reach<ServicesArguments>(command, row.make)
+      else
+        this.#client<ServicesArguments>(
+          command,
+          (values, args, common) =>
+            ({ ...row.make(values, args), ...common }) as unknown as Rest<ServicesArguments>,
+        )
     }
   }
 
@@ -432,6 +437,29 @@ class Parse {
     this.#leaf<C>(command, (values, args) =>
       make(values, args, { dataDir: values['dataDir'] as string }),
     )
+  }
+
+  /** A command that asks a running node, or is a peer at the edge itself. */
+  #reach<C extends Command>(
+    command: Commander,
+    make: (values: Values, args: readonly unknown[]) => Readonly<Record<string, unknown>>,
+  ): void {
+    const [dataDir, realm] = [this.#env[DATA_DIR_VARIABLE], this.#env[REALM_VARIABLE]]
+    command
+      .option('--data-dir <dir>', DATA_DIR_CLIENT, checked(parseText), dataDir || undefined)
+      .option('--gateway <address>', EDGE_HELP, collect(parseAddress))
+      .option('--realm <file>', EDGE_REALM_HELP, checked(parseText), realm || undefined)
+    const isTyped = (name: string): boolean => command.getOptionValueSource(name) === 'cli'
+    this.#leaf<C>(command, (values, args) => {
+      const reach = reachOf({
+        dataDir: values['dataDir'] as string | undefined,
+        gateways: (values['gateway'] as string[] | undefined) ?? [],
+        realm: values['realm'] as string | undefined,
+        ...{ isDataDirTyped: isTyped('dataDir'), isRealmTyped: isTyped('realm') },
+      })
+      if ('problem' in reach) command.error(`error: ${reach.problem}`)
+      return { ...make(values, args), ...reach } as unknown as Rest<C>
+    })
   }
 
   #leaf<C extends Command>(

@@ -36,6 +36,8 @@ export interface ServiceCommandRow {
   readonly examples: string
   readonly arguments: readonly ArgumentRow[]
   readonly flags: readonly (FlagRow & { readonly required?: boolean })[]
+  /** Whether it can be done at the edge, through a gateway, as well. */
+  readonly isForEdge?: boolean
   /** All but what every command has. */
   readonly make: (values: Values, args: readonly unknown[]) => Readonly<Record<string, unknown>>
 }
@@ -57,6 +59,7 @@ const PROCEDURE: ArgumentRow = {
 export const SERVICE_COMMANDS: readonly ServiceCommandRow[] = [
   {
     ...{ name: 'publish', summary: 'publish a message', text: PUBLISH_TEXT },
+    isForEdge: true,
     examples: PUBLISH_EXAMPLES,
     arguments: [TOPIC, { name: '<json>', help: 'what it says', parse: parseJson }],
     flags: [
@@ -70,6 +73,7 @@ export const SERVICE_COMMANDS: readonly ServiceCommandRow[] = [
   },
   {
     ...{ name: 'subscribe', summary: 'print the messages of topics', text: SUBSCRIBE_TEXT },
+    isForEdge: true,
     examples: SUBSCRIBE_EXAMPLES,
     arguments: [
       {
@@ -89,6 +93,7 @@ export const SERVICE_COMMANDS: readonly ServiceCommandRow[] = [
   },
   {
     ...{ name: 'call', summary: 'call a procedure and print its result', text: RPC_CALL_TEXT },
+    isForEdge: true,
     examples: RPC_CALL_EXAMPLES,
     arguments: [PROCEDURE, { name: '[json]', help: 'its input, if any', parse: parseJson }],
     flags: [timeout(5_000)],
@@ -98,6 +103,7 @@ export const SERVICE_COMMANDS: readonly ServiceCommandRow[] = [
   },
   {
     ...{ name: 'advertise', summary: 'offer a procedure until Ctrl-C', text: ADVERTISE_TEXT },
+    isForEdge: true,
     examples: ADVERTISE_EXAMPLES,
     arguments: [{ ...PROCEDURE, help: 'its name, or a pattern that covers many' }],
     flags: [
@@ -121,6 +127,7 @@ export const SERVICE_COMMANDS: readonly ServiceCommandRow[] = [
   },
   {
     ...{ name: 'presence', summary: 'who is present in a topic', text: PRESENCE_TEXT },
+    isForEdge: true,
     examples: PRESENCE_EXAMPLES,
     arguments: [TOPIC],
     flags: [

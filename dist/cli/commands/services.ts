@@ -174,7 +174,6 @@ function ask(
 ): Promise<unknown> {
   const { timeoutMs } = options
   const limits = { timeoutMs: timeoutMs + ANSWER_MARGIN_MS }
-  return withNode(options, io, (client) =>
-    client.request('services', { action, ...params, timeoutMs }, limits),
-  )
+  const request = { action, ...params, timeoutMs }
+  return withNode(options, io, (client) => client.request('services', request, limits), timeoutMs)
 }

@@ -1,5 +1,5 @@
 /** How commands ask a running node: connect, ask, close, whatever happens. */
-import type { ClientArguments } from '../command.ts'
+import type { ClientArguments, EdgeArguments, EdgeClientArguments } from '../command.ts'
 import { connectControl, type ControlClient } from '../control/client.ts'
 import type { ControlMethod } from '../control/protocol.ts'
 import type { CliIo } from '../io.ts'
@@ -7,17 +7,39 @@ import type { CliIo } from '../io.ts'
 /** What the node gets beyond the deadline of the operation itself, to answer at all. */
 export const ANSWER_MARGIN_MS = 5000
 
-/** Runs `ask` with a connection to the node of `options`. */
+/** How long a command waits for a gateway, when it names no time. */
+const GATEWAY_MS = 10_000
+
+/** Runs `ask` with a connection to the node of `options`, or as a peer at the edge within `gatewayMs`. */
 export async function withNode<T>(
-  options: ClientArguments,
+  options: ClientArguments | EdgeClientArguments,
   io: CliIo,
   ask: (client: ControlClient) => Promise<T>,
+  gatewayMs: number = GATEWAY_MS,
 ): Promise<T> {
-  const client = await connectControl({ dataDir: options.dataDir, clock: io.clock })
+  const edge = 'edge' in options ? options.edge : undefined
+  const client =
+    edge === undefined
+      ? await connectControl({ dataDir: options.dataDir ?? '', clock: io.clock })
+      : await atEdge(edge, io, gatewayMs)
   try {
     return await ask(client)
   } finally {
     client.close()
+    await client.ended
+  }
+}
+
+async function atEdge(edge: EdgeArguments, io: CliIo, timeoutMs: number): Promise<ControlClient> {
+  // Who asks a running node does not wait for the code of the mesh.
+  const { connectEdge } = await import('../control/edge-client.ts')
+  const { clock, entropy } = io
+  const stopped = new AbortController()
+  const release = io.onStop(() => stopped.abort())
+  try {
+    return await connectEdge({ ...edge, clock, entropy, timeoutMs, signal: stopped.signal })
+  } finally {
+    release()
   }
 }
 

@@ -38,7 +38,10 @@ export interface ControlClient {
     params: Readonly<Record<string, unknown>>,
     options: ControlRequestOptions,
   ): Promise<unknown>
+  /** What waits for an answer gets none. */
   close(): void
+  /** Where closing takes time: resolves when nothing is left. */
+  readonly ended?: Promise<void>
 }
 
 /** Connects to the node that runs in `dataDir`; rejects with `ERR_NODE_NOT_RUNNING`. */

@@ -14,11 +14,10 @@ import type {
 /** Nodes that an error names. */
 const NAMES_MAX = 8
 
-/** What of a mesh is needed. */
-export type ServicesMesh = Pick<
-  Mesh,
-  'key' | 'membership' | 'nodeId' | 'pubsub' | 'rpc' | 'services' | 'system'
->
+/** What of a mesh, or of a peer at its edge, is needed. */
+export type ServicesMesh = Pick<Mesh, 'key' | 'pubsub' | 'rpc' | 'services' | 'system'> &
+  // A peer at the edge has neither, and knows nobody by name.
+  Partial<Pick<Mesh, 'membership' | 'nodeId'>>
 
 /** Limits of one question. */
 export interface AskServicesOptions {
@@ -131,7 +130,7 @@ function withNames(mesh: ServicesMesh, error: unknown): unknown {
 
 /** The id of a member by its key. */
 function idOf(mesh: ServicesMesh, key: string): string | undefined {
-  return key === mesh.key.hex ? mesh.nodeId : mesh.membership.member(key)?.nodeId
+  return key === mesh.key.hex ? mesh.nodeId : mesh.membership?.member(key)?.nodeId
 }
 
 /** A field that is there when it has a value. */

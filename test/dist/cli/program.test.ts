@@ -161,6 +161,15 @@ describe('command lines that mean something', () => {
       { command: 'presence', topic: 'a.b', watch: false, timeoutMs: 2000 },
     ],
     ['presence a.b --watch --timeout-ms 9 --data-dir d', { watch: true, timeoutMs: 9 }],
+    [
+      'publish a.b 1 --gateway h:1 --gateway g@h:2 --realm r',
+      { dataDir: undefined, edge: { gateways: ['h:1', 'g@h:2'], realm: 'r', dataDir: undefined } },
+    ],
+    [
+      'call a.b --gateway h:1 --realm r --data-dir d',
+      { dataDir: undefined, edge: { dataDir: 'd' } },
+    ],
+    ['presence a.b --data-dir d', { dataDir: 'd', edge: undefined }],
     ['topics --data-dir d --json', { command: 'topics', json: true }],
     ['ping b --data-dir d --timeout-ms 50', { command: 'ping', node: 'b', timeoutMs: 50 }],
     ['ref monitor hits --node b --data-dir d', { command: 'ref monitor', name: 'hits', node: 'b' }],
@@ -180,6 +189,14 @@ describe('command lines that mean something', () => {
     expect(commandOf('members --data-dir d', env)).toMatchObject({ dataDir: 'd' })
     expect(commandOf('start --name a', env)).toMatchObject({ dataDir: 'e', realm: 'r' })
   })
+})
+
+test('a command at the edge takes the realm from the environment, but not the key of a node', () => {
+  const env = { FOVEA_DATA_DIR: 'e', FOVEA_REALM: 'r' }
+  expect(commandOf('subscribe a --gateway h:1', env)).toMatchObject({
+    ...{ dataDir: undefined, edge: { gateways: ['h:1'], realm: 'r', dataDir: undefined } },
+  })
+  expect(commandOf('subscribe a', env)).toMatchObject({ dataDir: 'e', edge: undefined })
 })
 
 describe('command lines that are wrong give a message and a usage line', () => {
@@ -237,6 +254,11 @@ describe('command lines that are wrong give a message and a usage line', () => {
     ['advertise a.b --data-dir d', "required option '--reply <json>'", 'fovea advertise'],
     ['advertise a.b --reply x --data-dir d', 'expected JSON', 'fovea advertise'],
     ['services a b --data-dir d', 'too many arguments', 'fovea services'],
+    ['call a.b', "required option '--data-dir <dir>' not specified, or name", 'fovea call'],
+    ['call a.b --gateway h:1', "'--gateway <address>' needs '--realm <file>'", 'fovea call'],
+    ['call a.b --gateway h --realm r', 'expected name@host:port or host:port', 'fovea call'],
+    ['call a.b --realm r --data-dir d', "'--realm <file>' is for '--gateway", 'fovea call'],
+    ['topics --gateway h:1 --data-dir d', "unknown option '--gateway'", 'fovea topics'],
     ['presence --data-dir d', "missing required argument 'topic'", 'Usage: fovea presence'],
     ['subscribe a --group= --data-dir d', 'expected a value that is', 'fovea subscribe'],
     ['topics a --data-dir d', 'too many arguments', 'fovea topics'],
