@@ -126,7 +126,10 @@ function nodeIn(
 function addressIn(byName: ByName, target: string, port: number): TransportAddress | undefined {
   const records = byName.get(plain(target)) ?? []
   const record = records.find((one) => one.type === 'A' || one.type === 'AAAA')
-  const host = record?.type === 'A' || record?.type === 'AAAA' ? record.address : target
+  const isAddress = record?.type === 'A' || record?.type === 'AAAA'
+  // Nobody but mDNS knows names that end so.
+  if (!isAddress && plain(target).endsWith('.local')) return undefined
+  const host = isAddress ? record.address : target
   return isHost(host) && Number.isInteger(port) && port > 0 && port < 65_536
     ? { host, port }
     : undefined

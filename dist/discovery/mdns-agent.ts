@@ -100,7 +100,6 @@ export class MdnsAgent {
       this.#do([])
       while (await pause(clock, settings.refreshIntervalMs, over.signal)) socket.refresh()
       if (broken !== undefined) throw broken
-      if (!signal.aborted) await pause(clock, this.#budget.restMs(clock.now()), signal)
     } finally {
       signal.removeEventListener('abort', end)
       if (signal.aborted) this.#do(this.#machine.close())
@@ -108,6 +107,7 @@ export class MdnsAgent {
       this.#timer?.cancel()
       await socket.close()
     }
+    await pause(clock, this.#budget.restMs(clock.now()), signal)
   }
 
   #mayRead(end: () => void): boolean {

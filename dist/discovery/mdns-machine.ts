@@ -34,8 +34,8 @@ const ANSWER_MIN_MS = 20
 const ANSWER_SPREAD_MS = 100
 /** A datagram of ours stays below what Ethernet carries. */
 const RECORDS_MAX = 16
-/** Time for answers after the socket was opened again. */
-const RESUMED_MS = 10_000
+/** Time for answers after the socket was opened again; theirs may have to be opened first, too. */
+const RESUMED_MS = 60_000
 
 /** What this node says about itself. */
 interface Own {
@@ -95,6 +95,10 @@ export class MdnsMachine {
   resumed(nowMs: number): void {
     for (const heard of this.#heard.values()) {
       heard.untilMs = Math.max(heard.untilMs, nowMs + RESUMED_MS)
+    }
+    for (const own of this.#own.values()) {
+      own.left = ANNOUNCEMENTS
+      own.dueMs = Math.min(own.dueMs, nowMs + ANSWER_MIN_MS + ANSWER_SPREAD_MS * this.#chance())
     }
     this.askNow(nowMs)
   }

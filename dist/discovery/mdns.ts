@@ -73,14 +73,16 @@ class Sockets implements MdnsSocket {
     return new Promise((resolve, reject) => {
       const ear = createSocket({ type: 'udp4', reuseAddr: true })
       const hearing = make({ socket: ear, port, multicast: false })
-      const refused = (cause: unknown): void => {
+      // The package tells of a port that is taken twice.
+      let refused = (cause: unknown): void => {
+        refused = () => {}
         ear.close()
         const text = `UDP port ${port} cannot be opened for mDNS`
         reject(new DiscoveryError('ERR_DISCOVERY_SOCKET', text, { cause }))
       }
-      hearing.once('error', refused)
+      hearing.on('error', (cause) => refused(cause))
       hearing.once('ready', () => {
-        hearing.off('error', refused)
+        refused = () => {}
         const sockets = new Sockets(make, port, interfaces, handlers, ear, hearing)
         sockets.refresh()
         resolve(sockets)
@@ -149,6 +151,8 @@ class Sockets implements MdnsSocket {
       if ((error as { code?: unknown }).code !== 'EADDRINUSE') give(error)
     }
     const speaker = this.#make({ socket: mouth, port: this.#port, multicast: false, bind: false })
+    // What comes to this address alone is not for us, and not worth reading.
+    mouth.removeAllListeners('message')
     speaker.on('warning', give)
     speaker.on('error', give)
     this.#speaking.set(address, speaker)
