@@ -28,6 +28,7 @@ import {
   type NodeStopOptions,
 } from './node.ts'
 import type { StrictLeases } from './leases/leases.ts'
+import type { GlobalLocks } from './locks/locks.ts'
 import type { RemoteCallFunctions } from './remote-call.ts'
 import type { RemoteMonitorFunctions } from './remote-monitor.ts'
 import type { RemoteSpawnFunctions } from './remote-spawn.ts'
@@ -200,6 +201,14 @@ export const NodeDiscovery: DiscoveryFunctions = later(
     ...(['lookupNode', 'findNodes'] as const),
   ],
   ['strategies', 'listNodes', 'subscribe', 'createTicket', 'stats'],
+)
+
+/** Locks of the default node. */
+export const Global: GlobalLocks = later(
+  'Global',
+  (own) => own.global,
+  ['setLock', 'delLock', 'trans'],
+  [],
 )
 
 /** Leases of the default node. */

@@ -31,6 +31,7 @@ import {
 import { discoveryErrors } from './discovery/errors.ts'
 import { ERPC_ERRORS } from './erpc/errors.ts'
 import { LEASE_ERRORS } from './leases/errors.ts'
+import { LOCK_ERRORS } from './locks/errors.ts'
 import { NAMES_ERRORS } from './names/errors.ts'
 import { SUPERVISOR_ERRORS } from './supervisor/errors.ts'
 import { WORKER_ERRORS } from './workers/errors.ts'
@@ -264,6 +265,7 @@ export const distErrors: ErrorCatalogue = Object.freeze({
   ...discoveryErrors,
   ...ERPC_ERRORS,
   ...LEASE_ERRORS,
+  ...LOCK_ERRORS,
   ...NAMES_ERRORS,
   ...SUPERVISOR_ERRORS,
   ...WORKER_ERRORS,

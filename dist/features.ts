@@ -19,6 +19,8 @@ import { createLeases } from './leases/feature.ts'
 import type { StrictLeases } from './leases/leases.ts'
 import type { LeaseOptions } from './leases/options.ts'
 import { strictNames } from './leases/strict-names.ts'
+import { createLocks, type GlobalLocks } from './locks/locks.ts'
+import type { LockSettings } from './locks/options.ts'
 import type { GlobalRegistryFunctions } from './names/global-registry.ts'
 import { createNames } from './names/names.ts'
 import type { NamesOptions } from './names/options.ts'
@@ -40,6 +42,8 @@ export interface FeatureOptions {
    * are stopped.
    */
   readonly voters?: readonly (NodeKey | string)[] | undefined
+  /** Waits and limits of `node.global`. */
+  readonly locks?: Partial<LockSettings> | undefined
   /** Waits and limits of `node.leases`. */
   readonly leases?: LeaseOptions | undefined
   /** Limits of `node.globalRegistry`, and how conflicts of names are resolved. */
@@ -54,6 +58,8 @@ export interface FeatureFunctions {
   readonly distributedSupervisor: DistributedSupervisorFunctions
   /** Who can be found, and what looks for them; see `dist/discovery`. */
   readonly discovery: DiscoveryFunctions
+  /** Locks over nodes; see `dist/locks`. */
+  readonly global: GlobalLocks
   /** The right to be the only one of a name; see `dist/leases`. */
   readonly leases: StrictLeases
   /** Names of processes that the whole cluster knows; see `dist/names`. */
@@ -72,6 +78,7 @@ const OPTIONS: readonly (keyof FeatureOptions)[] = [
   'discovery',
   'erpc',
   'leases',
+  'locks',
   'names',
   'voters',
 ]
@@ -92,11 +99,13 @@ export function createFeatures(parts: DistParts, options: FeatureOptions): Featu
   const erpc = createErpc(parts, options.erpc)
   const discovery = createDiscovery(parts, options.discovery)
   const distributedSupervisor = createDistributedSupervisor(parts)
+  const locks = createLocks(parts, options.locks)
   const leases = createLeases(parts, options.voters, options.leases)
   const hasVoters = (options.voters ?? []).length > 0
   const strict = strictNames(leases.functions, hasVoters)
   const names = createNames(parts, options.names, strict)
   const all: readonly DistFeature<unknown>[] = [
+    locks,
     leases,
     discovery,
     erpc,
@@ -107,6 +116,7 @@ export function createFeatures(parts: DistParts, options: FeatureOptions): Featu
   const restarts = { strategy: 'one_for_one', intensity: 10, periodMs: 10_000 } as const
   return {
     functions: {
+      global: locks.functions,
       leases: leases.functions,
       globalRegistry: names.functions,
       distributedSupervisor: distributedSupervisor.functions,

@@ -10,6 +10,7 @@ export {
   Cluster,
   DistributedSupervisor,
   Erpc,
+  Global,
   GlobalRegistry,
   Leases,
   NodeDiscovery,
@@ -174,6 +175,10 @@ export type { AcquireOptions, Lease, StrictLeases } from './leases/leases.ts'
 export type { LeaseOptions, LeaseSettings } from './leases/options.ts'
 export { LEASE_DEFAULTS } from './leases/options.ts'
 export { LeaseError } from './leases/errors.ts'
+export { LockError } from './locks/errors.ts'
+export type { GlobalLocks, LockId } from './locks/locks.ts'
+export type { LockOptions, LockSettings } from './locks/options.ts'
+export { LOCK_DEFAULTS } from './locks/options.ts'
 export type { PeerStats } from './peer-link.ts'
 export type {
   AnyTarget,
