@@ -24,7 +24,7 @@ export async function client(address) {
   return {
     call: (value) =>
       new Promise((resolve, reject) => {
-        echo.echo({ value }, { deadline: Date.now() + 10_000 }, (error, reply) => {
+        echo.echo({ value }, { deadline: Date.now() + 60_000 }, (error, reply) => {
           if (error === null) resolve(reply.value)
           else reject(error)
         })

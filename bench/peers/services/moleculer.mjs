@@ -19,7 +19,7 @@ async function start(nodeID, urls, port) {
   const broker = new ServiceBroker({
     nodeID,
     logger: false,
-    requestTimeout: 10_000,
+    requestTimeout: 60_000,
     transporter: {
       type: 'TCP',
       options: { udpDiscovery: false, port, urls, useHostname: false },
