@@ -22,14 +22,17 @@ async function loadModule(url: string): Promise<WorkerModule> {
   throw new TypeError(`${url} exports no function setup`)
 }
 
-const start = workerData as ThreadStart
-let code: 'ERR_WORKER_MODULE' | 'ERR_WORKER_START' = 'ERR_WORKER_MODULE'
-try {
-  const { setup } = await loadModule(start.module)
-  code = 'ERR_WORKER_START'
-  const { runThreadNode } = await import('./thread-node.ts')
-  await runThreadNode(start, setup, say)
-} catch (error) {
-  say({ type: 'failed', code, failure: failureOf(error) })
-  process.exit(1)
+async function run(start: ThreadStart): Promise<void> {
+  let code: 'ERR_WORKER_MODULE' | 'ERR_WORKER_START' = 'ERR_WORKER_MODULE'
+  try {
+    const { setup } = await loadModule(start.module)
+    code = 'ERR_WORKER_START'
+    const { runThreadNode } = await import('./thread-node.ts')
+    await runThreadNode(start, setup, say)
+  } catch (error) {
+    say({ type: 'failed', code, failure: failureOf(error) })
+    process.exit(1)
+  }
 }
+
+await run(workerData as ThreadStart)

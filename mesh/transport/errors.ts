@@ -198,8 +198,8 @@ export const TRANSPORT_ERRORS: Readonly<Record<TransportErrorCode, ErrorEntry>> 
     action: 'the log holds the error; the peer sees transport code 1 and this code',
   },
   ERR_TRANSPORT_GARBAGE: {
-    when: 'bytes that are no QUIC packet, or a first packet that no version of QUIC allows',
-    stateChanged: 'no; counted in packetsDropped, told to onRefused once a second at most',
+    when: 'bytes that are no QUIC packet, a first packet that no version of QUIC allows, or no batch of a thread',
+    stateChanged: 'no; counted in packetsDropped, told to onRefused. A thread loses its connection',
     retry: 'no',
     action: 'nothing; the port is reachable by strangers',
   },
