@@ -23,7 +23,7 @@ export class RegisteredFunction {
   readonly concurrency: number
   readonly queueMax: number
   running = 0
-  readonly waiting = new Set<() => void>()
+  readonly waiting: Set<() => void> = new Set()
 
   constructor(
     name: string,
