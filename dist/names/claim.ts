@@ -3,7 +3,7 @@
  * is a process number of the node that says it, in the life in which it says it (NX-D23). All claims of a name together
  * decide who has it, the same way on every node; no clock is asked (NX-D16).
  *
- *     meta: [process, state, id, contract or null, counter, wins, fence, node, life, id, how, ...]
+ *     meta: [process, state, id, contract or null, counter, wins, fence, how, node, life, id, how, ...]
  *
  * The `id` of a claim stays when it becomes held, and is another one when it has won a conflict. Values at the end that are the usual ones are left out.
  */
@@ -15,7 +15,7 @@ import { SpaceEntry, type EntryFacts } from '../../mesh/index.ts'
  */
 export type ClaimState = 'pending' | 'held' | 'dissolved'
 
-/** What becomes of the process of a claim that another one ends. */
+/** What becomes of the process of a claim that loses against another one. */
 export type Ending = 'replaced' | 'exit' | 'notify' | 'dissolve'
 
 /** A claim that another one ends. */
@@ -40,6 +40,9 @@ export interface ClaimBody {
   readonly wins: number
   /** Token of the lease of a strict name; 0 for others. */
   readonly fence: number
+  /** What becomes of processes that lose against it. */
+  readonly how: Ending
+  /** Claims that are over because of it, whatever their right. */
   readonly ends: readonly Ended[]
 }
 
@@ -50,14 +53,15 @@ export const PLAIN_CLAIM: Omit<ClaimBody, 'process' | 'id'> = Object.freeze({
   counter: 1,
   wins: 0,
   fence: 0,
+  how: 'exit',
   ends: Object.freeze([]),
 })
 
 const STATES: readonly ClaimState[] = ['pending', 'held', 'dissolved']
-const ENDINGS: readonly Ending[] = ['replaced', 'exit', 'notify', 'dissolve']
+const ENDINGS: readonly Ending[] = ['exit', 'notify', 'dissolve', 'replaced']
 
 /** Values before the claims that are ended. */
-const FIXED = 7
+const FIXED = 8
 const CONTRACT_LENGTH_MAX = 256
 const KEY_PATTERN = /^[0-9a-f]{64}$/
 
@@ -73,6 +77,7 @@ export class Claim extends SpaceEntry implements ClaimBody {
   readonly counter: number
   readonly wins: number
   readonly fence: number
+  readonly how: Ending
   readonly ends: readonly Ended[]
   /** False when its node said something that is none: it never counts. */
   readonly isValid: boolean
@@ -80,7 +85,7 @@ export class Claim extends SpaceEntry implements ClaimBody {
   constructor(facts: EntryFacts) {
     const body = bodyOf(facts.meta)
     super({ ...facts, meta: undefined })
-    const { process, state, id, contract, counter, wins, fence, ends } = body ?? NO_CLAIM
+    const { process, state, id, contract, counter, wins, fence, how, ends } = body ?? NO_CLAIM
     this.process = process
     this.state = state
     this.id = id
@@ -88,6 +93,7 @@ export class Claim extends SpaceEntry implements ClaimBody {
     this.counter = counter
     this.wins = wins
     this.fence = fence
+    this.how = how
     this.ends = ends
     this.isValid = body !== undefined
   }
@@ -97,13 +103,16 @@ const NO_CLAIM: ClaimBody = Object.freeze({ ...PLAIN_CLAIM, process: 0, id: 0 })
 
 /** What travels. */
 export function metaOf(body: ClaimBody): unknown[] {
-  const { process, state, id, contract, counter, wins, fence, ends } = body
-  const fixed = [process, STATES.indexOf(state), id, contract ?? null, counter, wins, fence]
+  const { process, state, id, contract, counter, wins, fence, how, ends } = body
+  const fixed = [
+    ...[process, STATES.indexOf(state), id, contract ?? null],
+    ...[counter, wins, fence, ENDINGS.indexOf(how)],
+  ]
   if (ends.length > 0) {
     const flat = ends.map(({ node, life, id: of, how }) => [node, life, of, ENDINGS.indexOf(how)])
     return [...fixed, ...flat.flat()]
   }
-  const usual = [undefined, undefined, undefined, null, 1, 0, 0]
+  const usual = [undefined, undefined, undefined, null, 1, 0, 0, 0]
   while (fixed.length > 3 && fixed.at(-1) === usual[fixed.length - 1]) fixed.pop()
   return fixed
 }
@@ -111,15 +120,20 @@ export function metaOf(body: ClaimBody): unknown[] {
 /** What a node said, if it is a claim. */
 export function bodyOf(meta: unknown): ClaimBody | undefined {
   if (!Array.isArray(meta) || meta.length < 3) return undefined
-  const [process, code, id, contract = null, counter = 1, wins = 0, fence = 0] = meta as unknown[]
-  const state = STATES[code as number]
+  const [process, state, id, contract = null, counter = 1, wins = 0, fence = 0, how = 0] =
+    meta as unknown[]
+  const said = { state: STATES[state as number], how: ENDINGS[how as number] }
   const isContract =
     contract === null || (typeof contract === 'string' && contract.length <= CONTRACT_LENGTH_MAX)
-  if (!isWhole(process) || !isWhole(id) || state === undefined || !isContract) return undefined
+  if (said.state === undefined || said.how === undefined || !isContract) return undefined
+  if (!isWhole(process) || !isWhole(id)) return undefined
   if (!isWhole(counter) || !isWhole(wins) || !isWhole(fence)) return undefined
   const ends = meta.length <= FIXED ? PLAIN_CLAIM.ends : endsOf(meta.slice(FIXED))
   if (ends === undefined) return undefined
-  return { process, state, id, contract: contract ?? undefined, counter, wins, fence, ends }
+  return {
+    ...{ process, id, counter, wins, fence, ends, contract: contract ?? undefined },
+    ...{ state: said.state, how: said.how },
+  }
 }
 
 function endsOf(flat: readonly unknown[]): Ended[] | undefined {
@@ -154,6 +168,11 @@ export function endingOf(claim: Claim, other: Claim): Ending | undefined {
   return other.ends.find((ended) => isEnded(ended, claim))?.how
 }
 
+/** Negative when `a` has the later fence, or has won more conflicts; 0 when they are even. */
+export function compareWins(a: Claim, b: Claim): number {
+  return a.fence === b.fence ? b.wins - a.wins : b.fence - a.fence
+}
+
 /**
  * Negative when `a` has the better right: held before pending, the later fence, more conflicts won, registered over more
  * often, and last the smaller key of the node. Never 0 for claims of two nodes.
@@ -162,8 +181,8 @@ export function compareClaims(a: Claim, b: Claim): number {
   if (a.state !== b.state && (a.state === 'pending' || b.state === 'pending')) {
     return a.state === 'pending' ? 1 : -1
   }
-  if (a.fence !== b.fence) return b.fence - a.fence
-  if (a.wins !== b.wins) return b.wins - a.wins
+  const wins = compareWins(a, b)
+  if (wins !== 0) return wins
   if (a.counter !== b.counter) return b.counter - a.counter
   return a.node < b.node ? -1 : a.node > b.node ? 1 : 0
 }

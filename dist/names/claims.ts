@@ -7,17 +7,18 @@
  * **Two claims of one name** come from registrations at once, or from two parts of a cluster that were apart:
  *
  * - A pending one gives way to every better one, by itself: its registration fails, nobody is harmed.
- * - Of held ones, the best decides with its resolver, and only it: the node of that claim either _wins_ (it says
- *   that the others are ended, and that it has won once more) or _gives way_ (it takes its own claim back) or
- *   _dissolves_ the name. The others wait for that. A claim that has won more often wins without being asked.
+ * - A held one that has won fewer conflicts than another held one is lost, by itself.
+ * - Of held ones that have won as many, the node of the best decides with its resolver, and the others wait: it _wins_
+ *   (and says that it has won one more), it _gives way_ (and takes its claim back), or it _dissolves_ the name.
  *
- * Why nothing is left without owner (Horde #250), whatever resolvers say, unless one says that nobody shall be: a claim is
- * ended only by one with a better right, which stays, with a win more; and it gives way only to one that has won as often.
- * Take the most wins that any claim ever had. None of those claims can be ended, for that takes more. The one with the
- * least right among them has nobody to give way to.
+ * Why nothing is left without owner (Horde #250), whatever resolvers say, unless one says that nobody shall be: take the
+ * most wins that any claim ever had. A claim with as many is lost to none, and gives way only to one with as many and
+ * a worse right. The one with the worst right among them has nobody to give way to. Why it comes to an end: nobody counts a
+ * win against a claim that has fewer, so two that decide at once are equal again, and then only the better one decides.
  */
 import {
   compareClaims,
+  compareWins,
   endingOf,
   isEnded,
   isSame,
@@ -30,9 +31,9 @@ import {
 export type Judgement =
   /** Nothing. */
   | { readonly type: 'stands' }
-  /** It is over: another one ends it, or has a better right than a pending one. */
+  /** It is over: another one ends it, or has a better right. */
   | { readonly type: 'lost'; readonly to: Claim; readonly how: Ending }
-  /** It has the best right among held ones, and the node decides. */
+  /** It has the best right among held ones that have won as often, and the node decides. */
   | { readonly type: 'contested'; readonly rivals: readonly Claim[] }
   /** What it ended is gone: nothing of that need be said any more. */
   | { readonly type: 'settled' }
@@ -42,7 +43,7 @@ export type Choice = 'own' | 'rival' | 'none'
 
 /** What a decision comes to. */
 export type Decision =
-  | { readonly type: 'wins'; readonly ends: readonly Ended[] }
+  | { readonly type: 'wins' }
   | { readonly type: 'gives_way'; readonly to: Claim }
   | { readonly type: 'dissolves'; readonly ends: readonly Ended[]; readonly to: Claim }
 
@@ -79,28 +80,26 @@ export function judge(own: Claim, claims: readonly Claim[]): Judgement {
   }
   const isEnding = own.ends.some((ended) => claims.some((other) => isEnded(ended, other)))
   if (own.state === 'dissolved') return isEnding ? STANDS : SETTLED
-  const held = rivals.filter(({ state }) => state === 'held')
-  const isBest = held.every((rival) => compareClaims(own, rival) < 0)
-  if (held.length > 0 && isBest) return { type: 'contested', rivals: held }
-  return own.ends.length > 0 && !isEnding && held.length === 0 ? SETTLED : STANDS
+  const held = rivals.filter(({ state }) => state === 'held').sort(compareClaims)
+  const above = held.find((rival) => compareWins(rival, own) < 0)
+  if (above !== undefined) return { type: 'lost', to: above, how: above.how }
+  const equals = held.filter((rival) => compareWins(rival, own) === 0)
+  const isBest = equals.every((rival) => compareClaims(own, rival) < 0)
+  if (equals.length > 0 && isBest) return { type: 'contested', rivals: equals }
+  return own.ends.length > 0 && !isEnding ? SETTLED : STANDS
 }
 
-/** The decision of the node of `own`, which has the best right; `choose` is its resolver. */
-export function decide(
-  own: Claim,
-  rivals: readonly Claim[],
-  how: Ending,
-  choose: (own: Claim, rival: Claim) => Choice,
-): Decision {
-  const ends = (ending: Ending): Ended[] =>
-    rivals.map(({ node, life, id }) => ({ node, life, id, how: ending }))
-  for (const rival of Array.from(rivals).sort(compareClaims)) {
-    if (rival.fence !== own.fence || rival.wins !== own.wins) continue
-    const choice = choose(own, rival)
+/** The decision of a node whose claim has the best right, against others that have won as often. */
+export function decide(rivals: readonly Claim[], choose: (rival: Claim) => Choice): Decision {
+  for (const rival of rivals) {
+    const choice = choose(rival)
     if (choice === 'rival') return { type: 'gives_way', to: rival }
-    if (choice === 'none') return { type: 'dissolves', ends: ends('dissolve'), to: rival }
+    if (choice === 'none') {
+      const ends = rivals.map(({ node, life, id }): Ended => ({ node, life, id, how: 'dissolve' }))
+      return { type: 'dissolves', ends, to: rival }
+    }
   }
-  return { type: 'wins', ends: ends(how) }
+  return { type: 'wins' }
 }
 
 const STANDS: Judgement = { type: 'stands' }

@@ -8,7 +8,7 @@ export interface GlobalRegistryEvents {
   registered: (entry: GlobalEntry) => void
   /** Nobody has the name any more; `entry` is who had it. */
   unregistered: (entry: GlobalEntry) => void
-  /** A conflict was decided on this node; `winner` is undefined when nobody keeps the name. */
+  /** A conflict was decided that a process of this node was in; `winner` is undefined when nobody keeps the name. */
   conflictResolved: (
     name: string,
     winner: GlobalEntry | undefined,

@@ -5,14 +5,7 @@
  * A claim is `pending` from `claim` until `acknowledged`, when all others are known to know it. A pending one that
  * loses is `refused`; a held one that loses is `lost`, exactly once, for it is taken back in the same step.
  */
-import {
-  isEnded,
-  PLAIN_CLAIM,
-  type Claim,
-  type ClaimBody,
-  type Ended,
-  type Ending,
-} from './claim.ts'
+import { PLAIN_CLAIM, type Claim, type ClaimBody, type Ended, type Ending } from './claim.ts'
 import { decide, judge, type Choice, type Claims } from './claims.ts'
 
 /** A name of a process of this node. */
@@ -21,8 +14,6 @@ export interface OwnName<Owner> {
   /** Whose it is; what it is, the user of the machine knows. */
   owner: Owner
   claim: Claim
-  /** What becomes of those that lose against it. */
-  how: Ending
 }
 
 /** A claim to be made. */
@@ -46,7 +37,7 @@ export interface RegistrarParts<Owner> {
   readonly refused: (own: OwnName<Owner>, to: Claim) => void
   /** The process had the name and has it no more. */
   readonly lost: (own: OwnName<Owner>, to: Claim, how: Ending) => void
-  /** A conflict was decided here, for `winner`; for nobody when that is undefined. */
+  /** A conflict that a claim of this node was in was decided for `winner`; for nobody when that is undefined. */
   readonly decided: (name: string, winner: Claim | undefined, losers: readonly Claim[]) => void
 }
 
@@ -117,15 +108,15 @@ export class Registrar<Owner> {
     name: string,
     owner: Owner,
     { process, contract, fence, how }: NewClaim,
-    rest: Omit<ClaimBody, 'process' | 'id'>,
+    rest: Omit<ClaimBody, 'process' | 'id' | 'how'>,
   ): OwnName<Owner> {
     const { claims, say } = this.#parts
     const before = this.own.get(name)?.claim
-    const body = { ...rest, process, id: ++this.#id, contract, fence }
+    const body = { ...rest, process, id: ++this.#id, contract, fence, how }
     const claim = say(name, body, before)
     if (before !== undefined) claims.remove(before)
     claims.add(claim)
-    const own: OwnName<Owner> = { name, owner, claim, how }
+    const own: OwnName<Owner> = { name, owner, claim }
     this.own.set(name, own)
     return own
   }
@@ -152,19 +143,13 @@ export class Registrar<Owner> {
   #contest(own: OwnName<Owner>, rivals: readonly Claim[]): void {
     const { choose, decided, lost } = this.#parts
     const { claim } = own
-    const decision = decide(claim, rivals, own.how, (_own, rival) => choose(own, rival))
+    const decision = decide(rivals, (rival) => choose(own, rival))
     switch (decision.type) {
-      case 'wins': {
-        const wins = rivals.reduce((most, rival) => Math.max(most, rival.wins), claim.wins) + 1
+      case 'wins':
         // Who has ended it before has ended what it was.
-        this.#say(own, {
-          id: ++this.#id,
-          wins,
-          ends: [...this.#stillEnded(own, rivals), ...decision.ends],
-        })
+        this.#say(own, { id: ++this.#id, wins: claim.wins + 1 })
         decided(own.name, own.claim, rivals)
         return
-      }
       case 'gives_way':
         this.#drop(own)
         decided(own.name, decision.to, [claim])
@@ -178,29 +163,21 @@ export class Registrar<Owner> {
     }
   }
 
-  /** Claims of others that this one has ended already, and that are still there. */
-  #stillEnded({ claim, name }: OwnName<Owner>, rivals: readonly Claim[]): readonly Ended[] {
-    if (claim.ends.length === 0) return []
-    const known = this.#parts.claims.of(name)
-    return claim.ends.filter(
-      (ended) =>
-        known.some((other) => isEnded(ended, other)) &&
-        !rivals.some((rival) => isEnded(ended, rival)),
-    )
-  }
-
   #lose(own: OwnName<Owner>, to: Claim, how: Ending): void {
-    const { refused, lost } = this.#parts
+    const { refused, decided, lost } = this.#parts
     const { state } = own.claim
     this.#drop(own)
     if (state === 'pending') refused(own, to)
-    else if (state === 'held') lost(own, to, how)
+    else if (state === 'held') {
+      if (how !== 'replaced') decided(own.name, how === 'dissolve' ? undefined : to, [own.claim])
+      lost(own, to, how)
+    }
   }
 
   #say(own: OwnName<Owner>, change: Partial<ClaimBody>): void {
     const { claims, say } = this.#parts
-    const { process, state, id, contract, counter, wins, fence, ends } = own.claim
-    const body = { process, state, id, contract, counter, wins, fence, ends, ...change }
+    const { process, state, id, contract, counter, wins, fence, how, ends } = own.claim
+    const body = { process, state, id, contract, counter, wins, fence, how, ends, ...change }
     const before = own.claim
     own.claim = say(own.name, body, before)
     claims.remove(before)
