@@ -29,9 +29,7 @@ export interface CourierSendOptions {
   readonly via?: string | undefined
   /** Whoever sends has just dialled the node in vain: it goes through others, and the node is dialled again later. */
   readonly undialable?: boolean | undefined
-  /** Whoever sends has just dialled the node in vain: it goes through others, and the node is dialled again later. */
-  readonly undialable?: boolean | undefined
-  /** How long it may wait for a way to the node. Default `waitTimeoutMs` of the settings, 10,000 ms. */
+  /** How long it may wait for a way to the node. Default, and at most, `waitTimeoutMs` of the settings, 10,000 ms. */
   readonly timeoutMs?: number | undefined
   /**
    * Called once when the message, which had been taken, is lost: no way was found, or a node on the way gave it up. With

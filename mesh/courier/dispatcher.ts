@@ -114,9 +114,8 @@ export class Dispatcher implements Driver {
       if (isFree) return this.#overLink(link, { lane, frame, lost })
     }
     if (undialable === true && this.#relay !== undefined) this.#paths.relay(to, clock.now())
-    if (undialable === true && this.#relay !== undefined) this.#paths.relay(to, clock.now())
     this.#number += 1
-    const expiresMs = clock.now() + (timeoutMs ?? settings.waitTimeoutMs)
+    const expiresMs = clock.now() + Math.min(timeoutMs ?? Infinity, settings.waitTimeoutMs)
     const parcel: Parcel = { number: this.#number, to, lane, frame, via, expiresMs, lost }
     if (!this.#waiting.add(parcel)) return this.#refuse('ERR_COURIER_BACKLOG', to)
     this.#move(to)

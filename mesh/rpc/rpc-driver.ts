@@ -176,7 +176,7 @@ export class RpcDriver implements Driver, RpcEngine, CallPort {
       this.#context.clock.microtask(() => this.enter(() => this.#serveOwn(message, input)))
       return true
     }
-    return this.#send(candidate, this.#frames.call(message, input), lost)
+    return this.#send(candidate, this.#frames.call(message, input), lost, message.budgetMs)
   }
 
   castProvider(
@@ -191,7 +191,7 @@ export class RpcDriver implements Driver, RpcEngine, CallPort {
       )
       return true
     }
-    return this.#send(candidate, this.#frames.cast(message, input), lost)
+    return this.#send(candidate, this.#frames.cast(message, input), lost, message.budgetMs)
   }
 
   cancelProvider(candidate: Candidate, id: string, wantsAnswer: boolean): void {
@@ -207,10 +207,16 @@ export class RpcDriver implements Driver, RpcEngine, CallPort {
     this.#send(candidate, this.#frames.cancel({ id, wantsAnswer }), () => {})
   }
 
-  #send({ node, via }: Candidate, frame: Uint8Array, lost: LostHandler): boolean {
+  /** What waits for a way longer than the caller waits for an answer must not be run: it is lost. */
+  #send(
+    { node, via }: Candidate,
+    frame: Uint8Array,
+    lost: LostHandler,
+    timeoutMs?: number,
+  ): boolean {
     const { courier } = this.#context
     const outcome = courier.send(node, 'rpc', frame, {
-      via,
+      ...{ via, timeoutMs },
       lost: ({ mayHaveArrived }) => this.enter(() => lost(mayHaveArrived)),
     })
     return outcome !== 'refused'

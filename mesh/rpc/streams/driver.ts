@@ -196,6 +196,8 @@ export class StreamDriver {
     }
     const outcome = courier.send(provider.node, 'rpc', frame, {
       via: provider.via,
+      // As of a call: what its opener waits for no longer must not begin.
+      timeoutMs: remainingMs === 0 ? undefined : remainingMs,
       lost: ({ mayHaveArrived, message }) =>
         this.#enter(() => track.openingLost(mayHaveArrived, message)),
     })

@@ -143,6 +143,18 @@ describe('without a link', () => {
     expect(a!.lost).toEqual(['ERR_COURIER_TIMEOUT'])
   })
 
+  it('lets no message wait longer than waitTimeoutMs, whatever its sender says', async () => {
+    await using world = new CourierWorld(24)
+    const [a, , c] = await world.startAll(3, { courier: { waitTimeoutMs: 100 } })
+    await unlink(world, 0, 2)
+    world.cluster.network.partition('10.0.0.1', '10.0.0.3')
+    a!.courier.send(c!.key, 'rpc', frameOf('long'), noting(a!, { timeoutMs: 9_000 }))
+    await world.advance(99)
+    expect(a!.lost).toEqual([])
+    await world.advance(10)
+    expect(a!.lost).toEqual(['ERR_COURIER_TIMEOUT'])
+  })
+
   it('holds waitingBytesPerNodeMax for a node and not one byte more', async () => {
     await using world = new CourierWorld(25)
     const [a] = await world.startAll(1, { courier: { waitingBytesPerNodeMax: 1_000 } })

@@ -267,6 +267,22 @@ describe('deadlines', () => {
     expect(caller.count('ERR_RPC_LATE')).toBe(1)
   })
 
+  it('R2 a call or cast waits for a way no longer than its caller waits, so none is run after that', async () => {
+    const { net, caller, provider } = await pair()
+    await net.told(provider.rpc.advertise('quick', () => 1))
+    const { courier } = caller.node
+    const send = courier.send.bind(courier)
+    const waits: unknown[] = []
+    courier.send = (to, lane, frame, options) => {
+      waits.push(options?.timeoutMs)
+      return send(to, lane, frame, options)
+    }
+    await net.during(caller.rpc.call('quick', 1, { timeoutMs: 250 }))
+    caller.rpc.cast('quick', 1, { timeoutMs: 300 })
+    await net.clock.advance(5)
+    expect(waits).toEqual([250, 300])
+  })
+
   it('R13 a provider that hangs times out, is told by its own clock, and frees its place later', async () => {
     const { net, caller, provider } = await pair()
     const log: string[] = []
