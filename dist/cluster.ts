@@ -7,20 +7,22 @@
  * Differs from noex: a node that is gone is forgotten after a while; a peer's word about a third node
  * changes nothing here; a callback that throws is logged and harms nobody.
  */
-import { formatReason, type Logger, type System } from '../runtime/index.ts'
-import type {
-  LinkDownReason,
-  LinkEvent,
-  Member,
-  MemberEvent,
-  Mesh,
-  NodeKey,
-  PeerInfo,
+import { formatReason, type Logger, type Pid, type System } from '../runtime/index.ts'
+import {
+  HIDDEN_FIELD,
+  type LinkDownReason,
+  type LinkEvent,
+  type Member,
+  type MemberEvent,
+  type Mesh,
+  type NodeKey,
+  type PeerInfo,
 } from '../mesh/index.ts'
-import { ClusterWaitError } from './errors.ts'
+import { ClusterConnectError, ClusterWaitError } from './errors.ts'
 import type { RelayEvent } from './gate.ts'
 import type { NodeDirectory, NodeTarget } from './node-directory.ts'
-import type { NodeId } from './node-id.ts'
+import { isNodeId, NodeId } from './node-id.ts'
+import { NodeMonitors, type MonitorNodesOptions } from './node-monitors.ts'
 
 /** Why a node went down; noex's words. */
 export type NodeDownReason = Exclude<LinkDownReason, 'idle'>
@@ -37,6 +39,21 @@ export interface ClusterNode {
   /** Start of the node, as it said last. */
   readonly incarnation: number
   readonly status: 'connected' | 'disconnected'
+  /** Left out of lists unless asked for; see the option `hidden`. */
+  readonly hidden: boolean
+}
+
+/** Which nodes are listed or told of. */
+export interface NodesOptions {
+  /** Also hidden nodes. Default false. */
+  readonly hidden?: boolean | undefined
+}
+
+/** How to connect. */
+export interface ConnectNodeOptions {
+  /** Default 10,000 ms. */
+  readonly timeoutMs?: number | undefined
+  readonly signal?: AbortSignal | undefined
 }
 
 /** How to wait for a node. */
@@ -51,21 +68,39 @@ export interface WaitOptions {
 export interface ClusterFunctions {
   getLocalNodeId(): NodeId
   getLocalNodeInfo(): ClusterNode
-  /** Every known node except this one, connected or not. */
-  getNodes(): ClusterNode[]
-  getConnectedNodes(): ClusterNode[]
-  getNodeIds(): NodeId[]
+  /** Every known node except this one, connected or not. Hidden ones only when asked for. */
+  getNodes(options?: NodesOptions): ClusterNode[]
+  getConnectedNodes(options?: NodesOptions): ClusterNode[]
+  getNodeIds(options?: NodesOptions): NodeId[]
   getNode(node: NodeTarget): ClusterNode | undefined
   isNodeConnected(node: NodeTarget): boolean
-  getConnectedNodeCount(): number
+  getConnectedNodeCount(options?: NodesOptions): number
   getStatus(): ClusterStatus
   getUptimeMs(): number
   /** Calls `callback` for every node that becomes connected; gives the way to stop. */
-  onNodeUp(callback: (nodeId: NodeId, node: ClusterNode) => void): () => void
+  onNodeUp(
+    callback: (nodeId: NodeId, node: ClusterNode) => void,
+    options?: NodesOptions,
+  ): () => void
   /** Calls `callback` for every node that is lost. */
   onNodeDown(
     callback: (nodeId: NodeId, reason: NodeDownReason, node: ClusterNode) => void,
+    options?: NodesOptions,
   ): () => void
+  /**
+   * Sends `owner` one `{ type: 'nodedown', node, reason }` when that node is lost: at once if it is not connected and cannot
+   * be. Counted: called twice, it sends two. Gives the way to stop.
+   */
+  monitorNode(node: NodeTarget, owner: Pid): () => void
+  /** Sends `owner` `{ type: 'nodeup', node }` and `nodedown` of all nodes; gives the way to stop. */
+  monitorNodes(owner: Pid, options?: MonitorNodesOptions): () => void
+  /** Connects with a node: a known one, or `name@host:port`. Rejects with `ERR_CLUSTER_CONNECT`. */
+  connect(node: NodeTarget, options?: ConnectNodeOptions): Promise<ClusterNode>
+  /**
+   * Says goodbye on the link to that node; both sides see `nodedown`, `graceful_shutdown`. Both stay members, so whoever
+   * needs the link next makes a new one. False when there was none.
+   */
+  disconnect(node: NodeTarget): Promise<boolean>
   onStatusChange(callback: (status: ClusterStatus) => void): () => void
   /** Resolves when that node is connected; at once if it is. */
   waitFor(node: NodeTarget, options?: WaitOptions): Promise<ClusterNode>
@@ -81,6 +116,7 @@ export interface ClusterParts {
   readonly relays: {
     isRelayed(keyHex: string): boolean
     onRelay(handler: (event: RelayEvent) => void): () => void
+    whenLinked(keyHex: string, action: () => void, failed: () => void): boolean
   }
 }
 
@@ -98,12 +134,14 @@ export class ClusterView implements ClusterFunctions {
   /** Nodes that were told to be up and not to be down since, by key. */
   readonly #connected = new Map<string, ClusterNode>()
   readonly #stopListening: (() => void)[]
+  readonly #monitors: NodeMonitors
   #status: ClusterStatus = 'starting'
 
   /** Registered with the mesh after the gate, so that its callbacks find the gate ready. */
   constructor(parts: ClusterParts) {
     this.#parts = parts
     this.#startedAtMs = parts.system.clock.now()
+    this.#monitors = new NodeMonitors(parts.system)
     this.#stopListening = [
       parts.mesh.onLink((event) => this.#onLink(event)),
       parts.mesh.membership.subscribe((event) => this.#onMember(event)),
@@ -119,37 +157,38 @@ export class ClusterView implements ClusterFunctions {
   }
 
   getLocalNodeInfo(): ClusterNode {
-    const { key, address, identity } = this.#parts.mesh
+    const { key, address, identity, hidden } = this.#parts.mesh
     const { host, port } = address
     const { incarnation } = identity
     return Object.freeze({
       id: this.getLocalNodeId(),
       ...{ key, host, port, incarnation },
       status: 'connected',
+      hidden,
     })
   }
 
-  getNodes(): ClusterNode[] {
+  getNodes({ hidden = false }: NodesOptions = {}): ClusterNode[] {
     const nodes = new Map<string, ClusterNode>()
     for (const member of this.#parts.directory.members()) {
       nodes.set(member.key.hex, nodeOf(member, 'disconnected'))
     }
     for (const [keyHex, node] of this.#connected) nodes.set(keyHex, node)
-    return [...nodes.values()]
+    return [...nodes.values()].filter((node) => hidden || !node.hidden)
   }
 
-  getConnectedNodes(): ClusterNode[] {
-    return [...this.#connected.values()]
+  getConnectedNodes({ hidden = false }: NodesOptions = {}): ClusterNode[] {
+    return [...this.#connected.values()].filter((node) => hidden || !node.hidden)
   }
 
-  getNodeIds(): NodeId[] {
-    return this.getNodes().map(({ id }) => id)
+  getNodeIds(options?: NodesOptions): NodeId[] {
+    return this.getNodes(options).map(({ id }) => id)
   }
 
   getNode(node: NodeTarget): ClusterNode | undefined {
     const keyHex = this.#parts.directory.keyOf(node)
     if (keyHex === this.#parts.directory.ownKeyHex) return this.getLocalNodeInfo()
-    return this.getNodes().find(({ key }) => key.hex === keyHex)
+    return this.getNodes({ hidden: true }).find(({ key }) => key.hex === keyHex)
   }
 
   isNodeConnected(node: NodeTarget): boolean {
@@ -158,8 +197,8 @@ export class ClusterView implements ClusterFunctions {
     return keyHex === this.#parts.directory.ownKeyHex || this.#connected.has(keyHex)
   }
 
-  getConnectedNodeCount(): number {
-    return this.#connected.size
+  getConnectedNodeCount(options?: NodesOptions): number {
+    return this.getConnectedNodes(options).length
   }
 
   getStatus(): ClusterStatus {
@@ -170,12 +209,73 @@ export class ClusterView implements ClusterFunctions {
     return this.#parts.system.clock.now() - this.#startedAtMs
   }
 
-  onNodeUp(callback: (nodeId: NodeId, node: ClusterNode) => void): () => void {
-    return listen(this.#up, (nodeId, node) => callback(nodeId, node))
+  onNodeUp(
+    callback: (nodeId: NodeId, node: ClusterNode) => void,
+    { hidden = false }: NodesOptions = {},
+  ): () => void {
+    return listen(this.#up, (nodeId, node) => {
+      if (hidden || !node.hidden) callback(nodeId, node)
+    })
   }
 
-  onNodeDown(callback: Down): () => void {
-    return listen(this.#down, (nodeId, reason, node) => callback(nodeId, reason, node))
+  onNodeDown(callback: Down, { hidden = false }: NodesOptions = {}): () => void {
+    return listen(this.#down, (nodeId, reason, node) => {
+      if (hidden || !node.hidden) callback(nodeId, reason, node)
+    })
+  }
+
+  monitorNode(node: NodeTarget, owner: Pid): () => void {
+    const { directory, relays } = this.#parts
+    const keyHex = directory.keyOf(node)
+    const name = (keyHex === undefined ? String(node) : directory.nameOf(keyHex)) as NodeId
+    if (keyHex === undefined) return this.#monitors.missing(name, owner)
+    const isOwn = keyHex === directory.ownKeyHex
+    if (isOwn || this.#connected.has(keyHex)) return this.#monitors.single(keyHex, owner)
+    // As `erlang:monitor_node/2`: a node without a connection is connected with, or is down.
+    let stop = (): void => {}
+    let isWanted = true
+    const tell = (missing: boolean) => (): void => {
+      if (!isWanted) return
+      stop = missing ? this.#monitors.missing(name, owner) : this.#monitors.single(keyHex, owner)
+    }
+    const isTried = relays.whenLinked(keyHex, tell(false), tell(true))
+    if (!isTried) tell(true)()
+    return () => {
+      isWanted = false
+      stop()
+    }
+  }
+
+  monitorNodes(owner: Pid, { hidden = false }: MonitorNodesOptions = {}): () => void {
+    return this.#monitors.all(owner, hidden)
+  }
+
+  async connect(node: NodeTarget, options: ConnectNodeOptions = {}): Promise<ClusterNode> {
+    const { mesh, directory } = this.#parts
+    const keyHex = directory.keyOf(node)
+    if (keyHex === directory.ownKeyHex) return this.getLocalNodeInfo()
+    const member = keyHex === undefined ? undefined : directory.member(keyHex)
+    const address = member?.address ?? addressOf(node)
+    if (address === undefined) throw new ClusterConnectError(String(node), undefined)
+    const { host, port } = address
+    const key = member?.key
+    try {
+      const link = await mesh.connect(
+        { host, port, ...(key === undefined ? {} : { key }) },
+        options,
+      )
+      return this.#connected.get(link.peer.key.hex) ?? connected(link.peer)
+    } catch (error) {
+      throw new ClusterConnectError(String(node), error)
+    }
+  }
+
+  async disconnect(node: NodeTarget): Promise<boolean> {
+    const { mesh, directory } = this.#parts
+    const keyHex = directory.keyOf(node)
+    if (keyHex === undefined || mesh.linkTo(keyHex) === undefined) return false
+    await mesh.disconnect(keyHex, 'disconnect')
+    return true
   }
 
   onStatusChange(callback: (status: ClusterStatus) => void): () => void {
@@ -225,6 +325,7 @@ export class ClusterView implements ClusterFunctions {
     if (status !== 'stopped') return
     this.#up.clear()
     this.#down.clear()
+    this.#monitors.close()
     this.#statusHandlers.clear()
   }
 
@@ -252,13 +353,16 @@ export class ClusterView implements ClusterFunctions {
   #nodeUp(node: ClusterNode): void {
     const known = this.#connected.has(node.key.hex)
     this.#connected.set(node.key.hex, node)
-    if (!known) this.#tell(this.#up, (callback) => callback(node.id, node))
+    if (known) return
+    this.#monitors.up(node)
+    this.#tell(this.#up, (callback) => callback(node.id, node))
   }
 
   #nodeDown(keyHex: string, reason: NodeDownReason): void {
     const known = this.#connected.get(keyHex)
     if (!this.#connected.delete(keyHex) || known === undefined) return
     const node = Object.freeze({ ...known, status: 'disconnected' as const })
+    this.#monitors.down(node, reason)
     this.#tell(this.#down, (callback) => callback(node.id, reason, node))
   }
 
@@ -280,14 +384,23 @@ function connected(peer: PeerInfo): ClusterNode {
   const { key, address, incarnation } = peer
   const { host, port } = address
   const id = peer.nodeId as NodeId
-  return Object.freeze({ id, key, host, port, incarnation, status: 'connected' })
+  const hidden = peer.hidden === true
+  return Object.freeze({ id, key, host, port, incarnation, status: 'connected', hidden })
 }
 
 function nodeOf(member: Member, status: ClusterNode['status']): ClusterNode {
-  const { key, address, nodeId, incarnation } = member
+  const { key, address, nodeId, incarnation, metadata } = member
   const { host, port } = address
   const id = nodeId as NodeId
-  return Object.freeze({ id, key, host, port, incarnation: incarnation.generation, status })
+  const hidden = metadata[HIDDEN_FIELD] === true
+  const { generation } = incarnation
+  return Object.freeze({ id, key, host, port, incarnation: generation, status, hidden })
+}
+
+/** Where `name@host:port` is. */
+function addressOf(node: NodeTarget): { readonly host: string; readonly port: number } | undefined {
+  if (!isNodeId(node)) return undefined
+  return NodeId.components(node)
 }
 
 /** Adds a callback of its own identity, so that the same function given twice counts twice. */

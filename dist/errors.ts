@@ -137,6 +137,18 @@ export class ContractVersionError extends FoveaError {
   }
 }
 
+/** There is no link to a node that was to be connected with. */
+export class ClusterConnectError extends FoveaError {
+  override readonly name: string = 'ClusterConnectError'
+  readonly nodeId: string
+  constructor(nodeId: string, cause: unknown) {
+    const why = cause === undefined ? 'nobody knows where it is' : formatReason(cause)
+    const options = cause === undefined ? {} : { cause }
+    super('ERR_CLUSTER_CONNECT', `node ${nodeId} cannot be connected with: ${why}`, options)
+    this.nodeId = nodeId
+  }
+}
+
 /** `Cluster`, `RemoteCall` and the others were used before `Cluster.start` or after its stop. */
 export class ClusterNotStartedError extends FoveaError {
   override readonly name: string = 'ClusterNotStartedError'
@@ -292,6 +304,12 @@ export const distErrors: ErrorCatalogue = Object.freeze({
     stateChanged: 'no',
     retry: 'the caller did not want to wait any more',
     action: 'nothing',
+  },
+  ERR_CLUSTER_CONNECT: {
+    when: 'Cluster.connect made no link; the cause says why',
+    stateChanged: 'no',
+    retry: 'as the cause says',
+    action: 'check the id, the address, the realm and the secret of that node',
   },
   ERR_NODE_ID_INVALID: {
     when: 'a text is not name@host:port',

@@ -29,7 +29,9 @@ export type {
   ClusterFunctions,
   ClusterNode,
   ClusterStatus,
+  ConnectNodeOptions,
   NodeDownReason,
+  NodesOptions,
   WaitOptions,
 } from './cluster.ts'
 export type { ErpcFunctions, ErpcNodeResult } from './erpc/erpc.ts'
@@ -162,6 +164,7 @@ export type {
   NameResolver,
   ResolveName,
 } from './names/resolver.ts'
+export type { MonitorNodesOptions, NodeMessage, NodeMonitorReason } from './node-monitors.ts'
 export type { NodeTarget } from './node-directory.ts'
 export type { WorkerNode, Workers } from './workers/workers.ts'
 export type { WorkerNodeOptions, WorkersOptions } from './workers/options.ts'
@@ -201,6 +204,7 @@ export type {
 } from './remote-spawn.ts'
 export {
   BehaviorNotFoundError,
+  ClusterConnectError,
   BehaviorRegistryError,
   ClusterNotStartedError,
   ClusterWaitError,

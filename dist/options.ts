@@ -121,7 +121,6 @@ const RENAMED: Readonly<Record<string, string>> = {
   heartbeatMissThreshold: 'keepaliveMissesMax',
   reconnectBaseDelayMs: 'reconnectBaseMs',
   reconnectMaxDelayMs: 'reconnectMaxMs',
-  clusterSecret: 'realm',
 }
 
 /** The options of this layer in `given`, checked and completed, and the rest of `given`. */

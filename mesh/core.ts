@@ -10,6 +10,7 @@ import { staticDiscovery } from './discovery/static.ts'
 import type { Identity } from './identity/identity.ts'
 import { checkMembership } from './identity/realm.ts'
 import type { Realm } from './identity/realm.ts'
+import { ClusterSecret } from './link/cluster-secret.ts'
 import { Connection } from './link/connection.ts'
 import type { ConnectionOptions } from './link/connection-context.ts'
 import { type Attempt, Dialer } from './link/dialer.ts'
@@ -28,7 +29,7 @@ import { RealmAuthority } from './membership/authority.ts'
 import type { DetectorMemory } from './membership/driver.ts'
 import { MembershipLog } from './membership/event-log.ts'
 import { HoldSignal } from './membership/hold-signal.ts'
-import { encodeMetadata } from './membership/metadata.ts'
+import { encodeMetadata, HIDDEN_FIELD } from './membership/metadata.ts'
 import type { Metadata } from './membership/metadata.ts'
 import { ProbeTimes } from './membership/probe-times.ts'
 import { SwimProtocol } from './membership/swim-protocol.ts'
@@ -76,6 +77,7 @@ export class MeshCore implements LinkProcessContext {
   readonly serviceLinks: ServiceLinks
   readonly serviceFrames: ServiceFrames
   readonly refusals: Refusals
+  readonly secret: ClusterSecret | undefined
   readonly protocol: LinkProtocol
   readonly codec: Codec = new Codec()
   readonly view: MembershipView
@@ -114,6 +116,8 @@ export class MeshCore implements LinkProcessContext {
     this.clock = options.clock
     this.logger = options.logger
     this.lookup = options.lookup
+    const { clusterSecret } = options
+    this.secret = clusterSecret === undefined ? undefined : new ClusterSecret(clusterSecret)
     this.chance = () => options.entropy.random()
     this.refusals = new Refusals(options.clock, options.logger)
     const handlerError = (error: unknown): void => {
@@ -207,6 +211,8 @@ export class MeshCore implements LinkProcessContext {
       capabilities: options.capabilities,
       frameBytesMax: options.frameBytesMax,
       states: this.states(),
+      ...(options.hidden ? { hidden: true } : {}),
+      ...(this.secret === undefined ? {} : { nonce: options.entropy.bytes(32) }),
     }
   }
 
@@ -269,7 +275,9 @@ export class MeshCore implements LinkProcessContext {
   }
 
   #encodeMetadata(metadata: Metadata): Uint8Array {
-    return encodeMetadata(this.codec, metadata, this.parts.options.membership.metaBytesMax)
+    const { hidden } = this.parts.options
+    const all = hidden ? { ...metadata, [HIDDEN_FIELD]: true } : metadata
+    return encodeMetadata(this.codec, all, this.parts.options.membership.metaBytesMax)
   }
 
   #detailsOf(keyHex: string): MemberDetails {

@@ -121,6 +121,8 @@ export interface Mesh extends AsyncDisposable {
   readonly gateway: Gateway | undefined
   /** A typed client of a contract that nodes serve with `rpc.serve`; as `rpc.client`. */
   client<P>(contract: Contract<P>, options?: ClientOptions): ContractClient<P>
+  /** Whether other nodes leave this one out of their lists. */
+  readonly hidden: boolean
   /** Which life of this node, and how often it spoke up in it, as members know it. */
   readonly incarnation: Incarnation
   /** Established links. */
@@ -305,6 +307,10 @@ class MeshNode implements Mesh {
       this.#treeEnded(reason)
       this.#settleEnded(reason)
     })
+  }
+
+  get hidden(): boolean {
+    return this.#core.parts.options.hidden
   }
 
   get address(): TransportAddress {

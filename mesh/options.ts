@@ -4,6 +4,7 @@
  */
 import { createRealClock, createSystemEntropy, silentLogger } from '../runtime/index.ts'
 import {
+  booleanOption,
   functionOption,
   numberOption,
   objectOption,
@@ -21,6 +22,7 @@ import { isClusterName, isHost, isNodeName } from './host.ts'
 import type { NodeDisk } from './identity/data-dir.ts'
 import type { Membership } from './identity/membership.ts'
 import type { Realm } from './identity/realm.ts'
+import { SECRET_CHARS_MAX, SECRET_CHARS_MIN } from './link/cluster-secret.ts'
 import type { Metadata } from './membership/metadata.ts'
 import { NO_METADATA } from './membership/metadata.ts'
 import { isMembershipPreset, resolveMembership } from './membership/options.ts'
@@ -47,6 +49,14 @@ export interface MeshOptions {
    * production with one authority. It is no secret: what must not meet belongs into two realms.
    */
   readonly cluster?: string | undefined
+  /**
+   * A secret that all nodes of the cluster and peers at its edge share, 16 to 1,024 characters, beside the realm. Both sides of a
+   * link prove that they have it; it is never sent. Nodes with another one, or with and without, refuse each other
+   * (`secret_mismatch`). Take a long random one: whoever has a membership can try guesses at home.
+   */
+  readonly clusterSecret?: string | undefined
+  /** Whether other nodes leave this one out of their lists (`Cluster.getNodes`), as Erlang's hidden nodes. Default false. */
+  readonly hidden?: boolean | undefined
   /** Name part of the node id: a letter, then letters, digits, `_`, `-`; 64 at most. Default `'node'`. */
   readonly name?: string | undefined
   /** The same as `name`, in noex's word. Give one of them. */
@@ -203,6 +213,7 @@ export interface MeshOptions {
 
 /** Options that stay without a value when they are not given. */
 type Unset =
+  | 'clusterSecret'
   | 'realm'
   | 'nodeName'
   | 'advertiseHost'
@@ -237,6 +248,7 @@ export const MESH_DEFAULTS: Readonly<
   Omit<Required<MeshOptions>, Unset | 'clock' | 'entropy' | 'lookup'>
 > = Object.freeze({
   cluster: 'main',
+  hidden: false,
   name: 'node',
   host: '0.0.0.0',
   port: 4433,
@@ -282,6 +294,13 @@ const clusterOption: OptionCheck = {
   expected: '1 to 64 letters, digits, dots, dashes or underscores',
   test: isClusterName,
 }
+const secretOption: OptionCheck = {
+  expected: `a text of ${SECRET_CHARS_MIN} to ${SECRET_CHARS_MAX} characters`,
+  test: (value) =>
+    typeof value === 'string' &&
+    value.length >= SECRET_CHARS_MIN &&
+    value.length <= SECRET_CHARS_MAX,
+}
 const hostOption: OptionCheck = { expected: 'an IP address or a host name', test: isHost }
 const listOption: OptionCheck = { expected: 'a list', test: Array.isArray }
 const wordsOption: OptionCheck = {
@@ -317,6 +336,8 @@ const amount = (min: number, max = 1_048_576): OptionCheck => numberOption(min, 
 const CHECKS: { readonly [K in keyof MeshOptions]-?: OptionCheck } = {
   realm: optional(realmOption),
   cluster: clusterOption,
+  clusterSecret: optional(secretOption),
+  hidden: booleanOption,
   name: nameOption,
   nodeName: optional(nameOption),
   host: hostOption,
@@ -383,12 +404,20 @@ function refuseRenamed(given: MeshOptions): void {
   throw new OptionError('ERR_OPTION_RENAMED', 'membership', message)
 }
 
+/** Before the check of all, whose message shows what was given. */
+function refuseSecret({ clusterSecret }: MeshOptions): void {
+  if (clusterSecret === undefined || secretOption.test(clusterSecret)) return
+  const message = `startMesh: 'clusterSecret' must be ${secretOption.expected}`
+  throw new OptionError('ERR_OPTION_INVALID', 'clusterSecret', message)
+}
+
 /** Checks `given` and decides everything that is not given. */
 export function resolveMeshOptions(
   given: MeshOptions,
   lookup: (host: string) => Promise<readonly string[]>,
 ): ResolvedMeshOptions {
   refuseRenamed(given)
+  refuseSecret(given)
   const merged = resolveOptions<MeshOptions>('startMesh', MESH_DEFAULTS, CHECKS, given)
   if (merged.realm === undefined) {
     throw new MeshError(

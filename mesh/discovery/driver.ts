@@ -195,6 +195,6 @@ function failureOf(error: unknown): 'retry' | 'lasting' | 'self' {
   const { code, reason } = (error ?? {}) as { code?: unknown; reason?: unknown }
   if (code === 'ERR_LINK_SELF') return 'self'
   // For a dial by somebody's hand it may be over soon; a source names such an address again and again.
-  if (reason === 'cluster_mismatch') return 'lasting'
+  if (reason === 'cluster_mismatch' || reason === 'secret_mismatch') return 'lasting'
   return isLastingFailure(error) ? 'lasting' : 'retry'
 }

@@ -2,6 +2,7 @@
 import type { Clock, ExitReason } from '../../runtime/index.ts'
 import type { NodeKey } from '../identity/node-key.ts'
 import type { Refusals } from '../refusals.ts'
+import type { ClusterSecret } from './cluster-secret.ts'
 import type { EdgeLinks } from './edge-links.ts'
 import type { FrameRouter } from './frame-router.ts'
 import type { Hello, MembershipCheck } from './handshake.ts'
@@ -34,6 +35,8 @@ export interface ConnectionContext {
   /** Our hello; `dialling` counts one more `connect`. */
   hello(dialling: boolean): Hello
   readonly checkMembership: MembershipCheck
+  /** What both sides prove in the handshake; undefined without one. */
+  readonly secret?: ClusterSecret | undefined
 }
 
 /** The process of a connection. */

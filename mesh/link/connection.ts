@@ -97,6 +97,7 @@ export class Connection implements Link {
       peerKey: transport.peerKey,
       deadlineMs,
       checkMembership: context.checkMembership,
+      secret: context.secret,
     })
     this.#lanes = new Lanes(transport, context.options, {
       onFrame: (lane, type, payload) => this.#frame(lane, type, payload),
@@ -325,18 +326,10 @@ export class Connection implements Link {
   #handshakeFrame(lane: Lane, type: number, payload: Uint8Array): void {
     const { protocol } = this.#context
     if (lane.name !== 'control') return this.#early(type)
-    switch (type) {
-      case WireType.connect:
-        return this.#input({ type: 'connect', hello: protocol.readHello(payload) })
-      case WireType.accepted:
-        return this.#input({ type: 'accepted', hello: protocol.readHello(payload) })
-      case WireType.rejected:
-        return this.#input({ type: 'rejected', ...protocol.readRejected(payload) })
-      case WireType.error:
-        return this.#peerError(protocol.readEnd(type, payload))
-      default:
-        this.#early(type)
-    }
+    if (type === WireType.error) return this.#peerError(protocol.readEnd(type, payload))
+    const input = protocol.readHandshake(type, payload)
+    if (input === undefined) this.#early(type)
+    else this.#input(input)
   }
 
   /** While a goodbye drains, what the peer sent before it still counts; else only its goodbye does. */
@@ -413,6 +406,12 @@ export class Connection implements Link {
           break
         case 'judge':
           this.#input({ type: 'verdict', verdict: this.#judge(effect.offer) })
+          break
+        case 'send_challenge':
+          this.#sendControl(protocol.challenge(effect.message))
+          break
+        case 'send_response':
+          this.#sendControl(protocol.response(effect.message))
           break
         case 'send_accepted':
           this.#sendControl(protocol.accepted(this.#handshake.renew(this.#context.hello(false))))

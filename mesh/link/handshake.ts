@@ -6,6 +6,8 @@
  *     dialler                                   acceptor
  *     start: connect (hello) ------------------> checks version, realm, cluster, membership
  *            opens the dist lane --------------> asks the pool (`judge`), gets a verdict
+ *     proves the secret <------- challenge       with a cluster secret only: proves it, asks for the same
+ *     response ----------------> asks the pool
  *     established <----------- accepted (hello)  established
  *     failed      <--------- rejected (reason)   failed
  *
@@ -14,17 +16,19 @@
  *   handshake is passed on; any other frame ends it with `ERR_LINK_EARLY_FRAME` (H6).
  * - It ends: exactly one `established` or `failed`, at the latest at the deadline (ML39).
  * - After the end every input gives no effects.
- * - Realm, cluster and membership are checked on both sides, so a dialler does not trust an acceptor
- *   more than an acceptor a dialler.
+ * - Realm, cluster, membership and secret are checked on both sides, so a dialler does not trust an acceptor
+ *   more than an acceptor a dialler. A node with a secret and one without refuse each other.
  */
 import type { NodeKey } from '../identity/node-key.ts'
-import type { HelloMessage, NodeKind } from '../wire/check.ts'
+import type { ChallengeMessage, HelloMessage, NodeKind, ResponseMessage } from '../wire/check.ts'
+import type { ClusterSecret, SecretScope } from './cluster-secret.ts'
 import type { DialOffer, DialVerdict } from './dial-race.ts'
 
 /** Why a `rejected` frame was sent. */
 export type RejectReason =
   | 'realm_mismatch'
   | 'cluster_mismatch'
+  | 'secret_mismatch'
   | 'membership_invalid'
   | 'version_unsupported'
   | 'simultaneous_dial'
@@ -71,6 +75,8 @@ export interface HandshakeOptions {
   readonly peerKey: NodeKey
   readonly deadlineMs: number
   readonly checkMembership: MembershipCheck
+  /** With one, both sides prove it; `own.nonce` is set then. */
+  readonly secret?: ClusterSecret | undefined
 }
 
 /** What happened. */
@@ -81,6 +87,10 @@ export type HandshakeInput =
   | { readonly type: 'lane_open' }
   /** The pool has judged the offer (acceptor). */
   | { readonly type: 'verdict'; readonly verdict: Verdict }
+  /** The acceptor has proven the secret and asks for it (dialler). */
+  | { readonly type: 'challenge'; readonly message: ChallengeMessage }
+  /** The dialler has, too (acceptor). */
+  | { readonly type: 'response'; readonly message: ResponseMessage }
   | { readonly type: 'accepted'; readonly hello: Hello }
   | { readonly type: 'rejected'; readonly reason: string; readonly message: string }
   /** A frame that is no part of a handshake. */
@@ -97,6 +107,8 @@ export type Verdict = DialVerdict | { readonly type: 'reject'; readonly reason: 
 export type HandshakeEffect =
   | { readonly type: 'send_connect' }
   | { readonly type: 'judge'; readonly offer: DialOffer }
+  | { readonly type: 'send_challenge'; readonly message: ChallengeMessage }
+  | { readonly type: 'send_response'; readonly message: ResponseMessage }
   | { readonly type: 'send_accepted' }
   | { readonly type: 'send_rejected'; readonly reason: RejectReason; readonly message: string }
   | { readonly type: 'established'; readonly negotiated: Negotiated }
@@ -111,7 +123,7 @@ export interface HandshakeFailure {
   readonly message: string
 }
 
-type State = 'idle' | 'waiting' | 'judging' | 'ended'
+type State = 'idle' | 'waiting' | 'proving' | 'judging' | 'ended'
 
 const NOTHING: readonly HandshakeEffect[] = Object.freeze([])
 
@@ -122,10 +134,13 @@ export class Handshake {
   #state: State = 'idle'
   #laneOpen = false
   #offer: Negotiated | undefined
+  /** The peer has proven the secret, or none is asked for. */
+  #proven: boolean
 
   constructor(options: HandshakeOptions) {
     this.#options = options
     this.#own = options.own
+    this.#proven = options.secret === undefined
   }
 
   /** What we said, or are about to say. */
@@ -142,6 +157,11 @@ export class Handshake {
   /** What the peer said in its `connect`, once that is good (acceptor). */
   get offered(): Hello | undefined {
     return this.#offer?.hello
+  }
+
+  /** The next word is the peer's or the pool's. */
+  get #isBusy(): boolean {
+    return this.#state === 'judging' || this.#state === 'proving'
   }
 
   /** True after `established` or `failed`. */
@@ -162,6 +182,10 @@ export class Handshake {
         return this.#judge()
       case 'verdict':
         return this.#verdict(input.verdict)
+      case 'challenge':
+        return this.#challenged(input.message)
+      case 'response':
+        return this.#answered(input.message)
       case 'accepted':
         return this.#accepted(input.hello)
       case 'rejected':
@@ -192,10 +216,58 @@ export class Handshake {
   /** Asks the pool once the connect is good and the dist lane is there. */
   #judge(): readonly HandshakeEffect[] {
     const offer = this.#offer
-    if (offer === undefined || !this.#laneOpen || this.#state === 'judging') return NOTHING
+    if (offer === undefined || !this.#laneOpen || this.#isBusy) return NOTHING
+    if (!this.#proven) return this.#challenge(offer.hello)
     this.#state = 'judging'
     const { incarnation, dials } = offer.hello
     return [{ type: 'judge', offer: { incarnation, dials } }]
+  }
+
+  #challenge(peer: Hello): readonly HandshakeEffect[] {
+    const scope = this.#scope(peer.nonce, this.#options.own.nonce)
+    const { secret } = this.#options
+    if (scope === undefined || secret === undefined) return this.#refuseSecret()
+    this.#state = 'proving'
+    const proof = secret.proof('acceptor', scope)
+    return [{ type: 'send_challenge', message: { nonce: scope.acceptorNonce, proof } }]
+  }
+
+  #challenged({ nonce, proof }: ChallengeMessage): readonly HandshakeEffect[] {
+    const { role, secret, own } = this.#options
+    if (role !== 'dialer' || secret === undefined || this.#proven) return this.#early('challenge')
+    const scope = this.#scope(own.nonce, nonce)
+    if (scope === undefined || !secret.isProof(proof, 'acceptor', scope)) {
+      return this.#refuseSecret()
+    }
+    this.#proven = true
+    return [{ type: 'send_response', message: { proof: secret.proof('dialer', scope) } }]
+  }
+
+  #answered({ proof }: ResponseMessage): readonly HandshakeEffect[] {
+    const { secret, own } = this.#options
+    if (this.#state !== 'proving' || secret === undefined) return this.#early('response')
+    const scope = this.#scope(this.#offer?.hello.nonce, own.nonce)
+    if (scope === undefined || !secret.isProof(proof, 'dialer', scope)) return this.#refuseSecret()
+    this.#proven = true
+    this.#state = 'waiting'
+    return this.#judge()
+  }
+
+  #scope(
+    dialerNonce: Uint8Array | undefined,
+    acceptorNonce: Uint8Array | undefined,
+  ): SecretScope | undefined {
+    if (dialerNonce === undefined || acceptorNonce === undefined) return undefined
+    const { role, own, peerKey } = this.#options
+    const [dialer, acceptor] = role === 'dialer' ? [own.nodeKey, peerKey] : [peerKey, own.nodeKey]
+    return {
+      ...{ realmId: own.realmId, dialerKey: dialer.bytes, acceptorKey: acceptor.bytes },
+      ...{ dialerNonce, acceptorNonce },
+    }
+  }
+
+  #refuseSecret(): readonly HandshakeEffect[] {
+    return this.#refuse('secret_mismatch', REJECT_TEXTS.secret_mismatch)
   }
 
   #verdict(verdict: Verdict): readonly HandshakeEffect[] {
@@ -209,6 +281,7 @@ export class Handshake {
     if (this.#options.role !== 'dialer') return this.#early('accepted')
     const checked = this.#check(hello)
     if ('reason' in checked) return this.#refuse(checked.reason, checked.message)
+    if (!this.#proven) return this.#refuseSecret()
     this.#state = 'ended'
     return [{ type: 'established', negotiated: checked }]
   }
@@ -260,6 +333,10 @@ export class Handshake {
       const text = `this node is of cluster '${own.cluster}', not '${peer.cluster}'`
       return { reason: 'cluster_mismatch', message: text }
     }
+    // With a secret both send a random number; what an acceptor says in `accepted` comes after the proofs.
+    if ((peer.nonce === undefined) !== (this.#options.secret === undefined)) {
+      return { reason: 'secret_mismatch', message: REJECT_TEXTS.secret_mismatch }
+    }
     const membership = this.#options.checkMembership(peer, peerKey)
     if ('complaint' in membership) {
       return { reason: 'membership_invalid', message: membership.complaint }
@@ -284,6 +361,7 @@ function mayLink(role: 'dialer' | 'acceptor', own: NodeKind, peer: NodeKind): bo
 export const REJECT_TEXTS: Readonly<Record<RejectReason, string>> = Object.freeze({
   realm_mismatch: 'this node belongs to another realm',
   cluster_mismatch: 'this node belongs to another cluster of the realm',
+  secret_mismatch: 'the two nodes do not have the same cluster secret',
   membership_invalid: 'the membership is not valid here',
   version_unsupported: 'no common version of the link protocol',
   simultaneous_dial: 'another connection between these two nodes takes precedence',

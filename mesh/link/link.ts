@@ -45,6 +45,8 @@ export interface PeerInfo {
   readonly roles: readonly string[]
   /** Largest payload in bytes that both take: chunk larger values. */
   readonly frameBytesMax: number
+  /** True for one that others do not list; see `MeshOptions.hidden`. */
+  readonly hidden?: boolean | undefined
   /** See `HelloMessage.states`. */
   readonly states: readonly number[]
 }

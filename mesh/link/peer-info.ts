@@ -29,5 +29,6 @@ export function peerInfoOf(
     frameBytesMax,
     roles,
     states: hello.states,
+    ...(hello.hidden === true ? { hidden: true } : {}),
   })
 }

@@ -7,21 +7,26 @@ import type { Codec } from '../wire/codec.ts'
 import {
   helloFields,
   MESSAGE_FIELD_LIMITS,
+  parseChallenge,
   parseConnect,
   parseDisconnect,
   parseError,
   parsePing,
   parsePong,
   parseRejected,
+  parseResponse,
 } from '../wire/check.ts'
 import type {
+  ChallengeMessage,
   DisconnectMessage,
   HelloMessage,
   PingMessage,
   RejectedMessage,
+  ResponseMessage,
 } from '../wire/check.ts'
 import { MessageError } from '../wire/errors.ts'
 import { WireType } from '../wire/messages.ts'
+import type { HandshakeInput } from './handshake.ts'
 
 /** Writes and reads link frames. */
 export class LinkProtocol {
@@ -36,6 +41,12 @@ export class LinkProtocol {
   }
   accepted(hello: HelloMessage): Uint8Array {
     return this.#codec.encodeFrame(WireType.accepted, helloFields(hello))
+  }
+  challenge(message: ChallengeMessage): Uint8Array {
+    return this.#codec.encodeFrame(WireType.challenge, { ...message })
+  }
+  response(message: ResponseMessage): Uint8Array {
+    return this.#codec.encodeFrame(WireType.response, { ...message })
   }
   rejected(reason: string, message: string): Uint8Array {
     return this.#codec.encodeFrame(WireType.rejected, { reason, message: cut(message) })
@@ -63,6 +74,23 @@ export class LinkProtocol {
       throw new MessageError('connect', 'cluster', 'a cluster name')
     }
     return hello
+  }
+  /** What a frame says to a handshake; undefined for one that is no part of it. */
+  readHandshake(type: number, payload: Uint8Array): HandshakeInput | undefined {
+    switch (type) {
+      case WireType.connect:
+        return { type: 'connect', hello: this.readHello(payload) }
+      case WireType.challenge:
+        return { type: 'challenge', message: parseChallenge(this.#codec.decode(payload)) }
+      case WireType.response:
+        return { type: 'response', message: parseResponse(this.#codec.decode(payload)) }
+      case WireType.accepted:
+        return { type: 'accepted', hello: this.readHello(payload) }
+      case WireType.rejected:
+        return { type: 'rejected', ...this.readRejected(payload) }
+      default:
+        return undefined
+    }
   }
   readRejected(payload: Uint8Array): RejectedMessage {
     return parseRejected(this.#codec.decode(payload))

@@ -5,6 +5,9 @@
 import type { Codec } from '../wire/codec.ts'
 import { MeshError } from '../mesh-error.ts'
 
+/** Field of the metadata of a hidden node, by which those know it that have no link with it. */
+export const HIDDEN_FIELD = 'fovea.hidden'
+
 /** Words of the application about its node. */
 export type Metadata = Readonly<Record<string, string | number | boolean>>
 

@@ -10,6 +10,7 @@ export type PeerMeshOptions = Pick<
   MeshOptions,
   | 'realm'
   | 'cluster'
+  | 'clusterSecret'
   | 'name'
   | 'dataDir'
   | 'realmMembership'
@@ -81,6 +82,7 @@ const CHECKS: { readonly [K in keyof PeerSettings]-?: OptionCheck } = {
 const MESH_NAMES: ReadonlySet<string> = new Set<keyof PeerMeshOptions>([
   'realm',
   'cluster',
+  'clusterSecret',
   'name',
   'dataDir',
   'realmMembership',

@@ -58,6 +58,21 @@ export interface HelloMessage {
    * that way. The link only carries them.
    */
   readonly states: readonly number[]
+  /** True for a node that others do not list; see `MeshOptions.hidden`. */
+  readonly hidden?: boolean | undefined
+  /** 32 random bytes of a node that wants the cluster's secret proven, and can prove it; see `cluster-secret.ts`. */
+  readonly nonce?: Uint8Array | undefined
+}
+
+/** `challenge`: the acceptor proves that it has the secret, and asks for the same. */
+export interface ChallengeMessage {
+  readonly nonce: Uint8Array
+  readonly proof: Uint8Array
+}
+
+/** `response`: so does the dialler. */
+export interface ResponseMessage {
+  readonly proof: Uint8Array
 }
 
 /** `rejected`: why there is no link. */
@@ -87,7 +102,12 @@ export interface ErrorMessage {
 
 /** The fields of a `connect` or `accepted` message, ready for the codec. */
 export function helloFields(hello: HelloMessage): Readonly<Record<string, unknown>> {
-  return { ...hello, nodeKey: hello.nodeKey.bytes }
+  const { nonce, hidden, nodeKey, ...rest } = hello
+  return {
+    ...{ ...rest, nodeKey: nodeKey.bytes },
+    ...(hidden === true ? { hidden } : {}),
+    ...(nonce === undefined ? {} : { nonce }),
+  }
 }
 
 /**
@@ -103,6 +123,17 @@ export function parseConnect(value: unknown): HelloMessage {
 /** Checks an `accepted` message. */
 export function parseAccepted(value: unknown): HelloMessage {
   return parseHello('accepted', value)
+}
+
+/** Checks a `challenge` message. */
+export function parseChallenge(value: unknown): ChallengeMessage {
+  const fields = new Fields('challenge', value)
+  return { nonce: fields.bytes('nonce', SECRET_BYTES), proof: fields.bytes('proof', SECRET_BYTES) }
+}
+
+/** Checks a `response` message. */
+export function parseResponse(value: unknown): ResponseMessage {
+  return { proof: new Fields('response', value).bytes('proof', SECRET_BYTES) }
 }
 
 /** Checks a `rejected` message. */
@@ -141,6 +172,8 @@ const UINT8_MAX = 255
 const UINT32_MAX = 4_294_967_295
 const REALM_ID_BYTES = 32
 const NODE_KEY_BYTES = 32
+/** Of random numbers and proofs. */
+const SECRET_BYTES = 32
 
 function parseHello(type: string, value: unknown): HelloMessage {
   const fields = new Fields(type, value)
@@ -168,6 +201,8 @@ function parseHello(type: string, value: unknown): HelloMessage {
       if (Number.isSafeInteger(item) && (item as number) >= 0) return item as number
       throw fields.error(`states[${index}]`, 'a whole number from 0')
     }),
+    ...(fields.get('hidden') === true ? { hidden: true } : {}),
+    ...(fields.get('nonce') === undefined ? {} : { nonce: fields.bytes('nonce', SECRET_BYTES) }),
   }
 }
 

@@ -13,6 +13,9 @@ export const WireType = {
   accepted: 0x05,
   rejected: 0x06,
   error: 0x07,
+  /** Both of a handshake in which the nodes prove that they share a secret. */
+  challenge: 0x08,
+  response: 0x09,
 
   publish: 0x10,
   subscribe: 0x11,

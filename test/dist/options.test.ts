@@ -27,7 +27,6 @@ describe('resolveDistOptions', () => {
     ['heartbeatMissThreshold', 'keepaliveMissesMax'],
     ['reconnectBaseDelayMs', 'reconnectBaseMs'],
     ['reconnectMaxDelayMs', 'reconnectMaxMs'],
-    ['clusterSecret', 'realm'],
   ])('refuses noex’s %s and names %s', (old, now) => {
     expect(() => resolveDistOptions({ [old]: 1 })).toThrow(
       expect.objectContaining({

@@ -1,5 +1,6 @@
 import { describe, expect, it } from 'vitest'
 import { nodeKeyFromBytes } from '../../../mesh/identity/node-key.ts'
+import { ClusterSecret } from '../../../mesh/link/cluster-secret.ts'
 import { Handshake } from '../../../mesh/link/handshake.ts'
 import type { HandshakeEffect, HandshakeOptions, Hello } from '../../../mesh/link/handshake.ts'
 
@@ -189,5 +190,125 @@ describe('Handshake, acceptor', () => {
     expect(h.input({ type: 'tick' }, 4_999)).toEqual([])
     expect(failureOf(h.input({ type: 'tick' }, 5_000))?.code).toBe('ERR_LINK_HANDSHAKE_TIMEOUT')
     expect(h.input({ type: 'tick' }, 6_000)).toEqual([])
+  })
+})
+
+describe('Handshake with a cluster secret', () => {
+  const nonceOf = (n: number) => new Uint8Array(32).fill(n)
+  const [good, bad] = [
+    new ClusterSecret('correct horse battery'),
+    new ClusterSecret('x'.repeat(16)),
+  ]
+  /** Both sides by the effects of the other; what crossed, and how each ended. */
+  const meet = (
+    dialer: ClusterSecret | undefined,
+    acceptor: ClusterSecret | undefined,
+    twist: (effect: HandshakeEffect) => HandshakeEffect = (effect) => effect,
+  ) => {
+    const nonce = (secret: unknown, n: number) =>
+      secret === undefined ? {} : { nonce: nonceOf(n) }
+    const own = { 2: hello(2, nonce(dialer, 22)), 1: hello(1, nonce(acceptor, 11)) }
+    const sides = {
+      dialer: new Handshake(
+        options({ role: 'dialer', own: own[2], peerKey: keyOf(1), secret: dialer }),
+      ),
+      acceptor: new Handshake(options({ own: own[1], secret: acceptor })),
+    }
+    const crossed: string[] = []
+    const ends: Record<string, string> = {}
+    const run = (side: 'dialer' | 'acceptor', effects: readonly HandshakeEffect[]): void => {
+      const other = side === 'dialer' ? 'acceptor' : 'dialer'
+      const tell = (input: Parameters<Handshake['input']>[0]) =>
+        run(other, sides[other].input(input, 1))
+      for (const effect of effects.map(twist)) {
+        if (effect.type.startsWith('send_')) crossed.push(effect.type.slice(5))
+        if (effect.type === 'send_connect') tell({ type: 'connect', hello: own[2] })
+        else if (effect.type === 'send_challenge') tell({ ...effect, type: 'challenge' })
+        else if (effect.type === 'send_response') tell({ ...effect, type: 'response' })
+        else if (effect.type === 'send_accepted') tell({ type: 'accepted', hello: own[1] })
+        else if (effect.type === 'send_rejected') tell({ ...effect, type: 'rejected' })
+        else if (effect.type === 'judge') {
+          const verdict = { type: 'accept', replace: false, dropDial: false } as const
+          run(side, sides[side].input({ type: 'verdict', verdict }, 1))
+        } else if (effect.type === 'established') ends[side] = 'established'
+        else if (effect.type === 'failed')
+          ends[side] = `${effect.failure.code} ${effect.failure.reason}`
+      }
+    }
+    sides.acceptor.input({ type: 'start' }, 0)
+    sides.acceptor.input({ type: 'lane_open' }, 0)
+    run('dialer', sides.dialer.input({ type: 'start' }, 0))
+    return { crossed, ends }
+  }
+
+  it('both prove it, and only then the pool is asked', () => {
+    expect(meet(good, good)).toEqual({
+      crossed: ['connect', 'challenge', 'response', 'accepted'],
+      ends: { dialer: 'established', acceptor: 'established' },
+    })
+  })
+
+  it.each<[string, ClusterSecret | undefined, ClusterSecret | undefined, string]>([
+    ['another one', bad, good, 'acceptor'],
+    ['one and none', good, undefined, 'dialer'],
+    ['none and one', undefined, good, 'dialer'],
+  ])('%s is secret_mismatch for both', (_claim, dialer, acceptor) => {
+    const { ends } = meet(dialer, acceptor)
+    const words = Object.values(ends).map((end) => end.split(' ')[1])
+    expect(words.filter((word) => word === 'secret_mismatch').length).toBeGreaterThan(0)
+    expect(Object.values(ends)).not.toContain('established')
+  })
+
+  it.each<[string, (effect: HandshakeEffect) => HandshakeEffect]>([
+    [
+      'a proof for another connection',
+      (e) => (e.type === 'send_response' ? { ...e, message: { proof: nonceOf(7) } } : e),
+    ],
+    [
+      'the proof of the other side sent back',
+      (() => {
+        let proof: Uint8Array = nonceOf(0)
+        return (e: HandshakeEffect): HandshakeEffect => {
+          if (e.type === 'send_challenge') ({ proof } = e.message)
+          return e.type === 'send_response' ? { ...e, message: { proof } } : e
+        }
+      })(),
+    ],
+    [
+      'an acceptor without a proof',
+      (e) =>
+        e.type === 'send_challenge'
+          ? { ...e, message: { nonce: nonceOf(11), proof: new Uint8Array(32) } }
+          : e,
+    ],
+  ])('%s is refused', (_claim, twist) => {
+    const { ends } = meet(good, good, twist)
+    expect(Object.values(ends)).toContain('ERR_LINK_REFUSED secret_mismatch')
+    expect(ends['acceptor']).not.toBe('established')
+  })
+
+  it('an acceptor that accepts without a challenge is refused', () => {
+    const h = new Handshake(
+      options({ role: 'dialer', own: hello(1, { nonce: nonceOf(1) }), secret: good }),
+    )
+    h.input({ type: 'start' }, 0)
+    const effects = h.input({ type: 'accepted', hello: hello(2, { nonce: nonceOf(2) }) }, 1)
+    expect(failureOf(effects)?.reason).toBe('secret_mismatch')
+  })
+
+  it('proofs differ by side, keys, random numbers and realm, and say nothing of the secret', () => {
+    const scope = {
+      ...{ realmId: nonceOf(1), dialerKey: nonceOf(2), acceptorKey: nonceOf(3) },
+      ...{ dialerNonce: nonceOf(4), acceptorNonce: nonceOf(5) },
+    }
+    const hex = (bytes: Uint8Array) => Buffer.from(bytes).toString('hex')
+    const proofs = [hex(good.proof('dialer', scope)), hex(good.proof('acceptor', scope))]
+    for (const part of Object.keys(scope)) {
+      proofs.push(hex(good.proof('dialer', { ...scope, [part]: nonceOf(9) })))
+    }
+    expect(new Set(proofs).size).toBe(7)
+    expect(good.isProof(good.proof('dialer', scope), 'dialer', scope)).toBe(true)
+    expect(good.isProof(good.proof('dialer', scope).subarray(1), 'dialer', scope)).toBe(false)
+    expect(good.isProof(good.proof('dialer', scope), 'acceptor', scope)).toBe(false)
   })
 })

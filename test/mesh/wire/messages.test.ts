@@ -42,7 +42,7 @@ describe('message types', () => {
   })
 
   it('an unknown id has a name for logs', () => {
-    expect(wireTypeName(0x09)).toBe('unknown_0x09')
+    expect(wireTypeName(0x0b)).toBe('unknown_0x0b')
     expect(isWireType(0)).toBe(false)
     expect(isWireType(0x1ff)).toBe(false)
   })
