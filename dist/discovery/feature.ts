@@ -52,7 +52,7 @@ class NodeDiscovery {
     this.#parts = parts
     const { mesh, system, refusals, cluster, logger } = parts
     const { key, realm } = mesh
-    this.#name = `fovea.dist.${key.hex.slice(0, 16)}.strategies`
+    this.#name = `fovea.dist.${key.hex.slice(0, 16)}`
     this.#self = Object.freeze<DiscoverySelf>({
       ...{ key, realm, cluster: mesh.clusterName },
       name: mesh.nodeId.slice(0, mesh.nodeId.indexOf('@')),
@@ -81,26 +81,28 @@ class NodeDiscovery {
 
   child(): ChildSpec {
     const { clock, entropy } = this.#parts.system
-    const spec = Supervisor.child(
-      {
-        ...{ strategy: 'rest_for_one', intensity: INTENSITY, periodMs: PERIOD_MS },
-        children: [
-          RegistryServer.child({ registry: this.#registry, clock, entropy }, { id: 'registry' }),
-          {
-            id: 'strategies',
-            type: 'supervisor',
-            start: ({ system, parent }) =>
-              Supervisor.start({
-                ...{ strategy: 'one_for_one', intensity: INTENSITY, periodMs: PERIOD_MS },
-                children: [...this.#strategies.values()].map((one) => this.#spec(one)),
-                ...{ name: this.#name, system, parent, link: true },
-              }),
-          },
-        ],
-      },
-      { id: 'discovery' },
-    )
-    return spec as unknown as ChildSpec
+    const restarts = { intensity: INTENSITY, periodMs: PERIOD_MS }
+    const registry = { registry: this.#registry, clock, entropy }
+    const strategies: ChildSpec = {
+      id: 'strategies',
+      type: 'supervisor',
+      start: ({ system, parent }) =>
+        Supervisor.start({
+          ...{ ...restarts, strategy: 'one_for_one', system, parent, link: true },
+          name: `${this.#name}.strategies`,
+          children: [...this.#strategies.values()].map((one) => this.#spec(one)),
+        }),
+    }
+    return {
+      id: 'discovery',
+      type: 'supervisor',
+      start: ({ system, parent }) =>
+        Supervisor.start({
+          ...{ ...restarts, strategy: 'rest_for_one', system, parent, link: true },
+          name: `${this.#name}.discovery`,
+          children: [RegistryServer.child(registry, { id: 'registry' }), strategies],
+        }),
+    }
   }
 
   functions(): DiscoveryFunctions {
@@ -179,14 +181,14 @@ class NodeDiscovery {
     checkStrategy(strategy, (name) => this.#strategies.has(name), this.#strategies.size)
     this.#strategies.set(strategy.name, strategy)
     // A supervisor that is being started again finds it in the list.
-    const supervisor = this.#parts.system.whereis(this.#name)
+    const supervisor = this.#parts.system.whereis(`${this.#name}.strategies`)
     if (supervisor !== undefined) await Supervisor.startChild(supervisor, this.#spec(strategy))
   }
 
   async #remove(name: string): Promise<boolean> {
     this.#check()
     if (!this.#strategies.delete(name)) return false
-    const supervisor = this.#parts.system.whereis(this.#name)
+    const supervisor = this.#parts.system.whereis(`${this.#name}.strategies`)
     if (supervisor !== undefined) {
       await Supervisor.terminateChild(supervisor, name)
       await Supervisor.deleteChild(supervisor, name)

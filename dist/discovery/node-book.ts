@@ -82,8 +82,10 @@ export class NodeBook {
     return words.filter((word) => !this.found(source, word))
   }
 
+  /** By name, then by key. */
   nodes(): DiscoveredNode[] {
-    return Array.from(this.#entries.values(), nodeOf)
+    const order = ({ name, key }: DiscoveredNode): string => `${name} ${key}`
+    return Array.from(this.#entries.values(), nodeOf).sort((a, b) => (order(a) < order(b) ? -1 : 1))
   }
 
   /** Tells of everything that is known, then of every change. */

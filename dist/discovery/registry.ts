@@ -142,7 +142,7 @@ export class NodeRegistry {
     return await this.#waiting(options, async (signal, timeoutMs) => {
       const enough = new AbortController()
       const over = AbortSignal.any([signal, enough.signal])
-      const heard = this.#hear(isIt, over)
+      const heard = this.speaksMdns ? this.#hear(isIt, over) : undefined
       const asked = this.#providers(nameKey(cluster, name), over, timeoutMs).then((found) =>
         this.#nodesOf(cluster, found).find(isIt),
       )

@@ -59,7 +59,8 @@ describe('a node as DNS-SD records', () => {
     const pointer = records[1]!
     const many = [...records, ...Array<MdnsRecord>(100).fill(pointer)]
     expect(nodesIn(packet(many), realm)).toHaveLength(8)
-    const late = [...Array<MdnsRecord>(60).fill({ ...pointer, name: 'x' }), ...records]
+    const others = Array.from({ length: 60 }, () => ({ ...pointer, name: 'x' }))
+    const late = [...others, ...records]
     expect(nodesIn(packet(late), realm)).toEqual([])
   })
 })
