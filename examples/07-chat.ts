@@ -11,7 +11,6 @@
 import process from 'node:process'
 import { parseArgs } from 'node:util'
 import { isName, NAME_RULE } from './07-chat/names.ts'
-import { runTerminal } from './07-chat/terminal.ts'
 import { showTour } from './07-chat/tour.ts'
 
 const USAGE = `usage: 07-chat.js NICK [--room ROOM] [--seed NAME@HOST:PORT]... [--host ADDRESS] [--port PORT]
@@ -44,5 +43,6 @@ async function main(): Promise<number> {
     if (!isName(name)) throw new Error(`'${name as string}': ${NAME_RULE}`)
   if (preset !== 'local' && preset !== 'lan' && preset !== 'wan')
     throw new Error(`--preset ${preset}`)
+  const { runTerminal } = await import('./07-chat/terminal.ts')
   return await runTerminal({ ...rest, nick, room, seeds, preset, port: Number(port) })
 }

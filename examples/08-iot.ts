@@ -8,16 +8,15 @@
  *     node build/examples/08-iot.js gate --port 4501 --seed control@127.0.0.1:4500
  *     node build/examples/08-iot.js device hall1 --gate gate@127.0.0.1:4501
  */
-import { writeFile } from 'node:fs/promises'
 import process from 'node:process'
 import { parseArgs } from 'node:util'
-import { createRealm, formatRealm } from 'fovea/mesh'
 import { runControl } from './08-iot/control.ts'
 import { runDevice } from './08-iot/device.ts'
 import { runGate } from './08-iot/gate.ts'
 import type { MemberOptions } from './08-iot/gate.ts'
 import { isHall } from './08-iot/reading.ts'
 import { showTour } from './08-iot/tour.ts'
+import { makeRealm } from './realm-file.ts'
 
 const USAGE = `usage: 08-iot.js control|gate|device HALL [--realm FILE] [--data FOLDER] [--port PORT]
                   [--seed NAME@HOST:PORT]... [--gate NAME@HOST:PORT]... [--every-ms MS] [--preset local|lan|wan]`
@@ -49,7 +48,7 @@ async function main(): Promise<number> {
   if (preset !== 'local' && preset !== 'lan' && preset !== 'wan') {
     throw new Error(`there is no preset ${preset}`)
   }
-  await makeRealm(realm)
+  await makeRealm(realm, 'com.example.site')
   const member: MemberOptions = { realm, data, preset, seeds, port: Number(port) }
   if (role === 'control') await runControl(member)
   else if (role === 'gate') await runGate(member)
@@ -57,13 +56,4 @@ async function main(): Promise<number> {
   else if (!isHall(hall)) throw new Error(`no hall is called '${hall}'`)
   else await runDevice({ hall, realm, data, gates, everyMs: Number(values['every-ms']) })
   return 0
-}
-
-/** One realm for all: its file is made by whoever comes first. */
-async function makeRealm(path: string): Promise<void> {
-  try {
-    await writeFile(path, formatRealm(createRealm('com.example.site')), { flag: 'wx', mode: 0o600 })
-  } catch (error) {
-    if ((error as { readonly code?: string }).code !== 'EEXIST') throw error
-  }
 }

@@ -1,8 +1,8 @@
 /** The program of one person: a node of the mesh, a screen, and the chat between them. */
-import { writeFile } from 'node:fs/promises'
 import process from 'node:process'
-import { createRealm, formatRealm, startMesh } from 'fovea/mesh'
+import { startMesh } from 'fovea/mesh'
 import type { MembershipPreset, Mesh } from 'fovea/mesh'
+import { makeRealm } from '../realm-file.ts'
 import { startChat } from './chat.ts'
 import { obey } from './commands.ts'
 import type { Desk } from './commands.ts'
@@ -26,7 +26,7 @@ export interface TerminalOptions {
 /** Runs until the person leaves; gives the exit code. */
 export async function runTerminal(options: TerminalOptions): Promise<number> {
   const { nick, realm, host, port, seeds, preset } = options
-  await makeRealm(realm)
+  await makeRealm(realm, 'com.example.chat')
   const mesh = await startMesh({ name: nick, realm, host, port, seeds, membership: preset })
   try {
     // Alone is no mistake: others may come.
@@ -74,13 +74,5 @@ async function talk(mesh: Mesh, { nick, room, folder }: TerminalOptions): Promis
   } finally {
     screen.close()
     process.off('SIGINT', hands.end).off('SIGTERM', hands.end)
-  }
-}
-
-async function makeRealm(path: string): Promise<void> {
-  try {
-    await writeFile(path, formatRealm(createRealm('com.example.chat')), { flag: 'wx', mode: 0o600 })
-  } catch (error) {
-    if ((error as { readonly code?: string }).code !== 'EEXIST') throw error
   }
 }

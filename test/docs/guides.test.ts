@@ -14,10 +14,12 @@ const programs = blocks.map(({ name, path, line }, index) => ({
 }))
 
 describe('guides', () => {
-  test('there are three, from Erlang and Elixir, from noex, and to simulation', () => {
+  test('there are five: from Erlang and Elixir, from noex, to simulation, and of two larger examples', () => {
     expect(guides).toEqual([
+      'docs/guides/chat.md',
       'docs/guides/from-erlang.md',
       'docs/guides/from-noex.md',
+      'docs/guides/iot.md',
       'docs/guides/simulation.md',
     ])
   })
@@ -26,7 +28,12 @@ describe('guides', () => {
     expect(await compileErrors(files)).toBe('')
   }, 60_000)
 
-  test.each(programs)('$where runs and leaves no process', async ({ file }) => {
-    expect(await leftBehind(file)).toBe(0)
-  })
+  // The first one loads the whole library.
+  test.each(programs)(
+    '$where runs and leaves no process',
+    { timeout: 60_000 },
+    async ({ file }) => {
+      expect(await leftBehind(file)).toBe(0)
+    },
+  )
 })
