@@ -15,7 +15,9 @@ import type { DiscoveryKind, DiscoveryOptions } from './options.ts'
 
 /** What the environment says. */
 export interface EnvironmentOptions {
+  /** UDP port. */
   readonly port?: number
+  /** How nodes are found. */
   readonly discovery?: Partial<Pick<DiscoveryOptions, 'kind' | 'autoCluster'>>
 }
 

@@ -2,12 +2,15 @@
 
 /** Which group, and who hears. */
 export interface MulticastOptions {
+  /** IPv4 address of the group. */
   readonly group: string
+  /** UDP port, shared with other programs. */
   readonly port: number
   /** Routers that a datagram may pass, and this network counts as one. */
   readonly hops: number
   /** Address of the interface to use; undefined for the system's choice. */
   readonly interface: string | undefined
+  /** A datagram came, from anybody. */
   onDatagram(bytes: Uint8Array): void
   /** The socket is closed by it. */
   onError(error: unknown): void
