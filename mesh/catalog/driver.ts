@@ -29,6 +29,7 @@ import type { CatalogProtocol } from './protocol.ts'
 import type { Address } from './reach.ts'
 import { Rendezvous } from './rendezvous.ts'
 import type { CatalogSettings } from './settings.ts'
+import { StandingQuestions } from './standing.ts'
 import { CatalogWork } from './work.ts'
 import type { CatalogTies } from './work.ts'
 
@@ -72,6 +73,7 @@ export class CatalogDriver implements RunningCatalog {
   readonly #places: DhtPlaces | undefined
   readonly #onDemand: OnDemand
   readonly #edgeRates: Rates
+  readonly #standing: StandingQuestions
   #edgeSeeks = 0
   /** Frames of messages that go to many. */
   readonly #frames = new WeakMap<CatalogMessage, Uint8Array>()
@@ -98,6 +100,10 @@ export class CatalogDriver implements RunningCatalog {
     this.#rendezvous = this.#openRendezvous()
     this.#pairs = this.#openPairs()
     this.#edgeRates = new Rates(clock, settings.edgeSeeksPerSecondMax)
+    this.#standing = new StandingQuestions(settings, {
+      answer: (peer, question) => this.#answer(peer, question),
+      refused: (code, peer) => this.#work.refuse(code, peer),
+    })
     if (context.edges !== undefined) {
       this.#own = { topic: new FilterMap(), procedure: new FilterMap() }
     }
@@ -116,8 +122,8 @@ export class CatalogDriver implements RunningCatalog {
 
   /** When `tick` must be called. */
   get nextDueMs(): number {
-    const [core, rendezvous, pairs] = [this.#core, this.#rendezvous, this.#pairs]
-    return Math.min(core.nextDeadline(), rendezvous.nextDeadline(), pairs.nextDeadline())
+    const machines = [this.#core, this.#rendezvous, this.#pairs, this.#standing]
+    return Math.min(...machines.map((each) => each.nextDeadline()))
   }
 
   get seeks(): number {
@@ -152,6 +158,7 @@ export class CatalogDriver implements RunningCatalog {
     if (type === 'up') return this.#linked(link, linkStatesOf(link))
     const peer = link.peer.key.hex
     this.#edgeRates.forget(peer)
+    this.#standing.forget(peer)
     this.#input({ type: 'unlinked', peer }, true)
     this.#work.do((nowMs) => this.#rendezvous.settled(nowMs, peer))
   }
@@ -223,6 +230,7 @@ export class CatalogDriver implements RunningCatalog {
       this.#pairs.tick(nowMs)
       if (this.#core.nextDeadline() <= nowMs) this.#core.step(nowMs, { type: 'tick' })
       if (this.#rendezvous.nextDeadline() <= nowMs) this.#rendezvous.tick(nowMs)
+      this.#standing.tick(nowMs)
     })
   }
 
@@ -231,6 +239,7 @@ export class CatalogDriver implements RunningCatalog {
     const isNew = !this.#core.own(kind).has(pattern)
     this.#core.set(nowMs, kind, pattern, detail)
     if (isNew) this.#begins(nowMs, kind, pattern)
+    this.#standing.changed(nowMs, kind, pattern)
     this.#work.arm()
   }
 
@@ -241,6 +250,7 @@ export class CatalogDriver implements RunningCatalog {
     const value = this.#ownValues.get(`${kind} ${pattern}`)
     if (value !== undefined) this.#own?.[kind].delete(pattern, value)
     this.#ownValues.delete(`${kind} ${pattern}`)
+    this.#standing.changed(nowMs, kind, pattern)
     this.#work.arm()
   }
 
@@ -287,7 +297,11 @@ export class CatalogDriver implements RunningCatalog {
   #sink(): CatalogSink {
     return {
       send: (to, message) => this.#send(to, message),
-      changed: (change) => this.#work.changed(change),
+      changed: (change) => {
+        const { kind, pattern } = change.entry
+        this.#standing.changed(this.#context.clock.now(), kind, pattern)
+        this.#work.changed(change)
+      },
       relayed: (kind, pattern, there) => {
         const nowMs = this.#context.clock.now()
         if (there) this.#rendezvous.offer(nowMs, kind, pattern)
@@ -458,16 +472,17 @@ export class CatalogDriver implements RunningCatalog {
   }
 
   /** A peer at the edge asks; it gets what is known when that is all that can be known, or its time is over. */
-  #question(from: string, { number, kind, name }: QuestionMessage): void {
-    const { edges, settings } = this.#context
+  #question(from: string, question: QuestionMessage): void {
+    const { edges, settings, clock } = this.#context
+    const { kind, name } = question
     if (edges?.link(from) === undefined) return this.#work.refuse('ERR_CATALOG_MESSAGE', from)
     if (!this.#edgeRates.allow(from) || this.#edgeSeeks >= settings.edgeSeeksMax) {
       return this.#work.refuse('ERR_CATALOG_SEEKS_MAX', from)
     }
     const answer = (): void => {
       if (edges.link(from) === undefined) return
-      const found = this.#entriesFor(from, kind, name)
-      for (const message of answersOf(number, found, settings)) this.#send(from, message)
+      this.#standing.add(clock.now(), from, question)
+      this.#answer(from, question)
     }
     if (this.isSought(kind, name)) return answer()
     this.#edgeSeeks += 1
@@ -475,6 +490,11 @@ export class CatalogDriver implements RunningCatalog {
       this.#edgeSeeks -= 1
       if (!this.#work.closed) answer()
     })
+  }
+
+  #answer(to: string, { number, kind, name }: QuestionMessage): void {
+    const found = this.#entriesFor(to, kind, name)
+    for (const message of answersOf(number, found, this.#context.settings)) this.#send(to, message)
   }
 }
 

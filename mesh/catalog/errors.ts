@@ -23,6 +23,7 @@ export type CatalogErrorCode =
   | 'ERR_CATALOG_LOOKUP'
   | 'ERR_CATALOG_PROVISION'
   | 'ERR_CATALOG_SEEKS_MAX'
+  | 'ERR_CATALOG_STANDING_MAX'
   | 'ERR_CATALOG_HANDLER'
 
 /** Something could not be said or sought. */
@@ -169,6 +170,12 @@ const SEEK_REFUSALS: ErrorCatalogue = {
     stateChanged: 'no; the question is not answered',
     retry: 'the peer asks again',
     action: 'raise the limits, or find out which peer asks so much',
+  },
+  ERR_CATALOG_STANDING_MAX: {
+    when: 'a peer at the edge uses more names than `edgeStandingMax`: its oldest answer is not kept true any more',
+    stateChanged: 'that answer is true again when the peer asks again by itself',
+    retry: 'the peer asks again',
+    action: 'raise the limit, or find out which peer uses so many names',
   },
 }
 

@@ -65,6 +65,20 @@ export class Learned {
     for (const id of ids ?? []) this.#release(id)
   }
 
+  /** Names for which something is known. */
+  *names(): Iterable<{ readonly kind: CatalogKind; readonly name: string }> {
+    for (const id of this.#byName.keys()) {
+      const at = id.indexOf(' ')
+      yield { kind: id.slice(0, at) as CatalogKind, name: id.slice(at + 1) }
+    }
+  }
+
+  /** Whether something of that node is known. */
+  knows(node: string): boolean {
+    for (const { entry } of this.#entries.values()) if (entry.node === node) return true
+    return false
+  }
+
   /** Whatever that node wants or offers is over; or what of it matches, if a name is given. */
   forget(node: string, kind?: CatalogKind, name?: string): void {
     const matching: CatalogEntry[] = []

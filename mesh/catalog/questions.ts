@@ -49,6 +49,9 @@ export class Questions {
   /** Names to be asked, in order. */
   readonly #queue = new Set<Sought>()
   readonly #asked = new Map<number, Asked>()
+  /** By number, those that were answered: the gateway answers again under it when something has changed. */
+  readonly #standing = new Map<number, Sought>()
+  readonly #numbers = new Map<Sought, number>()
   readonly #seeks = new Map<number, Seek>()
   #number: number
   #isLinked = false
@@ -63,6 +66,7 @@ export class Questions {
     this.#sought = new SoughtNames(settings, chance, (sought, isForced) => {
       if (isForced) sink.refused('ERR_CATALOG_SOUGHT_MAX')
       this.#queue.delete(sought)
+      this.#unstand(sought)
       sink.released(sought.kind, sought.name)
     })
   }
@@ -93,6 +97,14 @@ export class Questions {
     this.#watch(nowMs)
   }
 
+  /** Something is known for that name which may not be true any more: it is asked, as one that is used. */
+  again(nowMs: number, kind: CatalogKind, name: string): void {
+    const { sought } = this.#sought.open(nowMs, kind, name)
+    sought.freshUntilMs = -Infinity
+    this.#want(nowMs, sought)
+    this.#watch(nowMs)
+  }
+
   giveUp(id: number): void {
     this.#seeks.delete(id)
   }
@@ -101,6 +113,8 @@ export class Questions {
   linked(nowMs: number): void {
     this.#isLinked = true
     this.#asked.clear()
+    this.#standing.clear()
+    this.#numbers.clear()
     for (const sought of this.#sought.values()) {
       sought.freshUntilMs = -Infinity
       this.#queue.add(sought)
@@ -122,7 +136,7 @@ export class Questions {
 
   /** Part of an answer has come. */
   answer(nowMs: number, { number, last, groups }: AnswerMessage): void {
-    const asked = this.#asked.get(number)
+    const asked = this.#asked.get(number) ?? this.#askedBefore(nowMs, number)
     if (asked === undefined) return
     const { answerEntriesMax, seekFreshMs, seekIntervalMs } = this.#settings
     for (const group of groups) {
@@ -137,6 +151,9 @@ export class Questions {
     const isKnown = asked.entries > 0
     sought.freshUntilMs = nowMs + (isKnown ? seekFreshMs : seekIntervalMs)
     if (this.#sought.get(sought.kind, sought.name) === sought) {
+      this.#unstand(sought)
+      this.#standing.set(number, sought)
+      this.#numbers.set(sought, number)
       this.#sink.answered(sought.kind, sought.name, asked.groups)
     }
     this.#end((seek) => seek.sought === sought)
@@ -184,6 +201,22 @@ export class Questions {
       const overMs = nowMs + 2 * this.#settings.seekTimeoutMs
       this.#asked.set(this.#number, { sought, groups: [], entries: 0, overMs })
     }
+  }
+
+  /** An answer that nobody waits for begins. */
+  #askedBefore(nowMs: number, number: number): Asked | undefined {
+    const sought = this.#standing.get(number)
+    if (sought === undefined) return undefined
+    const overMs = nowMs + 2 * this.#settings.seekTimeoutMs
+    const asked: Asked = { sought, groups: [], entries: 0, overMs }
+    this.#asked.set(number, asked)
+    this.#watch(nowMs)
+    return asked
+  }
+
+  #unstand(sought: Sought): void {
+    this.#standing.delete(this.#numbers.get(sought) ?? -1)
+    this.#numbers.delete(sought)
   }
 
   #end(isOver: (seek: Seek) => boolean): void {

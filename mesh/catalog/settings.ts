@@ -78,6 +78,13 @@ export interface CatalogSettings {
   readonly edgeSeeksMax: number
   /** Entries in one answer. */
   readonly answerEntriesMax: number
+  /**
+   * Questions of one edge peer whose answers its gateway keeps true by answering again. Of more the oldest ones are out of
+   * date until the peer asks again by itself (`refreshMs`). Each costs a gateway about 200 bytes.
+   */
+  readonly edgeStandingMax: number
+  /** Changes are told to edge peers together after this. Higher costs fewer answers where much changes. */
+  readonly answerDelayMs: number
 }
 
 /** What differs from the defaults. */
@@ -119,6 +126,8 @@ export const CATALOG_DEFAULTS: CatalogSettings = Object.freeze({
   edgeSeeksPerSecondMax: 64,
   edgeSeeksMax: 1_024,
   answerEntriesMax: 4_096,
+  edgeStandingMax: 256,
+  answerDelayMs: 20,
 })
 
 const millis: OptionCheck = numberOption(1, 2_147_483_647)
@@ -129,6 +138,7 @@ const CHECKS: { readonly [K in keyof CatalogSettings]-?: OptionCheck } = {
     Object.keys(CATALOG_DEFAULTS).map((name) => [name, name.endsWith('Ms') ? millis : amount]),
   ) as { readonly [K in keyof CatalogSettings]-?: OptionCheck }),
   batchMs: numberOption(0, 60_000),
+  answerDelayMs: numberOption(0, 60_000),
   ackDelayMs: numberOption(0, 60_000),
   settleMs: numberOption(0, 2_147_483_647),
   seekMembersMax: numberOption(0, 1_048_576),

@@ -80,6 +80,8 @@ export class UplinkDriver implements RunningCatalog {
     for (const kind of CATALOG_KINDS) {
       for (const [pattern, detail] of memory.own[kind]) this.#core.set(nowMs, kind, pattern, detail)
     }
+    // What the process before this one has learned may be out of date, and nobody else asks for it again.
+    for (const { kind, name } of this.#learned.names()) this.#questions.again(nowMs, kind, name)
     memory.reader = this.#learned
     memory.running = this
   }
@@ -123,9 +125,14 @@ export class UplinkDriver implements RunningCatalog {
     this.#input({ type: 'drained', peer })
   }
 
-  /** No way leads to that node any more. */
+  /** No way leads to that node any more, as far as this one knows: the gateway of now may know better. */
   gone(node: string): void {
-    this.#work.do(() => this.#learned.forget(node))
+    this.#work.do((nowMs) => {
+      if (!this.#learned.knows(node)) return
+      const names = Array.from(this.#learned.names())
+      this.#learned.forget(node)
+      for (const { kind, name } of names) this.#questions.again(nowMs, kind, name)
+    })
   }
 
   /** A frame has come. */

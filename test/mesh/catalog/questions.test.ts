@@ -136,7 +136,7 @@ describe('questions to a gateway', () => {
     expect(play.questions.nextDeadline()).toBe(Infinity)
   })
 
-  it('H31 take answers to what was asked, once', () => {
+  it('H31 take answers to what was asked, and what has changed since under the last number only', () => {
     const play = new Play()
     play.questions.linked(play.nowMs)
     play.seek('a')
@@ -146,7 +146,16 @@ describe('questions to a gateway', () => {
     expect(play.log).toEqual([])
     play.answer()
     play.questions.answer(play.nowMs, { ...answer, number })
-    expect(play.log).toEqual(['a: 1', 'sought 1'])
+    expect(play.log).toEqual(['a: 1', 'sought 1', 'a: 0'])
+    play.advance(6_000)
+    play.seek('a')
+    play.answer()
+    play.questions.answer(play.nowMs, { ...answer, number })
+    expect(play.log.slice(3)).toEqual(['a: 1', 'sought 2'])
+    play.questions.linked(play.nowMs)
+    const [last] = play.asked
+    play.questions.answer(play.nowMs, { ...answer, number: last!.number - 1 })
+    expect(play.log.length).toBe(5)
   })
 
   it('take answerEntriesMax entries of an answer in parts, not one more', () => {

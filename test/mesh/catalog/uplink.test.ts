@@ -140,7 +140,7 @@ describe('a peer at the edge', () => {
     expect(two.catalog.stats()).toMatchObject({ known: 2, nodes: 2, seeks: 1 })
   })
 
-  it('is told of changes with the next answer', async () => {
+  it('is told of changes for a name that it asked for, without asking again', async () => {
     const edges = new Edges()
     const gateway = await edges.gateway()
     const edge = await edges.edge()
@@ -153,13 +153,45 @@ describe('a peer at the edge', () => {
     gateway.catalog.set('topic', 'x')
     await edges.advance(200)
     expect(await edges.sought(edge, 'x')).toBe('01')
-    gateway.catalog.set('topic', 'x', { plain: 3 })
-    await edges.advance(6_000)
+    const other = await edges.edge()
+    edges.link(other, gateway)
+    for (const change of [
+      () => gateway.catalog.set('topic', 'x', { plain: 3 }),
+      () => other.catalog.set('topic', '*'),
+      () => other.catalog.delete('topic', '*'),
+      () => gateway.catalog.delete('topic', 'x'),
+      () => gateway.catalog.set('topic', 'nobody.asked'),
+    ]) {
+      change()
+      await edges.advance(100)
+    }
+    expect(changes).toEqual(['added x', 'changed x', 'added *', 'removed *', 'removed x'])
+    expect(edge.catalog.stats()).toMatchObject({ known: 0, seeks: 1 })
+  })
+
+  it('asks again for what it knew when its catalog was restarted, or its former gateway is gone', async () => {
+    const edges = new Edges()
+    const [gateway, next] = [await edges.gateway(), await edges.gateway()]
+    const edge = await edges.edge()
+    edges.link(edge, gateway)
+    gateway.catalog.set('topic', 'x')
+    await edges.advance(200)
     expect(await edges.sought(edge, 'x')).toBe('01')
-    gateway.catalog.delete('topic', 'x')
-    await edges.advance(6_000)
-    expect(await edges.sought(edge, 'x')).toBe('')
-    expect(changes).toEqual(['added x', 'changed x', 'removed x'])
+    const { system } = edge.node
+    for (const { pid, label } of system.processes()) {
+      if (label.includes('fovea.catalog.uplink/')) system.exit(pid, 'kill')
+    }
+    await edges.advance(100)
+    next.catalog.set('topic', 'x')
+    edges.unlink(edge, gateway)
+    edges.link(edge, next)
+    await edges.advance(100)
+    expect(edge.catalog.lookup('topic', 'x').map(({ node }) => node)).toEqual([next.node.self])
+    edge.node.courier.gone(next.node.self, 'down')
+    expect(edge.catalog.lookup('topic', 'x')).toEqual([])
+    // The gateway of now knows better.
+    await edges.advance(100)
+    expect(edge.catalog.lookup('topic', 'x').map(({ node }) => node)).toEqual([next.node.self])
   })
 
   it('ML17 tells the next gateway all of it after each of twenty links', async () => {

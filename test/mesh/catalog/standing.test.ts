@@ -1,0 +1,83 @@
+import { describe, expect, it } from 'vitest'
+import type { CatalogKind } from '../../../mesh/catalog/catalog.ts'
+import { catalogSettings } from '../../../mesh/catalog/settings.ts'
+import type { CatalogOptions } from '../../../mesh/catalog/settings.ts'
+import { StandingQuestions } from '../../../mesh/catalog/standing.ts'
+
+class Scene {
+  readonly log: string[] = []
+  readonly standing: StandingQuestions
+  nowMs = 0
+  #number = 0
+
+  constructor(options: CatalogOptions = {}) {
+    this.standing = new StandingQuestions(catalogSettings(options), {
+      answer: (peer, { number, name }) => void this.log.push(`${peer} ${name} ${number}`),
+      refused: (code, peer) => void this.log.push(`${code} ${peer}`),
+    })
+  }
+
+  ask(peer: string, name: string, kind: CatalogKind = 'topic'): void {
+    this.#number += 1
+    this.standing.add(this.nowMs, peer, { type: 'question', number: this.#number, kind, name })
+  }
+
+  /** What is answered after that change. */
+  change(pattern: string): string {
+    this.log.length = 0
+    this.standing.changed(this.nowMs, 'topic', pattern)
+    this.nowMs += 20
+    this.standing.tick(this.nowMs)
+    return this.log.join(', ')
+  }
+}
+
+describe('questions that stand', () => {
+  it('are answered again when something matches them, under their last number', () => {
+    const scene = new Scene()
+    scene.ask('a', 'x.y')
+    scene.ask('b', 'x.y')
+    scene.ask('a', 'z')
+    scene.ask('a', 'x.y', 'procedure')
+    expect(scene.change('x.y')).toBe('a x.y 1, b x.y 2')
+    expect(scene.change('x.*')).toBe('a x.y 1, b x.y 2')
+    expect(scene.change('**')).toBe('a x.y 1, b x.y 2, a z 3')
+    expect(scene.change('x.z')).toBe('')
+    scene.ask('a', 'x.y')
+    expect(scene.change('x.y')).toBe('a x.y 5, b x.y 2')
+  })
+
+  it('are answered once for changes within answerDelayMs', () => {
+    const scene = new Scene({ answerDelayMs: 20 })
+    scene.ask('a', 'x')
+    for (let at = 0; at < 3; at++) scene.standing.changed(at, 'topic', 'x')
+    expect(scene.standing.nextDeadline()).toBe(20)
+    scene.standing.tick(19)
+    expect(scene.log).toEqual([])
+    scene.standing.tick(20)
+    expect(scene.log).toEqual(['a x 1'])
+    expect(scene.standing.nextDeadline()).toBe(Infinity)
+  })
+
+  it('ML6 end with their peer, and after seekLeaseMs', () => {
+    const scene = new Scene({ seekLeaseMs: 1_000 })
+    scene.ask('a', 'x')
+    scene.ask('b', 'x')
+    scene.standing.forget('a')
+    expect(scene.change('x')).toBe('b x 2')
+    scene.nowMs = 1_000
+    expect(scene.change('x')).toBe('')
+    expect(scene.standing.size).toBe(0)
+  })
+
+  it('are edgeStandingMax of each peer: of one more its oldest is forgotten and counted', () => {
+    const scene = new Scene({ edgeStandingMax: 2 })
+    scene.ask('b', 'x')
+    for (const name of ['x', 'y']) scene.ask('a', name)
+    expect(scene.log).toEqual([])
+    scene.ask('a', 'z')
+    expect(scene.log).toEqual(['ERR_CATALOG_STANDING_MAX a'])
+    expect(scene.change('**')).toBe('b x 1, a y 3, a z 4')
+    expect(scene.standing.size).toBe(3)
+  })
+})
