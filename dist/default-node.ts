@@ -32,6 +32,7 @@ import type { GlobalLocks } from './locks/locks.ts'
 import type { RemoteCallFunctions } from './remote-call.ts'
 import type { RemoteMonitorFunctions } from './remote-monitor.ts'
 import type { RemoteSpawnFunctions } from './remote-spawn.ts'
+import type { ShardingFunctions } from './sharding/sharding.ts'
 import type { DistributedSupervisorFunctions } from './supervisor/distributed-supervisor.ts'
 import type { WorkersOptions } from './workers/options.ts'
 import type { Workers } from './workers/workers.ts'
@@ -218,6 +219,14 @@ export const Global: GlobalLocks = later(
 
 /** Leases of the default node. */
 export const Leases: StrictLeases = later('Leases', (own) => own.leases, ['acquire'], [])
+
+/** Actors by id, of the default node. */
+export const Sharding: ShardingFunctions = later(
+  'Sharding',
+  (own) => own.sharding,
+  ['start', 'stop'],
+  ['entityRef', 'stats'],
+)
 
 /** The functions of the static {@link BehaviorRegistry}. */
 export type BehaviorRegistryFunctions = Pick<

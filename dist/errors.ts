@@ -33,6 +33,7 @@ import { ERPC_ERRORS } from './erpc/errors.ts'
 import { LEASE_ERRORS } from './leases/errors.ts'
 import { LOCK_ERRORS } from './locks/errors.ts'
 import { NAMES_ERRORS } from './names/errors.ts'
+import { SHARDING_ERRORS } from './sharding/errors.ts'
 import { SUPERVISOR_ERRORS } from './supervisor/errors.ts'
 import { WORKER_ERRORS } from './workers/errors.ts'
 import { RELAY_ERRORS } from './relay/errors.ts'
@@ -279,6 +280,7 @@ export const distErrors: ErrorCatalogue = Object.freeze({
   ...LEASE_ERRORS,
   ...LOCK_ERRORS,
   ...NAMES_ERRORS,
+  ...SHARDING_ERRORS,
   ...SUPERVISOR_ERRORS,
   ...WORKER_ERRORS,
   ERR_CLUSTER_NOT_STARTED: {

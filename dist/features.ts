@@ -25,6 +25,7 @@ import type { GlobalRegistryFunctions } from './names/global-registry.ts'
 import { createNames } from './names/names.ts'
 import type { NamesOptions } from './names/options.ts'
 import type { DistFeature, DistParts } from './parts.ts'
+import { createSharding, type ShardingFunctions } from './sharding/sharding.ts'
 import {
   createDistributedSupervisor,
   type DistributedSupervisorFunctions,
@@ -56,6 +57,8 @@ export interface FeatureFunctions {
   readonly erpc: ErpcFunctions
   /** Supervisors whose children run on many nodes; see `dist/supervisor`. */
   readonly distributedSupervisor: DistributedSupervisorFunctions
+  /** Actors by id, spread over nodes; see `dist/sharding`. */
+  readonly sharding: ShardingFunctions
   /** Who can be found, and what looks for them; see `dist/discovery`. */
   readonly discovery: DiscoveryFunctions
   /** Locks over nodes; see `dist/locks`. */
@@ -102,6 +105,7 @@ export function createFeatures(parts: DistParts, options: FeatureOptions): Featu
   const locks = createLocks(parts, options.locks)
   const leases = createLeases(parts, options.voters, options.leases)
   const hasVoters = (options.voters ?? []).length > 0
+  const sharding = createSharding(parts, hasVoters ? leases.functions : undefined)
   const strict = strictNames(leases.functions, hasVoters)
   const names = createNames(parts, options.names, strict)
   const all: readonly DistFeature<unknown>[] = [
@@ -110,6 +114,7 @@ export function createFeatures(parts: DistParts, options: FeatureOptions): Featu
     discovery,
     erpc,
     distributedSupervisor,
+    sharding,
     names,
   ]
   const children = all.flatMap(({ child }) => (child === undefined ? [] : [child]))
@@ -120,6 +125,7 @@ export function createFeatures(parts: DistParts, options: FeatureOptions): Featu
       leases: leases.functions,
       globalRegistry: names.functions,
       distributedSupervisor: distributedSupervisor.functions,
+      sharding: sharding.functions,
       discovery: discovery.functions,
       erpc: erpc.functions,
     },

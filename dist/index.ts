@@ -17,6 +17,7 @@ export {
   RemoteCall,
   RemoteMonitor,
   RemoteSpawn,
+  Sharding,
 } from './default-node.ts'
 export type {
   AnyBehaviour,
@@ -108,6 +109,11 @@ export type { CreateTicketOptions, ParseTicketOptions, Ticket } from './discover
 export { parseTicket, ticketNodes } from './discovery/ticket.ts'
 export type { Environment, EnvironmentOptions } from './discovery/environment.ts'
 export { nodeOptionsFromEnvironment } from './discovery/environment.ts'
+export type { EntityRef } from './sharding/entity-ref.ts'
+export { ShardError } from './sharding/errors.ts'
+export type { EntityFacts, ShardingOptions } from './sharding/options.ts'
+export type { ShardingStats } from './sharding/region.ts'
+export type { Sharded, ShardingFunctions } from './sharding/sharding.ts'
 export type { DistributedChildInfo, DistributedChildStatus } from './supervisor/child.ts'
 export type { HandoffReply } from './supervisor/child-mover.ts'
 export type { DistributedChildSpec, DistributedChildTemplate } from './supervisor/child-spec.ts'
