@@ -44,9 +44,12 @@ export async function runControl({ data, preset, ...place }: MemberOptions): Pro
 /** One segment is any hall, the other says what of it. */
 function watchWarmth({ pubsub }: Mesh): void {
   const warm = new Set<string>()
-  pubsub.subscribe('site.*.temperature', ({ payload }) => {
-    if (!isReading(payload)) return
-    const { hall, value } = payload
+  const seen = new Map<string, number>()
+  pubsub.subscribe('site.*.temperature', ({ payload, publisher }) => {
+    // What is published again is no news.
+    if (!isReading(payload) || payload.number <= (seen.get(publisher) ?? 0)) return
+    const { hall, value, number } = payload
+    seen.set(publisher, number)
     if (value <= WARM) warm.delete(hall)
     if (value <= WARM || warm.has(hall)) return
     warm.add(hall)
