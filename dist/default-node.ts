@@ -19,6 +19,7 @@ import type { ClusterFunctions } from './cluster.ts'
 import type { ErpcFunctions } from './erpc/erpc.ts'
 import type { DiscoveryFunctions } from './discovery/discovery.ts'
 import { ClusterNotStartedError, InvalidClusterConfigError } from './errors.ts'
+import type { GroupsFunctions } from './groups/groups.ts'
 import type { GlobalRegistryFunctions } from './names/global-registry.ts'
 import {
   createBehaviorRegistry,
@@ -226,6 +227,17 @@ export const Sharding: ShardingFunctions = later(
   (own) => own.sharding,
   ['start', 'stop'],
   ['entityRef', 'stats'],
+)
+
+/** Process groups of the default node and of others. */
+export const Groups: GroupsFunctions = later(
+  'Groups',
+  (own) => own.groups,
+  [],
+  [
+    ...(['scope', 'join', 'leave', 'members', 'localMembers', 'groups', 'localGroups'] as const),
+    ...(['monitor', 'dispatch', 'cast', 'getStats'] as const),
+  ],
 )
 
 /** The functions of the static {@link BehaviorRegistry}. */

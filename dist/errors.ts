@@ -32,6 +32,7 @@ import { discoveryErrors } from './discovery/errors.ts'
 import { ERPC_ERRORS } from './erpc/errors.ts'
 import { LEASE_ERRORS } from './leases/errors.ts'
 import { LOCK_ERRORS } from './locks/errors.ts'
+import { GROUPS_ERRORS } from './groups/errors.ts'
 import { NAMES_ERRORS } from './names/errors.ts'
 import { SHARDING_ERRORS } from './sharding/errors.ts'
 import { SUPERVISOR_ERRORS } from './supervisor/errors.ts'
@@ -277,6 +278,7 @@ export class RemoteSpawnRegistrationError extends RemoteSpawnError {
 export const distErrors: ErrorCatalogue = Object.freeze({
   ...discoveryErrors,
   ...ERPC_ERRORS,
+  ...GROUPS_ERRORS,
   ...LEASE_ERRORS,
   ...LOCK_ERRORS,
   ...NAMES_ERRORS,

@@ -21,6 +21,9 @@ import type { LeaseOptions } from './leases/options.ts'
 import { strictNames } from './leases/strict-names.ts'
 import { createLocks, type GlobalLocks } from './locks/locks.ts'
 import type { LockSettings } from './locks/options.ts'
+import { createGroups } from './groups/create-groups.ts'
+import type { GroupsFunctions } from './groups/groups.ts'
+import type { GroupsOptions } from './groups/options.ts'
 import type { GlobalRegistryFunctions } from './names/global-registry.ts'
 import { createNames } from './names/names.ts'
 import type { NamesOptions } from './names/options.ts'
@@ -49,6 +52,8 @@ export interface FeatureOptions {
   readonly leases?: LeaseOptions | undefined
   /** Limits of `node.globalRegistry`, and how conflicts of names are resolved. */
   readonly names?: Partial<NamesOptions> | undefined
+  /** Limits of `node.groups`. */
+  readonly groups?: Partial<GroupsOptions> | undefined
 }
 
 /** What the parts give to users. */
@@ -67,6 +72,8 @@ export interface FeatureFunctions {
   readonly leases: StrictLeases
   /** Names of processes that the whole cluster knows; see `dist/names`. */
   readonly globalRegistry: GlobalRegistryFunctions
+  /** Processes under a name, on any nodes; see `dist/groups`. */
+  readonly groups: GroupsFunctions
 }
 
 /** The parts of one node. */
@@ -84,6 +91,7 @@ const OPTIONS: readonly (keyof FeatureOptions)[] = [
   'locks',
   'names',
   'voters',
+  'groups',
 ]
 
 /** The options of the parts in `given`, and the rest of `given`. */
@@ -108,6 +116,7 @@ export function createFeatures(parts: DistParts, options: FeatureOptions): Featu
   const sharding = createSharding(parts, hasVoters ? leases.functions : undefined)
   const strict = strictNames(leases.functions, hasVoters)
   const names = createNames(parts, options.names, strict)
+  const groups = createGroups(parts, options.groups)
   const all: readonly DistFeature<unknown>[] = [
     locks,
     leases,
@@ -116,11 +125,13 @@ export function createFeatures(parts: DistParts, options: FeatureOptions): Featu
     distributedSupervisor,
     sharding,
     names,
+    groups,
   ]
   const children = all.flatMap(({ child }) => (child === undefined ? [] : [child]))
   const restarts = { strategy: 'one_for_one', intensity: 10, periodMs: 10_000 } as const
   return {
     functions: {
+      groups: groups.functions,
       global: locks.functions,
       leases: leases.functions,
       globalRegistry: names.functions,

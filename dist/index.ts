@@ -12,6 +12,7 @@ export {
   Erpc,
   Global,
   GlobalRegistry,
+  Groups,
   Leases,
   NodeDiscovery,
   RemoteCall,
@@ -151,6 +152,19 @@ export type {
   DrainResult,
 } from './supervisor/supervisor-server.ts'
 export { DistributedSupervisorContract } from './supervisor/supervisor-server.ts'
+export { GroupsError } from './groups/errors.ts'
+export type {
+  DispatchOptions,
+  DispatchTo,
+  GroupEvent,
+  GroupMessage,
+  GroupScope,
+  GroupsFunctions,
+  GroupsMonitor,
+  GroupsStats,
+  MonitorGroupsOptions,
+} from './groups/groups.ts'
+export type { GroupsOptions } from './groups/options.ts'
 export type { GlobalRegistryEvent, GlobalRegistryEvents } from './names/events.ts'
 export {
   GlobalNameConflictError,
