@@ -32,6 +32,7 @@ import type { StrictLeases } from './leases/leases.ts'
 import type { GlobalLocks } from './locks/locks.ts'
 import type { RemoteCallFunctions } from './remote-call.ts'
 import type { RemoteMonitorFunctions } from './remote-monitor.ts'
+import type { SingletonFunctions } from './singletons/singleton.ts'
 import type { RemoteSpawnFunctions } from './remote-spawn.ts'
 import type { ShardingFunctions } from './sharding/sharding.ts'
 import type { DistributedSupervisorFunctions } from './supervisor/distributed-supervisor.ts'
@@ -216,6 +217,14 @@ export const Global: GlobalLocks = later(
   (own) => own.global,
   ['setLock', 'delLock', 'trans'],
   [],
+)
+
+/** Singletons that the default node is a candidate for. */
+export const Singletons: SingletonFunctions = later(
+  'Singletons',
+  (own) => own.singletons,
+  [],
+  ['start', 'get', 'names'],
 )
 
 /** Leases of the default node. */

@@ -35,6 +35,7 @@ import { LOCK_ERRORS } from './locks/errors.ts'
 import { GROUPS_ERRORS } from './groups/errors.ts'
 import { NAMES_ERRORS } from './names/errors.ts'
 import { SHARDING_ERRORS } from './sharding/errors.ts'
+import { SINGLETON_ERRORS } from './singletons/errors.ts'
 import { SUPERVISOR_ERRORS } from './supervisor/errors.ts'
 import { WORKER_ERRORS } from './workers/errors.ts'
 import { RELAY_ERRORS } from './relay/errors.ts'
@@ -283,6 +284,7 @@ export const distErrors: ErrorCatalogue = Object.freeze({
   ...LOCK_ERRORS,
   ...NAMES_ERRORS,
   ...SHARDING_ERRORS,
+  ...SINGLETON_ERRORS,
   ...SUPERVISOR_ERRORS,
   ...WORKER_ERRORS,
   ERR_CLUSTER_NOT_STARTED: {

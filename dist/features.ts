@@ -29,6 +29,9 @@ import { createNames } from './names/names.ts'
 import type { NamesOptions } from './names/options.ts'
 import type { DistFeature, DistParts } from './parts.ts'
 import { createSharding, type ShardingFunctions } from './sharding/sharding.ts'
+import type { SingletonSettings } from './singletons/options.ts'
+import type { SingletonFunctions } from './singletons/singleton.ts'
+import { createSingletons } from './singletons/singletons.ts'
 import {
   createDistributedSupervisor,
   type DistributedSupervisorFunctions,
@@ -48,6 +51,8 @@ export interface FeatureOptions {
   readonly voters?: readonly (NodeKey | string)[] | undefined
   /** Waits and limits of `node.global`. */
   readonly locks?: Partial<LockSettings> | undefined
+  /** Waits and limits of `node.singletons`. */
+  readonly singletons?: Partial<SingletonSettings> | undefined
   /** Waits and limits of `node.leases`. */
   readonly leases?: LeaseOptions | undefined
   /** Limits of `node.globalRegistry`, and how conflicts of names are resolved. */
@@ -68,6 +73,8 @@ export interface FeatureFunctions {
   readonly discovery: DiscoveryFunctions
   /** Locks over nodes; see `dist/locks`. */
   readonly global: GlobalLocks
+  /** Processes that run once in the whole cluster; see `dist/singletons`. */
+  readonly singletons: SingletonFunctions
   /** The right to be the only one of a name; see `dist/leases`. */
   readonly leases: StrictLeases
   /** Names of processes that the whole cluster knows; see `dist/names`. */
@@ -80,6 +87,8 @@ export interface FeatureFunctions {
 export interface Features {
   readonly functions: FeatureFunctions
   readonly child: ChildSpec
+  /** Before the goodbye: what others can go on with is handed over. */
+  leave(): Promise<void>
   close(): void
 }
 
@@ -90,6 +99,7 @@ const OPTIONS: readonly (keyof FeatureOptions)[] = [
   'leases',
   'locks',
   'names',
+  'singletons',
   'voters',
   'groups',
 ]
@@ -114,12 +124,14 @@ export function createFeatures(parts: DistParts, options: FeatureOptions): Featu
   const leases = createLeases(parts, options.voters, options.leases)
   const hasVoters = (options.voters ?? []).length > 0
   const sharding = createSharding(parts, hasVoters ? leases.functions : undefined)
+  const singletons = createSingletons(parts, leases.functions, hasVoters, options.singletons)
   const strict = strictNames(leases.functions, hasVoters)
   const names = createNames(parts, options.names, strict)
   const groups = createGroups(parts, options.groups)
   const all: readonly DistFeature<unknown>[] = [
     locks,
     leases,
+    singletons,
     discovery,
     erpc,
     distributedSupervisor,
@@ -134,6 +146,7 @@ export function createFeatures(parts: DistParts, options: FeatureOptions): Featu
       groups: groups.functions,
       global: locks.functions,
       leases: leases.functions,
+      singletons: singletons.functions,
       globalRegistry: names.functions,
       distributedSupervisor: distributedSupervisor.functions,
       sharding: sharding.functions,
@@ -141,6 +154,7 @@ export function createFeatures(parts: DistParts, options: FeatureOptions): Featu
       erpc: erpc.functions,
     },
     child: Supervisor.child({ ...restarts, children }, { id: 'cluster' }) as unknown as ChildSpec,
+    leave: async () => void (await Promise.all(all.map((feature) => feature.leave?.()))),
     close: () => {
       for (const feature of [...all].reverse()) feature.close()
     },

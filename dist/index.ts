@@ -19,6 +19,7 @@ export {
   RemoteMonitor,
   RemoteSpawn,
   Sharding,
+  Singletons,
 } from './default-node.ts'
 export type {
   AnyBehaviour,
@@ -198,6 +199,15 @@ export type { AcquireOptions, Lease, StrictLeases } from './leases/leases.ts'
 export type { LeaseOptions, LeaseSettings } from './leases/options.ts'
 export { LEASE_DEFAULTS } from './leases/options.ts'
 export { LeaseError } from './leases/errors.ts'
+export { SingletonError } from './singletons/errors.ts'
+export type { SingletonSettings } from './singletons/options.ts'
+export { SINGLETON_DEFAULTS } from './singletons/options.ts'
+export type {
+  Singleton,
+  SingletonContext,
+  SingletonFunctions,
+  SingletonOptions,
+} from './singletons/singleton.ts'
 export { LockError } from './locks/errors.ts'
 export type { GlobalLocks, LockId } from './locks/locks.ts'
 export type { LockOptions, LockSettings } from './locks/options.ts'

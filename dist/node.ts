@@ -292,6 +292,7 @@ class RunningNode implements Omit<FoveaNode, keyof FeatureFunctions> {
   async #stop(reason: string): Promise<void> {
     this.#parts.cluster.setStatus('stopping')
     await this.#workers.close()
+    await this.#parts.features.leave()
     await this.mesh.stop({ reason })
     this.#parts.close()
   }

@@ -41,6 +41,8 @@ export interface DistFeature<Functions> {
   readonly functions: Functions
   /** Child of the supervisor `cluster`, the last one of the node's tree. */
   readonly child?: ChildSpec | undefined
+  /** The node stops, and its links are still there. Ends in a bounded time; may not be called before `close`. */
+  leave?(): Promise<void>
   /** The node has stopped: who waits is told, nothing is left. Called once. */
   close(): void
 }
