@@ -33,12 +33,18 @@ export type BehaviorSource = AnyServer | AnyBehaviour | ((arg: never) => AnyBeha
 export interface BehaviorOptions {
   /** Whether other nodes may start it here, if the realm's policy lets them. Default false. */
   readonly remote?: boolean | undefined
+  /**
+   * Version of the behaviour, a whole number from 1. Several versions of one name may be registered: `'counter@2'` spawns the
+   * second, `'counter'` the latest. A contract finds the server that speaks its own major version. Default none.
+   */
+  readonly version?: number | undefined
 }
 
 /** A registered behaviour, ready to be started. */
 export interface BehaviorEntry {
   readonly name: string
   readonly remote: boolean
+  readonly version: number | undefined
   readonly source: BehaviorSource
   readonly contract: Contract<unknown> | undefined
   start(arg: unknown, options: ServerOptions): Promise<{ readonly pid: Pid }>
@@ -78,15 +84,16 @@ export class BehaviorRegistry {
     const source = (isNamed ? second : first) as BehaviorSource
     const options = ((isNamed ? third : second) ?? {}) as BehaviorOptions
     const contract = contractOf(source)
-    const name = isNamed ? first : (contract?.name ?? '')
-    if (name === '' || name.length > BEHAVIOR_NAME_CHARS_MAX) {
+    const given = isNamed ? first : (contract?.name ?? '')
+    if (given === '' || versioned(given, options.version).length > BEHAVIOR_NAME_CHARS_MAX) {
       const what = `needs a name of 1 to ${BEHAVIOR_NAME_CHARS_MAX} characters`
-      throw new BehaviorRegistryError('ERR_BEHAVIOR_INVALID', name.slice(0, 80), what)
+      throw new BehaviorRegistryError('ERR_BEHAVIOR_INVALID', given.slice(0, 80), what)
     }
     if (contract !== undefined && contract.name.length > BEHAVIOR_NAME_CHARS_MAX) {
       const what = `has a contract whose name is longer than ${BEHAVIOR_NAME_CHARS_MAX} characters`
-      throw new BehaviorRegistryError('ERR_BEHAVIOR_INVALID', name, what)
+      throw new BehaviorRegistryError('ERR_BEHAVIOR_INVALID', given, what)
     }
+    const name = versioned(given, options.version)
     const known = this.#byName.get(name)
     if (known !== undefined && known.source !== source) {
       throw new BehaviorRegistryError('ERR_BEHAVIOR_TAKEN', name, 'is registered already')
@@ -98,6 +105,7 @@ export class BehaviorRegistry {
     const entry: BehaviorEntry = {
       name,
       remote: options.remote === true,
+      version: options.version,
       source,
       contract,
       start: starterOf(name, source),
@@ -106,19 +114,19 @@ export class BehaviorRegistry {
     if (contract !== undefined) this.contracts.learn(contract)
   }
 
-  /** Forgets a name; processes that run stay. False if nobody has it. */
+  /** Forgets a name, `'counter@2'` for a version; processes that run stay. False if nobody has it. */
   unregister(name: string): boolean {
     return this.#byName.delete(name)
   }
 
   /** What is registered under `name`. */
   get(name: string): BehaviorSource | undefined {
-    return this.#byName.get(name)?.source
+    return this.find(name, false)?.source
   }
 
   /** Whether `name` is registered. */
   has(name: string): boolean {
-    return this.#byName.has(name)
+    return this.#byName.has(name) || this.#latest(name, false) !== undefined
   }
 
   /** Every registered name, in order of registration. */
@@ -127,17 +135,37 @@ export class BehaviorRegistry {
   }
 
   /**
-   * @internal The behaviour of that name, else the first server of a contract of that name; for other nodes
-   * only what is registered for them.
+   * @internal The behaviour of that name, else the latest version of it, else the first server of a contract of that
+   * name; for other nodes only what is registered for them.
    */
   find(name: string, forOthers: boolean): BehaviorEntry | undefined {
     const named = this.#byName.get(name)
     if (named !== undefined && (named.remote || !forOthers)) return named
+    const latest = this.#latest(name, forOthers)
+    if (latest !== undefined) return latest
     for (const entry of this.#byName.values()) {
       if (entry.contract?.name === name && (entry.remote || !forOthers)) return entry
     }
     return undefined
   }
+
+  #latest(name: string, forOthers: boolean): BehaviorEntry | undefined {
+    let latest: BehaviorEntry | undefined
+    for (const entry of this.#byName.values()) {
+      const { version = 0, remote } = entry
+      const isOne = version > 0 && entry.name === versioned(name, version)
+      if (isOne && (remote || !forOthers) && version > (latest?.version ?? 0)) latest = entry
+    }
+    return latest
+  }
+}
+
+/** `counter@2`; the bare name without a version. */
+function versioned(name: string, version: number | undefined): string {
+  if (version === undefined) return name
+  if (Number.isSafeInteger(version) && version > 0) return `${name}@${version}`
+  const what = 'has a version that is no whole number from 1'
+  throw new BehaviorRegistryError('ERR_BEHAVIOR_INVALID', name.slice(0, 80), what)
 }
 
 function isServer(source: unknown): source is AnyServer {

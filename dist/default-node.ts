@@ -150,8 +150,8 @@ function later<T extends object>(
 export const RemoteCall: RemoteCallFunctions = later(
   'RemoteCall',
   (own) => own.remoteCall,
-  ['call'],
-  ['cast'],
+  ['call', 'stop', 'isAlive'],
+  ['cast', 'send', 'exit'],
 )
 
 /** Spawns of the default node. */

@@ -27,6 +27,7 @@ import {
   startMesh,
   VALUE_LIMITS,
   type Mesh,
+  type MeshExtension,
   type MeshOptions,
   type NodeKey,
 } from '../mesh/index.ts'
@@ -47,11 +48,13 @@ import type { NodeId } from './node-id.ts'
 import { resolveDistOptions, type DistOptions } from './options.ts'
 import type { PeerHost, PeerStats } from './peer-link.ts'
 import { PeerClient, PeerServices } from './peer-services.ts'
+import { PROCESS_SERVICE, processService } from './process-service.ts'
 import { RemoteCalls, type RemoteCallFunctions } from './remote-call.ts'
 import { remoteMonitorFunctions, type RemoteMonitorFunctions } from './remote-monitor.ts'
 import { RemoteSpawns, type RemoteSpawnFunctions } from './remote-spawn.ts'
 import { Spawner } from './spawner.ts'
 import { termExtensions, type TermContext } from './term.ts'
+import { ValueTerms } from './value-terms.ts'
 import { createNodeWorkers, doorOf } from './workers/host.ts'
 import type { WorkersOptions } from './workers/options.ts'
 import type { NodeWorkers, Workers } from './workers/workers.ts'
@@ -112,9 +115,9 @@ export function createBehaviorRegistry(): BehaviorRegistry {
  * await using node = await startNode({ realm: './my.realm', nodeName: 'shop', seeds: ['a@10.0.0.7:4433'] })
  */
 export async function startNode(given: NodeOptions): Promise<FoveaNode> {
-  const { contracts = [], behaviorRegistry, ...options } = given
-  const { dist, rest: others } = resolveDistOptions(options)
-  const { features, rest } = takeFeatureOptions(others)
+  const { contracts = [], behaviorRegistry, ...others } = given
+  const { dist, rest: notDist } = resolveDistOptions(others)
+  const { features, rest } = takeFeatureOptions(notDist)
   if (given.system !== undefined) claimable(given.system)
   const behaviors = behaviorRegistry ?? createBehaviorRegistry()
   for (const contract of contracts) behaviors.contracts.learn(contract)
@@ -122,10 +125,15 @@ export async function startNode(given: NodeOptions): Promise<FoveaNode> {
   const door = doorOf(given)
   let parts: NodeParts | undefined
   try {
-    const mesh = await startMesh({ ...rest, ...(door && { transport: door }) }, (starting) => {
+    const terms = new ValueTerms(behaviors.contracts)
+    const extend: MeshExtension = (starting) => {
+      const { system, key, identity } = starting
+      terms.open({ system, ownKeyHex: key.hex, ownIncarnation: identity.incarnation })
       parts = new NodeParts(starting, dist, features, behaviors, logger)
       return { upper: [parts.child()], last: [parts.features.child] }
-    })
+    }
+    const options = { ...rest, ...(door && { transport: door }) }
+    const mesh = await startMesh(options, extend, { values: terms.extensions })
     const { cluster, features: made } = parts!
     const workers = createNodeWorkers({ mesh, cluster, logger, door }, given)
     return Object.assign(new RunningNode(mesh, parts!, workers), made.functions)
@@ -188,6 +196,7 @@ class NodeParts {
       isGranted: (action, { key, roles }) => isGranted(realm.policy, action, key, roles),
       refused: (code, fields) => this.refusals.count(code, fields),
     }
+    services.open(PROCESS_SERVICE, processService(system, this.#spawner))
     this.gate = new DistGate(host, mesh, this.directory)
     const shared = { system, gate: this.gate, directory: this.directory, contracts }
     this.remoteCall = new RemoteCalls(shared).functions()

@@ -12,11 +12,13 @@ import {
   type CallsOf,
   type CastsOf,
   type Contract,
+  stopProcess,
   type GenServerRef,
   type InputsOf,
   type OutputOf,
   type Ref,
   type ReplyOf,
+  type StopOptions,
 } from '../behaviours/index.ts'
 import {
   ArgumentError,
@@ -25,6 +27,7 @@ import {
   homeOf,
   isPid,
   type CallOptions,
+  type ExitReason,
   type Pid,
   type System,
 } from '../runtime/index.ts'
@@ -36,6 +39,7 @@ import {
 } from './errors.ts'
 import type { DistGate } from './gate.ts'
 import type { NodeDirectory, NodeTarget } from './node-directory.ts'
+import { PROCESS_SERVICE } from './process-service.ts'
 
 /** A registered name on a node. */
 export interface NamedTarget<P = unknown> {
@@ -103,6 +107,14 @@ export interface RemoteCallFunctions {
   cast<T extends AnyTarget>(target: T & Untyped<T>, name: string, input?: unknown): boolean
   cast<K>(target: MessageTarget<never, K>, message: K): boolean
   cast<T extends AnyTarget>(target: T & Untyped<T>, message: object): boolean
+  /** Sends a plain message (`ctx.receive`, `info`). Nobody is told when it is lost; what cannot travel is logged. */
+  send(target: AnyTarget, message: unknown): void
+  /** Sends an exit signal; as in Erlang to a process, not to a name (X-16). */
+  exit(target: Pid | Ref<unknown> | GenServerRef, reason: ExitReason): void
+  /** Asks a server to stop and waits for its end; rejects with `noproc` if it is not there (X-12). */
+  stop(target: AnyTarget, reason?: ExitReason, options?: StopOptions): Promise<void>
+  /** Whether that process lives, or somebody has that name: its node is asked. Rejects when it cannot be. */
+  isAlive(target: AnyTarget, options?: CallOptions): Promise<boolean>
 }
 
 /** The message as the server sees it, and the options of the call. */
@@ -138,6 +150,11 @@ export class RemoteCalls {
     return Object.freeze({
       call: (target: AnyTarget, ...rest: readonly unknown[]) => this.#call(target, rest),
       cast: (target: AnyTarget, ...rest: readonly unknown[]) => this.#cast(target, rest),
+      send: (target: AnyTarget, message: unknown) => this.#send(target, message),
+      exit: (target: Pid | Ref<unknown>, reason: ExitReason) => this.#exit(target, reason),
+      stop: (target: AnyTarget, reason?: ExitReason, options?: StopOptions) =>
+        this.#stop(target, reason, options),
+      isAlive: (target: AnyTarget, options?: CallOptions) => this.#isAlive(target, options),
     }) as unknown as RemoteCallFunctions
   }
 
@@ -162,6 +179,42 @@ export class RemoteCalls {
     if (isRef(target) && this.#mismatch(target) !== undefined) return false
     const { pid } = this.#resolve(target)
     return pid !== undefined && homeOf(pid).cast(pid, name, input)
+  }
+
+  #send(target: AnyTarget, message: unknown): void {
+    const { pid } = this.#resolve(target)
+    if (pid !== undefined) homeOf(pid).send(pid, message)
+  }
+
+  #exit(target: Pid | Ref<unknown>, reason: ExitReason): void {
+    const { pid, label } = this.#resolve(target)
+    if (pid === undefined || typeof label === 'string') {
+      throw new ArgumentError('target', 'a pid or a ref', target)
+    }
+    homeOf(pid).exit(pid, reason)
+  }
+
+  async #stop(
+    target: AnyTarget,
+    reason: ExitReason | undefined,
+    options: StopOptions | undefined,
+  ): Promise<void> {
+    const { pid, label, nodeId } = this.#resolve(target)
+    if (pid !== undefined) return stopProcess(pid, reason, options)
+    throw new NodeNotReachableError({ server: label, request: 'stop' }, nodeId)
+  }
+
+  async #isAlive(target: AnyTarget, options: CallOptions = {}): Promise<boolean> {
+    const { system, directory } = this.#parts
+    const resolved = this.#resolve(target)
+    const { pid, label, nodeId } = resolved
+    if (pid === undefined) {
+      throw new NodeNotReachableError({ server: label, request: 'isAlive' }, nodeId)
+    }
+    if (pid.node === system.node) return system.isAlive(pid)
+    const service = { name: PROCESS_SERVICE, node: this.#keyOf(pid) }
+    if (service.node === directory.ownKeyHex) return false
+    return (await this.#call(service, ['is_alive', label, options])) === true
   }
 
   #mismatch(ref: Ref<unknown>): Error | undefined {

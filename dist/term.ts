@@ -129,6 +129,25 @@ function ownPid(id: number, incarnation: number, context: TermContext): Pid {
     : system.pidFor(context.ownKeyHex, id, incarnation)
 }
 
+/** A pid that says everything about itself, for bytes that pass other hands. */
+function encodeAbsolutePid(pid: Pid, context: TermContext): Uint8Array {
+  const { system, ownKeyHex, ownIncarnation } = context
+  const isLocal = pid.node === system.node
+  const isAlive = isLocal && pid.incarnation === system.incarnation
+  const node = isLocal ? ownKeyHex : pid.node
+  if (!KEY_HEX_PATTERN.test(node)) throw unknowable('a pid of a system without a node')
+  const incarnation = isAlive ? ownIncarnation : pid.incarnation
+  const bytes = pidBytes(PidPlace.elsewhere, ELSEWHERE_BYTES, pid.id, incarnation)
+  bytes.set(Buffer.from(node, 'hex'), RECEIVER_BYTES)
+  return bytes
+}
+
+function decodeAbsolutePid(payload: unknown, context: TermContext): Pid {
+  const isAbsolute = payload instanceof Uint8Array && payload[0] === PidPlace.elsewhere
+  if (!isAbsolute) throw fault('a pid without a node')
+  return decodePid(payload, context)
+}
+
 const pidExtension: Extension<Pid & object, TermContext> = Object.freeze({
   type: TermType.pid,
   matches: isPid,
@@ -343,6 +362,13 @@ function decodeError(payload: unknown, context: TermContext): RemoteError {
 
 const valueExtensions: readonly Extension<never, TermContext>[] = Object.freeze([
   pidExtension,
+  refExtension,
+  monitorRefExtension,
+])
+
+/** Pids, refs and monitor references for bytes that are not bound to one link; see `value-terms.ts`. */
+export const absoluteExtensions: readonly Extension<never, TermContext>[] = Object.freeze([
+  Object.freeze({ ...pidExtension, encode: encodeAbsolutePid, decode: decodeAbsolutePid }),
   refExtension,
   monitorRefExtension,
 ])

@@ -42,6 +42,7 @@ import { Refusals } from './refusals.ts'
 import type { Endpoint, Transport, TransportAddress } from './transport/transport.ts'
 import type { TransportConnection } from './transport/transport.ts'
 import { Codec } from './wire/codec.ts'
+import type { Extension } from './wire/extension.ts'
 
 /** Versions of the link protocol that this node speaks. */
 const LINK_VERSION_MIN = 1
@@ -60,6 +61,8 @@ export interface MeshParts {
   readonly advertiseHost: string
   /** For a peer at the edge; all others are members, and gateways when their options say so. */
   readonly kind?: 'edge'
+  /** Classes of a layer above that travel in procedures and topics. */
+  readonly values?: readonly Extension<never>[] | undefined
 }
 
 /** The shared state of one node's mesh. */

@@ -52,6 +52,7 @@ import type { ClientOptions, ContractClient } from './rpc/client/contract.ts'
 import type { Services } from './services/registry.ts'
 import type { Store } from './store/store.ts'
 import { startTree } from './tree.ts'
+import type { Extension } from './wire/extension.ts'
 import type { EndpointStats, TransportAddress } from './transport/transport.ts'
 
 /** How a mesh is stopped. */
@@ -167,6 +168,12 @@ export interface MeshExtensionChildren {
   readonly last?: readonly ChildSpec[] | undefined
 }
 
+/** What a layer above adds to a mesh besides. */
+export interface MeshAdditions {
+  /** Classes of its own that travel in procedures and topics. */
+  readonly values?: readonly Extension<never>[] | undefined
+}
+
 /** Called once, before the port is bound, so that handlers registered in it miss no frame and no link. */
 export type MeshExtension = (mesh: Mesh) => MeshExtensionChildren
 
@@ -179,6 +186,7 @@ export type MeshExtension = (mesh: Mesh) => MeshExtensionChildren
 export async function startMesh(
   given: MeshOptions,
   extension: MeshExtension = () => ({}),
+  { values }: MeshAdditions = {},
 ): Promise<Mesh> {
   const options = resolveMeshOptions(given, lookupHost)
   const advertiseHost = chooseAdvertiseHost(options.host, options.advertiseHost)
@@ -207,7 +215,8 @@ export async function startMesh(
   }
   try {
     const transport = await openTransport(options)
-    const core = new MeshCore({ options, system, identity, realm, transport, advertiseHost })
+    const parts = { options, system, identity, realm, transport, advertiseHost, values }
+    const core = new MeshCore(parts)
     // Before anybody can ask this node to keep something; it may take longer than the start of a process.
     await core.dht?.openStore()
     const keeps = options.services !== undefined && dataDir !== undefined

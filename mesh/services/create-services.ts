@@ -87,7 +87,7 @@ export function servicesContext(
     incarnation: identity.incarnation,
     ...{ system, clock, chance, logger, refusals, codec, store },
     entropy: options.entropy,
-    values: new Codec({ limits: VALUE_LIMITS }),
+    values: new Codec({ limits: VALUE_LIMITS, extensions: core.parts.values ?? [] }),
     // Asked for every message: the key was checked when the node proved it.
     isGranted: (action, { node, roles }) => isGranted(realm.policy, action, { hex: node }, roles),
   }

@@ -29,6 +29,35 @@ const registry = (): BehaviorRegistry => new BehaviorRegistry(new ContractTable(
 const behaviour = { init: () => 7, handleCall: (_message: { type: 'get' }, n: number) => [n, n] }
 
 describe('BehaviorRegistry', () => {
+  it('keeps versions of a behaviour: asked by version, or the latest', () => {
+    const behaviors = registry()
+    const [old, plain, later, local] = [make(), make(), make(), make()]
+    behaviors.register('n', old, { version: 1, remote: true })
+    behaviors.register('n', later, { version: 10, remote: true })
+    behaviors.register('n', local, { version: 11 })
+    expect(behaviors.names()).toEqual(['n@1', 'n@10', 'n@11'])
+    const found = (name: string, forOthers: boolean): unknown =>
+      behaviors.find(name, forOthers)?.source
+    expect([found('n', true), found('n', false)]).toEqual([later, local])
+    expect([found('n@1', true), found('n@2', true), found('n@11', true)]).toEqual([
+      old,
+      undefined,
+      undefined,
+    ])
+    expect([behaviors.get('n'), behaviors.has('n'), behaviors.has('m')]).toEqual([
+      local,
+      true,
+      false,
+    ])
+    expect(() => behaviors.register('n', plain, { version: 1 })).toThrow(/registered already/)
+    behaviors.register('n', plain)
+    expect(found('n', false)).toBe(plain)
+    expect(behaviors.unregister('n@10')).toBe(true)
+    for (const version of [0, -1, 1.5, NaN]) {
+      expect(() => behaviors.register('v', plain, { version })).toThrow(/no whole number from 1/)
+    }
+  })
+
   it('keeps behaviours by name', () => {
     const behaviors = registry()
     const server = make()
