@@ -206,6 +206,7 @@ class NodeParts {
       behaviors,
       spawner: this.#spawner,
       spawnTimeoutMs: dist.spawnTimeoutMs,
+      names: () => this.features.functions.globalRegistry,
     }).functions()
     this.gate.open()
     this.cluster = new ClusterView({

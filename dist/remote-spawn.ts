@@ -37,6 +37,8 @@ import {
   ContractVersionError,
 } from './errors.ts'
 import type { DistGate } from './gate.ts'
+import { GlobalNameConflictError } from './names/errors.ts'
+import type { GlobalRegistryFunctions } from './names/global-registry.ts'
 import type { NodeDirectory, NodeTarget } from './node-directory.ts'
 import type { SpawnAnswer } from './peer-link.ts'
 import type { Spawner } from './spawner.ts'
@@ -46,11 +48,11 @@ export interface RemoteSpawnOptions {
   /** Start argument of the behaviour. Default none. */
   readonly arg?: unknown
   /**
-   * `'local'` registers the process under `name` on its node; `'none'` does not. Default: `'local'` if a
-   * name is given.
+   * `'local'` registers the process under `name` on its node, `'global'` in the whole cluster (see `dist/names`),
+   * after `init`; `'none'` does not. Default: `'local'` if a name is given.
    */
-  readonly registration?: 'none' | 'local' | undefined
-  /** Name on its node. A taken one rejects with `ERR_SPAWN_REGISTRATION`. */
+  readonly registration?: 'none' | 'local' | 'global' | undefined
+  /** Its name. A taken one rejects with `ERR_SPAWN_REGISTRATION`, and nothing is left of the process. */
   readonly name?: string | undefined
   /** Wait for `init` over there, in milliseconds. Default the node's `spawnTimeoutMs`, 10,000. */
   readonly timeoutMs?: number | undefined
@@ -87,7 +89,7 @@ const anything: OptionCheck = { expected: 'a value', test: () => true }
 
 const CHECKS: { readonly [K in keyof RemoteSpawnOptions]-?: OptionCheck } = {
   arg: anything,
-  registration: optional(oneOfOption('none', 'local')),
+  registration: optional(oneOfOption('none', 'local', 'global')),
   name: optional(stringOption),
   timeoutMs: optional(numberOption(1, 2_147_483_647)),
   signal: optional(objectOption),
@@ -102,6 +104,8 @@ export interface RemoteSpawnParts {
   readonly behaviors: BehaviorRegistry
   readonly spawner: Spawner
   readonly spawnTimeoutMs: number
+  /** Global names. */
+  readonly names: () => GlobalRegistryFunctions
 }
 
 /** One spawn. */
@@ -112,6 +116,7 @@ interface Plan {
   readonly contract: Contract<unknown> | undefined
   readonly arg: unknown
   readonly name: string | undefined
+  readonly globalName: string | undefined
   readonly timeoutMs: number
   readonly signal: AbortSignal | undefined
   readonly watched: boolean
@@ -180,10 +185,28 @@ export class RemoteSpawns {
   ): Promise<Ref<unknown>> {
     const plan = this.#plan(what, node, options, watched)
     if (plan.signal?.aborted === true) throw aborted(plan)
+    const { globalName } = plan
+    if (globalName !== undefined && this.#parts.names().isRegistered(globalName)) {
+      throw new RemoteSpawnRegistrationError(plan, globalName)
+    }
     const { ownKeyHex } = this.#parts.directory
     const answer =
       plan.keyHex === ownKeyHex ? await this.#spawnHere(plan) : await this.#spawnThere(plan)
-    return this.#refOf(plan, answer)
+    const ref = this.#refOf(plan, answer)
+    if (globalName !== undefined) await this.#nameGlobally(plan, ref, globalName)
+    return ref
+  }
+
+  /** Somebody may have been faster meanwhile; nobody would know the process then. */
+  async #nameGlobally(plan: Plan, ref: Ref<unknown>, name: string): Promise<void> {
+    const { timeoutMs, signal } = plan
+    try {
+      await this.#parts.names().register(name, ref, { timeoutMs, signal })
+    } catch (error) {
+      this.#parts.system.exit(ref.pid, 'kill')
+      const isTaken = error instanceof GlobalNameConflictError
+      throw isTaken ? new RemoteSpawnRegistrationError(plan, name) : error
+    }
   }
 
   #plan(
@@ -195,7 +218,7 @@ export class RemoteSpawns {
     const { directory, contracts, spawnTimeoutMs } = this.#parts
     const options = resolveOptions<RemoteSpawnOptions>('RemoteSpawn.spawn', {}, CHECKS, given)
     const { arg, name, signal, registration, timeoutMs = spawnTimeoutMs } = options
-    if (registration !== undefined && (registration === 'local') !== (name !== undefined)) {
+    if (registration !== undefined && (registration !== 'none') !== (name !== undefined)) {
       const text = "RemoteSpawn.spawn: 'registration' and 'name' contradict each other"
       throw new OptionError('ERR_OPTION_INVALID', 'registration', text)
     }
@@ -205,7 +228,9 @@ export class RemoteSpawns {
     return {
       behaviorName: contract?.name ?? String(what),
       nodeId: keyHex === undefined ? String(node) : directory.nameOf(keyHex),
-      ...{ keyHex, contract, arg, name, timeoutMs, signal, watched },
+      ...{ keyHex, contract, arg, timeoutMs, signal, watched },
+      name: registration === 'global' ? undefined : name,
+      globalName: registration === 'global' ? name : undefined,
     }
   }
 

@@ -142,7 +142,7 @@ describe('RemoteSpawn.spawn', () => {
   it.each([
     { registration: 'none', name: 'x' },
     { registration: 'local' },
-    { registration: 'global', name: 'x' },
+    { registration: 'global' },
     { timeoutMs: -1 },
     { name: '' },
     { timeout: 5 },

@@ -180,6 +180,29 @@ describe('names of a connected cluster', () => {
     })
   })
 
+  it('a spawn with registration global names its process for all, and leaves nothing when the name is taken', async () => {
+    const [a, b, c] = nodes
+    const options = { registration: 'global', name: 'spawned', arg: 3 } as const
+    const ref = await during(world, a.remoteSpawn.spawn(CounterContract, b.id, options))
+    expect(await during(world, ref.call.get())).toBe(3)
+    expect(views(nodes, 'spawned')).toEqual([1, 1, 1].map((node) => `${node}/${ref.pid.id}`))
+    const before = c.system.stats().processes
+    const error = await failing(world, a.remoteSpawn.spawn(CounterContract, c.id, options))
+    expect(error).toMatchObject({ code: 'ERR_SPAWN_REGISTRATION', registeredName: 'spawned' })
+    expect(c.system.stats().processes).toBe(before)
+    const both = await during(
+      world,
+      Promise.allSettled(
+        [a, b].map((node) =>
+          node.remoteSpawn.spawn(CounterContract, c.id, { ...options, name: 'twice' }),
+        ),
+      ),
+    )
+    expect(both.map(({ status }) => status).sort()).toEqual(['fulfilled', 'rejected'])
+    await world.clock.advance(50)
+    expect(c.system.stats().processes).toBe(before + 1)
+  })
+
   it('a ref of a contract comes back as one, and survives a crash of the process of names', async () => {
     const [a, b] = nodes
     const counter = await during(world, Counter.start(1, { system: a.system }))
