@@ -2,7 +2,7 @@
  * Nodes by the DHT of the mesh: all that registered for a cluster provide one key, and sign where they are. It brings a
  * node that knows one other together with all the rest; the first it must know by something else.
  */
-import type { Dht, DhtProvider } from '../../mesh/index.ts'
+import type { Dht, DhtProvider, Mesh } from '../../mesh/index.ts'
 import { isClusterName, isNodeName } from '../../mesh/index.ts'
 import {
   numberOption,
@@ -28,13 +28,20 @@ export function nameKey(cluster: string, name: string): string {
   return `fovea.discovery/1 node ${cluster} ${name}`
 }
 
-/** What a provider says, as bytes. */
-export function encodeNames(dht: Dht, names: readonly string[]): Uint8Array {
-  return dht.encode({ names: [...names] })
+/** What a provider says, as bytes: its names, and in which life of its it registered them. */
+export function encodeNames(dht: Dht, names: readonly string[], generation: number): Uint8Array {
+  return dht.encode({ names: [...names], generation })
 }
 
-/** What a provider of `cluster` says; nothing when it says nothing of ours. */
-export function wordsOf(dht: Dht, cluster: string, provider: DhtProvider): NodeWord[] {
+/**
+ * What a provider of `cluster` says; nothing when it says nothing of ours. A node with a data directory goes on saying
+ * what it registered in an earlier life; who knows that it has begun another one does not believe that.
+ */
+export function wordsOf(
+  { dht, membership }: Pick<Mesh, 'dht' | 'membership'>,
+  cluster: string,
+  provider: DhtProvider,
+): NodeWord[] {
   let said: unknown
   try {
     said = dht.decode(provider.metadata)
@@ -42,8 +49,10 @@ export function wordsOf(dht: Dht, cluster: string, provider: DhtProvider): NodeW
     // Anybody of the realm may provide the key with any bytes.
     return []
   }
-  const names = isObject(said) ? said['names'] : undefined
-  if (!Array.isArray(names) || !isClusterName(cluster)) return []
+  const { names, generation } = isObject(said) ? said : {}
+  if (!Array.isArray(names) || typeof generation !== 'number') return []
+  const member = membership.member(provider.key.hex)
+  if (member !== undefined && member.incarnation.generation > generation) return []
   const { host, port } = provider.address
   return names
     .slice(0, NAMES_MAX)

@@ -17,11 +17,16 @@ export interface DhtRegistrarContext {
   readonly signal: AbortSignal
   /** What is asked for. */
   own(): readonly NodeWord[]
+  /** Which life of this node it is, as members know it; the detector begins another one when it crashes. */
+  generation(): number
   failed(error: unknown): void
 }
 
-/** What was told, by key: the names in it. It outlives a process, as what the DHT repeats does. */
+/** What was told, by key: the life and the names in it. It outlives a process, as what the DHT repeats does. */
 export type DhtTold = Map<string, string>
+
+/** How often it is looked whether this node has begun another life. */
+const LOOK_MS = 30_000
 
 /** See the head of this file. */
 export class DhtRegistrar {
@@ -46,7 +51,7 @@ export class DhtRegistrar {
     while (!signal.aborted) {
       this.#changed = new AbortController()
       const woken = AbortSignal.any([signal, this.#changed.signal])
-      let waitMs = Infinity
+      let waitMs = LOOK_MS
       try {
         await this.#tell()
         pauses.reset()
@@ -66,10 +71,11 @@ export class DhtRegistrar {
       await dht.withdraw(key)
       this.#told.delete(key)
     }
+    const generation = this.#context.generation()
     for (const [key, names] of asked) {
-      const text = names.join(' ')
+      const text = `${generation} ${names.join(' ')}`
       if (this.#told.get(key) === text) continue
-      await dht.provide(key, encodeNames(dht, names), { signal })
+      await dht.provide(key, encodeNames(dht, names, generation), { signal })
       this.#told.set(key, text)
     }
   }

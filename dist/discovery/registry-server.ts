@@ -101,6 +101,7 @@ class Worker implements RegistryWorker {
       {
         ...{ dht: mesh.dht, clock, entropy, signal: this.#signal },
         own: () => registry.own(),
+        generation: () => mesh.incarnation.generation,
         failed: (error) => refused('ERR_DISCOVERY_SOURCE', { source: 'dht', err: error }),
       },
       registry.told,

@@ -208,10 +208,10 @@ export class NodeRegistry {
 
   /** The DHT's answer about a cluster that is followed. */
   answered(cluster: string, providers: readonly DhtProvider[]): void {
-    const { dht } = this.context.mesh
+    const { mesh } = this.context
     const words = providers
       .filter(({ key }) => key.hex !== this.context.self.key.hex)
-      .flatMap((provider) => wordsOf(dht, cluster, provider))
+      .flatMap((provider) => wordsOf(mesh, cluster, provider))
     for (const { name } of this.book.replace('dht', cluster, words)) {
       this.context.refused('ERR_DISCOVERY_NODES_MAX', { node: name })
     }
@@ -267,7 +267,7 @@ export class NodeRegistry {
   #nodesOf(cluster: string, providers: readonly DhtProvider[]): DiscoveredNode[] {
     const { options, handlerFailed, mesh, self } = this.context
     const book = new NodeBook(options.nodesMax, handlerFailed)
-    const words = providers.flatMap((provider) => wordsOf(mesh.dht, cluster, provider))
+    const words = providers.flatMap((provider) => wordsOf(mesh, cluster, provider))
     for (const word of words) if (word.key !== self.key.hex) book.found('dht', word)
     return book.nodes()
   }

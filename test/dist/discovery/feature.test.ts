@@ -173,6 +173,17 @@ describe('strategies of a node', () => {
     expect(a.discovery.strategies()).toHaveLength(64)
   })
 
+  it('proposes addressesMax addresses and counts what is above', async () => {
+    const sim = await world(18)
+    const hand = byHand()
+    const a = await lone(sim, 'a', { strategies: [hand.strategy], addressesMax: 2 })
+    hand.sink.seen([address(2), address(3)])
+    expect(a.stats().refused).toEqual({})
+    hand.sink.seen([address(4), address(3)])
+    expect(a.stats().refused).toEqual({ ERR_DISCOVERY_ADDRESSES_MAX: 1 })
+    expect(a.discovery.stats().addresses).toBe(2)
+  })
+
   it('D1 a strategy that throws or rejects starts again after a pause, and the others do not notice', async () => {
     const sim = await world(1)
     const broken: Strategy = {
