@@ -68,6 +68,11 @@ export interface Catalog {
    */
   isSought(kind: CatalogKind, name: string): boolean
   /**
+   * True when the last search for `name` ended without an answer: this peer at the edge has no gateway, or a silent one.
+   * Then it is not known at all who wants or offers it. Never true for a member.
+   */
+  isUnanswered(kind: CatalogKind, name: string): boolean
+  /**
    * Resolves when whoever wants or offers `name` is known as well as can be, at the latest after its time; never rejects
    * but for its signal. Several for one name are one. It also lets those who come later find this node, for a while.
    */

@@ -258,6 +258,10 @@ export class CatalogDriver implements RunningCatalog {
     return this.#rendezvous.isSought(this.#context.clock.now(), kind, name)
   }
 
+  isUnanswered(): boolean {
+    return false
+  }
+
   seek(kind: CatalogKind, name: string, timeoutMs: number, done: () => void): () => void {
     return this.#work.seek(
       (nowMs, id) => this.#rendezvous.seek(nowMs, id, kind, name, timeoutMs),

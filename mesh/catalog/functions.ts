@@ -95,6 +95,10 @@ export class CatalogFunctions implements Catalog {
     return this.#parts.memory.running?.isSought(kind, name) ?? false
   }
 
+  isUnanswered(kind: CatalogKind, name: string): boolean {
+    return this.#parts.memory.running?.isUnanswered(kind, name) ?? false
+  }
+
   seek(kind: CatalogKind, name: string, options?: SeekOptions): Promise<void> {
     const { settings } = this.#parts
     const { timeoutMs = settings.seekTimeoutMs, signal } = resolveOptions<SeekOptions>(

@@ -88,6 +88,11 @@ export class Questions {
     return nowMs < sought.freshUntilMs
   }
 
+  /** Whether the last search for it ended without an answer. */
+  isUnanswered(kind: CatalogKind, name: string): boolean {
+    return this.#sought.get(kind, name)?.isUnanswered === true
+  }
+
   seek(nowMs: number, id: number, kind: CatalogKind, name: string, timeoutMs: number): void {
     this.#seeksBegun += 1
     const { sought } = this.#sought.open(nowMs, kind, name)
@@ -150,6 +155,7 @@ export class Questions {
     const { sought } = asked
     const isKnown = asked.entries > 0
     sought.freshUntilMs = nowMs + (isKnown ? seekFreshMs : seekIntervalMs)
+    sought.isUnanswered = false
     if (this.#sought.get(sought.kind, sought.name) === sought) {
       this.#unstand(sought)
       this.#standing.set(number, sought)
@@ -173,7 +179,11 @@ export class Questions {
       sought.refreshAtMs = this.#sought.nextRefreshMs(nowMs)
       this.#want(nowMs, sought)
     }
-    this.#end(({ deadlineMs }) => deadlineMs <= nowMs)
+    this.#end(({ deadlineMs, sought }) => {
+      if (deadlineMs > nowMs) return false
+      sought.isUnanswered = true
+      return true
+    })
     this.#watch(nowMs)
   }
 

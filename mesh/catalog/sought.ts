@@ -18,6 +18,8 @@ export interface Sought {
   /** Until then nobody is to be asked. */
   freshUntilMs: number
   refreshAtMs: number
+  /** Its time was over before anybody answered. */
+  isUnanswered?: boolean
 }
 
 /** See the head of this file. */

@@ -162,6 +162,10 @@ export class UplinkDriver implements RunningCatalog {
     return this.#questions.isSought(this.#context.clock.now(), kind, name)
   }
 
+  isUnanswered(kind: CatalogKind, name: string): boolean {
+    return this.#questions.isUnanswered(kind, name)
+  }
+
   seek(kind: CatalogKind, name: string, timeoutMs: number, done: () => void): () => void {
     return this.#work.seek(
       (nowMs, id) => this.#questions.seek(nowMs, id, kind, name, timeoutMs),

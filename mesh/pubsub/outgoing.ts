@@ -27,6 +27,8 @@ export class Outgoing {
   /** Those of them that want its publisher to wait. */
   blocked: LocalSubscription[] | undefined
   isOverrun = false
+  /** When it is given up; undefined while it did not have to wait. */
+  expiresMs: number | undefined
   #result: PublishResult | undefined
   #error: unknown
   #isFailed = false

@@ -57,7 +57,8 @@ export class Publisher {
       },
     })
     const release = (each: Outgoing): void => this.#remote(each)
-    this.#waiting = new Waiting({ catalog, settings, release, run })
+    const now = (): number => clock.now()
+    this.#waiting = new Waiting({ catalog, settings, release, run, now })
   }
 
   /** Publishes that wait until it is known who wants them. */
@@ -201,7 +202,7 @@ export class Publisher {
       const text = `${topic}: ${failed.length} of ${nodes.length} nodes did not acknowledge`
       outgoing.fail(new PubSubError(code, text, { topic, nodes: failed }))
     })
-    const expiresMs = clock.now() + ttlMs
+    const expiresMs = outgoing.expiresMs ?? clock.now() + ttlMs
     const isStored = letter.requestId === undefined
     for (const { node, via, groups } of nodes) {
       memory.outbox.add(node, via, { letter, groups, deliveries, isStored }, expiresMs)

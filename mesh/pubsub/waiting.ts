@@ -2,6 +2,9 @@
  * Publishes that wait until it is known who wants their topic: in order, a bounded number of messages and bytes. A topic
  * waits once, and again when nobody elsewhere was known to want it; when what is known of others may be out of date it is
  * asked for again, and nothing waits for that.
+ *
+ * A search that nobody answered says nothing: a peer at the edge without a gateway does not know whether anybody wants
+ * what it publishes. What is to arrive at least once waits on, until its own time is over.
  */
 import type { Catalog } from '../catalog/catalog.ts'
 import { PubSubError } from './errors.ts'
@@ -14,6 +17,7 @@ export interface WaitingParts {
   readonly catalog: Catalog
   readonly settings: Pick<PubSubSettings, 'publishPendingMax' | 'publishPendingBytesMax'>
   readonly release: (outgoing: Outgoing) => void
+  readonly now: () => number
   /** Runs what is to be done when a search is over. */
   readonly run: (work: () => void) => void
 }
@@ -40,11 +44,7 @@ export class Waiting {
     if (this.#parts.catalog.isSought('topic', topic)) return false
     const waits = routes.isFirst(topic) || !routes.isWantedElsewhere(topic)
     if (waits) this.#topics.set(topic, [])
-    if (!this.#asking.has(topic)) {
-      this.#asking.add(topic)
-      const over = (): void => this.#parts.run(() => this.#over(topic))
-      this.#parts.catalog.seek('topic', topic).then(over, over)
-    }
+    if (!this.#asking.has(topic)) this.#ask(topic)
     return waits
   }
 
@@ -58,6 +58,7 @@ export class Waiting {
     }
     this.#size += 1
     this.#bytes += bytes
+    outgoing.expiresMs = this.#parts.now() + outgoing.ttlMs
     this.#topics.get(topic)!.push(outgoing)
     return undefined
   }
@@ -77,15 +78,39 @@ export class Waiting {
     this.#bytes = 0
   }
 
+  #ask(topic: string): void {
+    this.#asking.add(topic)
+    const over = (): void => this.#parts.run(() => this.#over(topic))
+    this.#parts.catalog.seek('topic', topic).then(over, over)
+  }
+
   #over(topic: string): void {
     this.#asking.delete(topic)
     const outgoings = this.#topics.get(topic)
+    const isUnanswered = this.#parts.catalog.isUnanswered('topic', topic)
+    const kept: Outgoing[] = []
     // What is published by a handler meanwhile comes after these.
     for (const outgoing of outgoings ?? []) {
+      if (isUnanswered && outgoing.delivery === 'at_least_once' && !this.#isLate(outgoing)) {
+        kept.push(outgoing)
+        continue
+      }
       this.#size -= 1
       this.#bytes -= outgoing.letter.payload.size
-      this.#parts.release(outgoing)
+      if (this.#isLate(outgoing)) outgoing.fail(unasked(topic))
+      else this.#parts.release(outgoing)
     }
-    this.#topics.delete(topic)
+    if (kept.length === 0) return void this.#topics.delete(topic)
+    this.#topics.set(topic, kept)
+    this.#ask(topic)
   }
+
+  #isLate({ delivery, expiresMs = Infinity }: Outgoing): boolean {
+    return delivery === 'at_least_once' && expiresMs <= this.#parts.now()
+  }
+}
+
+function unasked(topic: string): PubSubError {
+  const text = `${topic}: nobody could be asked in time who wants it`
+  return new PubSubError('ERR_PUBSUB_UNACKNOWLEDGED', text, { topic, nodes: [] })
 }

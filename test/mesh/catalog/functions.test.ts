@@ -24,6 +24,7 @@ function make(isRunning = true): Made {
     set: (kind, pattern) => void log.push(`set ${kind} ${pattern}`),
     delete: (kind, pattern) => void log.push(`delete ${kind} ${pattern}`),
     isSought: () => true,
+    isUnanswered: () => false,
     seek: (_kind, name, timeoutMs, end) => {
       log.push(`seek ${name} ${timeoutMs}`)
       done.push(end)

@@ -321,6 +321,13 @@ export class NetCatalog implements Catalog {
     return this.sought
   }
 
+  /** Whether searches end without an answer. */
+  unanswered = false
+
+  isUnanswered(): boolean {
+    return this.unanswered
+  }
+
   seek(): Promise<void> {
     this.#seeks += 1
     return new Promise((resolve) => this.#net.clock.setTimer(this.seekMs, resolve))
