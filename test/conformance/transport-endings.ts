@@ -167,7 +167,7 @@ export function describeEndings(current: CurrentKit): void {
       expect([...near.closed, ...far.closed]).toEqual([info, info])
     })
 
-    it('closing an endpoint closes its connections, ends its dials and refuses new ones', async () => {
+    it('NX-D27 closing an endpoint closes its connections, ends its dials and refuses new ones', async () => {
       const kit = current()
       const { near, far, dialler, listener } = await kit.pair()
       const gone = await kit.node()

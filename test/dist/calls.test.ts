@@ -114,7 +114,7 @@ describe('a remote call', () => {
     expect((back as { pid: unknown }).pid).toBe(mine.pid)
   })
 
-  it('brings back every value of the table as it was', async () => {
+  it('NX-D18 brings back every value of the table as it was', async () => {
     await using world = await startWorld(2)
     const ref = await counterOnB(world)
     const table = {

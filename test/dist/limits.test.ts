@@ -115,7 +115,7 @@ describe('limits of one peer', () => {
     expect(await failing(t.world, third)).toMatchObject({ code: 'ERR_PEER_SPAWNS_MAX' })
   })
 
-  it('outboxBytesMax: calls fail and casts are false when the peer does not read; then all goes on', async () => {
+  it('NX-D17 outboxBytesMax: calls fail and casts are false when the peer does not read; then all goes on', async () => {
     await using t = await two({ outboxBytesMax: 200_000, bytesQueuedMax: 300_000 })
     const ref = await t.spawn()
     const payload = new Uint8Array(50_000)

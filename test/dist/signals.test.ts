@@ -191,7 +191,7 @@ describe('links', () => {
     expect(reasons).toEqual(['noconnection'])
   })
 
-  it('X-22 a cut connection is EXIT noconnection on both sides; no link remains', async () => {
+  it('X-22 NX-D10 a cut connection is EXIT noconnection on both sides; no link remains', async () => {
     await using t = await two()
     t.a.system.link(t.onA.pid, t.far)
     await t.world.clock.advance(10)

@@ -295,6 +295,13 @@ describe('hostile terms', () => {
   })
 })
 
+function cyclic(): unknown {
+  const inner: Record<string, unknown> = {}
+  const outer = { a: [1, inner] }
+  inner['back'] = outer
+  return outer
+}
+
 describe('values', () => {
   const travels = fc.letrec((tie) => ({
     leaf: fc.oneof(
@@ -333,6 +340,35 @@ describe('values', () => {
     expect.hasAssertions()
   })
 
+  it('that are refused are named by their path, however deep', () => {
+    const step = fc.oneof(fc.constantFrom('a', 'b', 'long'), fc.nat(3))
+    const refused = fc.constantFrom<(root: unknown) => unknown>(
+      () => () => 1,
+      () => Symbol('s'),
+      () => new (class Own {})(),
+      (root) => root,
+    )
+    fc.assert(
+      fc.property(fc.array(step, { minLength: 1, maxLength: 8 }), refused, (steps, make) => {
+        const root: Record<string, unknown> = {}
+        let at: Record<string | number, unknown> = root
+        const path = ['top', ...steps]
+        path.forEach((name, i) => {
+          const next = path[i + 1]
+          const child: unknown =
+            next === undefined ? make(root) : typeof next === 'number' ? [0, 0, 0, 0] : { other: 1 }
+          at[name] = child
+          at = child as Record<string | number, unknown>
+        })
+        const text = path.map((name) => (typeof name === 'number' ? `[${name}]` : `.${name}`))
+        expect(() => pair().pass(root)).toThrow(
+          expect.objectContaining({ path: text.join('').slice(1) }),
+        )
+      }),
+    )
+    expect.hasAssertions()
+  })
+
   it('that occur twice are copied twice', () => {
     const shared = { n: 1 }
     const there = pair().pass([shared, shared]) as [object, object]
@@ -345,6 +381,7 @@ describe('values', () => {
     ['a symbol', { a: { b: Symbol('s') } }, 'a.b'],
     ['a class instance', new Map([['k', new (class Own {})()]]), '.get("k")'],
     ['a big bigint', [2n ** 64n], '[0]'],
+    ['a cycle', cyclic(), 'a[1].back'],
   ])('%s is refused with its path', (_what, value, path) => {
     const { pass } = pair()
     expect(() => pass(value)).toThrow(UnsendableError)

@@ -30,7 +30,7 @@ describe('guides', () => {
 
   // The first one loads the whole library.
   test.each(programs)(
-    '$where runs and leaves no process',
+    'NX-D26 $where runs and leaves no process',
     { timeout: 60_000 },
     async ({ file }) => {
       expect(await leftBehind(file)).toBe(0)

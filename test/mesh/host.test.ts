@@ -16,7 +16,7 @@ describe('chooseAdvertiseHost', () => {
     expect(chooseAdvertiseHost('::', undefined, addresses)).toBe('10.1.2.3')
   })
 
-  it('never takes a loopback address by accident', () => {
+  it('NX-D13 never takes a loopback address by accident', () => {
     const addresses = () => [v4('127.0.0.1', true)]
     expect(() => chooseAdvertiseHost('0.0.0.0', undefined, addresses)).toThrow(
       expect.objectContaining({ code: 'ERR_ADVERTISE_HOST_REQUIRED' }),

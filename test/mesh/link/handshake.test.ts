@@ -193,7 +193,7 @@ describe('Handshake, acceptor', () => {
   })
 })
 
-describe('Handshake with a cluster secret', () => {
+describe('NX-D12 Handshake with a cluster secret', () => {
   const nonceOf = (n: number) => new Uint8Array(32).fill(n)
   const [good, bad] = [
     new ClusterSecret('correct horse battery'),

@@ -25,7 +25,7 @@ async function scene(cluster: Cluster) {
 }
 
 describe('a link that nobody needs', () => {
-  it('pings once in ten intervals from one side, and stays up for ever', async () => {
+  it('NX-D20 pings once in ten intervals from one side, and stays up for ever', async () => {
     await using cluster = new Cluster()
     const { a, b, packets } = await scene(cluster)
     await cluster.clock.advance(100_000)
