@@ -119,11 +119,12 @@ export function takeFeatureOptions<T extends object>(
 export function createFeatures(parts: DistParts, options: FeatureOptions): Features {
   const erpc = createErpc(parts, options.erpc)
   const discovery = createDiscovery(parts, options.discovery)
-  const distributedSupervisor = createDistributedSupervisor(parts)
   const locks = createLocks(parts, options.locks)
   const leases = createLeases(parts, options.voters, options.leases)
   const hasVoters = (options.voters ?? []).length > 0
-  const sharding = createSharding(parts, hasVoters ? leases.functions : undefined)
+  const strictLeases = hasVoters ? leases.functions : undefined
+  const distributedSupervisor = createDistributedSupervisor(parts, strictLeases)
+  const sharding = createSharding(parts, strictLeases)
   const singletons = createSingletons(parts, leases.functions, hasVoters, options.singletons)
   const strict = strictNames(leases.functions, hasVoters)
   const names = createNames(parts, options.names, strict)

@@ -125,6 +125,7 @@ export type {
 } from './supervisor/distributed-supervisor.ts'
 export {
   DistributedBehaviorNotFoundError,
+  DistributedChildClaimError,
   DistributedChildNotFoundError,
   DistributedChildRunningError,
   DistributedChildrenMaxError,

@@ -31,6 +31,12 @@ export interface ShardingStats {
   readonly underWay: number
 }
 
+/** A message that waits for its shard. */
+interface Waiting {
+  readonly message: EntityMessage
+  readonly patience: ClockTimer
+}
+
 /** How long a host has to let go before it is asked again. It is not passed over while it is connected. */
 const RELEASE_MARGIN_MS = 5_000
 const RETRY_MS = 500
@@ -48,7 +54,7 @@ export class ShardRegion {
   /** Leases that are asked for. */
   readonly #leasing = new Map<number, AbortController>()
   /** Messages that wait here for their shard, in order. */
-  readonly #buffers = new Map<number, EntityMessage[]>()
+  readonly #buffers = new Map<number, Waiting[]>()
   /** The highest epoch that was bounced, by sender and its life, and shard. */
   readonly #refused = new Map<string, Map<number, number>>()
   readonly #requests = new Map<number, () => void>()
@@ -203,16 +209,28 @@ export class ShardRegion {
   }
 
   #wait(shard: number, message: EntityMessage): void {
-    const { entity, bufferMax } = this.options
-    const buffer = this.#buffers.get(shard) ?? []
+    const { entity, bufferMax, waitTimeoutMs } = this.options
+    const about = { entity, id: message.id }
+    // Those whose callers gave up make room.
+    const buffer = (this.#buffers.get(shard) ?? []).filter((each) => !each.message.signal.aborted)
     this.#buffers.set(shard, buffer)
     if (buffer.length < bufferMax) {
-      buffer.push(message)
+      const patience = this.#parts.system.clock.setTimer(waitTimeoutMs, () => {
+        const left = this.#buffers.get(shard) ?? []
+        this.#buffers.set(
+          shard,
+          left.filter((each) => each.message !== message),
+        )
+        const what = `its host did not get its shard within ${waitTimeoutMs} ms`
+        message.fail(new ShardError('ERR_SHARD_UNAVAILABLE', about, what))
+      })
+      patience.unref()
+      buffer.push({ message, patience })
       return
     }
     this.#parts.refusals.count('ERR_SHARD_BUFFER_FULL', { entity })
     const what = `${bufferMax} messages wait for its shard at its host`
-    message.fail(new ShardError('ERR_SHARD_BUFFER_FULL', { entity, id: message.id }, what))
+    message.fail(new ShardError('ERR_SHARD_BUFFER_FULL', about, what))
   }
 
   // --- what the table wants -------------------------------------------------------------------
@@ -306,9 +324,7 @@ export class ShardRegion {
   }
 
   #activate(shard: number): void {
-    const buffer = this.#buffers.get(shard) ?? []
-    this.#buffers.delete(shard)
-    for (const message of buffer) {
+    for (const message of this.#takeWaiting(shard)) {
       if (message.signal.aborted) message.fail(message.signal.reason)
       else this.#entities.deliver(message)
     }
@@ -327,9 +343,14 @@ export class ShardRegion {
 
   #bounce(shard: number): void {
     this.#leasing.get(shard)?.abort('moved')
+    for (const message of this.#takeWaiting(shard)) message.bounce()
+  }
+
+  #takeWaiting(shard: number): EntityMessage[] {
     const buffer = this.#buffers.get(shard) ?? []
     this.#buffers.delete(shard)
-    for (const message of buffer) message.bounce()
+    for (const { patience } of buffer) patience.cancel()
+    return buffer.map(({ message }) => message)
   }
 
   #checkSettled(): void {

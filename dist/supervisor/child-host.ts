@@ -9,6 +9,8 @@
  * Invariants:
  * - A supervisor speaks for its own children only, and a node for its own supervisors (the pid of the owner says which).
  * - Of one child of one supervisor one process runs here at most.
+ * - A child with a lease starts when this node holds it, is killed when that is lost, and gives it back when it has ended;
+ *   so of all nodes one at most runs it, also in a network that falls apart (G12).
  */
 import { bareRef, type Ref } from '../../behaviours/index.ts'
 import {
@@ -26,9 +28,11 @@ import {
   RemoteSpawnInitError,
   RemoteSpawnTimeoutError,
 } from '../errors.ts'
+import type { Lease, StrictLeases } from '../leases/leases.ts'
 import type { DistParts } from '../parts.ts'
 import type { PeerOrigin } from '../peer-services.ts'
 import type { Spawned, SpawnOutcome } from '../spawner.ts'
+import { LeaseError } from '../leases/errors.ts'
 import { HostRefusedError } from './errors.ts'
 import { HOST_SERVICE, measureLoad } from './node-load.ts'
 
@@ -42,6 +46,10 @@ export interface HostStart {
   readonly timeoutMs: number
   /** How long the child may take to end; 0 kills, Infinity waits. */
   readonly shutdownMs: number
+  /** Name of the lease that the child runs under, and how long to wait for it; undefined for none. */
+  readonly lease?: { readonly name: string; readonly timeoutMs: number } | undefined
+  /** Whether the child gets `{ arg, token }` instead of `arg`. */
+  readonly isFenced?: boolean | undefined
 }
 
 /** A child that runs here. */
@@ -51,6 +59,7 @@ interface Hosted {
   readonly shutdownMs: number
   readonly owner: Owner
   readonly waiting: (() => void)[]
+  readonly lease: Lease | undefined
   ending: boolean
 }
 
@@ -70,13 +79,15 @@ const REASONS_MAX = 1_024
 /** Children of supervisors on one node. */
 export class ChildHost {
   readonly #parts: DistParts
+  readonly #leases: StrictLeases | undefined
   readonly #owners = new Map<string, Owner>()
   readonly #hosted = new Map<string, Hosted>()
   readonly #reasons = new Map<string, ExitReason>()
   readonly #close: () => void
 
-  constructor(parts: DistParts) {
+  constructor(parts: DistParts, leases: StrictLeases | undefined) {
     this.#parts = parts
+    this.#leases = leases
     this.#close = parts.services.open(HOST_SERVICE, {
       action: 'spawn',
       call: (origin, name, input, signal) => this.#request(origin, name, input, signal),
@@ -135,7 +146,7 @@ export class ChildHost {
       if (signal.aborted) giveUp()
       const before = owner.children.get(childId)
       if (before !== undefined) await this.#end(before)
-      const { pid } = await this.#spawn(owner, entry, start, abort.signal)
+      const { pid } = await this.#startUnder(owner, entry, start, abort.signal)
       return entry.contract === undefined ? bareRef(pid) : entry.contract.at(pid)
     } finally {
       signal.removeEventListener('abort', giveUp)
@@ -144,12 +155,37 @@ export class ChildHost {
     }
   }
 
+  /** Under its lease, if it has one. */
+  async #startUnder(
+    owner: Owner,
+    entry: BehaviorEntry,
+    start: HostStart,
+    signal: AbortSignal,
+  ): Promise<Spawned> {
+    if (start.lease === undefined) return this.#spawn(owner, entry, start, undefined, signal)
+    const { name, timeoutMs } = start.lease
+    if (this.#leases === undefined) {
+      throw new LeaseError('ERR_VOTERS_REQUIRED', `'${name}': this node has no voters`)
+    }
+    const lease = await this.#leases.acquire(name, { timeoutMs, signal })
+    try {
+      const spawned = await this.#spawn(owner, entry, start, lease, signal)
+      if (spawned.ended !== undefined) lease.release()
+      return spawned
+    } catch (error) {
+      lease.release()
+      throw error
+    }
+  }
+
   async #spawn(
     owner: Owner,
     entry: BehaviorEntry,
-    { arg, timeoutMs, childId, shutdownMs }: HostStart,
+    { arg: given, isFenced, timeoutMs, childId, shutdownMs }: HostStart,
+    lease: Lease | undefined,
     signal: AbortSignal,
   ): Promise<Spawned> {
+    const arg = isFenced === true ? { arg: given, token: lease?.token } : given
     const { spawner, system } = this.#parts
     const order = { entry, arg, name: undefined, timeoutMs, owner: owner.keyHex, signal }
     const outcome = await spawner.spawn(order)
@@ -160,10 +196,13 @@ export class ChildHost {
       this.#keepReason(pid, spawned.ended.reason)
       return spawned
     }
-    const hosted: Hosted = { pid, childId, shutdownMs, owner, waiting: [], ending: false }
+    const hosted: Hosted = { pid, childId, shutdownMs, owner, waiting: [], lease, ending: false }
     this.#hosted.set(pidKey(pid), hosted)
     owner.children.set(childId, hosted)
     system.watch(pid, (reason) => this.#ended(hosted, reason))
+    const lost = (): void => system.exit(pid, 'kill')
+    lease?.lost.addEventListener('abort', lost, { once: true })
+    if (lease?.lost.aborted === true) lost()
     // Nobody reads the answer any more, so nobody would link to it.
     if (signal.aborted) void this.#end(hosted)
     return spawned
@@ -186,8 +225,9 @@ export class ChildHost {
   }
 
   #ended(hosted: Hosted, reason: ExitReason): void {
-    const { owner, childId, pid } = hosted
+    const { owner, childId, pid, lease } = hosted
     this.#hosted.delete(pidKey(pid))
+    lease?.release()
     if (owner.children.get(childId) === hosted) owner.children.delete(childId)
     this.#keepReason(pid, reason)
     this.#forgetOwner(owner)
@@ -288,11 +328,21 @@ function checkStart(input: unknown): HostStart {
     typeof childId === 'string' &&
     typeof behavior === 'string' &&
     isTime(timeoutMs) &&
-    isTime(shutdownMs)
+    isTime(shutdownMs) &&
+    isLease(start.lease)
   ) {
-    return { owner, childId, behavior, arg: start.arg, timeoutMs, shutdownMs }
+    const { arg, lease } = start
+    const isFenced = start.isFenced === true
+    return { owner, childId, behavior, arg, timeoutMs, shutdownMs, lease, isFenced }
   }
   throw new HostRefusedError('a start of a child is malformed')
+}
+
+function isLease(value: unknown): value is HostStart['lease'] {
+  if (value === undefined) return true
+  const { name, timeoutMs } = (value ?? {}) as Record<string, unknown>
+  // A supervisor has the leases of children only, whoever it is.
+  return typeof name === 'string' && name.startsWith('child:') && isTime(timeoutMs)
 }
 
 function isTime(value: unknown): value is number {

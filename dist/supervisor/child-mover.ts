@@ -12,9 +12,12 @@ import type { DistParts } from '../parts.ts'
 import type { DistributedChild } from './child.ts'
 import {
   DistributedBehaviorNotFoundError,
+  DistributedChildClaimError,
   DistributedHandoffError,
   NoAvailableNodeError,
 } from './errors.ts'
+import type { HostStart } from './child-host.ts'
+import type { CheckedSupervisorOptions } from './options.ts'
 import { HOST_SERVICE, NodeLoads } from './node-load.ts'
 import { chooseNode, type CandidateNode, type NodeSelector } from './placement.ts'
 
@@ -29,8 +32,9 @@ export type HandoffReply =
 
 /** Refusals for which another node may be better. */
 const ELSEWHERE: ReadonlySet<unknown> = new Set([
-  ...['ERR_BEHAVIOR_NOT_FOUND', 'ERR_PEER_DENIED', 'ERR_PEER_SPAWNS_MAX'],
-  ...['ERR_SPAWNER_DOWN', 'ERR_CALL_EXIT', 'ERR_PEER_BACKLOG', 'ERR_CALL_TIMEOUT'],
+  ...['ERR_BEHAVIOR_NOT_FOUND', 'ERR_PEER_DENIED', 'ERR_PEER_SPAWNS_MAX', 'ERR_SPAWNER_DOWN'],
+  ...['ERR_CALL_EXIT', 'ERR_PEER_BACKLOG', 'ERR_CALL_TIMEOUT'],
+  ...['ERR_VOTERS_REQUIRED', 'ERR_LEASE_NO_MAJORITY', 'ERR_LEASES_OWN_MAX'],
 ])
 
 /** How much longer an answer of a host may take than what it was asked for. */
@@ -40,17 +44,17 @@ const MARGIN_MS = 2_000
 export class ChildMover {
   readonly #parts: DistParts
   readonly #process: Process
-  readonly #handoffTimeoutMs: number
+  readonly #options: CheckedSupervisorOptions
   readonly #loads: NodeLoads
   /** Children that run, by node. */
   readonly #counts = new Map<string, number>()
   readonly drained: Set<string> = new Set<string>()
   #lastKeyHex: string | undefined
 
-  constructor(parts: DistParts, process: Process, handoffTimeoutMs: number) {
+  constructor(parts: DistParts, process: Process, options: CheckedSupervisorOptions) {
     this.#parts = parts
     this.#process = process
-    this.#handoffTimeoutMs = handoffTimeoutMs
+    this.#options = options
     this.#loads = new NodeLoads(parts.system, parts.peers)
   }
 
@@ -82,6 +86,7 @@ export class ChildMover {
       } catch (error) {
         const { code } = error as { readonly code?: unknown }
         if (code === 'ERR_CALL_TIMEOUT') this.#abandon(child, node.keyHex)
+        if (code === 'ERR_LEASE_HELD') throw new DistributedChildClaimError(spec.id, error)
         if (!ELSEWHERE.has(code)) throw error
         isUnknown &&= code === 'ERR_BEHAVIOR_NOT_FOUND'
         lastError = error
@@ -157,7 +162,7 @@ export class ChildMover {
   /** Asks a child for its state before it is moved. Throws a {@link DistributedHandoffError}. */
   async beginHandoff({ ref, id }: DistributedChild): Promise<HandoffReply> {
     const { remoteCall } = this.#parts
-    const options = { timeoutMs: this.#handoffTimeoutMs }
+    const options = { timeoutMs: this.#options.handoffTimeoutMs }
     try {
       if (ref === undefined) return 'ignore'
       const answer = await remoteCall.call(ref.pid, 'beginHandoff', undefined, options)
@@ -172,7 +177,7 @@ export class ChildMover {
   /** Gives the state to the child that runs now. Throws a {@link DistributedHandoffError}. */
   async endHandoff({ ref, id }: DistributedChild, state: unknown): Promise<void> {
     const { remoteCall } = this.#parts
-    const options = { timeoutMs: this.#handoffTimeoutMs }
+    const options = { timeoutMs: this.#options.handoffTimeoutMs }
     try {
       if (ref !== undefined) await remoteCall.call(ref.pid, 'endHandoff', state, options)
     } catch (error) {
@@ -204,18 +209,17 @@ export class ChildMover {
 
   async #startOn({ spec }: DistributedChild, keyHex: string): Promise<Ref<unknown>> {
     const { peers, contracts } = this.#parts
-    const { id: childId, behavior, behaviorName, arg, startTimeoutMs, shutdownMs } = spec
+    const { id: childId, behavior, behaviorName, arg, startTimeoutMs, shutdownMs, fenced } = spec
     if (typeof behavior !== 'string') contracts.learn(behavior)
     const owner = this.#process.pid
-    const start = {
-      owner,
-      childId,
-      behavior: behaviorName,
-      arg,
-      timeoutMs: startTimeoutMs,
-      shutdownMs,
+    const { mode, name, leaseTimeoutMs } = this.#options
+    const isStrict = mode === 'strict'
+    const start: HostStart = {
+      ...{ owner, childId, behavior: behaviorName, arg, timeoutMs: startTimeoutMs, shutdownMs },
+      ...(isStrict && { lease: { name: `child:${name}/${childId}`, timeoutMs: leaseTimeoutMs } }),
+      isFenced: isStrict && fenced,
     }
-    const timeoutMs = startTimeoutMs + MARGIN_MS
+    const timeoutMs = startTimeoutMs + MARGIN_MS + (isStrict ? leaseTimeoutMs : 0)
     const ref = await peers.call(keyHex, HOST_SERVICE, 'start', start, { timeoutMs })
     if (!isRef(ref)) throw new TypeError(`${keyHex} answered a start without a process`)
     return ref

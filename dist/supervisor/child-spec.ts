@@ -34,6 +34,11 @@ export interface DistributedChildSpec {
    * call `endHandoff`. Default false.
    */
   readonly handoff?: boolean | undefined
+  /**
+   * Under `mode: 'strict'`: the start argument is `{ arg, token }`, with the fencing token of its lease. Default
+   * false.
+   */
+  readonly fenced?: boolean | undefined
   /** Wait for its init. Default 10,000 ms, then the start has failed. */
   readonly startTimeoutMs?: number | undefined
 }
@@ -53,6 +58,7 @@ export interface CheckedDistributedSpec {
   readonly shutdownMs: number
   readonly significant: boolean
   readonly handoff: boolean
+  readonly fenced: boolean
   readonly startTimeoutMs: number
 }
 
@@ -89,6 +95,7 @@ const CHECKS: { readonly [K in keyof DistributedChildSpec]-?: OptionCheck } = {
   shutdown: optional(shutdownOption),
   significant: optional(booleanOption),
   handoff: optional(booleanOption),
+  fenced: optional(booleanOption),
   startTimeoutMs: optional(numberOption(1, 2_147_483_647)),
 }
 
@@ -116,6 +123,7 @@ export function checkDistributedSpec(
     nodeSelector: spec.nodeSelector ?? rules.nodeSelector,
     shutdownMs: shutdown === 'brutal_kill' ? 0 : shutdown === 'infinity' ? Infinity : shutdown,
     handoff: spec.handoff ?? false,
+    fenced: spec.fenced ?? false,
     startTimeoutMs: spec.startTimeoutMs ?? START_TIMEOUT_MS,
   }
 }

@@ -22,6 +22,7 @@ import type { CheckedDistributedSpec } from './child-spec.ts'
 import { RestartLedger } from './decisions.ts'
 import {
   DistributedBehaviorNotFoundError,
+  DistributedChildClaimError,
   DistributedChildNotFoundError,
   DistributedChildrenMaxError,
   DistributedDuplicateChildError,
@@ -42,6 +43,14 @@ export class RestartAgain {
     this.child = child
   }
 }
+
+/** A message of the supervisor to itself: children that wait may try. */
+export class WaitingAgain {
+  readonly type = 'waiting_again'
+}
+
+/** Pause before a child whose lease is held is tried again. */
+const CLAIM_RETRY_MS = 1_000
 
 /** What the children need of their supervisor. */
 export interface ChildrenParts {
@@ -70,7 +79,7 @@ export class DistributedChildren {
     this.#context = context
     this.supervisorId = context.supervisorId
     const { parts, process, options } = context
-    this.mover = new ChildMover(parts, process, options.handoffTimeoutMs)
+    this.mover = new ChildMover(parts, process, options)
     this.#ledger = new RestartLedger(options)
   }
 
@@ -100,8 +109,7 @@ export class DistributedChildren {
     try {
       await this.mover.start(child, preferred)
     } catch (error) {
-      if (error instanceof NoAvailableNodeError) throw error
-      if (error instanceof DistributedBehaviorNotFoundError) throw error
+      if (isAwaited(error)) throw error
       throw new DistributedSupervisorError(this.supervisorId, child.id, error)
     }
     if (child.pid !== undefined) this.#byPid.set(pidKey(child.pid), child)
@@ -155,8 +163,8 @@ export class DistributedChildren {
     return this.#restart(child, 'restart failed')
   }
 
-  /** A node has come: children that waited for one try. */
-  async nodeUp(): Promise<void> {
+  /** Something has changed: children that waited try. */
+  async waitingAgain(): Promise<void> {
     for (const child of [...this.children.values()]) {
       if (child.pending === 'waiting') await this.#carryOut(child, undefined)
     }
@@ -236,19 +244,20 @@ export class DistributedChildren {
   }
 
   #failedToStart(child: DistributedChild, error: unknown): void {
-    if (
-      error instanceof NoAvailableNodeError ||
-      error instanceof DistributedBehaviorNotFoundError
-    ) {
+    const { parts, process } = this.#context
+    const { system } = parts
+    if (isAwaited(error)) {
       child.pending = 'waiting'
-      this.#log(child, error, 'no node for a child: it waits for one')
+      this.#log(child, error, 'a child cannot be started now: it waits')
+      if (error instanceof DistributedChildClaimError) {
+        system.sendAfter(CLAIM_RETRY_MS, process.pid, new WaitingAgain())
+      }
       return
     }
     child.pending = 'restarting'
     this.#log(child, error, 'child did not start again')
-    const { parts, process } = this.#context
     // Behind what is queued, so that a stop request has its turn.
-    parts.system.send(process.pid, new RestartAgain(child))
+    system.send(process.pid, new RestartAgain(child))
   }
 
   #tellRestart(child: DistributedChild, reason: ExitReason, before: string | undefined): void {
@@ -331,4 +340,13 @@ export class DistributedChildren {
     const { supervisorId } = this
     logger.warn({ supervisor: supervisorId, child: id, restart: spec.restart, reason }, text)
   }
+}
+
+/** What may be otherwise in a while: no failure of the child. */
+function isAwaited(error: unknown): boolean {
+  return (
+    error instanceof NoAvailableNodeError ||
+    error instanceof DistributedBehaviorNotFoundError ||
+    error instanceof DistributedChildClaimError
+  )
 }

@@ -24,6 +24,8 @@ import {
   type Server,
 } from '../../behaviours/index.ts'
 import { ArgumentError, formatReason, isPid, pidKey, type Pid } from '../../runtime/index.ts'
+import { LeaseError } from '../leases/errors.ts'
+import type { StrictLeases } from '../leases/leases.ts'
 import type { NodeTarget } from '../node-directory.ts'
 import type { DistFeature, DistParts } from '../parts.ts'
 import { ChildHost } from './child-host.ts'
@@ -113,9 +115,10 @@ const STOP_MS = 5_000
 /** The part of one node. */
 export function createDistributedSupervisor(
   parts: DistParts,
+  leases: StrictLeases | undefined,
 ): DistFeature<DistributedSupervisorFunctions> {
-  const supervisors = new Supervisors(parts)
-  const host = new ChildHost(parts)
+  const supervisors = new Supervisors(parts, leases !== undefined)
+  const host = new ChildHost(parts, leases)
   const keeper = KeeperServer.child(supervisors, {
     id: 'distributed_supervisors',
     shutdown: STOP_MS + 1_000,
@@ -134,11 +137,13 @@ export function createDistributedSupervisor(
 /** The supervisors of one node. */
 class Supervisors {
   readonly #parts: DistParts
+  readonly #hasVoters: boolean
   readonly #running = new Map<string, Pid>()
   readonly #listeners = new Set<(event: LifecycleEvent) => void>()
 
-  constructor(parts: DistParts) {
+  constructor(parts: DistParts, hasVoters: boolean) {
     this.#parts = parts
+    this.#hasVoters = hasVoters
     parts.contracts.learn(DistributedSupervisorContract)
   }
 
@@ -201,6 +206,10 @@ class Supervisors {
     const { system } = parts
     const options = checkSupervisorOptions(given)
     const { name, parent } = options
+    if (options.mode === 'strict' && !this.#hasVoters) {
+      const text = `${name}: a strict supervisor needs the option 'voters' of the node`
+      throw new LeaseError('ERR_VOTERS_REQUIRED', text)
+    }
     const arg = { parts, options, tell: (event: LifecycleEvent) => this.#tell(event) }
     try {
       const ref = await distributedSupervisorServer.start(arg, {

@@ -129,6 +129,18 @@ export class DistributedChildrenMaxError extends FoveaError {
   }
 }
 
+/** Another run of the child holds its lease: under `strict`, of this supervisor or of one of the same name. */
+export class DistributedChildClaimError extends FoveaError {
+  override readonly name: string = 'DistributedChildClaimError'
+  readonly childId: string
+  constructor(childId: string, cause: unknown) {
+    super('ERR_DSUP_CHILD_CLAIMED', `the lease of child '${childId}' is held by another run`, {
+      cause,
+    })
+    this.childId = childId
+  }
+}
+
 /** A child could not be moved with its state. */
 export class DistributedHandoffError extends FoveaError {
   override readonly name: string = 'DistributedHandoffError'
@@ -214,6 +226,12 @@ export const SUPERVISOR_ERRORS: ErrorCatalogue = Object.freeze({
     stateChanged: 'no',
     retry: 'after children ended',
     action: 'look for children that never end, or raise childrenMax',
+  },
+  ERR_DSUP_CHILD_CLAIMED: {
+    when: 'under strict, the lease of a child was held by another run of it for leaseTimeoutMs',
+    stateChanged: 'no; a child that ran before waits, and is tried again',
+    retry: 'yes',
+    action: 'look for a second supervisor of that name; set leaseTimeoutMs above the TTL of leases',
   },
   ERR_DSUP_HANDOFF: {
     when: 'beginHandoff or endHandoff of a child failed; logged, and counted',

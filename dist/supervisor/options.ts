@@ -4,6 +4,7 @@ import {
   numberOption,
   objectOption,
   oneOfOption,
+  OptionError,
   optional,
   resolveOptions,
   stringOption,
@@ -52,6 +53,14 @@ export interface DistributedSupervisorOptions {
   readonly rebalanceDelayMs?: number | undefined
   /** How long `beginHandoff` and `endHandoff` of a child may take. Default 5,000 ms. */
   readonly handoffTimeoutMs?: number | undefined
+  /**
+   * `available` (the default): in a network that falls apart a child may run twice for as long as its own node takes to
+   * see that. `strict`: it runs under a lease, never twice; needs `voters`, and a `name` that is the same wherever the
+   * supervisor is started. After the loss of a node its children wait for the end of their leases.
+   */
+  readonly mode?: 'available' | 'strict' | undefined
+  /** Under `strict`: how long a start waits for the lease of its child. Default 30,000 ms; above the TTL. */
+  readonly leaseTimeoutMs?: number | undefined
   /** Links the supervisor to this process, and makes it its parent. Default none. */
   readonly parent?: Pid | undefined
 }
@@ -69,6 +78,8 @@ export interface CheckedSupervisorOptions {
   readonly childrenMax: number
   readonly rebalanceDelayMs: number
   readonly handoffTimeoutMs: number
+  readonly mode: 'available' | 'strict'
+  readonly leaseTimeoutMs: number
   readonly parent: Pid | undefined
 }
 
@@ -81,6 +92,8 @@ const DEFAULTS = Object.freeze({
   childrenMax: 100_000,
   rebalanceDelayMs: 1_000,
   handoffTimeoutMs: 5_000,
+  mode: 'available',
+  leaseTimeoutMs: 30_000,
 } as const)
 
 const CHECKS: { readonly [K in keyof DistributedSupervisorOptions]-?: OptionCheck } = {
@@ -95,6 +108,8 @@ const CHECKS: { readonly [K in keyof DistributedSupervisorOptions]-?: OptionChec
   childrenMax: numberOption(1, 10_000_000),
   rebalanceDelayMs: numberOption(0, 2_147_483_647),
   handoffTimeoutMs: numberOption(1, 2_147_483_647),
+  mode: oneOfOption('available', 'strict'),
+  leaseTimeoutMs: numberOption(1, 2_147_483_647),
   parent: optional(objectOption),
 }
 
@@ -109,6 +124,10 @@ export function checkSupervisorOptions(
     given,
   )
   const { name, strategy, childTemplate, children = [], parent } = options
+  if (options.mode === 'strict' && name === undefined) {
+    const text = "DistributedSupervisor.start: 'strict' needs 'name', which names the leases"
+    throw new OptionError('ERR_OPTION_INVALID', 'name', text)
+  }
   if (strategy === 'simple_one_for_one') {
     if (childTemplate === undefined) throw new DistributedMissingChildTemplateError()
     if (children.length > 0) {

@@ -25,6 +25,7 @@ import { checkDistributedSpec, type DistributedChildSpec } from './child-spec.ts
 import {
   DistributedChildren,
   RestartAgain,
+  WaitingAgain,
   type SupervisorVerdict,
 } from './distributed-children.ts'
 import { DistributedChildRunningError, DistributedInvalidSimpleOneForOneError } from './errors.ts'
@@ -194,9 +195,10 @@ async function info(state: State, item: Info, ctx: Context): Promise<NoReply<Sta
   const { message } = item
   if (message instanceof RestartAgain) return verdict(state, await children.tryAgain(message))
   if (message instanceof NodeUp) {
-    await children.nodeUp()
+    await children.waitingAgain()
     rebalanceLater(state, ctx)
-  } else if (message instanceof Rebalance) await rebalance(state, message)
+  } else if (message instanceof WaitingAgain) await children.waitingAgain()
+  else if (message instanceof Rebalance) await rebalance(state, message)
   return noreply(state)
 }
 
