@@ -2,6 +2,7 @@
  * `npm run bench`: every benchmark, or the named ones (`npm run bench -- local`, `swim-loss`). Never a gate: figures
  * are for reading, and written to bench/results with the commit they belong to.
  */
+import { benchLossy } from './cluster/lossy.ts'
 import { benchRemote } from './cluster/remote.ts'
 import { benchDht, dhtScenarios } from './dht/run.ts'
 import { benchLocal } from './local/run.ts'
@@ -11,6 +12,7 @@ import { benchSwim, swimScenarios } from './sim/run.ts'
 const BENCHMARKS: Readonly<Record<string, () => Promise<void>>> = {
   local: benchLocal,
   remote: benchRemote,
+  'cluster-lossy': benchLossy,
   swim: benchSwim,
   dht: benchDht,
   services: benchServices,
