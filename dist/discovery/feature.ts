@@ -24,6 +24,9 @@ import { createTicket } from './ticket.ts'
 const INTENSITY = 100
 const PERIOD_MS = 10_000
 
+/** They have something to close. */
+const TRAPPING = Object.freeze({ trapExit: true })
+
 /** Makes discovery. Throws what `resolveDiscoveryOptions` throws. */
 export function createDiscovery(
   parts: DistParts,
@@ -100,7 +103,10 @@ class NodeDiscovery {
         Supervisor.start({
           ...{ ...restarts, strategy: 'rest_for_one', system, parent, link: true },
           name: `${this.#name}.discovery`,
-          children: [RegistryServer.child(registry, { id: 'registry' }), strategies],
+          children: [
+            RegistryServer.child(registry, { id: 'registry', options: TRAPPING }),
+            strategies,
+          ],
         }),
     }
   }
@@ -173,7 +179,10 @@ class NodeDiscovery {
           refusals.count(code, { strategy: strategy.name, ...fields }, { level: 'debug' }),
       }),
     }
-    return StrategyServer.child(job, { id: strategy.name }) as unknown as ChildSpec
+    return StrategyServer.child(job, {
+      id: strategy.name,
+      options: TRAPPING,
+    }) as unknown as ChildSpec
   }
 
   async #add(strategy: Strategy): Promise<void> {

@@ -62,6 +62,9 @@ class Sockets implements MdnsSocket {
   readonly #hearing: Mdns
   /** By address of the interface. */
   readonly #speaking = new Map<string, Mdns>()
+  /** Packets that are not out yet: a goodbye is said right before the end. */
+  #sending = 0
+  #allSent: () => void = () => {}
   #closed: Promise<void> | undefined
 
   static open(
@@ -114,7 +117,10 @@ class Sockets implements MdnsSocket {
     const written = write(packet)
     const to = { address: GROUP, port: this.#port }
     for (const speaker of this.#speaking.values()) {
+      this.#sending += 1
       speaker.send(written, to, (error) => {
+        this.#sending -= 1
+        if (this.#sending === 0) this.#allSent()
         if (error instanceof Error) this.#handlers.onWarning(socketError(error))
       })
     }
@@ -134,6 +140,7 @@ class Sockets implements MdnsSocket {
 
   close(): Promise<void> {
     this.#closed ??= (async () => {
+      if (this.#sending > 0) await new Promise<void>((resolve) => (this.#allSent = resolve))
       const all = [this.#hearing, ...this.#speaking.values()]
       this.#speaking.clear()
       await Promise.all(all.map((one) => new Promise<void>((resolve) => one.destroy(resolve))))

@@ -29,24 +29,35 @@ const RegistryContract: Contract<RegistryApi> = contract('fovea.node-registry/1'
   cast: {},
 })
 
-/** Works for the registry. */
+interface State {
+  readonly over: AbortController
+  readonly worker: Worker
+}
+
+/** Works for the registry. Its process traps exits: its end waits for the goodbyes. */
 export const RegistryServer: Server<RegistryApi, RegistryJob> = implement<
   RegistryApi,
   RegistryJob,
-  RegistryJob
+  State
 >(RegistryContract, {
-  init: (job, { signal }): RegistryJob => {
-    const worker = new Worker(job, signal)
+  init: (job, { signal }): State => {
+    const over = new AbortController()
+    const worker = new Worker(job, over.signal)
     job.registry.worker = worker
-    signal.addEventListener('abort', () => {
+    over.signal.addEventListener('abort', () => {
       if (job.registry.worker === worker) job.registry.worker = undefined
     })
+    signal.addEventListener('abort', () => over.abort())
     worker.changed()
-    return job
+    return { over, worker }
   },
   call: {},
   cast: {},
-  info: (job) => noreply(job),
+  info: (state) => noreply(state),
+  terminate: async (_reason, { over, worker }) => {
+    over.abort()
+    await Promise.all(worker.ended)
+  },
 })
 
 class Worker implements RegistryWorker {
@@ -56,6 +67,8 @@ class Worker implements RegistryWorker {
   #agent: MdnsAgent | undefined
   #registrar: DhtRegistrar | undefined
   listeningSinceMs: number | undefined
+  /** Resolve when all is let go of. */
+  readonly ended: Promise<void>[] = []
 
   constructor(job: RegistryJob, signal: AbortSignal) {
     this.#job = job
@@ -91,7 +104,7 @@ class Worker implements RegistryWorker {
       refused: (code, fields = {}) => refused(code, fields),
     })
     this.listeningSinceMs = clock.now()
-    void this.#agent.run()
+    this.ended.push(this.#agent.run())
   }
 
   #follow(): void {
@@ -106,8 +119,7 @@ class Worker implements RegistryWorker {
       },
       registry.told,
     )
-    void this.#registrar.run()
-    void this.#askDht()
+    this.ended.push(this.#registrar.run(), this.#askDht())
   }
 
   /** Asks who is in the clusters that are followed while somebody wants to know. */

@@ -32,20 +32,31 @@ export interface StrategyApi {
 
 const StrategyContract: Contract<StrategyApi> = contract('fovea.strategy/1', { call: {}, cast: {} })
 
-/** Runs a strategy. */
+interface State {
+  readonly over: AbortController
+  /** Resolves when the strategy has let go of all that it had. */
+  readonly ended: Promise<void>
+}
+
+/** Runs a strategy. Its process traps exits: its end waits for what the strategy still closes. */
 export const StrategyServer: Server<StrategyApi, StrategyJob> = implement<
   StrategyApi,
   StrategyJob,
-  StrategyJob
+  State
 >(StrategyContract, {
-  init: (job, { signal }): StrategyJob => {
+  init: (job, { signal }): State => {
+    const over = new AbortController()
+    signal.addEventListener('abort', () => over.abort())
     job.ear.began()
-    void run(job, job.context(signal))
-    return job
+    return { over, ended: run(job, job.context(over.signal)) }
   },
   call: {},
   cast: {},
-  info: (job) => noreply(job),
+  info: (state) => noreply(state),
+  terminate: (_reason, { over, ended }) => {
+    over.abort()
+    return ended
+  },
 })
 
 async function run({ strategy, ear }: StrategyJob, context: StrategyContext): Promise<void> {

@@ -131,6 +131,23 @@ describe('mDNS on real sockets', () => {
     await expect(open(port)).rejects.toMatchObject({ code: 'ERR_DISCOVERY_SOCKET' })
   })
 
+  it('a goodbye is out before the socket is closed', async () => {
+    const port = await freePort()
+    const clock = createRealClock() as Running['clock']
+    const ear = await open(port)
+    const node = running(mdnsNodes({ port: mdnsSockets({ port, interfaces: () => [LOOPBACK] }) }), {
+      clock,
+    })
+    const heard = async (ttlSeconds: number): Promise<void> => {
+      for (let one = await ear.next(); one.records[0]?.ttlSeconds !== ttlSeconds;)
+        one = await ear.next()
+    }
+    await heard(120)
+    await node.stop()
+    await heard(0)
+    expect([node.errors, ear.errors]).toEqual([[], []])
+  })
+
   const strategies = [
     [
       'mdnsNodes',
