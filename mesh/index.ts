@@ -4,6 +4,7 @@
  */
 export type {
   Mesh,
+  MeshAdditions,
   MeshExtension,
   MeshExtensionChildren,
   MeshStats,
