@@ -261,8 +261,8 @@ export class Callee implements IncomingHost {
     this.#calls.add(call)
     this.#bytes += call.inputBytes
     if (answer.type === 'run') this.run(call)
-    // What waits must not keep the buffer of its frame.
-    else call.input = body.slice()
+    // The buffer of its frame is used again. A Buffer's `slice` would be a view of it.
+    else call.input = new Uint8Array(body)
   }
 
   // --- handlers

@@ -101,7 +101,7 @@ export function readStreamOpen(codec: Codec, payload: Uint8Array): StreamOpen {
     windowFrames: head.whole(4, 'windowFrames', 1, WINDOW_FRAMES_MAX),
     windowBytes: head.whole(5, 'windowBytes', WINDOW_BYTES_MIN, WINDOW_BYTES_MAX),
     remainingMs: head.whole(6, 'remainingMs', 0, TIME_MS_MAX),
-    input: body.slice(),
+    input: copyOf(body),
   }
 }
 
@@ -129,13 +129,13 @@ function readPiece(codec: Codec, type: 'data' | 'reply', payload: Uint8Array): A
     throw head.error('body', `1 to ${FRAGMENT_BYTES_MAX} bytes`)
   }
   const sequence = head.whole(2, 'sequence', 0, NUMBER_MAX)
-  return addressed(head, { type, sequence, more: head.flag(3, 'more'), bytes: body.slice() })
+  return addressed(head, { type, sequence, more: head.flag(3, 'more'), bytes: copyOf(body) })
 }
 
 function readError(codec: Codec, payload: Uint8Array): AddressedFrame {
   const { head, body } = openServiceFrame(codec, 'stream_error', payload)
   const sequence = head.whole(2, 'sequence', AT_ONCE, NUMBER_MAX)
-  const details = body.length === 0 ? undefined : body.slice()
+  const details = body.length === 0 ? undefined : copyOf(body)
   const fault = { ...readFailure(head), details }
   return addressed(
     head,
@@ -161,3 +161,8 @@ function addressed(head: Tuple, frame: StreamFrame): AddressedFrame {
 }
 
 const isName = (value: unknown): value is string => isTopic(value)
+
+/** Not `slice`: what a socket receives is a Buffer, and that of a Buffer is a view of bytes that will be overwritten. */
+function copyOf(bytes: Uint8Array): Uint8Array {
+  return new Uint8Array(bytes)
+}

@@ -283,6 +283,27 @@ describe('deadlines', () => {
     expect(waits).toEqual([250, 300])
   })
 
+  it('what waits for its turn has its own input, though the buffer that it came in is used again', async () => {
+    const { net, caller, provider } = await pair()
+    const { courier } = provider.node
+    const take = courier.take.bind(courier)
+    courier.take = (origin, frame) => {
+      // As a socket gives them: a Buffer, of which `slice` is a view.
+      const received = Buffer.from(frame)
+      take(origin, received)
+      received.fill(0)
+    }
+    const got: unknown[] = []
+    const slow = async (input: unknown): Promise<void> => {
+      got.push(input)
+      await new Promise<void>((resolve) => void net.clock.setTimer(5, resolve))
+    }
+    await net.told(provider.rpc.advertise('slow', slow, { concurrency: 1 }))
+    const calls = ['one', 'two', 'three'].map((input) => caller.rpc.call('slow', input))
+    await net.during(Promise.all(calls))
+    expect(got).toEqual(['one', 'two', 'three'])
+  })
+
   it('R13 a provider that hangs times out, is told by its own clock, and frees its place later', async () => {
     const { net, caller, provider } = await pair()
     const log: string[] = []
