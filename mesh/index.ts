@@ -34,6 +34,8 @@ export {
 } from './identity/keys.ts'
 export { checkCertificate, createCertificate } from './identity/certificate.ts'
 export type { DataDir, NodeDisk } from './identity/data-dir.ts'
+export { openDataDir } from './identity/data-dir.ts'
+export { releaseAfterThread } from './identity/dir-lock.ts'
 export type { Signatures } from './identity/signatures.ts'
 export { ed25519Signatures } from './identity/signatures.ts'
 export type { SimulatedSignaturesOptions } from './identity/simulated-signatures.ts'

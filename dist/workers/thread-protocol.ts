@@ -16,6 +16,8 @@ export interface ThreadStart {
   /** Where it is bound when it has no QUIC port. */
   readonly insideHost: string
   readonly dataDir: string | undefined
+  /** The thread that used the data directory before has ended, perhaps without letting go of it. */
+  readonly takesOver: boolean
   /** Address of the node that starts it. */
   readonly seed: string
   readonly options: Readonly<Record<string, unknown>>
@@ -52,30 +54,40 @@ export type ThreadMessage =
 /** Levels that are passed on. */
 export type LogLevel = 'info' | 'warn' | 'error'
 
+const KEY_HEX = /^[0-9a-f]{64}$/
+
 /** `value` as what a thread says; undefined for anything else, such as what the user's module posts. */
 export function readThreadMessage(value: unknown): ThreadMessage | undefined {
-  const message = (typeof value === 'object' && value !== null ? value : {}) as Partial<
-    Record<string, unknown>
-  >
-  const { type, id, keyHex, code, failure, level, fields, text } = message
+  const { type, id, keyHex, code, failure, level, fields, text } = partsOf(value)
   switch (type) {
     case 'ready':
-      if (!isNodeId(id) || typeof keyHex !== 'string') return undefined
+      if (!isNodeId(id) || typeof keyHex !== 'string' || !KEY_HEX.test(keyHex)) return undefined
       return { type, id, keyHex }
-    case 'failed':
+    case 'failed': {
       if (code !== 'ERR_WORKER_MODULE' && code !== 'ERR_WORKER_START') return undefined
-      return { type, code, failure: failure as ThreadFailure }
+      return { type, code, failure: readFailure(failure) }
+    }
     case 'log':
       if (level !== 'info' && level !== 'warn' && level !== 'error') return undefined
-      return {
-        type,
-        level,
-        fields: fields as Readonly<Record<string, unknown>>,
-        text: String(text),
-      }
+      return { type, level, fields: partsOf(fields), text: String(text) }
     default:
       return undefined
   }
+}
+
+function readFailure(value: unknown): ThreadFailure {
+  const { name, message, code, stack } = partsOf(value)
+  const text = (part: unknown): string | undefined => (typeof part === 'string' ? part : undefined)
+  return {
+    name: text(name) ?? 'Error',
+    message: text(message) ?? 'it did not say why',
+    code: text(code),
+    stack: text(stack),
+  }
+}
+
+function partsOf(value: unknown): Readonly<Record<string, unknown>> {
+  return typeof value === 'object' && value !== null ? { ...value } : {}
 }
 
 /** `error` in a form that crosses threads. */

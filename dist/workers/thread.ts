@@ -38,6 +38,7 @@ export class Thread {
   #reject!: (error: WorkerError) => void
   #error: WorkerError | undefined
   #stopping: Promise<void> | undefined
+  #hasEnded = false
 
   constructor(parts: ThreadParts) {
     const { entry, start, execArgv, clock, startTimeoutMs } = parts
@@ -68,10 +69,16 @@ export class Thread {
     this.ready.then(noTimer, noTimer)
     this.#exited = new Promise((resolve) => {
       this.#worker.on('exit', (code) => {
+        this.#hasEnded = true
         resolve()
         this.#ended(code)
       })
     })
+  }
+
+  /** Whether nothing of it runs any more. */
+  get hasEnded(): boolean {
+    return this.#hasEnded
   }
 
   /** Asks the node to stop and waits for the thread to end; ends it after `timeoutMs`. Idempotent. */

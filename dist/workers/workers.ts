@@ -41,7 +41,7 @@ export interface Workers extends AsyncDisposable {
   readonly nodes: readonly WorkerNode[]
   /** Why all of them ended, once they have: stopped, or given up after too many restarts. */
   readonly ended: Promise<ExitReason>
-  /** Stops the nodes, last first, and ends the threads. Idempotent; nothing is left afterwards. */
+  /** Stops the nodes and ends the threads. Idempotent; nothing is left afterwards. */
   stop(): Promise<void>
 }
 
@@ -81,6 +81,8 @@ export class NodeWorkers {
   readonly #groups = new Set<WorkerGroup>()
   /** Numbers of workers, which are in their names and data directories. */
   readonly #taken = new Set<number>()
+  /** The last thread of each number. */
+  readonly #last = new Map<number, Thread>()
   #insideHost: string | undefined
   #switchboard: Promise<Switchboard> | undefined
   #closed = false
@@ -102,7 +104,10 @@ export class NodeWorkers {
     this.#groups.add(group)
     void group.ended.then(() => {
       this.#groups.delete(group)
-      for (const { number } of slots) this.#taken.delete(number)
+      for (const { number, thread } of slots) {
+        this.#taken.delete(number)
+        if (thread !== undefined) this.#last.set(number, thread)
+      }
     })
     await group.start()
     if (!this.#closed) return group
@@ -114,7 +119,8 @@ export class NodeWorkers {
   async close(): Promise<void> {
     this.#closed = true
     await Promise.all([...this.#groups].map((group) => group.stop()))
-    const switchboard = await this.#switchboard
+    // Whoever started workers was told when it could not be opened.
+    const switchboard = await this.#switchboard?.catch(() => undefined)
     if (switchboard === undefined) return
     await this.#host.door?.detach()
     switchboard.close()
@@ -122,7 +128,14 @@ export class NodeWorkers {
 
   async #open(door: Door): Promise<Switchboard> {
     const switchboard = new Switchboard([this.#host.mesh.address.host])
-    await door.attach(new Line(switchboard.connect()))
+    try {
+      await door.attach(new Line(switchboard.connect()))
+    } catch (error) {
+      this.#switchboard = undefined
+      await door.detach()
+      switchboard.close()
+      throw error
+    }
     return switchboard
   }
 
@@ -131,7 +144,7 @@ export class NodeWorkers {
     while (this.#taken.has(number)) number++
     this.#taken.add(number)
     const name = `${this.#host.name}-w${number}`
-    return { name, number, ready: undefined, starts: 0, thread: undefined }
+    return { name, number, ready: undefined, starts: 0, thread: this.#last.get(number) }
   }
 }
 
@@ -205,10 +218,13 @@ class WorkerGroup implements Workers {
   async #stop(): Promise<void> {
     const supervisor = this.#supervisor
     if (supervisor === undefined) return
+    const { slots, options } = this.#parts
+    // All at once; the supervisor, which goes one by one, then finds them stopped.
+    const stops = slots.map(async ({ thread }) => thread?.stop(options.stopTimeoutMs))
     if (this.#parts.host.system.isAlive(supervisor.pid)) await Supervisor.stop(supervisor)
     await this.ended
-    // A process that was killed could not wait for its thread.
-    const { slots, options } = this.#parts
+    await Promise.all(stops)
+    // One that was started meanwhile, by a process that was killed and could not wait for it.
     await Promise.all(slots.map(async ({ thread }) => thread?.stop(options.stopTimeoutMs)))
   }
 
@@ -231,6 +247,7 @@ class WorkerGroup implements Workers {
     const { mesh, logger, entry, dataDir } = host
     const quic = options.quic ?? host.quic
     const { address } = mesh
+    const takesOver = slot.thread?.hasEnded ?? false
     slot.starts++
     slot.thread = new Thread({
       ...{ entry, execArgv, startTimeoutMs, logger, clock: host.system.clock, onEnded: ended },
@@ -239,6 +256,7 @@ class WorkerGroup implements Workers {
         line: switchboard.connect(),
         realm: JSON.parse(formatRealm(mesh.realm)) as object,
         outside: quic ? { host: host.host, advertiseHost: address.host } : undefined,
+        takesOver,
         dataDir: dataDir === undefined ? undefined : join(dataDir, 'workers', String(slot.number)),
         seed: mesh.nodeId,
         options: { ...host.options, ...options.options },

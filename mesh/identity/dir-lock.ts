@@ -69,6 +69,21 @@ export async function claimDir(dir: string, incarnationMin: number): Promise<Dir
   throw locked(dir, 'by a crowd of starting processes', join(dir, 'lock.*'))
 }
 
+/**
+ * Lets go of a directory that a thread of this process held when it ended. Only who has seen the thread end may call it:
+ * the process lives, so nobody else can tell.
+ */
+export async function releaseAfterThread(dir: string): Promise<void> {
+  const highest = Math.max(0, ...(await lockNumbers(dir)))
+  if (highest === 0) return
+  const name = `lock.${highest}`
+  const holder = parseHolder(await readFile(join(dir, name), 'utf8'))
+  const { pid, bootId: boot, startTicks } = ownHolder()
+  if (holder === undefined || holder.released || holder.pid !== pid) return
+  if (holder.bootId !== boot || holder.startTicks !== startTicks) return
+  await replaceFile(dir, name, JSON.stringify({ ...holder, released: true }))
+}
+
 class HeldLock implements DirLock {
   readonly incarnation: number
   readonly #dir: string

@@ -57,12 +57,21 @@ describe('what a thread says', () => {
   it.each([
     ['text', 'ready'],
     ['nothing', undefined],
-    ['an id that is none', { type: 'ready', id: 'w1', keyHex: '' }],
-    ['a key that is none', { type: 'ready', id: 'w1@h:1', keyHex: 1 }],
+    ['an id that is none', { type: 'ready', id: 'w1', keyHex: 'ab'.repeat(32) }],
+    ['a key that is none', { type: 'ready', id: 'w1@h:1', keyHex: 'ab' }],
     ['another code', { type: 'failed', code: 'ERR_OTHER' }],
     ['another level', { type: 'log', level: 'fatal', fields: {}, text: '' }],
   ])('is not believed when it is %s', (_what, message) => {
     expect(readThreadMessage(message)).toBeUndefined()
+  })
+
+  it('that it failed is believed with whatever words come', () => {
+    const said = { type: 'failed', code: 'ERR_WORKER_START', failure: 7 }
+    expect(readThreadMessage(said)).toMatchObject({
+      failure: { name: 'Error', message: 'it did not say why', code: undefined },
+    })
+    const log = { type: 'log', level: 'info', fields: 'text', text: 5 }
+    expect(readThreadMessage(log)).toEqual({ ...log, fields: {}, text: '5' })
   })
 
   it('keeps the words of errors, whatever was thrown', () => {

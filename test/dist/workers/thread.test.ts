@@ -7,7 +7,7 @@ import { createSimClock } from '../../../runtime/index.ts'
 import type { Logger, SimClock } from '../../../runtime/index.ts'
 
 const ENTRY = new URL('fixtures/small-thread.mjs', import.meta.url)
-const READY = { type: 'ready', id: 'w1@127.0.0.1:5', keyHex: 'ab' }
+const READY = { type: 'ready', id: 'w1@127.0.0.1:5', keyHex: 'ab'.repeat(32) }
 
 interface Watched {
   readonly thread: Thread
@@ -32,7 +32,14 @@ function started(data: object): Watched {
     const { port1, port2 } = new MessageChannel()
     port1.unref()
     const names = { name: 'w1', module: '', seed: '', insideHost: '', options: {}, realm: {} }
-    const start = { ...names, data, line: port2, outside: undefined, dataDir: undefined }
+    const start = {
+      ...names,
+      data,
+      line: port2,
+      outside: undefined,
+      dataDir: undefined,
+      takesOver: false,
+    }
     const parts = { entry: ENTRY, execArgv: undefined, startTimeoutMs: 1_000, clock, logger, start }
     thread = new Thread({ ...parts, onEnded: resolve })
   })
