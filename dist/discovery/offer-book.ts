@@ -10,7 +10,7 @@
  */
 import type { Candidate, NodeKey } from '../../mesh/index.ts'
 import { Formation, type FormationOptions } from './formation.ts'
-import { addressId, type Sighted } from './sightings.ts'
+import { addressId, candidateId, type Sighted } from './sightings.ts'
 
 /** Dials of {@link OfferBook}. */
 export interface OfferBookOptions extends FormationOptions {
@@ -25,6 +25,8 @@ const AFTER_MS: Readonly<Record<MemberEnd, number>> = { down: 1_000, left: 30_00
 
 interface Proposal {
   readonly candidate: Candidate
+  /** Its address, whoever may answer there. */
+  readonly place: string
   readonly strategies: Set<string>
   /** When to offer it; `Infinity` while its node is a member, or once it is offered. */
   dueMs: number
@@ -39,7 +41,9 @@ export class OfferBook {
   /** Addresses of members that are up, by key. */
   readonly #members = new Map<string, string>()
   readonly #formation: Formation
-  #ownId = ''
+  /** Places of nodes when they were counted last. */
+  #places: ReadonlySet<string> = new Set()
+  #ownPlace = ''
   #gone: Candidate[] = []
   #closed = false
 
@@ -71,7 +75,7 @@ export class OfferBook {
 
   /** Where this node is. */
   self(address: Candidate): void {
-    this.#ownId = addressId(address)
+    this.#ownPlace = addressId(address)
   }
 
   /** `strategy` proposes addresses; gives those for which there is no room. */
@@ -79,15 +83,16 @@ export class OfferBook {
     const refused: Candidate[] = []
     let isChanged = false
     for (const candidate of candidates) {
-      const id = addressId(candidate)
+      const id = candidateId(candidate)
       const known = this.#proposals.get(id)
       if (known !== undefined) known.strategies.add(strategy)
       else if (this.#proposals.size >= this.#addressesMax) refused.push(candidate)
       else {
         isChanged = true
-        const dueMs = this.#isMember(id) ? Infinity : nowMs
+        const place = addressId(candidate)
+        const dueMs = this.#isMember(place) ? Infinity : nowMs
         const strategies = new Set([strategy])
-        this.#proposals.set(id, { candidate, strategies, dueMs, offered: false })
+        this.#proposals.set(id, { candidate, place, strategies, dueMs, offered: false })
       }
     }
     if (isChanged) this.#counted(nowMs)
@@ -98,7 +103,7 @@ export class OfferBook {
   gone(strategy: string, candidates: readonly Candidate[], nowMs: number): Candidate[] {
     const lost: Candidate[] = []
     for (const candidate of candidates) {
-      const id = addressId(candidate)
+      const id = candidateId(candidate)
       const known = this.#proposals.get(id)
       if (known === undefined || !known.strategies.delete(strategy)) continue
       if (known.strategies.size > 0) continue
@@ -117,29 +122,28 @@ export class OfferBook {
   }
 
   memberUp(key: NodeKey, address: Candidate, nowMs: number): void {
-    const id = addressId(address)
-    this.#members.set(key.hex, id)
-    const proposal = this.#proposals.get(id)
-    if (proposal !== undefined && !proposal.offered) proposal.dueMs = Infinity
+    const place = addressId(address)
+    this.#members.set(key.hex, place)
+    for (const proposal of this.#at(place)) proposal.dueMs = Infinity
     this.#formation.together(this.#members.size + 1)
     this.#counted(nowMs)
   }
 
   memberEnded(key: NodeKey, end: MemberEnd, nowMs: number): void {
-    const id = this.#members.get(key.hex)
-    if (id === undefined) return
+    const place = this.#members.get(key.hex)
+    if (place === undefined) return
     this.#members.delete(key.hex)
-    const proposal = this.#proposals.get(id)
-    if (proposal !== undefined && !proposal.offered && !this.#isMember(id)) {
-      proposal.dueMs = nowMs + AFTER_MS[end] * (0.5 + 0.5 * this.#chance())
+    if (!this.#isMember(place)) {
+      const dueMs = nowMs + AFTER_MS[end] * (0.5 + 0.5 * this.#chance())
+      for (const proposal of this.#at(place)) proposal.dueMs = dueMs
     }
     this.#counted(nowMs)
   }
 
   /** The key of the member at an address. */
   memberAt(address: Candidate): string | undefined {
-    const id = addressId(address)
-    for (const [keyHex, at] of this.#members) if (at === id) return keyHex
+    const place = addressId(address)
+    for (const [keyHex, at] of this.#members) if (at === place) return keyHex
     return undefined
   }
 
@@ -149,8 +153,9 @@ export class OfferBook {
     this.#gone = []
     if (this.#closed || !this.#formation.isOpen(nowMs)) return { seen: [], gone }
     const seen: Candidate[] = []
-    for (const [id, proposal] of this.#proposals) {
-      if (proposal.offered || nowMs < proposal.dueMs || id === this.#ownId) continue
+    for (const proposal of this.#proposals.values()) {
+      const isOwn = proposal.place === this.#ownPlace
+      if (proposal.offered || nowMs < proposal.dueMs || isOwn) continue
       proposal.offered = true
       proposal.dueMs = Infinity
       seen.push(proposal.candidate)
@@ -163,8 +168,8 @@ export class OfferBook {
     if (this.#closed) return Infinity
     if (!this.#formation.isOpen(nowMs)) return this.#formation.nextDueMs()
     let dueMs = Infinity
-    for (const [id, one] of this.#proposals) {
-      if (!one.offered && id !== this.#ownId) dueMs = Math.min(dueMs, one.dueMs)
+    for (const one of this.#proposals.values()) {
+      if (!one.offered && one.place !== this.#ownPlace) dueMs = Math.min(dueMs, one.dueMs)
     }
     return dueMs
   }
@@ -178,14 +183,24 @@ export class OfferBook {
     }
   }
 
-  #isMember(id: string): boolean {
-    for (const at of this.#members.values()) if (at === id) return true
+  /** Proposals of a place that are not offered yet. */
+  #at(place: string): Proposal[] {
+    return [...this.#proposals.values()].filter((one) => !one.offered && one.place === place)
+  }
+
+  #isMember(place: string): boolean {
+    for (const at of this.#members.values()) if (at === place) return true
     return false
   }
 
   /** Places of nodes: those proposed and those of members, this node counted once. */
   #counted(nowMs: number): void {
-    const places = new Set([this.#ownId, ...this.#proposals.keys(), ...this.#members.values()])
+    const proposed = Array.from(this.#proposals.values(), (one) => one.place)
+    const places = new Set([this.#ownPlace, ...proposed, ...this.#members.values()])
+    const isSame =
+      places.size === this.#places.size && [...places].every((p) => this.#places.has(p))
+    if (isSame) return
+    this.#places = places
     this.#formation.contacts(places.size, nowMs)
   }
 }

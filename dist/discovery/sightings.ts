@@ -18,6 +18,12 @@ export function addressId({ host, port }: Pick<Candidate, 'host' | 'port'>): str
   return `${host.toLowerCase()} ${port}`
 }
 
+/** The same, where it matters who may answer there. */
+export function candidateId(candidate: Candidate): string {
+  const { key } = candidate
+  return key === undefined ? addressId(candidate) : `${addressId(candidate)} ${key.hex}`
+}
+
 /** The addresses of one source. */
 export class Sightings {
   readonly #forgetAfterMs: number
@@ -43,7 +49,7 @@ export class Sightings {
     const named = new Set<string>()
     const seen: Candidate[] = []
     for (const candidate of candidates) {
-      const id = addressId(candidate)
+      const id = candidateId(candidate)
       named.add(id)
       const known = this.#entries.get(id)
       if (known === undefined) seen.push(candidate)

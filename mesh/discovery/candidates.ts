@@ -151,6 +151,7 @@ export class Candidates {
   }
 }
 
-function idOf({ host, port }: Candidate): string {
-  return `${host.toLowerCase()} ${port}`
+/** An address where only one node may answer is another candidate than the address as such. */
+function idOf({ host, port, key }: Candidate): string {
+  return `${host.toLowerCase()} ${port} ${key?.hex ?? ''}`
 }

@@ -54,6 +54,25 @@ describe('OfferBook', () => {
     expect(book.step(60_000).seen).toEqual([])
   })
 
+  it('D15 offers an address for one node only beside the same for any', () => {
+    const book = make()
+    const bound = { ...at(1), key: key(9) }
+    book.seen('dht', [bound], 0)
+    book.seen('dns', [at(1)], 0)
+    expect(book.step(0).seen).toEqual([bound, at(1)])
+    book.gone('dht', [bound], 1)
+    expect(book.step(1)).toEqual({ seen: [], gone: [bound] })
+  })
+
+  it('D9 does not begin the margin anew when a member only says something else about itself', () => {
+    const book = make({ requiredContacts: 3, stableMarginMs: 100 })
+    book.self(at(9))
+    book.memberUp(key(1), at(1), 0)
+    book.seen('dns', [at(2)], 0)
+    for (const nowMs of [30, 60, 90]) book.memberUp(key(1), at(1), nowMs)
+    expect(book.step(100).seen).toEqual([at(2)])
+  })
+
   it('takes addressesMax addresses and not one more', () => {
     const book = make()
     expect(book.seen('dns', [at(1), at(2), at(3), at(4)], 0)).toEqual([])

@@ -1,4 +1,5 @@
 import { describe, expect, it } from 'vitest'
+import { nodeKeyFromBytes } from '../../../mesh/identity/node-key.ts'
 import { Candidates } from '../../../mesh/discovery/candidates.ts'
 
 const a = { host: '10.0.0.1', port: 4433 }
@@ -64,6 +65,17 @@ describe('Candidates', () => {
     book.add({ host: 'Seed.Example', port: 1 }, 0)
     book.add({ host: 'seed.example', port: 1 }, 0)
     expect(book.take(0)).toHaveLength(1)
+  })
+
+  it('D15 an address at which only one node may answer stands beside the same without that', () => {
+    const book = make()
+    const key = nodeKeyFromBytes(new Uint8Array(32))
+    book.add({ ...a, key }, 0)
+    book.add(a, 0)
+    expect(book.take(0)).toEqual([{ ...a, key }, a])
+    book.failed({ ...a, key }, 'lasting', 0)
+    book.failed(a, 'retry', 0)
+    expect(book.take(1_000)).toEqual([a])
   })
 
   it('holds candidatesMax addresses and not one more', () => {
