@@ -7,6 +7,7 @@ import { benchRemote } from './cluster/remote.ts'
 import { benchDht, dhtScenarios } from './dht/run.ts'
 import { benchLocal } from './local/run.ts'
 import { benchServices, serviceScenarios } from './services/run.ts'
+import { benchWorkers } from './cluster/workers.ts'
 import { benchSwim, swimScenarios } from './sim/run.ts'
 
 const BENCHMARKS: Readonly<Record<string, () => Promise<void>>> = {
@@ -16,6 +17,7 @@ const BENCHMARKS: Readonly<Record<string, () => Promise<void>>> = {
   swim: benchSwim,
   dht: benchDht,
   services: benchServices,
+  workers: benchWorkers,
 }
 
 const wanted = process.argv.slice(2)
