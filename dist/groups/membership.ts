@@ -17,7 +17,7 @@ export class Membership extends SpaceEntry {
   readonly isValid: boolean
 
   constructor(facts: EntryFacts) {
-    super({ ...facts, meta: undefined })
+    super(facts, undefined)
     const [process, contract] = (Array.isArray(facts.meta) ? facts.meta : []) as unknown[]
     const isContract =
       contract === undefined ||

@@ -83,19 +83,19 @@ export class Claim extends SpaceEntry implements ClaimBody {
   readonly isValid: boolean
 
   constructor(facts: EntryFacts) {
+    super(facts, undefined)
     const body = bodyOf(facts.meta)
-    super({ ...facts, meta: undefined })
-    const { process, state, id, contract, counter, wins, fence, how, ends } = body ?? NO_CLAIM
-    this.process = process
-    this.state = state
-    this.id = id
-    this.contract = contract
-    this.counter = counter
-    this.wins = wins
-    this.fence = fence
-    this.how = how
-    this.ends = ends
     this.isValid = body !== undefined
+    const said = body ?? NO_CLAIM
+    this.process = said.process
+    this.state = said.state
+    this.id = said.id
+    this.contract = said.contract
+    this.counter = said.counter
+    this.wins = said.wins
+    this.fence = said.fence
+    this.how = said.how
+    this.ends = said.ends
   }
 }
 
@@ -117,23 +117,27 @@ export function metaOf(body: ClaimBody): unknown[] {
   return fixed
 }
 
-/** What a node said, if it is a claim. */
+/** What a node said, if it is a claim. Read by places and not taken apart: a newcomer reads a hundred thousand. */
 export function bodyOf(meta: unknown): ClaimBody | undefined {
   if (!Array.isArray(meta) || meta.length < 3) return undefined
-  const [process, state, id, contract = null, counter = 1, wins = 0, fence = 0, how = 0] =
-    meta as unknown[]
-  const said = { state: STATES[state as number], how: ENDINGS[how as number] }
-  const isContract =
-    contract === null || (typeof contract === 'string' && contract.length <= CONTRACT_LENGTH_MAX)
-  if (said.state === undefined || said.how === undefined || !isContract) return undefined
-  if (!isWhole(process) || !isWhole(id)) return undefined
+  const all = meta as readonly unknown[]
+  const process = all[0]
+  const state = STATES[all[1] as number]
+  const id = all[2]
+  const contract = all[3] ?? undefined
+  const counter = all[4] ?? 1
+  const wins = all[5] ?? 0
+  const fence = all[6] ?? 0
+  const how = ENDINGS[(all[7] ?? 0) as number]
+  if (!isWhole(process) || !isWhole(id) || state === undefined || how === undefined)
+    return undefined
   if (!isWhole(counter) || !isWhole(wins) || !isWhole(fence)) return undefined
-  const ends = meta.length <= FIXED ? PLAIN_CLAIM.ends : endsOf(meta.slice(FIXED))
-  if (ends === undefined) return undefined
-  return {
-    ...{ process, id, counter, wins, fence, ends, contract: contract ?? undefined },
-    ...{ state: said.state, how: said.how },
+  if (contract !== undefined) {
+    if (typeof contract !== 'string' || contract.length > CONTRACT_LENGTH_MAX) return undefined
   }
+  const ends = all.length <= FIXED ? PLAIN_CLAIM.ends : endsOf(all.slice(FIXED))
+  if (ends === undefined) return undefined
+  return { process, state, id, contract, counter, wins, fence, how, ends }
 }
 
 function endsOf(flat: readonly unknown[]): Ended[] | undefined {

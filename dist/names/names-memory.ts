@@ -130,7 +130,7 @@ export class NamesMemory {
       return isOver ? registrar.claimOver(name, owner, given) : registrar.claim(name, owner, given)
     })
     if (before?.owner.waiting !== undefined) {
-      this.#settle(before, new GlobalNameConflictError(name, this.#parts.mesh.nodeId))
+      this.#settle(before, () => new GlobalNameConflictError(name, this.#parts.mesh.nodeId))
     }
     this.#tie(own)
     return own
@@ -142,7 +142,7 @@ export class NamesMemory {
       const { system } = this.#parts
       const gaveUp = (code: string, what: string, cause?: unknown): void => {
         if (own.owner.waiting === undefined) return
-        this.#settle(own, new GlobalRegistryError(code, own.name, what, { cause }))
+        this.#settle(own, () => new GlobalRegistryError(code, own.name, what, { cause }))
         this.release(own)
       }
       const timer = system.clock.setTimer(timeoutMs, () =>
@@ -181,7 +181,7 @@ export class NamesMemory {
   /** Somebody unregisters it; who waits for it to be through waits in vain. */
   withdraw(own: Own): void {
     const what = 'unregistered before it was through'
-    this.#settle(own, new GlobalRegistryError('ERR_GLOBAL_ABORTED', own.name, what))
+    this.#settle(own, () => new GlobalRegistryError('ERR_GLOBAL_ABORTED', own.name, what))
     this.release(own)
   }
 
@@ -189,7 +189,10 @@ export class NamesMemory {
   evict(own: Own): void {
     if (this.registrar.own.get(own.name) !== own) return
     const { pid } = own.owner
-    this.#settle(own, new GlobalRegistryError('ERR_GLOBAL_LOST', own.name, 'its lease was lost'))
+    this.#settle(
+      own,
+      () => new GlobalRegistryError('ERR_GLOBAL_LOST', own.name, 'its lease was lost'),
+    )
     this.release(own)
     this.#system.exit(pid, 'kill')
   }
@@ -217,7 +220,10 @@ export class NamesMemory {
     for (const own of Array.from(this.registrar.own.values())) {
       this.#forget(own)
       own.owner.strict?.release()
-      this.#settle(own, new GlobalRegistryError('ERR_GLOBAL_STOPPED', own.name, 'the node stopped'))
+      this.#settle(
+        own,
+        () => new GlobalRegistryError('ERR_GLOBAL_STOPPED', own.name, 'the node stopped'),
+      )
     }
     this.#losers.close()
     this.events.clear()
@@ -286,7 +292,7 @@ export class NamesMemory {
     if (waiting === undefined) return this.#lost(own, to, endingFor(own.owner.resolver))
     this.#forget(own)
     own.owner.strict?.release()
-    this.#settle(own, this.#taken(own.name, to))
+    this.#settle(own, () => this.#taken(own.name, to))
   }
 
   #lost(own: Own, to: Claim, how: Ending): void {
@@ -301,14 +307,14 @@ export class NamesMemory {
     this.events.emit('conflictResolved', name, winner && this.entryOf(winner), entries)
   }
 
-  #settle({ owner }: Own, error: Error | undefined): void {
+  #settle({ owner }: Own, error: (() => Error) | undefined): void {
     const { waiting } = owner
     if (waiting === undefined) return
     owner.waiting = undefined
     this.#pending -= 1
     waiting.release()
     if (error === undefined) waiting.resolve()
-    else waiting.reject(error)
+    else waiting.reject(error())
   }
 
   #tie(own: Own): void {
@@ -337,7 +343,10 @@ export class NamesMemory {
     for (const name of tied?.names ?? []) {
       const own = this.registrar.own.get(name)
       if (own?.owner.pid.id !== id) continue
-      this.#settle(own, new GlobalRegistryError('ERR_GLOBAL_PROCESS', name, 'the process ended'))
+      this.#settle(
+        own,
+        () => new GlobalRegistryError('ERR_GLOBAL_PROCESS', name, 'the process ended'),
+      )
       this.release(own)
     }
   }

@@ -7,11 +7,14 @@ export type Diff = Extract<PresenceEvent, { readonly type: 'diff' }>
 /** See the head of this file. */
 export class DiffBuilder {
   readonly topic: string
-  readonly #joins = new Map<string, PresenceEntry>()
+  readonly #isTraced: boolean
+  readonly #joins = new Map<unknown, PresenceEntry>()
   readonly #leaves: PresenceEntry[] = []
 
-  constructor(topic: string) {
+  /** Without `isTraced` entries are told apart as objects, and which one took the place of which is not said. */
+  constructor(topic: string, isTraced = true) {
     this.topic = topic
+    this.#isTraced = isTraced
   }
 
   get isEmpty(): boolean {
@@ -19,16 +22,16 @@ export class DiffBuilder {
   }
 
   join(entry: PresenceEntry): void {
-    this.#joins.set(entry.ref, entry)
+    this.#joins.set(this.#isTraced ? entry.ref : entry, entry)
   }
 
   leave(entry: PresenceEntry): void {
-    if (!this.#joins.delete(entry.ref)) this.#leaves.push(entry)
+    if (!this.#joins.delete(this.#isTraced ? entry.ref : entry)) this.#leaves.push(entry)
   }
 
   /** `entry` takes the place of `before`. */
   replace(before: PresenceEntry, entry: PresenceEntry): void {
-    const unseen = this.#joins.get(before.ref)
+    const unseen = this.#isTraced ? this.#joins.get(before.ref) : undefined
     this.leave(before)
     // Who never saw the former knows the one before that, if any.
     this.join(unseen === undefined ? entry : { ...entry, previousRef: unseen.previousRef })

@@ -123,7 +123,7 @@ export class Observer {
     const observed = this.topics.get(topic)
     const remote = observed?.remotes.get(node)
     if (observed === undefined || remote === undefined) return
-    const diff = new DiffBuilder(topic)
+    const diff = this.#diff(topic)
     this.#drop(observed, remote, diff)
     if (!diff.isEmpty) observed.tell(diff.take())
     this.#ready(observed)
@@ -151,7 +151,7 @@ export class Observer {
     const metas = this.#decode(message.changes)
     const remote = observed.remote(node)
     const taken = remote.delta(message)
-    const diff = new DiffBuilder(message.topic)
+    const diff = this.#diff(message.topic)
     if (taken.type === 'delta') {
       message.changes.forEach(({ version, removed, key }, i) => {
         if (version <= taken.from) return
@@ -159,7 +159,7 @@ export class Observer {
         const entry =
           key === undefined
             ? undefined
-            : this.#put(remote, message.life, { version, key, meta: metas[i] }, before?.ref)
+            : this.#put(remote, message.life, { version, key, meta: metas[i] }, before)
         if (before !== undefined && entry !== undefined) diff.replace(before, entry)
         else if (before !== undefined) diff.leave(before)
         else if (entry !== undefined) diff.join(entry)
@@ -177,7 +177,7 @@ export class Observer {
     const taken = remote.snapshot(message, this.#parts.settings.nodeEntriesMax, () =>
       this.#parts.refuse('ERR_PRESENCE_REMOTE_MAX', node),
     )
-    const diff = new DiffBuilder(message.topic)
+    const diff = this.#diff(message.topic)
     if (taken.type === 'snapshot') this.#replace(remote, message.life, taken.entries, diff)
     this.#taken(observed, remote, taken, diff, nowMs)
   }
@@ -353,7 +353,7 @@ export class Observer {
     }
     this.topics.delete(observed.topic)
     for (const remote of Array.from(observed.remotes.values())) {
-      this.#drop(observed, remote, new DiffBuilder(observed.topic))
+      this.#drop(observed, remote, this.#diff(observed.topic))
     }
     this.#parts.announce(observed.topic, false)
   }
@@ -397,16 +397,18 @@ export class Observer {
       key,
       meta,
     }: { readonly version: number; readonly key: string; readonly meta: unknown },
-    previousRef: string | undefined,
+    before: PresenceEntry | undefined,
   ): PresenceEntry | undefined {
-    const { settings, entryOf = publicEntry } = this.#parts
+    const { settings, entryOf } = this.#parts
     const { nodeEntriesMax, remoteEntriesMax } = settings
     const size = this.#sizes.get(node) ?? 0
     if (size >= nodeEntriesMax || this.#size >= remoteEntriesMax) {
       this.#parts.refuse('ERR_PRESENCE_REMOTE_MAX', node)
       return undefined
     }
-    const entry = entryOf({ topic, key, node, life, version, previousRef, meta })
+    const previousRef = entryOf === undefined ? before?.ref : undefined
+    const make = entryOf ?? publicEntry
+    const entry = make({ topic, key, node, life, version, previousRef, meta })
     entries.set(version, entry)
     this.#sizes.set(node, size + 1)
     this.#size += 1
@@ -422,6 +424,10 @@ export class Observer {
     if (size === 0) this.#sizes.delete(node)
     else this.#sizes.set(node, size)
     return entry
+  }
+
+  #diff(topic: string): DiffBuilder {
+    return new DiffBuilder(topic, this.#parts.entryOf === undefined)
   }
 
   #decode(items: readonly { readonly meta: Uint8Array | undefined }[]): unknown[] {

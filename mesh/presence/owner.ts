@@ -91,8 +91,9 @@ export class Owner {
   }
 
   update(before: OwnEntry, meta: Uint8Array, value: unknown, nowMs: number): OwnEntry {
-    const { topic, key, ref } = before.public
+    const { topic, key } = before.public
     const own = this.topics.get(topic)!
+    const ref = this.#parts.entryOf === undefined ? before.public.ref : undefined
     const entry = this.#entry(topic, key, meta, value, ref)
     own.replace(before, entry)
     this.#soil(own, nowMs)
@@ -231,7 +232,7 @@ export class Owner {
   }
 
   #create(topic: string): OwnTopic {
-    const diff = new DiffBuilder(topic)
+    const diff = new DiffBuilder(topic, this.#parts.entryOf === undefined)
     return new OwnTopic(topic, this.#version, this.#parts.settings.logMax, diff)
   }
 

@@ -40,7 +40,7 @@ export interface OpenSpace {
   sizes(): { readonly own: number; readonly known: number; readonly missing: number }
 }
 
-/** An entry in a space: the same as everywhere, without what can be made of the rest. */
+/** An entry in a space: the same as everywhere, without what can be made of the rest, and without what it replaced. */
 export class SpaceEntry implements PresenceEntry {
   readonly topic: string
   readonly key: string
@@ -49,18 +49,14 @@ export class SpaceEntry implements PresenceEntry {
   readonly life: number
   /** Number of the change that made it. */
   readonly version: number
-  /** That of the entry which it replaced in place; 0 for none. */
-  readonly previous: number
   readonly meta: unknown
 
-  constructor({ topic, key, node, life, version, previousRef, meta }: EntryFacts) {
+  constructor({ topic, key, node, life, version }: EntryFacts, meta: unknown) {
     this.topic = topic
     this.key = key
     this.node = node
     this.life = life
     this.version = version
-    this.previous =
-      previousRef === undefined ? 0 : Number(previousRef.slice(previousRef.lastIndexOf('.') + 1))
     this.meta = meta
   }
 
@@ -68,13 +64,13 @@ export class SpaceEntry implements PresenceEntry {
     return refOf(this.node, this.life, this.version)
   }
 
-  get previousRef(): string | undefined {
-    return this.previous === 0 ? undefined : refOf(this.node, this.life, this.previous)
+  get previousRef(): undefined {
+    return undefined
   }
 }
 
 /** Makes {@link SpaceEntry}s. */
-export const spaceEntry: EntryMaker = (facts) => new SpaceEntry(facts)
+export const spaceEntry: EntryMaker = (facts) => new SpaceEntry(facts, facts.meta)
 
 /** What others say in a topic: what came and went. The first time all that is known. */
 export type SpaceListener = (diff: Diff) => void

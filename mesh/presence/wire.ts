@@ -89,14 +89,16 @@ export function encodePresence(message: PresenceWireMessage, codec: Codec): Uint
   switch (message.type) {
     case 'delta': {
       const { from, to, changes } = message
-      const items = changes.flatMap(({ version, removed, key = null, meta = null }) => [
-        ...[version, removed, key, meta],
-      ])
+      const items: unknown[] = []
+      for (const { version, removed, key, meta } of changes) {
+        items.push(version, removed, key ?? null, meta ?? null)
+      }
       return codec.encodeFrame(WireType.presenceDelta, [topic, life, from, to, items])
     }
     case 'snapshot': {
       const { version, part, parts, entries } = message
-      const items = entries.flatMap((entry) => [entry.version, entry.key, entry.meta])
+      const items: unknown[] = []
+      for (const entry of entries) items.push(entry.version, entry.key, entry.meta)
       const all = [topic, life, version, part, parts, items]
       return codec.encodeFrame(WireType.presenceSnapshot, all)
     }

@@ -2,6 +2,7 @@
 import { describe, expect, it } from 'vitest'
 import { presenceSettings } from '../../../mesh/presence/options.ts'
 import type { PresenceOptions } from '../../../mesh/presence/options.ts'
+import { SpaceEntry } from '../../../mesh/presence/space.ts'
 import type { OpenSpace, SpaceTopic } from '../../../mesh/presence/space.ts'
 import { WireType } from '../../../mesh/wire/messages.ts'
 import { codeOf } from '../wire/bytes.ts'
@@ -56,9 +57,21 @@ describe('a space of presence', () => {
       version: 3,
       meta: [3],
     })
-    expect(entry?.previousRef).toBe(one.public.ref)
+    expect(entry!.ref).not.toBe(one.public.ref)
     expect(b.mirror.faults).toEqual([])
     expect(b.space.sizes()).toEqual({ own: 0, known: 2, missing: 0 })
+  })
+
+  it('an entry that was replaced before anybody heard of it comes as what it is', async () => {
+    const net = new PresenceNet()
+    const [a, b] = (await spaces(net, 2)) as [SpaceNode, SpaceNode]
+    a.topic.replace(a.topic.join('x', [1]), [2])
+    a.topic.leave(a.topic.join('y', [1]))
+    await net.advance(10)
+    const entries = [...b.mirror.entries.values()]
+    expect(entries).toMatchObject([{ key: 'x', version: 2, meta: [2] }])
+    expect(entries[0]).toBeInstanceOf(SpaceEntry)
+    expect(b.mirror.faults).toEqual([])
   })
 
   it('is no part of what users track, and users may not track in it', async () => {
