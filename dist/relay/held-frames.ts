@@ -29,7 +29,7 @@ export class HeldFrames {
     const bytes = payload.length + FRAME_COST_BYTES
     if (this.#bytes + bytes > this.#bytesMax) return false
     this.#bytes += bytes
-    this.#frames.set(number, { type, payload: payload.slice() })
+    this.#frames.set(number, { type, payload: new Uint8Array(payload) })
     return true
   }
 

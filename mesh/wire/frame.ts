@@ -132,7 +132,11 @@ export class FrameDecoder {
   }
 
   /** Takes the next bytes of the stream and calls `onFrame` for every frame that they complete. */
-  push(bytes: Uint8Array, onFrame: FrameHandler): void {
+  push(chunk: Uint8Array, onFrame: FrameHandler): void {
+    // `slice` of a Buffer is a view, of a Uint8Array a copy: whoever keeps a payload must get what the type says.
+    const bytes = Buffer.isBuffer(chunk)
+      ? new Uint8Array(chunk.buffer, chunk.byteOffset, chunk.length)
+      : chunk
     if (this.#spent) throw this.#failure
     invariant(!this.#pushing, 'ERR_INVARIANT_FRAME_REENTRANT', 'push called from its own onFrame')
     this.#pushing = true

@@ -65,6 +65,14 @@ describe('FrameDecoder', () => {
     expect(same).toBe(true)
   })
 
+  it('gives a payload of which slice is a copy, also when the chunk is a Buffer', () => {
+    const chunk = Buffer.from(encodeFrame(ping, bytesOf(1, 2, 3)))
+    let kept: Uint8Array | undefined
+    new FrameDecoder().push(chunk, (_type, payload) => (kept = payload.slice()))
+    chunk.fill(0)
+    expect(kept).toEqual(bytesOf(1, 2, 3))
+  })
+
   it('H12 waits at every byte offset of every message type, and delivers when the rest comes', () => {
     for (let type = 0; type < 256; type++) {
       if (!isWireType(type)) continue
