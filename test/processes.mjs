@@ -1,6 +1,6 @@
 /**
- * `npm run test:processes [membership|dht]`: the tests of nodes as operating-system processes at the sizes that
- * are promised, twenty for membership and thirty for the DHT, alone on the machine. `npm test` runs the same tests
+ * `npm run test:processes [membership|dht|singleton]`: the tests of nodes as operating-system processes at the sizes
+ * that are promised, twenty for membership, thirty for the DHT and five for strict singletons, alone on the machine. `npm test` runs the same tests
  * with fewer, beside everything else, and so does CI. Needs `npm run build`.
  */
 import { spawnSync } from 'node:child_process'
@@ -10,6 +10,7 @@ import { fileURLToPath } from 'node:url'
 const FILES = {
   membership: 'test/e2e/processes.test.ts',
   dht: 'test/e2e/dht-processes.test.ts',
+  singleton: 'test/e2e/singleton-processes.test.ts',
 }
 const wanted = process.argv.slice(2)
 const unknown = wanted.find((name) => !Object.hasOwn(FILES, name))
@@ -26,7 +27,10 @@ const vitest = fileURLToPath(new URL('../node_modules/vitest/vitest.mjs', import
 // One after the other: either of them has use for all cores.
 const { status } = spawnSync(process.execPath, [vitest, 'run', '--no-file-parallelism', ...files], {
   cwd: fileURLToPath(new URL('..', import.meta.url)),
-  env: { FOVEA_PROCESSES: '20', FOVEA_DHT_PROCESSES: '30', ...process.env },
+  env: {
+    ...{ FOVEA_PROCESSES: '20', FOVEA_DHT_PROCESSES: '30', FOVEA_LEASE_PROCESSES: '5' },
+    ...process.env,
+  },
   stdio: 'inherit',
 })
 process.exit(status ?? 1)

@@ -64,7 +64,8 @@ type Phase =
 /** Renewals whose answers still count. */
 const ROUNDS_MAX = 4
 const PAUSE_MS_MIN = 5
-const PAUSE_MS_MAX = 250
+const PAUSE_MS_MAX = 400
+const SPREAD = 4
 const MILLION = 1_000_000
 
 /** See the file header. */
@@ -77,6 +78,8 @@ export class Holder {
   #endsAtMs = 0
   /** Proposals in vain, one after the other. */
   #clashes = 0
+  /** How long a majority took to answer last. */
+  #answeredInMs = 0
   #effects: HolderEffect[] = []
 
   constructor(options: HolderOptions) {
@@ -170,6 +173,7 @@ export class Holder {
 
   #asked(round: Round, nowMs: number): void {
     const answers = known(round)
+    if (answers.length >= this.#majority) this.#answeredInMs = nowMs - round.sentAtMs
     const free = answers.filter(({ remainingMs }) => remainingMs <= 0).length
     if (free >= this.#majority) {
       const token = Math.max(...answers.map((answer) => answer.token)) + 1
@@ -239,7 +243,9 @@ export class Holder {
 
   #pause(leastMs: number, nowMs: number): void {
     const { ttlMs, random } = this.#options
-    const spreadMs = Math.min(PAUSE_MS_MAX, (ttlMs / 50) * 2 ** Math.min(this.#clashes, 4))
+    // Wider than a proposal takes, so that the first of many is through before the second looks.
+    const narrowMs = Math.max(ttlMs / 50, SPREAD * this.#answeredInMs)
+    const spreadMs = Math.min(PAUSE_MS_MAX, narrowMs * 2 ** Math.min(this.#clashes, 4))
     const pauseMs = leastMs + PAUSE_MS_MIN + random() * spreadMs
     this.#phase = { type: 'waiting', untilMs: nowMs + pauseMs }
   }
