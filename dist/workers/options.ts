@@ -44,7 +44,7 @@ export interface WorkersOptions {
   readonly module: URL | string
   /**
    * Threads, each with a node. Default: the processors that this program may use less one, which the main thread
-   * has; at least 1, at most 256. More than processors only adds switching; each costs about 60 MiB.
+   * has; at least 1, at most 256. More than processors only adds switching; each costs about 50 MiB.
    */
   readonly count?: number | undefined
   /** Given to `setup` as it is, a copy for each worker. Default: nothing. */
