@@ -60,12 +60,14 @@ const SHRINK_RUNS_MAX = 120
 const NUMBERS = 10
 
 /** What chance makes of a seed. Everything begins when everybody knows everybody. */
-export function servicesScheduleOf(seed: number): Schedule {
+export function servicesScheduleOf(seed: number, troubleMs: number = TROUBLE_MS): Schedule {
+  const plan = { ...PLAN, withinMs: troubleMs }
+  const countMax = Math.ceil((PLAN.countMax * troubleMs) / TROUBLE_MS)
   const entropy = createSeededEntropy(seed)
   const nat = (): number => Math.floor(entropy.random() * 10_000)
-  const count = 5 + Math.floor(entropy.random() * (PLAN.countMax - 4))
+  const count = 5 + Math.floor(entropy.random() * (countMax - 4))
   const entries = Array.from({ length: count }, () => Array.from({ length: NUMBERS }, nat))
-  const { faults, commands } = scheduleFrom(MEMBERS, PLAN)(entries)
+  const { faults, commands } = scheduleFrom(MEMBERS, plan)(entries)
   const later = <T extends { readonly atMs: number }>(each: T): T => {
     return { ...each, atMs: each.atMs + QUIET_MS }
   }
@@ -73,7 +75,11 @@ export function servicesScheduleOf(seed: number): Schedule {
 }
 
 /** One run; throws a `SimulationError` when a property breaks. */
-export async function runServices(seed: number, schedule: Schedule): Promise<ServicesReport> {
+export async function runServices(
+  seed: number,
+  schedule: Schedule,
+  troubleMs: number = TROUBLE_MS,
+): Promise<ServicesReport> {
   const worlds = new WeakMap<Simulation, ServicesWorld>()
   const worldOf = (simulation: Simulation): ServicesWorld => {
     const world = worlds.get(simulation) ?? new ServicesWorld(simulation)
@@ -90,12 +96,12 @@ export async function runServices(seed: number, schedule: Schedule): Promise<Ser
     realSignatureShare: 0,
     // Peers at the edge are not its nodes, so it takes waits for them as foreign.
     refuseForeignAwaits: false,
-    timeoutMs: 3_600_000,
+    timeoutMs: 3_600_000 + troubleMs,
     ...schedule,
     setup: (node, simulation) => worldOf(simulation).memberStarted(node),
     actions: actionsIn(worldOf),
     check: (simulation) => worldOf(simulation).check(),
-    run: (simulation) => live(worldOf(simulation), isQuietFirst),
+    run: (simulation) => live(worldOf(simulation), isQuietFirst, troubleMs),
   }
   const { value: counts, traceHash, virtualMs } = await simulate(options)
   return { counts, traceHash, virtualMs }
@@ -131,12 +137,13 @@ async function failureOf(
 async function live(
   world: ServicesWorld,
   isQuietFirst: boolean,
+  troubleMs: number,
 ): Promise<ReadonlyMap<string, number>> {
   const { simulation } = world
   await world.startEdges()
   await simulation.sleep(QUIET_MS)
   if (isQuietFirst) world.allIsKnown()
-  await simulation.sleep(TROUBLE_MS)
+  await simulation.sleep(troubleMs)
   simulation.heal()
   await simulation.sleep(CALM_MS)
   await agree(world)
