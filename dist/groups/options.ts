@@ -54,5 +54,7 @@ export function groupsSettings(options: Readonly<GroupsOptions>): PresenceSettin
     nodeEntriesMax: options.nodeMembersMax,
     remoteEntriesMax: options.membersMax,
     logMax: 65_536,
+    // To tell all takes a busy node a while, and to ask again makes it begin anew.
+    askTimeoutMs: 5_000,
   })
 }

@@ -56,6 +56,7 @@ export class NamesMemory {
   readonly events: NameEvents
   readonly topic: SpaceTopic
   readonly #parts: DistParts
+  readonly #self: string
   readonly #system: System
   readonly #options: Readonly<NamesOptions>
   readonly #space: OpenSpace
@@ -68,6 +69,7 @@ export class NamesMemory {
 
   constructor(parts: DistParts, options: Readonly<NamesOptions>, space: OpenSpace) {
     this.#parts = parts
+    this.#self = parts.directory.ownKeyHex
     this.#system = parts.system
     this.#options = options
     this.#space = space
@@ -98,11 +100,11 @@ export class NamesMemory {
 
   /** The pid that a claim names. */
   pidOf(claim: Claim): Pid {
-    const { system, directory } = this.#parts
-    const isOwn = claim.node === directory.ownKeyHex && claim.life === system.incarnation
-    const own = isOwn ? this.registrar.own.get(claim.key) : undefined
-    if (own?.claim === claim) return own.owner.pid
-    return system.pidFor(claim.node, claim.process, claim.life)
+    if (claim.node === this.#self) {
+      const own = this.registrar.own.get(claim.key)
+      if (own?.claim === claim) return own.owner.pid
+    }
+    return this.#system.pidFor(claim.node, claim.process, claim.life)
   }
 
   entryOf(claim: Claim): GlobalEntry {
@@ -199,7 +201,7 @@ export class NamesMemory {
 
   /** What others say; `isFirst` means that this is all. */
   take({ joins, leaves }: Diff, isFirst: boolean): void {
-    const { ownKeyHex } = this.#parts.directory
+    const ownKeyHex = this.#self
     const others = (entries: Diff['joins']): Claim[] =>
       entries.filter((entry): entry is Claim => entry instanceof Claim && entry.node !== ownKeyHex)
     const come = others(joins)

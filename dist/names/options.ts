@@ -87,6 +87,8 @@ export function namesSettings(options: Readonly<NamesOptions>): PresenceSettings
     nodeEntriesMax: options.nodeNamesMax,
     remoteEntriesMax: options.namesMax,
     logMax: 65_536,
+    // To tell all takes a busy node a while, and to ask again makes it begin anew.
+    askTimeoutMs: 5_000,
   })
 }
 
