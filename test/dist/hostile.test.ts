@@ -4,6 +4,7 @@ import { Supervisor, SupervisorContract, type ServerOptions } from '../../behavi
 import type { FoveaNode } from '../../dist/index.ts'
 import { termExtensions, type TermContext } from '../../dist/term.ts'
 import { ContractTable } from '../../dist/contract-table.ts'
+import { encodeRelay, parseRelay } from '../../dist/relay/relay-wire.ts'
 import {
   Codec,
   encodeFrame,
@@ -115,6 +116,29 @@ describe('NX-D1 garbage', () => {
     await t.world.clock.advance(20)
     expect(t.downs).toEqual(['connection_closed'])
     expect(t.b.mesh.stats().refused).toMatchObject({ ERR_DIST_CHUNK: 1 })
+  })
+
+  it('relayed messages that are none are counted and dropped; a session beside a link is refused', async () => {
+    await using t = await attack()
+    const { courier } = t.evil
+    const answers: string[] = []
+    courier!.handle(T.distRelay, T.distRelay, (_origin, _type, payload) => {
+      answers.push(parseRelay(payload).kind)
+    })
+    const relayed = (payload: Uint8Array): void => {
+      courier!.send(t.b.key.hex, 'pubsub', encodeFrame(T.distRelay, payload))
+    }
+    const session = '00'.repeat(8)
+    relayed(Uint8Array.of(99))
+    relayed(new Uint8Array(0))
+    relayed(encodeRelay({ kind: 'open', session, incarnation: 1 }))
+    relayed(encodeRelay({ kind: 'ping', session, ack: 0 }))
+    relayed(encodeRelay({ kind: 'opened', session, incarnation: 1 }))
+    relayed(encodeRelay({ kind: 'finYes', session }))
+    await t.world.clock.advance(50)
+    expect(t.b.stats().refused).toMatchObject({ ERR_DIST_RELAY: 2 })
+    expect(answers).toEqual(['refused', 'refused'])
+    expect(t.downs).toEqual([])
   })
 
   it('H31 a call or monitor number that is used twice', async () => {

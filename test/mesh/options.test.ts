@@ -29,6 +29,21 @@ describe('resolveMeshOptions', () => {
     )
   })
 
+  it('takes a cluster secret of 16 to 1,024 characters, and shows none that it refuses', () => {
+    for (const length of [16, 1_024]) {
+      const clusterSecret = 's'.repeat(length)
+      expect(resolve({ clusterSecret }).clusterSecret).toBe(clusterSecret)
+    }
+    for (const clusterSecret of ['q'.repeat(15), 'q'.repeat(1_025), 1_234_567, null]) {
+      expect(() => resolve({ clusterSecret })).toThrow(
+        expect.objectContaining({
+          code: 'ERR_OPTION_INVALID',
+          message: "startMesh: 'clusterSecret' must be a text of 16 to 1024 characters",
+        }),
+      )
+    }
+  })
+
   it('reads seeds once', () => {
     expect(resolve({ seeds: ['a@10.0.0.1:1', 'h'] }).candidates).toEqual([
       { name: 'a', host: '10.0.0.1', port: 1 },
