@@ -3,6 +3,7 @@
  * are for reading, and written to bench/results with the commit they belong to.
  */
 import { benchLossy } from './cluster/lossy.ts'
+import { benchNames } from './cluster/names.ts'
 import { benchRemote } from './cluster/remote.ts'
 import { benchDht, dhtScenarios } from './dht/run.ts'
 import { benchLocal } from './local/run.ts'
@@ -13,6 +14,7 @@ import { benchSwim, swimScenarios } from './sim/run.ts'
 const BENCHMARKS: Readonly<Record<string, () => Promise<void>>> = {
   local: benchLocal,
   remote: benchRemote,
+  names: benchNames,
   'cluster-lossy': benchLossy,
   swim: benchSwim,
   dht: benchDht,
