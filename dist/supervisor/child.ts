@@ -1,6 +1,6 @@
 /** One child of a supervisor over many nodes: its specification, and where it runs. */
 import type { ChildView, Ref, RestartType } from '../../behaviours/index.ts'
-import type { Pid } from '../../runtime/index.ts'
+import type { ExitReason, Pid } from '../../runtime/index.ts'
 import type { CheckedDistributedSpec } from './child-spec.ts'
 
 /**
@@ -35,6 +35,8 @@ export class DistributedChild implements ChildView {
   /** Ended by itself or with its node, and not running again yet. */
   pending: 'waiting' | 'restarting' | undefined
   restarts = 0
+  /** Why it ended last. */
+  endReason: ExitReason
 
   constructor(spec: CheckedDistributedSpec) {
     this.spec = spec

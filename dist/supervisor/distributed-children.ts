@@ -148,6 +148,7 @@ export class DistributedChildren {
       this.#tell({ type: 'node_failure_detected', supervisorId, nodeId, childIds: losses })
     }
     this.#tell({ ...facts, type: 'child_stopped', reason })
+    child.endReason = reason
     const { action, report } = decideExit(child.restart, reason)
     if (report) this.#log(child, reason, 'child terminated')
     if (action === 'restart') return this.#restart(child, reason)
@@ -160,13 +161,14 @@ export class DistributedChildren {
   /** A restart that failed is due again. */
   async tryAgain({ child }: RestartAgain): Promise<SupervisorVerdict> {
     if (this.children.get(child.id) !== child || child.pending !== 'restarting') return undefined
-    return this.#restart(child, 'restart failed')
+    // It counts, whatever ended the child: a start that fails for ever must not be tried for ever.
+    return this.#restart(child, 'restart_failed')
   }
 
   /** Something has changed: children that waited try. */
   async waitingAgain(): Promise<void> {
     for (const child of [...this.children.values()]) {
-      if (child.pending === 'waiting') await this.#carryOut(child, undefined)
+      if (child.pending === 'waiting') await this.#carryOut(child)
     }
   }
 
@@ -218,12 +220,12 @@ export class DistributedChildren {
     }
     child.restarts++
     this.restarted++
-    await this.#carryOut(child, reason)
+    await this.#carryOut(child)
     return undefined
   }
 
   /** Stops and starts what belongs to the restart of `failed`. */
-  async #carryOut(failed: DistributedChild, reason: ExitReason): Promise<void> {
+  async #carryOut(failed: DistributedChild): Promise<void> {
     const { options, process } = this.#context
     const plan: RestartPlan = planRestart(options.strategy, this.children.values(), failed.id)
     const before = failed.nodeId
@@ -239,7 +241,7 @@ export class DistributedChildren {
         this.#failedToStart(child, error)
         return
       }
-      if (child === failed) this.#tellRestart(child, reason, before)
+      if (child === failed) this.#tellRestart(child, before)
     }
   }
 
@@ -260,9 +262,9 @@ export class DistributedChildren {
     system.send(process.pid, new RestartAgain(child))
   }
 
-  #tellRestart(child: DistributedChild, reason: ExitReason, before: string | undefined): void {
-    const facts = this.#facts(child)
-    this.#tell({ ...facts, type: 'child_restarted', reason, attempt: child.restarts })
+  #tellRestart(child: DistributedChild, before: string | undefined): void {
+    const { restarts: attempt, endReason: reason } = child
+    this.#tell({ ...this.#facts(child), type: 'child_restarted', reason, attempt })
     if (before === undefined || before === child.nodeId) return
     this.#tellMove(child, before, 'node_down', false)
   }

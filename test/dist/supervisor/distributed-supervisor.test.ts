@@ -3,8 +3,10 @@ import {
   contract,
   implement,
   noreply,
+  ok,
   reply,
   stop,
+  Supervisor,
   type Contract,
   type Ref,
   type Server,
@@ -80,8 +82,28 @@ function workerOf(node: string, journal: Journal): Server<WorkerApi, Arg> {
   })
 }
 
-import { ok } from '../../../behaviours/index.ts'
 const stopAtOnce = (arg: Arg): unknown => ok({ arg, n: 0 }, { continue: 'quit' })
+
+/** A worker that never starts. */
+const failingWorker: Server<WorkerApi, Arg> = implement<WorkerApi, Arg, WorkerState>(
+  WorkerContract,
+  {
+    init: () => {
+      throw new Error('never')
+    },
+    call: {
+      arg: (state) => reply(state.arg, state),
+      add: (state) => reply(0, state),
+      crash: () => {
+        throw new Error('never')
+      },
+      quit: (state) => reply(undefined, state),
+      beginHandoff: (state) => reply('ignore', state),
+      endHandoff: (state) => reply(undefined, state),
+    },
+    cast: {},
+  },
+)
 
 interface Setup {
   readonly world: LoggedWorld
@@ -299,6 +321,24 @@ describe('strategies over nodes', () => {
     expect(t.alive()).toBe(0)
   })
 
+  it('NX-L2 a start that fails for ever after the loss of a node is too many restarts, not a loop', async () => {
+    await using t = await setup(2)
+    const [a, b] = t.nodes as [FoveaNode, FoveaNode]
+    const first = ([node]: readonly { readonly id: string }[]): string | undefined => node?.id
+    const there = (nodes: readonly { readonly id: string }[]): string | undefined =>
+      nodes.find(({ id }) => id === b.id)?.id ?? first(nodes)
+    const child = { id: 'x', behavior: 'worker', arg: { id: 'x' }, nodeSelector: there }
+    const sup = await t.start({ intensity: 3, periodMs: 60_000, children: [child] })
+    const ends: unknown[] = []
+    a.system.watch(sup.pid, (reason) => ends.push(reason))
+    a.behaviorRegistry.unregister('worker')
+    a.behaviorRegistry.register('worker', failingWorker)
+    t.world.kill(b)
+    await t.world.clock.advance(5_000)
+    expect(ends).toMatchObject([{ shutdown: { code: 'ERR_DSUP_MAX_RESTARTS' } }])
+    expect(t.events.at(-1)).toMatchObject({ type: 'supervisor_stopped' })
+  })
+
   it('the end of a significant child on another node ends the supervisor', async () => {
     await using t = await setup(2)
     const [a, b] = t.nodes as [FoveaNode, FoveaNode]
@@ -450,6 +490,59 @@ describe('moves', () => {
     for (const id of ids)
       await during(t.world, functions.startChild(sup, { ...spread, id, arg: { id } }))
     expect((await t.where(sup)).filter((each) => each.endsWith('@n2')).length).toBe(2)
+  })
+})
+
+describe('the host of children', () => {
+  it('serves a supervisor only: nobody else starts for it, stops or abandons its children', async () => {
+    await using t = await setup(3)
+    const [a, b, c] = t.nodes as [FoveaNode, FoveaNode, FoveaNode]
+    const sup = await t.start({ children: [at('x', b)] })
+    const x = await t.child(sup, 'x')
+    const ask = async (name: string, input: unknown): Promise<unknown> =>
+      (await failing(t.world, c.remoteCall.call({ name: '$children', node: b.id }, name, input)))
+        .code
+    const start = { owner: sup.pid, childId: 'y', behavior: 'worker', timeoutMs: 1, shutdownMs: 1 }
+    expect(await ask('start', start)).toBe('ERR_DSUP_HOST')
+    expect(await ask('start', { ...start, timeoutMs: -1 })).toBe('ERR_DSUP_HOST')
+    expect(await ask('start', null)).toBe('ERR_DSUP_HOST')
+    expect(await ask('stop', x.pid)).toBe('ERR_DSUP_HOST')
+    expect(await ask('what', x.pid)).toBe('ERR_DSUP_HOST')
+    const service = { name: '$children', node: b.id }
+    c.remoteCall.cast(service, 'abandon', { owner: sup.pid, childId: 'x' })
+    c.remoteCall.cast(service, 'abandon', 7)
+    await t.world.clock.advance(50)
+    expect(b.stats().refused).toMatchObject({ ERR_DIST_MESSAGE: 2 })
+    expect(await t.where(sup)).toEqual(['x@n2'])
+    expect(await during(t.world, x.call.add(1))).toBe(1)
+    // Nor may it run what was not registered for others.
+    b.behaviorRegistry.unregister('worker')
+    b.behaviorRegistry.register('worker', workerOf('n2', t.journal))
+    const late = a.distributedSupervisor.startChild(sup, at('z', b))
+    expect(await failing(t.world, late)).toMatchObject({ code: 'ERR_DSUP_BEHAVIOR_NOT_FOUND' })
+  })
+
+  it('is a child of a local supervisor like any other, and outlives the crash of its keeper', async () => {
+    await using t = await setup(2)
+    const [a, b] = t.nodes as [FoveaNode, FoveaNode]
+    const jobs = a.distributedSupervisor.child(
+      { name: 'jobs', children: [at('x', b)] },
+      { id: 'jobs' },
+    )
+    const top = await during(t.world, Supervisor.start({ children: [jobs], system: a.system }))
+    const before = await t.child(a.system.whereis('jobs') as never, 'x')
+    a.system.exit(a.system.whereis('jobs')!, 'kill')
+    await t.world.clock.advance(100)
+    const after = await t.child(a.system.whereis('jobs') as never, 'x')
+    expect([after.pid.id === before.pid.id, t.alive()]).toEqual([false, 1])
+    const keeper = [...a.system.processes()].find(({ label }) =>
+      label.includes('fovea.distributed_supervisors/1'),
+    )
+    a.system.exit(keeper!.pid, 'kill')
+    await t.world.clock.advance(100)
+    expect(t.alive()).toBe(1)
+    await during(t.world, Supervisor.stop(top))
+    expect(t.alive()).toBe(0)
   })
 })
 
