@@ -7,6 +7,7 @@
  *
  * The `id` of a claim stays when it becomes held, and is another one when it has won a conflict. Values at the end that are the usual ones are left out.
  */
+import type { Ref } from '../../behaviours/index.ts'
 import { SpaceEntry, type EntryFacts } from '../../mesh/index.ts'
 
 /**
@@ -81,9 +82,12 @@ export class Claim extends SpaceEntry implements ClaimBody {
   readonly ends: readonly Ended[]
   /** False when its node said something that is none: it never counts. */
   readonly isValid: boolean
+  /** What a look-up gives, once it was made; for whoever looks up. */
+  found: Ref<unknown> | undefined
 
   constructor(facts: EntryFacts) {
     super(facts, undefined)
+    this.found = undefined
     const body = bodyOf(facts.meta)
     this.isValid = body !== undefined
     const said = body ?? NO_CLAIM

@@ -6,7 +6,7 @@
  * Nodes tell their own claims before they acknowledge those of others, so of two that register at once, one is refused
  * before either is through, and nobody has to be ended for it.
  */
-import { bareRef } from '../../behaviours/index.ts'
+import { bareRef, type Ref } from '../../behaviours/index.ts'
 import { asNobody, type Pid, type System } from '../../runtime/index.ts'
 import type { Diff, OpenSpace, OwnEntry, SpaceTopic } from '../../mesh/index.ts'
 import type { DistParts } from '../parts.ts'
@@ -108,10 +108,19 @@ export class NamesMemory {
   }
 
   entryOf(claim: Claim): GlobalEntry {
-    const { contracts, directory } = this.#parts
+    const { key: name, node } = claim
+    return { name, ref: this.refOf(claim), nodeId: this.#parts.directory.nameOf(node) }
+  }
+
+  /** The same object each time, unless its contract is not known here yet. */
+  refOf(claim: Claim): Ref<unknown> {
+    if (claim.found !== undefined) return claim.found
+    const { contracts } = this.#parts
+    const { contract } = claim
     const pid = this.pidOf(claim)
-    const ref = claim.contract === undefined ? bareRef(pid) : contracts.refTo(pid, claim.contract)
-    return { name: claim.key, ref, nodeId: directory.nameOf(claim.node) }
+    const ref = contract === undefined ? bareRef(pid) : contracts.refTo(pid, contract)
+    if (contract === undefined || contracts.get(contract) !== undefined) claim.found = ref
+    return ref
   }
 
   /** Claims a name; throws when that cannot be. What comes of it is told to `waiting`, if that is set. */

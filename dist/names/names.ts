@@ -1,5 +1,5 @@
 /** Puts global names together: memory, process, service for other nodes, functions for users. */
-import { bareRef, type ChildSpec, type Contract, type Ref } from '../../behaviours/index.ts'
+import type { ChildSpec, Contract, Ref } from '../../behaviours/index.ts'
 import { isPid, numberOption, type Pid } from '../../runtime/index.ts'
 import type { OpenSpace } from '../../mesh/index.ts'
 import type { DistFeature, DistParts } from '../parts.ts'
@@ -146,11 +146,8 @@ class GlobalNames {
     const memory = this.#memory
     const claim = memory.claims.holder(name)
     if (claim === undefined) return undefined
-    const pid = memory.pidOf(claim)
-    if (contract !== undefined) return contract.at(pid)
-    const { contracts } = this.#parts
-    const ref = claim.contract === undefined ? bareRef(pid) : contracts.refTo(pid, claim.contract)
-    return ref as Ref<P>
+    if (contract !== undefined) return contract.at(memory.pidOf(claim))
+    return memory.refOf(claim) as Ref<P>
   }
 
   #pid(name: string): Pid | undefined {
