@@ -2,6 +2,17 @@
 import { describe, expect, it } from 'vitest'
 import type { Ref } from '../../../behaviours/index.ts'
 import type { FoveaNode } from '../../../dist/index.ts'
+import type { Carrier } from '../../../dist/relay/carrier.ts'
+import { encodeRelay, parseRelay } from '../../../dist/relay/relay-wire.ts'
+import { Relays } from '../../../dist/relay/relays.ts'
+import {
+  HEADER_BYTES,
+  nodeKeyFromHex,
+  type Courier,
+  type CourierHandler,
+  type Member,
+} from '../../../mesh/index.ts'
+import { createSeededEntropy, createSimClock } from '../../../runtime/index.ts'
 import {
   CounterContract,
   during,
@@ -122,5 +133,86 @@ describe('an overlapping partition: A-B, B-C, not A-C', () => {
     expect(await failing(world, call)).toMatchObject({ reason: 'noconnection' })
     expect(a.stats().refused).toMatchObject({ ERR_DIST_RELAYS_MAX: 1 })
     await world.stop()
+  })
+})
+
+describe('a session that is about to end', () => {
+  const peer = 'b'.repeat(64)
+
+  /** One side; what it sends to its peer, and a way to be that peer. */
+  function side() {
+    const clock = createSimClock()
+    const said: string[] = []
+    const events: string[] = []
+    let session = ''
+    let take: CourierHandler = () => {}
+    const courier = {
+      handle: (_from: number, _to: number, handler: CourierHandler) => {
+        take = handler
+        return () => {}
+      },
+      onGone: () => () => {},
+      send: (_to: string, _lane: string, frame: Uint8Array) => {
+        const message = parseRelay(frame.subarray(HEADER_BYTES))
+        session = message.session
+        said.push(message.kind)
+        return 'sent'
+      },
+    } as unknown as Courier
+    const key = nodeKeyFromHex(peer)
+    const member = { key, nodeId: 'b@10.0.0.2:1', address: key, state: 'up' } as unknown as Member
+    const relays = new Relays({
+      ...{ courier, clock, entropy: createSeededEntropy(1), ownKeyHex: 'a'.repeat(64) },
+      ownIncarnation: 1,
+      settings: {
+        ...{ relaysMax: 1, relayWindowBytes: 65_536, relayTimeoutMs: 2_000, dialTimeoutMs: 100 },
+      },
+      member: () => member,
+      isLinked: () => true,
+      refused: () => {},
+      events: {
+        up: () => void events.push('up'),
+        frame: () => {},
+        down: (_carrier: Carrier, end) => void events.push(`down ${end}`),
+        isNeeded: () => false,
+        parting: () => void events.push('parting'),
+        stays: () => void events.push('stays'),
+        mayOpen: () => true,
+      },
+    })
+    const origin = { node: peer, roles: [], path: 'direct', via: undefined } as const
+    const hear = (kind: 'finNo' | 'finYes' | 'opened'): void => {
+      const rest = kind === 'opened' ? { kind, incarnation: 1 } : { kind }
+      take(origin, 0x1a, encodeRelay({ session, ...rest }))
+    }
+    relays.open(peer, (isUp) => events.push(`opened ${isUp}`))
+    hear('opened')
+    return { relays, said, events, hear }
+  }
+
+  it('has ended when its peer speaks on the link, before its answer is there', () => {
+    const { relays, said, events, hear } = side()
+    relays.linked(peer)
+    expect(said).toEqual(['open', 'fin'])
+    relays.overtaken(peer)
+    hear('finYes')
+    expect(events).toEqual(['up', 'opened true', 'parting', 'down idle'])
+    expect(relays.size).toBe(0)
+  })
+
+  it('is lost when its peer speaks on a link and nobody asked to end it', () => {
+    const { relays, said, events } = side()
+    relays.overtaken(peer)
+    expect(events).toEqual(['up', 'opened true', 'down lost'])
+    expect(said).toEqual(['open', 'close'])
+  })
+
+  it('goes on when its peer needs it', () => {
+    const { relays, events, hear } = side()
+    relays.linked(peer)
+    hear('finNo')
+    expect(events).toEqual(['up', 'opened true', 'parting', 'stays'])
+    relays.close()
+    expect(events.at(-1)).toBe('down lost')
   })
 })
