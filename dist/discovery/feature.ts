@@ -10,6 +10,7 @@
  */
 import { Supervisor, type ChildSpec } from '../../behaviours/index.ts'
 import type { DistFeature, DistParts } from '../parts.ts'
+import { Claims } from './claims.ts'
 import type { DiscoveryFunctions, DiscoveryStats } from './discovery.ts'
 import { DiscoveryError } from './errors.ts'
 import { Offers } from './offers.ts'
@@ -156,9 +157,15 @@ class NodeDiscovery {
     const auto: Strategy = {
       name: 'auto',
       start: (sink, { signal }) => {
+        const claims = new Claims()
         const off = registry.subscribe(({ type, node }) => {
-          if (type === 'discovered') sink.seen([{ ...node.address, name: node.name }])
-          else sink.gone([node.address])
+          const claimant = `${node.key} ${node.cluster} ${node.name}`
+          const { seen, gone } =
+            type === 'discovered'
+              ? claims.claim(claimant, { ...node.address, name: node.name })
+              : claims.release(claimant)
+          if (gone.length > 0) sink.gone(gone)
+          if (seen.length > 0) sink.seen(seen)
         })
         signal.addEventListener('abort', off)
       },
@@ -191,7 +198,13 @@ class NodeDiscovery {
     this.#strategies.set(strategy.name, strategy)
     // A supervisor that is being started again finds it in the list.
     const supervisor = this.#parts.system.whereis(`${this.#name}.strategies`)
-    if (supervisor !== undefined) await Supervisor.startChild(supervisor, this.#spec(strategy))
+    if (supervisor === undefined) return
+    try {
+      await Supervisor.startChild(supervisor, this.#spec(strategy))
+    } catch (error) {
+      if (this.#strategies.get(strategy.name) === strategy) this.#strategies.delete(strategy.name)
+      throw error
+    }
   }
 
   async #remove(name: string): Promise<boolean> {

@@ -17,6 +17,7 @@ import {
   stringOption,
   type OptionCheck,
 } from '../../runtime/index.ts'
+import { Claims } from './claims.ts'
 import { DatagramBudget } from './datagram-budget.ts'
 import {
   decodeHeartbeat,
@@ -27,6 +28,7 @@ import {
 } from './heartbeat.ts'
 import type { MulticastPort, MulticastSocket } from './multicast-port.ts'
 import { retryPauses } from './poll.ts'
+import type { Sighted } from './sightings.ts'
 import type { Strategy, StrategyContext } from './strategy.ts'
 import { udpMulticast } from './udp-multicast.ts'
 import { pause } from './wait.ts'
@@ -120,8 +122,9 @@ class Gossip {
   readonly #key: HeartbeatKey
   readonly #guard: ReplayGuard
   readonly #budget: DatagramBudget
-  /** Who was heard, the longest silent first. */
-  readonly #heard = new Map<string, { readonly candidate: Candidate; atMs: number }>()
+  /** Who was heard when, the longest silent first. */
+  readonly #heard = new Map<string, number>()
+  readonly #claims = new Claims()
   #number = 0
 
   constructor(options: GossipOptions, sink: DiscoverySink, context: StrategyContext) {
@@ -166,7 +169,7 @@ class Gossip {
     })
     signal.addEventListener('abort', end, { once: true })
     // Nobody could be heard until now: silence of before says nothing.
-    for (const heard of this.#heard.values()) heard.atMs = clock.now()
+    for (const hex of this.#heard.keys()) this.#heard.set(hex, clock.now())
     try {
       while (!signal.aborted && !over.signal.aborted) {
         this.#say(socket)
@@ -211,28 +214,27 @@ class Gossip {
   }
 
   #hear({ hex }: NodeKey, candidate: Candidate, nowMs: number): void {
-    const known = this.#heard.get(hex)
     this.#heard.delete(hex)
-    this.#heard.set(hex, { candidate, atMs: nowMs })
-    const isMoved =
-      known !== undefined &&
-      (known.candidate.host !== candidate.host || known.candidate.port !== candidate.port)
-    if (isMoved) this.#sink.gone([known.candidate])
-    if (known === undefined || isMoved) this.#sink.seen([candidate])
+    this.#heard.set(hex, nowMs)
+    this.#tell(this.#claims.claim(hex, candidate))
     if (this.#heard.size > this.#options.sendersMax) this.#drop(this.#heard.keys().next().value!)
   }
 
   #forget(): void {
     const nowMs = this.#context.clock.now()
-    for (const [hex, { atMs }] of this.#heard) {
+    for (const [hex, atMs] of this.#heard) {
       if (nowMs - atMs < this.#options.forgetAfterMs) return
       this.#drop(hex)
     }
   }
 
   #drop(hex: string): void {
-    const heard = this.#heard.get(hex)
-    if (heard === undefined || !this.#heard.delete(hex)) return
-    this.#sink.gone([heard.candidate])
+    this.#heard.delete(hex)
+    this.#tell(this.#claims.release(hex))
+  }
+
+  #tell({ seen, gone }: Sighted): void {
+    if (gone.length > 0) this.#sink.gone(gone)
+    if (seen.length > 0) this.#sink.seen(seen)
   }
 }

@@ -213,6 +213,8 @@ const TTL_MAX = 4_500
 function same(a: NodeWord | undefined, b: NodeWord): boolean {
   return (
     a !== undefined &&
+    // The name of an instance has a part of the key only.
+    a.key === b.key &&
     a.name === b.name &&
     a.cluster === b.cluster &&
     a.address.host === b.address.host &&

@@ -1,5 +1,6 @@
 /** Nodes of the local network by multicast DNS: a node says where it is, and proposes whom it hears of its realm. */
 import { booleanOption, resolveOptions, stringOption } from '../../runtime/index.ts'
+import { Claims } from './claims.ts'
 import { MdnsAgent } from './mdns-agent.ts'
 import { resolveMdns, type MdnsOptions } from './mdns-options.ts'
 import type { NodeWord } from './node-book.ts'
@@ -41,11 +42,19 @@ export function mdnsNodes({ name, advertise, ...given }: MdnsNodesOptions = {}):
     name: own.name,
     start: async (sink, context) => {
       const { self } = context
+      const claims = new Claims()
+      const claimant = ({ key, name: named }: NodeWord): string => `${key} ${named}`
       const agent = new MdnsAgent({
         ...context,
         settings,
-        found: ({ address, name: found }) => sink.seen([{ ...address, name: found }]),
-        lost: ({ address }) => sink.gone([address]),
+        found: (word) => {
+          const { seen } = claims.claim(claimant(word), { ...word.address, name: word.name })
+          if (seen.length > 0) sink.seen(seen)
+        },
+        lost: (word) => {
+          const { gone } = claims.release(claimant(word))
+          if (gone.length > 0) sink.gone(gone)
+        },
         failed: sink.failed,
       })
       if (own.advertise) agent.setOwn([ownWord(self, self.name)])

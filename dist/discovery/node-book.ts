@@ -1,6 +1,6 @@
 /**
  * Who was found where: nodes by key, each with the sources that know it. A node is discovered with its first source
- * and lost with its last. Pure but for the handlers.
+ * and lost with its last; one that is elsewhere now is lost there and discovered here. Pure but for the handlers.
  *
  * Bounded: what mDNS and the DHT say is taken for `nodesMax` nodes; members are bounded by the mesh.
  */
@@ -50,10 +50,10 @@ export class NodeBook {
     const id = idOf(word)
     const known = this.#entries.get(id)
     if (known !== undefined) {
-      known.words.set(source, word)
+      this.#change(known, source, word)
       return true
     }
-    if (source !== 'membership' && this.#entries.size >= this.#nodesMax) return false
+    if (source !== 'membership' && this.#strangers() >= this.#nodesMax) return false
     const entry: Entry = { words: new Map([[source, word]]) }
     this.#entries.set(id, entry)
     this.#tell({ type: 'discovered', node: nodeOf(entry) })
@@ -65,11 +65,9 @@ export class NodeBook {
     const id = idOf(word)
     const entry = this.#entries.get(id)
     if (entry === undefined || !entry.words.has(source)) return
-    const node = nodeOf(entry)
-    entry.words.delete(source)
-    if (entry.words.size > 0) return
+    if (entry.words.size > 1) return this.#change(entry, source, undefined)
     this.#entries.delete(id)
-    this.#tell({ type: 'lost', node })
+    this.#tell({ type: 'lost', node: nodeOf(entry) })
   }
 
   /** Everything that `source` knows of a cluster is this; gives those for which there is no room. */
@@ -98,6 +96,24 @@ export class NodeBook {
 
   close(): void {
     this.#handlers.clear()
+  }
+
+  /** Nodes that are no members: those are bounded by the mesh. */
+  #strangers(): number {
+    let count = 0
+    for (const { words } of this.#entries.values()) if (!words.has('membership')) count++
+    return count
+  }
+
+  /** `source` says something else of a node that is known, or nothing any more. */
+  #change(entry: Entry, source: NodeSource, word: NodeWord | undefined): void {
+    const before = nodeOf(entry)
+    if (word === undefined) entry.words.delete(source)
+    else entry.words.set(source, word)
+    const node = nodeOf(entry)
+    if (node.id === before.id) return
+    this.#tell({ type: 'lost', node: before })
+    this.#tell({ type: 'discovered', node })
   }
 
   #tell(event: DiscoveryEvent): void {

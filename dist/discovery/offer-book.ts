@@ -74,8 +74,11 @@ export class OfferBook {
   }
 
   /** Where this node is. */
-  self(address: Candidate): void {
-    this.#ownPlace = addressId(address)
+  self(address: Candidate, nowMs: number): void {
+    const place = addressId(address)
+    if (place === this.#ownPlace) return
+    this.#ownPlace = place
+    this.#counted(nowMs)
   }
 
   /** `strategy` proposes addresses; gives those for which there is no room. */
@@ -123,6 +126,9 @@ export class OfferBook {
 
   memberUp(key: NodeKey, address: Candidate, nowMs: number): void {
     const place = addressId(address)
+    const before = this.#members.get(key.hex)
+    // It is elsewhere now: somebody else may be where it was.
+    if (before !== undefined && before !== place) this.memberEnded(key, 'down', nowMs)
     this.#members.set(key.hex, place)
     for (const proposal of this.#at(place)) proposal.dueMs = Infinity
     this.#formation.together(this.#members.size + 1)

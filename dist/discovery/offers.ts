@@ -195,7 +195,7 @@ export class Offers {
 
   #step(): void {
     const nowMs = this.#context.clock.now()
-    this.#book.self(this.#own())
+    this.#book.self(this.#own(), nowMs)
     if (this.#sink !== undefined) {
       const { seen, gone } = this.#book.step(nowMs)
       if (gone.length > 0) this.#sink.gone(gone)

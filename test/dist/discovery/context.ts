@@ -29,6 +29,8 @@ export interface RunOptions {
   readonly cluster?: string
   /** Last byte of address and key of the node. */
   readonly number?: number
+  /** Last byte of the key, where that differs. */
+  readonly keyNumber?: number
   readonly name?: string
   readonly dht?: Dht
 }
@@ -49,7 +51,7 @@ export function running(strategy: Strategy, options: RunOptions = {}): Running {
   }
   const text = ({ host, port }: Candidate): string => `${host}:${port}`
   const abort = new AbortController()
-  const key = nodeKeyFromBytes(new Uint8Array(32).fill(number))
+  const key = nodeKeyFromBytes(new Uint8Array(32).fill(options.keyNumber ?? number))
   const context: StrategyContext = {
     ...{ signal: abort.signal, clock, logger: silentLogger, dht: options.dht as Dht },
     entropy: createSeededEntropy(number),

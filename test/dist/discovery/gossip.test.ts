@@ -125,4 +125,20 @@ describe('gossip', () => {
       expect.objectContaining({ code: 'ERR_OPTION_INVALID', option }),
     )
   })
+
+  it('D2 an address at which a node was started anew, with another key, stays when the old one is forgotten', async () => {
+    const { clock, hub } = world()
+    const sockets = multicastOn(hub)
+    const one = running(gossip({ secret: SECRET, sockets }), { clock, number: 1 })
+    const before = running(gossip({ secret: SECRET, sockets }), { clock, number: 2 })
+    await clock.advance(2_000)
+    await before.stop()
+    const again = running(gossip({ secret: SECRET, sockets }), { clock, number: 2, keyNumber: 9 })
+    await clock.advance(120_000)
+    expect(one.said).toEqual(['+10.0.0.2:4433'])
+    await again.stop()
+    await clock.advance(65_000)
+    expect(one.said).toEqual(['+10.0.0.2:4433', '-10.0.0.2:4433'])
+    await one.stop()
+  })
 })

@@ -136,4 +136,20 @@ describe('MdnsMachine', () => {
     ])
     expect(timeline(machine, 120_000)).toContain('120000 lost a')
   })
+
+  it('tells of the loss of the very node that it told of, also when two keys begin alike', () => {
+    const machine = make()
+    const lookalike = { ...word('a'), key: `${word('a').key.slice(0, 32)}${'f'.repeat(32)}` }
+    const packet: MdnsPacket = {
+      ...{ type: 'response', questions: [] },
+      records: recordsOf(lookalike, realm, 120),
+    }
+    const keys = (effects: readonly MdnsEffect[]) =>
+      effects.map((effect) => (effect.type === 'send' ? '' : `${effect.type} ${effect.word.key}`))
+    expect(keys(machine.packet(says('a'), 0))).toEqual([`found ${word('a').key}`])
+    expect(keys(machine.packet(packet, 0))).toEqual([
+      `lost ${word('a').key}`,
+      `found ${lookalike.key}`,
+    ])
+  })
 })

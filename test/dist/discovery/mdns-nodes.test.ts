@@ -70,4 +70,17 @@ describe('mdnsNodes', () => {
     expect(hub.size).toBe(1)
     await one.stop()
   })
+
+  it('D2 an address at which a node was started anew, with another key, stays when the old one is forgotten', async () => {
+    const { clock, hub } = world()
+    const port = mdnsOn(hub)
+    const one = running(mdnsNodes({ port }), { clock, number: 1 })
+    const before = running(mdnsNodes({ port }), { clock, number: 2 })
+    const again = running(mdnsNodes({ port }), { clock, number: 2, keyNumber: 9 })
+    await clock.advance(2_000)
+    await before.stop()
+    await clock.advance(120_000)
+    expect(one.said).toEqual(['+10.0.0.2:4433'])
+    await Promise.all([one.stop(), again.stop()])
+  })
 })

@@ -75,4 +75,31 @@ describe('NodeBook', () => {
     expect(told).toEqual(['discovered a'])
     expect(errors).toHaveLength(2)
   })
+
+  it('a node that is elsewhere is lost there and discovered here; what mDNS says of a member moves nothing', () => {
+    const { book: nodes } = book()
+    const told: string[] = []
+    nodes.subscribe(({ type, node }) => told.push(`${type} ${node.id}`))
+    nodes.found('dht', word('a', '10.0.0.1'))
+    nodes.found('mdns', word('a', '10.0.0.66'))
+    expect(told).toEqual(['discovered a@10.0.0.1:4433'])
+    nodes.found('dht', word('a', '10.0.0.2'))
+    expect(told.splice(0)).toEqual([
+      'discovered a@10.0.0.1:4433',
+      'lost a@10.0.0.1:4433',
+      'discovered a@10.0.0.2:4433',
+    ])
+    nodes.lost('dht', word('a'))
+    expect(told.splice(0)).toEqual(['lost a@10.0.0.2:4433', 'discovered a@10.0.0.66:4433'])
+    nodes.lost('mdns', word('a'))
+    expect(told).toEqual(['lost a@10.0.0.66:4433'])
+  })
+
+  it('members take no room from strangers', () => {
+    const { book: nodes } = book(1)
+    nodes.found('membership', word('a'))
+    nodes.found('membership', word('b'))
+    expect(nodes.found('dht', word('c'))).toBe(true)
+    expect(nodes.found('dht', word('d'))).toBe(false)
+  })
 })

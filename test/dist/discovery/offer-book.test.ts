@@ -24,7 +24,7 @@ describe('OfferBook', () => {
 
   it('D7 does not offer this node itself', () => {
     const book = make()
-    book.self(at(1))
+    book.self(at(1), 0)
     book.seen('dns', [at(1), at(2)], 0)
     expect(book.step(0).seen).toEqual([at(2)])
     expect(book.nextDueMs(0)).toBe(Infinity)
@@ -66,7 +66,7 @@ describe('OfferBook', () => {
 
   it('D9 does not begin the margin anew when a member only says something else about itself', () => {
     const book = make({ requiredContacts: 3, stableMarginMs: 100 })
-    book.self(at(9))
+    book.self(at(9), 0)
     book.memberUp(key(1), at(1), 0)
     book.seen('dns', [at(2)], 0)
     for (const nowMs of [30, 60, 90]) book.memberUp(key(1), at(1), nowMs)
@@ -95,7 +95,7 @@ describe('OfferBook', () => {
 
   it('D9 offers nothing before enough places of nodes are known', () => {
     const book = make({ requiredContacts: 4, stableMarginMs: 100 })
-    book.self(at(9))
+    book.self(at(9), 0)
     book.seen('gossip', [at(1), at(2), at(9)], 0)
     expect(book.nextDueMs(1e6)).toBe(Infinity)
     expect(book.step(1e6).seen).toEqual([])
@@ -120,5 +120,22 @@ describe('OfferBook', () => {
     book.memberUp(key(1), at(1), 0)
     expect(book.memberAt(at(1))).toBe(key(1).hex)
     expect(book.memberAt(at(2))).toBeUndefined()
+  })
+
+  it('D2 offers the address that a member has left for another', () => {
+    const book = make()
+    book.memberUp(key(1), at(1), 0)
+    book.seen('dns', [at(1)], 0)
+    book.memberUp(key(1), at(2), 1_000)
+    expect(book.step(1_000).seen).toEqual([])
+    expect(book.step(1_500).seen).toEqual([at(1)])
+  })
+
+  it('D9 counts itself once, also when it learns its address late', () => {
+    const book = make({ requiredContacts: 3 })
+    book.self(at(9), 0)
+    book.seen('dns', [at(1), at(2)], 0)
+    book.self(at(1), 0)
+    expect(book.step(60_000).seen).toEqual([])
   })
 })
