@@ -8,7 +8,7 @@ import { DiscoveryHttpError } from './errors.ts'
 import { readLines, readText, type HttpClient, type HttpResponse } from './http-client.ts'
 import { listAt, numberAt, objectAt, parseJsonObject, textAt, type JsonObject } from './json.ts'
 import { addressesIn, objectName, type KubernetesReading } from './kubernetes-objects.ts'
-import { within } from './wait.ts'
+import { pause, within } from './wait.ts'
 
 /** What a watch needs. */
 export interface KubernetesWatchContext extends KubernetesReading {
@@ -30,10 +30,10 @@ export interface KubernetesWatchContext extends KubernetesReading {
 
 const GONE = 410
 
-/** Objects of one watch; beyond it a list is asked for anew. */
+/** Objects that are remembered; those beyond it are passed over. `answerBytesMax` is reached long before. */
 const OBJECTS_MAX = 65_536
 
-/** A watch that ends sooner than that has brought nothing, and the next one waits. */
+/** A watch that ends sooner is a failure if it brought nothing; in any case the next request waits for that long. */
 const WATCH_MIN_MS = 1_000
 
 /** See the head of this file. */
@@ -87,7 +87,10 @@ export class KubernetesWatch {
     const limits = { clock, signal, timeoutMs: watchMs + timeoutMs, what: 'kubernetes: watch' }
     let events = 0
     await within(limits, async (asking) => {
-      const response = await this.#get(query, asking)
+      const head = { clock, signal: asking, timeoutMs, what: 'kubernetes: watch' }
+      const response = await within(head, (heading) =>
+        this.#get(query, AbortSignal.any([asking, heading])),
+      )
       try {
         for await (const line of readLines(response, answerBytesMax)) {
           if (asking.aborted) return
@@ -98,9 +101,10 @@ export class KubernetesWatch {
         response.close()
       }
     })
-    if (events === 0 && clock.now() - startedMs < WATCH_MIN_MS) {
-      throw new DiscoveryHttpError(200, 'kubernetes: the watch ended at once')
-    }
+    const leftMs = startedMs + WATCH_MIN_MS - clock.now()
+    if (leftMs <= 0) return
+    if (events === 0) throw new DiscoveryHttpError(200, 'kubernetes: the watch ended at once')
+    await pause(clock, leftMs, signal)
   }
 
   /** Takes an event; false when the watch is over. */

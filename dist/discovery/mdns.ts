@@ -42,6 +42,14 @@ type MakeMdns = (options: {
   readonly bind?: false
 }) => Mdns
 
+/** What speaks on one interface. */
+interface Speaker {
+  readonly mdns: Mdns
+  readonly mouth: Socket
+  /** Packets that are not out yet: a goodbye is said right before the end. */
+  sending: number
+}
+
 /** Real sockets. */
 export function mdnsSockets(options: MdnsSocketsOptions = {}): MdnsPort {
   const { port = PORT, interfaces = firstAddresses } = options
@@ -61,9 +69,7 @@ class Sockets implements MdnsSocket {
   readonly #ear: Socket
   readonly #hearing: Mdns
   /** By address of the interface. */
-  readonly #speaking = new Map<string, Mdns>()
-  /** Packets that are not out yet: a goodbye is said right before the end. */
-  #sending = 0
+  readonly #speaking = new Map<string, Speaker>()
   #allSent: () => void = () => {}
   #closed: Promise<void> | undefined
 
@@ -117,10 +123,10 @@ class Sockets implements MdnsSocket {
     const written = write(packet)
     const to = { address: GROUP, port: this.#port }
     for (const speaker of this.#speaking.values()) {
-      this.#sending += 1
-      speaker.send(written, to, (error) => {
-        this.#sending -= 1
-        if (this.#sending === 0) this.#allSent()
+      speaker.sending += 1
+      speaker.mdns.send(written, to, (error) => {
+        speaker.sending -= 1
+        if (!this.#isSending()) this.#allSent()
         if (error instanceof Error) this.#handlers.onWarning(socketError(error))
       })
     }
@@ -131,21 +137,37 @@ class Sockets implements MdnsSocket {
     const addresses = new Set(this.#interfaces())
     for (const [address, speaker] of this.#speaking) {
       if (addresses.has(address)) continue
-      this.#speaking.delete(address)
-      speaker.destroy()
-      this.#leave(address)
+      this.#drop(address, speaker)
     }
     for (const address of addresses) if (!this.#speaking.has(address)) this.#join(address)
   }
 
   close(): Promise<void> {
     this.#closed ??= (async () => {
-      if (this.#sending > 0) await new Promise<void>((resolve) => (this.#allSent = resolve))
-      const all = [this.#hearing, ...this.#speaking.values()]
+      if (this.#isSending()) await new Promise<void>((resolve) => (this.#allSent = resolve))
+      const closed = [...this.#speaking.values()].map(
+        ({ mdns, mouth }) =>
+          new Promise<void>((resolve) => {
+            mouth.once('close', resolve)
+            mdns.destroy()
+          }),
+      )
       this.#speaking.clear()
-      await Promise.all(all.map((one) => new Promise<void>((resolve) => one.destroy(resolve))))
+      await Promise.all([...closed, new Promise<void>((resolve) => this.#hearing.destroy(resolve))])
     })()
     return this.#closed
+  }
+
+  #isSending(): boolean {
+    for (const { sending } of this.#speaking.values()) if (sending > 0) return true
+    return false
+  }
+
+  #drop(address: string, { mdns }: Speaker): void {
+    this.#speaking.delete(address)
+    mdns.destroy()
+    this.#leave(address)
+    if (!this.#isSending()) this.#allSent()
   }
 
   #join(address: string): void {
@@ -157,11 +179,18 @@ class Sockets implements MdnsSocket {
       // Joined already by another address of the same interface.
       if ((error as { code?: unknown }).code !== 'EADDRINUSE') give(error)
     }
-    const speaker = this.#make({ socket: mouth, port: this.#port, multicast: false, bind: false })
+    const mdns = this.#make({ socket: mouth, port: this.#port, multicast: false, bind: false })
+    const speaker: Speaker = { mdns, mouth, sending: 0 }
     // What comes to this address alone is not for us, and not worth reading.
     mouth.removeAllListeners('message')
-    speaker.on('warning', give)
-    speaker.on('error', give)
+    mdns.on('warning', give)
+    mdns.on('error', give)
+    // A socket that could not be bound forgets what it was to send, and that it was told to close; the next refresh
+    // tries again.
+    mouth.on('error', () => {
+      if (this.#speaking.get(address) === speaker) this.#drop(address, speaker)
+      else closeAnyway(mouth)
+    })
     this.#speaking.set(address, speaker)
     mouth.bind({ address, port: this.#port }, () => {
       try {
@@ -183,6 +212,14 @@ class Sockets implements MdnsSocket {
         this.#handlers.onWarning(socketError(error))
       }
     }
+  }
+}
+
+function closeAnyway(socket: Socket): void {
+  try {
+    socket.close()
+  } catch (error) {
+    if ((error as { code?: unknown }).code !== 'ERR_SOCKET_DGRAM_NOT_RUNNING') throw error
   }
 }
 

@@ -66,6 +66,8 @@ const DOMAIN = 'fovea ticket 1\0'
 const CHARACTERS_MAX = 8_192
 const ADDRESSES_MAX = 16
 const VALID_MS = 7 * 86_400_000
+/** The last time that a date can be (ECMA-262, 21.4.1.1). */
+const TIME_MAX_MS = 8_640_000_000_000_000
 
 /** A node that writes tickets. */
 export interface TicketWriter {
@@ -86,13 +88,15 @@ export function createTicket(
   if (places.length === 0 || places.length > ADDRESSES_MAX) {
     throw invalid(`a ticket has 1 to ${ADDRESSES_MAX} addresses`)
   }
+  const expiresAtMs = Math.floor(wallNowMs + validMs)
+  if (!(validMs > 0) || !isTimeMs(expiresAtMs)) throw invalid(`validMs is ${validMs}`)
   const content = {
     ...{ realmId: realm.idHex, realmName: realm.name, cluster, name },
     publicKey: Buffer.from(keys.publicKey).toString('hex'),
     addresses: places.map(({ host, port }) =>
       isIP(host) === 6 ? `[${host}]:${port}` : `${host}:${port}`,
     ),
-    expiresAtMs: Math.floor(wallNowMs + validMs),
+    expiresAtMs,
     membership: JSON.parse(formatMembership(membership)) as unknown,
   }
   const text = Buffer.from(JSON.stringify(content), 'utf8').toString('base64url')
@@ -170,7 +174,7 @@ function checkRealm(ticket: Ticket, realm: Realm, wallNowMs: number | undefined)
 function readTicket(content: JsonObject, key: NodeKey): Ticket {
   const { realmId, realmName, cluster, name, addresses, expiresAtMs, membership } = content
   const isRealm = typeof realmId === 'string' && /^[0-9a-f]{64}$/.test(realmId)
-  const isTime = typeof expiresAtMs === 'number' && Number.isSafeInteger(expiresAtMs)
+  const isTime = typeof expiresAtMs === 'number' && isTimeMs(expiresAtMs)
   if (!isRealm || !isTime || typeof realmName !== 'string' || realmName.length > 253) {
     throw invalid('realm or time')
   }
@@ -191,6 +195,10 @@ function readTicket(content: JsonObject, key: NodeKey): Ticket {
   } catch (cause) {
     throw invalid('addresses or membership', cause)
   }
+}
+
+function isTimeMs(value: number): boolean {
+  return Number.isInteger(value) && value >= 0 && value <= TIME_MAX_MS
 }
 
 function contentOf(said: string): JsonObject {

@@ -1,5 +1,6 @@
 import { afterEach, beforeEach, describe, expect, it } from 'vitest'
 import { kubernetes, type KubernetesOptions } from '../../../dist/discovery/kubernetes.ts'
+import type { HttpClient } from '../../../dist/discovery/http-client.ts'
 import { running, type Running } from './context.ts'
 import { fakeHttp, nextRequest, type FakeHttp, type FakeRequest } from './fake-http.ts'
 
@@ -199,6 +200,39 @@ describe('kubernetes', () => {
     const one = running(kubernetes({ url: server.url, ca: async () => undefined }))
     await one.heard(1)
     expect(one.said).toEqual(['!ENOENT'])
+    await one.stop()
+  })
+
+  it('D6 a server whose versions are always gone is no busy loop', async () => {
+    const gone = { type: 'ERROR', object: { kind: 'Status', code: 410 } }
+    let asks = 0
+    const http: HttpClient = {
+      get: async ({ url }) => {
+        asks += 1
+        const answer = JSON.stringify(url.includes('watch=') ? gone : list('1', []))
+        async function* body() {
+          yield Buffer.from(answer)
+        }
+        return { status: 200, headers: {}, body: body(), close: () => {} }
+      },
+    }
+    const one = start({ http })
+    await one.clock.advance(999)
+    expect(asks).toBe(2)
+    await one.clock.advance(9_000)
+    expect(asks).toBe(20)
+    expect(one.said).toEqual([])
+    await one.stop()
+  })
+
+  it('D1 a watch that is not answered is a failure after timeoutMs, and its connection is closed', async () => {
+    const one = start({ timeoutMs: 7_000, watchMs: 300_000 })
+    ;(await server.next()).answer(200, list('1', []))
+    const watch = await asked(one)
+    await one.clock.advance(7_000)
+    await one.heard(1)
+    expect(one.said).toEqual(['!ERR_DISCOVERY_TIMEOUT'])
+    await watch.closed
     await one.stop()
   })
 })

@@ -163,4 +163,26 @@ describe('mDNS on real sockets', () => {
     await Promise.all(nodes.map((node) => node.heard(1)))
     expect(nodes.map(({ said }) => said)).toEqual([['+10.0.0.2:4433'], ['+10.0.0.1:4433']])
   })
+
+  it('D11 an interface that cannot be spoken on is told, tried again, and does not keep the socket open', async () => {
+    let told = (_text: string): void => {}
+    const unbound = (): Promise<string> =>
+      new Promise((resolve) => {
+        told = (text) => /bind/.test(text) && resolve(text)
+      })
+    const first = unbound()
+    const handlers = { onPacket: () => {}, onGarbage: () => {}, onError: () => {} }
+    // No address of this machine (RFC 5737).
+    const given = { port: await freePort(), interfaces: () => ['192.0.2.1'] }
+    const onWarning = (error: unknown): void => told(String(error))
+    const socket = await mdnsSockets(given).open({ ...handlers, onWarning })
+    socket.send(packet)
+    expect(await first).toMatch(/bind EADDRNOTAVAIL 192\.0\.2\.1/)
+    const second = unbound()
+    socket.refresh()
+    expect(await second).toMatch(/bind EADDRNOTAVAIL 192\.0\.2\.1/)
+    socket.refresh()
+    socket.send(packet)
+    await socket.close()
+  })
 })

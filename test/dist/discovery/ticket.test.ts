@@ -112,4 +112,19 @@ describe('a ticket', () => {
     expect(other.said).toEqual(['!ERR_TICKET_REALM'])
     await Promise.all([one.stop(), other.stop()])
   })
+
+  it('D15 with a time that no clock can show is no ticket, and is not written', async () => {
+    const { keys } = identity
+    const [said = ''] = write().slice('fovea1:'.length).split('.')
+    const content = JSON.parse(Buffer.from(said, 'base64url').toString()) as object
+    for (const expiresAtMs of [-9e15, -1, 9e15, 0.5]) {
+      const text = Buffer.from(JSON.stringify({ ...content, expiresAtMs })).toString('base64url')
+      const seal = Buffer.from(keys.sign(Buffer.from(`fovea ticket 1\0${text}`, 'latin1')))
+      const forged = `fovea1:${text}.${seal.toString('base64url')}`
+      expect(() => parseTicket(forged, { wallNowMs: NOW_MS })).toThrow(codeOf('ERR_TICKET_INVALID'))
+    }
+    for (const validMs of [Infinity, Number.NaN, 0, -1]) {
+      expect(() => write({ validMs })).toThrow(codeOf('ERR_TICKET_INVALID'))
+    }
+  })
 })
