@@ -65,7 +65,9 @@ export function servicesScheduleOf(seed: number, troubleMs: number = TROUBLE_MS)
   const countMax = Math.ceil((PLAN.countMax * troubleMs) / TROUBLE_MS)
   const entropy = createSeededEntropy(seed)
   const nat = (): number => Math.floor(entropy.random() * 10_000)
-  const count = 5 + Math.floor(entropy.random() * (countMax - 4))
+  const drawn = 5 + Math.floor(entropy.random() * (countMax - 4))
+  // A long run is to be a busy one, an entry each five seconds.
+  const count = troubleMs > TROUBLE_MS ? Math.ceil(countMax / 10) : drawn
   const entries = Array.from({ length: count }, () => Array.from({ length: NUMBERS }, nat))
   const { faults, commands } = scheduleFrom(MEMBERS, plan)(entries)
   const later = <T extends { readonly atMs: number }>(each: T): T => {
