@@ -267,7 +267,8 @@ export interface PubSub {
    *
    * `at_most_once` resolves when it is with the subscribers of this node and with the links to the others;
    * `at_least_once` when all nodes that wanted it have acknowledged, which they do when their handlers have settled.
-   * Messages of one publisher arrive in order (each delivery for itself; those above 64 KiB `at_most_once` excepted).
+   * Messages of one publisher and topic arrive in order (each delivery for itself; those above 64 KiB `at_most_once`
+   * excepted); those of different topics may pass each other while it is not known who wants one of them.
    *
    * Rejects with a `TopicError` (`ERR_TOPIC_INVALID`, `ERR_TOPIC_TOO_LONG`) or a `PubSubError`:
    * `ERR_PUBSUB_PAYLOAD_INVALID`, `_PAYLOAD_TOO_LARGE`, `_HEADERS`, `_PENDING_MAX`, `_OUTBOX_FULL`, `_UNACKNOWLEDGED`,
