@@ -43,6 +43,7 @@ import {
   type FeatureOptions,
   type Features,
 } from './features.ts'
+import { seedsMaxFor } from './discovery/options.ts'
 import { NodeDirectory } from './node-directory.ts'
 import type { NodeId } from './node-id.ts'
 import { resolveDistOptions, type DistOptions } from './options.ts'
@@ -132,7 +133,8 @@ export async function startNode(given: NodeOptions): Promise<FoveaNode> {
       parts = new NodeParts(starting, dist, features, behaviors, logger)
       return { upper: [parts.child()], last: [parts.features.child] }
     }
-    const options = { ...rest, ...(door && { transport: door }) }
+    const { seedsMax = seedsMaxFor(given.discovery) } = given
+    const options = { ...rest, seedsMax, ...(door && { transport: door }) }
     const mesh = await startMesh(options, extend, { values: terms.extensions })
     const { cluster, features: made } = parts!
     const workers = createNodeWorkers({ mesh, cluster, logger, door }, given)

@@ -377,7 +377,7 @@ class MeshNode implements Mesh {
     this.#check()
     const candidate = typeof seed === 'string' ? parseSeed(seed) : seed
     const pid = this.system.whereis(this.#core.discoveryName)
-    if (pid !== undefined) DiscoveryContract.at(pid).cast.seen([candidate])
+    if (pid !== undefined) DiscoveryContract.at(pid).cast.seen({ candidates: [candidate] })
     this.#core.keepSeed(candidate)
   }
 

@@ -8,6 +8,7 @@ import {
   resolveOptions,
   type OptionCheck,
 } from '../../runtime/index.ts'
+import { MESH_DEFAULTS } from '../../mesh/index.ts'
 import { DiscoveryError } from './errors.ts'
 import type { MdnsOptions } from './mdns-options.ts'
 import type { Strategy } from './strategy.ts'
@@ -38,7 +39,10 @@ export interface DiscoveryOptions {
    * knows who is there. It says goodbye, no more; nodes that need each other link again.
    */
   readonly prune: boolean
-  /** Addresses proposed at once. Default 1,024; then `ERR_DISCOVERY_ADDRESSES_MAX`. */
+  /**
+   * Addresses proposed at once. Default 1,024; then `ERR_DISCOVERY_ADDRESSES_MAX`. The mesh has room for so many beside
+   * its own 256 seeds, unless `seedsMax` of the node says otherwise, which bounds both together.
+   */
   readonly addressesMax: number
   /** Names that this node registers. Default 16, at most 64; then `ERR_DISCOVERY_NAMES_MAX`. */
   readonly namesMax: number
@@ -82,6 +86,16 @@ const CHECKS: { readonly [K in keyof DiscoveryOptions]-?: OptionCheck } = {
   nodesMax: numberOption(1, 1_048_576),
   dhtIntervalMs: numberOption(1_000, 2_147_483_647),
   mdns: objectOption,
+}
+
+/** Room for addresses that a mesh needs when its options name none: for seeds, and for what strategies propose. */
+export function seedsMaxFor(
+  given: Partial<DiscoveryOptions> | readonly Strategy[] | undefined,
+): number {
+  const addressesMax = (given as Partial<DiscoveryOptions> | undefined)?.addressesMax
+  // What makes no sense is refused where all options are checked.
+  const isCount = typeof addressesMax === 'number' && addressesMax > 0
+  return MESH_DEFAULTS.seedsMax! + (isCount ? addressesMax : DISCOVERY_DEFAULTS.addressesMax)
 }
 
 /** `given` checked and completed. Throws an `OptionError`, or `ERR_DISCOVERY_STRATEGY`. */

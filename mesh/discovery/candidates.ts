@@ -11,6 +11,8 @@
  *   restarted knows nobody, and somebody must find it.
  * - An address that turns out to be this node itself is never tried again (D7).
  * - Who refuses for good (another realm, another cluster) is not asked again for `REFUSED_MS` at least (D14).
+ * - What several sources name is tried until none names it any more: a seed of the operator stays, whatever a
+ *   source says of its address.
  * - Bounded by `candidatesMax`.
  */
 import { Backoff } from '../link/backoff.ts'
@@ -33,6 +35,8 @@ export type CandidateFailure = 'retry' | 'lasting' | 'self'
 class Entry {
   readonly candidate: Candidate
   readonly backoff: Backoff
+  /** Who names it. */
+  readonly sources = new Set<unknown>()
   /** When to try; `Infinity` while it rests. */
   dueMs: number
   trying = false
@@ -68,19 +72,28 @@ export class Candidates {
     return count
   }
 
-  /** Adds an address, due at once. False when there is no room. Known ones stay as they are. */
-  add(candidate: Candidate, nowMs: number): boolean {
+  /** `source` names an address, due at once. False when there is no room. Known ones stay as they are. */
+  add(candidate: Candidate, nowMs: number, source?: unknown): boolean {
     const id = idOf(candidate)
-    if (this.#entries.has(id)) return true
+    const known = this.#entries.get(id)
+    if (known !== undefined) {
+      known.sources.add(source)
+      return true
+    }
     if (this.#entries.size >= this.#options.candidatesMax) return false
     const { reconnectBaseMs: baseMs, reconnectMaxMs: maxMs } = this.#options
-    this.#entries.set(id, new Entry(candidate, new Backoff({ baseMs, maxMs }), nowMs))
+    const entry = new Entry(candidate, new Backoff({ baseMs, maxMs }), nowMs)
+    entry.sources.add(source)
+    this.#entries.set(id, entry)
     return true
   }
 
-  /** Its source says that it is gone: not tried any more. */
-  remove(candidate: Candidate): void {
-    this.#entries.delete(idOf(candidate))
+  /** `source` says that it is gone: not tried any more unless another names it. */
+  remove(candidate: Candidate, source?: unknown): void {
+    const id = idOf(candidate)
+    const entry = this.#entries.get(id)
+    if (entry === undefined || !entry.sources.delete(source)) return
+    if (entry.sources.size === 0) this.#entries.delete(id)
   }
 
   /** Addresses to try now. Each must be reported with `answered` or `failed`. */

@@ -39,12 +39,18 @@ interface Outcome {
   readonly result: { readonly keyHex: string } | { readonly error: unknown }
 }
 
+/** Addresses, and what names them; without a source it is the operator. */
+interface Named {
+  readonly candidates: readonly Candidate[]
+  readonly source?: Discovery
+}
+
 /** Messages of the discovery process to itself. */
 export interface DiscoveryApi {
   call: {}
   cast: {
-    seen(candidates: readonly Candidate[]): void
-    gone(candidates: readonly Candidate[]): void
+    seen(named: Named): void
+    gone(named: Named): void
     link(event: LinkEvent): void
     member(event: MemberEvent): void
     dialled(outcome: Outcome): void
@@ -87,17 +93,17 @@ export const DiscoveryServer: Server<DiscoveryApi, DiscoveryContext> = implement
   },
   call: {},
   cast: {
-    seen: (state, candidates, ctx) => {
+    seen: (state, { candidates, source }, ctx) => {
       const { book, context } = state
       for (const candidate of candidates) {
-        if (book.add(candidate, context.clock.now())) continue
+        if (book.add(candidate, context.clock.now(), source)) continue
         const { host, port } = candidate
         context.refusals.count('ERR_SEEDS_FULL', { candidate: `${host}:${port}` })
       }
       return after(state, ctx)
     },
-    gone: (state, candidates, ctx) => {
-      for (const candidate of candidates) state.book.remove(candidate)
+    gone: (state, { candidates, source }, ctx) => {
+      for (const candidate of candidates) state.book.remove(candidate, source)
       return after(state, ctx)
     },
     link: (state, event, ctx) => {
@@ -140,8 +146,8 @@ export const DiscoveryServer: Server<DiscoveryApi, DiscoveryContext> = implement
 })
 
 interface Self {
-  readonly seen: (candidates: readonly Candidate[]) => boolean
-  readonly gone: (candidates: readonly Candidate[]) => boolean
+  readonly seen: (named: Named) => boolean
+  readonly gone: (named: Named) => boolean
   readonly dialled: (outcome: Outcome) => boolean
 }
 
@@ -183,8 +189,8 @@ function run(source: Discovery, context: DiscoveryContext, self: Self, signal: A
     context.refusals.count('ERR_DISCOVERY_SOURCE', { source: source.name, err: error })
   }
   const sink = {
-    seen: (candidates: readonly Candidate[]) => void self.seen(candidates),
-    gone: (candidates: readonly Candidate[]) => void self.gone(candidates),
+    seen: (candidates: readonly Candidate[]) => void self.seen({ candidates, source }),
+    gone: (candidates: readonly Candidate[]) => void self.gone({ candidates, source }),
     failed,
   }
   const start = async (): Promise<void> => source.start(sink, { signal })

@@ -184,6 +184,29 @@ describe('strategies of a node', () => {
     expect(a.discovery.stats().addresses).toBe(2)
   })
 
+  it('D2 a seed of the operator is tried for ever, whatever a strategy says of its address', async () => {
+    const sim = await world(20)
+    const hand = byHand()
+    const a = await lone(sim, 'a', [hand.strategy], { seeds: ['10.0.0.2:4433'] })
+    hand.sink.seen([address(2)])
+    hand.sink.gone([address(2)])
+    await sim.clock.advance(10_000)
+    await lone(sim, 'b', [])
+    await sim.clock.advance(31_000)
+    expect(counts([a])).toEqual([1])
+  })
+
+  it('the mesh has room for addressesMax addresses beside its seeds', async () => {
+    const sim = await world(21)
+    const hand = byHand()
+    const a = await lone(sim, 'a', [hand.strategy])
+    const many = Array.from({ length: 1_024 }, (_, i) => ({ host: '10.0.0.9', port: 1_000 + i }))
+    hand.sink.seen(many)
+    await sim.clock.advance(10)
+    expect(a.stats().refused).toEqual({})
+    expect(a.mesh.stats().refused).toEqual({})
+  })
+
   it('D1 a strategy that throws or rejects starts again after a pause, and the others do not notice', async () => {
     const sim = await world(1)
     const broken: Strategy = {

@@ -98,4 +98,17 @@ describe('Candidates', () => {
     book.answered(a, 'k')
     expect(book.nextDueMs()).toBe(Infinity)
   })
+
+  it('D2 an address that several name is tried until none names it; a seed stays whatever a source says', () => {
+    const book = make()
+    const [dns, gossip] = [{}, {}]
+    for (const source of [undefined, dns, gossip]) book.add(a, 0, source)
+    book.add(b, 0, dns)
+    book.add(b, 0, gossip)
+    for (const candidate of [a, b]) book.remove(candidate, dns)
+    book.remove(b, dns)
+    expect(book.size).toBe(2)
+    for (const candidate of [a, b]) book.remove(candidate, gossip)
+    expect(book.take(0)).toEqual([a])
+  })
 })
