@@ -90,7 +90,7 @@ describe('claims', () => {
         expect(digest(mixed)).toEqual(digest(inOrder))
         expect(digest(whole)).toEqual(digest(inOrder))
       }),
-      { seed: 1, numRuns: 400 },
+      { seed: 1, numRuns: 200 },
     )
   })
 
@@ -110,7 +110,7 @@ describe('claims', () => {
         expect(holderOf([...all].reverse())).toBe(holder)
         if (holder?.state === 'held') expect(judge(holder, all).type).not.toBe('lost')
       }),
-      { seed: 2, numRuns: 400 },
+      { seed: 2, numRuns: 200 },
     )
   })
 

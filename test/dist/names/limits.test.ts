@@ -115,3 +115,18 @@ describe('limits of global names', () => {
     expect(c.globalRegistry.getStats().pending).toBe(0)
   })
 })
+
+describe('a node without services', () => {
+  it('has no global names and no groups, and says so', async () => {
+    await using world = await startWorld(1, { node: { services: false } })
+    const [node] = world.nodes as [FoveaNode]
+    const error = await failing(world, node.globalRegistry.register('n', idle(node)))
+    expect(error).toMatchObject({ code: 'ERR_SERVICES_DISABLED' })
+    expect(() => node.globalRegistry.whereis('n')).toThrow(
+      expect.objectContaining({ code: 'ERR_SERVICES_DISABLED' }),
+    )
+    expect(() => node.groups.join('g', idle(node))).toThrow(
+      expect.objectContaining({ code: 'ERR_SERVICES_DISABLED' }),
+    )
+  })
+})
