@@ -261,10 +261,12 @@ export class ChildHost {
       if (hosted.ending) return
       hosted.ending = true
       const parent = system.process(pid)?.parent
+      if (shutdownMs > 0 && shutdownMs !== Infinity) {
+        const timer = system.clock.setTimer(shutdownMs, () => system.exit(pid, 'kill', parent))
+        hosted.waiting.push(() => timer.cancel())
+      }
+      // One that does not trap exits is dead when this returns.
       system.exit(pid, shutdownMs === 0 ? 'kill' : 'shutdown', parent)
-      if (shutdownMs === 0 || shutdownMs === Infinity) return
-      const timer = system.clock.setTimer(shutdownMs, () => system.exit(pid, 'kill', parent))
-      hosted.waiting.push(() => timer.cancel())
     })
   }
 

@@ -310,6 +310,7 @@ describe('limits of sharding', () => {
     expect(await failing(t.world, again)).toMatchObject({ code: 'ERR_SHARD_STARTED' })
     const strict = sharding.start({ entity: 'other', mode: 'strict' })
     expect(await failing(t.world, strict)).toMatchObject({ code: 'ERR_VOTERS_REQUIRED' })
+    expect(carts.entityRef('x'.repeat(256)).id).toHaveLength(256)
     for (const id of ['', 'x'.repeat(257)]) expect(() => carts.entityRef(id)).toThrow(/1 to 256/)
     await expect(sharding.start({} as never)).rejects.toMatchObject({ code: 'ERR_OPTION_INVALID' })
     await expect(sharding.start({ entity: 'e', shards: 0 })).rejects.toThrow(/shards/)
@@ -344,18 +345,38 @@ describe('limits of sharding', () => {
     expect(b.stats().refused).toMatchObject({ ERR_SHARD_MESSAGE: 6 })
   })
 
-  it('nothing is left after the node has stopped', async () => {
-    await using t = await setup(2)
-    const [a] = t.nodes as [FoveaNode]
+  it('nothing is left after the node has stopped: no timer, no call, no process', async () => {
+    const t = await setup(2)
+    const [a, b] = t.nodes as [FoveaNode, FoveaNode]
     const mine = ids(40).find((id) => t.carts[0]!.hostOf(id) === a.id)!
-    const waiting = failing(
-      t.world,
-      t.carts[0]!.entityRef(mine).call('hang', undefined, { timeoutMs: Infinity }),
-    )
+    const { sharding, distributedSupervisor, erpc } = a
+    const calling = t.carts[0]!.entityRef(mine).call('hang', undefined, { timeoutMs: Infinity })
+    const waiting = failing(t.world, calling)
+    const children = [a, b].map(({ id: node }, index) => ({
+      ...{ id: `x${index}`, behavior: 'cart/1', nodeSelector: { node } },
+    }))
+    for (const node of [a, b]) {
+      node.behaviorRegistry.unregister('cart/1')
+      node.behaviorRegistry.register('cart/1', cartOf('any', t.journal), { remote: true })
+    }
+    const withArg = children.map((child) => ({ ...child, arg: { id: child.id } }))
+    const starting = distributedSupervisor.start({
+      nodeSelector: 'least_loaded',
+      children: withArg,
+    })
+    const sup = await during(t.world, starting)
+    erpc.register('never', () => new Promise(() => {}))
+    const never = failing(t.world, erpc.call(a.id, 'never', [], { timeoutMs: Infinity }))
     await t.world.clock.advance(10)
     await during(t.world, a.stop())
     expect((await waiting).code).toMatch(/ERR_(CALL_EXIT|SHARD_STOPPED)/)
-    const late = a.sharding.entityRef(CartContract, 'c1').call('add', 1)
+    expect(await never).toMatchObject({ class: 'signal' })
+    const late = sharding.entityRef(CartContract, 'c1').call('add', 1)
     expect(await failing(t.world, late)).toMatchObject({ code: 'ERR_SHARD_STOPPED' })
+    expect(distributedSupervisor.isRunning(sup)).toBe(false)
+    await t.world.stop()
+    expect(t.lives('x0').length + t.lives('x1').length).toBe(0)
+    expect([a, b].map(({ system }) => system.stats().processes)).toEqual([0, 0])
+    expect(t.world.clock.timerCount).toBe(0)
   })
 })
