@@ -138,6 +138,8 @@ export class Spawner {
   readonly #system: System
   readonly #spawnsMax: number
   readonly #counts = new Map<string, number>()
+  /** Other parents whose children are the program's and not the node's. */
+  readonly #openParents = new Set<string>()
   #books: Books | undefined = undefined
 
   constructor(system: System, spawnsMax: number) {
@@ -160,9 +162,16 @@ export class Spawner {
     return this.#counts.get(owner) ?? 0
   }
 
+  /** What is below `parent` is the program's, so other nodes may talk to it; until `signal` is aborted. */
+  openBelow(parent: Pid, signal: AbortSignal): void {
+    const key = pidKey(parent)
+    this.#openParents.add(key)
+    signal.addEventListener('abort', () => this.#openParents.delete(key), { once: true })
+  }
+
   /**
-   * Whether a process is a part of the node itself: of the mesh's tree, and not below the spawner. Other
-   * nodes may not talk to those, however they learnt their numbers (H33).
+   * Whether a process is a part of the node itself: of the mesh's tree, and not below the spawner or another open
+   * parent. Other nodes may not talk to those, however they learnt their numbers (H33).
    */
   isPrivate(target: Pid | string): boolean {
     const pid = typeof target === 'string' ? this.#system.whereis(target) : target
@@ -170,8 +179,10 @@ export class Spawner {
     const books = this.#books
     if (books === undefined) return true
     const path = this.#path(pid)
-    const isSpawned = path.slice(1).some((ancestor) => pidEquals(ancestor, books.self))
-    return !isSpawned && pidEquals(path.at(-1)!, books.root)
+    const isOpen = path
+      .slice(1)
+      .some((pid) => pidEquals(pid, books.self) || this.#openParents.has(pidKey(pid)))
+    return !isOpen && pidEquals(path.at(-1)!, books.root)
   }
 
   /** A process and its ancestors, as far as they live here. */

@@ -121,6 +121,7 @@ class SingletonCandidates implements SingletonFunctions {
     const crashed: ParentEnd = 'crashed'
     signal.addEventListener('abort', () => over.abort(crashed), { once: true })
     this.#parent = { pid, over }
+    this.#parts.spawner.openBelow(pid, signal)
     for (const own of this.#all.values()) own.run(pid, over.signal)
   }
 

@@ -89,6 +89,18 @@ describe('a singleton', () => {
     expect(tokens()).toEqual(sorted(tokens()))
   })
 
+  it('is called from other nodes, but its parent is the node itself (H33)', async () => {
+    const [a, b] = await start()
+    const one = candidate(a!)
+    await started(1)
+    // As it arrives there: a pid at hand leads straight to its system.
+    const call = ({ node, id, incarnation }: Pid): Promise<unknown> =>
+      b!.remoteCall.call(b!.system.pidFor(node, id, incarnation), 'add', 1)
+    expect(await during(world, call(one.pid!))).toBe(one.token! + 1)
+    const refused = call(parentOf(a!)).catch((error: { code: string }) => error.code)
+    expect(await during(world, refused)).toBe('ERR_PEER_DENIED')
+  })
+
   it('G11: moves at once when its candidate or its node stops', async () => {
     const [a, b, c] = await start()
     const first = candidate(a!)
