@@ -10,7 +10,7 @@ import { Archive } from './archive.ts'
 import type { Kept } from './archive.ts'
 import type { MemberOptions } from './gate.ts'
 import { heaterOf, isHall, isReading } from './reading.ts'
-import { untilAsked } from './stop-signal.ts'
+import { untilAsked } from '../stop-signal.ts'
 
 const WARM = 25
 /** A device that is offline says nothing; nobody waits longer for it. */

@@ -12,7 +12,7 @@ import { Supervisor } from 'fovea'
 import { connect } from 'fovea/mesh'
 import { Heater } from './heater.ts'
 import { Outbox } from './outbox.ts'
-import { untilAsked } from './stop-signal.ts'
+import { untilAsked } from '../stop-signal.ts'
 import { Uplink } from './uplink.ts'
 
 /** What the command line says. */

@@ -1,7 +1,7 @@
 /** The program of the gateway: the way of the devices into the mesh. It keeps nothing, and can read nothing that passes. */
 import { startMesh } from 'fovea/mesh'
 import type { MembershipPreset } from 'fovea/mesh'
-import { untilAsked } from './stop-signal.ts'
+import { untilAsked } from '../stop-signal.ts'
 
 /** What the command line says; the same for the control room. */
 export interface MemberOptions {

@@ -1,4 +1,4 @@
-/** When a program of this example ends: Ctrl-C, SIGTERM, or the end of its input, when whoever started it is gone. */
+/** When a program of an example ends: Ctrl-C, SIGTERM, or the end of its input, when whoever started it is gone. */
 import process from 'node:process'
 
 /** Resolves then. */
