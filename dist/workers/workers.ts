@@ -13,7 +13,13 @@
 import { join } from 'node:path'
 import { isMainThread } from 'node:worker_threads'
 import { Supervisor } from '../../behaviours/index.ts'
-import { formatReason, type ExitReason, type Logger, type System } from '../../runtime/index.ts'
+import {
+  formatReason,
+  type ExitReason,
+  type FoveaErrorOptions,
+  type Logger,
+  type System,
+} from '../../runtime/index.ts'
 import { formatRealm, Line, nodeKeyFromHex, Switchboard } from '../../mesh/index.ts'
 import type { Door, Mesh, NodeKey } from '../../mesh/index.ts'
 import type { ClusterFunctions } from '../cluster.ts'
@@ -22,7 +28,7 @@ import { WorkerError } from './errors.ts'
 import { resolveWorkersOptions } from './options.ts'
 import type { ResolvedWorkersOptions, WorkersOptions } from './options.ts'
 import { Thread } from './thread.ts'
-import type { ThreadReady } from './thread.ts'
+import type { ThreadParts, ThreadReady } from './thread.ts'
 import { workerChild } from './worker-server.ts'
 
 /** A worker node as it is now. */
@@ -98,6 +104,8 @@ export class NodeWorkers {
     if (this.#closed || door === undefined || !isMainThread) throw unavailable()
     this.#switchboard ??= this.#open(door)
     const switchboard = await this.#switchboard
+    // The node may have been stopped meanwhile.
+    if (this.#closed) throw unavailable()
     const insideHost = (this.#insideHost ??= discardAddress(this.#host.system.entropy.bytes(6)))
     const slots = Array.from({ length: options.count }, () => this.#slot())
     const group = new WorkerGroup({ host: this.#host, switchboard, insideHost, options, slots })
@@ -109,7 +117,11 @@ export class NodeWorkers {
         if (thread !== undefined) this.#last.set(number, thread)
       }
     })
-    await group.start()
+    try {
+      await group.start()
+    } catch (cause) {
+      throw this.#closed ? unavailable({ cause }) : cause
+    }
     if (!this.#closed) return group
     await group.stop()
     throw unavailable()
@@ -160,13 +172,16 @@ interface GroupParts {
 class WorkerGroup implements Workers {
   readonly ended: Promise<ExitReason>
   readonly #parts: GroupParts
+  /** Aborted when all of them have ended, or are about to. */
+  readonly #over = new AbortController()
   #settleEnded!: (reason: ExitReason) => void
-  #supervisor: Awaited<ReturnType<typeof Supervisor.start>> | undefined
+  #supervisor: ReturnType<typeof Supervisor.start> | undefined
   #stopped: Promise<void> | undefined
 
   constructor(parts: GroupParts) {
     this.#parts = parts
     this.ended = new Promise((resolve) => (this.#settleEnded = resolve))
+    void this.ended.then(() => this.#over.abort())
   }
 
   get nodes(): readonly WorkerNode[] {
@@ -185,14 +200,16 @@ class WorkerGroup implements Workers {
       workerChild(slot.name, { stopTimeoutMs, startThread: (ended) => this.#thread(slot, ended) }),
     )
     const limits = { strategy: 'one_for_one', intensity, periodMs } as const
+    let supervisor: Awaited<ReturnType<typeof Supervisor.start>>
     try {
-      this.#supervisor = await Supervisor.start({ ...limits, children, system })
+      this.#supervisor = Supervisor.start({ ...limits, children, system })
+      supervisor = await this.#supervisor
     } catch (cause) {
       this.#settleEnded(cause)
       const text = `workers did not start: ${textOf(cause)}`
       throw new WorkerError('ERR_WORKER_START', '', text, { cause })
     }
-    system.watch(this.#supervisor.pid, (reason) => {
+    system.watch(supervisor.pid, (reason) => {
       if (this.#stopped === undefined) {
         logger.error({ reason: formatReason(reason) }, 'workers were given up')
       }
@@ -216,7 +233,9 @@ class WorkerGroup implements Workers {
   }
 
   async #stop(): Promise<void> {
-    const supervisor = this.#supervisor
+    this.#over.abort()
+    // It may be starting them; whoever waits for that is told when it fails.
+    const supervisor = await this.#supervisor?.catch(() => undefined)
     if (supervisor === undefined) return
     const { slots, options } = this.#parts
     // All at once; the supervisor, which goes one by one, then finds them stopped.
@@ -234,8 +253,13 @@ class WorkerGroup implements Workers {
     const { startTimeoutMs } = options
     const { keyHex } = await slot.thread!.ready
     try {
-      await host.cluster.waitFor(nodeKeyFromHex(keyHex), { timeoutMs: startTimeoutMs })
+      const { signal } = this.#over
+      await host.cluster.waitFor(nodeKeyFromHex(keyHex), { timeoutMs: startTimeoutMs, signal })
     } catch (cause) {
+      if (this.#over.signal.aborted) {
+        const text = 'was stopped before it was connected'
+        throw new WorkerError('ERR_WORKER_START', slot.name, text, { cause })
+      }
       const text = `was not connected within ${startTimeoutMs} ms`
       throw new WorkerError('ERR_WORKER_START_TIMEOUT', slot.name, text, { cause })
     }
@@ -249,11 +273,11 @@ class WorkerGroup implements Workers {
     const { address } = mesh
     const takesOver = slot.thread?.hasEnded ?? false
     slot.starts++
-    slot.thread = new Thread({
+    const line = switchboard.connect()
+    const parts: ThreadParts = {
       ...{ entry, execArgv, startTimeoutMs, logger, clock: host.system.clock, onEnded: ended },
       start: {
-        ...{ module, data, name: slot.name, insideHost },
-        line: switchboard.connect(),
+        ...{ module, data, name: slot.name, insideHost, line },
         realm: JSON.parse(formatRealm(mesh.realm)) as object,
         outside: quic ? { host: host.host, advertiseHost: address.host } : undefined,
         takesOver,
@@ -261,8 +285,16 @@ class WorkerGroup implements Workers {
         seed: mesh.nodeId,
         options: { ...host.options, ...options.options },
       },
-    })
-    const { thread } = slot
+    }
+    let thread: Thread
+    try {
+      thread = new Thread(parts)
+    } catch (error) {
+      // What it was to be given cannot pass to a thread: the line has nobody at its other end.
+      line.close()
+      throw error
+    }
+    slot.thread = thread
     thread.ready.then(
       (ready) => {
         if (slot.thread === thread) slot.ready = ready
@@ -282,9 +314,9 @@ function discardAddress(random: Uint8Array): string {
   return `100::${groups.join(':')}`
 }
 
-function unavailable(): WorkerError {
+function unavailable(options: FoveaErrorOptions = {}): WorkerError {
   const text = 'workers are started by a running node of the main thread'
-  return new WorkerError('ERR_WORKERS_UNAVAILABLE', '', text)
+  return new WorkerError('ERR_WORKERS_UNAVAILABLE', '', text, options)
 }
 
 function textOf(value: unknown): string {

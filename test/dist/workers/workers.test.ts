@@ -233,6 +233,27 @@ describe('workers that cannot start', { timeout: WAIT_MS }, () => {
     expect((await one({})).code).toBe('ERR_WORKERS_UNAVAILABLE')
   })
 
+  it('because their node stops meanwhile leave nothing, however far they have come', async () => {
+    for (const turns of [0, 1, 4, 50]) {
+      const before = handles()
+      const own = await start('main')
+      const given = { count: 1, module: MODULE, stopTimeoutMs: 50 }
+      const starting = failing(own.startWorkers(given))
+      for (let turn = 0; turn < turns; turn++) await new Promise((resolve) => setImmediate(resolve))
+      await own.stop()
+      expect([turns, (await starting).code]).toEqual([turns, 'ERR_WORKERS_UNAVAILABLE'])
+      expect([turns, handles()]).toEqual([turns, before])
+    }
+  })
+
+  it('because what they are given cannot pass to a thread are refused with the reason', async () => {
+    const own = await start('main')
+    const error = await failing(own.startWorkers({ count: 2, module: MODULE, data: () => 1 }))
+    expect(error.code).toBe('ERR_WORKER_START')
+    expect(error.message).toMatch(/could not be cloned/)
+    await own.stop()
+  })
+
   it('where only the realm issues, each has a data directory, and says how to become a member', async () => {
     const whole = mesh.createRealm('com.example.guarded')
     const text = mesh.formatRealm(whole, { includePrivateKey: false })
