@@ -445,13 +445,15 @@ export class DistGate implements RemoteGate {
     const { hex } = peer.key
     const channel = this.#parted.get(hex) ?? this.#peers.get(hex)
     if (channel?.link !== carrier) return
-    this.#parted.delete(hex)
+    const isParted = this.#parted.delete(hex)
     this.#peers.delete(hex)
     if (end !== 'idle') {
       if (!this.#closed) this.#holdOffs.add(hex)
       this.#relayFirst.delete(hex)
     }
-    this.#lostOn(hex, channel)
+    // Nothing needed a channel that was about to end: what is known to the runtime since then waits for the next one.
+    if (isParted) channel.lost()
+    else this.#lostOn(hex, channel)
     const link = this.#mesh.linkTo(hex)
     if (link !== undefined) this.#carrierUp(link)
     else if (end !== 'idle') this.#tellRelay({ type: 'down', peer })

@@ -10,7 +10,8 @@
  *     ended  <-------------- fin_yes   ended, as an idle link
  *
  * Invariants:
- * - A frame is delivered in the order of its number, once; a gap that does not close in `timeoutMs` is the end.
+ * - A frame is delivered in the order of its number, once; a gap that does not close in `timeoutMs` is the end. Nothing is
+ *   delivered while it is open whether the session ends.
  * - A frame is sent once. Its loss, when the courier tells or no ack comes in `timeoutMs`, is the end: nothing is sent again.
  * - At most `windowBytes` and one frame are sent and not acknowledged; at most twice that waits behind a gap.
  * - Silence of `timeoutMs` is the end, at the latest; a side that has nothing to say pings four times in it.
@@ -151,7 +152,7 @@ export class RelaySession {
       case 'finYes':
         return this.#state === 'closing' ? this.#end('idle') : NOTHING
       case 'finNo':
-        return this.#finDenied()
+        return this.#finDenied(nowMs)
       case 'ack':
         return this.#acked(message.ack, nowMs)
       case 'ping':
@@ -208,15 +209,16 @@ export class RelaySession {
   }
 
   #finAsked(number: number): readonly SessionEffect[] {
+    if (this.#state === 'ended') return NOTHING
     // What is still on its way here needs it.
     if (number === this.#received && this.#unacked.length === 0) return [{ type: 'fin_asked' }]
     return [transmit({ kind: 'finNo', session: this.session })]
   }
 
-  #finDenied(): readonly SessionEffect[] {
+  #finDenied(nowMs: number): readonly SessionEffect[] {
     if (this.#state !== 'closing') return NOTHING
     this.#state = 'up'
-    return [{ type: 'fin_denied' }]
+    return [{ type: 'fin_denied' }, ...this.#deliverHeld(nowMs)]
   }
 
   #acked(ack: number, nowMs: number): readonly SessionEffect[] {
@@ -241,8 +243,8 @@ export class RelaySession {
   ): readonly SessionEffect[] {
     if (this.#state === 'ended' || number <= this.#received) return NOTHING
     this.#ackDue = true
-    // One that overtook the answer to `open` waits for it.
-    if (number > this.#received + 1 || this.#state === 'opening') {
+    // One that overtook the answer to `open` waits for it, and so does one that crossed `fin`: nobody takes it before.
+    if (number > this.#received + 1 || this.#state !== 'up') {
       if (this.#gapSinceMs === Infinity) this.#gapSinceMs = nowMs
       return this.#held.keep(number, type, payload) ? NOTHING : this.close()
     }
@@ -256,6 +258,7 @@ export class RelaySession {
       const next = this.#held.take(this.#received + 1)
       if (next === undefined) break
       this.#received += 1
+      this.#ackDue = true
       effects.push(deliver(next.type, next.payload))
     }
     this.#gapSinceMs = this.#held.size === 0 ? Infinity : nowMs

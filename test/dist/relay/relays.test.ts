@@ -94,6 +94,33 @@ describe('an overlapping partition: A-B, B-C, not A-C', () => {
     await world.stop()
   })
 
+  it('what is said while a session gives way to a link takes the link: no call, monitor or link of it breaks', async () => {
+    const { world, a, c, counter, downs } = await cut()
+    await during(world, counter.call.add(1))
+    const here = probe(a)
+    const there = probe(c)
+    const toC = a.system.pidFor(c.key.hex, there.pid.id, there.pid.incarnation)
+    let answer: Promise<unknown> | undefined
+    // The gate was told before: it has just asked to end the session.
+    a.mesh.onLink(({ type, link }) => {
+      if (type !== 'up' || link.peer.key.hex !== c.key.hex || answer !== undefined) return
+      expect(Object.keys(a.stats().peers).length).toBe(1)
+      answer = counter.call.add(1).catch((error: unknown) => error)
+      a.system.monitor(here.pid, toC)
+      a.system.link(here.pid, toC)
+      a.system.send(toC, 'last')
+    })
+    world.heal()
+    await world.clock.advance(6_000)
+    expect(await answer).toBe(2)
+    expect([here.signals(), there.seen]).toEqual([[], ['last']])
+    a.system.exit(toC, 'kill')
+    await world.clock.advance(100)
+    expect(here.signals().toSorted()).toEqual(['down killed', 'exit killed'])
+    expect(downs.length).toBe(2)
+    await world.stop()
+  })
+
   it('is noconnection on both sides when B is gone, too, and nothing is left', async () => {
     const { world, a, b, c, counter } = await cut()
     const { clock } = world

@@ -179,6 +179,22 @@ describe('a relayed session', () => {
     expect([a.end, b.end]).toEqual(['idle', 'idle'])
   })
 
+  it('delivers what crossed its question only when it goes on', () => {
+    const [a, b] = pair()
+    a.apply(a.session.askFin(0))
+    b.say('1')
+    a.take(b.out.pop()!)
+    a.apply(a.session.acknowledge(0))
+    expect(a.delivered).toEqual([])
+    b.take(a.out.shift()!)
+    a.take(b.out.pop()!)
+    expect([a.delivered, a.events, a.session.ackDue]).toEqual([
+      ['171 1'],
+      ['up', 'fin_denied'],
+      true,
+    ])
+  })
+
   it('does not end while something is under way', () => {
     const [a, b] = pair()
     a.say('1')
