@@ -3,14 +3,18 @@
  * what runs in it goes on in the new one with its state, and no call is lost or executed twice. Run it with:
  * npm run example 12
  */
+import process from 'node:process'
 import { setTimeout } from 'node:timers/promises'
+import type { Ref } from 'fovea'
 import { startNode } from 'fovea/dist'
-import type { CandidateNode, DistributedSupervisorRef, FoveaNode } from 'fovea/dist'
+import type { CandidateNode, FoveaNode } from 'fovea/dist'
 import { TallyContract, TallyV1, TallyV2 } from './12-rolling-upgrade/tally.ts'
+import type { TallyApi } from './12-rolling-upgrade/tally.ts'
 import { runProcesses } from './processes.ts'
 import type { Part, Stage } from './processes.ts'
 
-const NAMES = ['ann', 'bob', 'cid', 'dan', 'eve']
+const ALL = ['ann', 'bob', 'cid', 'dan', 'eve']
+const NAMES = ALL.slice(0, Number(process.env['FOVEA_UPGRADE_PROCESSES'] ?? ALL.length))
 
 await runProcesses(play, startVersion)
 
@@ -37,8 +41,15 @@ async function play({ node, start }: Stage): Promise<void> {
     nodeSelector,
     children: NAMES.map((id) => ({ id, behavior: 'tally', handoff: true })),
   })
+  const tallies = new Map<string, Ref<TallyApi>>()
+  node.distributedSupervisor.onLifecycleEvent((event) => {
+    if (event.type === 'child_migrated') tallies.set(event.childId, TallyContract.at(event.pid))
+  })
+  for (const { id, pid } of await node.distributedSupervisor.getChildren(supervisor)) {
+    if (pid !== undefined) tallies.set(id, TallyContract.at(pid))
+  }
   const over = new AbortController()
-  const callers = NAMES.map((id) => keepAdding(node, supervisor, id, over.signal))
+  const callers = NAMES.map((id) => keepAdding(tallies, id, over.signal))
 
   for (const { name, id, stop } of old) {
     const fresh = await start(`${name}2`, '2')
@@ -52,7 +63,7 @@ async function play({ node, start }: Stage): Promise<void> {
   const added = await Promise.all(callers)
   for (const [at, { count, repeated }] of added.entries()) {
     const id = NAMES[at] ?? ''
-    const { version, numbers } = await (await tallyOf(node, supervisor, id)).call.read()
+    const { version, numbers = [] } = (await tallies.get(id)?.call.read()) ?? {}
     const isRight = numbers.length === count && numbers.every((number, n) => number === n + 1)
     if (!isRight || version !== 2) throw new Error(`${id}: ${count} calls left ${numbers.join()}`)
     const calls = `${count} calls, each executed once and in order`
@@ -63,24 +74,16 @@ async function play({ node, start }: Stage): Promise<void> {
   await node.distributedSupervisor.stop(supervisor)
 }
 
-async function tallyOf(node: FoveaNode, supervisor: DistributedSupervisorRef, id: string) {
-  const child = await node.distributedSupervisor.getChild(supervisor, id)
-  if (child?.pid === undefined) throw new Error(`${id} does not run`)
-  return TallyContract.at(child.pid)
-}
-
 /** Adds 1, 2, 3 and so on, until it is over. */
 async function keepAdding(
-  node: FoveaNode,
-  supervisor: DistributedSupervisorRef,
+  tallies: ReadonlyMap<string, Ref<TallyApi>>,
   id: string,
   over: AbortSignal,
 ): Promise<{ readonly count: number; readonly repeated: number }> {
   let [count, repeated] = [0, 0]
   while (!over.aborted) {
-    const tally = await tallyOf(node, supervisor, id)
     try {
-      await tally.call.add(count + 1)
+      await tallies.get(id)?.call.add(count + 1)
       count++
     } catch (error) {
       const { code, reason } = error as { readonly code?: string; readonly reason?: unknown }
