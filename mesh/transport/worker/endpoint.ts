@@ -73,6 +73,7 @@ export class WorkerEndpoint implements Endpoint, WorkerConnectionOwner {
     this.options = parts.options
     this.#guests = new Guests({
       ...parts,
+      own: () => this.#address,
       isFull: () => this.#live.size >= this.options.connectionsMax,
       take: (connection) => void this.#live.add(connection),
       drop: (connection) => void this.#live.delete(connection),
@@ -115,7 +116,9 @@ export class WorkerEndpoint implements Endpoint, WorkerConnectionOwner {
     const { open, prover, line } = this.#parts
     const port = line.dial(this.#address, address)
     const connection = new WorkerConnection(this, port, true, address)
-    const hello = helloOf(open.security.alpn, prover, entropy.bytes(NONCE_BYTES), this.options)
+    const { alpn } = open.security
+    const nonce = entropy.bytes(NONCE_BYTES)
+    const hello = helloOf({ to: address, alpn, nonce }, prover, this.options)
     const startedAtMs = clock.now()
     const shared = { dial, connection, hello, options, startedAtMs, otherwise }
     const attempt: Attempt = { ...shared, absent: false }

@@ -2,7 +2,7 @@
 import { codeOfThrown, QuicCode } from '../errors.ts'
 import type { EndpointOptions, TransportAddress } from '../transport.ts'
 import type { WorkerConnection } from './connection.ts'
-import { provenKey, readFinished, readHello, termsOf } from './handshake.ts'
+import { isFor, provenKey, readFinished, readHello, termsOf } from './handshake.ts'
 import type { Hello, Prover, Welcome } from './handshake.ts'
 import type { ResolvedWorkerOptions } from './options.ts'
 
@@ -13,6 +13,8 @@ export interface GuestsParts {
   readonly open: EndpointOptions
   readonly options: ResolvedWorkerOptions
   readonly prover: Prover
+  /** Where the endpoint is bound. */
+  readonly own: () => TransportAddress
   readonly isFull: () => boolean
   readonly take: (connection: WorkerConnection) => void
   readonly drop: (connection: WorkerConnection) => void
@@ -56,10 +58,11 @@ export class Guests {
   heard(connection: WorkerConnection, message: unknown): boolean {
     const guest = this.#waiting.get(connection)
     if (guest !== undefined) return this.#finished(connection, guest, message)
-    const { options, open, prover } = this.#parts
+    const { options, open, prover, own } = this.#parts
     const hello = readHello(message)
-    if (hello === undefined || hello.alpn !== open.security.alpn) {
-      const text = hello === undefined ? 'not our handshake' : 'another application protocol'
+    if (hello === undefined || hello.alpn !== open.security.alpn || !isFor(hello, own())) {
+      const other = hello?.alpn === open.security.alpn ? 'address' : 'application protocol'
+      const text = hello === undefined ? 'not our handshake' : `another ${other}`
       this.#refuse(connection, 'ERR_TRANSPORT_PROTOCOL', text)
       return false
     }

@@ -4,9 +4,13 @@
  * 4.4.3): each signs what both have said, with fresh nonces, under a text of its own for each side.
  *
  *     dialler                                listener
- *     hello: alpn, certificate, nonce  --->
- *             <---  welcome: certificate, nonce, signature
+ *     hello: to, alpn, certificate, nonce, terms  --->
+ *             <---  welcome: certificate, nonce, terms, signature
  *     finished: signature              --->
+ *
+ * The dialler signs which address it dialled, and the listener lets in nobody who dialled another: or a thread in
+ * between could pass on the words of both, be taken for each by the other, and speak for them afterwards, which TLS
+ * rules out by its keys.
  *
  * Nothing is encrypted: what could read the port can read the memory. Pure.
  */
@@ -15,7 +19,8 @@ import { nodeKeysFromPem, rawPublicKey, verifySignature } from '../../identity/k
 import type { NodeKeys } from '../../identity/keys.ts'
 import type { NodeKey } from '../../identity/node-key.ts'
 import { TransportError } from '../errors.ts'
-import type { TransportSecurity } from '../transport.ts'
+import { isWildcardHost } from '../address.ts'
+import type { TransportAddress, TransportSecurity } from '../transport.ts'
 import type { ResolvedWorkerOptions } from './options.ts'
 
 const VERSION = 1
@@ -35,6 +40,8 @@ export interface WorkerTerms {
 export interface Hello {
   readonly type: 'hello'
   readonly version: number
+  /** The address that it dialled. */
+  readonly to: TransportAddress
   readonly alpn: string
   readonly certificate: Uint8Array
   readonly nonce: Uint8Array
@@ -112,19 +119,27 @@ export function termsOf(options: ResolvedWorkerOptions): WorkerTerms {
 
 /** A dialler's first words. */
 export function helloOf(
-  alpn: string,
-  prover: Prover,
-  nonce: Uint8Array,
+  words: Pick<Hello, 'to' | 'alpn' | 'nonce'>,
+  { certificate }: Prover,
   options: ResolvedWorkerOptions,
 ): Hello {
-  const { certificate } = prover
-  return { type: 'hello', version: VERSION, alpn, certificate, nonce, terms: termsOf(options) }
+  const { to, alpn, nonce } = words
+  const { host, port } = to
+  const terms = termsOf(options)
+  return { type: 'hello', version: VERSION, to: { host, port }, alpn, certificate, nonce, terms }
+}
+
+/** Whether it is for whoever is bound to `own`. */
+export function isFor({ to }: Hello, own: TransportAddress): boolean {
+  return to.port === own.port && (to.host === own.host || isWildcardHost(own.host))
 }
 
 /** `value` as a hello; undefined for anything else. */
 export function readHello(value: unknown): Hello | undefined {
-  const { type, version, alpn, certificate, nonce, terms } = fields(value)
+  const { type, version, to, alpn, certificate, nonce, terms } = fields(value)
+  const { host, port } = fields(to)
   if (type !== 'hello' || version !== VERSION || typeof alpn !== 'string') return undefined
+  if (typeof host !== 'string' || typeof port !== 'number') return undefined
   if (alpn.length > ALPN_CHARACTERS_MAX || !isBytes(certificate, 1, CERTIFICATE_BYTES_MAX)) {
     return undefined
   }
@@ -132,7 +147,7 @@ export function readHello(value: unknown): Hello | undefined {
   const read = readTerms(terms)
   if (read === undefined) return undefined
   const words = { certificate: own(certificate), nonce: own(nonce) }
-  return { type, version: VERSION, alpn, ...words, terms: read }
+  return { type, version: VERSION, to: { host, port }, alpn, ...words, terms: read }
 }
 
 /** `value` as an answer to a hello; undefined for anything else. */
@@ -162,13 +177,24 @@ function signedBytes(
   answer: Omit<Welcome, 'signature'>,
 ): Uint8Array {
   const hash = createHash('sha256')
-  const parts = [Buffer.from(hello.alpn), hello.certificate, hello.nonce]
-  for (const part of [...parts, answer.certificate, answer.nonce]) {
+  const { to, alpn } = hello
+  const texts = [`${to.host} ${to.port}`, alpn, textOf(hello.terms), textOf(answer.terms)]
+  const parts = [hello.certificate, hello.nonce, answer.certificate, answer.nonce]
+  for (const part of [...texts.map((text) => Buffer.from(text)), ...parts]) {
     const length = Buffer.alloc(4)
     length.writeUInt32BE(part.length)
     hash.update(length).update(part)
   }
   return Buffer.concat([Buffer.from(`fovea worker transport/1 ${side}\0`), hash.digest()])
+}
+
+function textOf({
+  streamsMax,
+  streamWindowBytes,
+  datagramQueueMax,
+  idleTimeoutMs,
+}: WorkerTerms): string {
+  return [streamsMax, streamWindowBytes, datagramQueueMax, idleTimeoutMs].join(' ')
 }
 
 function readTerms(value: unknown): WorkerTerms | undefined {

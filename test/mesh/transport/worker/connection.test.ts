@@ -8,7 +8,7 @@ import type { Hello, Welcome } from '../../../../mesh/transport/worker/handshake
 import { resolveWorkerOptions } from '../../../../mesh/transport/worker/options.ts'
 import { createCertificate } from '../../../../mesh/identity/certificate.ts'
 import { generateNodeKeys } from '../../../../mesh/identity/keys.ts'
-import type { TransportSecurity } from '../../../../mesh/transport/transport.ts'
+import type { TransportAddress, TransportSecurity } from '../../../../mesh/transport/transport.ts'
 import { createRealClock, createSimClock } from '../../../../runtime/index.ts'
 import { Kit, Watched } from '../../../conformance/transport-world.ts'
 import type { KitNode, TransportWorld } from '../../../conformance/transport-world.ts'
@@ -52,11 +52,12 @@ class Rogue {
   readonly hello: Hello
   readonly prover: Prover
 
-  private constructor(port: MessagePort, prover: Prover) {
+  private constructor(port: MessagePort, prover: Prover, to: TransportAddress) {
     this.port = port
     this.prover = prover
     const options = resolveWorkerOptions({})
-    this.hello = helloOf('fovea/1:kit', prover, new Uint8Array(32).fill(1), options)
+    const words = { to, alpn: 'fovea/1:kit', nonce: new Uint8Array(32).fill(1) }
+    this.hello = helloOf(words, prover, options)
     port.on('message', (message) => this.heard.push(message))
     port.on('close', () => (this.closed = true))
   }
@@ -65,7 +66,8 @@ class Rogue {
   static async dial(listener: KitNode): Promise<Rogue> {
     const line = new Line(switchboard.connect())
     const from = await line.bind({ host: '127.0.0.1', port: 0 }, () => {})
-    return new Rogue(line.dial(from, listener.endpoint.address), await proverOf())
+    const { address } = listener.endpoint
+    return new Rogue(line.dial(from, address), await proverOf(), address)
   }
 
   /** Proves its own key and is let in. */
@@ -136,6 +138,21 @@ describe('keys', () => {
       expect(listener.refusals.map(({ code }) => code)).toEqual(['ERR_TRANSPORT_PEER_KEY'])
     },
   )
+
+  it('a thread in between, which passes on the words of both, is taken for neither', async () => {
+    const [listener, dialler] = [await kit.node(), await kit.node()]
+    const line = new Line(switchboard.connect())
+    const own: TransportAddress = await line.bind({ host: '127.0.0.1', port: 0 }, (_from, port) => {
+      const onward = line.dial(own, listener.endpoint.address)
+      port.on('message', (message) => onward.postMessage(message, []))
+      onward.on('message', (message) => port.postMessage(message, []))
+    })
+    const dial = dialler.endpoint.dial(own)
+    await expect(dial).rejects.toMatchObject({ code: 'ERR_TRANSPORT_PROTOCOL' })
+    expect(listener.accepted).toEqual([])
+    expect(listener.refusals).toMatchObject([{ message: 'another address' }])
+    line.close()
+  })
 
   it('a listener that shows the certificate of another node is not believed', async () => {
     const dialler = await kit.node()
