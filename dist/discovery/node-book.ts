@@ -2,7 +2,8 @@
  * Who was found where: nodes by key, each with the sources that know it. A node is discovered with its first source
  * and lost with its last; one that is elsewhere now is lost there and discovered here. Pure but for the handlers.
  *
- * Bounded: what mDNS and the DHT say is taken for `nodesMax` nodes; members are bounded by the mesh.
+ * Bounded: what mDNS and the DHT say is taken for `nodesMax` nodes; members are bounded by the mesh. What mDNS claims
+ * gives way to what the DHT says, which is signed: a flood of claims hides nobody.
  */
 import { formatNodeId, type TransportAddress } from '../../mesh/index.ts'
 import type { NodeId } from '../node-id.ts'
@@ -53,7 +54,7 @@ export class NodeBook {
       this.#change(known, source, word)
       return true
     }
-    if (source !== 'membership' && this.#strangers() >= this.#nodesMax) return false
+    if (source !== 'membership' && !this.#hasRoom(source)) return false
     const entry: Entry = { words: new Map([[source, word]]) }
     this.#entries.set(id, entry)
     this.#tell({ type: 'discovered', node: nodeOf(entry) })
@@ -98,11 +99,21 @@ export class NodeBook {
     this.#handlers.clear()
   }
 
-  /** Nodes that are no members: those are bounded by the mesh. */
-  #strangers(): number {
-    let count = 0
-    for (const { words } of this.#entries.values()) if (!words.has('membership')) count++
-    return count
+  /** Whether there is room for one more node that is no member. */
+  #hasRoom(source: NodeSource): boolean {
+    let strangers = 0
+    let claimed: string | undefined
+    for (const [id, { words }] of this.#entries) {
+      if (words.has('membership')) continue
+      strangers++
+      if (!words.has('dht')) claimed ??= id
+    }
+    if (strangers < this.#nodesMax) return true
+    if (source === 'mdns' || claimed === undefined) return false
+    const node = nodeOf(this.#entries.get(claimed)!)
+    this.#entries.delete(claimed)
+    this.#tell({ type: 'lost', node })
+    return true
   }
 
   /** `source` says something else of a node that is known, or nothing any more. */

@@ -57,7 +57,8 @@ describe('NodeBook', () => {
   it('lists nodesMax nodes of strangers and not one more; members have room', () => {
     const { book: nodes } = book(2)
     expect(nodes.found('mdns', word('a'))).toBe(true)
-    expect(nodes.replace('dht', 'main', [word('b'), word('c')])).toEqual([word('c')])
+    expect(nodes.found('mdns', word('b'))).toBe(true)
+    expect(nodes.found('mdns', word('c'))).toBe(false)
     expect(nodes.found('membership', word('d'))).toBe(true)
     expect(nodes.size).toBe(3)
   })
@@ -93,6 +94,22 @@ describe('NodeBook', () => {
     expect(told.splice(0)).toEqual(['lost a@10.0.0.2:4433', 'discovered a@10.0.0.66:4433'])
     nodes.lost('mdns', word('a'))
     expect(told).toEqual(['lost a@10.0.0.66:4433'])
+  })
+
+  it('what mDNS claims gives way to what the DHT says, and not the other way round', () => {
+    const { book: nodes } = book(2)
+    const told: string[] = []
+    nodes.subscribe((event) => told.push(text(event)))
+    for (const name of ['a', 'b']) nodes.found('mdns', word(name))
+    expect(
+      nodes.replace(
+        'dht',
+        'main',
+        ['b', 'c', 'd'].map((name) => word(name)),
+      ),
+    ).toEqual([word('d')])
+    expect(told).toEqual(['discovered a', 'discovered b', 'lost a', 'discovered c'])
+    expect(nodes.found('mdns', word('a'))).toBe(false)
   })
 
   it('members take no room from strangers', () => {
