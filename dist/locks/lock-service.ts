@@ -30,7 +30,9 @@ export class LockService {
         cast: (origin) => void this.#refusal('ERR_LOCK_MESSAGE', origin),
       }),
       // Links that end because nobody needs them change nothing here.
-      parts.cluster.onNodeDown((_id, _reason, { key }) => this.#table.deleteNode(key.hex)),
+      parts.cluster.onNodeDown((_id, _reason, { key }) => this.#table.deleteNode(key.hex), {
+        hidden: true,
+      }),
     ]
   }
 

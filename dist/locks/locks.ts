@@ -63,6 +63,7 @@ export function createLocks(
       delLock: (id, given) => locks.delete(id, given),
       trans: (id, fn, given) => locks.trans(id, fn, given),
     }),
+    leave: () => locks.leave(),
     close: () => {
       locks.close()
       service.close()
@@ -77,7 +78,7 @@ class Locks implements Pick<GlobalLocks, 'trans'> {
   readonly #parts: DistParts
   readonly #settings: LockSettings
   readonly #own: OwnLocks
-  /** Aborted when the node has stopped. */
+  /** Aborted when the node stops. */
   readonly #stopped = new AbortController()
   #transactions = 0
 
@@ -85,6 +86,11 @@ class Locks implements Pick<GlobalLocks, 'trans'> {
     this.#parts = parts
     this.#settings = settings
     this.#own = new OwnLocks(parts, settings.callTimeoutMs)
+  }
+
+  /** Before the goodbye: after it this node is alone, and would get every lock that it still waits for. */
+  async leave(): Promise<void> {
+    this.#stopped.abort('stopped')
   }
 
   close(): void {

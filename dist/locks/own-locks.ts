@@ -11,6 +11,7 @@
  * - It ends with its owner, and with this node on all others.
  */
 import { CallExitError, CallTimeoutError, FoveaError, type Pid } from '../../runtime/index.ts'
+import type { ClusterNode } from '../cluster.ts'
 import type { DistParts } from '../parts.ts'
 import { LockError } from './errors.ts'
 import { LOCK_SERVICE } from './lock-service.ts'
@@ -43,7 +44,7 @@ export class OwnLocks {
   constructor(parts: DistParts, callTimeoutMs: number) {
     this.#parts = parts
     this.#callTimeoutMs = callTimeoutMs
-    this.#stop = parts.cluster.onNodeUp((_id, { key }) => this.#extend(key.hex))
+    this.#stop = parts.cluster.onNodeUp((_id, node) => this.#extend(node), { hidden: true })
   }
 
   get size(): number {
@@ -154,10 +155,10 @@ export class OwnLocks {
     this.#locks.set(key, { order, nodes: new Set(nodes), unwatch })
   }
 
-  /** A node has come: locks of all nodes are set there, too, and those that it had lost. */
-  #extend(node: string): void {
+  /** A node has come: locks of all nodes are set there, too, and those that it had lost. Hidden ones have to be named. */
+  #extend({ key: { hex: node }, hidden }: ClusterNode): void {
     for (const { order, nodes } of this.#locks.values()) {
-      if (order.nodes !== undefined && !nodes.has(node)) continue
+      if ((order.nodes !== undefined || hidden) && !nodes.has(node)) continue
       // Before it is asked: a release meanwhile comes after it on the same link.
       nodes.add(node)
       void this.#ask(node, order).then(

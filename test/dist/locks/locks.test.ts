@@ -59,6 +59,16 @@ describe('a lock', () => {
     await settled(a.global.delLock({ resource: 'r', requester: 'a' }))
   })
 
+  it('GL-11: of a hidden node is free when that is lost', async () => {
+    const hidden = await world.start('hidden', { hidden: true })
+    await world.connected()
+    expect(await settled(hidden.global.setLock({ resource: 'h', requester: 'h' }, once))).toBe(true)
+    const next = a.global.setLock({ resource: 'h', requester: 'a' }, { timeoutMs: 30_000 })
+    world.kill(hidden)
+    expect(await settled(next)).toBe(true)
+    await settled(a.global.delLock({ resource: 'h', requester: 'a' }))
+  })
+
   it('GL-12: trans gives the result or aborted, and releases however the function ends', async () => {
     expect(await settled(a.global.trans('t', () => 42, once))).toBe(42)
     const inside = a.global.trans('t', async () => {
@@ -158,7 +168,9 @@ describe('a lock', () => {
     const stopped = c.global.setLock({ resource: '4', requester: 'c' })
     const told = stopped.catch((error: unknown) => (error as { code: string }).code)
     await world.clock.advance(20)
-    await during(world, c.stop())
+    const stop = c.stop()
+    // Nobody gets a lock because it says goodbye to those who have it.
+    expect(await during(world, stop)).toBeUndefined()
     expect(await told).toBe('ERR_LOCK_ABORTED')
     await during(world, a.stop())
     expect(await settled(waiting)).toBe(true)
