@@ -5,8 +5,8 @@
  * Invariants:
  * - No vote is answered before it and all earlier ones are on the disk, also a renewal that needs no write: else a
  *   restart could forget what others count on.
- * - A voter that could not write votes no more until its node is started again: what is on its disk is less than
- *   what it said.
+ * - A voter that could not read or write votes no more until its node is started again: what is on its disk is less
+ *   than what it said, or would be.
  */
 import type { Store } from '../../mesh/index.ts'
 import type { ClockTimer } from '../../runtime/index.ts'
@@ -71,8 +71,9 @@ export class VoterService {
       // The first start of a key has promised nothing yet.
       if (memory === undefined && this.#lives <= 1) memory = await this.#begin(0)
     } catch (error) {
-      refusals.count('ERR_LEASE_STORE', { err: error })
-      this.#store = undefined
+      // It may be readable at the next start: what is promised without it until then would be forgotten there.
+      if (!this.#closed) refusals.count('ERR_LEASE_STORE', { err: error })
+      return
     }
     if (this.#closed) return
     const nowMs = system.clock.now()

@@ -161,6 +161,28 @@ describe('a voter that starts again', () => {
     expect(await ask(a!, world.voters[0]!, 'ask', 'billing')).toBeNull()
     expect(world.voters[0]!.stats().refused).toMatchObject({ ERR_LEASE_STORE: 1 })
   })
+
+  it('G11: does not vote while it cannot read what it promised, so that it knows all of it when it can again', async () => {
+    await start(1, 1)
+    const [a] = world.others
+    const first = await during(world, a!.leases.acquire('billing'))
+    const again = async (mark: Uint8Array): Promise<void> => {
+      world.kill(world.voters[0]!)
+      const { stored } = world.disks[0]!
+      stored.crash()
+      const store = await stored.open()
+      await during(world, store.batch([{ key: 'lease-mark', value: mark }]))
+      await world.restart(0)
+      await world.connected()
+    }
+    await again(Buffer.from('[damaged'))
+    await world.clock.advance(4 * TTL_MS)
+    expect(await ask(a!, world.voters[0]!, 'ask', 'billing')).toBeNull()
+    expect(world.voters[0]!.stats().refused).toMatchObject({ ERR_LEASE_STORE: 1 })
+    await again(Buffer.from('{"floor":0}'))
+    const second = await during(world, a!.leases.acquire('billing'))
+    expect(second.token).toBeGreaterThan(first.token)
+  })
 })
 
 describe('leases refuse', () => {
