@@ -22,7 +22,7 @@ import { ClusterConnectError, ClusterWaitError } from './errors.ts'
 import type { RelayEvent } from './gate.ts'
 import type { NodeDirectory, NodeTarget } from './node-directory.ts'
 import { isNodeId, NodeId } from './node-id.ts'
-import { NodeMonitors, type MonitorNodesOptions } from './node-monitors.ts'
+import { checkOwner, NodeMonitors, type MonitorNodesOptions } from './node-monitors.ts'
 
 /** Why a node went down; noex's words. */
 export type NodeDownReason = Exclude<LinkDownReason, 'idle'>
@@ -133,6 +133,8 @@ export class ClusterView implements ClusterFunctions {
   readonly #statusHandlers = new Set<(status: ClusterStatus) => void>()
   /** Nodes that were told to be up and not to be down since, by key. */
   readonly #connected = new Map<string, ClusterNode>()
+  /** Which start of those nodes was spoken to last. */
+  readonly #lives = new Map<string, number>()
   readonly #stopListening: (() => void)[]
   readonly #monitors: NodeMonitors
   #status: ClusterStatus = 'starting'
@@ -146,7 +148,7 @@ export class ClusterView implements ClusterFunctions {
       parts.mesh.onLink((event) => this.#onLink(event)),
       parts.mesh.membership.subscribe((event) => this.#onMember(event)),
       parts.relays.onRelay(({ type, peer }) => {
-        if (type === 'up') this.#nodeUp(connected(peer))
+        if (type === 'up') this.#met(peer)
         else this.#nodeDown(peer.key.hex, 'connection_closed')
       }),
     ]
@@ -225,6 +227,8 @@ export class ClusterView implements ClusterFunctions {
   }
 
   monitorNode(node: NodeTarget, owner: Pid): () => void {
+    // Here, not once a dial has ended, where nobody could be told.
+    checkOwner(owner)
     const { directory, relays } = this.#parts
     const keyHex = directory.keyOf(node)
     const name = (keyHex === undefined ? String(node) : directory.nameOf(keyHex)) as NodeId
@@ -331,7 +335,7 @@ export class ClusterView implements ClusterFunctions {
 
   #onLink(event: LinkEvent): void {
     const { peer } = event.link
-    if (event.type === 'up') this.#nodeUp(connected(peer))
+    if (event.type === 'up') this.#met(peer)
     else if (event.reason !== 'idle' && !this.#parts.relays.isRelayed(peer.key.hex)) {
       this.#nodeDown(peer.key.hex, event.reason)
     }
@@ -350,6 +354,15 @@ export class ClusterView implements ClusterFunctions {
     }
   }
 
+  /** A link that was closed because nobody needed it may have ended with its node, which has begun anew meanwhile. */
+  #met(peer: PeerInfo): void {
+    const { hex } = peer.key
+    const life = this.#lives.get(hex)
+    if (life !== undefined && life < peer.incarnation) this.#nodeDown(hex, 'connection_closed')
+    this.#lives.set(hex, peer.incarnation)
+    this.#nodeUp(connected(peer))
+  }
+
   #nodeUp(node: ClusterNode): void {
     const known = this.#connected.has(node.key.hex)
     this.#connected.set(node.key.hex, node)
@@ -360,6 +373,7 @@ export class ClusterView implements ClusterFunctions {
 
   #nodeDown(keyHex: string, reason: NodeDownReason): void {
     const known = this.#connected.get(keyHex)
+    this.#lives.delete(keyHex)
     if (!this.#connected.delete(keyHex) || known === undefined) return
     const node = Object.freeze({ ...known, status: 'disconnected' as const })
     this.#monitors.down(node, reason)

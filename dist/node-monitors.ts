@@ -126,6 +126,7 @@ export class NodeMonitors {
   }
 }
 
-function checkOwner(owner: Pid): void {
+/** Throws an `ArgumentError` for what can be told nothing. */
+export function checkOwner(owner: Pid): void {
   if (!isPid(owner)) throw new ArgumentError('owner', 'a pid', owner)
 }

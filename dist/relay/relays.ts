@@ -13,6 +13,7 @@ import type { Clock, ClockTimer, Entropy } from '../../runtime/index.ts'
 import {
   encodeFrame,
   HEADER_BYTES,
+  HIDDEN_FIELD,
   WireType,
   type Courier,
   type LaneName,
@@ -388,8 +389,9 @@ function isThere({ state }: Member): boolean {
 }
 
 function peerOf(member: Member, roles: readonly string[], incarnation: number): PeerInfo {
-  const { key, nodeId, address } = member
+  const { key, nodeId, address, metadata } = member
   return {
+    ...(metadata[HIDDEN_FIELD] === true ? { hidden: true } : {}),
     ...{ key, nodeId, name: nodeId.slice(0, nodeId.indexOf('@')), kind: 'member', address },
     ...{ addressProven: false, incarnation, capabilities: [], roles, states: [] },
     frameBytesMax: FRAME_BYTES_MAX,

@@ -3,6 +3,7 @@ import { describe, expect, it } from 'vitest'
 import type { Ref } from '../../behaviours/index.ts'
 import type { FoveaNode } from '../../dist/index.ts'
 import type { LinkEvent } from '../../mesh/index.ts'
+import { VoterDisk } from './support/voters.ts'
 import { CounterContract, during, probe, startWorld, type CounterApi } from './support/world.ts'
 
 /** Nodes that keep one standing link each, probe nobody, and close what is idle for 2 s. */
@@ -51,6 +52,27 @@ describe('an idle link', () => {
     expect(lost).toEqual([])
     expect(await during(world, ref.call.add(1))).toBe(2)
     expect(lost).toEqual([])
+  })
+
+  it('X-08 X-18 hides no restart: when there is a link again, the former life is down, the new one up', async () => {
+    await using t = await scene()
+    const { world, a } = t
+    const dataDir = new VoterDisk(1)
+    const first = await world.start('again', { dataDir })
+    await world.clock.advance(20_000)
+    if (linked(a, first)) throw new Error('a standing neighbour')
+    const seen = probe(a)
+    const single = probe(a)
+    a.cluster.monitorNodes(seen.pid)
+    a.cluster.monitorNode(first.key, single.pid)
+    expect(a.cluster.isNodeConnected(first.key)).toBe(true)
+    world.kill(first)
+    const second = await world.start('again', { dataDir })
+    expect(second.key.hex).toBe(first.key.hex)
+    await during(world, a.cluster.connect(second.id))
+    const down = { type: 'nodedown', node: first.id, reason: 'connection_closed' }
+    expect(seen.seen).toEqual([down, { type: 'nodeup', node: second.id }])
+    expect(single.seen).toEqual([down])
   })
 
   it.each<[string, (a: FoveaNode, ref: Ref<CounterApi>) => () => void]>([

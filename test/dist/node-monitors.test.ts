@@ -55,6 +55,12 @@ describe('processes that monitor nodes', () => {
     a.cluster.monitorNode(b.id, missing.pid)
     await clock.advance(5_000)
     expect(missing.seen.length).toBe(2)
+    const gone = await world.start('gone')
+    await world.connected()
+    world.kill(gone)
+    await clock.advance(20_000)
+    // It is dialled first, but what cannot be told is refused at once.
+    expect(() => a.cluster.monitorNode(gone.id, 7 as never)).toThrow(/pid/)
     await during(world, c.stop())
     expect(all.seen.length).toBe(2)
     expect(ended.seen).toEqual([])

@@ -7,6 +7,7 @@ import { encodeRelay, parseRelay } from '../../../dist/relay/relay-wire.ts'
 import { Relays } from '../../../dist/relay/relays.ts'
 import {
   HEADER_BYTES,
+  HIDDEN_FIELD,
   nodeKeyFromHex,
   type Courier,
   type CourierHandler,
@@ -187,7 +188,10 @@ describe('a session that is about to end', () => {
       },
     } as unknown as Courier
     const key = nodeKeyFromHex(peer)
-    const member = { key, nodeId: 'b@10.0.0.2:1', address: key, state: 'up' } as unknown as Member
+    const member = {
+      ...{ key, nodeId: 'b@10.0.0.2:1', address: key, state: 'up' },
+      metadata: { [HIDDEN_FIELD]: true },
+    } as unknown as Member
     const relays = new Relays({
       ...{ courier, clock, entropy: createSeededEntropy(1), ownKeyHex: 'a'.repeat(64) },
       ownIncarnation: 1,
@@ -198,7 +202,7 @@ describe('a session that is about to end', () => {
       isLinked: () => true,
       refused: () => {},
       events: {
-        up: () => void events.push('up'),
+        up: (carrier) => void events.push(carrier.peer.hidden === true ? 'up' : 'listed'),
         frame: () => {},
         down: (_carrier: Carrier, end) => void events.push(`down ${end}`),
         isNeeded: () => false,
