@@ -11,7 +11,7 @@
  * - The lease is given back after the process has ended, never before.
  * - Every process has a lease of its own, so that what an earlier one still has under way carries a lower token.
  */
-import { ownPromise, type ClockTimer, type Pid } from '../../runtime/index.ts'
+import { isPid, ownPromise, type ClockTimer, type Pid } from '../../runtime/index.ts'
 import type { Lease, StrictLeases } from '../leases/leases.ts'
 import type { DistParts } from '../parts.ts'
 import type { SingletonSettings } from './options.ts'
@@ -119,11 +119,16 @@ export class OwnSingleton implements Singleton {
     })
     const started = await Promise.race([starting, over]).finally(() => stopListening())
     if (started === unwanted) {
-      starting.then(
-        (late) => 'pid' in late && system.exit(late.pid, 'kill'),
+      const ended = starting.then(
+        (late: unknown) => {
+          const { pid } = (late ?? {}) as { readonly pid?: unknown }
+          if (isPid(pid)) system.exit(pid, 'kill')
+        },
         // Nobody waits for it any more.
         () => {},
       )
+      // What it began may go on in it: nobody else begins before its end, as long as the lease and patience last.
+      await Promise.race([ended, this.#pause(this.#own.settings.shutdownMs, context.lost)])
       return undefined
     }
     if (typeof started === 'symbol' || !('pid' in started)) return undefined

@@ -177,6 +177,36 @@ describe('a singleton', () => {
     expect(a!.system.isAlive(pid)).toBe(false)
   })
 
+  it('is not started elsewhere while it still starts here, unless its lease is lost', async () => {
+    const [a, b] = await start()
+    let isStarting = false
+    let starts = 0
+    const slow = a!.singletons.start({
+      name: 'one',
+      start: async ({ system, parent }) => {
+        isStarting = true
+        starts++
+        await new Promise<void>((resolve) => system.clock.setTimer(90, resolve))
+        isStarting = false
+        return Counter.start(0, { system, parent, link: true })
+      },
+    })
+    while (!isStarting) await world.clock.advance(5)
+    b!.singletons.start({
+      name: 'one',
+      start: ({ system, parent }) => {
+        expect(isStarting).toBe(false)
+        starts++
+        return Counter.start(0, { system, parent, link: true })
+      },
+    })
+    await during(world, slow.stop())
+    expect(isStarting).toBe(false)
+    while (starts < 2) await world.clock.advance(5)
+    expect(a!.singletons.names()).toEqual([])
+    expect(b!.stats().refused['ERR_SINGLETON_START']).toBeUndefined()
+  })
+
   it('is refused without voters, twice, above the limit, and on a node that stops', async () => {
     const [a] = await start()
     candidate(a!)
