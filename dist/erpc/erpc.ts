@@ -271,7 +271,7 @@ function outcomeOf(answer: unknown): ErpcOutcome {
     case 'signal':
       return { class: kind, reason: value }
     case 'erpc':
-      return { class: kind, code: String(value) }
+      return { class: kind, code: typeof value === 'string' ? value : 'ERR_ERPC_REFUSED' }
     default:
       return { class: 'erpc', code: 'ERR_ERPC_REFUSED' }
   }

@@ -23,6 +23,8 @@ export class RegisteredFunction {
   readonly concurrency: number
   readonly queueMax: number
   running = 0
+  /** Those that wait are being started. */
+  advancing = false
   readonly waiting: Set<() => void> = new Set()
 
   constructor(
@@ -118,11 +120,18 @@ export class FunctionTable {
   done(entry: RegisteredFunction): void {
     entry.running--
     this.#running--
-    for (const start of entry.waiting) {
-      entry.waiting.delete(start)
-      this.#waiting--
-      this.#begin(entry, start)
-      return
+    // A start may fail and call this at once: the loop below goes on then, however many wait.
+    if (entry.advancing) return
+    entry.advancing = true
+    try {
+      for (const start of entry.waiting) {
+        if (entry.running >= entry.concurrency) break
+        entry.waiting.delete(start)
+        this.#waiting--
+        this.#begin(entry, start)
+      }
+    } finally {
+      entry.advancing = false
     }
   }
 

@@ -218,6 +218,23 @@ describe('limits of Erpc', () => {
     expect(started).toEqual([1, 3])
   })
 
+  it('however many wait, each is told when the process that runs them is killed', async () => {
+    await using t = await two()
+    t.b.erpc.register('never', () => new Promise(() => {}), { concurrency: 1 })
+    const never = (): Promise<unknown> =>
+      t.b.erpc.call(t.b.id, 'never', [], { timeoutMs: Infinity })
+    const codes = Array.from({ length: 5_000 }, () =>
+      never().catch(({ code }: { readonly code: unknown }) => code),
+    )
+    await t.world.clock.advance(1)
+    expect(t.b.erpc.stats()).toMatchObject({ running: 1, waiting: 4_999 })
+    const runner = [...t.b.system.processes()].find(({ label }) => label.includes('fovea.erpc/1'))
+    t.b.system.exit(runner!.pid, 'kill')
+    const told = await during(t.world, Promise.all(codes))
+    expect([...new Set(told)]).toEqual(['ERR_ERPC_SIGNAL', 'ERR_ERPC_RESTARTING'])
+    expect(t.b.erpc.stats()).toMatchObject({ running: 0, waiting: 0 })
+  })
+
   it('callsMax counts all functions, functionsMax the names', async () => {
     await using t = await two({ callsMax: 1, functionsMax: 8 })
     const first = t.a.erpc.call(t.b.id, 'wait', [1])
