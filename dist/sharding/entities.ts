@@ -36,6 +36,8 @@ interface Entity {
   pid: Pid | undefined
   /** Messages while it starts or stops. */
   readonly waiting: EntityMessage[]
+  /** Ends it while it starts. */
+  readonly abort: AbortController
   /** Calls that are not answered. */
   pending: number
   usedAtMs: number
@@ -91,8 +93,9 @@ export class Entities {
   close(): void {
     this.#closed = true
     this.#sweep?.cancel()
-    for (const { waiting, pid } of this.#all.values()) {
+    for (const { waiting, pid, abort } of this.#all.values()) {
       for (const message of waiting.splice(0)) message.bounce()
+      abort.abort('stopped')
       if (pid !== undefined) this.#parts.system.exit(pid, 'kill')
     }
     this.#all.clear()
@@ -118,7 +121,7 @@ export class Entities {
     const usedAtMs = this.#parts.system.clock.now()
     const entity: Entity = {
       ...{ id, shard, usedAtMs, state: 'starting' as const },
-      ...{ pid: undefined, waiting: [first], pending: 0 },
+      ...{ pid: undefined, waiting: [first], abort: new AbortController(), pending: 0 },
     }
     this.#all.set(id, entity)
     const entities = this.#byShard.get(shard) ?? new Set()
@@ -137,7 +140,7 @@ export class Entities {
       const outcome = await spawner.spawn({
         ...{ entry, arg: argOf({ id, shard, token: this.#tokenOf(shard) }), name: undefined },
         ...{ timeoutMs: startTimeoutMs, owner: directory.ownKeyHex },
-        signal: new AbortController().signal,
+        signal: entity.abort.signal,
       })
       if (outcome.spawned === undefined) throw outcome.detail ?? new Error('it was refused')
       const { spawned } = outcome
@@ -162,11 +165,15 @@ export class Entities {
     const stopping = this.#stopping.get(entity.shard)
     if (stopping === undefined) return
     this.#stop(entity, 'shutdown')
-    if (stopping.kill && entity.pid !== undefined) this.#parts.system.exit(entity.pid, 'kill')
+    if (!stopping.kill) return
+    if (entity.pid === undefined) entity.abort.abort('killed')
+    else this.#parts.system.exit(entity.pid, 'kill')
   }
 
   #failed(entity: Entity, cause: unknown): void {
-    const { id } = entity
+    const { id, abort } = entity
+    // Its shard was taken from it before it had begun: its messages were handled by nobody.
+    if (abort.signal.aborted) for (const message of entity.waiting.splice(0)) message.bounce()
     const about = { entity: this.#options.entity, id }
     const error = new ShardError('ERR_SHARD_ENTITY_START', about, 'did not start', { cause })
     for (const message of entity.waiting.splice(0)) message.fail(error)
@@ -261,6 +268,11 @@ export class Entities {
 
   // --- passivation ----------------------------------------------------------------------------
 
+  #hasMail({ pid }: Entity): boolean {
+    const process = pid === undefined ? undefined : this.#parts.system.process(pid)
+    return process !== undefined && process.mailboxLength > 0
+  }
+
   #sweepLater(): void {
     if (this.#sweep !== undefined || this.#closed || this.#all.size === 0) return
     const { passivateAfterMs } = this.#options
@@ -269,8 +281,10 @@ export class Entities {
       this.#sweep = undefined
       const idleSinceMs = clock.now() - passivateAfterMs
       for (const entity of [...this.#all.values()]) {
-        const isIdle = entity.pending === 0 && entity.usedAtMs <= idleSinceMs
-        if (isIdle) this.#stop(entity, { shutdown: 'passivated' })
+        if (entity.pending > 0 || entity.usedAtMs > idleSinceMs) continue
+        // Casts that it has not handled would be lost with it when its time for stopping is over.
+        if (this.#hasMail(entity)) entity.usedAtMs = clock.now()
+        else this.#stop(entity, { shutdown: 'passivated' })
       }
       this.#sweepLater()
     })

@@ -59,8 +59,9 @@ export function entityRef(
         isLost = true
         lost(error)
       }
-      const outgoing = { id, kind: 'cast' as const, name, input, timeoutMs: Infinity }
-      send({ ...outgoing, signal: undefined, resolve: () => {}, reject })
+      const resolve = (): void => {}
+      const signal = undefined
+      send({ id, kind: 'cast', name, input, timeoutMs: Infinity, signal, resolve, reject })
       return !isLost
     },
   }) as unknown as EntityRef

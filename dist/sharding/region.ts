@@ -62,6 +62,9 @@ export class ShardRegion {
   readonly #over = new AbortController()
   #request = 0
   #settled: (() => void) | undefined
+  #stopping: Promise<void> | undefined
+  /** It has nothing any more, and the other nodes are told. */
+  #gone = false
 
   constructor(parts: DistParts, options: CheckedShardingOptions, leases: StrictLeases | undefined) {
     this.#parts = parts
@@ -82,7 +85,7 @@ export class ShardRegion {
   /** What this node says of itself. */
   get hello(): Hello {
     const { entity, shards, host } = this.options
-    return { entity, shards, isHost: host && !this.#over.signal.aborted }
+    return { entity, shards, isHost: host && !this.#gone }
   }
 
   get stats(): ShardingStats {
@@ -114,10 +117,13 @@ export class ShardRegion {
   }
 
   /** Lets go of its shards in good order: others take them when the entities here have ended. */
-  async stop(): Promise<void> {
-    if (this.#over.signal.aborted) return
+  stop(): Promise<void> {
+    if (this.#gone) return Promise.resolve()
+    return (this.#stopping ??= this.#letGo())
+  }
+
+  async #letGo(): Promise<void> {
     this.#over.abort('stopped')
-    this.#book.close()
     const settled = new Promise<void>((resolve) => (this.#settled = resolve))
     this.#do(this.#table.close())
     this.#checkSettled()
@@ -128,20 +134,23 @@ export class ShardRegion {
   /** The node has stopped. */
   close(): void {
     this.#over.abort('stopped')
-    this.#book.close()
     this.#end()
     this.#settled?.()
   }
 
   #end(): void {
+    this.#gone = true
     for (const timer of this.#timers) timer.cancel()
     this.#timers.clear()
     for (const abort of this.#leasing.values()) abort.abort('stopped')
     for (const shard of [...this.#buffers.keys()]) this.#bounce(shard)
     this.#entities.close()
+    // Not before its entities have ended: who hears it takes the shards without asking.
+    this.#book.close()
     this.#sender.close()
-    for (const lease of this.#held.values()) lease.release()
+    const held = [...this.#held.values()]
     this.#held.clear()
+    for (const lease of held) lease.release()
     for (const answer of [...this.#requests.values()]) answer()
     this.#requests.clear()
   }
@@ -182,8 +191,14 @@ export class ShardRegion {
       return MOVED
     }
     return new Promise((resolve, reject) => {
+      // Written out: this is made for every message.
       const message: EntityMessage = {
-        ...{ id, shard, kind, name, input, signal },
+        id,
+        shard,
+        kind,
+        name,
+        input,
+        signal,
         reply: (value) => resolve(['ok', value]),
         fail: (error) => reject(error as Error),
         bounce: () => {
@@ -319,8 +334,9 @@ export class ShardRegion {
   #leaseLost(shard: number, lease: Lease): void {
     if (this.#held.get(shard) !== lease) return
     this.#held.delete(shard)
-    const effects = this.#table.leaseLost(shard)
-    if (effects.length > 0) this.#entities.stopShard(shard, () => this.#stopped(shard), true)
+    this.#table.leaseLost(shard)
+    // Also while it is let go: what its entities do after this would be done without the lease.
+    this.#entities.stopShard(shard, () => this.#stopped(shard), true)
   }
 
   #activate(shard: number): void {

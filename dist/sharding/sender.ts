@@ -32,17 +32,43 @@ export interface Outgoing {
   reject(error: unknown): void
 }
 
-interface Waiting extends Outgoing {
+class Waiting {
+  readonly id: string
+  readonly kind: 'call' | 'cast'
+  readonly name: string
+  readonly input: unknown
+  readonly timeoutMs: number
+  readonly signal: AbortSignal | undefined
   readonly seq: number
   readonly shard: number
-  readonly abort: AbortController
+  readonly abort: AbortController = new AbortController()
   deadline: ClockTimer | undefined
   unwatch: (() => void) | undefined
   /** Ends the waiting for a host. */
   patience: ClockTimer | undefined
   /** Whether it is under way. */
-  sent: boolean
-  over: boolean
+  sent = false
+  over = false
+  readonly #outgoing: Outgoing
+
+  constructor(outgoing: Outgoing, seq: number, shard: number) {
+    this.id = outgoing.id
+    this.kind = outgoing.kind
+    this.name = outgoing.name
+    this.input = outgoing.input
+    this.timeoutMs = outgoing.timeoutMs
+    this.signal = outgoing.signal
+    this.seq = seq
+    this.shard = shard
+    this.#outgoing = outgoing
+  }
+
+  resolve(value: unknown): void {
+    this.#outgoing.resolve(value)
+  }
+  reject(error: unknown): void {
+    this.#outgoing.reject(error)
+  }
 }
 
 /** Pause before what was bounced is tried again, and the longest one. */
@@ -97,11 +123,7 @@ export class Sender {
       outgoing.reject(new ShardError('ERR_SHARD_BUFFER_FULL', about, what))
       return
     }
-    const message: Waiting = {
-      ...outgoing,
-      ...{ seq: ++this.#seq, shard, abort: new AbortController() },
-      ...{ deadline: undefined, unwatch: undefined, patience: undefined, sent: false, over: false },
-    }
+    const message = new Waiting(outgoing, ++this.#seq, shard)
     this.#open.add(message)
     this.#arm(message)
     this.#send(shard, lane.queue.add(message))

@@ -117,7 +117,7 @@ class Regions {
     try {
       await region.start()
     } catch (error) {
-      this.#regions.delete(entity)
+      if (this.#regions.get(entity) === region) this.#regions.delete(entity)
       region.close()
       throw error
     }

@@ -16,6 +16,7 @@ import type {
   Sharded,
   ShardingOptions,
 } from '../../../dist/index.ts'
+import type { SimClock } from '../../../runtime/index.ts'
 import { during, failing, startWorld, type LoggedWorld } from '../support/world.ts'
 
 interface CartApi {
@@ -26,23 +27,25 @@ interface CartApi {
     hang(): string
     crash(): never
   }
-  cast: { put(seq: number): void }
+  cast: { put(seq: number): void; work(ms: number): void }
 }
 const CartContract: Contract<CartApi> = contract('cart/1', {
   call: { add: true, token: true, hang: true, crash: true },
-  cast: { put: true },
+  cast: { put: true, work: true },
 })
 
 /** `+id@n1`, `-id@n1` for lives; `id=3` for what a cast brought. */
 type Journal = string[]
 
-function cartOf(node: string, journal: Journal): Server<CartApi, EntityFacts> {
+function cartOf(node: string, journal: Journal, clock: SimClock): Server<CartApi, EntityFacts> {
+  const pause = (ms: number): Promise<void> =>
+    new Promise((resolve) => void clock.setTimer(ms, resolve))
   return implement<CartApi, EntityFacts, { readonly facts: EntityFacts; readonly n: number }>(
     CartContract,
     {
       init: (facts, ctx) => {
         if (facts.id === 'broken') throw new Error('told to fail')
-        if (facts.id === 'slow') ctx.trapExit(true)
+        if (facts.id.startsWith('slow')) ctx.trapExit(true)
         journal.push(`+${facts.id}@${node}`)
         const { id } = facts
         ctx.signal.addEventListener('abort', () => journal.push(`-${id}@${node}`))
@@ -59,8 +62,16 @@ function cartOf(node: string, journal: Journal): Server<CartApi, EntityFacts> {
           journal.push(`${state.facts.id}=${seq}`)
           return noreply(state)
         },
+        work: async (state, ms) => {
+          await pause(ms)
+          journal.push(`worked ${ms}`)
+          return noreply(state)
+        },
       },
       info: (state) => noreply(state),
+      terminate: async (_reason, { facts }) => {
+        if (facts.id.startsWith('slow')) await pause(300)
+      },
     },
   )
 }
@@ -90,7 +101,9 @@ async function setup(
     more: Partial<ShardingOptions<CartApi>> = {},
   ): Promise<Sharded<CartApi>> => {
     const name = on.id.split('@')[0]!
-    if (!on.behaviorRegistry.has('cart/1')) on.behaviorRegistry.register(cartOf(name, journal))
+    if (!on.behaviorRegistry.has('cart/1')) {
+      on.behaviorRegistry.register(cartOf(name, journal, world.clock))
+    }
     const argOf = (facts: EntityFacts): EntityFacts => facts
     const given = { entity: CartContract, shards: 64, argOf, ...options, ...more }
     const sharded = await during(world, on.sharding.start<CartApi>(given))
@@ -155,6 +168,11 @@ describe('entities', () => {
     await t.world.clock.advance(3_000)
     expect(t.lives('c1')).toHaveLength(1)
     expect(await during(t.world, hanging)).toBe('over')
+    // Nor is one that has casts to handle, which would be killed with it after stopTimeoutMs.
+    for (const ms of [8_000, 1]) cart.cast('work', ms)
+    await t.world.clock.advance(9_000)
+    const worked = t.journal.filter((each) => each.startsWith('worked'))
+    expect(worked).toEqual(['worked 8000', 'worked 1'])
   })
 
   it('that crash fail the call that saw it, and start anew with the next message', async () => {
@@ -212,7 +230,7 @@ describe('hosts that come and go', () => {
       const connected = (): boolean => node.cluster.getConnectedNodeCount() === 2
       for (let i = 0; i < 500 && !connected(); i++) await t.world.clock.settle()
       await t.world.clock.settle()
-      node.behaviorRegistry.register(cartOf('n3', t.journal))
+      node.behaviorRegistry.register(cartOf('n3', t.journal, t.world.clock))
       const argOf = (facts: EntityFacts): EntityFacts => facts
       t.carts.push(await node.sharding.start({ entity: CartContract, shards: 64, argOf }))
     }
@@ -231,8 +249,21 @@ describe('hosts that come and go', () => {
     expect(t.carts[0]!.stats().hosts).toHaveLength(2)
     const gone = t.nodes[1]!.sharding.entityRef(CartContract, 'c1').call('add', 1)
     expect(await failing(t.world, gone)).toMatchObject({ code: 'ERR_SHARD_STOPPED' })
+    await t.carts[0]!.stop()
+    t.journal.length = 0
+    t.carts[0] = await t.start(t.nodes[0]!)
+    // Entities that take their time: nobody starts them elsewhere meanwhile, however often stop is called.
+    const id = ids(200).find((i) => t.carts[0]!.hostOf(`slow${i}`) === t.nodes[0]!.id)!
+    const sendFrom = t.carts[2]!.entityRef(`slow${id}`)
+    await during(t.world, sendFrom.call('add', 1))
+    const stopping = [t.carts[0]!.stop(), t.carts[0]!.stop()]
+    await t.world.clock.advance(20)
+    const waited = sendFrom.call('add', 1)
+    await during(t.world, stopping[1]!)
+    expect(await during(t.world, waited)).toBe(1)
+    expect(t.journal).toEqual([`+slow${id}@n1`, `-slow${id}@n1`, `+slow${id}@n3`])
     const again = await t.start(t.nodes[1]!)
-    await t.world.clock.advance(100)
+    await t.world.clock.advance(1_000)
     expect(again.stats().shardsActive).toBeGreaterThan(0)
   })
 
@@ -319,7 +350,7 @@ describe('limits of sharding', () => {
   it('two nodes with different numbers of shards do not start one kind', async () => {
     await using t = await setup(1)
     const other = await t.join('n2')
-    other.behaviorRegistry.register(cartOf('n2', t.journal))
+    other.behaviorRegistry.register(cartOf('n2', t.journal, t.world.clock))
     const starting = other.sharding.start({ entity: CartContract, shards: 8 })
     expect(await failing(t.world, starting)).toMatchObject({ code: 'ERR_SHARD_COUNT' })
     expect(t.carts[0]!.stats().hosts).toHaveLength(1)
@@ -357,7 +388,9 @@ describe('limits of sharding', () => {
     }))
     for (const node of [a, b]) {
       node.behaviorRegistry.unregister('cart/1')
-      node.behaviorRegistry.register('cart/1', cartOf('any', t.journal), { remote: true })
+      node.behaviorRegistry.register('cart/1', cartOf('any', t.journal, t.world.clock), {
+        remote: true,
+      })
     }
     const withArg = children.map((child) => ({ ...child, arg: { id: child.id } }))
     const starting = distributedSupervisor.start({
