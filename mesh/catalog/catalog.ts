@@ -73,6 +73,12 @@ export interface Catalog {
    */
   isUnanswered(kind: CatalogKind, name: string): boolean
   /**
+   * True when this peer at the edge has lost the way to a node that it knew for `name`, and nobody has told it since who
+   * wants or offers it: its gateway of now may know that node well, so who is missing is not who is gone. Never true for
+   * a member, which hears itself who is gone.
+   */
+  isDoubtful(kind: CatalogKind, name: string): boolean
+  /**
    * Resolves when whoever wants or offers `name` is known as well as can be, at the latest after its time; never rejects
    * but for its signal. Several for one name are one. It also lets those who come later find this node, for a while.
    */

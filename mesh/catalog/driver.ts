@@ -262,6 +262,10 @@ export class CatalogDriver implements RunningCatalog {
     return false
   }
 
+  isDoubtful(): boolean {
+    return false
+  }
+
   seek(kind: CatalogKind, name: string, timeoutMs: number, done: () => void): () => void {
     return this.#work.seek(
       (nowMs, id) => this.#rendezvous.seek(nowMs, id, kind, name, timeoutMs),

@@ -99,6 +99,10 @@ export class CatalogFunctions implements Catalog {
     return this.#parts.memory.running?.isUnanswered(kind, name) ?? false
   }
 
+  isDoubtful(kind: CatalogKind, name: string): boolean {
+    return this.#parts.memory.running?.isDoubtful(kind, name) ?? false
+  }
+
   seek(kind: CatalogKind, name: string, options?: SeekOptions): Promise<void> {
     const { settings } = this.#parts
     const { timeoutMs = settings.seekTimeoutMs, signal } = resolveOptions<SeekOptions>(

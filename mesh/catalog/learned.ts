@@ -1,6 +1,6 @@
 /**
  * What a peer at the edge has learned from its gateway: entries by the names that it asked for. An entry is known as
- * long as one of these names is sought.
+ * long as one of these names is sought. A name is *doubtful* from when a node that it had was lost until the next answer.
  */
 import { FilterMap } from '../topics/filter-map.ts'
 import type { CatalogChange, CatalogEntry, CatalogKind } from './catalog.ts'
@@ -18,6 +18,7 @@ export class Learned {
   changed: (change: CatalogChange) => void = () => {}
   readonly #entries = new Map<string, Known>()
   readonly #byName = new Map<string, Set<string>>()
+  readonly #doubtful = new Set<string>()
   readonly #index: Readonly<Record<CatalogKind, FilterMap<CatalogEntry>>> = {
     topic: new FilterMap(),
     procedure: new FilterMap(),
@@ -55,6 +56,7 @@ export class Learned {
     }
     if (now.size > 0) this.#byName.set(`${kind} ${name}`, now)
     else this.#byName.delete(`${kind} ${name}`)
+    this.#doubtful.delete(`${kind} ${name}`)
     for (const id of before ?? []) if (!now.has(id)) this.#release(id)
   }
 
@@ -62,6 +64,7 @@ export class Learned {
   drop(kind: CatalogKind, name: string): void {
     const ids = this.#byName.get(`${kind} ${name}`)
     this.#byName.delete(`${kind} ${name}`)
+    this.#doubtful.delete(`${kind} ${name}`)
     for (const id of ids ?? []) this.#release(id)
   }
 
@@ -77,6 +80,22 @@ export class Learned {
   knows(node: string): boolean {
     for (const { entry } of this.#entries.values()) if (entry.node === node) return true
     return false
+  }
+
+  /** Whether a node that was known for that name was lost since the last answer. */
+  isDoubtful(kind: CatalogKind, name: string): boolean {
+    return this.#doubtful.has(`${kind} ${name}`)
+  }
+
+  /** There is no way to that node any more, as far as this peer knows; it may want and offer what it did. */
+  lose(node: string): void {
+    for (const kind of CATALOG_KINDS) {
+      const lost = this.#of(node, kind).map(idOf)
+      for (const [name, ids] of this.#byName) {
+        if (lost.some((id) => ids.has(id))) this.#doubtful.add(name)
+      }
+    }
+    this.forget(node)
   }
 
   /** Whatever that node wants or offers is over; or what of it matches, if a name is given. */

@@ -7,6 +7,7 @@ export interface RunningCatalog {
   delete(kind: CatalogKind, pattern: string): void
   isSought(kind: CatalogKind, name: string): boolean
   isUnanswered(kind: CatalogKind, name: string): boolean
+  isDoubtful(kind: CatalogKind, name: string): boolean
   /** Calls `done` when it is over; gives the way to give it up. */
   seek(kind: CatalogKind, name: string, timeoutMs: number, done: () => void): () => void
   unwanted(kind: CatalogKind, name: string, from: string): void

@@ -117,6 +117,8 @@ export class Questions {
   /** A gateway takes questions: all that counts is asked, of this one. */
   linked(nowMs: number): void {
     this.#isLinked = true
+    // That the one before took nothing says nothing about this one.
+    this.#nextMs = -Infinity
     this.#asked.clear()
     this.#standing.clear()
     this.#numbers.clear()

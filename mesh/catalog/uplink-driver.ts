@@ -130,7 +130,7 @@ export class UplinkDriver implements RunningCatalog {
     this.#work.do((nowMs) => {
       if (!this.#learned.knows(node)) return
       const names = Array.from(this.#learned.names())
-      this.#learned.forget(node)
+      this.#learned.lose(node)
       for (const { kind, name } of names) this.#questions.again(nowMs, kind, name)
     })
   }
@@ -164,6 +164,10 @@ export class UplinkDriver implements RunningCatalog {
 
   isUnanswered(kind: CatalogKind, name: string): boolean {
     return this.#questions.isUnanswered(kind, name)
+  }
+
+  isDoubtful(kind: CatalogKind, name: string): boolean {
+    return this.#learned.isDoubtful(kind, name)
   }
 
   seek(kind: CatalogKind, name: string, timeoutMs: number, done: () => void): () => void {

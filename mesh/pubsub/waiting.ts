@@ -1,7 +1,8 @@
 /**
  * Publishes that wait until it is known who wants their topic: in order, a bounded number of messages and bytes. A topic
- * waits once, and again when nobody elsewhere was known to want it; when what is known of others may be out of date it is
- * asked for again, and nothing waits for that.
+ * waits once, and again when nobody elsewhere was known to want it, or when one who did was lost together with the way to
+ * it, as a peer at the edge loses its gateway; when what is known of others may be out of date otherwise it is asked for
+ * again, and nothing waits for that.
  *
  * A search that nobody answered says nothing: a peer at the edge without a gateway does not know whether anybody wants
  * what it publishes. What is to arrive at least once waits on, until its own time is over.
@@ -41,8 +42,10 @@ export class Waiting {
   /** Whether a message of that topic has to wait; begins to ask when it is not known who wants it. */
   mustWait(topic: string, routes: Routes): boolean {
     if (this.#topics.has(topic)) return true
-    if (this.#parts.catalog.isSought('topic', topic)) return false
-    const waits = routes.isFirst(topic) || !routes.isWantedElsewhere(topic)
+    const { catalog } = this.#parts
+    if (catalog.isSought('topic', topic)) return false
+    const isUnknown = routes.isFirst(topic) || !routes.isWantedElsewhere(topic)
+    const waits = isUnknown || catalog.isDoubtful('topic', topic)
     if (waits) this.#topics.set(topic, [])
     if (!this.#asking.has(topic)) this.#ask(topic)
     return waits

@@ -43,6 +43,14 @@ export const SERVICES_MUTANTS: readonly ServicesMutant[] = [
     ids: ['PS6'],
   },
   {
+    rule: 'what is published waits for who was lost together with the way',
+    file: 'mesh/pubsub/waiting.ts',
+    from: "isUnknown || catalog.isDoubtful('topic', topic)",
+    to: 'isUnknown',
+    seeds: [308],
+    ids: ['PS6'],
+  },
+  {
     rule: 'a gateway answers its peers again when something has changed',
     file: 'mesh/catalog/standing.ts',
     from: 'if (this.#peers.has(id)) this.#changed.add(id)',

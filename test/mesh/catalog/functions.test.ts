@@ -25,6 +25,7 @@ function make(isRunning = true): Made {
     delete: (kind, pattern) => void log.push(`delete ${kind} ${pattern}`),
     isSought: () => true,
     isUnanswered: () => false,
+    isDoubtful: () => false,
     seek: (_kind, name, timeoutMs, end) => {
       log.push(`seek ${name} ${timeoutMs}`)
       done.push(end)

@@ -92,6 +92,39 @@ describe('what an edge peer has learned', () => {
   })
 })
 
+describe('a name of an edge peer', () => {
+  const learnedOf = (names: Readonly<Record<string, readonly string[]>>): Learned => {
+    const learned = new Learned()
+    for (const [topic, nodes] of Object.entries(names)) {
+      const items = [{ pattern: topic, detail: {} }]
+      const groups = nodes.map((each) => ({ node: each, via: undefined, items }))
+      learned.answer(1, 'topic', topic, groups)
+    }
+    return learned
+  }
+
+  it('PS6 is doubtful from when a node that it had was lost until the next answer', () => {
+    const learned = learnedOf({ a: ['n1', 'n2'], b: ['n2'] })
+    learned.lose('n1')
+    expect(learned.isDoubtful('topic', 'a')).toBe(true)
+    expect(learned.isDoubtful('procedure', 'a')).toBe(false)
+    expect(learned.isDoubtful('topic', 'b')).toBe(false)
+    expect([...learned.entries('topic')].map((entry) => entry.node)).toEqual(['n2', 'n2'])
+    learned.answer(2, 'topic', 'a', [])
+    expect(learned.isDoubtful('topic', 'a')).toBe(false)
+  })
+
+  it('is not when that node said itself that it has no use for it, or nobody seeks it any more', () => {
+    const learned = learnedOf({ a: ['n1', 'n2'] })
+    learned.forget('n1', 'topic', 'a')
+    expect(learned.isDoubtful('topic', 'a')).toBe(false)
+    learned.lose('n2')
+    expect(learned.isDoubtful('topic', 'a')).toBe(true)
+    learned.drop('topic', 'a')
+    expect(learned.isDoubtful('topic', 'a')).toBe(false)
+  })
+})
+
 describe('the answer of a gateway', () => {
   const entry = (at: number): Parameters<typeof answersOf>[1][number] => ({
     ...{

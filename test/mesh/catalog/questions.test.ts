@@ -121,6 +121,18 @@ describe('questions to a gateway', () => {
     expect(play.asked.map(({ name }) => name)).toEqual(['a'])
   })
 
+  it('PS6 ML8 are asked of a gateway at once, though the one before took no more', () => {
+    const play = new Play()
+    play.questions.linked(play.nowMs)
+    play.takes = false
+    play.seek('a')
+    play.questions.unlinked()
+    play.advance(80)
+    play.takes = true
+    play.questions.linked(play.nowMs)
+    expect(play.asked.map(({ name }) => name)).toEqual(['a'])
+  })
+
   it('are asked again in the background while the name is used, and released after its lease', () => {
     const play = new Play({ refreshMs: 5_000, seekLeaseMs: 12_000 })
     play.questions.linked(play.nowMs)

@@ -17,6 +17,7 @@ import type { ServiceNode } from '../services/service-net.ts'
 /** Links that the test makes. */
 class Links implements LinkSource {
   readonly #links = new Map<string, Link>()
+  #broken: Link | undefined
   readonly #handlers = new Set<(event: LinkEvent) => void>()
 
   readonly links = (): never[] => Array.from(this.#links.values()) as never[]
@@ -35,8 +36,14 @@ class Links implements LinkSource {
     for (const handler of this.#handlers) handler({ type: 'up', link })
   }
 
+  /** Nobody is told yet. */
+  breaks({ self }: ServiceNode): void {
+    this.#broken = this.#links.get(self)
+    this.#links.delete(self)
+  }
+
   down({ self }: ServiceNode): void {
-    const link = this.#links.get(self)!
+    const link = this.#links.get(self) ?? this.#broken!
     this.#links.delete(self)
     for (const handler of this.#handlers)
       handler({ type: 'down', link, reason: 'connection_closed' })
@@ -192,6 +199,31 @@ describe('a peer at the edge', () => {
     // The gateway of now knows better.
     await edges.advance(100)
     expect(edge.catalog.lookup('topic', 'x').map(({ node }) => node)).toEqual([next.node.self])
+  })
+
+  it('PS6 ML8 doubts what it knows when its gateway is gone, and learns at once from the next one', async () => {
+    const edges = new Edges()
+    const [gateway, next] = [await edges.gateway(), await edges.gateway()]
+    const [edge, other] = [await edges.edge(), await edges.edge()]
+    edges.link(edge, gateway)
+    edges.link(other, gateway)
+    gateway.catalog.set('topic', 'x')
+    other.catalog.set('topic', 'x')
+    await edges.advance(200)
+    expect(await edges.sought(edge, 'x')).toBe('01 04(01)')
+    expect(edge.catalog.isDoubtful('topic', 'x')).toBe(false)
+    // The order in which a peer hears of it: its link is out of the pool, the courier tells, then the pool does.
+    next.catalog.set('topic', 'x')
+    edge.gateways.breaks(gateway.node)
+    edge.node.courier.gone(gateway.node.self, 'down')
+    edges.unlink(edge, gateway)
+    expect(edge.catalog.lookup('topic', 'x').map(({ node }) => node)).toEqual([other.node.self])
+    expect(edge.catalog.isDoubtful('topic', 'x')).toBe(true)
+    await edges.advance(80)
+    edges.link(edge, next)
+    await edges.advance(20)
+    expect(edge.catalog.lookup('topic', 'x').map(({ node }) => node)).toEqual([next.node.self])
+    expect(edge.catalog.isDoubtful('topic', 'x')).toBe(false)
   })
 
   it('ML17 tells the next gateway all of it after each of twenty links', async () => {

@@ -40,6 +40,37 @@ describe('a publish of which nobody could be asked who wants it', () => {
   })
 })
 
+describe('a publish of a peer that lost one who wants it together with the way there', () => {
+  it('PS6 ML8 waits until the peer is told who wants it, though it knows of another one', async () => {
+    const net = new PubSubNet()
+    const [from, lost, other] = await net.startAll(3)
+    const { catalog } = from!.node
+    const got = { lost: collect(), other: collect() }
+    lost!.pubsub.subscribe('a.b', got.lost.handler)
+    other!.pubsub.subscribe('a.b', got.other.handler)
+    const [interest] = await heard(net, lost!.node.catalog.own())
+    // Not the first of its topic, which waits anyhow.
+    Object.assign(catalog, { sought: false, seekMs: 1 })
+    const first = from!.pubsub.publish('a.b', 0)
+    await net.advance(20)
+    await first
+    catalog.forget(lost!.node.self)
+    Object.assign(catalog, { doubtful: true, seekMs: 100 })
+    const kept = [1, 2].map((n) => from!.pubsub.publish('a.b', n, { qos: 1 }))
+    await net.advance(90)
+    expect(from!.pubsub.stats().waiting).toBe(2)
+    expect(got.other.payloads).toEqual([0])
+    catalog.learn(interest!)
+    Object.assign(catalog, { sought: true, doubtful: false })
+    await net.advance(30)
+    expect(await Promise.all(kept)).toMatchObject([{ nodes: 2 }, { nodes: 2 }])
+    expect([got.lost.payloads, got.other.payloads]).toEqual([
+      [0, 1, 2],
+      [0, 1, 2],
+    ])
+  })
+})
+
 /** After others have heard of it. */
 async function heard<T>(net: PubSubNet, items: Iterable<T>): Promise<readonly T[]> {
   await net.advance(10)

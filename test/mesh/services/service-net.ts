@@ -328,6 +328,13 @@ export class NetCatalog implements Catalog {
     return this.unanswered
   }
 
+  /** Whether somebody may be missing in what is known. */
+  doubtful = false
+
+  isDoubtful(): boolean {
+    return this.doubtful
+  }
+
   seek(): Promise<void> {
     this.#seeks += 1
     return new Promise((resolve) => this.#net.clock.setTimer(this.seekMs, resolve))
