@@ -333,7 +333,10 @@ export class Observer {
   #everything(observed: ObservedTopic, isComplete: boolean): PresenceEvent {
     const { topic } = observed
     const entries = Array.from(this.#parts.own(topic))
-    for (const remote of observed.remotes.values()) entries.push(...remote.entries.values())
+    for (const remote of observed.remotes.values()) {
+      // One by one: a node may have more than fit on the stack as arguments.
+      for (const entry of remote.entries.values()) entries.push(entry)
+    }
     return { type: 'snapshot', topic, entries, isComplete }
   }
 
