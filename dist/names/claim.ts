@@ -126,13 +126,13 @@ export function bodyOf(meta: unknown): ClaimBody | undefined {
   if (!Array.isArray(meta) || meta.length < 3) return undefined
   const all = meta as readonly unknown[]
   const process = all[0]
-  const state = STATES[all[1] as number]
+  const state = at(STATES, all[1])
   const id = all[2]
   const contract = all[3] ?? undefined
   const counter = all[4] ?? 1
   const wins = all[5] ?? 0
   const fence = all[6] ?? 0
-  const how = ENDINGS[(all[7] ?? 0) as number]
+  const how = at(ENDINGS, all[7] ?? 0)
   if (!isWhole(process) || !isWhole(id) || state === undefined || how === undefined)
     return undefined
   if (!isWhole(counter) || !isWhole(wins) || !isWhole(fence)) return undefined
@@ -149,12 +149,17 @@ function endsOf(flat: readonly unknown[]): Ended[] | undefined {
   const ends: Ended[] = []
   for (let i = 0; i < flat.length; i += 4) {
     const [node, life, id, code] = flat.slice(i, i + 4)
-    const how = ENDINGS[code as number]
+    const how = at(ENDINGS, code)
     if (typeof node !== 'string' || !KEY_PATTERN.test(node) || how === undefined) return undefined
     if (!isWhole(life) || !isWhole(id)) return undefined
     ends.push({ node, life, id, how })
   }
   return ends
+}
+
+/** A peer may send anything for a place: the name of a property, or an object that cannot be one. */
+function at<T>(list: readonly T[], place: unknown): T | undefined {
+  return typeof place === 'number' ? list[place] : undefined
 }
 
 function isWhole(value: unknown): value is number {

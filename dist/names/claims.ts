@@ -22,6 +22,7 @@ import {
   endingOf,
   isEnded,
   isSame,
+  ENDS_MAX,
   type Claim,
   type Ended,
   type Ending,
@@ -95,11 +96,16 @@ export function decide(rivals: readonly Claim[], choose: (rival: Claim) => Choic
     const choice = choose(rival)
     if (choice === 'rival') return { type: 'gives_way', to: rival }
     if (choice === 'none') {
-      const ends = rivals.map(({ node, life, id }): Ended => ({ node, life, id, how: 'dissolve' }))
+      const ends = endsOf(rivals, 'dissolve')
       return { type: 'dissolves', ends, to: rival }
     }
   }
   return { type: 'wins' }
+}
+
+/** What ends these claims, as many as one can end; the rest is as it would be without it. */
+export function endsOf(claims: readonly Claim[], how: Ending): Ended[] {
+  return claims.slice(0, ENDS_MAX).map(({ node, life, id }): Ended => ({ node, life, id, how }))
 }
 
 const STANDS: Judgement = { type: 'stands' }
@@ -108,7 +114,10 @@ const SETTLED: Judgement = { type: 'settled' }
 /** One claim, or more for as long as they are at odds. */
 type Slot = Claim | readonly Claim[]
 
-/** Claims by name. */
+/**
+ * Claims by name. A node has one of each name: another one while that stands is not taken, or a hostile node could make
+ * each look-up of a name as slow as the square of what it says.
+ */
 export class Claims {
   readonly #slots = new Map<string, Slot>()
 
@@ -134,17 +143,20 @@ export class Claims {
     return this.#slots.keys()
   }
 
-  add(claim: Claim): void {
-    if (!claim.isValid) return
+  /** False when its node has another one. */
+  add(claim: Claim): boolean {
+    if (!claim.isValid) return true
     const { key: name } = claim
     const slot = this.#slots.get(name)
     if (slot === undefined) {
       this.#slots.set(name, claim)
-      return
+      return true
     }
     const list = isList(slot) ? slot : [slot]
-    if (list.some((known) => isSame(known, claim))) return
+    const known = list.find(({ node }) => node === claim.node)
+    if (known !== undefined) return isSame(known, claim)
     this.#slots.set(name, [...list, claim])
+    return true
   }
 
   remove(claim: Claim): void {
@@ -154,11 +166,13 @@ export class Claims {
     else this.#slots.set(name, rest.length === 1 ? rest[0]! : rest)
   }
 
-  /** Forgets all claims that `keep` does not want. */
-  retain(keep: (claim: Claim) => boolean): void {
-    for (const name of Array.from(this.#slots.keys())) {
-      for (const claim of this.of(name)) if (!keep(claim)) this.remove(claim)
+  /** All that are not like that. */
+  without(keep: (claim: Claim) => boolean): Claim[] {
+    const rest: Claim[] = []
+    for (const name of this.#slots.keys()) {
+      for (const claim of this.of(name)) if (!keep(claim)) rest.push(claim)
     }
+    return rest
   }
 }
 

@@ -214,13 +214,14 @@ export class NamesMemory {
     const others = (entries: Diff['joins']): Claim[] =>
       entries.filter((entry): entry is Claim => entry instanceof Claim && entry.node !== ownKeyHex)
     const come = others(joins)
+    let gone = others(leaves)
     if (isFirst && this.claims.size > 0) {
       const all = new Set<Claim>(come)
-      this.claims.retain((claim) => claim.node === ownKeyHex || all.has(claim))
+      gone = this.claims.without((claim) => claim.node === ownKeyHex || all.has(claim))
     }
-    const gone = others(leaves)
     const names = (): string[] => [...come, ...gone].map(({ key }) => key)
-    this.#observed(names, () => this.registrar.changed(come, gone))
+    const surplus = this.#observed(names, () => this.registrar.changed(come, gone))
+    for (const { node } of surplus) this.#parts.refusals.count('ERR_GLOBAL_CLAIM_INVALID', { node })
     if (isFirst) for (const name of Array.from(this.registrar.own.keys())) this.registrar.look(name)
   }
 

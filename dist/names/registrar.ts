@@ -5,8 +5,8 @@
  * A claim is `pending` from `claim` until `acknowledged`, when all others are known to know it. A pending one that
  * loses is `refused`; a held one that loses is `lost`, exactly once, for it is taken back in the same step.
  */
-import { PLAIN_CLAIM, type Claim, type ClaimBody, type Ended, type Ending } from './claim.ts'
-import { decide, judge, type Choice, type Claims } from './claims.ts'
+import { PLAIN_CLAIM, type Claim, type ClaimBody, type Ending } from './claim.ts'
+import { decide, endsOf, judge, type Choice, type Claims } from './claims.ts'
 
 /** A name of a process of this node. */
 export interface OwnName<Owner> {
@@ -61,8 +61,9 @@ export class Registrar<Owner> {
     const known = this.#parts.claims.of(name)
     const before = this.own.get(name)
     const others = known.filter((claim) => claim !== before?.claim)
-    const counter = known.reduce((most, claim) => Math.max(most, claim.counter), 0) + 1
-    const ends = others.map(({ node, life, id }): Ended => ({ node, life, id, how: 'replaced' }))
+    const most = known.reduce((most, claim) => Math.max(most, claim.counter), 0)
+    const counter = Math.min(most + 1, Number.MAX_SAFE_INTEGER)
+    const ends = endsOf(others, 'replaced')
     const state = before?.claim.state === 'held' ? 'held' : 'pending'
     const wins = before?.claim.wins ?? 0
     return this.#make(name, owner, given, { ...PLAIN_CLAIM, state, counter, wins, ends })
@@ -81,19 +82,24 @@ export class Registrar<Owner> {
     this.#drop(own)
   }
 
-  /** What others say has changed. Names of this node that are concerned are looked at. */
-  changed(joins: readonly Claim[], leaves: readonly Claim[]): void {
+  /**
+   * What others say has changed. Names of this node that are concerned are looked at. Gives claims that are not taken, for
+   * their nodes have others of the same names.
+   */
+  changed(joins: readonly Claim[], leaves: readonly Claim[]): readonly Claim[] {
     const { claims } = this.#parts
+    const surplus: Claim[] = []
     const concerned = new Set<string>()
     for (const claim of leaves) {
       claims.remove(claim)
       if (this.own.has(claim.key)) concerned.add(claim.key)
     }
     for (const claim of joins) {
-      claims.add(claim)
-      if (this.own.has(claim.key)) concerned.add(claim.key)
+      if (!claims.add(claim)) surplus.push(claim)
+      else if (this.own.has(claim.key)) concerned.add(claim.key)
     }
     for (const name of concerned) this.look(name)
+    return surplus
   }
 
   /** Does what is to be done about the claim of this node to a name. */

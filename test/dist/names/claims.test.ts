@@ -2,7 +2,11 @@
 import fc from 'fast-check'
 import { describe, expect, it } from 'vitest'
 import { bodyOf, Claim, metaOf, PLAIN_CLAIM, type ClaimBody } from '../../../dist/names/claim.ts'
-import { Claims, holderOf, judge } from '../../../dist/names/claims.ts'
+import { Claims, decide, holderOf, judge } from '../../../dist/names/claims.ts'
+import { Registrar } from '../../../dist/names/registrar.ts'
+
+const MAX = Number.MAX_SAFE_INTEGER
+const FACTS = { topic: '$names', key: 'n', life: 1, version: 1, previousRef: undefined }
 
 function claim(node: number, version: number, body: Partial<ClaimBody> = {}, name = 'n'): Claim {
   const meta = metaOf({ ...PLAIN_CLAIM, process: version, id: version, ...body })
@@ -114,6 +118,44 @@ describe('claims', () => {
     )
   })
 
+  it('a node has one of each name, whatever else it says, and another one when that is over', () => {
+    const claims = new Claims()
+    const [first, second] = [claim(1, 1), claim(1, 2)]
+    expect([claims.add(first), claims.add(first)]).toEqual([true, true])
+    expect([claims.add(claim(2, 1)), claims.add(second)]).toEqual([true, false])
+    expect(claims.of('n')).toHaveLength(2)
+    claims.remove(second)
+    claims.remove(first)
+    expect(claims.add(second)).toBe(true)
+  })
+
+  it('that replace or dissolve others are claims whatever those say, and end at most 64', () => {
+    const others = Array.from({ length: 65 }, (_, i) => {
+      const node = i.toString(16).padStart(64, '0')
+      const meta = metaOf({ ...PLAIN_CLAIM, ...{ process: 1, id: 1, state: 'held' }, counter: MAX })
+      return new Claim({ ...FACTS, node, meta })
+    })
+    const decision = decide(others, () => 'none')
+    expect(decision).toMatchObject({ type: 'dissolves' })
+    const claims = new Claims()
+    for (const other of others) claims.add(other)
+    const said: ClaimBody[] = []
+    const registrar = new Registrar<string>({
+      ...{ claims, unsay: () => {}, choose: () => 'own', refused: () => {}, lost: () => {} },
+      decided: () => {},
+      say: (_name, body) => {
+        said.push(body)
+        return new Claim({ ...FACTS, node: 'f'.repeat(64), meta: metaOf(body) })
+      },
+    })
+    const given = { process: 7, contract: undefined, fence: 0, how: 'exit' } as const
+    expect(registrar.claimOver('n', 'me', given).claim.isValid).toBe(true)
+    expect(said).toMatchObject([{ counter: MAX }])
+    for (const ends of [said[0]!.ends, decision.type === 'dissolves' ? decision.ends : []]) {
+      expect(ends).toHaveLength(64)
+    }
+  })
+
   it('travel as they are, and the usual ones as three numbers', () => {
     expect(metaOf({ ...PLAIN_CLAIM, process: 7, id: 1, state: 'held' })).toEqual([7, 1, 1])
     fc.assert(
@@ -139,6 +181,15 @@ describe('claims', () => {
       [1, 1, 1, null, 1, 0, 0, 0, '1'.repeat(64), 1, 1],
       [1, 1, 1, null, 1, 0, 0, 0, '1'.repeat(64), 1, 1, 9],
       [1, 1, 1, null, 1, 0, 0, 0, ...new Array<unknown>(4 * 65).fill(1)],
+    ],
+    // Names of properties of lists, and what throws when it is taken for one.
+    ...[
+      [1, 'length', 1],
+      [1, { toString: 1, valueOf: 1 }, 1],
+      [1, 1, 1, null, 1, 0, 0, 'map'],
+      [1, 1, 1, null, 1, 0, 0, { toString: 1, valueOf: 1 }],
+      [1, 1, 1, null, 1, 0, 0, 0, '1'.repeat(64), 1, 1, 'length'],
+      [1, 1, 1, null, 1, 0, 0, 0, '1'.repeat(64), 1, 1, { toString: 1, valueOf: 1 }],
     ],
   ])('what a peer says that is none never counts: %j', (meta) => {
     const facts = { topic: '$names', key: 'n', node: 'x', life: 1, version: 1 }
