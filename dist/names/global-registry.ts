@@ -43,7 +43,7 @@ export interface GlobalRegistryFunctions {
   register(name: string, target: Nameable, options?: RegisterOptions): Promise<Registered>
   /** The same, whoever has the name; who had it lives on without (GL-05). */
   reRegister(name: string, target: Nameable, options?: RegisterOptions): Promise<Registered>
-  /** Takes the name back, wherever its process is; nothing if nobody has it. */
+  /** Takes the name back, wherever its process is; nothing if nobody has it. Then this node knows that it is free. */
   unregister(name: string, options?: SyncOptions): Promise<void>
   /** Who has the name, if anybody; from this node's memory. */
   whereis<P = unknown>(name: string, contract?: Contract<P>): Ref<P> | undefined

@@ -4,7 +4,7 @@
  * `call` of the realm's policy: whoever may call a process may as well end it.
  *
  *     register    [name, process, incarnation, contract or null, over, resolver or null, mode, timeoutMs] -> token or null
- *     unregister  name
+ *     unregister  name -> as version
  *     version     -> [life, version] of what this node has said
  */
 import { GlobalRegistryError } from './errors.ts'

@@ -48,6 +48,13 @@ export class NameSync {
     await Promise.all(nodes.map(({ key }) => this.#with(key.hex, wait)))
   }
 
+  /** Resolves when that much of what a node has said is known here, or nothing of it stands any more. */
+  upTo(keyHex: string, answer: unknown, wait: SyncWait): Promise<void> {
+    const at = placeOf(answer)
+    if (at === undefined) return Promise.resolve()
+    return this.#until(wait, (done) => [this.#topic.whenKnownOrGone(keyHex, ...at, done)])
+  }
+
   /** The node has stopped: who waits is told. */
   close(): void {
     for (const stop of Array.from(this.#waits)) stop()
@@ -72,17 +79,20 @@ export class NameSync {
       // Gone, or without names: nothing to wait for.
       return undefined
     }
-    const [life, version] = Array.isArray(answer) ? (answer as unknown[]) : []
-    if (!Number.isSafeInteger(life) || !Number.isSafeInteger(version)) return undefined
-    return [life as number, version as number]
+    return placeOf(answer)
   }
 
-  #known(
-    keyHex: string,
-    [life, version]: readonly [number, number],
-    wait: SyncWait,
-  ): Promise<void> {
-    const { system, cluster } = this.#parts
+  #known(keyHex: string, at: readonly [number, number], wait: SyncWait): Promise<void> {
+    const { cluster } = this.#parts
+    return this.#until(wait, (done) => [
+      cluster.onNodeDown((_id, _reason, { key }) => key.hex === keyHex && done()),
+      this.#topic.whenKnown(keyHex, ...at, done),
+    ])
+  }
+
+  /** `begin` calls back when it is over, and gives how to stop that. */
+  #until(wait: SyncWait, begin: (done: () => void) => readonly (() => void)[]): Promise<void> {
+    const { system } = this.#parts
     return ownPromise<void>((resolve, reject) => {
       const offs: (() => void)[] = []
       const end = (settle: () => void) => (): void => {
@@ -101,7 +111,6 @@ export class NameSync {
       offs.push(
         () => timer.cancel(),
         () => void this.#waits.delete(stop),
-        cluster.onNodeDown((_id, _reason, { key }) => key.hex === keyHex && done()),
       )
       if (wait.signal !== undefined) {
         offs.push(
@@ -111,9 +120,23 @@ export class NameSync {
           ),
         )
       }
-      offs.push(this.#topic.whenKnown(keyHex, life, version, done))
+      let isOver = false
+      const more = begin(() => {
+        isOver = true
+        done()
+      })
+      // It may be over before it is known how to stop it.
+      if (isOver) for (const off of more) off()
+      else offs.push(...more)
     })
   }
+}
+
+/** How far a node said it is, if that is what it said. */
+function placeOf(answer: unknown): readonly [number, number] | undefined {
+  const [life, version] = Array.isArray(answer) ? (answer as unknown[]) : []
+  if (!Number.isSafeInteger(life) || !Number.isSafeInteger(version)) return undefined
+  return [life as number, version as number]
 }
 
 function timedOut({ timeoutMs }: SyncWait): GlobalRegistryError {

@@ -251,7 +251,12 @@ class GlobalNames {
     const { directory } = this.#parts
     const nodes = new Set(this.#memory.claims.of(name).map(({ node }) => node))
     if (nodes.delete(directory.ownKeyHex)) this.#unregisterHere(name)
-    for (const node of nodes) await this.#ask(name, node, 'unregister', name, { timeoutMs, signal })
+    for (const node of nodes) {
+      const wait = { timeoutMs, signal }
+      const answer = await this.#ask(name, node, 'unregister', name, wait)
+      // The answer may be faster than the word that the claim is over.
+      await this.#made?.sync.upTo(node, answer, wait)
+    }
   }
 
   #unregisterHere(name: string): void {
@@ -300,7 +305,7 @@ class GlobalNames {
       case 'unregister':
         if (typeof input !== 'string') throw badRequest()
         this.#unregisterHere(input)
-        return null
+        return [system.incarnation, memory.topic.flush()]
       case 'register': {
         const { process, incarnation, ...request } = readRequest(input)
         this.#checked(request.name)

@@ -158,14 +158,21 @@ export class SpaceTopic {
 
   /** Calls `done` when that much of a node is known here, or it is there in a later life. */
   whenKnown(node: string, life: number, version: number, done: () => void): () => void {
-    const { observer } = this.#parts.space
-    const isOver = (): boolean => {
-      const known = observer.known(this.topic, node)
-      return (
-        known !== undefined &&
-        (known.life > life || (known.life === life && known.version >= version))
-      )
-    }
+    return this.#when(() => this.#isKnown(node, life, version) === true, done)
+  }
+
+  /** The same, also when nothing is known of that node: what it said is over then. */
+  whenKnownOrGone(node: string, life: number, version: number, done: () => void): () => void {
+    return this.#when(() => this.#isKnown(node, life, version) !== false, done)
+  }
+
+  #isKnown(node: string, life: number, version: number): boolean | undefined {
+    const known = this.#parts.space.observer.known(this.topic, node)
+    if (known === undefined) return undefined
+    return known.life > life || (known.life === life && known.version >= version)
+  }
+
+  #when(isOver: () => boolean, done: () => void): () => void {
     const waiter = { isOver, done }
     this.#waiters.add(waiter)
     this.heard()

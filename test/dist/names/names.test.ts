@@ -28,6 +28,23 @@ function idle(node: FoveaNode): Pid {
   return node.system.spawn((ctx) => ctx.receive(undefined, { timeoutMs: Infinity }))
 }
 
+describe('names of nodes between which words come in any order', () => {
+  it('a name that was unregistered from elsewhere is free for who did it', async () => {
+    await using world = await startWorld(2, { network: { latencyMs: 2, jitterMs: 40 } })
+    await world.clock.advance(1_000)
+    const [a, b] = world.nodes as [FoveaNode, FoveaNode]
+    const [p, q] = [idle(a), idle(b)]
+    for (let round = 0; round < 8; round++) {
+      await during(world, a.globalRegistry.register(`n${round}`, p))
+      const free = b.globalRegistry
+        .unregister(`n${round}`)
+        .then(() => b.globalRegistry.whereis(`n${round}`))
+      expect(await during(world, free)).toBeUndefined()
+      await during(world, b.globalRegistry.register(`n${round}`, q))
+    }
+  })
+})
+
 describe('names of a connected cluster', () => {
   let world: LoggedWorld
   let nodes: Three
