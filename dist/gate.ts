@@ -262,9 +262,10 @@ export class DistGate implements RemoteGate {
   #linkUp(link: Link): void {
     const { hex } = link.peer.key
     this.#relayFirst.delete(hex)
+    // First: what waits for a session that is being opened takes the link, and is not told that there is none.
+    if (!this.#parted.has(hex)) this.#carrierUp(link)
     // A session that nobody needs any more makes room for it.
     this.#relays?.linked(hex)
-    if (!this.#parted.has(hex)) this.#carrierUp(link)
   }
 
   #carrierUp(carrier: Carrier): void {

@@ -122,6 +122,28 @@ describe('an overlapping partition: A-B, B-C, not A-C', () => {
     await world.stop()
   })
 
+  it('what waits for a session takes the link that comes up before it', async () => {
+    const { world, a, b, c, counter } = await cut()
+    const { clock } = world
+    let answer: unknown
+    counter.call.add(1).then(
+      (count) => (answer = count),
+      (error: unknown) => (answer = error),
+    )
+    // The dial ends in vain; then nobody passes the question on.
+    await clock.advance(1_990)
+    const before = a.mesh.courier!.stats().relayed
+    world.kill(b)
+    await clock.advance(50)
+    expect(a.mesh.courier!.stats().relayed).toBe(before + 1)
+    expect([a.mesh.linkTo(c.key.hex), answer]).toEqual([undefined, undefined])
+    world.heal()
+    while (a.mesh.linkTo(c.key.hex) === undefined) await clock.advance(10)
+    await clock.advance(100)
+    expect(answer).toBe(1)
+    await world.stop()
+  })
+
   it('is noconnection on both sides when B is gone, too, and nothing is left', async () => {
     const { world, a, b, c, counter } = await cut()
     const { clock } = world
