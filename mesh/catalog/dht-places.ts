@@ -31,7 +31,9 @@ const JOIN_TIMEOUT_MS = 10_000
 /** See the head of this file. */
 export class DhtPlaces {
   readonly #parts: DhtPlacesParts
-  readonly #ended = new AbortController()
+  /** Of what is under way, each its own: one for all had as many listeners as there are lookups at once. */
+  readonly #running = new Set<AbortController>()
+  #isClosed = false
 
   constructor(parts: DhtPlacesParts) {
     this.#parts = parts
@@ -39,64 +41,81 @@ export class DhtPlaces {
 
   /** Calls `tell` when the DHT has found its place, or has not for a long time. */
   whenJoined(tell: () => void): void {
-    const { signal } = this.#ended
-    const end = (): void => {
-      if (!signal.aborted) tell()
-    }
-    this.#parts.dht.joined({ timeoutMs: JOIN_TIMEOUT_MS, signal }).then(end, end)
+    const { dht } = this.#parts
+    this.#run((signal) => dht.joined({ timeoutMs: JOIN_TIMEOUT_MS, signal }), tell, tell)
   }
 
   /** Who is under that key; undefined when that failed. */
   lookup(key: string, tell: (nodes: readonly Found[] | undefined) => void): void {
     const { dht, settings } = this.#parts
-    const { signal } = this.#ended
-    dht.providers(key, { timeoutMs: LOOKUP_TIMES * settings.seekTimeoutMs, signal }).then(
+    const timeoutMs = LOOKUP_TIMES * settings.seekTimeoutMs
+    this.#run(
+      (signal) => dht.providers(key, { timeoutMs, signal }),
       (providers) => {
-        if (signal.aborted) return
         tell(
           providers.map(({ key: { hex: node }, address, metadata }): Found => {
             return { node, ...address, bits: bitsOf(metadata) }
           }),
         )
       },
-      (error: unknown) => this.#failed(error, () => tell(undefined)),
+      (error) => this.#failed(error, () => tell(undefined)),
     )
   }
 
   /** Publishes this node under that key. */
   provide(key: string, bits: number, tell: (ok: boolean) => void): void {
     const { dht, settings, published } = this.#parts
-    const { signal } = this.#ended
     published.add(key)
-    const options = { ttlMs: settings.provisionTtlMs, timeoutMs: PUT_TIMEOUT_MS, signal }
-    dht.provide(key, Uint8Array.of(FORMAT, bits), options).then(
-      () => {
-        if (!signal.aborted) tell(true)
-      },
-      (error: unknown) => this.#failed(error, () => tell(false)),
+    const options = { ttlMs: settings.provisionTtlMs, timeoutMs: PUT_TIMEOUT_MS }
+    this.#run(
+      (signal) => dht.provide(key, Uint8Array.of(FORMAT, bits), { ...options, signal }),
+      () => tell(true),
+      (error) => this.#failed(error, () => tell(false)),
     )
   }
 
   /** Publishes it no more; whoever found it keeps that for as long as the record lives. */
   withdraw(key: string, tell: (ok: boolean) => void): void {
     const { dht, published } = this.#parts
-    const { signal } = this.#ended
     dht.withdraw(key).then(
       () => {
         published.delete(key)
-        if (!signal.aborted) tell(true)
+        if (!this.#isClosed) tell(true)
       },
-      (error: unknown) => this.#failed(error, () => tell(false)),
+      (error: unknown) => {
+        if (!this.#isClosed) this.#failed(error, () => tell(false))
+      },
     )
   }
 
   /** Nobody is called any more. */
   close(): void {
-    this.#ended.abort()
+    this.#isClosed = true
+    for (const abort of this.#running) abort.abort()
+    this.#running.clear()
+  }
+
+  #run<T>(
+    begin: (signal: AbortSignal) => Promise<T>,
+    came: (value: T) => void,
+    failed: (error: unknown) => void,
+  ): void {
+    if (this.#isClosed) return
+    const abort = new AbortController()
+    this.#running.add(abort)
+    begin(abort.signal).then(
+      (value) => {
+        this.#running.delete(abort)
+        if (!this.#isClosed) came(value)
+      },
+      (error: unknown) => {
+        this.#running.delete(abort)
+        if (!this.#isClosed) failed(error)
+      },
+    )
   }
 
   #failed(error: unknown, tell: () => void): void {
-    if (this.#ended.signal.aborted) return
     const { code } = error as { code?: unknown }
     if (typeof code !== 'string') return this.#parts.failed(error)
     this.#parts.refusals.count(code, { part: 'catalog' }, { level: 'debug' })
