@@ -1,6 +1,6 @@
 /** A scope of groups on one node: memberships of its own processes, what others say, and who listens. */
 import { bareRef, isRef, type Contract, type Ref } from '../../behaviours/index.ts'
-import { asNobody, isPid, type Pid } from '../../runtime/index.ts'
+import { ArgumentError, asNobody, isPid, type Pid } from '../../runtime/index.ts'
 import type { Diff, OwnEntry, SpaceTopic } from '../../mesh/index.ts'
 import { facesOf, type Nameable } from '../names/global-registry.ts'
 import type { DistParts } from '../parts.ts'
@@ -38,6 +38,8 @@ interface Tied {
 interface Watcher {
   readonly group: string | undefined
   readonly take: (event: GroupEvent) => void
+  /** Takes back that it ends with its process. */
+  off: (() => void) | undefined
 }
 
 /** See the head of this file. */
@@ -118,18 +120,21 @@ export class LocalScope implements GroupScope {
       throw new GroupsError('ERR_GROUPS_MONITORS_MAX', this.name, what)
     }
     const pid = isRef(given) ? given.pid : isPid(given) ? given : undefined
+    if (pid === undefined && typeof given !== 'function') {
+      throw new ArgumentError('watcher', 'a function, a pid or a ref', given)
+    }
     const watcher: Watcher = {
       group,
       take:
         pid === undefined ? this.#handler(given as (event: GroupEvent) => void) : this.#sender(pid),
+      off: undefined,
     }
     this.#watchers.add(watcher)
-    const off =
-      pid === undefined
-        ? undefined
-        : this.#made.parts.system.watch(pid, () => void this.#watchers.delete(watcher))
+    if (pid !== undefined) {
+      watcher.off = this.#made.parts.system.watch(pid, () => void this.#watchers.delete(watcher))
+    }
     const demonitor = (): boolean => {
-      off?.()
+      watcher.off?.()
       return this.#watchers.delete(watcher)
     }
     const groups = new Map<string, readonly Ref<unknown>[]>()
@@ -166,6 +171,7 @@ export class LocalScope implements GroupScope {
     this.#isClosed = true
     for (const { stop } of this.#ties.values()) stop()
     this.#ties.clear()
+    for (const { off } of this.#watchers) off?.()
     this.#watchers.clear()
     this.#made.topic.close()
     this.#made.closed(this)
@@ -261,14 +267,15 @@ export class LocalScope implements GroupScope {
     stop()
   }
 
-  #locals(members: Nameable | readonly Nameable[]): ReturnType<typeof facesOf>[] {
+  #locals(
+    members: Nameable | readonly Nameable[],
+  ): { readonly pid: Pid; readonly contract: string | undefined }[] {
     const { system } = this.#made.parts
     const list = Array.isArray(members) ? (members as readonly Nameable[]) : [members as Nameable]
     return list.map((each) => {
-      const faces = facesOf(each)
-      const { pid } = faces
-      if (isPid(pid) && pid.node === system.node && pid.incarnation === system.incarnation) {
-        return faces
+      const { pid, contract } = facesOf(each)
+      if (pid?.node === system.node && pid.incarnation === system.incarnation) {
+        return { pid, contract }
       }
       throw new GroupsError('ERR_GROUPS_NOLOCAL', this.name, 'no process of this node')
     })
@@ -283,6 +290,7 @@ export class LocalScope implements GroupScope {
     if (to === 'all') return Array.from(this.#table.of(group))
     const local = this.#locally(group)
     if (to === 'local') return local
+    if (to !== 'one') throw new ArgumentError('to', "'all', 'local' or 'one'", to)
     const among = local.length > 0 ? local : Array.from(this.#table.of(group))
     if (among.length < 2) return among
     return [among[Math.floor(this.#made.parts.system.entropy.random() * among.length)]!]

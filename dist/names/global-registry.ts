@@ -3,7 +3,7 @@
  * has all names in its own memory, so a look-up never waits. A registration waits until all connected nodes know it.
  */
 import { isRef, type Contract, type GenServerRef, type Ref } from '../../behaviours/index.ts'
-import type { Pid, Via } from '../../runtime/index.ts'
+import { isPid, type Pid, type Via } from '../../runtime/index.ts'
 import type { NodeTarget } from '../node-directory.ts'
 import type { GlobalRegistryEvent, GlobalRegistryEvents } from './events.ts'
 import type { RegisterOptions, SyncOptions } from './options.ts'
@@ -65,13 +65,13 @@ export interface GlobalRegistryFunctions {
   on<E extends GlobalRegistryEvent>(event: E, handler: GlobalRegistryEvents[E]): () => void
 }
 
-/** The pid and the contract of what is to be named. */
+/** The pid and the contract of what is to be named; no pid of what is no process. */
 export function facesOf(target: Nameable): {
-  readonly pid: Pid
+  readonly pid: Pid | undefined
   readonly contract: string | undefined
 } {
   if (isRef(target)) return { pid: target.pid, contract: target.contract }
-  return 'pid' in target
-    ? { pid: target.pid, contract: undefined }
-    : { pid: target, contract: undefined }
+  if (isPid(target)) return { pid: target, contract: undefined }
+  const pid = (target as Partial<GenServerRef> | null | undefined)?.pid
+  return { pid: isPid(pid) ? pid : undefined, contract: undefined }
 }

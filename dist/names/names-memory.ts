@@ -34,6 +34,8 @@ export interface NameOwner {
   readonly resolver: NameResolver
   readonly strict: StrictClaim | undefined
   waiting: Waiting | undefined
+  /** Waits no more for others to acknowledge it. */
+  unwatch: (() => void) | undefined
 }
 
 /** A registration of a process of this node. */
@@ -127,7 +129,7 @@ export class NamesMemory {
   claim(registration: Registration): Own {
     const { name, pid, contract, resolver, isOver, strict } = registration
     this.#check(registration)
-    const owner: NameOwner = { pid, resolver, strict, waiting: undefined }
+    const owner: NameOwner = { pid, resolver, strict, waiting: undefined, unwatch: undefined }
     const how = endingFor(resolver)
     const fence = strict?.token ?? 0
     const given = { process: pid.id, contract, fence, how }
@@ -175,10 +177,15 @@ export class NamesMemory {
 
   /** Makes it a held one when all have acknowledged it. */
   watch(own: Own): void {
-    this.topic.whenAcknowledged(own.claim.version, () => {
+    const { owner } = own
+    let isOver = false
+    const unwatch = this.topic.whenAcknowledged(own.claim.version, () => {
+      isOver = true
+      owner.unwatch = undefined
       this.#observed([own.name], () => this.registrar.acknowledged(own))
       if (this.registrar.own.get(own.name) === own) this.#settle(own, undefined)
     })
+    if (!isOver) owner.unwatch = unwatch
   }
 
   /** The process has the name no more. */
@@ -342,7 +349,10 @@ export class NamesMemory {
   }
 
   /** It is of no more interest when its process ends. */
-  #forget({ name, owner: { pid } }: Own): void {
+  #forget({ name, owner }: Own): void {
+    owner.unwatch?.()
+    owner.unwatch = undefined
+    const { pid } = owner
     const tied = this.#ties.get(pid.id)
     if (tied?.names.delete(name) !== true || tied.names.size > 0) return
     this.#ties.delete(pid.id)

@@ -1,6 +1,6 @@
 /** Puts global names together: memory, process, service for other nodes, functions for users. */
 import type { ChildSpec, Contract, Ref } from '../../behaviours/index.ts'
-import { isPid, numberOption, type Pid } from '../../runtime/index.ts'
+import { numberOption, type Pid } from '../../runtime/index.ts'
 import type { OpenSpace } from '../../mesh/index.ts'
 import type { DistFeature, DistParts } from '../parts.ts'
 import { Claim } from './claim.ts'
@@ -187,7 +187,7 @@ class GlobalNames {
     const { timeoutMs = this.#options.timeoutMs, signal, resolver, mode = 'eventual' } = options
     this.#checked(name)
     const { pid, contract } = facesOf(target)
-    if (!isPid(pid)) {
+    if (pid === undefined) {
       throw new GlobalRegistryError('ERR_GLOBAL_PROCESS', name, 'what is given is no process')
     }
     const { system } = this.#parts
@@ -211,13 +211,15 @@ class GlobalNames {
     if (!isOver && taken !== undefined && taken.fence === 0) {
       throw new GlobalNameConflictError(name, this.#parts.directory.nameOf(taken.node))
     }
+    const { system } = this.#parts
+    const endsMs = system.clock.now() + timeoutMs
     const both = AbortSignal.any([this.#closed.signal, ...(signal === undefined ? [] : [signal])])
     const strict = await this.#strict.claim(name, pid, { signal: both, timeoutMs })
     try {
       // Who had it before has lost it, or this would not have been granted.
       const own = memory.claim({ name, pid, contract, resolver, isOver: true, strict })
-      this.#parts.system.onAbort(strict.lost, () => memory.evict(own))
-      await memory.through(own, timeoutMs, signal)
+      system.onAbort(strict.lost, () => memory.evict(own))
+      await memory.through(own, Math.max(1, endsMs - system.clock.now()), signal)
       return strict.token
     } catch (error) {
       strict.release()

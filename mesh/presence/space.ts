@@ -88,6 +88,12 @@ export interface SpaceTopicParts {
   readonly closed: () => void
 }
 
+/** Who waits for others to have a version; without `done` nobody any more. */
+interface Unacknowledged {
+  readonly version: number
+  done: (() => void) | undefined
+}
+
 interface Waiter {
   readonly isOver: () => boolean
   readonly done: () => void
@@ -99,7 +105,9 @@ export class SpaceTopic {
   readonly #parts: SpaceTopicParts
   readonly #waiters = new Set<Waiter>()
   /** Waiters by version, in order. */
-  readonly #unacknowledged: { readonly version: number; readonly done: () => void }[] = []
+  #unacknowledged: Unacknowledged[] = []
+  /** Of those, who does not wait any more. */
+  #givenUp = 0
   #isClosed = false
 
   constructor(parts: SpaceTopicParts) {
@@ -147,13 +155,20 @@ export class SpaceTopic {
 
   /** Calls `done` when everybody who watches has said that it has what this node said up to `version`, or is gone. */
   whenAcknowledged(version: number, done: () => void): () => void {
-    const waiting = { version, done }
+    const waiting: Unacknowledged = { version, done }
     this.#unacknowledged.push(waiting)
     this.heard()
-    return () => {
-      const at = this.#unacknowledged.indexOf(waiting)
-      if (at >= 0) this.#unacknowledged.splice(at, 1)
-    }
+    return () => this.#giveUp(waiting)
+  }
+
+  /** In halves: to take each out of a long list at once would cost as much as the list. */
+  #giveUp(waiting: Unacknowledged): void {
+    if (waiting.done === undefined) return
+    waiting.done = undefined
+    this.#givenUp += 1
+    if (this.#givenUp * 2 <= this.#unacknowledged.length) return
+    this.#unacknowledged = this.#unacknowledged.filter(({ done }) => done !== undefined)
+    this.#givenUp = 0
   }
 
   /** Calls `done` when that much of a node is known here, or it is there in a later life. */
@@ -185,7 +200,13 @@ export class SpaceTopic {
       const all = this.#parts.space.owner.hasEverywhere(this.topic)
       const first = this.#unacknowledged.findIndex(({ version }) => version > all)
       const count = first < 0 ? this.#unacknowledged.length : first
-      for (const { done } of this.#unacknowledged.splice(0, count)) done()
+      const over = this.#unacknowledged.splice(0, count)
+      for (const { done } of over) if (done === undefined) this.#givenUp -= 1
+      for (const waiting of over) {
+        const { done } = waiting
+        waiting.done = undefined
+        done?.()
+      }
     }
     for (const waiter of Array.from(this.#waiters)) {
       if (!waiter.isOver()) continue

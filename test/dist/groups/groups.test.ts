@@ -81,6 +81,7 @@ describe('process groups', () => {
     const foreign = a.system.pidFor(b.key.hex, idle(b).id, b.mesh.identity.incarnation)
     expect(codeOf(() => mine.join('g', [idle(a), foreign]))).toBe('ERR_GROUPS_NOLOCAL')
     expect(codeOf(() => mine.leave('g', foreign))).toBe('ERR_GROUPS_NOLOCAL')
+    expect(codeOf(() => mine.join('g', [idle(a), undefined as never]))).toBe('ERR_GROUPS_NOLOCAL')
     expect(mine.members('g')).toEqual([])
   })
 
@@ -165,6 +166,8 @@ describe('process groups', () => {
     expect(mine.dispatch('d', 2, { to: 'local' })).toBe(1)
     expect(mine.dispatch('d', 3, { to: 'one' })).toBe(1)
     expect(mine.dispatch('nobody', 3)).toBe(0)
+    expect(codeOf(() => mine.dispatch('d', 4, { to: 'none' as 'one' }))).toBe('ERR_ARGUMENT')
+    expect(codeOf(() => mine.monitor(undefined as never))).toBe('ERR_ARGUMENT')
     await step()
     expect(probes.map(({ seen }) => seen)).toEqual([[1, 2, 3], [1]])
     const counter = await during(world, Counter.start(0, { system: b.system }))

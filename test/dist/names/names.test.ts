@@ -268,6 +268,9 @@ describe('names of a connected cluster', () => {
     expect(await code(a.globalRegistry.register('x'.repeat(257), p))).toBe(
       'ERR_GLOBAL_NAME_INVALID',
     )
+    for (const none of [undefined, null, 'p', {}]) {
+      expect(await code(a.globalRegistry.register('s', none as never))).toBe('ERR_GLOBAL_PROCESS')
+    }
     await during(world, a.globalRegistry.register('x'.repeat(256), p))
     expect(await code(a.globalRegistry.register('s', p, { mode: 'strict' }))).toBe(
       'ERR_VOTERS_REQUIRED',

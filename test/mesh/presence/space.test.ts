@@ -119,6 +119,25 @@ describe('a space of presence', () => {
     expect(order).toEqual(['acknowledged', 'gone'])
   })
 
+  it('who does not wait for a change any more is not told that it is acknowledged', async () => {
+    const net = new PresenceNet({ latencyMs: 10 })
+    const [a] = (await spaces(net, 2)) as [SpaceNode, SpaceNode]
+    const told: number[] = []
+    const stops = Array.from({ length: 9 }, (_, i) => {
+      a.topic.join(`x${i}`, null)
+      return a.topic.whenAcknowledged(a.topic.flush(), () => told.push(i))
+    })
+    for (const i of [0, 8, 3, 4, 5, 7, 3]) stops[i]!()
+    expect(told).toEqual([])
+    await net.advance(25)
+    expect(told).toEqual([1, 2, 6])
+    stops[1]!()
+    a.topic.join('y', null)
+    a.topic.whenAcknowledged(a.topic.flush(), () => told.push(9))
+    await net.advance(25)
+    expect(told).toEqual([1, 2, 6, 9])
+  })
+
   it('tells its own before it acknowledges, so of two at once each knows of the other first', async () => {
     const net = new PresenceNet({ latencyMs: 10 })
     const nodes = (await net.startAll(2)).map((node) => open(node, { batchMs: 50 }))
