@@ -23,6 +23,8 @@ export class HostBook {
   readonly #own: Hello
   readonly #changed: () => void
   readonly #hosts = new Set<string>()
+  /** How often a node said by itself what it hosts. */
+  readonly #words = new Map<string, number>()
   readonly #pauses = new Set<() => void>()
   readonly #release: (() => void)[]
   #closed = false
@@ -60,6 +62,11 @@ export class HostBook {
       const what = `has ${this.#own.shards} shards, not ${shards}`
       throw new ShardError('ERR_SHARD_COUNT', { entity: this.#own.entity }, what)
     }
+    this.#words.set(keyHex, this.#wordsOf(keyHex) + 1)
+    this.#know(keyHex, isHost)
+  }
+
+  #know(keyHex: string, isHost: boolean): void {
     const before = this.#hosts.has(keyHex)
     if (isHost) this.#hosts.add(keyHex)
     else this.#hosts.delete(keyHex)
@@ -79,7 +86,12 @@ export class HostBook {
     }
   }
 
+  #wordsOf(keyHex: string): number {
+    return this.#words.get(keyHex) ?? 0
+  }
+
   #lost(keyHex: string): void {
+    this.#words.delete(keyHex)
     if (this.#hosts.delete(keyHex)) this.#changed()
   }
 
@@ -98,12 +110,15 @@ export class HostBook {
     const { peers, cluster } = this.#parts
     for (let tried = 0; tried < tries; tried++) {
       if (this.#closed || !cluster.isNodeConnected(keyHex)) return undefined
+      const words = this.#wordsOf(keyHex)
       try {
         const options = { timeoutMs: ASK_TIMEOUT_MS }
         const answer = await peers.call(keyHex, SHARDING_SERVICE, 'hello', this.#own, options)
         const hello = helloOf(answer)
-        // The node may have been lost while its answer was on its way through here.
-        if (hello !== undefined && cluster.isNodeConnected(keyHex)) this.#answered(keyHex, hello)
+        // The node may have been lost while its answer was on its way through here, or have said something newer: it starts
+        // the kind just after it answered that it does not host it.
+        const isNews = cluster.isNodeConnected(keyHex) && this.#wordsOf(keyHex) === words
+        if (hello !== undefined && isNews) this.#answered(keyHex, hello)
         return hello
       } catch (error) {
         const { code, reason } = error as { readonly code?: unknown; readonly reason?: unknown }
@@ -120,8 +135,8 @@ export class HostBook {
     return undefined
   }
 
-  #answered(keyHex: string, hello: Hello): void {
-    if (hello.shards === this.#own.shards) this.heard(keyHex, hello)
+  #answered(keyHex: string, { shards, isHost }: Hello): void {
+    if (shards === this.#own.shards) this.#know(keyHex, isHost)
   }
 
   /** Over early when this node gives up. */
