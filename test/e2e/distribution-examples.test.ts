@@ -74,7 +74,7 @@ test(
       false,
       false,
     ])
-    expect(places[2]?.[2]).toContain('dog (')
+    expect(places[2]?.[2]).toContain('cat (')
     expect(text).toContain('every win of 20 players counts once')
   },
   TEST_MS,
