@@ -99,7 +99,7 @@ export const NAMES_ERRORS: ErrorCatalogue = Object.freeze({
     action: 'the peer speaks another version, or is broken or hostile',
   },
   ERR_GLOBAL_CLAIM_INVALID: {
-    when: 'a counter: another node said something of a name that is no claim',
+    when: 'a counter: another node said something of a name that is no claim, or one more than one',
     stateChanged: 'no; it does not count',
     retry: 'no',
     action: 'the peer speaks another version, or is broken or hostile',

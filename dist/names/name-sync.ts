@@ -85,7 +85,7 @@ export class NameSync {
   #known(keyHex: string, at: readonly [number, number], wait: SyncWait): Promise<void> {
     const { cluster } = this.#parts
     return this.#until(wait, (done) => [
-      cluster.onNodeDown((_id, _reason, { key }) => key.hex === keyHex && done()),
+      cluster.onNodeDown((_id, _reason, { key }) => key.hex === keyHex && done(), { hidden: true }),
       this.#topic.whenKnown(keyHex, ...at, done),
     ])
   }

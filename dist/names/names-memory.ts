@@ -34,6 +34,8 @@ export interface NameOwner {
   readonly resolver: NameResolver
   readonly strict: StrictClaim | undefined
   waiting: Waiting | undefined
+  /** Who had the name here before, as long as this is not through. */
+  before: Registration | undefined
   /** Waits no more for others to acknowledge it. */
   unwatch: (() => void) | undefined
 }
@@ -129,11 +131,14 @@ export class NamesMemory {
   claim(registration: Registration): Own {
     const { name, pid, contract, resolver, isOver, strict } = registration
     this.#check(registration)
-    const owner: NameOwner = { pid, resolver, strict, waiting: undefined, unwatch: undefined }
     const how = endingFor(resolver)
     const fence = strict?.token ?? 0
     const given = { process: pid.id, contract, fence, how }
     const before = this.registrar.own.get(name)
+    const owner: NameOwner = {
+      ...{ pid, resolver, strict, waiting: undefined, unwatch: undefined },
+      before: before === undefined ? undefined : registrationOf(before),
+    }
     const own = this.#observed([name], () => {
       if (before !== undefined) {
         this.#forget(before)
@@ -155,8 +160,10 @@ export class NamesMemory {
       const { system } = this.#parts
       const gaveUp = (code: string, what: string, cause?: unknown): void => {
         if (own.owner.waiting === undefined) return
+        const { before } = own.owner
         this.#settle(own, () => new GlobalRegistryError(code, own.name, what, { cause }))
-        this.release(own)
+        if (before !== undefined && this.#system.isAlive(before.pid)) this.claim(before)
+        else this.release(own)
       }
       const timer = system.clock.setTimer(timeoutMs, () =>
         gaveUp('ERR_GLOBAL_TIMEOUT', `not acknowledged by all nodes within ${timeoutMs} ms`),
@@ -330,6 +337,7 @@ export class NamesMemory {
     const { waiting } = owner
     if (waiting === undefined) return
     owner.waiting = undefined
+    owner.before = undefined
     this.#pending -= 1
     waiting.release()
     if (error === undefined) waiting.resolve()
@@ -393,6 +401,13 @@ export class NamesMemory {
     const holder = this.claims.holder(name)
     return holder?.state === 'held' ? holder : undefined
   }
+}
+
+/** What gives a process of this node its held name back; not under a lease, for that was given back already. */
+function registrationOf({ name, owner, claim }: Own): Registration | undefined {
+  const { pid, resolver, strict } = owner
+  if (strict !== undefined || claim.state !== 'held') return undefined
+  return { name, pid, contract: claim.contract, resolver, isOver: true, strict: undefined }
 }
 
 function isSameProcess(a: Claim, b: Claim): boolean {

@@ -72,6 +72,24 @@ describe('limits of global names', () => {
     expect(b.globalRegistry.count()).toBe(0)
   })
 
+  it('GL-05 who had a name keeps it when another process of the node was to have it and is not through', async () => {
+    const [p, q] = [idle(a), idle(a)]
+    expect(await codes([a.globalRegistry.register('kept', p)])).toEqual(['ok'])
+    world.partition(a, b)
+    expect(await codes([a.globalRegistry.reRegister('kept', q, { timeoutMs: 200 })])).toEqual([
+      'ERR_GLOBAL_TIMEOUT',
+    ])
+    expect(a.globalRegistry.whereis('kept')!.pid.id).toBe(p.id)
+    a.system.exit(q, 'kill')
+    world.heal()
+    await world.connected()
+    await world.clock.advance(3_000)
+    for (const node of [a, b]) expect(node.globalRegistry.whereis('kept')!.pid.id).toBe(p.id)
+    a.system.exit(p, 'kill')
+    await world.clock.advance(100)
+    expect([a, b].map((node) => node.globalRegistry.count())).toEqual([0, 0])
+  })
+
   it.each([
     ['nonsense', null],
     ['unregister', 7],
