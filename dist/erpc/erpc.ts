@@ -91,9 +91,13 @@ export function createErpc(
   const caller = new ErpcCaller(parts)
   const close = parts.services.open(SERVICE, {
     action: 'erpc',
-    call: async (_origin, _name, input, signal) => {
+    call: async ({ keyHex }, _name, input, signal) => {
       const { name, args } = requestOf(input)
-      return wireOf(await runner.run(name, args, signal))
+      const outcome = await runner.run(name, args, signal)
+      if ('class' in outcome && outcome.class === 'erpc') {
+        parts.refusals.count(outcome.code, { peer: keyHex })
+      }
+      return wireOf(outcome)
     },
     cast: (origin, _name, input) => {
       const { name, args } = requestOf(input)

@@ -113,6 +113,7 @@ describe('Erpc.call', () => {
 
   it('RP-08 a cast is silent whatever becomes of it, but where it failed it is told', async () => {
     const t = shared
+    const before = t.b.stats().refused['ERR_ERPC_UNKNOWN'] ?? 0
     t.a.erpc.cast('x@10.9.9.9:1', 'add', [])
     t.a.erpc.cast(t.b.id, 'nope', [])
     t.a.erpc.cast(t.b.id, 'error', [])
@@ -121,7 +122,7 @@ describe('Erpc.call', () => {
     t.open[0]!(0)
     await t.world.clock.advance(10)
     expect(t.done).toEqual(['cast'])
-    expect(t.b.stats().refused).toMatchObject({ ERR_ERPC_UNKNOWN: 1, ERR_ERPC_ERROR: 1 })
+    expect(t.b.stats().refused).toMatchObject({ ERR_ERPC_UNKNOWN: before + 1, ERR_ERPC_ERROR: 1 })
   })
 
   it('RP-09 refuses at the caller what is no call', async () => {
@@ -203,6 +204,7 @@ describe('limits of Erpc', () => {
     await t.world.clock.advance(10)
     const tooMany = await failing(t.world, t.a.erpc.call(t.b.id, 'slow', [4]))
     expect(tooMany).toMatchObject({ code: 'ERR_ERPC_QUEUE_FULL' })
+    expect(t.b.stats().refused).toMatchObject({ ERR_ERPC_QUEUE_FULL: 1 })
     expect(t.b.erpc.stats()).toMatchObject({ running: 1, waiting: 2 })
     // The second gives up while it waits: it never runs.
     await t.world.clock.advance(210)
@@ -223,11 +225,11 @@ describe('limits of Erpc', () => {
     t.b.erpc.register('never', () => new Promise(() => {}), { concurrency: 1 })
     const never = (): Promise<unknown> =>
       t.b.erpc.call(t.b.id, 'never', [], { timeoutMs: Infinity })
-    const codes = Array.from({ length: 5_000 }, () =>
+    const codes = Array.from({ length: 2_500 }, () =>
       never().catch(({ code }: { readonly code: unknown }) => code),
     )
     await t.world.clock.advance(1)
-    expect(t.b.erpc.stats()).toMatchObject({ running: 1, waiting: 4_999 })
+    expect(t.b.erpc.stats()).toMatchObject({ running: 1, waiting: 2_499 })
     const runner = [...t.b.system.processes()].find(({ label }) => label.includes('fovea.erpc/1'))
     t.b.system.exit(runner!.pid, 'kill')
     const told = await during(t.world, Promise.all(codes))
