@@ -168,8 +168,10 @@ export class ChildHost {
       throw new LeaseError('ERR_VOTERS_REQUIRED', `'${name}': this node has no voters`)
     }
     const lease = await this.#leases.acquire(name, { timeoutMs, signal })
+    // What its init does after the end of the lease would be done without it.
+    const held = AbortSignal.any([signal, lease.lost])
     try {
-      const spawned = await this.#spawn(owner, entry, start, lease, signal)
+      const spawned = await this.#spawn(owner, entry, start, lease, held)
       if (spawned.ended !== undefined) lease.release()
       return spawned
     } catch (error) {
@@ -204,7 +206,7 @@ export class ChildHost {
     lease?.lost.addEventListener('abort', lost, { once: true })
     if (lease?.lost.aborted === true) lost()
     // Nobody reads the answer any more, so nobody would link to it.
-    if (signal.aborted) void this.#end(hosted)
+    if (signal.aborted && this.#hosted.has(pidKey(pid))) void this.#end(hosted)
     return spawned
   }
 

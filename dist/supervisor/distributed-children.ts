@@ -74,6 +74,8 @@ export class DistributedChildren {
   readonly #context: ChildrenParts
   readonly #ledger: RestartLedger
   readonly #byPid = new Map<string, DistributedChild>()
+  /** Whether a `WaitingAgain` for claimed children is under way: one is enough for all of them. */
+  #retrying = false
 
   constructor(context: ChildrenParts) {
     this.#context = context
@@ -165,6 +167,12 @@ export class DistributedChildren {
     return this.#restart(child, 'restart_failed')
   }
 
+  /** The pause after a claim is over: the next claim asks for another one. */
+  async retryDue(): Promise<void> {
+    this.#retrying = false
+    await this.waitingAgain()
+  }
+
   /** Something has changed: children that waited try. */
   async waitingAgain(): Promise<void> {
     for (const child of [...this.children.values()]) {
@@ -251,7 +259,8 @@ export class DistributedChildren {
     if (isAwaited(error)) {
       child.pending = 'waiting'
       this.#log(child, error, 'a child cannot be started now: it waits')
-      if (error instanceof DistributedChildClaimError) {
+      if (error instanceof DistributedChildClaimError && !this.#retrying) {
+        this.#retrying = true
         system.sendAfter(CLAIM_RETRY_MS, process.pid, new WaitingAgain())
       }
       return

@@ -197,7 +197,7 @@ async function info(state: State, item: Info, ctx: Context): Promise<NoReply<Sta
   if (message instanceof NodeUp) {
     await children.waitingAgain()
     rebalanceLater(state, ctx)
-  } else if (message instanceof WaitingAgain) await children.waitingAgain()
+  } else if (message instanceof WaitingAgain) await children.retryDue()
   else if (message instanceof Rebalance) await rebalance(state, message)
   return noreply(state)
 }

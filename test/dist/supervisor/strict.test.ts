@@ -7,7 +7,7 @@ import {
   type Contract,
   type Server,
 } from '../../../behaviours/index.ts'
-import type { FoveaNode } from '../../../dist/index.ts'
+import type { FoveaNode, Sharded } from '../../../dist/index.ts'
 import { startVoters, type VoterWorld } from '../support/voters.ts'
 import { during, failing, startWorld } from '../support/world.ts'
 
@@ -49,12 +49,12 @@ let world: VoterWorld
 let lives: Life[]
 afterEach(() => world.stop())
 
-async function start(): Promise<readonly [FoveaNode, FoveaNode, FoveaNode]> {
+async function start(others = 0): Promise<readonly [FoveaNode, FoveaNode, FoveaNode]> {
   lives = []
-  world = await startVoters({ voters: 3, others: 0 }, LEASES, {
+  world = await startVoters({ voters: 3, others }, LEASES, {
     node: { keepaliveIntervalMs: 100 },
   })
-  for (const node of world.voters) {
+  for (const node of [...world.voters, ...world.others]) {
     const name = node.id.split('@')[0]!
     node.behaviorRegistry.register(jobOf(name, lives), { remote: true })
   }
@@ -114,9 +114,76 @@ describe('children under leases', () => {
     const without = plain.nodes[0]!.distributedSupervisor.start(options)
     expect(await failing(plain, without)).toMatchObject({ code: 'ERR_VOTERS_REQUIRED' })
   })
+
+  it('children that wait for leases of others do not keep their supervisor from answering', async () => {
+    const [a, b] = await start(1)
+    const c = world.others[0]!
+    const nodeSelector = (nodes: readonly { readonly id: string }[]): string =>
+      nodes.some(({ id }) => id === c.id) ? c.id : a.id
+    const children = ['x', 'y', 'z'].map((id) => ({
+      ...{ id, behavior: 'job/1', nodeSelector, fenced: true },
+    }))
+    const options = { name: 'jobs', mode: 'strict' as const, leaseTimeoutMs: 30, children }
+    const { distributedSupervisor: functions } = a
+    const sup = await during(world, functions.start(options))
+    const leases = children.map(({ id }) => b.leases.acquire(`child:jobs/${id}`))
+    world.kill(c)
+    const held = await during(world, Promise.all(leases))
+    await world.clock.advance(5_000)
+    // However long they wait: one look at them is under way, not one more with each.
+    expect(a.system.process(sup.pid)!.mailboxLength).toBeLessThan(2)
+    expect(await during(world, functions.getStats(sup), 200)).toMatchObject({ waiting: 3 })
+    for (const lease of held) lease.release()
+    await world.clock.advance(3_000)
+    expect(await during(world, functions.getStats(sup))).toMatchObject({ waiting: 0, active: 3 })
+  })
 })
 
 describe('shards under leases', () => {
+  it('G11 an entity and a child end with their lease also while they start or are let go', async () => {
+    const [a, b, c] = await start()
+    const Slow: Contract<JobApi> = contract('slow/1', { call: { token: true }, cast: {} })
+    const ended: string[] = []
+    const pause = (ms: number): Promise<void> =>
+      new Promise((resolve) => void world.clock.setTimer(ms, resolve))
+    const server = implement<JobApi, string, string>(Slow, {
+      init: async (id, ctx) => {
+        ctx.signal.addEventListener('abort', () => ended.push(id.slice(0, 4)))
+        ctx.trapExit(true)
+        if (id.startsWith('init')) await pause(8_000)
+        return id
+      },
+      call: { token: (id) => reply(0, id) },
+      cast: {},
+      info: (id) => noreply(id),
+      terminate: () => pause(4_000),
+    })
+    const all: Sharded[] = []
+    for (const node of [a, b, c]) {
+      node.behaviorRegistry.register(server)
+      const starting = node.sharding.start({ entity: Slow, shards: 8, mode: 'strict' })
+      all.push(await during(world, starting))
+    }
+    await world.clock.advance(2_000)
+    const ofA = (prefix: string): string =>
+      Array.from({ length: 60 }, (_, i) => prefix + i).find((id) => all[1]!.hostOf(id) === a.id)!
+    await during(world, all[1]!.entityRef(ofA('slow')).call('token'))
+    const calling = all[1]!.entityRef(ofA('init')).call('token')
+    const called = calling.catch(() => {})
+    const child = { id: 'x', behavior: 'slow/1', arg: 'init-child' }
+    const jobs = { name: 'jobs', mode: 'strict' as const, intensity: 0, children: [child] }
+    const supervising = a.distributedSupervisor.start(jobs).catch(() => {})
+    await world.clock.advance(50)
+    const stopping = all[0]!.stop()
+    await world.clock.advance(10)
+    expect(ended).toEqual([])
+    for (const other of [b, c]) world.partition(a, other)
+    await world.clock.advance(LEASES.ttlMs)
+    expect(ended.toSorted()).toEqual(['init', 'init', 'slow'])
+    await during(world, stopping)
+    await during(world, Promise.all([called, supervising]))
+  })
+
   it('G11 an entity runs on one side of a cut at most, with tokens that grow', async () => {
     const [a, b, c] = await start()
     const options = { entity: JobContract, shards: 8, mode: 'strict' as const }
