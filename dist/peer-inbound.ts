@@ -176,7 +176,9 @@ export class PeerInbound {
       status = ReplyStatus.error
       answer = asError(error)
     }
-    if (this.#served.delete(id)) this.#peer.answer(id, from, status, answer)
+    if (this.#served.delete(id) && !abort.signal.aborted) {
+      this.#peer.answer(id, from, status, answer)
+    }
   }
 
   #castService(service: PeerService, { name, input }: Of<'cast'>): void {
@@ -215,8 +217,8 @@ export class PeerInbound {
     this.#calls.delete(id)
     // Still queued: the runtime skips a settled call. The answer of a running one is dropped.
     call?.fail(new CallTimeoutError(call, call.timeoutMs))
+    // Its place is free when the service has ended, or cancelling would be a way around the limit.
     this.#served.get(id)?.abort('cancelled')
-    this.#served.delete(id)
     this.#spawns.get(id)?.abort('cancelled')
   }
 

@@ -37,7 +37,7 @@ export class HostBook {
     if (own.isHost) this.#hosts.add(parts.directory.ownKeyHex)
     this.#release = [
       parts.cluster.onNodeUp((_id, { key }) => void this.#greet(key.hex)),
-      parts.cluster.onNodeDown((_id, _reason, { key }) => this.#lost(key.hex)),
+      parts.cluster.onNodeDown((_id, _reason, { key }) => this.#lost(key.hex), { hidden: true }),
     ]
   }
 

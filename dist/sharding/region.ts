@@ -78,7 +78,9 @@ export class ShardRegion {
     this.#book = new HostBook(parts, this.hello, () => this.#hostsChanged())
     this.#sender.setHosts(this.#book.hosts)
     if (!host) return
-    const release = parts.cluster.onNodeDown((_id, _reason, { key }) => this.#forget(key.hex))
+    const release = parts.cluster.onNodeDown((_id, _reason, { key }) => this.#forget(key.hex), {
+      hidden: true,
+    })
     this.#over.signal.addEventListener('abort', release, { once: true })
   }
 
