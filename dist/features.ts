@@ -155,7 +155,9 @@ export function createFeatures(parts: DistParts, options: FeatureOptions): Featu
       erpc: erpc.functions,
     },
     child: Supervisor.child({ ...restarts, children }, { id: 'cluster' }) as unknown as ChildSpec,
-    leave: async () => void (await Promise.all(all.map((feature) => feature.leave?.()))),
+    leave: async () => {
+      await Promise.all(all.map(async (feature) => feature.leave?.()))
+    },
     close: () => {
       for (const feature of [...all].reverse()) feature.close()
     },

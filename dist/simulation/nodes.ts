@@ -119,7 +119,8 @@ class SimWorld implements SimNodes {
     for (let waitedMs = 0; waitedMs < CONNECT_MS_MAX; waitedMs += STEP_MS) {
       const running = this.#running()
       const others = running.length - 1
-      if (running.every((node) => node.cluster.getConnectedNodeCount({ hidden: true }) >= others)) return
+      if (running.every((node) => node.cluster.getConnectedNodeCount({ hidden: true }) >= others))
+        return
       await this.clock.advance(STEP_MS)
     }
     const text = `the nodes did not find each other within ${CONNECT_MS_MAX} ms of virtual time`
