@@ -52,7 +52,11 @@ describe('a chat of three processes', { timeout: TEST_MS }, () => {
     expect(line).toMatch(/^\[\d\d:\d\d:\d\d] <ann> good evening$/)
     await Promise.all([bob, eve].map((screen) => screen.sees('<ann> good evening')))
     for (const screen of [ann, bob, eve]) await screen.asks('/who', '* here: ann, bob, eve')
-    await bob.asks('/people', '* online: ann (general), bob (general), eve (general)')
+    await bob.asksUntil(
+      '/people',
+      '* online:',
+      '* online: ann (general), bob (general), eve (general)',
+    )
     const said = [ann, bob, eve].map((screen) => screen.with('good evening').length)
     expect(said).toEqual([1, 1, 1])
   })
@@ -91,7 +95,7 @@ describe('a chat of three processes', { timeout: TEST_MS }, () => {
     await ann.sees('* eve has left general')
     await ann.asks('is eve gone?', '<ann> is eve gone?')
     await eve.asks('how quiet it is', '<eve> how quiet it is')
-    await bob.asks('/people', 'eve (garden)')
+    await bob.asksUntil('/people', '* online:', 'eve (garden)')
     expect(eve.with('is eve gone?')).toEqual([])
     await eve.asks('/join general', '<ann> is eve gone?')
     await eve.asks('/history 1', '<ann> is eve gone?')
@@ -127,7 +131,11 @@ describe('a chat of three processes', { timeout: TEST_MS }, () => {
     expect(await second.ended).toEqual({ code: 1, signal: null })
     await wrong.sees("'No Name': names are 1 to 24 of a-z, 0-9, - and _")
     expect(await wrong.ended).toEqual({ code: 2, signal: null })
-    await ann.asks('/people', '* online: ann (general), bob (general), eve (general)')
+    await ann.asksUntil(
+      '/people',
+      '* online:',
+      '* online: ann (general), bob (general), eve (general)',
+    )
   })
 
   it('says once that somebody who is killed has left, and leaves no ghost', async () => {
@@ -136,7 +144,7 @@ describe('a chat of three processes', { timeout: TEST_MS }, () => {
     await Promise.all([ann, eve].map((screen) => screen.sees('* bob has left general')))
     for (const screen of [ann, eve]) {
       await screen.asks('/who', '* here: ann, eve')
-      await screen.asks('/people', '* online: ann (general), eve (general)')
+      await screen.asksUntil('/people', '* online:', '* online: ann (general), eve (general)')
       expect(screen.with('bob has left')).toHaveLength(1)
     }
     await ann.asks('/msg bob are you there?', '! nobody is called bob')

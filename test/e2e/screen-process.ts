@@ -7,6 +7,7 @@ import { createInterface } from 'node:readline'
 import { createRealClock } from '../../runtime/clock.ts'
 
 /** Of one line, the start of a program among them: this is no measure, only an end. */
+const ASK_AGAIN_MS = 50
 const WAIT_MS = 30_000
 
 const clock = createRealClock()
@@ -94,6 +95,17 @@ export class ScreenProcess {
     const from = this.lines.length
     this.type(`${line}\n`)
     return this.sees(text, from)
+  }
+
+  /** Asks again until the answer, a line that begins with `answer`, has `text` in it: what is asked for is on its way. */
+  async asksUntil(line: string, answer: string, text: string): Promise<void> {
+    const untilMs = clock.now() + WAIT_MS
+    for (;;) {
+      const found = await this.asks(line, answer)
+      if (found.includes(text)) return
+      if (clock.now() > untilMs) throw new Error(`'${found}', and never '${text}'`)
+      await new Promise<void>((resolve) => void clock.setTimer(ASK_AGAIN_MS, resolve))
+    }
   }
 }
 

@@ -5,7 +5,10 @@ import { simulate, type Simulation } from '../../../dist/simulation/index.ts'
 const NODES = 50
 const SECONDS = 10
 
-/** Links that a node may have: its standing ones, and what it and others left over from probes. */
+/**
+ * Links that a node may have: its standing ones, and what it and others left over from probes. Counted before the
+ * nodes look for each other's names and groups in the DHT, as they do every half minute, with links of their own.
+ */
 const LINKS_MAX = 44
 
 interface Counts {
@@ -61,7 +64,7 @@ async function observe(simulation: Simulation) {
   await simulation.sleep(5_000 - tookMs)
   const told = count(simulation)
   return {
-    ...{ links: after.links / NODES, news: before.news, tookMs },
+    ...{ links: before.links / NODES, news: before.news, tookMs },
     ...{ quiet: rates(before, after, SECONDS), telling: rates(after, told, 5) },
   }
 }
