@@ -6,6 +6,7 @@
  *     ├─ files    what this node shares
  *     └─ room     the one that the person is in
  */
+import { setTimeout } from 'node:timers/promises'
 import { Supervisor } from 'fovea'
 import type { SupervisorRef } from 'fovea'
 import type { Mesh } from 'fovea/mesh'
@@ -16,6 +17,10 @@ import { People, personOf } from './people.ts'
 import type { Person } from './people.ts'
 import { Room } from './room.ts'
 import type { Screen } from './screen.ts'
+
+/** For somebody of whom the news is still on its way. */
+const ARRIVAL_TRIES = 20
+const ARRIVAL_MS = 100
 
 /** What a chat is started with. */
 export interface ChatOptions {
@@ -59,9 +64,18 @@ export class Chat {
 
   /** Resolves when it is on that person's screen. */
   async tell(nick: string, text: string): Promise<void> {
-    const person = (await this.people.call.all()).find((one) => one.nick === nick)
+    const person = await this.#person(nick)
     if (person === undefined) throw new Error(`nobody is called ${nick}`)
     await this.#options.mesh.rpc.call(TELL, text, { node: person.node })
+  }
+
+  /** Of somebody who has just come the news may still be on its way: a word in the room can be faster. */
+  async #person(nick: string): Promise<Person | undefined> {
+    for (let tries = 0; ; tries++) {
+      const person = (await this.people.call.all()).find((one) => one.nick === nick)
+      if (person !== undefined || tries === ARRIVAL_TRIES) return person
+      await setTimeout(ARRIVAL_MS)
+    }
   }
 
   async share(path: string): Promise<void> {
