@@ -4,6 +4,7 @@
  */
 import { benchLossy } from './cluster/lossy.ts'
 import { benchNames } from './cluster/names.ts'
+import { benchFormation } from './cluster/formation.ts'
 import { benchRemote } from './cluster/remote.ts'
 import { benchDht, dhtScenarios } from './dht/run.ts'
 import { benchLocal } from './local/run.ts'
@@ -14,6 +15,7 @@ import { benchSwim, swimScenarios } from './sim/run.ts'
 const BENCHMARKS: Readonly<Record<string, () => Promise<void>>> = {
   local: benchLocal,
   remote: benchRemote,
+  cluster: benchFormation,
   names: benchNames,
   'cluster-lossy': benchLossy,
   swim: benchSwim,
