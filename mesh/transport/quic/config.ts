@@ -9,7 +9,13 @@ import { createSystemEntropy } from '../../../runtime/index.ts'
 import type { Entropy } from '../../../runtime/index.ts'
 import { silentLogger } from '../../../runtime/index.ts'
 import type { Logger } from '../../../runtime/index.ts'
-import { numberOption, objectOption, OptionError, resolveOptions } from '../../../runtime/index.ts'
+import {
+  booleanOption,
+  numberOption,
+  objectOption,
+  OptionError,
+  resolveOptions,
+} from '../../../runtime/index.ts'
 import type { OptionCheck } from '../../../runtime/index.ts'
 import type { TransportSecurity } from '../transport.ts'
 import { UDP_PAYLOAD_BYTES_MAX } from './native-checks.ts'
@@ -40,6 +46,12 @@ export interface QuicOptions {
    * about five times faster than with 1,350.
    */
   readonly loopbackPayloadBytes?: number
+  /**
+   * Asks the system, when a peer on this machine leaves packets unanswered, whether anybody has its port, and ends the
+   * connection (`by: 'error'`, `ERR_TRANSPORT_PORT_CLOSED`) if nobody does. Default true: a killed process is noticed
+   * by the second packet that it does not answer instead of after `idleTimeoutMs`.
+   */
+  readonly loopbackPortCheck?: boolean
   /**
    * Connections of an endpoint, dialled and accepted, handshakes included. Default 4,096; each costs
    * about 44 KB. Above it dials fail and diallers are told `ERR_TRANSPORT_CONNECTION_LIMIT`.
@@ -108,6 +120,7 @@ export const QUIC_DEFAULTS: Readonly<Omit<Defaults, 'clock' | 'entropy'>> = Obje
   keepaliveIntervalMs: undefined,
   udpPayloadBytes: 1_350,
   loopbackPayloadBytes: process.platform === 'linux' ? UDP_PAYLOAD_BYTES_MAX : 8_192,
+  loopbackPortCheck: true,
   connectionsMax: 4_096,
   connectionsPerAddressMax: 512,
   acceptsPerSecondMax: 1_000,
@@ -132,6 +145,7 @@ const CHECKS: { readonly [K in keyof Defaults]: OptionCheck } = {
   keepaliveIntervalMs: numberOption(10, Infinity),
   udpPayloadBytes: payload,
   loopbackPayloadBytes: payload,
+  loopbackPortCheck: booleanOption,
   connectionsMax: numberOption(1, 1_000_000),
   connectionsPerAddressMax: numberOption(1, 1_000_000),
   acceptsPerSecondMax: numberOption(1, 1_000_000),

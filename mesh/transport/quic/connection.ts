@@ -61,6 +61,8 @@ export interface ConnectionOwner {
   failed(connection: QuicConnection, error: TransportError, refused: boolean): void
   /** Over after having been open. */
   ended(connection: QuicConnection): void
+  /** Packets go unanswered: calls `gone` of it if the process at its address is. */
+  checkPort(connection: QuicConnection): void
 }
 
 /** How a connection begins. */
@@ -119,6 +121,8 @@ export class QuicConnection implements TransportConnection, StreamOwner {
   #heard = false
   #datagramsDue = false
   #heardAtMs = 0
+  /** Timers of the binding that ran out since the last packet came. */
+  #timeoutsInVain = 0
   #lastStats: ConnectionStats | undefined
 
   constructor(owner: ConnectionOwner, start: ConnectionStart) {
@@ -237,7 +241,10 @@ export class QuicConnection implements TransportConnection, StreamOwner {
     } else {
       used = this.native.recv(packet, path)
     }
-    if (used) this.#heard = true
+    if (used) {
+      this.#heard = true
+      this.#timeoutsInVain = 0
+    }
     if (!same) this.#maintain()
     return used
   }
@@ -274,6 +281,8 @@ export class QuicConnection implements TransportConnection, StreamOwner {
   timedOut(): void {
     this.wakeDue = false
     this.native.onTimeout()
+    this.#timeoutsInVain++
+    if (this.#state === 'open' && isCheckedAt(this.#timeoutsInVain)) this.#owner.checkPort(this)
     this.#streams.heard() // lost packets make room in the congestion window
   }
 
@@ -286,6 +295,14 @@ export class QuicConnection implements TransportConnection, StreamOwner {
     this.native.sendAckEliciting()
     this.touch()
     return nowMs + keepaliveIntervalMs
+  }
+
+  /** @internal Nobody has the port of the peer any more. */
+  gone(): void {
+    if (this.#state !== 'open' || this.#timeoutsInVain === 0) return
+    this.closed ??= { by: 'error', code: 0, reason: 'ERR_TRANSPORT_PORT_CLOSED' }
+    this.closeTransport(QuicCode.noError, '')
+    this.finish()
   }
 
   /** @internal Ends a handshake. */
@@ -432,4 +449,9 @@ export class QuicConnection implements TransportConnection, StreamOwner {
   #shown({ host, port }: BindingAddress): TransportAddress {
     return Object.freeze({ host: displayHost(host) + this.zone, port })
   }
+}
+
+/** From the second on, one packet may just be late; then ever more rarely, as the binding repeats packets. */
+function isCheckedAt(timeouts: number): boolean {
+  return timeouts > 1 && (timeouts & (timeouts - 1)) === 0
 }

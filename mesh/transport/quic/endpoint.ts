@@ -41,6 +41,7 @@ import type { Guest } from './door.ts'
 import type { Native } from './native.ts'
 import type { NativeConnection } from './native-connection.ts'
 import { CONNECTION_ID_BYTES, destinationKey, idKey, isLong, isTooShort } from './packet.ts'
+import { PortChecks } from './port-check.ts'
 import { PacketSender, socketFamily } from './socket.ts'
 
 /** Packets that one connection may send in one turn. */
@@ -83,6 +84,7 @@ export class QuicEndpoint implements Endpoint, ConnectionOwner {
   readonly #reports: Bucket
   readonly #garbageReports: Bucket
   readonly #door: Door
+  readonly #portChecks = new PortChecks()
   readonly #wakes: DeadlineQueue<QuicConnection>
   readonly #deadlines: DeadlineQueue<QuicConnection>
   readonly #byId = new Map<string, QuicConnection>()
@@ -267,12 +269,19 @@ export class QuicEndpoint implements Endpoint, ConnectionOwner {
     this.#unregister(connection)
   }
 
+  checkPort(connection: QuicConnection): void {
+    if (!this.options.loopbackPortCheck) return
+    const { host, port } = connection.remote
+    this.#portChecks.ask({ host, port }, () => connection.gone())
+  }
+
   // Packets.
 
   /** Bytes from strangers: whatever they do to the code below, the program goes on. */
   #received(packet: Buffer, from: string, port: number): void {
     this.#packetsReceived++
     this.#bytesReceived += packet.length
+    if (packet.length === 0) return void this.#packetsDropped++ // asks whether the port is open
     try {
       this.#route(packet, from, port)
     } catch (error) {
@@ -524,6 +533,7 @@ export class QuicEndpoint implements Endpoint, ConnectionOwner {
 
   #stop(): void {
     this.#isClosed = true
+    this.#portChecks.stop()
     this.#wakes.stop()
     this.#deadlines.stop()
     for (const connection of this.#byId.values()) connection.native.release()
