@@ -53,6 +53,8 @@ export interface ConnectionOwner {
   touch(connection: QuicConnection): void
   /** Sends what the binding wants to send now. */
   sendPackets(connection: QuicConnection): void
+  /** Asks for a turn with `probeDue`, soon. */
+  probeLater(connection: QuicConnection): void
   /** Gives the peer spare connection ids, takes back retired ones. */
   renewIds(connection: QuicConnection): void
   /** The peer has proven its key; the connection may be handed out. */
@@ -93,6 +95,10 @@ export class QuicConnection implements TransportConnection, StreamOwner {
   readonly zone: string
   /** @internal In the endpoint's list of connections to work on. */
   dirty = false
+  /** @internal In the endpoint's list of connections to send for. */
+  sendDue = false
+  /** @internal It is time to look for streams that were stopped. */
+  probeDue = false
   /** @internal Keys in the endpoint's table of connection ids. */
   readonly keys = new Set<string>()
   /** @internal When the binding wants `onTimeout`; real time. */
@@ -119,7 +125,8 @@ export class QuicConnection implements TransportConnection, StreamOwner {
   #closing = false
   #closedDelivered = false
   #heard = false
-  #datagramsDue = false
+  /** Packets came, or somebody began to listen, since everything was read. */
+  #readDue = false
   #heardAtMs = 0
   /** Timers of the binding that ran out since the last packet came. */
   #timeoutsInVain = 0
@@ -141,7 +148,7 @@ export class QuicConnection implements TransportConnection, StreamOwner {
 
   handle(handlers: ConnectionHandlers): void {
     this.#handlers = handlers
-    this.#datagramsDue = true
+    this.#readDue = true
     this.touch()
   }
 
@@ -257,9 +264,10 @@ export class QuicConnection implements TransportConnection, StreamOwner {
     }
     if (this.#heard) {
       this.#heard = false
-      this.#datagramsDue = true
+      this.#readDue = true
       this.#heardAtMs = nowMs
       this.#streams.heard()
+      this.#owner.probeLater(this)
     }
     try {
       if (this.#state === 'handshaking') this.#workHandshake(nowMs)
@@ -383,18 +391,26 @@ export class QuicConnection implements TransportConnection, StreamOwner {
   #workOpen(): void {
     const handlers = this.#handlers
     if (handlers !== undefined) {
-      if (this.#datagramsDue) this.#deliverDatagrams(handlers)
-      if (this.closed === undefined) this.#streams.deliver(handlers.onStream)
+      const isDue = this.#readDue
+      this.#readDue = false
+      if (isDue) this.#deliverDatagrams(handlers)
+      if (isDue && this.closed === undefined) this.#streams.deliver(handlers.onStream)
     }
-    if (this.closed === undefined) this.#streams.probeStops()
+    if (this.probeDue && this.closed === undefined) this.#probeStops()
     if (this.closed === undefined) this.#streams.pump()
     this.#streams.flush()
     if (this.#closing) this.#sayGoodbye()
   }
 
+  #probeStops(): void {
+    this.probeDue = false
+    if (this.#streams.probeStops()) return
+    this.probeDue = true
+    this.touch()
+  }
+
   #deliverDatagrams(handlers: ConnectionHandlers): void {
     const { native, readBuffer } = this
-    this.#datagramsDue = false
     for (;;) {
       const length = native.datagramRecv(readBuffer)
       if (length < 0 || this.closed !== undefined) return

@@ -1,10 +1,10 @@
 /**
  * One UDP port that listens and dials, and the loop behind it.
  *
- * A turn: packets are given to their connections as they arrive (the binding decrypts them, nothing
- * else happens), then one `setImmediate` serves every connection that was touched: read, call
- * handlers, send what was written meanwhile. So a batch of packets is answered by one acknowledgement,
- * the writes of a turn share packets, and a turn costs the same for ten messages as for one. Each
+ * A turn (`turns.ts`): packets are given to their connections as they arrive (the binding decrypts them, nothing
+ * else happens), then every connection that was touched is served: read, call handlers, and, after processes have
+ * handled that, send what was written meanwhile. So a batch of packets is answered by one acknowledgement, the writes
+ * of a turn share packets, and a turn costs the same for ten messages as for one. Each
  * connection sends at most 32 packets per turn, so that a bulk transfer does not delay the others.
  *
  * This folder uses `setImmediate` and real timers directly, for what the binding itself measures in
@@ -43,6 +43,7 @@ import type { NativeConnection } from './native-connection.ts'
 import { CONNECTION_ID_BYTES, destinationKey, idKey, isLong, isTooShort } from './packet.ts'
 import { PortChecks } from './port-check.ts'
 import { PacketSender, socketFamily } from './socket.ts'
+import { Turns } from './turns.ts'
 
 /** Packets that one connection may send in one turn. */
 const PACKETS_PER_TURN = 32
@@ -90,10 +91,8 @@ export class QuicEndpoint implements Endpoint, ConnectionOwner {
   readonly #byId = new Map<string, QuicConnection>()
   readonly #live = new Set<QuicConnection>()
   readonly #dials = new Map<QuicConnection, Dial>()
-  #dirty: QuicConnection[] = []
-  #armed = false
+  readonly #turns: Turns<QuicConnection>
   #closing: Promise<void> | undefined
-  #isClosed = false
   #packetsReceived = 0
   #bytesReceived = 0
   #packetsDropped = 0
@@ -123,6 +122,10 @@ export class QuicEndpoint implements Endpoint, ConnectionOwner {
       sender: this.#sender,
       entropy: options.entropy,
       nowMs,
+    })
+    this.#turns = new Turns(this.#realTime, {
+      serve: (connection) => this.#guarded(connection, this.#serve),
+      send: (connection) => this.#guarded(connection, this.#send),
     })
     this.#wakes = new DeadlineQueue(this.#realTime, (connection) => this.#wake(connection))
     this.#deadlines = new DeadlineQueue(this.#clock, (connection) => this.#ownDeadline(connection))
@@ -205,12 +208,11 @@ export class QuicEndpoint implements Endpoint, ConnectionOwner {
   }
 
   touch(connection: QuicConnection): void {
-    if (connection.dirty || this.#isClosed) return
-    connection.dirty = true
-    this.#dirty.push(connection)
-    if (this.#armed) return
-    this.#armed = true
-    setImmediate(this.#flush)
+    this.#turns.touch(connection)
+  }
+
+  probeLater(connection: QuicConnection): void {
+    this.#turns.probeLater(connection)
   }
 
   sendPackets(connection: QuicConnection): void {
@@ -378,32 +380,23 @@ export class QuicEndpoint implements Endpoint, ConnectionOwner {
 
   // Turns.
 
-  readonly #flush = (): void => {
-    this.#armed = false
-    if (this.#isClosed) return
-    const dirty = this.#dirty
-    this.#dirty = []
-    const nowMs = this.#clock.now()
-    for (const connection of dirty) {
-      connection.dirty = false
-      this.#turn(connection, nowMs)
-      if (this.#isClosed) return
-    }
-  }
-
   /** A bug here ends the connection it is about, never the program. */
-  #turn(connection: QuicConnection, nowMs: number): void {
+  #guarded(connection: QuicConnection, step: (connection: QuicConnection) => void): void {
     try {
-      if (connection.wakeDue) connection.timedOut()
-      connection.work(nowMs)
-      if (connection.ownDue) this.#due(connection, nowMs)
-      this.#afterWork(connection)
+      step(connection)
     } catch (error) {
       this.#broken(connection, error)
     }
   }
 
-  #afterWork(connection: QuicConnection): void {
+  readonly #serve = (connection: QuicConnection): void => {
+    const nowMs = this.#clock.now()
+    if (connection.wakeDue) connection.timedOut()
+    connection.work(nowMs)
+    if (connection.ownDue) this.#due(connection, nowMs)
+  }
+
+  readonly #send = (connection: QuicConnection): void => {
     const { native } = connection
     if (native.released) return
     this.sendPackets(connection)
@@ -493,6 +486,7 @@ export class QuicEndpoint implements Endpoint, ConnectionOwner {
     if (connection.native.released) return
     connection.native.release()
     connection.wake.dispose()
+    this.#turns.forget(connection)
     if (connection.lastPacket === undefined || this.#closing !== undefined) {
       this.#forget(connection)
       return
@@ -526,20 +520,19 @@ export class QuicEndpoint implements Endpoint, ConnectionOwner {
       if (connection.state === 'handshaking') this.#giveUp(connection, closedError())
       else connection.close(0, '')
     }
-    this.#flush()
+    this.#turns.finish()
     this.#stop()
     await this.#sender.close()
   }
 
   #stop(): void {
-    this.#isClosed = true
+    this.#turns.stop()
     this.#portChecks.stop()
     this.#wakes.stop()
     this.#deadlines.stop()
     for (const connection of this.#byId.values()) connection.native.release()
     this.#byId.clear()
     this.#live.clear()
-    this.#dirty = []
   }
 
   #newId(): Uint8Array {

@@ -93,9 +93,9 @@ export class StreamSet {
     }
   }
 
-  /** Finds streams whose reader stopped them, a bounded number per turn. */
-  probeStops(): void {
-    if (this.#unprobed === 0) return
+  /** Finds streams whose reader stopped them, a bounded number per turn; false when some are left. */
+  probeStops(): boolean {
+    if (this.#unprobed === 0) return true
     let left = Math.min(this.#unprobed, PROBED_MAX)
     this.#unprobed -= left
     for (const stream of this.#streams.values()) {
@@ -106,7 +106,7 @@ export class StreamSet {
         this.#streams.set(stream.id, stream)
       }
     }
-    if (this.#unprobed > 0) this.#owner.touch()
+    return this.#unprobed === 0
   }
 
   /** Calls `flush` of the streams that asked for it. */
