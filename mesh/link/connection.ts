@@ -377,7 +377,7 @@ export class Connection implements Link {
   #ping(payload: Uint8Array): void {
     const { protocol, refusals } = this.#context
     const { sequence } = protocol.readPing(payload)
-    if (this.#keepalive?.ping() === true) this.#sendControl(protocol.pong(sequence))
+    if (this.#keepalive?.ping(this.#now()) === true) this.#sendControl(protocol.pong(sequence))
     else refusals.count('ERR_LINK_PING_FLOOD', this.#fields())
   }
 

@@ -16,7 +16,8 @@
  * - Each side rests by itself: any byte of the other one, a ping too, is a sign of life.
  * - One ping and its pong tell both sides. So the side that was dialled leaves a tick out when a ping of the dialler
  *   has come since its last one, and pings by itself only once in `restFactor` ticks, to measure the round trip.
- *   When the dialler's pings stop, that is its first miss: a dead peer is found as soon as by its own pings.
+ *   When the next ping of the dialler is late by a quarter of an interval, that is its first miss, and it pings: a dead
+ *   dialler is found almost as soon as by its own pings.
  */
 
 import type { Connection } from './connection.ts'
@@ -44,6 +45,9 @@ export type KeepaliveVerdict =
 /** Weight of a new sample in the smoothed round trip time, as in TCP (RFC 6298). */
 const RTT_WEIGHT = 1 / 8
 
+/** Parts of an interval after which the next ping of a dialler is missed. */
+const PING_LATE_SHARE = 1.25
+
 /** Pings answered per interval; more are a flood (H20). */
 const PINGS_ANSWERED_MAX = 32
 
@@ -62,6 +66,7 @@ export class Keepalive {
   #pingOpen = false
   #rttMs = 0
   #pingsReceived = 0
+  #pingReceivedMs = 0
   /** Ticks since our last ping. */
   #ticksQuiet = 0
   #lateTicks = 0
@@ -143,7 +148,11 @@ export class Keepalive {
     this.#resting = !needed && this.#misses === 0
     this.#dueMs = nowMs + this.#pauseMs()
     this.#ticksQuiet += 1
-    if (watched && this.#ticksQuiet < this.#restFactor) return { type: 'quiet' }
+    if (watched && this.#ticksQuiet < this.#restFactor) {
+      const lateMs = this.#pingReceivedMs + this.#pauseMs() * PING_LATE_SHARE
+      this.#dueMs = Math.max(lateMs, nowMs + this.#pauseMs() * (PING_LATE_SHARE - 1))
+      return { type: 'quiet' }
+    }
     this.#ticksQuiet = 0
     this.#sequence = (this.#sequence + 1) >>> 0
     this.#pingSentMs = nowMs
@@ -165,8 +174,9 @@ export class Keepalive {
   }
 
   /** A ping came; true when it deserves an answer, false when there are too many. */
-  ping(): boolean {
+  ping(nowMs: number): boolean {
     this.#heard = true
+    this.#pingReceivedMs = nowMs
     this.#pingsReceived += 1
     return this.#pingsReceived <= PINGS_ANSWERED_MAX * (this.#resting ? this.#restFactor : 1)
   }

@@ -47,9 +47,9 @@ export interface QuicOptions {
    */
   readonly loopbackPayloadBytes?: number
   /**
-   * Asks the system, when a peer on this machine leaves packets unanswered, whether anybody has its port, and ends the
-   * connection (`by: 'error'`, `ERR_TRANSPORT_PORT_CLOSED`) if nobody does. Default true: a killed process is noticed
-   * by the second packet that it does not answer instead of after `idleTimeoutMs`.
+   * Asks the system, when a peer on this machine leaves packets unanswered for a fifth of a second, whether anybody has
+   * its port, and ends the connection (`by: 'error'`, `ERR_TRANSPORT_PORT_CLOSED`) if nobody does. Default true: a
+   * killed process is noticed soon after the next packet to it instead of after `idleTimeoutMs`.
    */
   readonly loopbackPortCheck?: boolean
   /**

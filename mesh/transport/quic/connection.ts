@@ -63,8 +63,6 @@ export interface ConnectionOwner {
   failed(connection: QuicConnection, error: TransportError, refused: boolean): void
   /** Over after having been open. */
   ended(connection: QuicConnection): void
-  /** Packets go unanswered: calls `gone` of it if the process at its address is. */
-  checkPort(connection: QuicConnection): void
 }
 
 /** How a connection begins. */
@@ -97,6 +95,8 @@ export class QuicConnection implements TransportConnection, StreamOwner {
   dirty = false
   /** @internal In the endpoint's list of connections to send for. */
   sendDue = false
+  /** @internal Packets that came and were of use. */
+  packetsUsed = 0
   /** @internal It is time to look for streams that were stopped. */
   probeDue = false
   /** @internal Keys in the endpoint's table of connection ids. */
@@ -128,8 +128,6 @@ export class QuicConnection implements TransportConnection, StreamOwner {
   /** Packets came, or somebody began to listen, since everything was read. */
   #readDue = false
   #heardAtMs = 0
-  /** Timers of the binding that ran out since the last packet came. */
-  #timeoutsInVain = 0
   #lastStats: ConnectionStats | undefined
 
   constructor(owner: ConnectionOwner, start: ConnectionStart) {
@@ -250,7 +248,7 @@ export class QuicConnection implements TransportConnection, StreamOwner {
     }
     if (used) {
       this.#heard = true
-      this.#timeoutsInVain = 0
+      this.packetsUsed++
     }
     if (!same) this.#maintain()
     return used
@@ -289,8 +287,6 @@ export class QuicConnection implements TransportConnection, StreamOwner {
   timedOut(): void {
     this.wakeDue = false
     this.native.onTimeout()
-    this.#timeoutsInVain++
-    if (this.#state === 'open' && isCheckedAt(this.#timeoutsInVain)) this.#owner.checkPort(this)
     this.#streams.heard() // lost packets make room in the congestion window
   }
 
@@ -307,7 +303,7 @@ export class QuicConnection implements TransportConnection, StreamOwner {
 
   /** @internal Nobody has the port of the peer any more. */
   gone(): void {
-    if (this.#state !== 'open' || this.#timeoutsInVain === 0) return
+    if (this.#state !== 'open') return
     this.closed ??= { by: 'error', code: 0, reason: 'ERR_TRANSPORT_PORT_CLOSED' }
     this.closeTransport(QuicCode.noError, '')
     this.finish()
@@ -465,9 +461,4 @@ export class QuicConnection implements TransportConnection, StreamOwner {
   #shown({ host, port }: BindingAddress): TransportAddress {
     return Object.freeze({ host: displayHost(host) + this.zone, port })
   }
-}
-
-/** From the second on, one packet may just be late; then ever more rarely, as the binding repeats packets. */
-function isCheckedAt(timeouts: number): boolean {
-  return timeouts > 1 && (timeouts & (timeouts - 1)) === 0
 }

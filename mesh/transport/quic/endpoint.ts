@@ -41,7 +41,7 @@ import type { Guest } from './door.ts'
 import type { Native } from './native.ts'
 import type { NativeConnection } from './native-connection.ts'
 import { CONNECTION_ID_BYTES, destinationKey, idKey, isLong, isTooShort } from './packet.ts'
-import { PortChecks } from './port-check.ts'
+import { PortWatch } from './port-watch.ts'
 import { PacketSender, socketFamily } from './socket.ts'
 import { Turns } from './turns.ts'
 
@@ -85,7 +85,7 @@ export class QuicEndpoint implements Endpoint, ConnectionOwner {
   readonly #reports: Bucket
   readonly #garbageReports: Bucket
   readonly #door: Door
-  readonly #portChecks = new PortChecks()
+  readonly #ports: PortWatch<QuicConnection>
   readonly #wakes: DeadlineQueue<QuicConnection>
   readonly #deadlines: DeadlineQueue<QuicConnection>
   readonly #byId = new Map<string, QuicConnection>()
@@ -123,6 +123,7 @@ export class QuicEndpoint implements Endpoint, ConnectionOwner {
       entropy: options.entropy,
       nowMs,
     })
+    this.#ports = new PortWatch(this.#realTime)
     this.#turns = new Turns(this.#realTime, {
       serve: (connection) => this.#guarded(connection, this.#serve),
       send: (connection) => this.#guarded(connection, this.#send),
@@ -271,12 +272,6 @@ export class QuicEndpoint implements Endpoint, ConnectionOwner {
     this.#unregister(connection)
   }
 
-  checkPort(connection: QuicConnection): void {
-    if (!this.options.loopbackPortCheck) return
-    const { host, port } = connection.remote
-    this.#portChecks.ask({ host, port }, () => connection.gone())
-  }
-
   // Packets.
 
   /** Bytes from strangers: whatever they do to the code below, the program goes on. */
@@ -415,6 +410,9 @@ export class QuicEndpoint implements Endpoint, ConnectionOwner {
 
   #armWake(connection: QuicConnection): void {
     const timeoutMs = connection.native.timeoutMs()
+    const { loopbackPortCheck, idleTimeoutMs } = this.options
+    // As long as something is under way that the peer must acknowledge, the timer is that of the next repetition.
+    if (loopbackPortCheck && timeoutMs < idleTimeoutMs / 2) this.#ports.awaitAnswer(connection)
     // The binding counts in whole milliseconds, rounded down.
     const at = timeoutMs === Infinity ? Infinity : this.#realTime.now() + timeoutMs + 1
     this.#wakes.set(connection.wake, at)
@@ -487,6 +485,7 @@ export class QuicEndpoint implements Endpoint, ConnectionOwner {
     connection.native.release()
     connection.wake.dispose()
     this.#turns.forget(connection)
+    this.#ports.forget(connection)
     if (connection.lastPacket === undefined || this.#closing !== undefined) {
       this.#forget(connection)
       return
@@ -527,7 +526,7 @@ export class QuicEndpoint implements Endpoint, ConnectionOwner {
 
   #stop(): void {
     this.#turns.stop()
-    this.#portChecks.stop()
+    this.#ports.stop()
     this.#wakes.stop()
     this.#deadlines.stop()
     for (const connection of this.#byId.values()) connection.native.release()

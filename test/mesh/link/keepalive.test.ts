@@ -81,10 +81,10 @@ describe('Keepalive', () => {
 
   it('H20 answers 32 pings per interval and not the 33rd', () => {
     const keepalive = new Keepalive(options, 0)
-    for (let i = 0; i < 32; i++) expect(keepalive.ping()).toBe(true)
-    expect(keepalive.ping()).toBe(false)
+    for (let i = 0; i < 32; i++) expect(keepalive.ping(0)).toBe(true)
+    expect(keepalive.ping(0)).toBe(false)
     keepalive.tick(1_000)
-    expect(keepalive.ping()).toBe(true)
+    expect(keepalive.ping(0)).toBe(true)
   })
 
   it('pings once in ten intervals while nobody needs the link', () => {
@@ -135,14 +135,14 @@ describe('Keepalive', () => {
   it('H20 answers as many pings per interval at rest as awake', () => {
     const keepalive = new Keepalive(options, 0)
     keepalive.tick(1_000, false)
-    for (let i = 0; i < 320; i++) expect(keepalive.ping()).toBe(true)
-    expect(keepalive.ping()).toBe(false)
+    for (let i = 0; i < 320; i++) expect(keepalive.ping(0)).toBe(true)
+    expect(keepalive.ping(0)).toBe(false)
   })
 
   it('the dialled side leaves its pings to the dialler, but for one in ten that measures', () => {
     const keepalive = new Keepalive({ ...options, initiator: false }, 0)
     const types = Array.from({ length: 20 }, (_, index) => {
-      keepalive.ping()
+      keepalive.ping(index * 1_000 + 900)
       return keepalive.tick((index + 1) * 1_000).type
     })
     expect(types.filter((type) => type === 'ping')).toHaveLength(2)
@@ -152,9 +152,31 @@ describe('Keepalive', () => {
 
   it('ML22 the dialled side finds a dialler that falls silent within 4 s of its last ping', () => {
     const keepalive = new Keepalive({ ...options, initiator: false }, 0)
-    keepalive.ping()
-    const types = [1, 2, 3, 4].map((s) => keepalive.tick(s * 1_000).type)
+    keepalive.ping(900)
+    const types = ['tick at 1,000', 'late', 'miss', 'miss'].map(() => {
+      return keepalive.tick(keepalive.dueMs).type
+    })
     expect(types).toEqual(['quiet', 'ping', 'ping', 'dead'])
+    expect(keepalive.dueMs).toBe(4_150)
+  })
+
+  it('the dialled side pings when the next ping of the dialler is late by a quarter of an interval', () => {
+    const keepalive = new Keepalive({ ...options, initiator: false }, 0)
+    keepalive.ping(900)
+    keepalive.tick(1_000)
+    expect(keepalive.dueMs).toBe(2_150)
+    keepalive.ping(1_900)
+    expect(keepalive.tick(2_150).type).toBe('quiet')
+    expect(keepalive.dueMs).toBe(3_150)
+    expect(keepalive.tick(3_150)).toEqual({ type: 'ping', sequence: 1 })
+    expect([keepalive.misses, keepalive.dueMs]).toEqual([1, 4_150])
+  })
+
+  it('the dialled side waits a quarter of an interval at least, after a ping of long ago', () => {
+    const keepalive = new Keepalive({ ...options, initiator: false }, 0)
+    keepalive.ping(100)
+    keepalive.tick(1_500)
+    expect(keepalive.dueMs).toBe(1_750)
   })
 
   it('the dialled side pings by itself when bytes come but no pings', () => {

@@ -1,7 +1,7 @@
 import { describeTransport } from '../../conformance/transport.ts'
 import { quicWorld } from '../../support/transport-quic.ts'
 
-// What the kernel knows of a dead peer on this machine comes before any timeout: see `quic/port-check.test.ts`.
+// What the kernel knows of a dead peer on this machine comes before any timeout: see `quic/port-watch.test.ts`.
 describeTransport('quic', () => quicWorld('127.0.0.1', { loopbackPortCheck: false }))
 // Other packet sizes and windows change what shares a packet, not who may connect.
 describeTransport(
