@@ -12,6 +12,7 @@ const BOUNDS: readonly (readonly [keyof QuicOptions, number, number])[] = [
   ['acceptsPerSecondMax', 1, 1_000_000],
   ['streamsMax', 1, 1_000_000],
   ['streamWindowBytes', 1_024, 2 ** 30],
+  ['loopbackWindowBytes', 1_024, 2 ** 30],
   ['datagramQueueMax', 1, 65_536],
   ['handshakeTimeoutMs', 1, 2 ** 31 - 1],
   ['dialTimeoutMs', 1, 2 ** 31 - 1],
@@ -50,6 +51,16 @@ describe('options of the QUIC transport', () => {
     { streamHighWaterBytes: 1_001, streamQueueBytesMax: 1_000 },
   ])('refuse the contradiction %o', (options) => {
     expect(codeThrownBy(() => resolveQuicOptions(options))).toBe('ERR_OPTION_INVALID')
+  })
+
+  it('give peers on this machine a window of their own, unless one is given for all', () => {
+    const windows = (given?: QuicOptions): unknown => {
+      const { streamWindowBytes, loopbackWindowBytes } = resolveQuicOptions(given)
+      return [streamWindowBytes, loopbackWindowBytes]
+    }
+    expect(windows()).toEqual([524_288, 1_048_576])
+    expect(windows({ streamWindowBytes: 16_384 })).toEqual([16_384, 16_384])
+    expect(windows({ loopbackWindowBytes: 65_536 })).toEqual([524_288, 65_536])
   })
 
   it('refuse names that they do not know', () => {
