@@ -78,8 +78,8 @@ export function encodeFrame(type: number, payload: Uint8Array, flags = 0): Uint8
 
 const EMPTY: Uint8Array = new Uint8Array(0)
 
-/** A payload buffer up to this size is kept for the next frame that arrives in pieces. */
-const SCRATCH_BYTES_KEPT = 65_536
+/** A payload buffer up to this size is kept for the next frame that arrives in pieces: 64 KiB of data and what is around. */
+const SCRATCH_BYTES_KEPT = 131_072
 
 /** First allocation for a payload that arrives in pieces. */
 const SCRATCH_BYTES_MIN = 512
