@@ -136,6 +136,7 @@ export class Dispatcher implements Driver {
       }
       this.#direct.linkDown(link)
       this.#assembly.forget(directName(node))
+      this.#relay?.unlinked(node)
     })
   }
 
@@ -216,12 +217,13 @@ export class Dispatcher implements Driver {
   }
 
   #makeRelay(): RelayWay | undefined {
-    const { relays, settings, seals, memory, clock } = this.#context
+    const { relays, settings, seals, memory, clock, pool } = this.#context
     if (relays === undefined) return undefined
     const { send, payloadBytesMax, home, helpers, isEdge } = relays
     return new RelayWay({
       ...{ settings, seals, send, payloadBytesMax, keys: this.#keys, waiting: this.#waiting },
-      ...{ home, helpers, now: () => clock.now() },
+      ...{ home, helpers, isEdge, now: () => clock.now() },
+      isLinked: (node) => pool.link(node) !== undefined,
       keysAt: () => (isEdge ? home() : undefined),
       relayed: (messages) => void (memory.counts.relayed += messages),
       lose: (parcel, code, text, mayHaveArrived) => this.#lose(parcel, code, text, mayHaveArrived),

@@ -15,6 +15,8 @@ export class Line {
   small = 0
   /** Envelopes with a piece of a large one. */
   pieces = 0
+  /** Envelopes of either kind that nothing waits for any more, though nobody has said what became of them. */
+  detached = 0
   readonly cuttings: Cutting[] = []
   /** Messages whose envelope was given up, in order: they go again first. */
   readonly returned: Parcel[] = []
@@ -45,7 +47,8 @@ export class Line {
 
   /** Whether nothing is under way. */
   get isIdle(): boolean {
-    return !this.isBusy && this.pieces === 0 && this.cuttings.length === 0 && !this.isAsking
+    const isWorking = this.isBusy || this.isAsking || this.pieces + this.detached > 0
+    return !isWorking && this.cuttings.length === 0
   }
 
   /** Bytes that are here and in no envelope. */

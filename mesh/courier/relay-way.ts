@@ -6,7 +6,8 @@
  *
  * An envelope that was given up was not delivered, so its messages are sent again another way (`line.ts` says which)
  * until there is none left; then they are lost. Until the first one has arrived only one is under way, and those that
- * came back go before those that wait, so that messages of one lane keep their order.
+ * came back go before those that wait, so that messages of one lane keep their order. Nothing waits for
+ * envelopes whose first link is gone (`under-way.ts`): their messages end as ever, but others may pass them.
  */
 import { HEADER_BYTES } from '../wire/frame.ts'
 import { RouteError } from '../routing/greedy/errors.ts'
@@ -24,6 +25,7 @@ import type { Helper } from './line.ts'
 import type { Parcel } from './parcel.ts'
 import { SEAL_OVERHEAD_BYTES } from './seal.ts'
 import type { Seals } from './seal.ts'
+import { UnderWay } from './under-way.ts'
 import type { CourierSettings } from './settings.ts'
 import type { Waiting } from './waiting.ts'
 
@@ -49,6 +51,10 @@ export interface RelayWayParts {
   readonly waiting: Waiting
   /** A node with a link, through which this one can be answered. */
   readonly home: () => string | undefined
+  /** Whether that node has a link with this one. */
+  readonly isLinked: (node: string) => boolean
+  /** Whether everything goes by `home`. */
+  readonly isEdge: boolean
   /** Nodes with links that may have one with that node, too; best first. */
   readonly helpers: (node: string) => readonly string[]
   /** Whom to ask for the key of a node that came without a gateway; undefined for the DHT. */
@@ -78,6 +84,14 @@ export interface Cutting extends Cut {
   isOver: boolean
 }
 
+/** One envelope, and as what the line counts it. */
+interface Trip {
+  readonly node: string
+  readonly key: Uint8Array
+  readonly line: Line
+  readonly kind: 'small' | 'pieces'
+}
+
 /** How an envelope ended. */
 interface Ended {
   readonly code: 'arrived' | 'given_up' | CourierErrorCode
@@ -92,6 +106,7 @@ export class RelayWay {
   readonly #lines = new Map<string, Line>()
   /** By way of whom messages for a node arrived last; oldest first. */
   readonly #helpers = new Map<string, string>()
+  readonly #underWay = new UnderWay()
   readonly #frameBytesMax: number
   #id = 0
 
@@ -110,9 +125,14 @@ export class RelayWay {
     return this.#lines.get(node)?.bytes ?? 0
   }
 
+  /** The link with that node is gone: what went by it is waited for no more. */
+  unlinked(node: string): void {
+    this.#underWay.lost(node)
+  }
+
   /** Sends what waits for that node, as far as it may. */
   move(node: string): void {
-    const { waiting, keys, settings } = this.#parts
+    const { waiting, keys, settings, isEdge, home } = this.#parts
     const line = this.#lineOf(node)
     if (line.isAsking) return
     const key = keys.known(node)
@@ -121,6 +141,8 @@ export class RelayWay {
       return
     }
     while (line.mayBegin(settings.envelopesPerNodeMax)) {
+      // What waits for a gateway is not given to nobody.
+      if (line.returned.length === 0 && isEdge && home() === undefined) break
       const isNext = line.returned.length > 0 || waiting.has(node)
       if (line.cuttings.length > 0 && (!isNext || line.pieceIsNext))
         this.#sendPiece(node, key, line)
@@ -171,10 +193,8 @@ export class RelayWay {
       line.cuttings.push({ ...cut, hasArrived: false, isOver: false })
       return
     }
-    line.small += 1
     const frames = parcels.map(({ frame }) => frame)
-    this.#send(node, key, line, first, frames, ({ code, text, isUnknown }) => {
-      line.small -= 1
+    this.#send({ node, key, line, kind: 'small' }, first, frames, ({ code, text, isUnknown }) => {
       if (code === 'given_up') return line.bringBack(parcels)
       if (code === 'arrived') return
       for (const parcel of parcels) this.#parts.lose(parcel, code, text, isUnknown)
@@ -200,9 +220,8 @@ export class RelayWay {
     line.pieceIsNext = false
     const piece = cutNext(cutting, this.#frameBytesMax - HEADER_BYTES)
     if (!isCutUp(cutting)) line.cuttings.push(cutting)
-    line.pieces += 1
-    this.#send(node, key, line, cutting.parcel, [piece], ({ code, text, isUnknown }) => {
-      line.pieces -= 1
+    const trip: Trip = { node, key, line, kind: 'pieces' }
+    this.#send(trip, cutting.parcel, [piece], ({ code, text, isUnknown }) => {
       if (code === 'arrived') {
         cutting.hasArrived = true
         return
@@ -219,9 +238,7 @@ export class RelayWay {
   }
 
   #send(
-    node: string,
-    key: Uint8Array,
-    line: Line,
+    { node, key, line, kind }: Trip,
     { lane, via }: Parcel,
     frames: readonly Uint8Array[],
     ended: (how: Ended) => void,
@@ -231,12 +248,19 @@ export class RelayWay {
     const back = line.helper ?? home()
     const sealed = seals.seal(key, frames, back)
     const options = { via: keyOrNone(way), sourceVia: keyOrNone(back) }
+    line[kind] += 1
+    const end = this.#underWay.begin(this.#hopOf(way), () => {
+      line[kind] -= 1
+      line.detached += 1
+      this.#after(node, line)
+    })
     const sent =
       sealed === undefined
         ? Promise.reject(new RouteError('ERR_ROUTE_UNHANDLED', 'nothing can be sealed for it'))
         : send(routeType(lane), keyFromHex(node), sealed, options)
     sent.then(
       () => {
+        line[end() ? kind : 'detached'] -= 1
         line.arrived(way)
         if (way === line.helper) this.#remember(node, way)
         ended({ code: 'arrived', text: '', isUnknown: false })
@@ -244,6 +268,7 @@ export class RelayWay {
       },
       (error: unknown) => {
         const { code, message } = error as RouteError
+        line[end() ? kind : 'detached'] -= 1
         ended({ code: endOf(code), text: message, isUnknown: UNKNOWN.has(code) })
         guard(() => {
           if (GIVEN_UP.has(code)) this.#tryNext(node, line, way)
@@ -251,6 +276,13 @@ export class RelayWay {
         })
       },
     )
+  }
+
+  /** The node that an envelope goes to first, if that is known: tables lead over several, which may change. */
+  #hopOf(way: Helper): string | undefined {
+    const { isEdge, home, isLinked } = this.#parts
+    if (isEdge) return home()
+    return way !== undefined && isLinked(way) ? way : undefined
   }
 
   /** The way was none: the next one, or everything is lost that waits for it. */

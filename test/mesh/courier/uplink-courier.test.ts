@@ -142,6 +142,45 @@ describe('a peer at the edge', () => {
     expect(member.got).toEqual(['call on from n4 relayed'])
   })
 
+  it('does not wait for what its gateway took along, and is told of that in its time', async () => {
+    const { world, g1, member, a } = await edges(83)
+    await using _ = world
+    const { tamper } = world
+    world.tamper = (from, to, type, payload) =>
+      to === 1 && type === WireType.rpcRoute ? undefined : tamper(from, to, type, payload)
+    a.courier.send(member.key, 'rpc', frameOf('swallowed'), noting(a))
+    await world.advance(100)
+    a.courier.send(member.key, 'rpc', frameOf('behind it'), noting(a))
+    await world.cluster.during(a.core.pool.link(g1.key)!.close())
+    a.courier.send(member.key, 'rpc', frameOf('after it'), noting(a))
+    await world.advance(1_000)
+    expect([member.got, a.lost]).toEqual([[], []])
+    await world.uplink(a, 2)
+    await world.advance(500)
+    const arrived = ['call behind it from n4 relayed', 'call after it from n4 relayed']
+    expect([member.got, a.lost]).toEqual([arrived, []])
+    await world.advance(10_000)
+    expect([member.got, a.lost]).toEqual([arrived, ['ERR_COURIER_TIMEOUT']])
+  })
+
+  it('is reached by the next gateway while what the one before took along is not known to be lost', async () => {
+    const { world, g1, g2, member, a } = await edges(84)
+    await using _ = world
+    const { tamper } = world
+    world.tamper = (from, to, type, payload) =>
+      to === 1 && type === WireType.rpcRoute ? undefined : tamper(from, to, type, payload)
+    member.courier.send(a.key, 'rpc', frameOf('swallowed'), noting(member, { via: g1.key }))
+    await world.advance(100)
+    await world.cluster.during(a.core.pool.link(g1.key)!.close())
+    await world.uplink(a, 2)
+    await world.cluster.during(member.core.pool.link(g1.key)!.close())
+    member.courier.send(a.key, 'rpc', frameOf('next'), noting(member, { via: g2.key }))
+    await world.advance(500)
+    expect([a.got, member.lost]).toEqual([['call next from n3 relayed'], []])
+    await world.advance(10_000)
+    expect([a.got, member.lost]).toEqual([['call next from n3 relayed'], ['ERR_COURIER_TIMEOUT']])
+  })
+
   it('cannot be spoken for by its gateway, which changes what it passes on', async () => {
     const { world, g1, member, a } = await edges(79)
     await using _ = world
