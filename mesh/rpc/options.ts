@@ -32,7 +32,7 @@ export interface RpcOptions extends StreamLimits {
   readonly inboundPerPeerMax?: number
   /** Bytes of the inputs of all calls that run or wait here. Default 256 MiB; then `ERR_RPC_OVERLOADED`. */
   readonly inboundBytesMax?: number
-  /** How long a handler whose call was given up keeps its place. Default 5,000 ms. */
+  /** How long a handler keeps its place when its call was given up, or its stream is over. Default 5,000 ms. */
   readonly handlerGraceMs?: number
   /** Ids of a peer's calls that are remembered, so that each runs once. Default 8,192. */
   readonly idsPerPeerMax?: number

@@ -22,6 +22,7 @@ import { OutboundStream } from './outbound.ts'
 import type { OutboundPlan, StreamProvider } from './outbound.ts'
 import { StreamPeers } from './peers.ts'
 import type { StreamPeer } from './peers.ts'
+import { StreamPlaces } from './places.ts'
 import { StreamSelector } from './selector.ts'
 import type { StreamTarget } from './selector.ts'
 import type { StreamSettings } from './stream-core.ts'
@@ -63,6 +64,7 @@ export class StreamDriver {
   /** Everything that was opened here, also before it has a provider. */
   readonly #opening = new Set<OutboundStream>()
   readonly #peers: StreamPeers
+  readonly #places: StreamPlaces
   readonly #byNode = new Map<string, Set<StreamTrack>>()
   readonly #byKey = new Map<number, StreamTrack>()
   readonly #deadlines = new Deadlines()
@@ -75,7 +77,6 @@ export class StreamDriver {
   #timerMs = Infinity
   #nextId: number
   #nextKey = 1
-  #slots = 0
   #largeBytes = 0
   #isStopped = false
   readonly #counts = { opened: 0, served: 0, refused: 0, failed: 0 }
@@ -92,6 +93,7 @@ export class StreamDriver {
       itemBytesMax: settings.streamItemBytesMax,
     }
     this.#peers = new StreamPeers(clock, settings.streamOpensPerSecondMax)
+    this.#places = new StreamPlaces(clock, settings.handlerGraceMs)
     this.#selector = new StreamSelector(context)
     this.#nextId = Math.floor(clock.now() * IDS_PER_MS) + 1
     for (const [from, to] of STREAM_TYPES) {
@@ -143,6 +145,7 @@ export class StreamDriver {
     this.#isStopped = true
     for (const stop of this.#stops) stop()
     const fault = streamFault('unreachable', 'the node that served or called stops')
+    this.#places.stop()
     for (const track of this.#byKey.values()) track.core.abort(fault)
     for (const stream of this.#opening) stream.lose(fault)
     this.#timer?.cancel()
@@ -159,7 +162,7 @@ export class StreamDriver {
     }
     return {
       outbound: this.#opening.size,
-      inbound: this.#slots,
+      inbound: this.#places.size,
       ...this.#counts,
       resent,
       bytesUnacknowledged,
@@ -236,7 +239,7 @@ export class StreamDriver {
     const isOwn = origin.node === self
     const isFlood =
       !isOwn && (!this.#peers.allows(origin.node) || peer.slots >= settings.streamsPerPeerMax)
-    if (isFlood || this.#slots >= settings.streamsInboundMax) {
+    if (isFlood || this.#places.size >= settings.streamsInboundMax) {
       refusals.count('ERR_RPC_STREAM_OPENS_MAX', { from: origin.node })
       return streamFault('overloaded', 'too many streams')
     }
@@ -266,8 +269,7 @@ export class StreamDriver {
     const { clock, refusals, settings: limits } = this.#context
     const beganMs = clock.now()
     const dueMs = open.remainingMs === 0 ? Infinity : beganMs + open.remainingMs
-    peer.slots += 1
-    this.#slots += 1
+    const place = this.#places.take(peer, gate)
     this.#counts.served += 1
     const inbound = new InboundStream(open, origin, handler, {
       endpoint: this.#endpoint,
@@ -277,11 +279,10 @@ export class StreamDriver {
         const { procedure } = open
         refusals.count('ERR_RPC_RESULT_LOST', { procedure, error }, { level: 'debug' })
       },
+      lingers: () => place.linger(),
       over: (isFailed) => {
-        peer.slots -= 1
-        this.#slots -= 1
         if (isFailed) this.#counts.failed += 1
-        gate.done(clock.now() - beganMs, clock.now())
+        place.release()
       },
     })
     const settings = this.#settings(dueMs, undefined, undefined)

@@ -27,6 +27,8 @@ export interface InboundParts {
   readonly dueMs: number
   /** The handler threw when nobody wanted to know any more. */
   readonly unheard: (error: unknown) => void
+  /** The stream has ended, and its handler has not. */
+  readonly lingers: () => void
   /** The stream and its handler have both ended. */
   readonly over: (isFailed: boolean) => void
 }
@@ -182,6 +184,7 @@ export class InboundStream {
       // One that waits for its own things is told when it yields next.
       this.#iterator?.return?.().catch((thrown: unknown) => this.#parts.unheard(thrown))
     }
+    if (!this.#isSettled) this.#parts.lingers()
     this.#tellOver()
   }
 

@@ -435,6 +435,35 @@ describe('streams that fail', () => {
     await expect(stream.result).resolves.toBe(10)
   })
 
+  it('a handler that ignores its end keeps others out for handlerGraceMs, and no longer', async () => {
+    const { world, caller, provider } = pairOf({ handlerGraceMs: 5_000 })
+    let running = 0
+    const handler = (): Promise<never> => {
+      running += 1
+      return new Promise(() => {})
+    }
+    const advertised = await provider.rpc.advertiseStream('stubborn', handler, { concurrency: 1 })
+    await world.advance()
+    const first = caller.rpc.stream('stubborn')
+    await world.advance()
+    first.cancel()
+    await world.advance(4_900)
+    const early = fateOf(caller.rpc.stream('stubborn').result)
+    await world.advance(90)
+    expect(early.error).toMatchObject({ code: 'ERR_RPC_OVERLOADED' })
+    await world.advance(100)
+    const second = caller.rpc.stream('stubborn')
+    await world.advance()
+    // Both still count for their peer and this node.
+    expect([running, provider.driver.stats().inbound]).toEqual([2, 2])
+    const drained = fateOf(advertised.drain())
+    second.cancel()
+    await world.advance(4_900)
+    expect(drained).toEqual({})
+    await world.advance(200)
+    expect(drained).toEqual({ value: undefined })
+  })
+
   it('ML6 unadvertised streams are refused at once; those that run go on; drain waits for them', async () => {
     const { world, caller, provider } = pairOf()
     const advertised = await provider.rpc.advertiseStream('take', async (_input, items) => {
