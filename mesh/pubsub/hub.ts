@@ -14,7 +14,7 @@ import type { Outgoing } from './outgoing.ts'
 import { Publisher } from './publisher.ts'
 import { Receiver } from './receiver.ts'
 import type { Arrival } from './receiver.ts'
-import { GROUP_PREFIX, PLAIN, WIDENED } from './registry.ts'
+import { AGAIN, GROUP_PREFIX, PLAIN, WIDENED } from './registry.ts'
 import { Requests } from './requests.ts'
 import type { RetainedValue } from './retained.ts'
 
@@ -27,6 +27,8 @@ export class Hub implements Driver {
   readonly #ties: Ties
   /** `node filter` of entries that have members of groups only: they want no last values yet. */
   readonly #groupsOnly = new Set<string>()
+  /** The latest {@link AGAIN} of each entry that has one, by `node filter`. */
+  readonly #again = new Map<string, unknown>()
   #isClosed = false
 
   constructor(context: PubSubContext, ties: Ties) {
@@ -134,17 +136,27 @@ export class Hub implements Driver {
     memory.unwanted.forget(node)
     if (type === 'removed') {
       this.#groupsOnly.delete(nameOf(entry))
+      this.#again.delete(nameOf(entry))
       memory.outbox.stopReplay(node, pattern)
     } else if (type === 'added') {
       memory.outbox.met(node)
       this.#added(entry)
-    } else if (this.#groupsOnly.has(nameOf(entry))) this.#added(entry)
+    } else if (this.#isAnew(entry) || this.#groupsOnly.has(nameOf(entry))) this.#added(entry)
+  }
+
+  /** It was not wanted for a moment, which the catalog did not tell. */
+  #isAnew(entry: CatalogEntry): boolean {
+    const { [AGAIN]: again, [WIDENED]: isWidened } = entry.detail
+    // Of filters that are told as one it is a sum, which says nothing.
+    if (again === undefined || isWidened === true) return false
+    return this.#again.get(nameOf(entry)) !== again
   }
 
   /** Somebody wants something: here are the last values. */
   #added(entry: CatalogEntry): void {
     const { node, via, pattern, detail } = entry
     const { own, outbox } = this.#context.memory
+    if (detail[AGAIN] !== undefined) this.#again.set(nameOf(entry), detail[AGAIN])
     const hasGroups = Object.keys(detail).some((name) => name.startsWith(GROUP_PREFIX))
     if (hasGroups && detail[PLAIN] === undefined && detail[WIDENED] !== true) {
       this.#groupsOnly.add(nameOf(entry))

@@ -14,6 +14,15 @@ export const GROUP_PREFIX = 'g:'
 /** Name of the number of subscriptions in no group. */
 export const PLAIN = 'plain'
 
+/**
+ * Name of a number in the detail of a filter that was wanted before: another one each time that it is wanted anew. The catalog
+ * does not tell what was deleted and set again within a moment, and others must know that last values are wanted anew.
+ */
+export const AGAIN = 'again'
+
+/** Filters that are remembered as wanted before. */
+const FORMER_MAX = 1_024
+
 /** Members of one group on this node. */
 export class LocalGroup {
   readonly members: LocalSubscription[]
@@ -59,6 +68,8 @@ export class FilterEntry {
   /** The catalog says that this node wants it. */
   isAnnounced = false
   isDirty = false
+  /** See {@link AGAIN}; undefined for one that is wanted for the first time. */
+  again: number | undefined
 
   constructor(filter: string) {
     this.filter = filter
@@ -75,7 +86,8 @@ export class FilterEntry {
     for (const [group, { open }] of this.groups) {
       if (open > 0) detail[GROUP_PREFIX + group] = open
     }
-    return Object.keys(detail).length === 0 ? undefined : detail
+    if (Object.keys(detail).length === 0) return undefined
+    return this.again === undefined ? detail : { ...detail, [AGAIN]: this.again }
   }
 }
 
@@ -96,6 +108,9 @@ export class Registry {
   readonly #dirty: FilterEntry[] = []
   readonly #subscriptions = new Set<LocalSubscription>()
   readonly #events: RegistryEvents
+  /** Filters that were wanted before, the longest ago first. */
+  readonly #former = new Set<string>()
+  #timesAgain = 0
   /** Rises with every change. */
   version = 0
 
@@ -125,6 +140,7 @@ export class Registry {
     const entry = there ?? new FilterEntry(filter)
     const isNewGroup = group !== undefined && !entry.groups.has(group)
     join(entry, subscription)
+    if (!entry.isAnnounced && this.#former.has(filter)) entry.again = ++this.#timesAgain
     if (!entry.isAnnounced || isNewGroup) {
       try {
         this.#catalog.set('topic', filter, entry.detail())
@@ -154,6 +170,7 @@ export class Registry {
     if (!entry.isAnnounced || (group === undefined && entry.open > 0)) return
     if (entry.detail() === undefined) {
       entry.isAnnounced = false
+      this.#wasWanted(filter)
       this.#catalog.delete('topic', filter)
       this.#events.filterRemoved(filter)
     } else this.#changed(entry)
@@ -181,6 +198,13 @@ export class Registry {
       isWanted ||= entry.isAnnounced
     })
     return isWanted
+  }
+
+  #wasWanted(filter: string): void {
+    this.#former.delete(filter)
+    this.#former.add(filter)
+    if (this.#former.size <= FORMER_MAX) return
+    for (const oldest of this.#former) return void this.#former.delete(oldest)
   }
 
   /** Told at the end of the turn, so that many changes are one. */
