@@ -300,6 +300,7 @@ export type {
   Services,
   ServicesStats,
   ServiceWatch,
+  ToldOptions,
   WatchServicesOptions,
 } from './services/registry.ts'
 export type { ServicesErrorCode } from './services/errors.ts'

@@ -88,6 +88,8 @@ export interface Catalog {
    * what it knows.
    */
   unwanted(kind: CatalogKind, name: string, from: string): void
+  /** True when every linked node has said that it knows all that this one wants and offers; at the edge the gateway. */
+  isTold(): boolean
   /** Calls `handler` for every change of the entries of others; gives the way to stop. */
   onChange(kind: CatalogKind, handler: (change: CatalogChange) => void): () => void
   stats(): CatalogStats

@@ -135,6 +135,10 @@ export class CatalogFunctions implements Catalog {
     this.#parts.memory.running?.unwanted(kind, name, from)
   }
 
+  isTold(): boolean {
+    return this.#parts.memory.running?.isTold ?? false
+  }
+
   onChange(kind: CatalogKind, handler: (change: CatalogChange) => void): () => void {
     if (!functionOption.test(handler)) throw new TypeError('a handler is a function')
     const handlers = this.#parts.memory.handlers[kind]

@@ -12,6 +12,7 @@ export interface RunningCatalog {
   seek(kind: CatalogKind, name: string, timeoutMs: number, done: () => void): () => void
   unwanted(kind: CatalogKind, name: string, from: string): void
   readonly seeks: number
+  readonly isTold: boolean
 }
 
 /** Where entries of others are read, also while the process is away. */

@@ -28,7 +28,7 @@ export const SERVICES_ERRORS: ErrorCatalogue = Object.freeze({
       'stop watches that nobody needs: they end with the process that made them, or by `stop()`',
   },
   ERR_SERVICES_ABORTED: {
-    when: 'the `signal` of a `find` was aborted; its reason is the cause',
+    when: 'the `signal` of a `find` or a `told` was aborted; its reason is the cause',
     stateChanged: 'no',
     retry: 'as the caller likes',
     action: 'nothing',

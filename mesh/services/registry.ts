@@ -34,6 +34,7 @@ import type { ProcedureKind } from '../rpc/procedures.ts'
 import type { RpcMetadata } from '../rpc/rpc.ts'
 import { isWildcard, literalPrefix, matchesFilter } from '../topics/topic.ts'
 import { ServicesError } from './errors.ts'
+import { ToldWaits } from './told.ts'
 
 /** A procedure, or a pattern of procedures, that a node offers. */
 export interface ServiceEntry {
@@ -58,6 +59,13 @@ export interface FindServicesOptions {
   readonly signal?: AbortSignal | undefined
   /** Looks again, also when that was done within `cacheTtlMs`. Default false. */
   readonly refresh?: boolean | undefined
+}
+
+/** Options of {@link Services.told}. */
+export interface ToldOptions {
+  /** How long it may take. Default 2,000 ms. */
+  readonly timeoutMs?: number | undefined
+  readonly signal?: AbortSignal | undefined
 }
 
 /** Somebody offers something, offers it otherwise, or does not any more. */
@@ -111,6 +119,15 @@ export interface Services {
    */
   find(procedure: string, options?: FindServicesOptions): Promise<readonly ServiceEntry[]>
   /**
+   * Resolves with true when all nodes that this one is linked with have said that they know what it offers and subscribes to
+   * now (at the edge: its gateway), with false when not all had in time. Rejects with `ERR_SERVICES_ABORTED`.
+   *
+   * @example
+   * await mesh.rpc.advertise('printer.print', print)
+   * await mesh.services.told() // linked nodes can call it now
+   */
+  told(options?: ToldOptions): Promise<boolean>
+  /**
    * Tells every change from now on; what is there now is in `entries`, so there is no gap. Ends with the process in which it
    * was begun. Throws `ERR_SERVICES_WATCHES_MAX`, `ERR_RPC_PROCEDURE_INVALID`.
    */
@@ -156,11 +173,16 @@ const FIND_CHECKS: { readonly [Name in keyof FindServicesOptions]-?: OptionCheck
   refresh: optional({ expected: 'true or false', test: (v) => typeof v === 'boolean' }),
 }
 
+const TOLD_CHECKS: { readonly [Name in keyof ToldOptions]-?: OptionCheck } = {
+  timeoutMs: CALL_MANY_CHECKS.timeoutMs,
+  signal: CALL_MANY_CHECKS.signal,
+}
+
 const WATCH_CHECKS: { readonly [Name in keyof WatchServicesOptions]-?: OptionCheck } = {
   procedure: optional({ expected: 'a name or pattern', test: (v) => typeof v === 'string' }),
 }
 
-/** Time of a `find` whose caller names none. */
+/** Time of a `find`, and of a `told`, whose caller names none. */
 const FIND_MS = 2_000
 
 interface Watch {
@@ -179,6 +201,7 @@ export class ServiceRegistry implements Services {
   /** What this node offers, as it was told last. */
   readonly #own = new Map<string, ServiceEntry>()
   readonly #stops: readonly (() => void)[]
+  readonly #toldWaits: ToldWaits
   #hits = 0
   #searches = 0
 
@@ -187,7 +210,8 @@ export class ServiceRegistry implements Services {
     this.#context = context
     this.#check = check
     this.#settings = resolveOptions('services.registry', SERVICE_REGISTRY_DEFAULTS, CHECKS, options)
-    const { catalog, memory } = context
+    const { catalog, memory, clock } = context
+    this.#toldWaits = new ToldWaits(catalog, clock)
     this.#stops = [
       catalog.onChange('procedure', (change) => this.#learned(change)),
       memory.procedures.onChange((pattern) => this.#offered(pattern)),
@@ -219,6 +243,12 @@ export class ServiceRegistry implements Services {
     }
     await this.#seek(filter, given)
     return this.#matching(filter)
+  }
+
+  async told(options?: ToldOptions): Promise<boolean> {
+    this.#check()
+    const given = resolveOptions<ToldOptions>('services.told', {}, TOLD_CHECKS, options)
+    return this.#toldWaits.wait(given.timeoutMs ?? FIND_MS, given.signal)
   }
 
   watch(handler: (change: ServiceChange) => void, options?: WatchServicesOptions): ServiceWatch {
@@ -281,6 +311,7 @@ export class ServiceRegistry implements Services {
   /** The node has stopped. */
   close(): void {
     for (const stop of this.#stops) stop()
+    this.#toldWaits.close()
     this.#watches.clear()
     this.#asked.clear()
   }

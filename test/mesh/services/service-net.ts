@@ -354,6 +354,13 @@ export class NetCatalog implements Catalog {
     return () => void handlers.delete(handler)
   }
 
+  /** Words of this node that are on their way. */
+  #underWay = 0
+
+  isTold(): boolean {
+    return this.#underWay === 0
+  }
+
   stats(): CatalogStats {
     const nodes = new Set(Array.from(this.#known.values(), ({ node }) => node)).size
     return { own: this.#own.size, known: this.#known.size, nodes, seeks: this.#seeks }
@@ -365,7 +372,9 @@ export class NetCatalog implements Catalog {
 
   #tell(say: (other: NetCatalog) => void): void {
     const { clock, latencyMs } = this.#net
+    this.#underWay += 1
     clock.setTimer(latencyMs, () => {
+      this.#underWay -= 1
       for (const { self, catalog } of this.#net.nodes()) {
         if (self !== this.self && !this.#net.isCut(self, this.self)) say(catalog)
       }
