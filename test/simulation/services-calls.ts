@@ -3,10 +3,12 @@
  * the caller said that it may run twice (R7); items come whole and in order (R8).
  */
 import { RpcError } from '../../mesh/index.ts'
-import type { RpcStream, StreamContext } from '../../mesh/index.ts'
+import type { RpcCallOptions, RpcStream, StreamContext } from '../../mesh/index.ts'
 import { ownPromise } from '../../runtime/index.ts'
 import type { Claim } from './services-claim.ts'
 import type { Life } from './services-life.ts'
+import { isManyTask, ManyAccount } from './services-many.ts'
+import type { ManyTask } from './services-many.ts'
 
 /** How a handler behaves. */
 export type Manner = 'quick' | 'slow' | 'throws'
@@ -44,10 +46,12 @@ export class CallAccount {
   readonly #claim: Claim
   readonly #calls: Call[] = []
   readonly #now: () => number
+  readonly many: ManyAccount
 
   constructor(claim: Claim, now: () => number) {
     this.#claim = claim
     this.#now = now
+    this.many = new ManyAccount(claim, now)
   }
 
   get made(): number {
@@ -56,7 +60,13 @@ export class CallAccount {
 
   /** What a provider does. */
   async serve(life: Life, input: unknown): Promise<unknown> {
-    const { number, manner } = input as Task
+    const task = input as Task | ManyTask
+    if (isManyTask(task)) {
+      const answer = this.many.ran(task, life)
+      if (task.isSlow) await pause(life, SLOW_MS)
+      return answer
+    }
+    const { number, manner } = task
     this.#ran(number)
     if (manner === 'throws') throw new Error('as always')
     if (manner === 'slow') await pause(life, SLOW_MS)
@@ -87,11 +97,17 @@ export class CallAccount {
     return came
   }
 
-  call(by: Life, name: string, manner: Manner, mayRepeat: boolean): Promise<unknown> {
+  call(
+    by: Life,
+    name: string,
+    manner: Manner,
+    mayRepeat: boolean,
+    more: Pick<RpcCallOptions, 'strategy' | 'key' | 'hedge'> = {},
+  ): Promise<unknown> {
     const timeoutMs = TIMES_MS[this.#calls.length % TIMES_MS.length]!
     const call = this.#begin(by, 'call', name, mayRepeat, timeoutMs + LATE_MS_MAX)
     const task: Task = { number: call.number, manner, count: 0 }
-    const asked = by.node.rpc.call(name, task, { timeoutMs, idempotent: mayRepeat })
+    const asked = by.node.rpc.call(name, task, { ...more, timeoutMs, idempotent: mayRepeat })
     return this.#end(
       call,
       asked.then((value) => {
@@ -136,11 +152,12 @@ export class CallAccount {
       this.#claim(runs <= 1 || mayRepeat, 'R7', () => `${what()} ran ${runs} times`)
       this.#claim(by.isOver || outcome !== undefined, 'R20', () => `${what()} has no end`)
     }
+    this.many.settle()
   }
 
   /** How calls ended, by kind and outcome. */
   outcomes(): ReadonlyMap<string, number> {
-    const counts = new Map<string, number>()
+    const counts = new Map(this.many.outcomes())
     for (const { kind, outcome = 'crashed' } of this.#calls) {
       const key = `${kind} ${outcome}`
       counts.set(key, (counts.get(key) ?? 0) + 1)

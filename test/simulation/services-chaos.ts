@@ -2,6 +2,8 @@
  * Whole services through trouble and calm. A run: everybody starts and gets to know each other; faults and commands of
  * the schedule; calm, in which presence and offers must agree; one message of everybody to everybody and a call of each
  * provider, which must succeed; then everything is taken back, and everything must be as small as it was in the beginning.
+ *
+ * In a wide world there are groups, last values and calls to all providers, too.
  */
 import {
   formatSchedule,
@@ -17,9 +19,11 @@ import type {
 } from '../../dist/simulation/index.ts'
 import { asNobody, createSeededEntropy } from '../../runtime/index.ts'
 import type { Claim } from './services-claim.ts'
+import { lateOnes, spread } from './services-calm.ts'
 import { actionsIn, COMMANDS } from './services-commands.ts'
 import type { Life } from './services-life.ts'
 import { leftoversOf } from './services-leftovers.ts'
+import { WIDE_COMMANDS } from './services-wide-commands.ts'
 import {
   GATEWAY,
   membersOf,
@@ -48,6 +52,11 @@ const PLAN: Required<SchedulePlan> = {
   withinMs: TROUBLE_MS,
   durationMsMax: 6_000,
 }
+const WIDE_PLAN: Required<SchedulePlan> = {
+  ...PLAN,
+  commands: { ...COMMANDS, ...WIDE_COMMANDS },
+  countMax: 56,
+}
 /** The longest outage, and what was asked for before has ended. */
 const CALM_MS = 30_000
 const AGREE_MS_MAX = 60_000
@@ -59,10 +68,22 @@ const STOPPED_MS = 600_000
 const SHRINK_RUNS_MAX = 120
 const NUMBERS = 10
 
+/** What kind of run it is. */
+export interface ServicesRun {
+  /** How long there is trouble. Default 20,000 ms. */
+  readonly troubleMs?: number | undefined
+  /** Default false. */
+  readonly isWide?: boolean | undefined
+}
+
 /** What chance makes of a seed. Everything begins when everybody knows everybody. */
-export function servicesScheduleOf(seed: number, troubleMs: number = TROUBLE_MS): Schedule {
-  const plan = { ...PLAN, withinMs: troubleMs }
-  const countMax = Math.ceil((PLAN.countMax * troubleMs) / TROUBLE_MS)
+export function servicesScheduleOf(
+  seed: number,
+  { troubleMs = TROUBLE_MS, isWide = false }: ServicesRun = {},
+): Schedule {
+  const base = isWide ? WIDE_PLAN : PLAN
+  const plan = { ...base, withinMs: troubleMs }
+  const countMax = Math.ceil((base.countMax * troubleMs) / TROUBLE_MS)
   const entropy = createSeededEntropy(seed)
   const nat = (): number => Math.floor(entropy.random() * 10_000)
   const drawn = 5 + Math.floor(entropy.random() * (countMax - 4))
@@ -80,11 +101,11 @@ export function servicesScheduleOf(seed: number, troubleMs: number = TROUBLE_MS)
 export async function runServices(
   seed: number,
   schedule: Schedule,
-  troubleMs: number = TROUBLE_MS,
+  { troubleMs = TROUBLE_MS, isWide = false }: ServicesRun = {},
 ): Promise<ServicesReport> {
   const worlds = new WeakMap<Simulation, ServicesWorld>()
   const worldOf = (simulation: Simulation): ServicesWorld => {
-    const world = worlds.get(simulation) ?? new ServicesWorld(simulation)
+    const world = worlds.get(simulation) ?? new ServicesWorld(simulation, isWide)
     worlds.set(simulation, world)
     return world
   }
@@ -113,22 +134,24 @@ export async function runServices(
 export async function shrinkServices(
   seed: number,
   schedule: Schedule,
+  run: ServicesRun = {},
 ): Promise<string | undefined> {
-  const failure = await failureOf(seed, schedule)
+  const failure = await failureOf(seed, schedule, run)
   if (failure === undefined) return undefined
   const { schedule: smallest } = await shrinkSchedule(schedule, SHRINK_RUNS_MAX, async (each) => {
-    return (await failureOf(seed, each))?.code === failure.code
+    return (await failureOf(seed, each, run))?.code === failure.code
   })
-  const last = (await failureOf(seed, smallest)) ?? failure
+  const last = (await failureOf(seed, smallest, run)) ?? failure
   return `seed ${seed}: ${last.text}\n${formatSchedule(smallest)}`
 }
 
 async function failureOf(
   seed: number,
   schedule: Schedule,
+  run: ServicesRun,
 ): Promise<{ readonly code: string; readonly text: string } | undefined> {
   try {
-    await runServices(seed, schedule)
+    await runServices(seed, schedule, run)
     return undefined
   } catch (error) {
     const cause = (error as Error).cause as { code?: unknown; message?: unknown } | undefined
@@ -150,6 +173,10 @@ async function live(
   await simulation.sleep(CALM_MS)
   await agree(world)
   await probe(world)
+  if (world.isWide) {
+    await lateOnes(world)
+    await spread(world)
+  }
   world.topics.settle()
   world.calls.settle()
   await end(world)
@@ -213,9 +240,9 @@ async function probe(world: ServicesWorld): Promise<void> {
   }
   const lives = world.lives()
   const ask = (life: Life): void => {
-    for (const topic of ['news.a', 'other']) {
+    for (const topic of ['news.a', 'other', ...(world.isWide ? ['jobs.a'] : [])]) {
       const what = `publish of ${life.name} to ${topic}`
-      expectDone(what, world.topics.publish(life, topic, 1, simulation.nowMs))
+      expectDone(what, world.topics.publish(life, topic, { qos: 1 }))
     }
     const { rpc } = life.node
     const call = (procedure: string, to: string, node?: string): void => {
@@ -277,6 +304,8 @@ function countsOf(world: ServicesWorld): ReadonlyMap<string, number> {
   for (const [outcome, times] of world.calls.outcomes()) add(outcome, times)
   add('delivered', world.topics.delivered)
   add('certain', world.topics.certain)
+  add('shared', world.topics.shared)
+  add('late', world.topics.late)
   add('joins', world.presence.joins)
   add('leaves', world.presence.leaves)
   return counts

@@ -1,14 +1,15 @@
 /** What participants are asked to do in a run: commands drawn from numbers, and how each is carried out. */
 import type { Simulation } from '../../dist/simulation/index.ts'
 import { asNobody } from '../../runtime/index.ts'
+import { MANNERS, of, repeated } from './services-arguments.ts'
+import type { Act, Action, Repeat, Repeated, Who } from './services-arguments.ts'
 import type { Manner } from './services-calls.ts'
-import type { Life } from './services-life.ts'
+import { wideActions } from './services-wide-commands.ts'
 import { MEMBERS, outside, PROCEDURES, ROOMS, SEATS } from './services-world.ts'
 import type { ServicesWorld } from './services-world.ts'
 
 const TOPICS = ['news.a', 'news.b', 'news.a.late', 'other']
 const FILTERS = ['news.a', 'news.*', 'news.**', '**']
-const MANNERS: readonly Manner[] = ['quick', 'slow', 'throws']
 const PEOPLE = ['ann', 'bob']
 /** Processes of members and of peers that are killed, by what their labels contain. */
 const PARTS = [
@@ -19,17 +20,6 @@ const EDGE_PARTS = [
   ...['peer.connection', 'courier', 'catalog.uplink', 'pubsub', 'rpc', 'presence'],
   'peer.advertisement',
 ]
-
-/** Who does something. */
-interface Who {
-  readonly who: number
-}
-
-/** Something that is done several times. */
-interface Repeated extends Who {
-  readonly times: number
-  readonly everyMs: number
-}
 
 /** How numbers become arguments. */
 export const COMMANDS: Readonly<Record<string, (numbers: readonly number[]) => unknown>> = {
@@ -63,18 +53,13 @@ export const COMMANDS: Readonly<Record<string, (numbers: readonly number[]) => u
   cut_edge: (numbers) => outage(numbers),
 }
 
-type Action = (simulation: Simulation, args: never) => unknown
-
 /** How each is carried out, in the world that belongs to a simulation. */
 export function actionsIn(
   worldOf: (simulation: Simulation) => ServicesWorld,
 ): Readonly<Record<string, Action>> {
   /** With the life of whoever does it, if there is one. */
-  const act = <A extends Who>(
-    what: string,
-    fn: (world: ServicesWorld, life: Life, args: A) => void,
-  ) => {
-    return (simulation: Simulation, args: A): void => {
+  const act: Act = (what, fn) => {
+    return (simulation, args) => {
       const world = worldOf(simulation)
       const life = world.life(args.who)
       if (life === undefined) return
@@ -82,13 +67,10 @@ export function actionsIn(
       asNobody(() => fn(world, life, args))
     }
   }
-  const repeat = <A extends Repeated>(
-    what: string,
-    fn: (world: ServicesWorld, life: Life, args: A, i: number) => void,
-  ) => {
-    return async (simulation: Simulation, args: A): Promise<void> => {
+  const repeat: Repeat = (what, fn) => {
+    return async (simulation, args) => {
       for (let i = 0; i < args.times; i++) {
-        act<A>(what, (world, life) => fn(world, life, args, i))(simulation, args)
+        act<typeof args>(what, (world, life) => fn(world, life, args, i))(simulation, args)
         await simulation.sleep(args.everyMs)
       }
     }
@@ -97,7 +79,7 @@ export function actionsIn(
     'publish',
     (world, life, { qos }, i) => {
       const topic = TOPICS[i % TOPICS.length]!
-      world.watch(world.topics.publish(life, topic, qos, world.simulation.nowMs))
+      world.watch(world.topics.publish(life, topic, { qos }))
     },
   )
   const call = (mayRepeat: boolean) =>
@@ -113,14 +95,10 @@ export function actionsIn(
       world.watch(world.calls.open(life, of(PROCEDURES, i), args.manner, args.times * 2))
     }),
     ...standing(act),
+    ...wideActions(act, repeat),
     ...outages(worldOf),
   }
 }
-
-type Act = <A extends Who>(
-  what: string,
-  fn: (world: ServicesWorld, life: Life, args: A) => void,
-) => (simulation: Simulation, args: A) => void
 
 /** What stands until it is taken back. */
 function standing(act: Act): Readonly<Record<string, Action>> {
@@ -214,14 +192,6 @@ function outages(
   }
 }
 
-function repeated([who, times, every]: readonly number[]): Repeated {
-  return { who: who! % SEATS, times: 1 + (times! % 8), everyMs: 20 + (every! % 600) }
-}
-
 function outage([who, forMs]: readonly number[]): Outage {
   return { seat: MEMBERS + (who! % (SEATS - MEMBERS)), forMs: 100 + Math.round(forMs! * 0.6) }
-}
-
-function of<T>(list: readonly T[], number: number | undefined): T {
-  return list[(number ?? 0) % list.length]!
 }

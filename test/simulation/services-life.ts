@@ -10,6 +10,7 @@ import type {
   Subscription,
   TrackedPresence,
 } from '../../mesh/index.ts'
+import type { Subscriber } from './services-topics.ts'
 
 /** What those who use services have in common. */
 export type Participant = Mesh | Peer
@@ -22,7 +23,11 @@ export class Life {
   readonly number: number
   readonly isMember: boolean
   readonly node: Participant
-  readonly subscriptions: Set<{ readonly handle: Subscription; end(): void }> = new Set()
+  readonly subscriptions: Set<{
+    readonly handle: Subscription
+    readonly subscriber: Subscriber
+    end(): void
+  }> = new Set()
   readonly advertisements: Map<string, Advertisement> = new Map()
   readonly tracked: Map<string, TrackedPresence> = new Map()
   readonly watches: PresenceWatch[] = []
@@ -33,6 +38,7 @@ export class Life {
   /** Its program does nothing now. */
   isPaused = false
   isOver = false
+  overMs: number | undefined
 
   constructor(seat: number, number: number, node: Participant) {
     this.seat = seat

@@ -85,13 +85,13 @@ describe('services with one rule less are noticed', () => {
 
   it.each(TESTED)(
     'when this rule is broken: $rule',
-    async ({ file, index, seeds, ids }) => {
+    async ({ file, index, seeds, ids, isWide }) => {
       const { runServices, servicesScheduleOf } = await load(file, index)
       const noticed: string[] = []
       for (const seed of seeds) {
         if (noticed.length > 0) break
         try {
-          await runServices(seed, servicesScheduleOf(seed))
+          await runServices(seed, servicesScheduleOf(seed, { isWide }), { isWide })
         } catch (error) {
           noticed.push(String(((error as Error).cause as { code?: unknown }).code))
         }

@@ -12,6 +12,8 @@ export interface ServicesMutant {
   readonly to: string
   /** Seeds of which one shows it. */
   readonly seeds: readonly number[]
+  /** It takes a wide world, with groups, last values and calls to all. */
+  readonly isWide?: true
   /** Ids of the properties that notice. */
   readonly ids: readonly string[]
 }
@@ -60,10 +62,64 @@ export const SERVICES_MUTANTS: readonly ServicesMutant[] = [
   },
   {
     rule: 'a stream that is over gives its place back',
-    file: 'mesh/rpc/streams/driver.ts',
-    from: 'this.#slots -= 1',
+    file: 'mesh/rpc/streams/places.ts',
+    from: 'this.#size -= 1',
     to: '',
     seeds: [0, 1, 2, 3],
     ids: ['ML6'],
+  },
+  {
+    rule: 'what a member of the own node has got of a group goes to no other',
+    file: 'mesh/pubsub/publisher.ts',
+    from: '      return undefined\n    }\n    drawn -= here',
+    to: '    }\n    drawn -= here',
+    isWide: true,
+    seeds: [0, 1],
+    ids: ['PS9'],
+  },
+  {
+    rule: 'a message for a group goes to the node that was drawn',
+    file: 'mesh/pubsub/publisher.ts',
+    from: 'if (drawn < site.members) return site',
+    to: 'if (drawn < site.members) return undefined',
+    isWide: true,
+    seeds: [0, 1],
+    ids: ['PS9'],
+  },
+  {
+    rule: 'a last value that is known is not given again',
+    file: 'mesh/pubsub/receiver.ts',
+    from: 'if (stamp !== undefined && !isNewer(value, stamp)) return',
+    to: '',
+    isWide: true,
+    seeds: [0, 1, 2, 3],
+    ids: ['PS6', 'PS13', 'ML33'],
+  },
+  {
+    rule: 'a last value that was deleted is over',
+    file: 'mesh/pubsub/pubsub-functions.ts',
+    from: 'memory.own.delete(topic)',
+    to: '',
+    isWide: true,
+    seeds: [0, 1],
+    ids: ['PS13', 'PS6', 'ML6', 'ML33'],
+  },
+  {
+    rule: 'a call to all asks each provider',
+    file: 'mesh/rpc/rpc-functions.ts',
+    from: 'const asked = { ...options, node, attempts',
+    to: 'const asked = { ...options, attempts',
+    isWide: true,
+    seeds: [0, 1],
+    ids: ['R7', 'R20', 'R1'],
+  },
+  {
+    rule: 'calls go to all providers in turn',
+    file: 'mesh/rpc/selector.ts',
+    from: 'return context.turn % candidates.length',
+    to: 'return 0',
+    isWide: true,
+    seeds: [0, 1],
+    ids: ['R14'],
   },
 ]

@@ -3,7 +3,7 @@
  * `services-commands.ts` says what they are asked for, `services-chaos.ts` how a run goes.
  */
 import type { SimNode, Simulation } from '../../dist/simulation/index.ts'
-import type { GatewayOptions, Mesh, ServicesOptions } from '../../mesh/index.ts'
+import type { GatewayOptions, Mesh, PubSubMessage, ServicesOptions } from '../../mesh/index.ts'
 import { asNobody, currentProcess, ownPromise } from '../../runtime/index.ts'
 import type { Clock } from '../../runtime/index.ts'
 import { CallAccount } from './services-calls.ts'
@@ -25,6 +25,11 @@ export const SEATS: number = MEMBERS + EDGES.length
 
 export const ROOMS: readonly string[] = ['room.a', 'room.b']
 export const PROCEDURES: readonly string[] = ['work.a', 'work.b']
+/** Of what groups share. */
+export const JOBS = 'jobs.*'
+export const GROUPS: readonly string[] = ['workers', 'others']
+/** Last values: each participant has a topic of its own. */
+export const LAST = 'last.*'
 
 /** Short times, so that all of it happens within a minute. */
 export const SERVICES: ServicesOptions = {
@@ -49,13 +54,17 @@ export class ServicesWorld {
   readonly edges: EdgePlace[] = []
   /** What happened, so that a run in which nothing did is noticed. */
   readonly counts: Map<string, number> = new Map()
+  /** Groups, last values and calls to all as well; without, a seed is what it was before there were those. */
+  readonly isWide: boolean
   #livesMade = 0
 
-  constructor(simulation: Simulation) {
+  constructor(simulation: Simulation, isWide: boolean) {
     this.simulation = simulation
+    this.isWide = isWide
     const { claim } = this.claims
-    this.topics = new TopicAccount(claim, (by, to) => this.#isCertain(by, to))
-    this.calls = new CallAccount(claim, () => simulation.nowMs)
+    const now = (): number => simulation.nowMs
+    this.topics = new TopicAccount(claim, now, (by, to) => this.#isCertain(by, to))
+    this.calls = new CallAccount(claim, now)
     this.presence = new PresenceAccount(claim)
   }
 
@@ -143,18 +152,18 @@ export class ServicesWorld {
     }
   }
 
-  subscribe(life: Life, filter: string): void {
-    const subscriber = this.topics.subscribe(life, filter)
-    const handle = life.node.pubsub.subscribe(filter, (message) =>
-      this.topics.deliver(subscriber, message),
-    )
+  subscribe(life: Life, filter: string, group?: string): Subscriber {
+    const subscriber = this.topics.subscribe(life, filter, group)
+    const take = (message: PubSubMessage): void => this.topics.deliver(subscriber, message)
+    const handle = life.node.pubsub.subscribe(filter, take, { group })
     const end = (): void => {
-      subscriber.isOver = true
+      this.topics.unsubscribed(subscriber)
       handle.unsubscribe()
       life.subscriptions.delete(entry)
     }
-    const entry = { handle, end }
+    const entry = { handle, subscriber, end }
     life.subscriptions.add(entry)
+    return subscriber
   }
 
   advertise(life: Life, procedure: string): void {
@@ -209,12 +218,14 @@ export class ServicesWorld {
     this.#lives[seat] = life
     for (const room of ROOMS) this.presence.watch(life, room)
     this.subscribe(life, 'news.*')
+    if (this.isWide) this.subscribe(life, JOBS, GROUPS[0])
     this.advertise(life, PROCEDURES[seat % PROCEDURES.length]!)
     return life
   }
 
   #over(life: Life): void {
     life.isOver = true
+    life.overMs ??= this.simulation.nowMs
     life.tracked.clear()
   }
 

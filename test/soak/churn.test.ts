@@ -12,8 +12,8 @@ const SEED = Number(process.env['FOVEA_SOAK_SEED'] ?? 7)
 describe('services under churn', () => {
   it('ML6 PS6 R20 account for all of it, and all maps are back at their baseline', async () => {
     const before = process.memoryUsage()
-    const schedule = servicesScheduleOf(SEED, TROUBLE_MS)
-    const { counts, virtualMs } = await runServices(SEED, schedule, TROUBLE_MS)
+    const schedule = servicesScheduleOf(SEED, { troubleMs: TROUBLE_MS })
+    const { counts, virtualMs } = await runServices(SEED, schedule, { troubleMs: TROUBLE_MS })
     const after = process.memoryUsage()
     const mib = (bytes: number): string => `${(bytes / 1_048_576).toFixed(1)} MiB`
     process.stdout.write(
