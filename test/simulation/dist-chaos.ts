@@ -1,39 +1,64 @@
 /**
- * Whole nodes under cuts: each sends numbered messages to every other one, and monitors and calls it, while pairs of nodes are
- * cut off from each other and healed at random. What must hold whatever the schedule, over links and through others:
+ * Whole nodes under cuts and kills: each sends numbered messages to every other one, monitors, links and calls, while
+ * pairs of nodes are cut off from each other and healed at random, and nodes are killed and start again with the same
+ * key. What must hold whatever the schedule, over links and through others:
  *
- * - the messages of one sender to one receiver arrive in order, each at most once;
- * - a monitor fires at most once, and a call is answered once, by its reply or by a reason;
+ * - the messages of one sender to one receiver arrive in order, each at most once, and never at a later life of its node;
+ * - a call is answered once, by its reply or by a reason; it is handled at most once, and once if there is a reply;
+ * - a monitor fires at most once, and once if what it watches was killed; so does a link, on both sides;
  * - once all have links again, nothing is lost any more, also while sessions through others give way to those links;
  * - when some time has passed, nothing waits.
  */
+import { contract, implement, reply, type Contract } from '../../behaviours/index.ts'
 import type { FoveaNode } from '../../dist/index.ts'
-import type { Pid } from '../../runtime/index.ts'
+import type { Entropy, Pid } from '../../runtime/index.ts'
 import { createSeededEntropy } from '../../runtime/index.ts'
-import { Counter, CounterContract, startWorld } from '../dist/support/world.ts'
+import { VoterDisk } from '../dist/support/voters.ts'
+import { startWorld, type LoggedWorld } from '../dist/support/world.ts'
+import { DistAccount, type Numbered, type WatchRecord } from './dist-account.ts'
 
 const NODES = 4
 /** Of one turn of a phase. */
 const STEP_MS = 300
+/** Nodes that live at least. */
+const ALIVE_MIN = 2
 
 /** What one run saw. */
 export interface ChaosReport {
   readonly sent: number
   readonly received: number
   readonly relayed: number
+  readonly killed: number
   readonly faults: readonly string[]
 }
 
-interface Probe {
-  readonly pid: Pid
-  readonly seen: { readonly from: number; readonly n: number }[]
+/** What happens in a run. */
+export interface ChaosPlan {
+  /** Times of cuts and of healing, in turns. */
+  readonly phases: number
+  /** Whether nodes are killed, and start again. */
+  readonly kills: boolean
 }
 
-/** One run of so many times of cuts and of healing, in turns, and then of healing. */
-export async function distChaos(seed: number, phases: number): Promise<ChaosReport> {
-  const entropy = createSeededEntropy(seed)
-  const pick = (n: number): number => Math.floor(entropy.random() * n)
-  await using world = await startWorld(NODES, {
+interface BookApi {
+  call: { enter(id: number): number }
+  cast: {}
+}
+const BookContract: Contract<BookApi> = contract('book/1', { call: { enter: true }, cast: {} })
+
+/** One start of a node. */
+interface Life {
+  readonly number: number
+  readonly slot: number
+  readonly node: FoveaNode
+  readonly probe: Pid
+  readonly book: Pid
+  isDead: boolean
+}
+
+/** One run. */
+export async function distChaos(seed: number, plan: ChaosPlan): Promise<ChaosReport> {
+  await using world = await startWorld(0, {
     seed,
     network: { latencyMs: 2, jitterMs: 12, streamWindowBytes: 65_536 },
     node: {
@@ -43,118 +68,213 @@ export async function distChaos(seed: number, phases: number): Promise<ChaosRepo
       dialTimeoutMs: 500,
     },
   })
-  const { clock, nodes } = world
-  const faults: string[] = []
-  const probes = nodes.map((node) => receiver(node))
-  await Promise.all(nodes.map((node) => Counter.start(0, { system: node.system, name: 'counter' })))
-  const counts = nodes.map(() => new Array<number>(NODES).fill(0))
-  const watched = new Map<string, number>()
-  let open = 0
-  let relayed = 0
-  let sent = 0
-  const toward = (a: number, b: number): Pid => {
-    const { pid } = probes[b]!
-    return nodes[a]!.system.pidFor(nodes[b]!.key.hex, pid.id, nodes[b]!.mesh.identity.incarnation)
+  const chaos = new DistChaos(world, seed)
+  for (let slot = 0; slot < NODES; slot++) await chaos.start(slot)
+  await world.connected()
+  for (let phase = 0; phase < plan.phases; phase++) await chaos.phase(phase, plan.kills)
+  return await chaos.end()
+}
+
+class DistChaos {
+  readonly #world: LoggedWorld
+  readonly #entropy: Entropy
+  readonly #account = new DistAccount()
+  readonly #lives: Life[] = []
+  /** The last life of each node. */
+  readonly #last: Life[] = []
+  readonly #disks = Array.from({ length: NODES }, (_, slot) => new VoterDisk(slot))
+  #relayed = 0
+  #killed = 0
+
+  constructor(world: LoggedWorld, seed: number) {
+    this.#world = world
+    this.#entropy = createSeededEntropy(seed)
   }
-  const say = (a: number, b: number, bytes = 10): void => {
-    counts[a]![b]! += 1
-    sent += 1
-    const n = counts[a]![b]!
-    nodes[a]!.system.send(toward(a, b), { from: a, n, data: new Uint8Array(bytes) })
+
+  async start(slot: number): Promise<void> {
+    const account = this.#account
+    const number = this.#lives.length
+    const node = await this.#world.start(`n${slot}`, { dataDir: this.#disks[slot]! })
+    const { system } = node
+    const probe = system.spawn(async (ctx) => {
+      for (;;) {
+        const message = await ctx.receive(undefined, { timeoutMs: Infinity })
+        account.heard(number, message as unknown as Numbered)
+      }
+    })
+    const server = implement<BookApi, void, void>(BookContract, {
+      init: () => {},
+      call: {
+        enter: (_state, id) => {
+          account.applied(number, id)
+          return reply(id, undefined)
+        },
+      },
+      cast: {},
+    })
+    const { pid: book } = await server.start(undefined, { system })
+    const life = { number, slot, node, probe, book, isDead: false }
+    this.#lives.push(life)
+    this.#last[slot] = life
   }
+
+  /** One or two pairs are cut off from each other, long enough to speak through others; or all is well again. */
+  async phase(phase: number, kills: boolean): Promise<void> {
+    const cut = Array.from({ length: 1 + this.#pick(2) }, () => this.#pair())
+    if (phase % 2 === 0) {
+      for (const [a, b] of cut) this.#world.partition(a.node, b.node)
+      if (kills && this.#pick(2) === 0) this.#kill(this.#pick(NODES))
+    } else {
+      this.#world.heal()
+      for (const { slot, isDead } of [...this.#last]) {
+        if (isDead && this.#pick(2) === 0) await this.start(slot)
+      }
+    }
+    for (let step = 0; step < 12; step++) {
+      // Those who are cut off have most to say, in both directions, and fall silent now and then.
+      const [x, y] = this.#pick(2) === 0 ? cut[0]! : this.#pair()
+      const [from, to] = this.#pick(2) === 0 ? [x, y] : [y, x]
+      await this.#turn(from, to)
+      const isLong = this.#pick(4) === 0
+      await this.#world.clock.advance(isLong ? 3 * STEP_MS : this.#pick(STEP_MS))
+      if (kills && this.#pick(40) === 0) this.#kill(this.#pick(NODES))
+    }
+    for (const { node, isDead } of this.#last) {
+      if (!isDead) this.#relayed = Math.max(this.#relayed, node.mesh.courier!.stats().relayed)
+    }
+  }
+
+  /** All is well again; what was said since comes, and the account is closed. */
+  async end(): Promise<ChaosReport> {
+    const { clock } = this.#world
+    this.#world.heal()
+    for (const { slot, isDead } of [...this.#last]) if (isDead) await this.start(slot)
+    const lost = await this.#talkOn()
+    await clock.advance(this.#killed > 0 ? 30_000 : 10_000)
+    const faults = this.#account.faults((life) => this.#lives[life]!.isDead)
+    if (lost !== 0) faults.push(`${lost} messages are lost although all have links`)
+    for (const { node } of this.#last) {
+      for (const [peer, stats] of Object.entries(node.stats().peers)) {
+        if (stats.bytesWaiting + stats.callsOut + stats.callsIn > 0)
+          faults.push(`${peer} still waits`)
+      }
+    }
+    const { sent, received } = this.#account
+    return { sent, received, relayed: this.#relayed, killed: this.#killed, faults }
+  }
+
+  #pick(n: number): number {
+    return Math.floor(this.#entropy.random() * n)
+  }
+
+  /** Two nodes, as they are now; one of them may be dead. */
+  #pair(): readonly [Life, Life] {
+    const a = this.#pick(NODES)
+    return [this.#last[a]!, this.#last[(a + 1 + this.#pick(NODES - 1)) % NODES]!]
+  }
+
+  #kill(slot: number): void {
+    const life = this.#last[slot]!
+    const alive = this.#last.filter(({ isDead }) => !isDead)
+    if (life.isDead || alive.length <= ALIVE_MIN) return
+    life.isDead = true
+    this.#killed += 1
+    this.#world.kill(life.node)
+  }
+
+  async #turn(from: Life, to: Life): Promise<void> {
+    if (from.isDead) return
+    // Now and then somebody still has a ref to a former life.
+    const former = this.#lives.filter(({ slot, isDead }) => isDead && slot === to.slot)
+    const target =
+      former.length > 0 && this.#pick(4) === 0 ? former[this.#pick(former.length)]! : to
+    const what = this.#pick(9)
+    if (what < 6) await this.#talk(from, target)
+    else if (what === 6) this.#watch(from, target)
+    else if (what === 7) this.#call(from, target)
+    else if (!target.isDead) this.#link(from, target)
+  }
+
   /** Several in a row, a large one first now and then, some of them in later turns. */
-  const talk = async (a: number, b: number): Promise<void> => {
-    say(a, b, pick(4) === 0 ? 200_000 : 10)
-    for (let i = pick(8); i > 0; i--) {
-      if (pick(3) === 0) await clock.advance(1)
-      say(a, b)
+  async #talk(from: Life, to: Life): Promise<void> {
+    this.#say(from, to, this.#pick(4) === 0 ? 200_000 : 10)
+    for (let i = this.#pick(8); i > 0; i--) {
+      if (this.#pick(3) === 0) await this.#world.clock.advance(1)
+      if (!from.isDead) this.#say(from, to)
     }
   }
-  const watch = (a: number, b: number): void => {
-    const id = `${a} ${b} ${watched.size}`
-    watched.set(id, 0)
-    nodes[a]!.remoteMonitor.monitor(toward(a, b), () => watched.set(id, watched.get(id)! + 1))
+
+  #say(from: Life, to: Life, bytes = 10): void {
+    const message = this.#account.message(from.number, to.number)
+    from.node.system.send(pidAt(from, to, to.probe), { ...message, data: new Uint8Array(bytes) })
   }
-  const call = (a: number, b: number): void => {
-    let answers = 0
-    open += 1
-    const target = { name: 'counter', node: nodes[b]!.key, contract: CounterContract }
-    const answered = (): void => {
-      answers += 1
-      open -= 1
-      if (answers > 1) faults.push(`call ${a} ${b} was answered twice`)
-    }
-    nodes[a]!.remoteCall.call(target, 'add', 1, { timeoutMs: 3_000 }).then(answered, answered)
+
+  #watch(from: Life, to: Life): void {
+    const watch = this.#account.monitor(from.number, to.number)
+    from.node.remoteMonitor.monitor(pidAt(from, to, to.probe), () => void (watch.fired += 1))
   }
-  const pair = (): readonly [number, number] => {
-    const a = pick(NODES)
-    return [a, (a + 1 + pick(NODES - 1)) % NODES]
+
+  #call(from: Life, to: Life): void {
+    const call = this.#account.call(to.number)
+    const calling = from.node.system.call(pidAt(from, to, to.book), 'enter', call.id, {
+      timeoutMs: 3_000,
+    })
+    calling.then(
+      () => this.#account.answered(call, true),
+      () => this.#account.answered(call, false),
+    )
   }
+
+  /** Two processes that trap exits; one of them is killed later, now and then. */
+  #link(from: Life, to: Life): void {
+    const { near, far } = this.#account.link(from.number, to.number)
+    const q = trap(to.node, undefined, far)
+    const p = trap(from.node, pidAt(from, to, q), near)
+    const end = this.#pick(6)
+    if (end > 1) return
+    this.#world.clock.setTimer(this.#pick(4 * STEP_MS), () => {
+      const [life, pid, seenAs] = end === 0 ? ([to, q, near] as const) : ([from, p, far] as const)
+      if (life.isDead) return
+      seenAs.isDead = true
+      life.node.system.exit(pid, 'kill')
+    })
+  }
+
   /** All speak with all from the moment at which they are linked again; how much of that is lost. */
-  const talkOn = async (): Promise<number> => {
-    const heard = (): number => probes.reduce((sum, { seen }) => sum + seen.length, 0)
+  async #talkOn(): Promise<number> {
+    const { clock } = this.#world
+    const account = this.#account
+    const lives = this.#last
     const isLinked = (): boolean =>
-      nodes.every((a) => nodes.every((b) => a === b || a.mesh.linkTo(b.key.hex) !== undefined))
+      lives.every(({ node: a }) =>
+        lives.every(({ node: b }) => a === b || a.mesh.linkTo(b.key.hex) !== undefined),
+      )
     for (let waitedMs = 0; !isLinked() && waitedMs < 20_000; waitedMs += 10) await clock.advance(10)
     // What was said before is there or lost by now, or held up by a large one: a session ends in relayTimeoutMs.
     await clock.advance(200)
-    const [heardBefore, sentBefore] = [heard(), sent]
+    const [heardBefore, sentBefore] = [account.received, account.sent]
     for (let round = 0; round < 60; round++) {
-      for (let a = 0; a < NODES; a++) for (let b = 0; b < NODES; b++) if (a !== b) say(a, b)
-      await clock.advance(5 + pick(40))
+      for (const a of lives) for (const b of lives) if (a !== b) this.#say(a, b)
+      await clock.advance(5 + this.#pick(40))
     }
     await clock.advance(2_000)
-    return sent - sentBefore - (heard() - heardBefore)
+    return account.sent - sentBefore - (account.received - heardBefore)
   }
-  for (let phase = 0; phase < phases; phase++) {
-    // One or two pairs are cut off from each other, long enough to speak through others; then all is well again.
-    const cut = Array.from({ length: 1 + pick(2) }, pair)
-    if (phase % 2 === 0) for (const [a, b] of cut) world.partition(nodes[a]!, nodes[b]!)
-    else world.heal()
-    for (let step = 0; step < 12; step++) {
-      // Those who are cut off have most to say, in both directions, and fall silent now and then.
-      const [x, y] = pick(2) === 0 ? (cut[0] ?? pair()) : pair()
-      const [from, to] = pick(2) === 0 ? [x, y] : [y, x]
-      const what = pick(8)
-      if (what < 6) await talk(from, to)
-      else if (what === 6) watch(from, to)
-      else call(from, to)
-      await clock.advance(pick(4) === 0 ? 3 * STEP_MS : pick(STEP_MS))
-    }
-    relayed = Math.max(relayed, ...nodes.map((node) => node.mesh.courier!.stats().relayed))
-  }
-  world.heal()
-  const lost = await talkOn()
-  if (lost !== 0) faults.push(`${lost} messages are lost although all have links`)
-  await clock.advance(10_000)
-  if (open !== 0) faults.push(`${open} calls wait for ever`)
-  for (const [id, times] of watched)
-    if (times > 1) faults.push(`monitor ${id} fired ${times} times`)
-  for (const [to, { seen }] of probes.entries()) {
-    for (let from = 0; from < NODES; from++) {
-      const numbers = seen.filter((message) => message.from === from).map(({ n }) => n)
-      const isInOrder = numbers.every((n, i) => i === 0 || n > numbers[i - 1]!)
-      if (!isInOrder) faults.push(`${from} to ${to}: ${numbers.join(' ')}`)
-    }
-  }
-  for (const node of nodes) {
-    for (const [peer, stats] of Object.entries(node.stats().peers)) {
-      if (stats.bytesWaiting + stats.callsOut + stats.callsIn > 0)
-        faults.push(`${peer} still waits`)
-    }
-  }
-  const received = probes.reduce((sum, { seen }) => sum + seen.length, 0)
-  return { sent, received, relayed, faults }
 }
 
-function receiver({ system }: FoveaNode): Probe {
-  const seen: Probe['seen'] = []
-  const pid = system.spawn(async (ctx) => {
+/** The pid of a process of `to` as `from` knows it. */
+function pidAt(from: Life, to: Life, pid: Pid): Pid {
+  return from.node.system.pidFor(to.node.key.hex, pid.id, to.node.mesh.identity.incarnation)
+}
+
+/** A process that traps exits, and links to another one. */
+function trap({ system }: FoveaNode, other: Pid | undefined, seen: WatchRecord): Pid {
+  return system.spawn(async (ctx) => {
+    ctx.trapExit(true)
+    if (other !== undefined) ctx.link(other)
     for (;;) {
-      const message = await ctx.receive(undefined, { timeoutMs: Infinity })
-      const { from, n } = message as unknown as { from: number; n: number }
-      seen.push({ from, n })
+      const { type } = (await ctx.receive(undefined, { timeoutMs: Infinity })) as { type?: unknown }
+      if (type === 'exit') seen.fired += 1
     }
   })
-  return { pid, seen }
 }
