@@ -112,7 +112,8 @@ export class DistAccount {
     for (const call of this.#calls) faults.push(...this.#ofCall(call))
     for (const watch of this.#watches) faults.push(...ofWatch(watch, isDead))
     for (const { near, far } of this.#links) {
-      faults.push(...ofWatch(near, isDead), ...atMostOnce(far))
+      // Who was killed itself hears nothing more.
+      faults.push(...(far.isDead ? atMostOnce(near) : ofWatch(near, isDead)), ...atMostOnce(far))
       // Who has heard that the connection is gone is not alone with it.
       const isAlone = far.fired > near.fired && !near.isDead && !far.isDead && !isDead(near.by)
       if (isAlone) faults.push(`link ${near.by} to ${near.of} ended at one side only`)
