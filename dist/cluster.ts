@@ -19,7 +19,7 @@ import {
   type PeerInfo,
 } from '../mesh/index.ts'
 import { ClusterConnectError, ClusterWaitError } from './errors.ts'
-import type { RelayEvent } from './gate.ts'
+import type { RelayEvent } from './hand-over.ts'
 import type { NodeDirectory, NodeTarget } from './node-directory.ts'
 import { isNodeId, NodeId } from './node-id.ts'
 import { checkOwner, NodeMonitors, type MonitorNodesOptions } from './node-monitors.ts'

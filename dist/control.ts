@@ -1,11 +1,12 @@
 /**
- * The messages between two nodes, 0xA0 to 0xAD: pure encoding and parsing. A message is one array, where
+ * The messages between two nodes, 0xA0 to 0xB0: pure encoding and parsing. A message is one array, where
  * the place says the meaning; further elements are ignored, so that a later version can add some.
  *
  * | type | array |
  * |---|---|
  * | send | to, message |
- * | link, unlink | from, to |
+ * | link | from, to |
+ * | unlink, unlink_ack | from, to, id of the removal (unlinks.ts) |
  * | exit | from, to, reason, viaLink |
  * | monitor | ref, owner, to |
  * | demonitor | ref, owner |
@@ -17,6 +18,7 @@
  * | cast | to, name, input |
  * | chunk | see chunk.ts; no array |
  * | cancel | id |
+ * | leave, leave_ack | nothing (leave.ts) |
  *
  * `from` and `owner` are bare process numbers at the sender, 0 for code outside processes: a peer cannot
  * claim to speak for another node, because it has no way to say so (H32). `to` is a process number
@@ -27,6 +29,7 @@
 import { UnsendableError, WireType, type Codec } from '../mesh/index.ts'
 import { InvariantError } from '../runtime/index.ts'
 import { DistProtocolError, MessageSerializationError } from './errors.ts'
+import type { LeaveWord } from './leave.ts'
 import { isWireNumber, unsendableReason, type TermContext } from './term.ts'
 
 /** Number of a process at the receiver, or a name registered there. */
@@ -50,7 +53,8 @@ export const SpawnStatus = {
 export type DistMessage =
   | { readonly type: 'send'; readonly to: WireTarget; readonly message: unknown }
   | { readonly type: 'link'; readonly from: number; readonly to: number }
-  | { readonly type: 'unlink'; readonly from: number; readonly to: number }
+  | { readonly type: 'unlink'; readonly from: number; readonly to: number; readonly id: number }
+  | { readonly type: 'unlink_ack'; readonly from: number; readonly to: number; readonly id: number }
   | {
       readonly type: 'exit'
       readonly from: number
@@ -105,6 +109,7 @@ export type DistMessage =
       readonly input: unknown
     }
   | { readonly type: 'cancel'; readonly id: number }
+  | { readonly type: LeaveWord }
 
 /** Names on the wire are no longer than this. */
 export const NAME_CHARS_MAX = 1024
@@ -175,11 +180,13 @@ function parseSignal(type: number, a: readonly unknown[]): DistMessage {
     case WireType.distLink:
       return { type: 'link', from: process('link', 'from', a[0]), to: process('link', 'to', a[1]) }
     case WireType.distUnlink:
-      return {
-        type: 'unlink',
-        from: process('unlink', 'from', a[0]),
-        to: process('unlink', 'to', a[1]),
-      }
+      return { type: 'unlink', ...removal('unlink', a) }
+    case WireType.distUnlinkAck:
+      return { type: 'unlink_ack', ...removal('unlink_ack', a) }
+    case WireType.distLeave:
+      return { type: 'leave' }
+    case WireType.distLeaveAck:
+      return { type: 'leave_ack' }
     case WireType.distExit:
       if (typeof a[3] !== 'boolean') throw fault('exit', 'viaLink')
       return {
@@ -208,6 +215,17 @@ function parseSignal(type: number, a: readonly unknown[]): DistMessage {
       return { type: 'cancel', id: number('cancel', 'id', a[0]) }
     default:
       return parseSpawn(type, a)
+  }
+}
+
+function removal(
+  message: string,
+  a: readonly unknown[],
+): { readonly from: number; readonly to: number; readonly id: number } {
+  return {
+    from: process(message, 'from', a[0]),
+    to: process(message, 'to', a[1]),
+    id: number(message, 'id', a[2]),
   }
 }
 

@@ -413,6 +413,12 @@ export const distErrors: ErrorCatalogue = Object.freeze({
     retry: 'after links were removed',
     action: 'spread the processes, or monitor instead',
   },
+  ERR_PEER_UNLINKS_MAX: {
+    when: 'a peer owes acknowledgements of peerUnlinksMax removals of links, and one more was removed',
+    stateChanged: 'the link between the nodes is closed: noconnection on both sides',
+    retry: 'the mesh dials again',
+    action: 'the peer does not read, or is hostile; look at its event loop',
+  },
   ERR_PEER_BACKLOG: {
     when: 'more waits for a peer than outboxBytesMax bytes or dialMessagesMax messages',
     stateChanged: 'no: the message was not sent',

@@ -15,8 +15,9 @@
  * A node may have workers: nodes in threads of its process, which are reached over ports instead of sockets (`workers/`).
  * It goes through a door for that, which leads outside until it has some.
  *
- * Stopping says goodbye first: other nodes see `graceful_shutdown`, and whatever was linked or monitored
- * across the link ends with `noconnection`; then the processes here are stopped.
+ * Stopping takes leave first: calls that others have made are answered, new ones are `noconnection` there (`leave.ts`). Then it
+ * says goodbye: other nodes see `graceful_shutdown`, and whatever was linked or monitored across the link ends with
+ * `noconnection`; then the processes here are stopped.
  */
 import { Supervisor, type ChildSpec, type Contract } from '../behaviours/index.ts'
 import { silentLogger, type ExitReason, type Logger, type System } from '../runtime/index.ts'
@@ -44,6 +45,7 @@ import {
   type Features,
 } from './features.ts'
 import { seedsMaxFor } from './discovery/options.ts'
+import { LEAVE_CAPABILITY } from './leave.ts'
 import { NodeDirectory } from './node-directory.ts'
 import type { NodeId } from './node-id.ts'
 import { resolveDistOptions, type DistOptions } from './options.ts'
@@ -134,7 +136,13 @@ export async function startNode(given: NodeOptions): Promise<FoveaNode> {
       return { upper: [parts.child()], last: [parts.features.child] }
     }
     const { seedsMax = seedsMaxFor(given.discovery) } = given
-    const options = { ...rest, seedsMax, ...(door && { transport: door }) }
+    const { capabilities = [] } = given
+    const options = {
+      ...{ ...rest, seedsMax, ...(door && { transport: door }) },
+      capabilities: Array.isArray(capabilities)
+        ? [...capabilities, LEAVE_CAPABILITY]
+        : capabilities,
+    }
     const mesh = await startMesh(options, extend, { values: terms.extensions })
     const { cluster, features: made } = parts!
     const workers = createNodeWorkers({ mesh, cluster, logger, door }, given)
@@ -305,7 +313,7 @@ class RunningNode implements Omit<FoveaNode, keyof FeatureFunctions> {
     this.#parts.cluster.setStatus('stopping')
     await this.#workers.close()
     await this.#parts.features.leave()
-    await this.mesh.stop({ reason })
+    await this.mesh.stop({ reason, beforeGoodbye: () => this.#parts.gate.leave() })
     this.#parts.close()
   }
 

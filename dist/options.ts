@@ -23,6 +23,11 @@ export interface DistOptions {
   /** Links made by one peer to processes here. Default 65,536; then EXIT with `ERR_PEER_LINKS_MAX`. */
   readonly peerLinksMax: number
   /**
+   * Removals of links that one peer has not acknowledged. Default 262,144; one more gives the peer up with
+   * `ERR_PEER_UNLINKS_MAX`. Raise it only where processes remove more links than that within one round trip.
+   */
+  readonly peerUnlinksMax: number
+  /**
    * Processes of one peer that start or live here. Default 65,536; then `ERR_PEER_SPAWNS_MAX`. It is
    * counted per node key and survives reconnections.
    */
@@ -79,6 +84,7 @@ export const DIST_DEFAULTS: DistOptions = Object.freeze({
   peerCallsMax: 65_536,
   peerMonitorsMax: 65_536,
   peerLinksMax: 65_536,
+  peerUnlinksMax: 262_144,
   peerSpawnsMax: 65_536,
   valueBytesMax: VALUE_LIMITS.bytesMax,
   valueElementsMax: VALUE_LIMITS.elementsMax,
@@ -100,6 +106,7 @@ const CHECKS: { readonly [K in keyof DistOptions]-?: OptionCheck } = {
   peerCallsMax: amount(1),
   peerMonitorsMax: amount(1),
   peerLinksMax: amount(1),
+  peerUnlinksMax: amount(1),
   peerSpawnsMax: amount(1),
   valueBytesMax: amount(1_024, 1_073_741_824),
   valueElementsMax: amount(16, 67_108_864),

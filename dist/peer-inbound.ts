@@ -22,7 +22,10 @@ import type { PeerLink } from './peer-link.ts'
 import { originOf, type PeerService } from './peer-services.ts'
 import type { SpawnOutcome, Spawned } from './spawner.ts'
 
-type Request = Exclude<DistMessage, { readonly type: 'reply' | 'spawn_reply' | 'down' }>
+type Request = Exclude<
+  DistMessage,
+  { readonly type: 'reply' | 'spawn_reply' | 'down' | 'unlink_ack' | 'leave' | 'leave_ack' }
+>
 type Of<T extends DistMessage['type']> = Extract<DistMessage, { readonly type: T }>
 
 /** Ended processes whose exit reason is kept for the monitor that is on its way. */
@@ -147,13 +150,20 @@ export class PeerInbound {
 
   #reply(id: number, from: number, value: unknown): void {
     this.#calls.delete(id)
-    if (!this.#lost) this.#peer.answer(id, from, ReplyStatus.value, value)
+    if (this.#lost) return
+    this.#peer.answer(id, from, ReplyStatus.value, value)
+    this.#peer.settled()
   }
 
   #fail(id: number, from: number, error: unknown): void {
     const call = this.#calls.get(id)
     this.#calls.delete(id)
     if (this.#lost) return
+    this.#failed(call, id, from, error)
+    this.#peer.settled()
+  }
+
+  #failed(call: Call | undefined, id: number, from: number, error: unknown): void {
     // Not of this call: a server passes on how a call of its own failed.
     const isOwn = error instanceof CallError && (call === undefined || error.server === call.server)
     // At a deadline the caller has its own; there is nothing to tell.
@@ -176,9 +186,9 @@ export class PeerInbound {
       status = ReplyStatus.error
       answer = asError(error)
     }
-    if (this.#served.delete(id) && !abort.signal.aborted) {
-      this.#peer.answer(id, from, status, answer)
-    }
+    if (!this.#served.delete(id)) return
+    if (!abort.signal.aborted) this.#peer.answer(id, from, status, answer)
+    this.#peer.settled()
   }
 
   #castService(service: PeerService, { name, input }: Of<'cast'>): void {
@@ -220,12 +230,14 @@ export class PeerInbound {
     // Its place is free when the service has ended, or cancelling would be a way around the limit.
     this.#served.get(id)?.abort('cancelled')
     this.#spawns.get(id)?.abort('cancelled')
+    this.#peer.settled()
   }
 
   // --- signals --------------------------------------------------------------------------------
 
   #link({ from, to }: Of<'link'>): void {
-    const { host } = this.#peer
+    const { host, unlinks } = this.#peer
+    if (unlinks.isPending(to, from)) return
     const theirs = this.#theirs(from)
     const ours = this.#ours(to)
     const code = this.#denies(ours)
@@ -246,9 +258,10 @@ export class PeerInbound {
     host.system.inbound.link(theirs, ours)
   }
 
-  #unlink({ from, to }: Of<'unlink'>): void {
+  #unlink({ from, to, id }: Of<'unlink'>): void {
     this.linkGone(from, to)
     this.#peer.host.system.inbound.unlink(this.#theirs(from), this.#ours(to))
+    this.#peer.signal(WireType.distUnlinkAck, [to, from, id], from)
   }
 
   #exit({ from, to, reason, viaLink }: Of<'exit'>): void {
@@ -316,6 +329,16 @@ export class PeerInbound {
   }
 
   #spawned(
+    id: number,
+    outcome: SpawnOutcome,
+    contract: string | undefined,
+    watched: boolean,
+  ): void {
+    this.#started(id, outcome, contract, watched)
+    this.#peer.settled()
+  }
+
+  #started(
     id: number,
     outcome: SpawnOutcome,
     contract: string | undefined,

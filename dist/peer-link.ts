@@ -8,6 +8,7 @@
  * - A message is sent once or not at all. When the link is lost, everything that waits fails with
  *   `noconnection` once, and a later link starts empty (X-04, X-22).
  * - An answer is one map look-up; nothing on the receiving side makes a promise.
+ * - A peer that leaves is asked for nothing new, and answers what it was asked before (leave.ts).
  */
 import {
   CallExitError,
@@ -38,9 +39,11 @@ import type { OrderKey } from './order-keys.ts'
 import { Outbox } from './outbox.ts'
 import { PeerInbound } from './peer-inbound.ts'
 import type { PeerServices } from './peer-services.ts'
+import { Leave, LEAVE_CAPABILITY, type LeaveWord } from './leave.ts'
 import type { Carrier } from './relay/carrier.ts'
 import type { Spawner } from './spawner.ts'
 import type { TermContext } from './term.ts'
+import { Unlinks } from './unlinks.ts'
 
 /** What all peer links of a node share. */
 export interface PeerHost {
@@ -85,6 +88,11 @@ interface PendingSpawn {
 /** A spawn and its cancellation stay in order, and are for no process yet. */
 const spawnKey = (id: number): string => `$spawn ${id}`
 
+const LEAVE_TYPES: Readonly<Record<LeaveWord, number>> = {
+  leave: WireType.distLeave,
+  leave_ack: WireType.distLeaveAck,
+}
+
 /** Retry of a frame that a willing link refused. */
 const RETRY_MS = 5
 
@@ -103,6 +111,9 @@ export class PeerLink {
   readonly #spawns = new Map<number, PendingSpawn>()
   /** Monitors of ours that watch there: the peer may end these and no others. */
   readonly #monitors = new Set<number>()
+  readonly unlinks: Unlinks
+  /** Undefined while both sides stay. */
+  #leave: Leave | undefined
   readonly #stopDrain: () => void
   #lastId = 0
   #lost = false
@@ -124,16 +135,17 @@ export class PeerLink {
     this.#encoder = new MessageEncoder(host.codec, this.context)
     this.#assembler = new ChunkAssembler(host.options.valueBytesMax)
     this.#inbound = new PeerInbound(this)
+    this.unlinks = new Unlinks(host.options.peerUnlinksMax)
     this.#outbox = new Outbox(link, {
       frameBytesMax: link.peer.frameBytesMax,
       outboxBytesMax: host.options.outboxBytesMax,
       reserveBytesMax: host.options.outboxReserveBytesMax,
       valueBytesMax: host.options.valueBytesMax,
       overflow: () => this.#giveUp(),
-      retry: () => void host.system.clock.setTimer(RETRY_MS, () => this.#outbox.drained()),
+      retry: () => void host.system.clock.setTimer(RETRY_MS, () => this.#drained()),
     })
     this.#stopDrain = link.onDrain((lane) => {
-      if (lane === 'dist') this.#outbox.drained()
+      if (lane === 'dist') this.#drained()
     })
   }
 
@@ -169,6 +181,10 @@ export class PeerLink {
 
   /** Sends a call, or settles it. */
   call(call: Call, to: WireTarget): void {
+    if (this.#leave?.isPeerLeaving === true) {
+      call.fail(new CallExitError(call, 'noconnection'))
+      return
+    }
     const id = ++this.#lastId
     const { name, input, timeoutMs, from } = call
     try {
@@ -205,6 +221,10 @@ export class PeerLink {
     checkNames(behavior, name, 'behaviour')
     const message = [id, behavior, arg, name ?? null, timeoutMs, watched]
     const frame = this.#encoder.encode(WireType.distSpawn, message)
+    if (this.#leave?.isPeerLeaving === true) {
+      this.host.system.clock.microtask(() => settle(undefined))
+      return id
+    }
     if (!this.#outbox.offer(WireType.distSpawn, frame, spawnKey(id))) throw this.#backlog()
     this.#spawns.set(id, { settle })
     return id
@@ -233,12 +253,15 @@ export class PeerLink {
   }
 
   makeLink(from: Pid, to: Pid): void {
+    this.unlinks.linked(from.id, to.id)
     this.signal(WireType.distLink, [from.id, to.id], to.id)
   }
 
   unlink(from: Pid, to: Pid): void {
     this.#inbound.linkGone(to.id, from.id)
-    this.signal(WireType.distUnlink, [from.id, to.id], to.id)
+    const id = this.unlinks.begin(from.id, to.id)
+    if (id !== undefined) this.signal(WireType.distUnlink, [from.id, to.id, id], to.id)
+    else this.link.fail('ERR_PEER_UNLINKS_MAX', 'the peer acknowledges no removals of links')
   }
 
   exit(to: Pid, from: Pid | undefined, reason: ExitReason, viaLink: boolean): void {
@@ -271,6 +294,34 @@ export class PeerLink {
     this.#outbox.force(type, frame.length < refusal.length ? frame : refusal, to)
   }
 
+  // --- leave ----------------------------------------------------------------------------------
+
+  /** This node leaves; `quiet` is called once, when the peer waits for nothing more, or is lost. */
+  leave(quiet: () => void): void {
+    const isKnown = this.link.peer.capabilities.includes(LEAVE_CAPABILITY)
+    if (this.#lost || !isKnown) quiet()
+    else this.#leaving().begin(quiet)
+  }
+
+  /** A call or spawn of the peer is not under way any more. */
+  settled(): void {
+    this.#leave?.step()
+  }
+
+  #leaving(): Leave {
+    this.#leave ??= new Leave({
+      say: (word) => this.signal(LEAVE_TYPES[word], [], undefined),
+      bytesWaiting: () => this.#outbox.bytesWaiting,
+      unanswered: () => this.#inbound.stats.callsIn + this.#inbound.stats.spawnsIn,
+    })
+    return this.#leave
+  }
+
+  #drained(): void {
+    this.#outbox.drained()
+    this.#leave?.step()
+  }
+
   /** The number of a process of ours, 0 for anything else. */
   ownId(pid: Pid | undefined): number {
     const { system } = this.host
@@ -301,6 +352,11 @@ export class PeerLink {
       case 'down':
         if (!this.#monitors.delete(message.ref)) return
         return this.host.system.inbound.down(this.#ownRef(message.ref), message.reason)
+      case 'unlink_ack':
+        return this.unlinks.acknowledged(message.to, message.from, message.id)
+      case 'leave':
+      case 'leave_ack':
+        return this.#leaving().hear(message.type)
       case 'call':
       case 'cast':
       case 'send':
@@ -352,6 +408,7 @@ export class PeerLink {
     this.#assembler.clear()
     this.#inbound.lost()
     this.#monitors.clear()
+    this.unlinks.clear()
     const calls = [...this.#calls.values()]
     const spawns = [...this.#spawns.values()]
     this.#calls.clear()
@@ -359,6 +416,7 @@ export class PeerLink {
     // The runtime has these on its own list too; a call is settled once.
     for (const call of calls) call.fail(new CallExitError(call, 'noconnection'))
     for (const spawn of spawns) spawn.settle(undefined)
+    this.#leave?.over()
   }
 
   #giveUp(): void {

@@ -59,6 +59,11 @@ import type { EndpointStats, TransportAddress } from './transport/transport.ts'
 export interface MeshStopOptions {
   /** Word in the goodbye to the peers. Default `'shutdown'`. */
   readonly reason?: string
+  /**
+   * @internal What a layer above finishes on the links, once members know that this node leaves and before the goodbyes;
+   * waited for during `leaveTimeoutMs`.
+   */
+  readonly beforeGoodbye?: () => Promise<void>
 }
 
 /** Numbers of a mesh, made for a scrape. */
@@ -410,7 +415,7 @@ class MeshNode implements Mesh {
   }
 
   stop(options: MeshStopOptions = {}): Promise<void> {
-    this.#stopped ??= this.#stop(options.reason ?? 'shutdown')
+    this.#stopped ??= this.#stop(options.reason ?? 'shutdown', options.beforeGoodbye)
     return this.#stopped
   }
 
@@ -418,8 +423,9 @@ class MeshNode implements Mesh {
     return this.stop()
   }
 
-  async #stop(reason: string): Promise<void> {
-    const { pool, edges, dialer, dht } = this.#core
+  async #stop(reason: string, beforeGoodbye?: () => Promise<void>): Promise<void> {
+    const { pool, edges, dialer, dht, clock } = this.#core
+    const { leaveTimeoutMs } = this.#core.options
     this.#core.leaving = true
     for (const waiter of dht?.memory.waiting ?? []) waiter.stopped()
     this.#services?.leaving()
@@ -427,9 +433,10 @@ class MeshNode implements Mesh {
     const tree = this.#tree
     const alive = tree !== undefined && this.system.isAlive(tree.pid)
     if (alive) await this.#leave()
+    if (alive && beforeGoodbye !== undefined) await atMost(clock, leaveTimeoutMs, beforeGoodbye())
     const left = Promise.all([pool.leave(reason), edges?.pool.leave(reason)])
     dialer.reset(new LinkError('ERR_DIAL_ABORTED', 'the mesh stops'))
-    await atMost(this.#core.clock, 2 * this.#core.options.leaveTimeoutMs, left)
+    await atMost(clock, 2 * leaveTimeoutMs, left)
     if (tree !== undefined && this.system.isAlive(tree.pid)) {
       // A tree that ends for another reason meanwhile has ended all the same; the port is closed next.
       await Supervisor.stop(tree, 'shutdown').catch((error: unknown) => {

@@ -89,6 +89,9 @@ export const WireType = {
   distCast: 0xab,
   distChunk: 0xac,
   distCancel: 0xad,
+  distUnlinkAck: 0xae,
+  distLeave: 0xaf,
+  distLeaveAck: 0xb0,
 } as const
 
 /** Name of a message type. */

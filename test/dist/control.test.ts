@@ -31,7 +31,10 @@ const cases: readonly [number, readonly unknown[], DistMessage][] = [
   [T.distSend, [3, 'hi'], { type: 'send', to: 3, message: 'hi' }],
   [T.distSend, ['name', undefined], { type: 'send', to: 'name', message: undefined }],
   [T.distLink, [1, 2], { type: 'link', from: 1, to: 2 }],
-  [T.distUnlink, [1, 2], { type: 'unlink', from: 1, to: 2 }],
+  [T.distUnlink, [1, 2, 3], { type: 'unlink', from: 1, to: 2, id: 3 }],
+  [T.distUnlinkAck, [1, 2, 3], { type: 'unlink_ack', from: 1, to: 2, id: 3 }],
+  [T.distLeave, [], { type: 'leave' }],
+  [T.distLeaveAck, [], { type: 'leave_ack' }],
   [
     T.distExit,
     [0, 2, { shutdown: 'x' }, false],
@@ -137,7 +140,7 @@ describe('hostile messages', () => {
   })
 
   it('of any value give a message or a typed error', () => {
-    const types = fc.integer({ min: 0xa0, max: 0xad })
+    const types = fc.integer({ min: 0xa0, max: 0xb0 })
     const element = fc.oneof(fc.nat(9), fc.string({ maxLength: 3 }), fc.boolean(), fc.anything())
     fc.assert(
       fc.property(types, fc.array(element, { maxLength: 7 }), (type, value) => {

@@ -50,7 +50,7 @@ async function attack(): Promise<Attack> {
   }
   const got: Attack['got'] = []
   const downs: string[] = []
-  evil.handleFrames(0xa0, 0xad, (_link, type, payload) => {
+  evil.handleFrames(0xa0, 0xb0, (_link, type, payload) => {
     got.push({ type, value: codec.decode(payload, context) })
   })
   evil.onLink((event: LinkEvent) => {
@@ -290,7 +290,7 @@ describe('what a peer may ask', () => {
     t.send(T.distMonitor, [4, 0, 999_999])
     t.send(T.distLink, [5, 999_999])
     t.send(T.distCast, [999_999, 'x', 1])
-    t.send(T.distUnlink, [5, 999_999])
+    t.send(T.distUnlink, [5, 999_999, 7])
     t.send(T.distExit, [0, 999_999, 'kill', false])
     await t.world.clock.advance(5)
     expect(t.got).toEqual([
@@ -299,6 +299,7 @@ describe('what a peer may ask', () => {
       { type: T.distSpawnReply, value: [3, 1, null, null] },
       { type: T.distDown, value: [4, 'noproc'] },
       { type: T.distExit, value: [999_999, 5, 'noproc', true] },
+      { type: T.distUnlinkAck, value: [999_999, 5, 7] },
     ])
     expect(t.downs).toEqual([])
   })

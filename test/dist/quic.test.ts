@@ -1,9 +1,36 @@
 /** The same over real UDP sockets and QUIC, in one OS process. Waits for events, never for time. */
 import { afterEach, describe, expect, it } from 'vitest'
-import type { Ref } from '../../behaviours/index.ts'
+import {
+  contract,
+  implement,
+  reply,
+  type Contract,
+  type Ref,
+  type Server,
+} from '../../behaviours/index.ts'
 import { startNode, type FoveaNode, type NodeOptions } from '../../dist/index.ts'
 import { createRealm } from '../../mesh/index.ts'
 import { Counter, CounterContract, probe, type CounterApi } from './support/world.ts'
+
+interface BookApi {
+  call: { note(number: number): number }
+  cast: {}
+}
+
+const BookContract: Contract<BookApi> = contract('book/1', { call: { note: true }, cast: {} })
+
+/** Notes what it is told, where the test sees it. */
+const bookOf = (noted: number[]): Server<BookApi> =>
+  implement<BookApi, undefined, undefined>(BookContract, {
+    init: () => undefined,
+    call: {
+      note: (state, number) => {
+        noted.push(number)
+        return reply(number, state)
+      },
+    },
+    cast: {},
+  })
 
 const realm = createRealm('com.example.quic')
 const running: FoveaNode[] = []
@@ -19,8 +46,8 @@ async function start(nodeName: string, options: NodeOptions = {}): Promise<Fovea
   return node
 }
 
-async function started(count: number): Promise<FoveaNode[]> {
-  for (let i = 1; i <= count; i++) await start(`q${i}`)
+async function started(count: number, options: NodeOptions = {}): Promise<FoveaNode[]> {
+  for (let i = 1; i <= count; i++) await start(`q${i}`, options)
   for (const here of running) {
     for (const there of running) await here.cluster.waitFor(there.id)
   }
@@ -40,9 +67,12 @@ const reasonOf = (promise: Promise<unknown>): Promise<unknown> =>
     (error: { reason?: unknown; code?: unknown }) => error.reason ?? error.code,
   )
 
+const reasonOr = (promise: Promise<unknown>): Promise<unknown> =>
+  promise.catch((error: { reason?: unknown }) => error.reason)
+
 describe('over QUIC', () => {
   it('two nodes spawn, call, cast in order, monitor, and see a graceful stop', async () => {
-    const [a, b] = (await started(2)) as [FoveaNode, FoveaNode]
+    const [a, b] = (await started(2, { leaveTimeoutMs: 200 })) as [FoveaNode, FoveaNode]
     const ref = await spawn(a, b)
     for (let i = 0; i < 1_000; i++) ref.cast.add(1)
     expect(await ref.call.get()).toBe(1_000)
@@ -67,6 +97,31 @@ describe('over QUIC', () => {
     expect(await pending).toBe('noconnection')
     expect(await left).toBe('graceful_shutdown')
     expect(await reasonOf(ref.call.get())).toBe('noconnection')
+  })
+
+  it('a node that stops answers what was sent before its caller knew, and executes no other call', async () => {
+    const [a, b] = (await started(2)) as [FoveaNode, FoveaNode]
+    const noted: number[] = []
+    b.behaviorRegistry.register('book', bookOf(noted), { remote: true })
+    const book = await a.remoteSpawn.spawn(BookContract, b.id)
+    const outcomes: unknown[] = []
+    let late = 0
+    const stopped = b.stop()
+    for (let number = 0; !outcomes.includes('noconnection'); number += 20) {
+      let isSameTurn = true
+      const calls = Array.from({ length: 20 }, async (_, at) => {
+        outcomes[number + at] = await reasonOr(book.call.note(number + at))
+        if (outcomes[number + at] === 'noconnection' && !isSameTurn) late++
+      })
+      for (let i = 0; i < 20; i++) await Promise.resolve()
+      isSameTurn = false
+      await Promise.all(calls)
+    }
+    await stopped
+    const answered = outcomes.filter((outcome) => typeof outcome === 'number')
+    expect(answered.length).toBeGreaterThan(20)
+    // What its caller knew to be in vain was refused at once, and nothing else was.
+    expect([noted, late]).toEqual([answered, 0])
   })
 
   it('three nodes pass refs on, and a broken link harms nobody else', async () => {

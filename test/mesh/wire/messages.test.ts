@@ -33,7 +33,7 @@ describe('message types', () => {
   it('of dist follow each other from 0xa0', () => {
     const names = ['distSend', 'distLink', 'distUnlink', 'distExit', 'distMonitor', 'distDemonitor']
     names.push('distDown', 'distSpawn', 'distSpawnReply', 'distCall', 'distReply', 'distCast')
-    names.push('distChunk')
+    names.push('distChunk', 'distCancel', 'distUnlinkAck', 'distLeave', 'distLeaveAck')
     expect(names.map((_, index) => wireTypeName(0xa0 + index))).toEqual(names)
   })
 

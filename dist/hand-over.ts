@@ -1,0 +1,192 @@
+/**
+ * Which of two carriers a channel to a peer has: a link, or a session through others (`relay/`), and how the one gives way
+ * to the other.
+ *
+ *     link --lost--> nothing --dial in vain--> session --a link comes up--> (parted) --peer agrees--> link
+ *                                                 ^                             |
+ *                                                 +--------peer needs it--------+
+ *
+ * Invariants:
+ * - One channel per peer. While a session is about to end there is none, and what is said waits (`channels.ts`), so that
+ *   nothing is said on a link before everything that was said in the session has arrived.
+ * - A session gives way only when nothing breaks with it on either side, so that no `noconnection` comes of it.
+ * - However a session ends, what waits goes out over the link, looks for another way, or is `noconnection`.
+ */
+import type { Link, Mesh, PeerInfo } from '../mesh/index.ts'
+import type { NodeDirectory } from './node-directory.ts'
+import type { PeerHost, PeerLink } from './peer-link.ts'
+import type { Carrier } from './relay/carrier.ts'
+import { Relays } from './relay/relays.ts'
+import type { SessionEnd } from './relay/session.ts'
+
+/** A node came within reach through others, or went out of it. */
+export interface RelayEvent {
+  readonly type: 'up' | 'down'
+  readonly peer: PeerInfo
+}
+
+/** The channels of a node, as far as the hand-over changes them. */
+export interface HandOverChannels {
+  get(keyHex: string): PeerLink | undefined
+  /** A carrier is up: it gets a channel, unless there is one. */
+  carrierUp(carrier: Carrier): void
+  /** From now on it is none, and what is said to that node waits. */
+  suspend(peer: PeerLink): void
+  /** It is one again: what waited goes out. */
+  resume(peer: PeerLink): void
+  /** It has ended; unless it was suspended, what the runtime knows of that node is broken with it. */
+  ended(peer: PeerLink, end: { readonly isSuspended: boolean; readonly isLost: boolean }): void
+  /** There is no other way yet: what waits looks for one. */
+  seek(keyHex: string): void
+  /** Whether something is under way or watched on it. */
+  breaksWith(carrier: Carrier): boolean
+  /** Whether a channel may come up. */
+  readonly isOpen: boolean
+}
+
+/** What a {@link HandOver} needs of its node. */
+export interface HandOverParts {
+  readonly host: PeerHost
+  readonly mesh: Mesh
+  readonly directory: NodeDirectory
+  readonly channels: HandOverChannels
+}
+
+/** How long a node that could not be dialled is not dialled first. */
+const RELAY_FIRST_MS = 30_000
+
+/** Nodes of which that is remembered; it is only about time. */
+const RELAY_FIRST_NODES_MAX = 4_096
+
+/** See the file header. */
+export class HandOver {
+  readonly #parts: HandOverParts
+  readonly #relays: Relays | undefined
+  /** Channels whose sessions are about to end, if their peers agree. */
+  readonly #parted = new Map<string, PeerLink>()
+  /** Until when nodes that could not be dialled are asked through others first. */
+  readonly #relayFirst = new Map<string, number>()
+  readonly #handlers = new Set<(event: RelayEvent) => void>()
+
+  constructor(parts: HandOverParts) {
+    this.#parts = parts
+    this.#relays = this.#createRelays()
+  }
+
+  /** The channel to that node whose session is about to end. */
+  parted(keyHex: string): PeerLink | undefined {
+    return this.#parted.get(keyHex)
+  }
+
+  /** Whether that node is asked through others before it is dialled. */
+  isRelayFirst(keyHex: string): boolean {
+    return this.#parts.host.system.clock.now() < (this.#relayFirst.get(keyHex) ?? 0)
+  }
+
+  /** Calls `handler` when a node comes within reach through others or is lost there; gives the way to stop. */
+  onRelay(handler: (event: RelayEvent) => void): () => void {
+    this.#handlers.add(handler)
+    return () => void this.#handlers.delete(handler)
+  }
+
+  /** Opens a session; false when none can be. `opened` is called once, later. */
+  open(keyHex: string, opened: (isUp: boolean) => void): boolean {
+    return this.#relays?.open(keyHex, opened) === true
+  }
+
+  /** A link is up. */
+  linkUp(link: Link): void {
+    const { hex } = link.peer.key
+    this.#relayFirst.delete(hex)
+    // First: what waits for a session that is being opened takes the link, and is not told that there is none.
+    if (!this.#parted.has(hex)) this.#parts.channels.carrierUp(link)
+    // A session that nobody needs any more makes room for it.
+    this.#relays?.linked(hex)
+  }
+
+  /** The peer speaks on a link: by doing so it says that it has ended its session. */
+  overtaken(keyHex: string): void {
+    this.#relays?.overtaken(keyHex)
+  }
+
+  /** Every session is lost. */
+  close(): void {
+    this.#relays?.close()
+    this.#handlers.clear()
+  }
+
+  #createRelays(): Relays | undefined {
+    const { host, mesh, directory, channels } = this.#parts
+    const { courier } = mesh
+    if (courier === undefined) return undefined
+    const { ownKeyHex, ownIncarnation, options, refused } = host
+    const { clock, entropy } = host.system
+    return new Relays({
+      ...{ courier, clock, entropy, ownKeyHex, ownIncarnation, settings: options, refused },
+      member: (keyHex) => directory.member(keyHex),
+      isLinked: (keyHex) => mesh.linkTo(keyHex) !== undefined,
+      events: {
+        up: (carrier) => this.#up(carrier),
+        frame: (carrier, type, payload) => {
+          const peer = channels.get(carrier.peer.key.hex)
+          if (peer?.link === carrier) peer.receive(type, payload)
+        },
+        down: (carrier, end) => this.#down(carrier, end),
+        isNeeded: (carrier) => channels.breaksWith(carrier),
+        parting: (carrier) => this.#part(carrier),
+        stays: (carrier) => this.#stay(carrier),
+        mayOpen: (keyHex) =>
+          channels.isOpen &&
+          channels.get(keyHex) === undefined &&
+          mesh.linkTo(keyHex) === undefined,
+      },
+    })
+  }
+
+  #up(carrier: Carrier): void {
+    const { peer } = carrier
+    if (this.#relayFirst.size >= RELAY_FIRST_NODES_MAX) this.#relayFirst.clear()
+    const nowMs = this.#parts.host.system.clock.now()
+    this.#relayFirst.set(peer.key.hex, nowMs + RELAY_FIRST_MS)
+    this.#parts.channels.carrierUp(carrier)
+    this.#tell({ type: 'up', peer })
+  }
+
+  #down(carrier: Carrier, end: SessionEnd): void {
+    const { channels, mesh } = this.#parts
+    const { peer } = carrier
+    const { hex } = peer.key
+    const channel = this.#parted.get(hex) ?? channels.get(hex)
+    if (channel?.link !== carrier) return
+    const isSuspended = this.#parted.delete(hex)
+    const isLost = end !== 'idle'
+    if (isLost) this.#relayFirst.delete(hex)
+    channels.ended(channel, { isSuspended, isLost })
+    const link = mesh.linkTo(hex)
+    if (link !== undefined) channels.carrierUp(link)
+    else if (isLost) this.#tell({ type: 'down', peer })
+    channels.seek(hex)
+  }
+
+  /** Nothing can be sent on it until its peer has answered. */
+  #part(carrier: Carrier): void {
+    const { channels } = this.#parts
+    const { hex } = carrier.peer.key
+    const channel = channels.get(hex)
+    if (channel?.link !== carrier) return
+    this.#parted.set(hex, channel)
+    channels.suspend(channel)
+  }
+
+  #stay(carrier: Carrier): void {
+    const { hex } = carrier.peer.key
+    const channel = this.#parted.get(hex)
+    if (channel?.link !== carrier) return
+    this.#parted.delete(hex)
+    this.#parts.channels.resume(channel)
+  }
+
+  #tell(event: RelayEvent): void {
+    for (const handler of [...this.#handlers]) handler(event)
+  }
+}
