@@ -29,6 +29,7 @@ import type {
   RouteView,
   SendOutcome,
 } from './machine.ts'
+import { Pace } from './pace.ts'
 import { Places } from './places.ts'
 import type { Place } from './places.ts'
 import { SeenEnvelopes } from './seen.ts'
@@ -56,12 +57,14 @@ interface Send {
   attemptId: number
 }
 
-/** An envelope that waits for a link. */
+/** An envelope that waits for its turn, or for a link. */
 interface Forward {
   readonly envelope: Envelope
   readonly candidates: readonly Contact[]
   readonly place: Place
   next: number
+  /** Whom it is to go to when it has its turn; undefined for one that waits for a link. */
+  waitsFor: Contact | undefined
   /** When its own time is over. */
   readonly expiresMs: number
 }
@@ -76,6 +79,8 @@ export class GreedyCore {
   readonly #sendDeadlines = new Deadlines()
   readonly #forwards = new Map<number, Forward>()
   readonly #places: Places
+  readonly #pace: Pace
+  /** When an attempt has its turn, or is given up. */
   readonly #attemptDeadlines = new Deadlines()
   #attempts = 0
   #sent = 0
@@ -89,6 +94,7 @@ export class GreedyCore {
     const { seenMax, envelopesPerPeerMax } = options.settings
     this.#seen = new SeenEnvelopes(seenMax)
     this.#places = new Places(options.settings)
+    this.#pace = new Pace(envelopesPerPeerMax)
     this.#budget = new PeerBudget({
       max: envelopesPerPeerMax,
       peersMax: PEERS_MAX,
@@ -206,7 +212,8 @@ export class GreedyCore {
     }
     const expiresMs = nowMs + envelope.ttlMs
     const onward = isGateway ? { ...envelope, via: undefined } : envelope
-    this.#attempt(nowMs, { envelope: onward, candidates, place, next: 0, expiresMs }, sink)
+    const forward = { envelope: onward, candidates, place, next: 0, expiresMs }
+    this.#attempt(nowMs, { ...forward, waitsFor: undefined }, sink)
   }
 
   /** The destination, when there is a link with it; it is never dialled: whoever named this node said there is one. */
@@ -237,7 +244,6 @@ export class GreedyCore {
   }
 
   #attempt(nowMs: number, forward: Forward, sink: GreedySink): void {
-    const { self, settings } = this.#options
     const { envelope, candidates, expiresMs } = forward
     const ttlMs = Math.floor(expiresMs - nowMs)
     const own = envelope.visited.length === 0 ? this.#sendsById.get(envelope.id) : undefined
@@ -256,12 +262,34 @@ export class GreedyCore {
     if (own !== undefined) own.attemptId = this.#attempts
     this.#forwards.set(this.#attempts, forward)
     this.#places.take(forward.place)
-    this.#attemptDeadlines.set(
-      this.#attempts,
-      Math.min(nowMs + settings.attemptTimeoutMs, expiresMs),
-    )
-    const visited = [...envelope.visited, self.hex]
-    sink.forward(this.#attempts, to, { ...envelope, ttlMs, visited })
+    // Its own deadline ends a send that never has its turn.
+    const turnMs = own === undefined ? nowMs : this.#pace.reserve(to.id, nowMs)
+    if (turnMs > nowMs) {
+      forward.waitsFor = to
+      this.#attemptDeadlines.set(this.#attempts, turnMs)
+    } else this.#pass(nowMs, this.#attempts, forward, to, sink)
+  }
+
+  /** An attempt has its turn. */
+  #pass(nowMs: number, attemptId: number, forward: Forward, to: Contact, sink: GreedySink): void {
+    const { self, settings } = this.#options
+    const { envelope, expiresMs } = forward
+    forward.waitsFor = undefined
+    const timeoutMs = nowMs + settings.attemptTimeoutMs
+    this.#attemptDeadlines.set(attemptId, Math.min(timeoutMs, expiresMs))
+    // Written out: properties after a spread cost as much as the rest of a hop.
+    sink.forward(attemptId, to, {
+      id: envelope.id,
+      channel: envelope.channel,
+      destination: envelope.destination,
+      via: envelope.via,
+      source: envelope.source,
+      sourceVia: envelope.sourceVia,
+      hopsMax: envelope.hopsMax,
+      ttlMs: Math.max(1, Math.floor(expiresMs - nowMs)),
+      visited: [...envelope.visited, self.hex],
+      content: envelope.content,
+    })
   }
 
   #wasForwarded(attemptId: number, sink: GreedySink): void {
@@ -365,6 +393,11 @@ export class GreedyCore {
   #tick(nowMs: number, sink: GreedySink): void {
     while (this.#attemptDeadlines.earliest() <= nowMs) {
       const attemptId = this.#attemptDeadlines.first()
+      const forward = this.#forwards.get(attemptId)
+      if (forward?.waitsFor !== undefined && forward.expiresMs > nowMs) {
+        this.#pass(nowMs, attemptId, forward, forward.waitsFor, sink)
+        continue
+      }
       sink.cancelForward(attemptId)
       this.#retry(nowMs, attemptId, sink)
     }

@@ -178,13 +178,15 @@ export class GreedyRouter {
       const release = (): void => signal?.removeEventListener('abort', abort)
       this.#pending.set(sendId, { destination, resolve, reject, id, release })
       this.#turns.take({
-        ...{ type: 'send', sendId, id, routeType: type, destination },
-        ...{
-          via: options.via,
-          sourceVia: options.sourceVia,
-          about: options.about,
-          receipt: options.receipt ?? true,
-        },
+        type: 'send',
+        sendId,
+        id,
+        routeType: type,
+        destination,
+        via: options.via,
+        sourceVia: options.sourceVia,
+        about: options.about,
+        receipt: options.receipt ?? true,
         payload: Uint8Array.from(payload),
         hopsMax: Math.max(1, Math.min(maxHops, HOPS_CEILING)),
         deadlineMs: clock.now() + Math.min(timeoutMs, TTL_CEILING_MS),

@@ -380,6 +380,39 @@ describe('a send', () => {
     expect(world.outcomes.size).toBe(0)
   })
 
+  it('waits for its turn when its peer would drop it, in order; what is passed on does not', () => {
+    const world = line(3, { settings: { envelopesPerPeerMax: 4 } })
+    const [to, from] = [world.nodes[0]!.contact, first(world)]
+    const sends = [1, 2, 3, 4].map(() => world.send(from, to.key, { receipt: false }))
+    const said = (): readonly number[] =>
+      world.delivered.map(({ envelope }) =>
+        'payload' in envelope.content ? envelope.content.payload[0]! : 0,
+      )
+    expect(said()).toEqual(sends.slice(0, 1))
+    expect(from.core.stats()).toMatchObject({ sends: 3, forwards: 3 })
+    world.advance(999)
+    expect(said()).toEqual(sends.slice(0, 1))
+    world.advance(1)
+    expect(said()).toEqual(sends.slice(0, 2))
+    world.step(from, { type: 'cancel', sendId: sends[2]! })
+    world.advance(2_000)
+    expect(said()).toEqual([sends[0], sends[1], sends[3]])
+    expect([...world.outcomes.keys()]).toEqual([sends[0], sends[1], sends[3]])
+    expect(from.core.nextDeadline()).toBe(Infinity)
+    expect(world.refusals).toEqual({})
+  })
+
+  it('that has no turn before its deadline ends there, and was never sent', () => {
+    const world = line(3, { settings: { envelopesPerPeerMax: 2 } })
+    const [to, from] = [world.nodes[0]!.contact, first(world)]
+    const sends = Array.from({ length: 12 }, () => world.send(from, to.key, { receipt: false }))
+    world.advance(20_000)
+    expect(world.delivered.length).toBe(10)
+    for (const late of sends.slice(10))
+      expect(world.outcomes.get(late)).toEqual({ type: 'timeout' })
+    expect(from.core.stats()).toMatchObject({ sends: 0, forwards: 0 })
+  })
+
   it('ends at its deadline, with the attempt that it made', () => {
     const world = new GreedyWorld(85, 20, { reaches: () => undefined })
     const [to, from] = world.nodes
