@@ -1,3 +1,4 @@
+import process from 'node:process'
 import { defineConfig } from 'vitest/config'
 
 /**
@@ -11,6 +12,12 @@ const ALONE = ['test/mesh/wire/codec-taken.test.ts', 'test/mesh/wire/codec-nativ
 
 /** Set by hand: some defaults leave out every folder called dist, and ours is source. */
 const NEVER = ['**/node_modules/**', 'build/**']
+
+/** Minutes of real processes: `npm run test:soak` and `npm run test:processes` ask for them. */
+const LONG =
+  process.env['FOVEA_LONG'] === undefined
+    ? []
+    : [{ extends: true as const, test: { name: 'long', include: ['test/**/*.soak.ts'] } }]
 
 export default defineConfig({
   test: {
@@ -41,6 +48,7 @@ export default defineConfig({
           include: ['test/*.test.ts', `test/!(${SHARING.join('|')})/**/*.test.ts`, ...ALONE],
         },
       },
+      ...LONG,
     ],
     coverage: {
       provider: 'v8',

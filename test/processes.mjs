@@ -1,7 +1,8 @@
 /**
- * `npm run test:processes [membership|dht|singleton]`: the tests of nodes as operating-system processes at the sizes
+ * `npm run test:processes [membership|dht|singleton|chaos]`: the tests of nodes as operating-system processes at the sizes
  * that are promised, twenty for membership, thirty for the DHT and five for strict singletons, alone on the machine. `npm test` runs the same tests
- * with fewer, beside everything else, and so does CI. Needs `npm run build`.
+ * with fewer, beside everything else, and so does CI. `chaos` is half a minute of what `npm run test:soak` does for ten, and
+ * runs nowhere else. Needs `npm run build`.
  */
 import { spawnSync } from 'node:child_process'
 import process from 'node:process'
@@ -11,6 +12,7 @@ const FILES = {
   membership: 'test/e2e/processes.test.ts',
   dht: 'test/e2e/dht-processes.test.ts',
   singleton: 'test/e2e/singleton-processes.test.ts',
+  chaos: 'test/soak/processes.soak.ts',
 }
 const wanted = process.argv.slice(2)
 const unknown = wanted.find((name) => !Object.hasOwn(FILES, name))
@@ -29,6 +31,7 @@ const { status } = spawnSync(process.execPath, [vitest, 'run', '--no-file-parall
   cwd: fileURLToPath(new URL('..', import.meta.url)),
   env: {
     ...{ FOVEA_PROCESSES: '20', FOVEA_DHT_PROCESSES: '30', FOVEA_LEASE_PROCESSES: '5' },
+    FOVEA_LONG: '1',
     ...process.env,
   },
   stdio: 'inherit',

@@ -1,8 +1,9 @@
 /**
  * Long runs of the tests that draw their cases by chance or repeat a life many times: `npm run test:soak`.
- * The same tests run in `npm test` with smaller numbers. Bounded: about twenty minutes. A failure prints its
- * seed; put it into the test's list of seeds. `test/soak` is an hour of churn of services in virtual time, and ten
- * minutes on real sockets; both print memory before and after, and what was counted.
+ * The same tests run in `npm test` with smaller numbers. Bounded: about three quarters of an hour. A failure prints its
+ * seed; put it into the test's list of seeds. `test/soak` is an hour of churn of services in virtual time, ten
+ * minutes on real sockets, ten minutes of real processes that are killed, stopped and restarted, and pools at their
+ * full size; all print memory, and what was counted. `npm run test:soak -- processes` runs the files whose names match.
  */
 import { execFileSync } from 'node:child_process'
 import { dirname, join } from 'node:path'
@@ -14,21 +15,30 @@ const RUNS = {
   FOVEA_LEAK_CYCLES: '1000000',
   FOVEA_SOAK_CHURN_MS: '3600000',
   FOVEA_SOAK_SOCKETS_MS: '600000',
+  FOVEA_SOAK_PROCESSES_MS: '600000',
+  FOVEA_LONG: '1',
 }
-const FILES = [
-  'test/soak',
-  'test/behaviours/leaks.test.ts',
-  'test/mesh/membership/swim/ledger.test.ts',
-  '.prop.test.ts',
+/** One after the other: what stands in one list shares the machine. */
+const PARTS = [
+  [
+    ...['test/soak/churn', 'test/soak/sockets', 'test/soak/pools', 'test/soak/ledger'],
+    'test/behaviours/leaks.test.ts',
+    'test/mesh/membership/swim/ledger.test.ts',
+    '.prop.test.ts',
+  ],
+  ['test/soak/processes'],
 ]
+const wanted = process.argv.slice(2)
 const vitest = join(ROOT, 'node_modules', 'vitest', 'vitest.mjs')
 
-try {
-  execFileSync(process.execPath, [vitest, 'run', '--test-timeout=600000', ...FILES], {
-    cwd: ROOT,
-    stdio: 'inherit',
-    env: { ...RUNS, ...process.env },
-  })
-} catch (error) {
-  process.exitCode = error.status ?? 1
+for (const files of wanted.length > 0 ? [wanted] : PARTS) {
+  try {
+    execFileSync(process.execPath, [vitest, 'run', '--test-timeout=600000', ...files], {
+      cwd: ROOT,
+      stdio: 'inherit',
+      env: { ...RUNS, ...process.env },
+    })
+  } catch (error) {
+    process.exitCode = error.status ?? 1
+  }
 }

@@ -41,9 +41,14 @@ export class Compiled {
     if (result.status !== 0) throw new Error(`tsc failed: ${result.stdout}${result.stderr}`)
   }
 
+  /** Where the compiled `entry` is. */
+  file(entry: string): string {
+    return join(this.#directory, entry.replace(/\.ts$/, '.js'))
+  }
+
   /** Starts `entry`; its messages come over IPC. */
   run(entry: string, args: readonly string[] = []): CompiledChild {
-    const file = join(this.#directory, entry.replace(/\.ts$/, '.js'))
+    const file = this.file(entry)
     const child = spawn(process.execPath, [file, ...args], {
       stdio: ['ignore', 'pipe', 'pipe', 'ipc'],
     })

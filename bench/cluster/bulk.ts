@@ -1,0 +1,205 @@
+/**
+ * Calls to a process of another program while a gigabyte goes there over the same connection (D3): as items of a stream, on
+ * the lane bulk, and as large casts to another process, on the lane of the calls themselves. Idle and busy take turns.
+ * Beside them, frames of the control lane stand for keepalives, which travel there.
+ */
+import { fork, type ChildProcess } from 'node:child_process'
+import { mkdtempSync, rmSync, writeFileSync } from 'node:fs'
+import { tmpdir } from 'node:os'
+import { join } from 'node:path'
+import { fileURLToPath } from 'node:url'
+import type { Ref } from 'fovea'
+import { startNode, type FoveaNode } from 'fovea/dist'
+import { encodeFrame, formatRealm, type Link } from 'fovea/mesh'
+import { median, percentile } from '../harness.ts'
+import { Targets } from '../local/targets.ts'
+import { newRealm } from '../services/lanes-side.ts'
+import { publish, round, type Row } from '../sim/table.ts'
+import { EchoContract, type EchoApi } from './echo.ts'
+
+/** Frame types that nothing else uses. */
+export const BEAT = { ask: 0x60, answer: 0x61 } as const
+/** The procedure that takes a stream. */
+export const SINK = 'bench.sink'
+
+const PROGRAM = fileURLToPath(new URL('./bulk-program.js', import.meta.url))
+const GIB = 1_073_741_824
+const CAST_BYTES = 1_048_576
+const ITEM_BYTES = 262_144
+/** Large casts that the other side has not taken yet. */
+const CASTS_AHEAD = 4
+const ROUNDS = 3
+const IDLE_MS = 5_000
+const BEAT_MS = 100
+const PAYLOAD = 'x'.repeat(64)
+
+/** Of one phase. */
+interface Phase {
+  readonly callsMs: number[]
+  readonly beatsMs: number[]
+  /** Of bulk, per second. */
+  readonly mebibytes: number
+}
+
+interface Stage {
+  readonly node: FoveaNode
+  readonly link: Link
+  readonly echo: Ref<EchoApi>
+  readonly sink: Ref<EchoApi>
+}
+
+/** Calls one after the other, and beats, until the work is done. */
+async function beside({ node, link, echo }: Stage, work: () => Promise<number>): Promise<Phase> {
+  const [callsMs, beatsMs]: [number[], number[]] = [[], []]
+  let isOver = false
+  const calling = (async (): Promise<void> => {
+    while (!isOver) {
+      const askedMs = performance.now()
+      await echo.call.echo(PAYLOAD, { timeoutMs: 60_000 })
+      callsMs.push(performance.now() - askedMs)
+    }
+  })()
+  let sentMs: number | undefined
+  const answered = node.mesh.handleFrames(BEAT.answer, BEAT.answer, () => {
+    beatsMs.push(performance.now() - sentMs!)
+    sentMs = undefined
+  })
+  const beats = setInterval(() => {
+    if (sentMs !== undefined) return
+    sentMs = performance.now()
+    link.send('control', encodeFrame(BEAT.ask, new Uint8Array(8)))
+  }, BEAT_MS)
+  const startedMs = performance.now()
+  const bytes = await work()
+  const seconds = (performance.now() - startedMs) / 1_000
+  isOver = true
+  await calling
+  clearInterval(beats)
+  while (sentMs !== undefined) await pause(10)
+  answered()
+  return { callsMs, beatsMs, mebibytes: bytes / 1_048_576 / seconds }
+}
+
+const pause = (delayMs: number): Promise<void> =>
+  new Promise((done) => void setTimeout(done, delayMs))
+
+async function nothing(): Promise<number> {
+  await pause(IDLE_MS)
+  return 0
+}
+
+async function stream({ node }: Stage): Promise<number> {
+  const sink = node.mesh.rpc.stream<never, number, Uint8Array>(SINK, undefined, { mode: 'client' })
+  const item = new Uint8Array(ITEM_BYTES)
+  for (let left = GIB / ITEM_BYTES; left > 0; left--) await sink.write(item)
+  sink.end()
+  return sink.result
+}
+
+async function casts({ sink }: Stage): Promise<number> {
+  const value = new Uint8Array(CAST_BYTES)
+  const before = await sink.call.seen()
+  for (let left = GIB / CAST_BYTES; left > 0; left--) {
+    if (!sink.cast.put(value)) throw new Error('a cast was refused')
+    if (left % CASTS_AHEAD === 0) await sink.call.seen(undefined, { timeoutMs: 60_000 })
+  }
+  const seen = (await sink.call.seen(undefined, { timeoutMs: 60_000 })) - before
+  return seen * CAST_BYTES
+}
+
+const WAYS = [
+  { name: 'nothing', work: nothing },
+  { name: '1 GiB of a stream', work: stream },
+  { name: '1 GiB of casts of 1 MiB', work: casts },
+] as const
+
+function rowsOf(phases: readonly Phase[][]): Row[] {
+  const of = (w: number, pick: (phase: Phase) => number): number => median(phases[w]!.map(pick))
+  const p99 = ({ callsMs }: Phase): number => percentile(callsMs, 0.99)
+  const to = (w: number): number =>
+    median(phases[w]!.map((phase, i) => p99(phase) / p99(phases[0]![i]!)))
+  return WAYS.map(({ name }, w) => ({
+    beside: name,
+    'MiB / s': round(
+      of(w, ({ mebibytes }) => mebibytes),
+      1,
+    ),
+    calls: phases[w]!.reduce((sum, { callsMs }) => sum + callsMs.length, 0),
+    'p50 ms': round(of(w, ({ callsMs }) => percentile(callsMs, 0.5))),
+    'p99 ms': round(of(w, p99)),
+    'p99, least': round(Math.min(...phases[w]!.map(p99))),
+    'p99, most': round(Math.max(...phases[w]!.map(p99))),
+    'p99 to idle': round(to(w), 1),
+    'max ms': round(Math.max(...phases[w]!.flatMap(({ callsMs }) => callsMs)), 1),
+    'beat max ms': round(Math.max(...phases[w]!.flatMap(({ beatsMs }) => beatsMs)), 1),
+  }))
+}
+
+function judge(rows: readonly Row[], keepaliveIntervalMs: number, losses: number): void {
+  const targets = new Targets()
+  for (const row of rows.slice(1)) {
+    const name = String(row['beside'])
+    targets.atMost(`p99 of a call beside ${name}`, Number(row['p99 ms']), 8, 'ms')
+    targets.atMost(`the same, to idle`, Number(row['p99 to idle']), 6, 'x')
+    targets.atMost(
+      `latest beat beside ${name}`,
+      Number(row['beat max ms']),
+      keepaliveIntervalMs,
+      'ms',
+    )
+  }
+  targets.atMost('nodes lost', losses, 0, '')
+  targets.print()
+}
+
+/** Writes bench/results/cluster-bulk.json and its plot. */
+export async function benchBulk(): Promise<void> {
+  const folder = mkdtempSync(join(tmpdir(), 'fovea-bench-'))
+  const realm = join(folder, 'realm.json')
+  writeFileSync(realm, formatRealm(newRealm()), { mode: 0o600 })
+  const child: ChildProcess = fork(PROGRAM, [realm])
+  const keepaliveIntervalMs = 1_000
+  try {
+    const { id } = await new Promise<{ id: string }>((resolve, reject) => {
+      child.once('message', (message) => resolve(message as { id: string }))
+      child.once('exit', (code) => reject(new Error(`the program ended: ${code}`)))
+    })
+    const options = { nodeName: 'pourer', realm, host: '127.0.0.1', port: 0, keepaliveIntervalMs }
+    await using node = await startNode({ ...options, seeds: [id] })
+    await node.cluster.waitFor(id)
+    let losses = 0
+    node.cluster.onNodeDown(() => (losses += 1))
+    const { key } = node.cluster.getNode(id)!
+    const echo = await node.remoteSpawn.spawn(EchoContract, id)
+    const sink = await node.remoteSpawn.spawn(EchoContract, id)
+    const stage: Stage = { node, link: node.mesh.linkTo(key.hex)!, echo, sink }
+    await beside(stage, nothing)
+    const phases = WAYS.map((): Phase[] => [])
+    for (let i = 0; i < ROUNDS; i++) {
+      for (const [w, { work }] of WAYS.entries())
+        phases[w]!.push(await beside(stage, () => work(stage)))
+    }
+    const rows = rowsOf(phases)
+    publish('cluster-bulk', {
+      title: 'Calls beside a bulk transfer over the same connection',
+      how: `Two programs on loopback QUIC, median of ${ROUNDS} rounds in turns; calls of 64 bytes one after the other to one process, a gigabyte to another. A beat is a round trip on the control lane every ${BEAT_MS} ms, where keepalives travel.`,
+      rows,
+      chart: {
+        title: 'Calls beside a bulk transfer',
+        x: 'percentile',
+        y: 'milliseconds',
+        series: rows.map((row) => ({
+          name: `beside ${String(row['beside'])}`,
+          points: [
+            [50, Number(row['p50 ms'])],
+            [99, Number(row['p99 ms'])],
+          ],
+        })),
+      },
+    })
+    judge(rows, keepaliveIntervalMs, losses)
+  } finally {
+    child.kill('SIGKILL')
+    rmSync(folder, { recursive: true, force: true })
+  }
+}

@@ -1,0 +1,266 @@
+/** That the accounting of the soak notices what it is there for: each case is a small story with one thing wrong. */
+import { describe, expect, it } from 'vitest'
+import { planFaults } from './fault-plan.ts'
+import type { Entry, Line } from './journal.ts'
+import { checkAsks, checkCalls, checkCasts, checkLosses, checkSpawns } from './ledger.ts'
+import type { Findings, Run } from './ledger.ts'
+import { checkHolders } from './ledger-holders.ts'
+
+const SECOND_US = 1_000_000
+const A = 'a'.repeat(64)
+const B = 'b'.repeat(64)
+
+/** A run that writes one thing per second. */
+function run(name: string, entries: readonly Entry[], given: Partial<Run> = {}): Run {
+  const lines = entries.map((entry, at): Line => ({ ...entry, atUs: (at + 1) * SECOND_US }))
+  const key = name.startsWith('a') ? A : B
+  return {
+    ...{ run: name, key, startedUs: 0, endedUs: 1_000 * SECOND_US, pauses: [], lines },
+    fate: 'rested',
+    ...given,
+  }
+}
+
+const calls = (runs: readonly Run[]): Findings => checkCalls(runs, 5_000)
+const call: Entry = { kind: 'call', n: 1, key: B }
+const answer: Entry = { kind: 'answer', n: 1, value: 2 }
+const failed = (code: string): Entry => ({ kind: 'answer', n: 1, code })
+const executed: Entry = { kind: 'executed', from: 'a.1', n: 1 }
+const watch = (epoch: number): Entry => ({ kind: 'watch', key: B, epoch })
+const cast = (epoch: number, n: number): Entry => ({ kind: 'cast', key: B, epoch, n })
+const down = (epoch: number, reason = 'noconnection'): Entry => ({
+  kind: 'down',
+  key: B,
+  epoch,
+  reason,
+})
+const got = (epoch: number, n: number): Entry => ({ kind: 'got', from: 'a.1', epoch, n })
+const held = (token: number): Entry => ({ kind: 'held', what: 'x', token })
+const act = (token: number): Entry => ({ kind: 'act', what: 'x', token })
+const left = (token: number): Entry => ({ kind: 'left', what: 'x', token })
+const spawn: Entry = { kind: 'spawn', id: 's', key: B }
+const spawned: Entry = { kind: 'spawned', id: 's' }
+const born: Entry = { kind: 'born', id: 's' }
+const died: Entry = { kind: 'died', id: 's', reason: 'reason-1' }
+const mourned = (reason: string): Entry => ({ kind: 'mourned', id: 's', reason })
+
+interface Story {
+  readonly name: string
+  readonly check: (runs: readonly Run[]) => Findings
+  readonly runs: readonly Run[]
+  /** A word of the fault; none if all is well. */
+  readonly fault?: string
+}
+
+const STORIES: readonly Story[] = [
+  {
+    name: 'an answered call',
+    check: calls,
+    runs: [run('a.1', [call, answer]), run('b.1', [executed])],
+  },
+  {
+    ...{ name: 'a call that was executed twice', check: calls, fault: 'executed 2 times' },
+    runs: [run('a.1', [call, answer]), run('b.1', [executed, executed])],
+  },
+  {
+    ...{
+      name: 'a call that failed and was executed twice',
+      check: calls,
+      fault: 'executed 2 times',
+    },
+    runs: [run('a.1', [call, failed('ERR_CALL_TIMEOUT')]), run('b.1', [executed, executed])],
+  },
+  {
+    ...{
+      name: 'a call of nobody there that was executed',
+      check: calls,
+      fault: 'executed 1 times',
+    },
+    runs: [run('a.1', [call, failed('ERR_CALL_EXIT noproc')]), run('b.1', [executed])],
+  },
+  {
+    ...{ name: 'an answer without execution', check: calls, fault: 'executed 0 times' },
+    runs: [run('a.1', [call, answer])],
+  },
+  {
+    ...{ name: 'a wrong answer', check: calls, fault: 'was answered 3' },
+    runs: [run('a.1', [call, { kind: 'answer', n: 1, value: 3 }]), run('b.1', [executed])],
+  },
+  { name: 'a call without end', check: calls, runs: [run('a.1', [call])], fault: 'never ended' },
+  {
+    name: 'a call of one that was killed',
+    check: calls,
+    runs: [run('a.1', [call], { fate: 'killed' })],
+  },
+  {
+    ...{ name: 'a call that ended twice', check: calls, fault: 'ended twice' },
+    runs: [run('a.1', [call, answer, answer]), run('b.1', [executed])],
+  },
+  {
+    ...{ name: 'a call that ended late', check: calls, fault: 'took 11000 ms' },
+    runs: [run('a.1', [call, ...new Array<Entry>(10).fill(held(1)), failed('ERR_CALL_TIMEOUT')])],
+  },
+  {
+    ...{ name: 'a call that ended late because its process stood still', check: calls },
+    runs: [
+      run('a.1', [call, ...new Array<Entry>(10).fill(held(1)), failed('ERR_CALL_TIMEOUT')], {
+        pauses: [{ fromUs: 2 * SECOND_US, toUs: 5 * SECOND_US }],
+      }),
+    ],
+  },
+  {
+    ...{ name: 'a failure without a known code', check: calls, fault: 'ended with ERR_INVARIANT' },
+    runs: [run('a.1', [call, failed('ERR_INVARIANT')])],
+  },
+  {
+    name: 'an execution of no call',
+    check: calls,
+    runs: [run('b.1', [executed])],
+    fault: 'never made',
+  },
+  {
+    ...{ name: 'casts that all arrive', check: checkCasts },
+    runs: [run('a.1', [watch(1), cast(1, 2)]), run('b.1', [got(1, 1), got(1, 2)])],
+  },
+  {
+    ...{ name: 'a lost cast that nobody was told of', check: checkCasts, fault: '1 of 2 arrived' },
+    runs: [run('a.1', [watch(1), cast(1, 2)]), run('b.1', [got(1, 1)])],
+  },
+  {
+    ...{ name: 'a lost cast before a DOWN', check: checkCasts },
+    runs: [run('a.1', [watch(1), cast(1, 2), down(1)]), run('b.1', [got(1, 1)])],
+  },
+  {
+    ...{ name: 'a gap', check: checkCasts, fault: 'cast 2 is missing before 3' },
+    runs: [run('a.1', [watch(1), cast(1, 3), down(1)]), run('b.1', [got(1, 1), got(1, 3)])],
+  },
+  {
+    ...{ name: 'a cast that arrived twice', check: checkCasts, fault: 'got cast 1 of epoch 1' },
+    runs: [run('a.1', [watch(1), cast(1, 1)]), run('b.1', [got(1, 1), got(1, 1)])],
+  },
+  {
+    ...{ name: 'a cast from before the DOWN that came after one of later', check: checkCasts },
+    ...{ fault: 'got cast 1 of epoch 1 of a.1 after' },
+    runs: [
+      run('a.1', [watch(1), cast(1, 1), down(1), watch(2), cast(2, 1)]),
+      run('b.1', [got(2, 1), got(1, 1)]),
+    ],
+  },
+  {
+    ...{
+      name: 'an epoch that goes on at the next start',
+      check: checkCasts,
+      fault: 'at two starts',
+    },
+    runs: [
+      run('a.1', [watch(1), cast(1, 2), down(1)]),
+      run('b.1', [got(1, 1)], { fate: 'killed' }),
+      run('b.2', [got(1, 2)]),
+    ],
+  },
+  {
+    ...{ name: 'a death that no monitor told of', check: checkCasts, fault: 'no DOWN came' },
+    runs: [run('a.1', [watch(1), cast(1, 1)]), run('b.1', [got(1, 1)], { fate: 'killed' })],
+  },
+  {
+    ...{ name: 'a monitor that fired twice', check: checkCasts, fault: 'fired twice' },
+    runs: [run('a.1', [watch(1), down(1), down(1)]), run('b.1', [])],
+  },
+  {
+    ...{ name: 'a spawn', check: checkSpawns },
+    runs: [run('a.1', [spawn, spawned, mourned('reason-1')]), run('b.1', [born, died])],
+  },
+  {
+    ...{ name: 'a false reason', check: checkSpawns, fault: 'mourned for reason-2' },
+    runs: [run('a.1', [spawn, spawned, mourned('reason-2')]), run('b.1', [born, died])],
+  },
+  {
+    ...{ name: 'a death in silence', check: checkSpawns, fault: 'never mourned' },
+    runs: [run('a.1', [spawn, spawned]), run('b.1', [born, died])],
+  },
+  {
+    ...{ name: 'one born twice', check: checkSpawns, fault: 'born 2 times' },
+    runs: [run('a.1', [spawn, spawned, mourned('reason-1')]), run('b.1', [born, born, died])],
+  },
+  {
+    ...{ name: 'holders one after another', check: (runs) => checkHolders(runs, 'x') },
+    runs: [
+      run('a.1', [held(1), act(1), left(1)]),
+      run('b.1', [left(0), left(0), left(0), held(2)]),
+    ],
+  },
+  {
+    ...{
+      name: 'two holders',
+      check: (runs) => checkHolders(runs, 'x'),
+      fault: 'began at b.1 while a.1',
+    },
+    runs: [run('a.1', [held(1), act(1), act(1), left(1)]), run('b.1', [left(0), held(2), act(2)])],
+  },
+  {
+    ...{ name: 'an old token', check: (runs) => checkHolders(runs, 'x'), fault: 'after token 2' },
+    runs: [run('a.1', [held(1), act(1), act(1)]), run('b.1', [left(0), act(2)])],
+  },
+  {
+    ...{ name: 'an old token of one that stood still', check: (runs) => checkHolders(runs, 'x') },
+    runs: [
+      run('a.1', [held(1), act(1), act(1)], {
+        pauses: [{ fromUs: 1.5 * SECOND_US, toUs: 2.9 * SECOND_US }],
+      }),
+      run('b.1', [left(0), held(2), act(2)]),
+    ],
+  },
+  {
+    ...{ name: 'the same of one that looked', fault: 'after token 2' },
+    check: (runs) => checkHolders(runs, 'x', true),
+    runs: [
+      run('a.1', [held(1), act(1), act(1)], {
+        pauses: [{ fromUs: 1.5 * SECOND_US, toUs: 2.9 * SECOND_US }],
+      }),
+      run('b.1', [left(0), held(2), act(2)]),
+    ],
+  },
+  {
+    ...{
+      name: 'one token of two',
+      check: (runs) => checkHolders(runs, 'x'),
+      fault: 'have token 1',
+    },
+    runs: [run('a.1', [held(1)], { endedUs: 1.1 * SECOND_US }), run('b.1', [left(0), held(1)])],
+  },
+  {
+    ...{ name: 'a lost connection after a kill', check: checkLosses },
+    runs: [run('a.1', [watch(1), down(1)]), run('b.1', [], { fate: 'killed', endedUs: SECOND_US })],
+  },
+  {
+    ...{ name: 'a lost connection for nothing', fault: 'without a cause' },
+    check: (runs) => checkLosses(runs, SECOND_US / 2),
+    runs: [run('a.1', [watch(1), down(1)]), run('b.1', [])],
+  },
+  {
+    ...{
+      name: 'a request that never ends',
+      check: (runs) => checkAsks(runs, /x/),
+      fault: 'never ended',
+    },
+    runs: [run('a.1', [{ kind: 'ask', what: 'name', n: 1 }])],
+  },
+]
+
+describe('the ledger of the soak', () => {
+  it.each(STORIES)('$name: $fault', ({ check, runs, fault }) => {
+    const { faults } = check(runs)
+    if (fault === undefined) expect(faults).toEqual([])
+    else expect(faults.join('\n')).toContain(fault)
+  })
+
+  it('draws the same plan from a seed, and no two faults of one process at once', () => {
+    const plan = planFaults(3, 5, 600_000)
+    expect(planFaults(3, 5, 600_000)).toEqual(plan)
+    expect(new Set(plan.map(({ kind }) => kind)).size).toBe(3)
+    for (const [at, { process, untilMs }] of plan.entries()) {
+      const next = plan.slice(at + 1).find((fault) => fault.process === process)
+      expect(next?.atMs ?? Infinity).toBeGreaterThan(untilMs)
+    }
+  })
+})
