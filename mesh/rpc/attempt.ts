@@ -32,7 +32,8 @@ export class Attempt<Call> implements PendingEntry {
   answer: AttemptAnswer | undefined
   #endNumber = Infinity
   #nextNumber = 0
-  readonly #held = new Map<number, unknown>()
+  /** Made for the first that comes too early. */
+  #held: Map<number, unknown> | undefined
 
   constructor(
     id: string,
@@ -67,15 +68,10 @@ export class Attempt<Call> implements PendingEntry {
     heldMax: number,
     hand: (value: unknown) => void,
   ): boolean {
-    if (number !== this.#nextNumber) {
-      const isNew = number > this.#nextNumber && number < this.#endNumber && !this.#held.has(number)
-      if (!isNew || this.#held.size >= heldMax) return false
-      this.#held.set(number, value)
-      return true
-    }
+    if (number !== this.#nextNumber) return this.#hold(number, value, heldMax)
     this.#nextNumber += 1
     hand(value)
-    while (this.#held.has(this.#nextNumber)) {
+    while (this.#held?.has(this.#nextNumber) === true) {
       const next = this.#held.get(this.#nextNumber)
       this.#held.delete(this.#nextNumber)
       this.#nextNumber += 1
@@ -94,8 +90,16 @@ export class Attempt<Call> implements PendingEntry {
 
   /** Those that wait for an earlier one which does not come, in their order. */
   rest(): readonly unknown[] {
-    return Array.from(this.#held.entries())
+    return Array.from(this.#held ?? [])
       .sort(([left], [right]) => left - right)
       .map(([, value]) => value)
+  }
+
+  #hold(number: number, value: unknown, heldMax: number): boolean {
+    const isNew = number > this.#nextNumber && number < this.#endNumber
+    this.#held ??= new Map()
+    if (!isNew || this.#held.has(number) || this.#held.size >= heldMax) return false
+    this.#held.set(number, value)
+    return true
   }
 }

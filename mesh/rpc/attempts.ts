@@ -79,7 +79,7 @@ export class Attempts {
     if (!this.#pending.add(attempt)) return false
     candidate.outstanding += 1
     candidate.breaker.began(nowMs)
-    call.attempts.add(attempt)
+    call.attempts.push(attempt)
     if (request.attemptTimeoutMs !== undefined && attempt.isIdempotent) {
       attempt.timer = agenda.at(nowMs + request.attemptTimeoutMs, () => this.#slow(attempt))
     }
@@ -182,7 +182,8 @@ export class Attempts {
 
   #release(attempt: Ongoing): void {
     attempt.candidate.outstanding -= 1
-    attempt.call.attempts.delete(attempt)
+    const { attempts } = attempt.call
+    attempts.splice(attempts.indexOf(attempt), 1)
     this.#parts.agenda.cancel(attempt.timer)
   }
 

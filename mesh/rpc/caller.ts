@@ -92,13 +92,13 @@ export class Caller {
     if (call.isOver || call.givenUp !== undefined) return
     const { cancelMode } = call.request
     const error = this.#error(call, 'ERR_RPC_CANCELLED', 'the call was given up', reason)
-    if (cancelMode !== 'kill' || call.attempts.size === 0) {
+    if (cancelMode !== 'kill' || call.attempts.length === 0) {
       this.#fail(call, error, cancelMode === 'skip' ? 'untold' : 'told')
       return
     }
     call.givenUp = error
     this.#stopTimers(call)
-    for (const attempt of call.attempts) this.#attempts.tellCancel(attempt, true)
+    for (const attempt of call.attempts.slice()) this.#attempts.tellCancel(attempt, true)
   }
 
   /** An answer has come; false when nobody waits for it. */
@@ -188,12 +188,13 @@ export class Caller {
     const { request, route, asked } = call
     const nowMs = this.#nowMs()
     if (request.node !== undefined) {
-      const isLeft = call.mayRepeat || !asked.has(request.node)
+      const isLeft = call.mayRepeat || !asked.includes(request.node)
       const isThere = isLeft && !route.absent.has(request.node)
       return isThere ? this.#parts.routes.candidate(route, request.node) : undefined
     }
-    const admitted = route.candidates.filter(({ breaker }) => breaker.admits(nowMs))
-    const fresh = asked.size === 0 ? admitted : admitted.filter(({ node }) => !asked.has(node))
+    const admitted = admittedAt(nowMs, route.candidates)
+    const fresh =
+      asked.length === 0 ? admitted : admitted.filter(({ node }) => !asked.includes(node))
     return this.#select(request, route, fresh.length > 0 || !call.mayRepeat ? fresh : admitted)
   }
 
@@ -203,6 +204,10 @@ export class Caller {
     candidates: readonly Candidate[],
   ): Candidate | undefined {
     const { self, chance } = this.#parts.context
+    if (candidates.length < 2) {
+      route.turn += 1
+      return candidates[0]
+    }
     const at = selectProvider(strategy, candidates, {
       self,
       chance,
@@ -232,7 +237,7 @@ export class Caller {
 
   #ask(call: OutgoingCall, candidate: Candidate, isHedge: boolean): void {
     call.made += 1
-    call.asked.add(candidate.node)
+    if (!call.asked.includes(candidate.node)) call.asked.push(candidate.node)
     call.lastNode = candidate.node
     if (this.#attempts.ask(call, candidate, isHedge)) return
     call.lastFailure = undefined
@@ -244,12 +249,12 @@ export class Caller {
     const { request, route, attempts } = call
     if (call.isOver) return
     if (call.givenUp !== undefined) {
-      if (attempts.size === 0) this.#fail(call, call.givenUp, 'told')
+      if (attempts.length === 0) this.#fail(call, call.givenUp, 'told')
       return
     }
     const advice = retryAdvice(end, isIdempotent)
     // The other one of a hedge may still give a result; what a handler has said is the answer.
-    if (attempts.size > 0 && (advice !== 'never' || end.type !== 'refused')) return
+    if (attempts.length > 0 && (advice !== 'never' || end.type !== 'refused')) return
     const isFree = isAbsence(end)
     const isLast = advice === 'never' || call.made >= request.attemptsMax
     if (isLast || (!isFree && !route.retries.spend())) {
@@ -257,7 +262,7 @@ export class Caller {
       return
     }
     const isElsewhere =
-      request.node === undefined && route.candidates.some(({ node }) => !call.asked.has(node))
+      request.node === undefined && route.candidates.some(({ node }) => !call.asked.includes(node))
     call.mayRepeat = !isElsewhere && !isFree
     if (isFree || (advice === 'elsewhere' && isElsewhere)) this.#next(call, end)
     else this.#pause(call, end)
@@ -272,7 +277,7 @@ export class Caller {
 
   #hedgeLater(call: OutgoingCall): void {
     const { request, route, attempts } = call
-    if (attempts.size === 0 || request.node !== undefined || request.attemptsMax < 2) return
+    if (attempts.length === 0 || request.node !== undefined || request.attemptsMax < 2) return
     const delayMs = hedgeDelayMs(request.hedge, route.latencies)
     if (delayMs === undefined) return
     const { agenda } = this.#parts
@@ -282,7 +287,7 @@ export class Caller {
 
   /** The first one is slow: asks a second one as well. */
   #hedge(call: OutgoingCall): void {
-    if (call.attempts.size !== 1 || call.made >= call.request.attemptsMax) return
+    if (call.attempts.length !== 1 || call.made >= call.request.attemptsMax) return
     call.mayRepeat = false
     const candidate = this.#choose(call)
     if (candidate === undefined || !call.route.hedges.spend()) return
@@ -321,7 +326,7 @@ export class Caller {
     if (owner !== undefined) this.#owners.delete(owner, call)
     this.#parts.agenda.cancel(call.deadline)
     this.#stopTimers(call)
-    for (const attempt of call.attempts) this.#attempts.drop(attempt, why)
+    for (const attempt of call.attempts.slice()) this.#attempts.drop(attempt, why)
   }
 
   #stopTimers(call: OutgoingCall): void {
@@ -352,6 +357,14 @@ export class Caller {
   #nowMs(): number {
     return this.#parts.context.clock.now()
   }
+}
+
+/** Those whose breakers let calls through; mostly all of them, and then the same array. */
+function admittedAt(nowMs: number, candidates: readonly Candidate[]): readonly Candidate[] {
+  for (const { breaker } of candidates) {
+    if (!breaker.admits(nowMs)) return candidates.filter((each) => each.breaker.admits(nowMs))
+  }
+  return candidates
 }
 
 function isAbsence(end: AttemptEnd): boolean {

@@ -69,7 +69,8 @@ export class IncomingCall implements PendingEntry, GateJob, CallContext {
   /** Takes the place in the gate away. */
   grace: number | undefined
   readonly #host: IncomingHost
-  readonly #children = new Set<(reason: unknown) => void>()
+  /** Made for the first; most handlers call nobody. */
+  #children: Set<(reason: unknown) => void> | undefined
   #controller: AbortController | undefined
 
   constructor(host: IncomingHost, arrival: Arrival, input: Uint8Array) {
@@ -133,8 +134,9 @@ export class IncomingCall implements PendingEntry, GateJob, CallContext {
 
   /** Something that the handler has under way ends with this call; gives the way to forget it. */
   adopt(cancel: (reason: unknown) => void): () => void {
-    this.#children.add(cancel)
-    return () => void this.#children.delete(cancel)
+    const children = (this.#children ??= new Set())
+    children.add(cancel)
+    return () => void children.delete(cancel)
   }
 
   /** Nobody wants the result any more: tells the handler, and whatever it has asked others for. */
@@ -142,8 +144,8 @@ export class IncomingCall implements PendingEntry, GateJob, CallContext {
     if (this.givenUp !== undefined) return
     this.givenUp = error
     this.#controller?.abort(error)
-    const children = Array.from(this.#children)
-    this.#children.clear()
+    const children = Array.from(this.#children ?? [])
+    this.#children?.clear()
     for (const cancel of children) cancel(error)
   }
 }

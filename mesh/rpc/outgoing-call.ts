@@ -9,9 +9,9 @@ export class OutgoingCall {
   readonly request: CallRequest
   route: Route
   /** Under way; two at most, when it is hedged. */
-  readonly attempts: Set<Attempt<OutgoingCall>> = new Set()
-  /** Nodes that were asked. */
-  readonly asked: Set<string> = new Set()
+  readonly attempts: Attempt<OutgoingCall>[] = []
+  /** Nodes that were asked; few, so a set would cost more. */
+  readonly asked: string[] = []
   /** Attempts made. */
   made = 0
   lastNode: string | undefined

@@ -32,7 +32,7 @@ export class Pending<Entry extends PendingEntry> {
   readonly #slots = new Map<string, Slot<Entry>>()
   readonly #ids = new Map<number, string>()
   readonly #deadlines = new Deadlines()
-  readonly #nodes = new Map<string, Set<string>>()
+  readonly #counts = new Map<string, number>()
   #number = 0
 
   constructor(limits: PendingLimits) {
@@ -44,7 +44,7 @@ export class Pending<Entry extends PendingEntry> {
   }
 
   sizeOf(node: string): number {
-    return this.#nodes.get(node)?.size ?? 0
+    return this.#counts.get(node) ?? 0
   }
 
   /** When the next one is due. */
@@ -68,9 +68,7 @@ export class Pending<Entry extends PendingEntry> {
       this.#ids.set(number, id)
       this.#deadlines.set(number, dueMs)
     }
-    const ids = this.#nodes.get(node)
-    if (ids === undefined) this.#nodes.set(node, new Set([id]))
-    else ids.add(id)
+    this.#counts.set(node, this.sizeOf(node) + 1)
     return true
   }
 
@@ -86,15 +84,18 @@ export class Pending<Entry extends PendingEntry> {
     this.#slots.delete(id)
     this.#deadlines.delete(number)
     this.#ids.delete(number)
-    const ids = this.#nodes.get(entry.node)
-    ids?.delete(id)
-    if (ids?.size === 0) this.#nodes.delete(entry.node)
+    const left = this.sizeOf(entry.node) - 1
+    if (left > 0) this.#counts.set(entry.node, left)
+    else this.#counts.delete(entry.node)
     return entry
   }
 
-  /** Takes out all of one node. */
+  /** Takes out all of one node. Looks at all that wait: nodes go seldom, and entries come and go all the time. */
   takeNode(node: string): readonly Entry[] {
-    return this.#taken(Array.from(this.#nodes.get(node) ?? []))
+    if (this.sizeOf(node) === 0) return []
+    const ids: string[] = []
+    for (const [id, { entry }] of this.#slots) if (entry.node === node) ids.push(id)
+    return this.#taken(ids)
   }
 
   /** Takes out all. */

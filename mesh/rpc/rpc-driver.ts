@@ -20,6 +20,7 @@ import { RpcFrames } from './frames.ts'
 import type { CallMessage, Opened, ReplyMessage } from './frames.ts'
 import type { ReplyPort } from './incoming-call.ts'
 import { Invoker } from './invoke.ts'
+import { RemoteReply } from './remote-reply.ts'
 import { Routes } from './routes.ts'
 import type { Candidate } from './routes.ts'
 
@@ -109,15 +110,19 @@ export class RpcDriver implements Driver, RpcEngine, CallPort {
 
   /** A frame of procedures has arrived. */
   frame(origin: Origin, type: number, payload: Uint8Array): void {
-    this.enter(() => {
-      try {
-        this.#read(origin, type, payload)
-      } catch (error) {
-        if (!(error instanceof MessageError || error instanceof CodecError)) throw error
+    // As `enter`, without a function for each frame.
+    if (this.#closed) return
+    this.#depth += 1
+    try {
+      this.#read(origin, type, payload)
+    } catch (error) {
+      if (error instanceof MessageError || error instanceof CodecError) {
         const { node } = origin
         this.#context.refusals.count('ERR_RPC_FRAME', { node, type, why: error.message })
-      }
-    })
+      } else this.#fail(error)
+    } finally {
+      this.#left()
+    }
   }
 
   /** A node is gone. */
@@ -159,9 +164,13 @@ export class RpcDriver implements Driver, RpcEngine, CallPort {
     } catch (error) {
       this.#fail(error)
     } finally {
-      this.#depth -= 1
-      if (this.#depth === 0 && !this.#closed) this.#ties.worked()
+      this.#left()
     }
+  }
+
+  #left(): void {
+    this.#depth -= 1
+    if (this.#depth === 0 && !this.#closed) this.#ties.worked()
   }
 
   // --- the way of attempts
@@ -215,8 +224,10 @@ export class RpcDriver implements Driver, RpcEngine, CallPort {
     timeoutMs?: number,
   ): boolean {
     const { courier } = this.#context
+    // Written out: properties after a spread cost more than the rest of a call.
     const outcome = courier.send(node, 'rpc', frame, {
-      ...{ via, timeoutMs },
+      via,
+      timeoutMs,
       lost: ({ mayHaveArrived }) => this.enter(() => lost(mayHaveArrived)),
     })
     return outcome !== 'refused'
@@ -295,18 +306,8 @@ export class RpcDriver implements Driver, RpcEngine, CallPort {
     }
   }
 
-  #replyTo({ node, via }: Origin): ReplyPort {
-    const { courier, refusals } = this.#context
-    const lost = (): void => refusals.count('ERR_RPC_RESULT_LOST', { node })
-    return {
-      send: (message, body) => {
-        const frame = this.#frames.reply(message, body)
-        if (courier.send(node, 'rpc', frame, { via, lost }) === 'refused') lost()
-      },
-      get bytesWaiting() {
-        return courier.bytesWaiting(node)
-      },
-    }
+  #replyTo(origin: Origin): ReplyPort {
+    return new RemoteReply(this.#context, this.#frames, origin)
   }
 
   #serveOwn(message: CallMessage, input: Uint8Array): void {
