@@ -15,6 +15,12 @@ export const LOCK_ERRORS: ErrorCatalogue = Object.freeze({
     retry: 'no',
     action: 'correct it',
   },
+  ERR_LOCK_OWNER: {
+    when: 'the owner of a lock, or the process that calls, belongs to another node or system',
+    stateChanged: 'no',
+    retry: 'no',
+    action: 'set the lock on the node of that process, or pass an owner of this node',
+  },
   ERR_LOCK_ABORTED: {
     when: 'the signal of a lock was aborted, its reason is the cause; or its owner ended, or the node stopped',
     stateChanged: 'no; what was locked for it is free again',

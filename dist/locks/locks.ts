@@ -17,7 +17,7 @@ import type { DistFeature, DistParts } from '../parts.ts'
 import { LockError } from './errors.ts'
 import { isLockName, LockService } from './lock-service.ts'
 import { lockOptions, lockSettings, type LockOptions, type LockSettings } from './options.ts'
-import { OwnLocks, type LockOrder } from './own-locks.ts'
+import { OwnLocks, type LockOrder, type LockUse } from './own-locks.ts'
 
 /** What is locked, and for whom. */
 export interface LockId {
@@ -101,7 +101,7 @@ class Locks implements Pick<GlobalLocks, 'trans'> {
   // Not async: the running process is known only until the first await.
   set(id: LockId, given: LockOptions | undefined): Promise<boolean> {
     return this.#checked('global.setLock', given, (options) => {
-      return this.#set(this.#order(id, options), options)
+      return this.#set(this.#order(id, options), options, 'set')
     })
   }
 
@@ -129,12 +129,11 @@ class Locks implements Pick<GlobalLocks, 'trans'> {
     fn: () => T | Promise<T>,
     options: LockOptions,
   ): Promise<T | 'aborted'> {
-    const isNested = this.#own.has(order)
-    if (!isNested && !(await this.#set(order, options))) return 'aborted'
+    if (!(await this.#set(order, options, 'transaction'))) return 'aborted'
     try {
       return await fn()
     } finally {
-      if (!isNested) await this.#own.release(order)
+      await this.#own.leave(order)
     }
   }
 
@@ -157,7 +156,14 @@ class Locks implements Pick<GlobalLocks, 'trans'> {
     { owner, nodes }: LockOptions,
     other?: string,
   ): LockOrder {
-    const { mesh, directory } = this.#parts
+    const { mesh, directory, system } = this.#parts
+    const isForeign =
+      owner !== undefined &&
+      (owner.node !== system.node || owner.incarnation !== system.incarnation)
+    if (isForeign) {
+      const text = `the owner ${formatPid(owner)} is no process of this node: a lock ends with its owner, which only its own node sees`
+      throw new LockError('ERR_LOCK_OWNER', text)
+    }
     const home = `${mesh.key.hex} ${mesh.identity.incarnation}`
     const byDefault =
       owner === undefined ? other && `${home} ${other}` : `${home} ${formatPid(owner)}`
@@ -173,14 +179,14 @@ class Locks implements Pick<GlobalLocks, 'trans'> {
     return { resource, requester: name, owner, nodes: keys }
   }
 
-  async #set(order: LockOrder, options: LockOptions): Promise<boolean> {
+  async #set(order: LockOrder, options: LockOptions, use: LockUse): Promise<boolean> {
     const { retries = Infinity, timeoutMs = Infinity, signal } = options
     const { clock } = this.#parts.system
     const untilMs = clock.now() + timeoutMs
     for (let tries = 0; ; tries++) {
       this.#goOn(order, signal)
-      if (await this.#own.attempt(order)) {
-        await this.#stillWanted(order, signal)
+      if (await this.#own.attempt(order, use)) {
+        await this.#stillWanted(order, signal, use)
         return true
       }
       this.#goOn(order, signal)
@@ -213,11 +219,15 @@ class Locks implements Pick<GlobalLocks, 'trans'> {
     })
   }
 
-  async #stillWanted(order: LockOrder, signal: AbortSignal | undefined): Promise<void> {
+  async #stillWanted(
+    order: LockOrder,
+    signal: AbortSignal | undefined,
+    use: LockUse,
+  ): Promise<void> {
     try {
       this.#goOn(order, signal)
     } catch (error) {
-      await this.#own.release(order)
+      await (use === 'set' ? this.#own.release(order) : this.#own.leave(order))
       throw error
     }
   }

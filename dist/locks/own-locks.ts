@@ -9,6 +9,8 @@
  *   both can reach wins.
  * - A lock is set on nodes that come later, and again on those that come back.
  * - It ends with its owner, and with this node on all others.
+ * - Tries and releases of one owner for one requester and resource take turns: one that fails gives back what it has set,
+ *   which another one would take for its own.
  */
 import { CallExitError, CallTimeoutError, FoveaError, type Pid } from '../../runtime/index.ts'
 import type { ClusterNode } from '../cluster.ts'
@@ -30,15 +32,24 @@ interface OwnLock {
   /** Where it may be set. */
   readonly nodes: Set<string>
   readonly unwatch: () => void
+  /** It was set for itself: the end of a transaction does not release it. */
+  isSet: boolean
+  /** Transactions that run under it. */
+  transactions: number
 }
 
 type Vote = 'set' | 'taken' | 'lost'
+
+/** What a lock is wanted for. */
+export type LockUse = 'set' | 'transaction'
 
 /** See the file header. */
 export class OwnLocks {
   readonly #parts: DistParts
   readonly #callTimeoutMs: number
   readonly #locks = new Map<string, OwnLock>()
+  /** The last turn of each lock that is being tried or released. */
+  readonly #turns = new Map<string, Promise<void>>()
   readonly #stop: () => void
 
   constructor(parts: DistParts, callTimeoutMs: number) {
@@ -51,18 +62,52 @@ export class OwnLocks {
     return this.#locks.size
   }
 
-  has(order: LockOrder): boolean {
-    return this.#locks.has(keyOf(order))
-  }
-
   close(): void {
     this.#stop()
     for (const { unwatch } of this.#locks.values()) unwatch()
     this.#locks.clear()
   }
 
-  /** One try. Rejects with a `LockError` when a node refuses for another reason than a lock. */
-  async attempt(order: LockOrder): Promise<boolean> {
+  /** One try, for a transaction or for itself. Rejects with a `LockError` when a node refuses for another reason than a lock. */
+  attempt(order: LockOrder, use: LockUse): Promise<boolean> {
+    return this.#inTurn(order, async () => {
+      if (!(await this.#attempt(order))) return false
+      const lock = this.#locks.get(keyOf(order))
+      if (lock === undefined) return true
+      if (use === 'set') lock.isSet = true
+      else lock.transactions += 1
+      return true
+    })
+  }
+
+  /** A transaction is over; the last one takes the lock along, unless it was set for itself. */
+  leave(order: LockOrder): Promise<void> {
+    return this.#inTurn(order, async () => {
+      const lock = this.#locks.get(keyOf(order))
+      if (lock === undefined) return
+      lock.transactions -= 1
+      if (lock.transactions <= 0 && !lock.isSet) await this.#release(order)
+    })
+  }
+
+  /** Gives it back; resolves when every node that can be reached has said so. */
+  release(order: LockOrder): Promise<void> {
+    return this.#inTurn(order, () => this.#release(order))
+  }
+
+  async #inTurn<T>(order: LockOrder, run: () => Promise<T>): Promise<T> {
+    const key = keyOf(order)
+    const before = this.#turns.get(key)
+    const running = before === undefined ? run() : before.then(run)
+    const over = (): void => {
+      if (this.#turns.get(key) === turn) this.#turns.delete(key)
+    }
+    const turn: Promise<void> = running.then(over, over)
+    this.#turns.set(key, turn)
+    return running
+  }
+
+  async #attempt(order: LockOrder): Promise<boolean> {
     const before = this.#locks.get(keyOf(order))?.nodes ?? new Set<string>()
     const wanted = this.#nodesOf(order)
     if (wanted.every((node) => before.has(node))) return true
@@ -93,8 +138,7 @@ export class OwnLocks {
     return false
   }
 
-  /** Gives it back; resolves when every node that can be reached has said so. */
-  async release(order: LockOrder): Promise<void> {
+  async #release(order: LockOrder): Promise<void> {
     const key = keyOf(order)
     const lock = this.#locks.get(key)
     if (lock === undefined) return
@@ -152,7 +196,8 @@ export class OwnLocks {
     const { system } = this.#parts
     const unwatch =
       owner === undefined ? (): void => {} : system.watch(owner, () => void this.release(order))
-    this.#locks.set(key, { order, nodes: new Set(nodes), unwatch })
+    const lock = { order, nodes: new Set(nodes), unwatch, isSet: false, transactions: 0 }
+    this.#locks.set(key, lock)
   }
 
   /** A node has come: locks of all nodes are set there, too, and those that it had lost. Hidden ones have to be named. */

@@ -85,6 +85,47 @@ describe('a lock', () => {
     expect(await settled(c.global.trans('t', () => 'free', once))).toBe('free')
   })
 
+  it('GL-12: transactions of one requester at once: the lock goes with the last of them', async () => {
+    const id = { resource: 'shared', requester: 'both' }
+    const [open, ends] = [[] as (() => void)[], [] as string[]]
+    const hold = (): Promise<void> => new Promise((resolve) => void open.push(resolve))
+    const both = [1, 2].map((i) => a.global.trans(id, hold).then(() => void ends.push(`end ${i}`)))
+    await world.clock.advance(50)
+    expect(open).toHaveLength(2)
+    open[0]!()
+    await world.clock.advance(50)
+    expect(ends).toHaveLength(1)
+    expect(await settled(b.global.trans('shared', () => 1, once))).toBe('aborted')
+    open[1]!()
+    await settled(Promise.all(both))
+    expect(await settled(b.global.trans('shared', () => 1, once))).toBe(1)
+    // What was set for itself stays when transactions under it are over.
+    expect(await settled(a.global.setLock(id, once))).toBe(true)
+    expect(await settled(a.global.trans(id, () => 2, once))).toBe(2)
+    expect(await settled(b.global.trans('shared', () => 1, once))).toBe('aborted')
+    await settled(a.global.delLock(id))
+    expect(await settled(b.global.trans('shared', () => 1, once))).toBe(1)
+  })
+
+  it('GL-09: tries of one requester at once do not undo each other', async () => {
+    const id = { resource: 'twice', requester: 'both' }
+    const other = { resource: 'twice', requester: 'c' }
+    expect(await settled(c.global.setLock(other, { ...once, nodes: [c.key] }))).toBe(true)
+    // One of them fails at c and gives back what it has set; the other one asks a and b only.
+    const all = a.global.setLock(id, once)
+    const few = a.global.setLock(id, { ...once, nodes: [a.key, b.key] })
+    expect(await settled(Promise.all([all, few]))).toEqual([false, true])
+    for (const node of [a, b]) {
+      const only = { ...once, nodes: [node.key] }
+      expect(await settled(c.global.setLock(other, only))).toBe(false)
+    }
+    // And a release waits for the try before it.
+    const trying = a.global.setLock(id, { ...once, nodes: [a.key, b.key] })
+    await settled(Promise.all([trying, a.global.delLock(id)]))
+    expect(await settled(c.global.setLock(other, { ...once, nodes: [a.key, b.key] }))).toBe(true)
+    await settled(c.global.delLock(other))
+  })
+
   it('GL-12: many transactions of all nodes exclude each other and none waits for ever', async () => {
     let inside = 0
     let most = 0
@@ -144,6 +185,9 @@ describe('a lock', () => {
     expect((await failing(world, set('x'.repeat(1_025)))).code).toBe('ERR_LOCK_NAME')
     const nobody = a.global.setLock({ resource: 'x' })
     expect((await failing(world, nobody)).code).toBe('ERR_OPTION_INVALID')
+    // A process of another node: nobody here would see its end.
+    const foreign = a.global.setLock({ resource: 'x' }, { owner: probe(b).pid })
+    expect((await failing(world, foreign)).code).toBe('ERR_LOCK_OWNER')
     const abort = new AbortController()
     const waiting = b.global.setLock({ resource: '4', requester: 'b' }, { signal: abort.signal })
     await world.clock.advance(20)
