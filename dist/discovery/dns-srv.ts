@@ -9,7 +9,7 @@ import { numberOption, resolveOptions, stringOption } from '../../runtime/index.
 import { DNS_CHECKS, addressesOf, dnsDefaults, partly, type DnsOptions } from './dns-options.ts'
 import type { DnsService } from './dns-resolver.ts'
 import { poll, type PollAnswer } from './poll.ts'
-import type { Strategy } from './strategy.ts'
+import type { Strategy, StrategyContext } from './strategy.ts'
 
 /** Options of {@link dnsSrv}. */
 export interface DnsSrvOptions extends DnsOptions {
@@ -17,7 +17,10 @@ export interface DnsSrvOptions extends DnsOptions {
   readonly name: string
   /** The name of the records, such as `_fovea._udp.shop.example`. */
   readonly service: string
-  /** Records of one answer that are resolved, the first by priority and weight. Default 256. */
+  /**
+   * Records of one answer that are resolved, the first by priority and weight; then `ERR_DISCOVERY_TARGETS_MAX` is counted.
+   * Default 256. Each costs a question to the servers of DNS.
+   */
   readonly targetsMax: number
 }
 
@@ -43,13 +46,22 @@ export function dnsSrv(given: Partial<DnsSrvOptions> & Pick<DnsSrvOptions, 'serv
   return {
     name: options.name,
     start: (sink, context) =>
-      poll({ ...options, ask: (signal) => ask(options, signal) }, sink, context),
+      poll({ ...options, ask: (signal) => ask(options, signal, context) }, sink, context),
   }
 }
 
-async function ask(options: DnsSrvOptions, signal: AbortSignal): Promise<PollAnswer> {
+async function ask(
+  options: DnsSrvOptions,
+  signal: AbortSignal,
+  { refused }: Pick<StrategyContext, 'refused'>,
+): Promise<PollAnswer> {
   const services = await options.resolver.services(options.service, { signal })
   const targets = [...services].sort(byPriority).filter(({ host, port }) => isTarget(host, port))
+  if (targets.length > options.targetsMax) {
+    const { name: strategy, service, targetsMax } = options
+    const fields = { strategy, service, targets: targets.length, targetsMax }
+    refused('ERR_DISCOVERY_TARGETS_MAX', fields)
+  }
   let part: unknown
   const answers = await Promise.allSettled(
     targets.slice(0, options.targetsMax).map(async ({ host, port }) => {

@@ -37,9 +37,22 @@ export const discoveryErrors: ErrorCatalogue = Object.freeze({
   },
   ERR_DISCOVERY_ADDRESSES_MAX: {
     when: 'the strategies of a node propose more than addressesMax addresses',
-    stateChanged: 'no; the address is not tried',
-    retry: 'it is proposed again by itself',
+    stateChanged:
+      'no; the address waits, as one of addressesMax at most, until another one is gone',
+    retry: 'it is tried by itself when there is room',
     action: 'raise addressesMax, or look which strategy finds so many',
+  },
+  ERR_DISCOVERY_TARGETS_MAX: {
+    when: 'a counter: an answer of SRV records has more than targetsMax of them',
+    stateChanged: 'no; those beyond it, the last by priority and weight, are not tried',
+    retry: 'with the next answer',
+    action: 'raise targetsMax, or name a service with fewer nodes',
+  },
+  ERR_DISCOVERY_OBJECTS_MAX: {
+    when: 'a counter: the Kubernetes API tells of more than objectsMax objects',
+    stateChanged: 'no; those beyond it are passed over',
+    retry: 'when they change, or with the next list',
+    action: 'narrow the selector, or raise objectsMax',
   },
   ERR_DISCOVERY_TIMEOUT: {
     when: 'a server of a strategy gave no answer in time',

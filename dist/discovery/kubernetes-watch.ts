@@ -18,6 +18,7 @@ export interface KubernetesWatchContext extends KubernetesReading {
   readonly watchMs: number
   readonly timeoutMs: number
   readonly answerBytesMax: number
+  readonly objectsMax: number
   readonly http: HttpClient
   readonly clock: Clock
   readonly signal: AbortSignal
@@ -26,12 +27,11 @@ export interface KubernetesWatchContext extends KubernetesReading {
   ca(): Promise<string | undefined>
   /** All addresses that are known now. */
   tell(candidates: readonly Candidate[]): void
+  /** There are more objects than `objectsMax`. */
+  passedOver(): void
 }
 
 const GONE = 410
-
-/** Objects that are remembered; those beyond it are passed over. `answerBytesMax` is reached long before. */
-const OBJECTS_MAX = 65_536
 
 /** A watch that ends sooner is a failure if it brought nothing; in any case the next request waits for that long. */
 const WATCH_MIN_MS = 1_000
@@ -130,7 +130,8 @@ export class KubernetesWatch {
   #put(object: JsonObject): void {
     const name = objectName(object)
     if (name === undefined) return
-    if (this.#objects.size >= OBJECTS_MAX && !this.#objects.has(name)) return
+    const { objectsMax, passedOver } = this.#context
+    if (this.#objects.size >= objectsMax && !this.#objects.has(name)) return passedOver()
     this.#objects.set(name, addressesIn(object, this.#context))
   }
 

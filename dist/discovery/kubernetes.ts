@@ -63,6 +63,11 @@ export interface KubernetesOptions {
   readonly timeoutMs: number
   /** Largest list, and largest event. Default 16 MiB; then `ERR_DISCOVERY_ANSWER_MAX`. */
   readonly answerBytesMax: number
+  /**
+   * Objects that are remembered; those beyond it are passed over, and `ERR_DISCOVERY_OBJECTS_MAX` is counted. Default 65,536.
+   * Each has the addresses of its nodes in memory.
+   */
+  readonly objectsMax: number
   /** Makes requests. Default: real ones. */
   readonly http: HttpClient
 }
@@ -87,6 +92,7 @@ const DEFAULTS: KubernetesOptions = Object.freeze<KubernetesOptions>({
   watchMs: 300_000,
   timeoutMs: 10_000,
   answerBytesMax: 16_777_216,
+  objectsMax: 65_536,
   http: nodeHttpClient,
 })
 
@@ -105,6 +111,7 @@ const CHECKS: { readonly [K in keyof KubernetesOptions]-?: OptionCheck } = {
   watchMs: numberOption(1_000, 3_600_000),
   timeoutMs: numberOption(1, 2_147_483_647),
   answerBytesMax: numberOption(1_024, 1_073_741_824),
+  objectsMax: numberOption(1, 16_777_216),
   http: objectOption,
 }
 
@@ -122,7 +129,7 @@ export function kubernetes(given: Partial<KubernetesOptions> = {}): Strategy {
 async function run(
   options: KubernetesOptions,
   sink: DiscoverySink,
-  { clock, entropy, signal }: StrategyContext,
+  { clock, entropy, signal, refused }: StrategyContext,
 ): Promise<void> {
   const pauses = retryPauses()
   const sightings = new Sightings(0)
@@ -133,7 +140,9 @@ async function run(
     if (gone.length > 0) sink.gone(gone)
   }
   const namespace = async (): Promise<string> => options.namespace ?? accountFile('namespace')
-  const watch = new KubernetesWatch({ ...options, namespace, clock, signal, tell })
+  const { name: strategy, objectsMax } = options
+  const passedOver = (): void => refused('ERR_DISCOVERY_OBJECTS_MAX', { strategy, objectsMax })
+  const watch = new KubernetesWatch({ ...options, namespace, clock, signal, tell, passedOver })
   for (let going = true; going;) {
     let pauseMs = 0
     try {

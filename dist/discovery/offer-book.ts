@@ -6,7 +6,7 @@
  *   jittered pause, so that not all others knock in the same instant (D2). What was offered stays offered: the mesh
  *   lets it rest while its node is linked, and dials it again for ever after.
  * - Nothing is offered before the formation is open (D9), nor once the node is on its way out (D13).
- * - Bounded by `addressesMax`.
+ * - Bounded by `addressesMax`. As many more wait, the oldest first, and are proposed when others are gone.
  */
 import type { Candidate, NodeKey } from '../../mesh/index.ts'
 import { Formation, type FormationOptions } from './formation.ts'
@@ -38,6 +38,8 @@ export class OfferBook {
   readonly #addressesMax: number
   readonly #chance: () => number
   readonly #proposals = new Map<string, Proposal>()
+  /** For which there is no room yet. */
+  readonly #waiting = new Map<string, Pick<Proposal, 'candidate' | 'strategies'>>()
   /** Addresses of members that are up, by key. */
   readonly #members = new Map<string, string>()
   readonly #formation: Formation
@@ -81,7 +83,7 @@ export class OfferBook {
     this.#counted(nowMs)
   }
 
-  /** `strategy` proposes addresses; gives those for which there is no room. */
+  /** `strategy` proposes addresses; gives those for which there is no room: they wait for it. */
   seen(strategy: string, candidates: readonly Candidate[], nowMs: number): Candidate[] {
     const refused: Candidate[] = []
     let isChanged = false
@@ -89,13 +91,12 @@ export class OfferBook {
       const id = candidateId(candidate)
       const known = this.#proposals.get(id)
       if (known !== undefined) known.strategies.add(strategy)
-      else if (this.#proposals.size >= this.#addressesMax) refused.push(candidate)
-      else {
+      else if (this.#proposals.size >= this.#addressesMax) {
+        refused.push(candidate)
+        this.#wait(id, strategy, candidate)
+      } else {
         isChanged = true
-        const place = addressId(candidate)
-        const dueMs = this.#isMember(place) ? Infinity : nowMs
-        const strategies = new Set([strategy])
-        this.#proposals.set(id, { candidate, place, strategies, dueMs, offered: false })
+        this.#propose(id, candidate, new Set([strategy]), nowMs)
       }
     }
     if (isChanged) this.#counted(nowMs)
@@ -107,6 +108,7 @@ export class OfferBook {
     const lost: Candidate[] = []
     for (const candidate of candidates) {
       const id = candidateId(candidate)
+      this.#waitNoMore(id, strategy)
       const known = this.#proposals.get(id)
       if (known === undefined || !known.strategies.delete(strategy)) continue
       if (known.strategies.size > 0) continue
@@ -114,14 +116,23 @@ export class OfferBook {
       lost.push(known.candidate)
       if (known.offered) this.#gone.push(known.candidate)
     }
-    if (lost.length > 0) this.#counted(nowMs)
+    if (lost.length > 0) {
+      this.#fill(nowMs)
+      this.#counted(nowMs)
+    }
     return lost
   }
 
   /** `strategy` begins anew, or is no more: nothing of what it said counts. */
   drop(strategy: string, nowMs: number): void {
-    const all = Array.from(this.#proposals.values(), (one) => one.candidate)
-    this.gone(strategy, all, nowMs)
+    // Those that wait first: none of them takes the place of another that goes as well.
+    const all = [...this.#waiting.values(), ...this.#proposals.values()]
+    for (const id of Array.from(this.#waiting.keys())) this.#waitNoMore(id, strategy)
+    this.gone(
+      strategy,
+      all.map(({ candidate }) => candidate),
+      nowMs,
+    )
   }
 
   memberUp(key: NodeKey, address: Candidate, nowMs: number): void {
@@ -186,6 +197,36 @@ export class OfferBook {
     for (const one of this.#proposals.values()) {
       if (one.offered) this.#gone.push(one.candidate)
       one.offered = false
+    }
+  }
+
+  #propose(id: string, candidate: Candidate, strategies: Set<string>, nowMs: number): void {
+    const place = addressId(candidate)
+    const dueMs = this.#isMember(place) ? Infinity : nowMs
+    this.#proposals.set(id, { candidate, place, strategies, dueMs, offered: false })
+  }
+
+  #wait(id: string, strategy: string, candidate: Candidate): void {
+    const known = this.#waiting.get(id)
+    if (known !== undefined) known.strategies.add(strategy)
+    else if (this.#waiting.size < this.#addressesMax) {
+      this.#waiting.set(id, { candidate, strategies: new Set([strategy]) })
+    }
+  }
+
+  #waitNoMore(id: string, strategy: string): void {
+    const known = this.#waiting.get(id)
+    if (known?.strategies.delete(strategy) === true && known.strategies.size === 0) {
+      this.#waiting.delete(id)
+    }
+  }
+
+  /** Those that wait take the room that there is. */
+  #fill(nowMs: number): void {
+    for (const [id, { candidate, strategies }] of this.#waiting) {
+      if (this.#proposals.size >= this.#addressesMax) return
+      this.#waiting.delete(id)
+      this.#propose(id, candidate, strategies, nowMs)
     }
   }
 

@@ -87,6 +87,27 @@ describe('kubernetes', () => {
     await again.closed
   })
 
+  it('remembers objectsMax objects and not one more, which is counted, until others are gone', async () => {
+    const one = start({ objectsMax: 2 })
+    const items = [1, 2].map((i) => endpoints(`e${i}`, [`10.0.0.${i}`]))
+    ;(await server.next()).answer(200, list('1', items))
+    await one.heard(2)
+    expect(one.refused).toEqual([])
+    const watch = await asked(one)
+    watch.line({ type: 'ADDED', object: endpoints('e3', ['10.0.0.3']) })
+    watch.line({ type: 'MODIFIED', object: endpoints('e2', ['10.0.0.4']) })
+    await one.heard(4)
+    expect(one.refused).toEqual(['ERR_DISCOVERY_OBJECTS_MAX'])
+    watch.line({ type: 'DELETED', object: endpoints('e1', []) })
+    watch.line({ type: 'MODIFIED', object: endpoints('e3', ['10.0.0.3']) })
+    await one.heard(6)
+    expect(one.said.slice(2)).toEqual([
+      ...['+10.0.0.4:4433', '-10.0.0.2:4433', '-10.0.0.1:4433', '+10.0.0.3:4433'],
+    ])
+    await one.stop()
+    await watch.closed
+  })
+
   it('D6 pods: those that are there, ready or not as asked, and none that is ending', async () => {
     const notReady = { conditions: [{ type: 'Ready', status: 'False' }] }
     const items = [

@@ -82,6 +82,29 @@ describe('OfferBook', () => {
     expect(book.seen('dns', [at(5)], 0)).toEqual([])
   })
 
+  it('proposes what had no room when there is some, the oldest first, without being told again', () => {
+    const book = make({ addressesMax: 2 })
+    book.seen('dns', [at(1), at(2)], 0)
+    expect(book.seen('dns', [at(3), at(4), at(5)], 0)).toEqual([at(3), at(4), at(5)])
+    expect(book.seen('gossip', [at(4)], 0)).toEqual([at(4)])
+    expect(book.step(0).seen).toEqual([at(1), at(2)])
+    expect(book.gone('dns', [at(1)], 1)).toEqual([at(1)])
+    expect(book.step(1)).toEqual({ seen: [at(3)], gone: [at(1)] })
+    // Who waits for two strategies waits on when one gives it up.
+    book.gone('dns', [at(4)], 2)
+    book.gone('dns', [at(2), at(3)], 2)
+    expect(book.step(2)).toEqual({ seen: [at(4)], gone: [at(2), at(3)] })
+    // As many as may be proposed may wait; the fifth did not.
+    expect(book.size).toBe(1)
+  })
+
+  it('D12 forgets what waits with the strategy that said it', () => {
+    const book = make({ addressesMax: 1 })
+    book.seen('dns', [at(1), at(2)], 0)
+    book.drop('dns', 0)
+    expect([book.size, book.step(0).seen]).toEqual([0, []])
+  })
+
   it('D12 forgets all that a strategy said, and nothing that another says', () => {
     const book = make()
     book.seen('dns', [at(1), at(2)], 0)

@@ -93,16 +93,25 @@ describe('polled strategies', () => {
     await one.stop()
   })
 
-  it('resolves targetsMax targets and not one more', async () => {
+  it('resolves targetsMax targets and not one more, which is counted', async () => {
+    let count = 5
     const { made, asked } = resolver({
       services: async () =>
-        Array.from({ length: 5 }, (_, i) => ({ host: `t${i}`, port: 1, priority: i, weight: 0 })),
+        Array.from({ length: count }, (_, i) => ({
+          ...{ host: `t${i}`, port: 1, priority: i, weight: 0 },
+        })),
     })
     const service = { service: 's.example', targetsMax: 4, family: 'ipv4', resolver: made } as const
     const one = running(dnsSrv(service))
     await one.clock.settle()
     expect(asked).toEqual(['t0 4', 't1 4', 't2 4', 't3 4'])
+    expect(one.refused).toEqual(['ERR_DISCOVERY_TARGETS_MAX'])
     await one.stop()
+    count = 4
+    const other = running(dnsSrv(service))
+    await other.clock.settle()
+    expect(other.refused).toEqual([])
+    await other.stop()
   })
 
   it('a resolver that never answers is a failure after timeoutMs', async () => {
