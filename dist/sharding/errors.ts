@@ -34,6 +34,12 @@ export const SHARDING_ERRORS: ErrorCatalogue = Object.freeze({
     retry: 'after a pause',
     action: 'send more slowly, or raise bufferMax',
   },
+  ERR_SHARD_DENIED: {
+    when: 'a counter: a host does not let this node ask it for shards, by the policy of the realm',
+    stateChanged: 'no; it keeps them, and this node does not ask it again until it comes anew',
+    retry: 'no',
+    action: 'grant `call` to all hosts of a kind, or start this node with host: false',
+  },
   ERR_SHARD_ENTITIES_MAX: {
     when: 'entitiesMax entities of a kind are active on a host',
     stateChanged: 'no',

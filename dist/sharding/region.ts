@@ -285,7 +285,10 @@ export class ShardRegion {
     this.#checkSettled()
   }
 
-  /** Until it has answered, or is no host any more. */
+  /**
+   * Until it has answered, or is no host any more. One that does not let this node ask keeps its shards until it comes
+   * anew: to take them all the same would have their entities twice.
+   */
   async #ask(host: string, ask: number, shards: readonly number[]): Promise<void> {
     const { peers, logger } = this.#parts
     const { entity, stopTimeoutMs } = this.options
@@ -297,6 +300,11 @@ export class ShardRegion {
         return
       } catch (error) {
         if (this.#over.signal.aborted) return
+        if ((error as { readonly code?: unknown }).code === 'ERR_PEER_DENIED') {
+          const fields = { peer: host, entity, shards: shards.length, error }
+          this.#parts.refusals.count('ERR_SHARD_DENIED', fields, { level: 'error' })
+          return
+        }
         const fields = { peer: host, entity, shards: shards.length, detail: formatReason(error) }
         logger.warn(fields, 'a host has not let go of shards; it is asked again')
       }

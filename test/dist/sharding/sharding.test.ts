@@ -16,6 +16,7 @@ import type {
   Sharded,
   ShardingOptions,
 } from '../../../dist/index.ts'
+import { createRealm, nodeKeysFromSeed, type Realm } from '../../../mesh/index.ts'
 import type { SimClock } from '../../../runtime/index.ts'
 import { during, failing, startWorld, type LoggedWorld } from '../support/world.ts'
 
@@ -374,6 +375,36 @@ describe('limits of sharding', () => {
     a.remoteCall.cast({ name: '$sharding', node: b.id }, 'bye', 1)
     await t.world.clock.advance(10)
     expect(b.stats().refused).toMatchObject({ ERR_SHARD_MESSAGE: 6 })
+  })
+
+  it('a host that does not let others ask keeps its shards, is not asked again, and that is counted', async () => {
+    const authority = nodeKeysFromSeed(new Uint8Array(32).fill(7))
+    const all = { spawn: ['member'], erpc: ['member'], call: ['member'], publish: ['member'] }
+    const realmOf = (call: readonly string[]): Realm =>
+      createRealm('com.example.cars', { authority, policy: { grants: { ...all, call } } })
+    await using t = await setup(2, { waitTimeoutMs: 1_000 }, { realm: realmOf(['member']) })
+    const denying = await t.world.start('n3', { realm: realmOf(['role:none']) })
+    await t.world.connected()
+    await t.start(denying)
+    await t.world.clock.advance(500)
+    const [mine, theirs] = t.carts as [Sharded<CartApi>, Sharded<CartApi>]
+    expect(mine.stats()).toMatchObject({ hosts: { length: 3 }, shardsAcquiring: 0 })
+    // What the second one had is for the other two, of which one does not say that it has let go.
+    const moved = ids(200).filter((id) => mine.hostOf(id) === t.nodes[1]!.id)
+    await during(t.world, theirs.stop())
+    await t.world.clock.advance(1_000)
+    expect(mine.stats().shardsAcquiring).toBeGreaterThan(0)
+    const denied = (): number => t.nodes[0]!.stats().refused['ERR_SHARD_DENIED'] ?? 0
+    const before = denied()
+    expect(before).toBeGreaterThan(0)
+    await t.world.clock.advance(10_000)
+    expect(denied()).toBe(before)
+    const here = moved.find((id) => mine.hostOf(id) === t.nodes[0]!.id)!
+    const calling = mine.entityRef(here).call('add', 1)
+    expect(await failing(t.world, calling)).toMatchObject({ code: 'ERR_SHARD_UNAVAILABLE' })
+    await during(t.world, denying.stop())
+    await t.world.clock.advance(500)
+    expect(mine.stats()).toMatchObject({ shardsAcquiring: 0, shardsActive: 64 })
   })
 
   it('nothing is left after the node has stopped: no timer, no call, no process', async () => {
