@@ -309,11 +309,10 @@ export type {
   CallResponse,
   LabelledResponse,
   NoRequest,
-  RequestId,
   ResponseOptions,
   ResponseTimeout,
 } from './server/requests.ts'
-export { RequestIds } from './server/requests.ts'
+export { RequestId, RequestIds } from './server/requests.ts'
 export { ResponseAbortedError } from './server/request-errors.ts'
 export type { SysFunctions, TraceLog } from './sys/sys.ts'
 export { sys } from './sys/sys.ts'

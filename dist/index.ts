@@ -41,16 +41,12 @@ export type { ErpcFunctions, ErpcNodeResult } from './erpc/erpc.ts'
 export type { ErpcCallNames, ErpcClass } from './erpc/errors.ts'
 export { ErpcError, ErpcFunctionError } from './erpc/errors.ts'
 export type { ErpcCounts, ErpcFunction } from './erpc/function-table.ts'
-export type {
-  ErpcCallOptions,
-  ErpcOptions,
-  ErpcRegisterOptions,
-  ErpcResponseOptions,
-} from './erpc/options.ts'
+export type { ErpcCallOptions, ErpcOptions, ErpcRegisterOptions } from './erpc/options.ts'
 export type {
   ErpcLabelledResponse,
   ErpcNoRequest,
   ErpcResponse,
+  ErpcResponseOptions,
   ErpcResponseTimeout,
 } from './erpc/requests.ts'
 export { ErpcRequest, ErpcRequests } from './erpc/requests.ts'
@@ -126,6 +122,7 @@ export type {
 export {
   DistributedBehaviorNotFoundError,
   DistributedChildClaimError,
+  DistributedChildError,
   DistributedChildNotFoundError,
   DistributedChildRunningError,
   DistributedChildrenMaxError,
@@ -169,6 +166,7 @@ export type {
 export type { GroupsOptions } from './groups/options.ts'
 export type { GlobalRegistryEvent, GlobalRegistryEvents } from './names/events.ts'
 export {
+  GlobalTimeoutError,
   GlobalNameConflictError,
   GlobalNameNotFoundError,
   GlobalRegistryError,

@@ -1,6 +1,7 @@
 /**
  * Requests whose responses are taken later: gen_server:send_request, wait_response, receive_response,
- * check_response, and collections of them. Cases G-58 to G-60; RP-12 has the same shape.
+ * check_response, and collections of them. Cases G-58 to G-60. Those of `erpc` are the same (RP-12): what is asked, and how
+ * it is given up, the one who asks knows.
  *
  *     send   -> the server has the message                              (no deadline of its own)
  *     wait   -> the response, or `timeout`: the request goes on, wait again
@@ -65,20 +66,20 @@ const checks: { readonly [K in keyof Checked]-?: OptionCheck } = {
   signal: optional(signalOption),
 }
 
-/** One request; made by `GenServer.sendRequest`. */
+/** One request; made by `GenServer.sendRequest` and `erpc.sendRequest`. */
 export class RequestId<out R = unknown> {
   readonly #system: System
-  readonly #abort: AbortController = new AbortController()
+  readonly #abandon: () => void
   /** Told when the response is there. */
   readonly #waiting: Set<() => void> = new Set<() => void>()
   #response: CallResponse<R> | undefined
   #over = false
 
   /** @internal */
-  constructor(target: MultiTarget, name: string | undefined, input: unknown, system?: System) {
-    this.#system = systemFor(target, system)
-    const { signal } = this.#abort
-    askOne(target, name, input, { timeoutMs: Infinity, signal, system }).then(
+  constructor(system: System, answer: Promise<unknown>, abandon: () => void) {
+    this.#system = system
+    this.#abandon = abandon
+    answer.then(
       (value) => this.#settle({ type: 'reply', value: value as R }),
       (error: unknown) => this.#settle({ type: 'error', error }),
     )
@@ -114,7 +115,7 @@ export class RequestId<out R = unknown> {
   /** Gives the request up. */
   abandon(): void {
     this.#over = true
-    this.#abort.abort('abandoned') // without a reason it would make an error with a stack
+    this.#abandon()
     this.#tell()
   }
 
@@ -309,11 +310,12 @@ export function sendTo(
   given: SendOptions | undefined,
 ): RequestId {
   const { system } = resolveOptions<SendOptions>('sendRequest', {}, sendChecks, given)
-  return new RequestId(target, name, input, system)
-}
-
-function systemFor(target: MultiTarget, system: System | undefined): System {
-  return locate(target, system)?.system ?? pickSystem({ system })
+  const home = locate(target, system)?.system ?? pickSystem({ system })
+  const abort = new AbortController()
+  const { signal } = abort
+  const answer = askOne(target, name, input, { timeoutMs: Infinity, signal, system })
+  // Without a reason it would make an error with a stack.
+  return new RequestId(home, answer, () => abort.abort('abandoned'))
 }
 
 /** Until `subscribe`'s callback is called or the time is over; rejects when `signal` is aborted. */

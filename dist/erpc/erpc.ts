@@ -293,6 +293,10 @@ function translated(error: unknown, names: ErpcCallNames, timeoutMs: number): un
     const what = `did not answer within ${timeoutMs} ms`
     return new ErpcError('ERR_ERPC_TIMEOUT', failed, what, { cause: error })
   }
+  if (error instanceof CallExitError && error.reason === 'noproc') {
+    const what = 'cannot be called: its node takes no such calls'
+    return new ErpcError('ERR_ERPC_NOTSUP', failed, what, { cause: error })
+  }
   if (error instanceof CallExitError) return unreachable(names, error)
   if ((error as { readonly code?: unknown }).code === 'ERR_PEER_DENIED') {
     return new ErpcError('ERR_ERPC_DENIED', failed, 'is not granted', { cause: error })

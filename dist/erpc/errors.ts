@@ -129,6 +129,12 @@ export const ERPC_ERRORS: ErrorCatalogue = Object.freeze({
     retry: 'only if the function may run twice',
     action: 'look whether the node runs',
   },
+  ERR_ERPC_NOTSUP: {
+    when: 'the node was reached and has no functions to call: it is none of fovea/dist, or is on its way out',
+    stateChanged: 'no',
+    retry: 'no',
+    action: 'call nodes that were started with startNode',
+  },
   ERR_ERPC_UNKNOWN: {
     when: 'the node has registered no function of that name',
     stateChanged: 'no',

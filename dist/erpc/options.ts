@@ -41,12 +41,6 @@ export interface ErpcCallOptions {
   readonly signal?: AbortSignal | undefined
 }
 
-/** How long to wait for the response of a request. */
-export interface ErpcResponseOptions {
-  /** Default Infinity, as in OTP; 0 only looks. */
-  readonly timeoutMs?: number | undefined
-}
-
 const CALL_TIMEOUT_MS = 5_000
 const QUEUE_MAX = 10_000
 
@@ -82,12 +76,4 @@ export function resolveCallOptions(
   }
   const checks = { timeoutMs: waitOption, signal: optional(objectOption) }
   return resolveOptions(where, defaults, checks, given)
-}
-
-/** How long to wait for a response. */
-export function resolveResponseOptions(
-  where: string,
-  given: ErpcResponseOptions | undefined,
-): { readonly timeoutMs: number } {
-  return resolveOptions(where, { timeoutMs: Infinity }, { timeoutMs: waitOption }, given)
 }

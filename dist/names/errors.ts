@@ -11,6 +11,26 @@ export class GlobalRegistryError extends FoveaError {
   }
 }
 
+/** Nodes that a text names; of more it says how many. */
+const NAMED_MAX = 3
+
+/** Not all nodes have acknowledged a registration, or told their names, in time. */
+export class GlobalTimeoutError extends GlobalRegistryError {
+  override readonly name: string = 'GlobalTimeoutError'
+  /** Ids of the nodes that were waited for, or their keys. */
+  readonly nodeIds: readonly string[]
+  constructor(registryName: string, what: string, nodeIds: readonly string[]) {
+    super('ERR_GLOBAL_TIMEOUT', registryName, `${what}: ${namesOf(nodeIds)}`)
+    this.nodeIds = nodeIds
+  }
+}
+
+function namesOf(nodeIds: readonly string[]): string {
+  const named = nodeIds.slice(0, NAMED_MAX).join(', ')
+  const more = nodeIds.length - NAMED_MAX
+  return more > 0 ? `${named} and ${more} more` : named
+}
+
 /** Nobody has the name. */
 export class GlobalNameNotFoundError extends GlobalRegistryError {
   override readonly name: string = 'GlobalNameNotFoundError'
@@ -68,8 +88,14 @@ export const NAMES_ERRORS: ErrorCatalogue = Object.freeze({
     retry: 'after a pause',
     action: 'await registrations in portions',
   },
+  ERR_GLOBAL_BYTES_MAX: {
+    when: 'the names of processes of this node, with what goes with them, have more than ownBytesMax bytes',
+    stateChanged: 'no',
+    retry: 'after others are gone',
+    action: 'raise ownBytesMax, and nodeBytesMax on all nodes; or choose shorter names',
+  },
   ERR_GLOBAL_TIMEOUT: {
-    when: 'not all nodes acknowledged a registration, or told their names, within timeoutMs',
+    when: 'not all nodes acknowledged a registration, or told their names, within timeoutMs; nodeIds says which; also a counter',
     stateChanged: 'no; the registration is taken back',
     retry: 'yes: nodes that are gone are found within the time of the failure detector',
     action: 'raise timeoutMs above the time in which a dead node is found',

@@ -33,39 +33,47 @@ export class DistributedBehaviorNotFoundError extends FoveaError {
   }
 }
 
-/** A child of that id is there already. */
-export class DistributedDuplicateChildError extends FoveaError {
-  override readonly name: string = 'DistributedDuplicateChildError'
+/** What was asked of a child of a supervisor cannot be; each kind has a class of its own. */
+export class DistributedChildError extends FoveaError {
+  override readonly name: string = 'DistributedChildError'
   readonly supervisorId: string
   readonly childId: string
+  constructor(
+    code: string,
+    about: { readonly supervisorId: string; readonly childId: string },
+    what: string,
+    options: FoveaErrorOptions = {},
+  ) {
+    super(code, what, options)
+    this.supervisorId = about.supervisorId
+    this.childId = about.childId
+  }
+}
+
+/** A child of that id is there already. */
+export class DistributedDuplicateChildError extends DistributedChildError {
+  override readonly name: string = 'DistributedDuplicateChildError'
   constructor(supervisorId: string, childId: string) {
-    super('ERR_DSUP_CHILD_DUPLICATE', `${supervisorId} has a child '${childId}' already`)
-    this.supervisorId = supervisorId
-    this.childId = childId
+    const what = `${supervisorId} has a child '${childId}' already`
+    super('ERR_DSUP_CHILD_DUPLICATE', { supervisorId, childId }, what)
   }
 }
 
 /** There is no child of that id. */
-export class DistributedChildNotFoundError extends FoveaError {
+export class DistributedChildNotFoundError extends DistributedChildError {
   override readonly name: string = 'DistributedChildNotFoundError'
-  readonly supervisorId: string
-  readonly childId: string
   constructor(supervisorId: string, childId: string) {
-    super('ERR_DSUP_CHILD_NOT_FOUND', `${supervisorId} has no child '${childId}'`)
-    this.supervisorId = supervisorId
-    this.childId = childId
+    const what = `${supervisorId} has no child '${childId}'`
+    super('ERR_DSUP_CHILD_NOT_FOUND', { supervisorId, childId }, what)
   }
 }
 
 /** The child runs, or is about to: it can neither be restarted nor deleted. */
-export class DistributedChildRunningError extends FoveaError {
+export class DistributedChildRunningError extends DistributedChildError {
   override readonly name: string = 'DistributedChildRunningError'
-  readonly supervisorId: string
-  readonly childId: string
   constructor(supervisorId: string, childId: string) {
-    super('ERR_DSUP_CHILD_RUNNING', `child '${childId}' of ${supervisorId} runs`)
-    this.supervisorId = supervisorId
-    this.childId = childId
+    const what = `child '${childId}' of ${supervisorId} runs`
+    super('ERR_DSUP_CHILD_RUNNING', { supervisorId, childId }, what)
   }
 }
 
@@ -103,17 +111,12 @@ export class DistributedMissingChildTemplateError extends FoveaError {
 }
 
 /** A supervisor, or one of its children, could not be started. */
-export class DistributedSupervisorError extends FoveaError {
+export class DistributedSupervisorError extends DistributedChildError {
   override readonly name: string = 'DistributedSupervisorError'
-  readonly supervisorId: string
-  readonly childId: string
   constructor(supervisorId: string, childId: string, cause: unknown) {
     const text = cause instanceof Error ? cause.message : formatReason(cause)
-    super('ERR_DSUP_CHILD_START', `${supervisorId}: child '${childId}' did not start: ${text}`, {
-      cause,
-    })
-    this.supervisorId = supervisorId
-    this.childId = childId
+    const what = `${supervisorId}: child '${childId}' did not start: ${text}`
+    super('ERR_DSUP_CHILD_START', { supervisorId, childId }, what, { cause })
   }
 }
 

@@ -1,7 +1,9 @@
 import { afterAll, beforeAll, beforeEach, describe, expect, it } from 'vitest'
 import { GenServer } from '../../../behaviours/index.ts'
 import { ErpcError, ErpcRequests, type FoveaNode } from '../../../dist/index.ts'
-import { exit, self } from '../../../runtime/index.ts'
+import { createErpc } from '../../../dist/erpc/erpc.ts'
+import type { DistParts } from '../../../dist/parts.ts'
+import { CallExitError, exit, self } from '../../../runtime/index.ts'
 import { Counter, during, failing, startWorld, type LoggedWorld } from '../support/world.ts'
 
 interface Two {
@@ -110,6 +112,24 @@ describe('Erpc.call', () => {
     t.world.kill(t.b)
     expect(await calling).toMatchObject({ code: 'ERR_ERPC_NOCONNECTION', nodeId: t.b.id })
   })
+
+  it.each([
+    ['noproc', 'ERR_ERPC_NOTSUP'],
+    ['noconnection', 'ERR_ERPC_NOCONNECTION'],
+  ])(
+    'RP-06 tells a node without functions from one that is not there: %s',
+    async (reason, code) => {
+      const call = { server: '$erpc', request: 'run' }
+      const parts = {
+        directory: { keyOf: () => 'other', nameOf: () => 'o@10.0.0.9:1', ownKeyHex: 'own' },
+        peers: { call: async () => Promise.reject(new CallExitError(call, reason)) },
+        services: { open: () => () => {} },
+      } as unknown as DistParts
+      const { functions } = createErpc(parts, undefined)
+      const calling = functions.call('o@10.0.0.9:1', 'add', [])
+      await expect(calling).rejects.toMatchObject({ code, class: 'erpc', nodeId: 'o@10.0.0.9:1' })
+    },
+  )
 
   it('RP-08 a cast is silent whatever becomes of it, but where it failed it is told', async () => {
     const t = shared
