@@ -29,13 +29,14 @@ import { RealmAuthority } from './membership/authority.ts'
 import type { DetectorMemory } from './membership/driver.ts'
 import { MembershipLog } from './membership/event-log.ts'
 import { HoldSignal } from './membership/hold-signal.ts'
-import { encodeMetadata, HIDDEN_FIELD } from './membership/metadata.ts'
+import { encodeMetadata, HIDDEN_FIELD, SPACES_FIELD } from './membership/metadata.ts'
 import type { Metadata } from './membership/metadata.ts'
 import { ProbeTimes } from './membership/probe-times.ts'
 import { SwimProtocol } from './membership/swim-protocol.ts'
 import { MembershipView } from './membership/view.ts'
 import type { MemberDetails } from './membership/view.ts'
 import type { ResolvedMeshOptions } from './options.ts'
+import type { RosterPort } from './presence/roster.ts'
 import { createDhtContext } from './routing/create-context.ts'
 import type { DhtContext } from './routing/context.ts'
 import { Refusals } from './refusals.ts'
@@ -47,6 +48,9 @@ import type { Extension } from './wire/extension.ts'
 /** Versions of the link protocol that this node speaks. */
 const LINK_VERSION_MIN = 1
 const LINK_VERSION_MAX = 1
+
+/** What the field of spaces takes beside what is in it. */
+const SPACES_BYTES = SPACES_FIELD.length + 8
 
 /** Part of its time that a handshake keeps its place for sure, however many others want to begin. */
 const HANDSHAKE_PATIENCE = 0.1
@@ -110,10 +114,13 @@ export class MeshCore implements LinkProcessContext {
   #port: number
   #dials = 0
   #jobs = 0
+  #metadata: Metadata
+  #spaces: (bytesMax: number) => string | undefined = () => undefined
   readonly #added: Candidate[] = []
 
   constructor(parts: MeshParts) {
     const { options, identity } = parts
+    this.#metadata = options.metadata
     this.parts = parts
     this.options = options
     this.clock = options.clock
@@ -245,7 +252,25 @@ export class MeshCore implements LinkProcessContext {
 
   /** What this node says about itself from now on. */
   setMetadata(metadata: Metadata): void {
-    const meta = this.#encodeMetadata(metadata)
+    this.#say(this.#encodeMetadata(metadata))
+    this.#metadata = metadata
+  }
+
+  /** In which spaces of presence this node is and others are: part of the statements of members. */
+  readonly roster: RosterPort = {
+    say: (words) => {
+      this.#spaces = words
+      this.roster.changed()
+    },
+    changed: () => {
+      const meta = this.#encodeMetadata(this.#metadata)
+      // Nothing new is no news for all members.
+      if (Buffer.compare(meta, this.detectorMemory.meta) !== 0) this.#say(meta)
+    },
+    hear: (handler) => this.view.hearSpaces(handler),
+  }
+
+  #say(meta: Uint8Array): void {
     this.detectorMemory.meta = meta
     this.detectorMemory.detector?.input({ type: 'set_meta', meta })
   }
@@ -280,7 +305,12 @@ export class MeshCore implements LinkProcessContext {
   #encodeMetadata(metadata: Metadata): Uint8Array {
     const { hidden } = this.parts.options
     const all = hidden ? { ...metadata, [HIDDEN_FIELD]: true } : metadata
-    return encodeMetadata(this.codec, all, this.parts.options.membership.metaBytesMax)
+    const { metaBytesMax } = this.parts.options.membership
+    const bytes = encodeMetadata(this.codec, all, metaBytesMax)
+    // The application's words come first.
+    const spaces = this.#spaces(Math.max(0, metaBytesMax - bytes.length - SPACES_BYTES))
+    if (spaces === undefined) return bytes
+    return encodeMetadata(this.codec, { ...all, [SPACES_FIELD]: spaces }, metaBytesMax)
   }
 
   #detailsOf(keyHex: string): MemberDetails {

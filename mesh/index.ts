@@ -313,7 +313,13 @@ export type { PresenceOptions, PresenceSettings } from './presence/options.ts'
 export { presenceSettings } from './presence/options.ts'
 export type { OwnEntry } from './presence/own-topic.ts'
 export type { Diff } from './presence/diff.ts'
-export type { OpenSpace, SpaceOptions, SpaceTopic } from './presence/space.ts'
+export type {
+  OpenSpace,
+  SpaceBytes,
+  SpaceOptions,
+  SpaceSizes,
+  SpaceTopic,
+} from './presence/space.ts'
 export { SpaceEntry } from './presence/space.ts'
 export type { EntryFacts } from './presence/owner.ts'
 export type { PubSubErrorCode } from './pubsub/errors.ts'

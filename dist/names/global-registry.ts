@@ -28,6 +28,10 @@ export interface GlobalRegistryStats {
   readonly pending: number
   /** Names that more than one process claims at this moment. */
   readonly contested: number
+  /** Bytes of the names of this node with what goes with them; at most `ownBytesMax`. */
+  readonly ownBytes: number
+  /** Of those of all other nodes; at most `namesBytesMax`. */
+  readonly knownBytes: number
 }
 
 /** The functions of `GlobalRegistry` for one node. */

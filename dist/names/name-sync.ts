@@ -5,7 +5,7 @@
 import { ownPromise } from '../../runtime/index.ts'
 import type { SpaceTopic } from '../../mesh/index.ts'
 import type { DistParts } from '../parts.ts'
-import { GlobalRegistryError } from './errors.ts'
+import { GlobalRegistryError, GlobalTimeoutError } from './errors.ts'
 import type { NameEvents } from './events.ts'
 import { NAMES_SERVICE } from './name-requests.ts'
 
@@ -52,7 +52,7 @@ export class NameSync {
   upTo(keyHex: string, answer: unknown, wait: SyncWait): Promise<void> {
     const at = placeOf(answer)
     if (at === undefined) return Promise.resolve()
-    return this.#until(wait, (done) => [this.#topic.whenKnownOrGone(keyHex, ...at, done)])
+    return this.#until(keyHex, wait, (done) => [this.#topic.whenKnownOrGone(keyHex, ...at, done)])
   }
 
   /** The node has stopped: who waits is told. */
@@ -74,7 +74,7 @@ export class NameSync {
       answer = await this.#parts.peers.call(keyHex, NAMES_SERVICE, 'version', null, wait)
     } catch (error) {
       const { code } = error as { readonly code?: unknown }
-      if (code === 'ERR_CALL_TIMEOUT') throw timedOut(wait)
+      if (code === 'ERR_CALL_TIMEOUT') throw this.#timedOut(keyHex, wait)
       if (code === 'ERR_CALL_ABORTED') throw aborted(wait)
       // Gone, or without names: nothing to wait for.
       return undefined
@@ -84,14 +84,24 @@ export class NameSync {
 
   #known(keyHex: string, at: readonly [number, number], wait: SyncWait): Promise<void> {
     const { cluster } = this.#parts
-    return this.#until(wait, (done) => [
+    return this.#until(keyHex, wait, (done) => [
       cluster.onNodeDown((_id, _reason, { key }) => key.hex === keyHex && done(), { hidden: true }),
       this.#topic.whenKnown(keyHex, ...at, done),
     ])
   }
 
+  #timedOut(keyHex: string, { timeoutMs }: SyncWait): GlobalRegistryError {
+    const node = this.#parts.directory.nameOf(keyHex)
+    this.#parts.refusals.count('ERR_GLOBAL_TIMEOUT', { nodes: [node] })
+    return new GlobalTimeoutError('*', `names were not told within ${timeoutMs} ms`, [node])
+  }
+
   /** `begin` calls back when it is over, and gives how to stop that. */
-  #until(wait: SyncWait, begin: (done: () => void) => readonly (() => void)[]): Promise<void> {
+  #until(
+    keyHex: string,
+    wait: SyncWait,
+    begin: (done: () => void) => readonly (() => void)[],
+  ): Promise<void> {
     const { system } = this.#parts
     return ownPromise<void>((resolve, reject) => {
       const offs: (() => void)[] = []
@@ -105,7 +115,7 @@ export class NameSync {
       )
       const timer = system.clock.setTimer(
         wait.timeoutMs,
-        end(() => reject(timedOut(wait))),
+        end(() => reject(this.#timedOut(keyHex, wait))),
       )
       this.#waits.add(stop)
       offs.push(
@@ -137,11 +147,6 @@ function placeOf(answer: unknown): readonly [number, number] | undefined {
   const [life, version] = Array.isArray(answer) ? (answer as unknown[]) : []
   if (!Number.isSafeInteger(life) || !Number.isSafeInteger(version)) return undefined
   return [life as number, version as number]
-}
-
-function timedOut({ timeoutMs }: SyncWait): GlobalRegistryError {
-  const what = `not all nodes told their names within ${timeoutMs} ms`
-  return new GlobalRegistryError('ERR_GLOBAL_TIMEOUT', '*', what)
 }
 
 function aborted({ signal }: SyncWait): GlobalRegistryError {

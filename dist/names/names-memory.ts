@@ -8,11 +8,11 @@
  */
 import { bareRef, type Ref } from '../../behaviours/index.ts'
 import { asNobody, type Pid, type System } from '../../runtime/index.ts'
-import type { Diff, OpenSpace, OwnEntry, SpaceTopic } from '../../mesh/index.ts'
+import type { Diff, OpenSpace, OwnEntry, SpaceSizes, SpaceTopic } from '../../mesh/index.ts'
 import type { DistParts } from '../parts.ts'
 import { isSame, metaOf, Claim, type Ending } from './claim.ts'
 import { Claims, type Choice } from './claims.ts'
-import { GlobalNameConflictError, GlobalRegistryError } from './errors.ts'
+import { GlobalNameConflictError, GlobalRegistryError, GlobalTimeoutError } from './errors.ts'
 import { NameEvents } from './events.ts'
 import { NameLosers } from './name-losers.ts'
 import type { NamesOptions } from './options.ts'
@@ -97,8 +97,8 @@ export class NamesMemory {
     return this.#pending
   }
 
-  /** Entries of this node and of others. */
-  sizes(): { readonly own: number; readonly known: number } {
+  /** Entries of this node and of others, and their bytes. */
+  sizes(): SpaceSizes {
     return this.#space.sizes()
   }
 
@@ -158,20 +158,25 @@ export class NamesMemory {
   through(own: Own, timeoutMs: number, signal: AbortSignal | undefined): Promise<void> {
     return new Promise((resolve, reject) => {
       const { system } = this.#parts
-      const gaveUp = (code: string, what: string, cause?: unknown): void => {
+      const gaveUp = (why: () => GlobalRegistryError): void => {
         if (own.owner.waiting === undefined) return
         const { before } = own.owner
-        this.#settle(own, () => new GlobalRegistryError(code, own.name, what, { cause }))
+        this.#settle(own, why)
         if (before !== undefined && this.#system.isAlive(before.pid)) this.claim(before)
         else this.release(own)
       }
-      const timer = system.clock.setTimer(timeoutMs, () =>
-        gaveUp('ERR_GLOBAL_TIMEOUT', `not acknowledged by all nodes within ${timeoutMs} ms`),
-      )
+      const late = (): GlobalRegistryError => {
+        const nodeIds = this.#lagging(own)
+        const { refusals } = this.#parts
+        refusals.count('ERR_GLOBAL_TIMEOUT', { name: own.name, nodes: nodeIds })
+        const what = `not acknowledged within ${timeoutMs} ms`
+        return new GlobalTimeoutError(own.name, what, nodeIds)
+      }
+      const timer = system.clock.setTimer(timeoutMs, () => gaveUp(late))
       const off =
         signal === undefined
           ? undefined
-          : system.onAbort(signal, (cause) => gaveUp('ERR_GLOBAL_ABORTED', 'aborted', cause))
+          : system.onAbort(signal, (cause) => gaveUp(() => aborted(own.name, cause)))
       this.#pending += 1
       const release = (): void => {
         timer.cancel()
@@ -193,6 +198,12 @@ export class NamesMemory {
       if (this.registrar.own.get(own.name) === own) this.#settle(own, undefined)
     })
     if (!isOver) owner.unwatch = unwatch
+  }
+
+  /** Nodes that have not acknowledged it, as they are called. */
+  #lagging({ claim }: Own): readonly string[] {
+    const { directory } = this.#parts
+    return this.topic.lagging(claim.version).map((node) => directory.nameOf(node))
   }
 
   /** The process has the name no more. */
@@ -280,6 +291,10 @@ export class NamesMemory {
   }
 
   #say(name: string, meta: unknown[], before: Claim | undefined): Claim {
+    if (before === undefined && !this.topic.hasRoom(name, meta)) {
+      const what = `names of this node have ${this.#options.ownBytesMax} bytes`
+      throw new GlobalRegistryError('ERR_GLOBAL_BYTES_MAX', name, what)
+    }
     const known = before === undefined ? undefined : this.#entries.get(name)
     const entry =
       known === undefined ? this.topic.join(name, meta) : this.topic.replace(known, meta)
@@ -408,6 +423,10 @@ function registrationOf({ name, owner, claim }: Own): Registration | undefined {
   const { pid, resolver, strict } = owner
   if (strict !== undefined || claim.state !== 'held') return undefined
   return { name, pid, contract: claim.contract, resolver, isOver: true, strict: undefined }
+}
+
+function aborted(name: string, cause: unknown): GlobalRegistryError {
+  return new GlobalRegistryError('ERR_GLOBAL_ABORTED', name, 'aborted', { cause })
 }
 
 function isSameProcess(a: Claim, b: Claim): boolean {

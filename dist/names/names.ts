@@ -45,6 +45,11 @@ export function createNames(
     name: NAMES_SERVICE,
     action: 'call',
     settings: namesSettings(options),
+    bytes: {
+      ownMax: options.ownBytesMax,
+      nodeMax: options.nodeBytesMax,
+      allMax: options.namesBytesMax,
+    },
     entryOf: (facts) => {
       const claim = new Claim(facts)
       if (!claim.isValid) parts.refusals.count('ERR_GLOBAL_CLAIM_INVALID', { node: facts.node })
@@ -163,9 +168,11 @@ class GlobalNames {
 
   #stats(): GlobalRegistryStats {
     const { claims, registrar, pending } = this.#memory
+    const { ownBytes, knownBytes } = this.#memory.sizes()
     let contested = 0
     for (const name of claims.names()) if (claims.of(name).length > 1) contested += 1
-    return { names: claims.size, own: registrar.own.size, pending, contested }
+    const names = { names: claims.size, own: registrar.own.size, pending, contested }
+    return { ...names, ownBytes, knownBytes }
   }
 
   async #sync(given: SyncOptions | undefined): Promise<void> {

@@ -24,6 +24,15 @@ export interface NamesOptions {
   readonly nodeNamesMax: number
   /** Names of all other nodes. Default 4,000,000; as above. */
   readonly namesMax: number
+  /**
+   * Bytes of names of processes of this node, with what goes with them (the name of the contract, some numbers). Default
+   * 268,435,456; `ERR_GLOBAL_BYTES_MAX`.
+   */
+  readonly ownBytesMax: number
+  /** Bytes of the names of one other node. Default 268,435,456, then they are left out, `ERR_PRESENCE_REMOTE_BYTES_MAX`. */
+  readonly nodeBytesMax: number
+  /** Bytes of the names of all other nodes. Default 1,073,741,824; as above. */
+  readonly namesBytesMax: number
   /** Registrations that wait for other nodes. Default 131,072; `ERR_GLOBAL_PENDING_MAX`. */
   readonly pendingMax: number
   /**
@@ -46,6 +55,9 @@ export const NAMES_DEFAULTS: NamesOptions = Object.freeze({
   ownNamesMax: 1_000_000,
   nodeNamesMax: 1_000_000,
   namesMax: 4_000_000,
+  ownBytesMax: 268_435_456,
+  nodeBytesMax: 268_435_456,
+  namesBytesMax: 1_073_741_824,
   pendingMax: 131_072,
   timeoutMs: 10_000,
   resolver: 'exit_name',
@@ -53,6 +65,7 @@ export const NAMES_DEFAULTS: NamesOptions = Object.freeze({
 })
 
 const COUNT = numberOption(1, 16_777_216)
+const BYTES = numberOption(1, 1_099_511_627_776)
 const TIME = numberOption(1, 2_147_483_647)
 const RESOLVER: OptionCheck = {
   expected: "'exit_name', 'notify_name', 'notify_all_name' or a function",
@@ -68,6 +81,9 @@ export function namesOptions(given: Partial<NamesOptions> | undefined): Readonly
     ownNamesMax: COUNT,
     nodeNamesMax: COUNT,
     namesMax: COUNT,
+    ownBytesMax: BYTES,
+    nodeBytesMax: BYTES,
+    namesBytesMax: BYTES,
     pendingMax: COUNT,
     timeoutMs: TIME,
     resolver: RESOLVER,

@@ -23,7 +23,7 @@ import type { TransportAddress } from '../transport/transport.ts'
 import type { Codec } from '../wire/codec.ts'
 import type { MembershipLog } from './event-log.ts'
 import type { Member } from './membership.ts'
-import { decodeMetadata, NO_METADATA } from './metadata.ts'
+import { decodeMetadata, NO_METADATA, SPACES_FIELD } from './metadata.ts'
 import type { ProbeTimes } from './probe-times.ts'
 import { SwimCore } from './swim/core.ts'
 import type { SwimCoreOptions } from './swim/core.ts'
@@ -314,8 +314,9 @@ export class Detector {
     const { codec, refusals } = this.#parts
     const { id, name, host, port, generation, counter, status, sinceMs, accuser, meta } = member
     const nodeId = formatNodeId(name, { host, port })
-    const metadata = decodeMetadata(codec, meta)
-    if (metadata === undefined) refusals.count('ERR_META_INVALID', { peer: nodeId })
+    const said = decodeMetadata(codec, meta)
+    if (said === undefined) refusals.count('ERR_META_INVALID', { peer: nodeId })
+    const { [SPACES_FIELD]: spaces, ...metadata } = said ?? NO_METADATA
     const state = STATES[status]
     return Object.freeze({
       key: nodeKeyFromHex(id),
@@ -323,7 +324,8 @@ export class Detector {
       address: Object.freeze({ host, port }),
       incarnation: Object.freeze({ generation, counter }),
       state,
-      metadata: metadata ?? NO_METADATA,
+      metadata: Object.freeze(metadata),
+      ...(typeof spaces === 'string' ? { spaces } : {}),
       sinceMs,
       ...(accuser === undefined ? {} : { accuser }),
       ...(state === 'down' ? { reason: 'heartbeat_timeout' as const } : {}),

@@ -32,6 +32,8 @@ export interface Member {
   readonly state: MemberState
   /** What the node says about itself with `mesh.setMetadata`. */
   readonly metadata: Metadata
+  /** In which spaces of presence it is; for parts of this node (`mesh/presence`). */
+  readonly spaces?: string
   /** Monotonic time of the last change of `state`. */
   readonly sinceMs: number
   /** Smoothed round trip to it, if any was measured. */

@@ -8,6 +8,9 @@ import { MeshError } from '../mesh-error.ts'
 /** Field of the metadata of a hidden node, by which those know it that have no link with it. */
 export const HIDDEN_FIELD = 'fovea.hidden'
 
+/** Field in which a node says in which spaces of presence it is (`mesh/presence/roster.ts`). */
+export const SPACES_FIELD = 'fovea.spaces'
+
 /** Words of the application about its node. */
 export type Metadata = Readonly<Record<string, string | number | boolean>>
 

@@ -16,6 +16,9 @@ export interface ViewParts {
   readonly onHandlerError: (error: unknown) => void
 }
 
+/** Takes in which spaces a member says it is. */
+export type SpacesHandler = (node: string, spaces: string | undefined) => void
+
 /** Parts of a member that are looked up when somebody asks. */
 export type MemberDetails = Partial<Pick<Member, 'rttMs' | 'incarnation'>>
 
@@ -24,6 +27,7 @@ export class MembershipView implements Membership {
   readonly #parts: ViewParts
   readonly #members = new Map<string, Member>()
   readonly #handlers = new Set<(event: MemberEvent) => void>()
+  readonly #hearers = new Set<SpacesHandler>()
 
   constructor(parts: ViewParts) {
     this.#parts = parts
@@ -51,12 +55,45 @@ export class MembershipView implements Membership {
     return this.#parts.log.entries()
   }
 
+  /**
+   * Calls `handler` with the spaces of each member that is there, at once, and when they change or a new life of it
+   * begins; with nothing when it is gone. Who subscribes to events has heard of that before.
+   */
+  hearSpaces(handler: SpacesHandler): () => void {
+    const entry: SpacesHandler = (node, spaces) => {
+      try {
+        handler(node, spaces)
+      } catch (error) {
+        this.#parts.onHandlerError(error)
+      }
+    }
+    this.#hearers.add(entry)
+    for (const member of this.#members.values()) {
+      if (isThere(member)) entry(member.key.hex, member.spaces)
+    }
+    return () => void this.#hearers.delete(entry)
+  }
+
   /** That is how `member` is now; everybody is told what is new in it. */
   put(member: Member, from?: string): void {
+    const before = this.#members.get(member.key.hex)
+    this.#put(before, member, from)
+    const there = isThere(member)
+    const isSame =
+      before !== undefined &&
+      there === isThere(before) &&
+      member.spaces === before.spaces &&
+      member.incarnation.generation === before.incarnation.generation
+    if (isSame || (!there && !(before !== undefined && isThere(before)))) return
+    for (const handler of [...this.#hearers]) {
+      handler(member.key.hex, there ? member.spaces : undefined)
+    }
+  }
+
+  #put(before: Member | undefined, member: Member, from?: string): void {
     const { hex } = member.key
-    const before = this.#members.get(hex)
-    const there = member.state === 'up' || member.state === 'suspect'
-    const wasThere = before?.state === 'up' || before?.state === 'suspect'
+    const there = isThere(member)
+    const wasThere = before !== undefined && isThere(before)
     if (!there && !wasThere && before === undefined) return
     this.#members.set(hex, member)
     if (there && !wasThere) {
@@ -105,6 +142,10 @@ export class MembershipView implements Membership {
   #measured(member: Member): Member {
     return { ...member, ...this.#parts.detailsOf(member.key.hex) }
   }
+}
+
+function isThere({ state }: Member): boolean {
+  return state === 'up' || state === 'suspect'
 }
 
 function differs(before: Member, now: Member): boolean {

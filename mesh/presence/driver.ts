@@ -7,8 +7,8 @@ import { matchesFilter } from '../topics/topic.ts'
 import { CodecError, MessageError } from '../wire/errors.ts'
 import { WireType } from '../wire/messages.ts'
 import { doesIn, filterOf, topicOf } from './announcer.ts'
-import type { Part } from './announcer.ts'
 import type { PresenceContext } from './context.ts'
+import type { Part } from './roster.ts'
 
 /** See the head of this file. */
 export class PresenceDriver implements Driver {
@@ -36,9 +36,12 @@ export class PresenceDriver implements Driver {
       ),
       courier.onGone((node, reason) => this.#work(() => this.#gone(node, reason))),
       catalog.onChange('topic', (change) => this.#work(() => this.#changed(change))),
+      memory.announcer.roster?.listen((topic, node) =>
+        this.#work(() => memory.placed(topic, node, clock.now())),
+      ),
     ]
     signal.addEventListener('abort', () => {
-      for (const off of release) off()
+      for (const off of release) off?.()
       if (memory.changed === changed) memory.changed = () => {}
     })
     memory.resume(clock.now())
@@ -90,7 +93,7 @@ export class PresenceDriver implements Driver {
   /** Another entry of that node may say what this one does not any more. */
   #does(type: CatalogChange['type'], entry: CatalogEntry, topic: string, part: Part): boolean {
     if (type !== 'removed' && doesIn(entry, part)) return true
-    return this.#context.memory.announcer.nodes(topic, part).has(entry.node)
+    return this.#context.memory.announcer.does(topic, entry.node, part)
   }
 
   /** Topics of this node that the filter is about; those of others are of no interest. */

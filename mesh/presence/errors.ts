@@ -101,6 +101,24 @@ export const PRESENCE_ERRORS: ErrorCatalogue = Object.freeze({
     retry: 'when the topic is watched anew',
     action: 'raise the limits, or look who tells so much',
   },
+  ERR_PRESENCE_REMOTE_BYTES_MAX: {
+    when: 'a node tells of entries of more bytes in a space than are kept of one node, or of all others',
+    stateChanged: 'what is beyond is not known here',
+    retry: 'when the node says it anew',
+    action: 'raise the limits of the part that opened the space, or look who tells so much',
+  },
+  ERR_PRESENCE_SILENT: {
+    when: 'a node was told three times how far this one is, and has not said that it has that; a counter, once until it does',
+    stateChanged: 'no; it is told again, later each time',
+    retry: 'by itself',
+    action: 'look at that node: it hangs, is overloaded, or cannot be reached',
+  },
+  ERR_PRESENCE_ROSTER_INVALID: {
+    when: 'a member says in its statement that it is in something that is no topic of a space; a counter',
+    stateChanged: 'no; the rest of what it says counts',
+    retry: 'no',
+    action: HOSTILE,
+  },
   ERR_PRESENCE_HANDLER: {
     when: 'the handler of a watch threw, or what it gave rejected',
     stateChanged: 'no; the watch goes on',

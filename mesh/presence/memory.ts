@@ -5,16 +5,17 @@
 import { invariant } from '../../runtime/index.ts'
 import type { Origin } from '../courier/courier.ts'
 import type { ServicesContext } from '../services/context.ts'
-import { Announcer, filterOf } from './announcer.ts'
+import { Announcer, filterOf, SPACE_PREFIX } from './announcer.ts'
 import { LocalWatch } from './local-watch.ts'
 import type { Listener } from './local-watch.ts'
 import { Observer } from './observer.ts'
 import type { PresenceSettings } from './options.ts'
 import { Owner } from './owner.ts'
+import type { PresenceEntry } from './presence.ts'
 import { PeerRates } from './peer-rates.ts'
 import { ProcessTies } from './process-ties.ts'
 import { asDiff, spaceEntry, SpaceTopic } from './space.ts'
-import type { OpenSpace, Space, SpaceListener, SpaceOptions } from './space.ts'
+import type { OpenSpace, Space, SpaceEntry, SpaceListener, SpaceOptions } from './space.ts'
 import { decodePresence, encodePresence } from './wire.ts'
 import type { PresenceWireMessage } from './wire.ts'
 
@@ -41,11 +42,14 @@ export class PresenceMemory {
   #seekMs: number
 
   constructor(services: ServicesContext, settings: PresenceSettings) {
-    const { catalog, system, clock } = services
+    const { catalog, system, clock, refusals, roster: port } = services
     this.#services = services
     this.#settings = settings
     this.ties = new ProcessTies(system)
-    this.announcer = new Announcer(catalog)
+    this.announcer = new Announcer({
+      ...{ catalog, port, now: () => clock.now() },
+      refuse: (code, node, error) => refusals.count(code, { node, error }),
+    })
     this.#rates = new PeerRates(settings)
     this.#seekMs = clock.now() + settings.seekIntervalMs
     const own = this.#makeSpace({ name: '', action: 'publish', settings })
@@ -54,7 +58,7 @@ export class PresenceMemory {
   }
 
   get nextDueMs(): number {
-    let dueMs = this.#seekMs
+    let dueMs = Math.min(this.#seekMs, this.announcer.roster?.nextDueMs ?? Infinity)
     for (const { owner, observer } of this.#spaces.values()) {
       dueMs = Math.min(dueMs, owner.nextDueMs, observer.nextDueMs)
     }
@@ -64,18 +68,21 @@ export class PresenceMemory {
   /** Opens a space; once for each name. */
   openSpace(options: SpaceOptions): OpenSpace {
     const { name } = options
-    const isFree = name.startsWith(RESERVED) && !this.#spaces.has(name)
+    const isFree = name.startsWith(SPACE_PREFIX) && !this.#spaces.has(name)
     invariant(isFree, 'ERR_INVARIANT_PRESENCE_SPACE')
     const { owner, observer } = this.#makeSpace(options)
     return {
       hold: (rest) => this.#hold(rest === '' ? name : `${name}.${rest}`),
-      sizes: () => ({ own: owner.size, known: observer.size, missing: observer.missing }),
+      sizes: () => ({
+        ...{ own: owner.size, ownBytes: owner.bytes },
+        ...{ known: observer.size, knownBytes: observer.bytes, missing: observer.missing },
+      }),
     }
   }
 
   /** The space that a topic is in. */
   spaceOf(topic: string): Space {
-    const isReserved = topic.startsWith(RESERVED)
+    const isReserved = topic.startsWith(SPACE_PREFIX)
     const space = isReserved ? this.#spaces.get(topic.split('.', 1)[0]!) : undefined
     return space ?? this.#spaces.get('')!
   }
@@ -83,13 +90,18 @@ export class PresenceMemory {
   #hold(topic: string): SpaceTopic {
     invariant(!this.#held.has(topic), 'ERR_INVARIANT_PRESENCE_HELD')
     const { clock, values } = this.#services
+    // What others say is heard as long as it is held: it stays known while nobody here listens.
+    const heard = this.#listen(topic, () => {})
     const held = new SpaceTopic({
       ...{ space: this.spaceOf(topic), topic },
       encode: (meta) => values.encode(meta),
       watch: (listener) => this.#listen(topic, listener),
       now: () => clock.now(),
       changed: () => this.changed(),
-      closed: () => void this.#held.delete(topic),
+      closed: () => {
+        heard.close()
+        this.#held.delete(topic)
+      },
     })
     this.#held.set(topic, held)
     this.entered(topic)
@@ -101,9 +113,29 @@ export class PresenceMemory {
       owner.tick(nowMs)
       observer.tick(nowMs)
     }
+    this.announcer.roster?.tick(nowMs)
     if (nowMs < this.#seekMs) return
     this.#seekMs = nowMs + this.#settings.seekIntervalMs
-    for (const topic of this.announcer.topics()) this.#seek(topic, () => {})
+    for (const topic of Array.from(this.announcer.topics())) {
+      if (this.announcer.isKnown(topic)) this.#compare(topic, nowMs)
+      else this.#seek(topic, () => {})
+    }
+  }
+
+  /** What a node does in a topic may be something else than before. */
+  placed(topic: string, node: string, nowMs: number): void {
+    const { owner, observer } = this.spaceOf(topic)
+    if (this.announcer.does(topic, node, 'watches')) owner.watched(topic, node, nowMs)
+    else owner.unwatched(topic, node)
+    if (this.announcer.does(topic, node, 'tracks')) observer.tracked(topic, node, nowMs)
+    else observer.untracked(topic, node)
+  }
+
+  /** Words cross: who was taken for somebody that does not watch any more may have begun anew. Costs no message. */
+  #compare(topic: string, nowMs: number): void {
+    const { owner, observer } = this.spaceOf(topic)
+    for (const node of this.announcer.nodes(topic, 'watches')) owner.watched(topic, node, nowMs)
+    for (const node of this.announcer.nodes(topic, 'tracks')) observer.tracked(topic, node, nowMs)
   }
 
   /** Catalog and members are heard again; much may have changed. */
@@ -120,6 +152,10 @@ export class PresenceMemory {
       owner.gone(node)
       observer.gone(node, isRestarted, nowMs)
     }
+    if (!isRestarted) return
+    // What its present life says was heard before, if the link with the former one broke only now.
+    const topics = Array.from(this.announcer.roster?.topicsOf(node) ?? [])
+    for (const topic of topics) this.placed(topic, node, nowMs)
   }
 
   /** A watch begins. */
@@ -176,7 +212,8 @@ export class PresenceMemory {
   #makeSpace(options: SpaceOptions): Space {
     const { self, incarnation, values, refusals, clock } = this.#services
     const { announcer } = this
-    const { name, settings, entryOf = spaceEntry } = options
+    const { name, settings, entryOf = spaceEntry, bytes: limits } = options
+    const bytes = limits && { ...limits, of: (entry: PresenceEntry) => (entry as SpaceEntry).bytes }
     const send = (nodes: readonly string[], message: PresenceWireMessage): void =>
       this.#send(nodes, message)
     const heard = (topic: string): void => this.#held.get(topic)?.heard()
@@ -186,6 +223,8 @@ export class PresenceMemory {
       watchersOf: (topic) => announcer.nodes(topic, 'watches'),
       announce: (topic, isHere) => announcer.set(topic, 'tracks', isHere),
       told: (diff) => observer.own(diff),
+      said: (topic) => announcer.said(topic),
+      silent: (topic, node) => refusals.count('ERR_PRESENCE_SILENT', { topic, node }),
       ...more,
     })
     const observer: Observer = new Observer({
@@ -195,11 +234,13 @@ export class PresenceMemory {
         send(nodes, message)
       },
       trackersOf: (topic) => announcer.nodes(topic, 'tracks'),
+      isQuiet: (topic, node) => announcer.isQuiet(topic, node),
       seek: (topic, found) => this.#seek(topic, found),
       announce: (topic, watches) => announcer.set(topic, 'watches', watches),
       own: (topic) => Array.from(owner.entries(topic, clock.now()), ({ public: entry }) => entry),
       decode: (meta) => values.decode(meta),
       refuse: (code, node) => refusals.count(code, { node }),
+      bytes,
       ...more,
     })
     const space = { ...options, owner, observer }
@@ -240,7 +281,7 @@ export class PresenceMemory {
   #seek(topic: string, found: () => void): void {
     const { catalog } = this.#services
     const filter = filterOf(topic)
-    if (catalog.isSought('topic', filter)) return found()
+    if (this.announcer.isKnown(topic) || catalog.isSought('topic', filter)) return found()
     const over = (): void => {
       found()
       this.changed()
@@ -249,9 +290,6 @@ export class PresenceMemory {
     catalog.seek('topic', filter).then(over, over)
   }
 }
-
-/** How topics begin that users may not track. */
-const RESERVED = '$'
 
 /** What is longer travels in pieces, which come in any order. */
 const FRAME_BYTES_MAX = 65_536

@@ -9,8 +9,8 @@ import { Lives } from './lives.ts'
 import type { LocalWatch } from './local-watch.ts'
 import { ObservedTopic } from './observed-topic.ts'
 import type { PresenceSettings } from './options.ts'
-import { publicEntry } from './owner.ts'
-import type { EntryMaker } from './owner.ts'
+import { entryBytes, publicEntry } from './owner.ts'
+import type { EntryFacts, EntryMaker } from './owner.ts'
 import type { PresenceEntry, PresenceEvent } from './presence.ts'
 import type { Remote, Taken } from './remote.ts'
 import type {
@@ -27,6 +27,8 @@ export interface ObserverParts {
   readonly send: (nodes: readonly string[], message: PresenceWireMessage) => void
   /** Other nodes that are in a topic, as far as is known. */
   readonly trackersOf: (topic: string) => Iterable<string>
+  /** A node of which is known that it has said nothing in a topic; it speaks first. Default nobody. */
+  readonly isQuiet?: ((topic: string, node: string) => boolean) | undefined
   /** Looks for others; calls back when all that can be found are known. */
   readonly seek: (topic: string, found: () => void) => void
   /** Tells others whether this node watches. May throw when it begins to, and then nothing changes. */
@@ -40,10 +42,29 @@ export interface ObserverParts {
   readonly heard?: ((topic: string) => void) | undefined
   /** Makes what watches see of an entry. Default {@link publicEntry}. */
   readonly entryOf?: EntryMaker | undefined
+  /** Limits in bytes, and what an entry that was made takes of them. Default none. */
+  readonly bytes?: ObservedBytes | undefined
+}
+
+/** Limits of what is known, in bytes of keys and encoded metas. */
+export interface ObservedBytes {
+  /** Of one node. */
+  readonly nodeMax: number
+  /** Of all others. */
+  readonly allMax: number
+  readonly of: (entry: PresenceEntry) => number
 }
 
 /** What is said after a topic was learnt of, unless the other speaks first. */
 const FIRST_ASK_MS = 50
+
+const NOTHING = new Uint8Array(0)
+
+/** What is counted when a node tells of more than is kept. */
+const BEYOND = {
+  entries: 'ERR_PRESENCE_REMOTE_MAX',
+  bytes: 'ERR_PRESENCE_REMOTE_BYTES_MAX',
+} as const
 
 /** See the head of this file. */
 export class Observer {
@@ -55,7 +76,9 @@ export class Observer {
   /** With watches that wait for their snapshot, or without watches. */
   readonly #timed = new Set<ObservedTopic>()
   readonly #sizes = new Map<string, number>()
+  readonly #nodeBytes = new Map<string, number>()
   #size = 0
+  #bytes = 0
   #dueMs = Infinity
   #watches = 0
 
@@ -67,6 +90,11 @@ export class Observer {
   /** Entries of others. */
   get size(): number {
     return this.#size
+  }
+
+  /** Bytes of their keys and metas, where they are limited. */
+  get bytes(): number {
+    return this.#bytes
   }
 
   get watches(): number {
@@ -111,7 +139,7 @@ export class Observer {
   tracked(topic: string, node: string, nowMs: number): void {
     this.#lives.back(node)
     const observed = this.topics.get(topic)
-    if (observed === undefined) return
+    if (observed === undefined || this.#isQuiet(observed, node)) return
     // Who comes later tells by itself as a rule.
     const waitMs = observed.isComplete ? FIRST_ASK_MS : 0
     const remote = observed.remote(node)
@@ -128,6 +156,12 @@ export class Observer {
     if (!diff.isEmpty) observed.tell(diff.take())
     this.#ready(observed)
     this.#parts.heard?.(topic)
+  }
+
+  /** Whatever a node says in a topic is to be known. */
+  want(topic: string, node: string, nowMs: number): void {
+    const remote = this.topics.get(topic)?.remote(node)
+    if (remote?.known === undefined && remote?.askMs === Infinity) this.#ask(remote, nowMs)
   }
 
   /** How far a node is known in a topic; undefined when it is not known there, 0 when it has told nothing. */
@@ -153,13 +187,18 @@ export class Observer {
     const taken = remote.delta(message)
     const diff = this.#diff(message.topic)
     if (taken.type === 'delta') {
-      message.changes.forEach(({ version, removed, key }, i) => {
+      message.changes.forEach(({ version, removed, key, meta }, i) => {
         if (version <= taken.from) return
         const before = this.#take(remote, removed)
         const entry =
           key === undefined
             ? undefined
-            : this.#put(remote, message.life, { version, key, meta: metas[i] }, before)
+            : this.#put(
+                remote,
+                message.life,
+                { version, key, meta: metas[i], bytes: entryBytes(key, meta ?? NOTHING) },
+                before,
+              )
         if (before !== undefined && entry !== undefined) diff.replace(before, entry)
         else if (before !== undefined) diff.leave(before)
         else if (entry !== undefined) diff.join(entry)
@@ -174,9 +213,9 @@ export class Observer {
     // Looked at before anything is changed; parts are kept as they came.
     this.#decode(message.entries)
     const remote = observed.remote(node)
-    const taken = remote.snapshot(message, this.#parts.settings.nodeEntriesMax, () =>
-      this.#parts.refuse('ERR_PRESENCE_REMOTE_MAX', node),
-    )
+    const { settings, bytes, refuse } = this.#parts
+    const limits = { entriesMax: settings.nodeEntriesMax, bytesMax: bytes?.nodeMax ?? Infinity }
+    const taken = remote.snapshot(message, limits, (what) => refuse(BEYOND[what], node))
     const diff = this.#diff(message.topic)
     if (taken.type === 'snapshot') this.#replace(remote, message.life, taken.entries, diff)
     this.#taken(observed, remote, taken, diff, nowMs)
@@ -205,7 +244,7 @@ export class Observer {
       for (const node of now) {
         this.tracked(observed.topic, node, nowMs)
         // Something may have been missed.
-        this.#ask(observed.remote(node), nowMs)
+        if (!this.#isQuiet(observed, node)) this.#ask(observed.remote(node), nowMs)
       }
     }
     this.#due(nowMs)
@@ -241,10 +280,15 @@ export class Observer {
     return observed
   }
 
+  #isQuiet({ topic, remotes }: ObservedTopic, node: string): boolean {
+    return !remotes.has(node) && this.#parts.isQuiet?.(topic, node) === true
+  }
+
   /** In its new life it has to tell anew. */
   #reask(observed: ObservedTopic, node: string, nowMs: number): void {
     for (const each of this.#parts.trackersOf(observed.topic)) {
-      if (each === node) this.#ask(observed.remote(node), nowMs + FIRST_ASK_MS)
+      if (each !== node || this.#isQuiet(observed, node)) continue
+      this.#ask(observed.remote(node), nowMs + FIRST_ASK_MS)
     }
   }
 
@@ -387,7 +431,8 @@ export class Observer {
     for (const { version, key, meta } of entries) {
       if (remote.entries.has(version)) continue
       const value = this.#parts.decode(meta)
-      const entry = this.#put(remote, life, { version, key, meta: value }, undefined)
+      const bytes = entryBytes(key, meta)
+      const entry = this.#put(remote, life, { version, key, meta: value, bytes }, undefined)
       if (entry !== undefined) diff.join(entry)
     }
   }
@@ -395,23 +440,28 @@ export class Observer {
   #put(
     { topic, node, entries }: Remote,
     life: number,
-    {
-      version,
-      key,
-      meta,
-    }: { readonly version: number; readonly key: string; readonly meta: unknown },
+    { version, key, meta, bytes }: Pick<EntryFacts, 'version' | 'key' | 'meta' | 'bytes'>,
     before: PresenceEntry | undefined,
   ): PresenceEntry | undefined {
-    const { settings, entryOf } = this.#parts
+    const { settings, entryOf, refuse, bytes: limits } = this.#parts
     const { nodeEntriesMax, remoteEntriesMax } = settings
     const size = this.#sizes.get(node) ?? 0
     if (size >= nodeEntriesMax || this.#size >= remoteEntriesMax) {
-      this.#parts.refuse('ERR_PRESENCE_REMOTE_MAX', node)
+      refuse(BEYOND.entries, node)
       return undefined
+    }
+    if (limits !== undefined) {
+      const nodeBytes = (this.#nodeBytes.get(node) ?? 0) + bytes
+      if (nodeBytes > limits.nodeMax || this.#bytes + bytes > limits.allMax) {
+        refuse(BEYOND.bytes, node)
+        return undefined
+      }
+      this.#nodeBytes.set(node, nodeBytes)
+      this.#bytes += bytes
     }
     const previousRef = entryOf === undefined ? before?.ref : undefined
     const make = entryOf ?? publicEntry
-    const entry = make({ topic, key, node, life, version, previousRef, meta })
+    const entry = make({ topic, key, node, life, version, previousRef, meta, bytes })
     entries.set(version, entry)
     this.#sizes.set(node, size + 1)
     this.#size += 1
@@ -426,6 +476,12 @@ export class Observer {
     const size = this.#sizes.get(node)! - 1
     if (size === 0) this.#sizes.delete(node)
     else this.#sizes.set(node, size)
+    const { bytes: limits } = this.#parts
+    if (limits === undefined) return entry
+    const bytes = limits.of(entry)
+    this.#bytes -= bytes
+    if (size === 0) this.#nodeBytes.delete(node)
+    else this.#nodeBytes.set(node, this.#nodeBytes.get(node)! - bytes)
     return entry
   }
 

@@ -12,6 +12,8 @@ export interface OwnEntry {
   readonly version: number
   readonly key: string
   readonly meta: Uint8Array
+  /** Of key and meta. */
+  readonly bytes: number
   readonly public: PresenceEntry
 }
 
@@ -36,6 +38,8 @@ export class OwnTopic {
   readonly diff: DiffBuilder
   /** The catalog says that this node is here. */
   isAnnounced: boolean = false
+  /** There was something to say. */
+  hasSaid: boolean = false
   /** This node is here although it may have nothing to say. */
   isHeld: boolean = false
   /** When it is forgotten, if it is empty. */

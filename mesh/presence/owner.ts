@@ -23,6 +23,10 @@ export interface OwnerParts {
   readonly announce: (topic: string, isHere: boolean) => void
   /** This node's own watches hear of it. */
   readonly told: (diff: Diff) => void
+  /** This node says something in a topic for the first time. */
+  readonly said?: ((topic: string) => void) | undefined
+  /** A watcher was told again and again, and has not said that it has it. */
+  readonly silent?: ((topic: string, node: string) => void) | undefined
   /** A watcher has said how far it is, or is none any more. */
   readonly heard?: ((topic: string) => void) | undefined
   /** Makes what others see of an entry. Default {@link publicEntry}. */
@@ -38,6 +42,8 @@ export interface EntryFacts {
   readonly version: number
   readonly previousRef: string | undefined
   readonly meta: unknown
+  /** Of key and encoded meta. */
+  readonly bytes: number
 }
 
 /** Makes an entry. */
@@ -56,6 +62,14 @@ export const publicEntry: EntryMaker = ({
   ...{ topic, key, node, ref: refOf(node, life, version), previousRef, meta },
 })
 
+/** So often a watcher is told again until that is said: with the usual times after some seconds. */
+const SILENT_ATTEMPTS = 3
+
+/** What an entry takes, by what is said of it. */
+export function entryBytes(key: string, meta: Uint8Array): number {
+  return Buffer.byteLength(key) + meta.length
+}
+
 /** See the head of this file. */
 export class Owner {
   readonly topics: Map<string, OwnTopic> = new Map()
@@ -67,6 +81,7 @@ export class Owner {
   #waitMs = Infinity
   #version = 0
   #size = 0
+  #bytes = 0
 
   constructor(parts: OwnerParts) {
     this.#parts = parts
@@ -75,6 +90,11 @@ export class Owner {
   /** Entries of this node. */
   get size(): number {
     return this.#size
+  }
+
+  /** Bytes of their keys and metas. */
+  get bytes(): number {
+    return this.#bytes
   }
 
   get nextDueMs(): number {
@@ -86,6 +106,7 @@ export class Owner {
     const entry = this.#entry(topic, key, meta, value, undefined)
     own.join(entry)
     this.#size += 1
+    this.#bytes += entry.bytes
     this.#soil(own, nowMs)
     return entry
   }
@@ -96,6 +117,7 @@ export class Owner {
     const ref = this.#parts.entryOf === undefined ? before.public.ref : undefined
     const entry = this.#entry(topic, key, meta, value, ref)
     own.replace(before, entry)
+    this.#bytes += entry.bytes - before.bytes
     this.#soil(own, nowMs)
     return entry
   }
@@ -104,6 +126,7 @@ export class Owner {
     const own = this.topics.get(entry.public.topic)!
     own.leave(entry, ++this.#version)
     this.#size -= 1
+    this.#bytes -= entry.bytes
     this.#soil(own, nowMs)
   }
 
@@ -139,6 +162,12 @@ export class Owner {
     return all
   }
 
+  /** Those who have not said that they have everything up to there. */
+  lagging(topic: string, version: number): string[] {
+    const watchers = Array.from(this.topics.get(topic)?.watchers ?? [])
+    return watchers.filter(([, { has }]) => (has ?? 0) < version).map(([node]) => node)
+  }
+
   /** Entries of this node in a topic, after whoever watches was told of them. */
   entries(topic: string, nowMs: number): Iterable<OwnEntry> {
     const own = this.topics.get(topic)
@@ -151,8 +180,9 @@ export class Owner {
   watched(topic: string, node: string, nowMs: number): void {
     const own = this.topics.get(topic)
     if (own === undefined || own.watchers.has(node)) return
-    // It asks by itself as a rule; who has not within that time is told how far this node is.
-    this.#watch(own, node, nowMs + this.#parts.settings.ackTimeoutMs / 4)
+    // It asks by itself as a rule; who has not within that time is told how far this node is, if it has said anything.
+    const waitMs = own.hasSaid ? this.#parts.settings.ackTimeoutMs / 4 : Infinity
+    this.#watch(own, node, nowMs + waitMs)
   }
 
   /** It does not any more. */
@@ -222,6 +252,8 @@ export class Owner {
     if (!own.isAnnounced) {
       this.#parts.announce(topic, true)
       own.isAnnounced = true
+      // What it said when it was here before is over.
+      own.hasSaid = false
     }
     if (!this.topics.has(topic)) {
       this.topics.set(topic, own)
@@ -245,8 +277,9 @@ export class Owner {
   ): OwnEntry {
     const version = ++this.#version
     const { self: node, life, entryOf = publicEntry } = this.#parts
-    const facts = { topic, key, node, life, version, previousRef, meta: value }
-    return { version, key, meta, public: entryOf(facts) }
+    const bytes = entryBytes(key, meta)
+    const facts = { topic, key, node, life, version, previousRef, meta: value, bytes }
+    return { version, key, meta, bytes, public: entryOf(facts) }
   }
 
   #soil(own: OwnTopic, nowMs: number): void {
@@ -266,17 +299,13 @@ export class Owner {
 
   #flush(own: OwnTopic, nowMs: number): void {
     if (!this.#dirty.delete(own)) return
-    const { life, send, announce, told, settings } = this.#parts
+    const { announce, told, settings } = this.#parts
     const before = own.flush()
-    const following: string[] = []
-    for (const [node, watcher] of own.watchers) {
-      if (watcher.sent === before) following.push(node)
-      else for (const each of this.#behind(own, watcher)) send([node], each)
-      this.#sent(own, watcher, nowMs)
+    if (own.entries.size > 0 && !own.hasSaid) {
+      own.hasSaid = true
+      this.#parts.said?.(own.topic)
     }
-    if (following.length > 0) {
-      for (const each of own.deltas(life, before) ?? own.snapshots(life)) send(following, each)
-    }
+    this.#tellAll(own, before, nowMs)
     if (own.entries.size === 0 && own.isAnnounced && !own.isHeld) {
       own.isAnnounced = false
       announce(own.topic, false)
@@ -287,6 +316,24 @@ export class Owner {
     own.trim()
     this.#end(own)
     if (!own.diff.isEmpty) told(own.diff.take())
+  }
+
+  /** Each message is made once for all who need the same. */
+  #tellAll(own: OwnTopic, before: number, nowMs: number): void {
+    const { life, send } = this.#parts
+    const following: string[] = []
+    const fresh: string[] = []
+    for (const [node, watcher] of own.watchers) {
+      if (watcher.sent === before) following.push(node)
+      else if (watcher.sent === undefined) fresh.push(node)
+      else for (const each of this.#behind(own, watcher)) send([node], each)
+      this.#sent(own, watcher, nowMs)
+    }
+    if (following.length > 0) {
+      for (const each of own.deltas(life, before) ?? own.snapshots(life)) send(following, each)
+    }
+    if (fresh.length === 0) return
+    for (const each of own.isSmall ? own.snapshots(life) : [this.#head(own)]) send(fresh, each)
   }
 
   /** For a watcher that was not sent what all others were. */
@@ -341,6 +388,7 @@ export class Owner {
         const isFirst = watcher.sent === undefined
         watcher.sent ??= own.flushed
         watcher.attempts += 1
+        if (watcher.attempts === SILENT_ATTEMPTS) this.#parts.silent?.(own.topic, node)
         const waitMs = settings.ackTimeoutMs * 2 ** Math.min(watcher.attempts, 16)
         watcher.dueMs = nowMs + Math.min(settings.retryMaxMs, waitMs)
         const all = isFirst && own.isSmall && !own.isDirty ? own.snapshots(life) : [this.#head(own)]

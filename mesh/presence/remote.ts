@@ -2,6 +2,7 @@
  * What is known of one node in one topic: a prefix of what it said. A message that does not go on where the last one ended
  * changes nothing; what is missing is asked for. A snapshot counts when all of its parts are there.
  */
+import { entryBytes } from './owner.ts'
 import type { DeltaMessage, SnapshotMessage, Standing } from './wire.ts'
 import type { PresenceEntry } from './presence.ts'
 
@@ -10,8 +11,15 @@ interface Assembly {
   readonly version: number
   readonly parts: (readonly Standing[] | undefined)[]
   missing: number
-  /** Entries of the parts that are there. */
+  /** Entries of the parts that are there, and their bytes. */
   entries: number
+  bytes: number
+}
+
+/** What is kept of one node. */
+export interface RemoteLimits {
+  readonly entriesMax: number
+  readonly bytesMax: number
 }
 
 /** What a message did. */
@@ -66,11 +74,11 @@ export class Remote {
     return { type: 'delta', from: known }
   }
 
-  /** Of a snapshot of more than `entriesMax` entries the rest is not kept, and `beyond` hears of it. */
+  /** Of a snapshot that is beyond the limits the rest is not kept, and `beyond` hears of it. */
   snapshot(
     { version, part, parts, entries }: SnapshotMessage,
-    entriesMax: number,
-    beyond: () => void,
+    { entriesMax, bytesMax }: RemoteLimits,
+    beyond: (what: 'entries' | 'bytes') => void,
   ): Taken {
     this.#far = Math.max(this.#far, version)
     if (this.known !== undefined && this.known >= version) return { type: 'known' }
@@ -79,11 +87,18 @@ export class Remote {
     if (assembly !== undefined && assembly.version > version) return { type: 'missing' }
     if (assembly?.version !== version || assembly.parts.length !== parts) {
       const none = new Array<readonly Standing[] | undefined>(parts).fill(undefined)
-      assembly = this.#assembly = { version, parts: none, missing: parts, entries: 0 }
+      assembly = this.#assembly = { version, parts: none, missing: parts, entries: 0, bytes: 0 }
     }
     if (assembly.parts[part] === undefined) {
-      const kept = entries.slice(0, entriesMax - assembly.entries)
-      if (kept.length < entries.length) beyond()
+      const few = entries.slice(0, entriesMax - assembly.entries)
+      if (few.length < entries.length) beyond('entries')
+      const kept: Standing[] = []
+      for (const entry of few) {
+        assembly.bytes += entryBytes(entry.key, entry.meta)
+        if (assembly.bytes > bytesMax) break
+        kept.push(entry)
+      }
+      if (kept.length < few.length) beyond('bytes')
       assembly.parts[part] = kept
       assembly.entries += kept.length
       assembly.missing -= 1

@@ -12,8 +12,8 @@ import type { LocalWatch } from './local-watch.ts'
 import type { Observer } from './observer.ts'
 import type { PresenceSettings } from './options.ts'
 import type { OwnEntry } from './own-topic.ts'
-import type { EntryFacts, EntryMaker, Owner } from './owner.ts'
-import { refOf } from './owner.ts'
+import type { EntryFacts, Owner } from './owner.ts'
+import { entryBytes, refOf } from './owner.ts'
 import type { PresenceEntry, PresenceEvent } from './presence.ts'
 
 /** How a space is opened. */
@@ -24,7 +24,19 @@ export interface SpaceOptions {
   readonly action: PolicyAction
   readonly settings: PresenceSettings
   /** Makes entries of what nodes say; must not throw, whatever the meta is. Default {@link spaceEntry}. */
-  readonly entryOf?: EntryMaker | undefined
+  readonly entryOf?: ((facts: EntryFacts) => SpaceEntry) | undefined
+  /** Bytes of keys and encoded metas, beside the numbers of entries in the settings. Default no limit. */
+  readonly bytes?: SpaceBytes | undefined
+}
+
+/** Limits of a space in bytes. */
+export interface SpaceBytes {
+  /** Of this node; {@link SpaceTopic.hasRoom} says whether there is room. */
+  readonly ownMax: number
+  /** Of one other node; what is beyond is left out and counted, `ERR_PRESENCE_REMOTE_BYTES_MAX`. */
+  readonly nodeMax: number
+  /** Of all others; as above. */
+  readonly allMax: number
 }
 
 /** One space of a node. */
@@ -37,7 +49,19 @@ export interface Space extends SpaceOptions {
 export interface OpenSpace {
   /** Takes part in the topic of that name below the space, or in the space itself; once until it is closed. */
   hold(topic: string): SpaceTopic
-  sizes(): { readonly own: number; readonly known: number; readonly missing: number }
+  sizes(): SpaceSizes
+}
+
+/** Sizes of a space on one node. */
+export interface SpaceSizes {
+  /** Entries of this node, and their bytes. */
+  readonly own: number
+  readonly ownBytes: number
+  /** Entries of others; bytes where they are limited, else 0. */
+  readonly known: number
+  readonly knownBytes: number
+  /** Nodes whose entries are not all known. */
+  readonly missing: number
 }
 
 /** An entry in a space: the same as everywhere, without what can be made of the rest, and without what it replaced. */
@@ -50,14 +74,17 @@ export class SpaceEntry implements PresenceEntry {
   /** Number of the change that made it. */
   readonly version: number
   readonly meta: unknown
+  /** Of key and encoded meta. */
+  readonly bytes: number
 
-  constructor({ topic, key, node, life, version }: EntryFacts, meta: unknown) {
+  constructor({ topic, key, node, life, version, bytes }: EntryFacts, meta: unknown) {
     this.topic = topic
     this.key = key
     this.node = node
     this.life = life
     this.version = version
     this.meta = meta
+    this.bytes = bytes
   }
 
   get ref(): string {
@@ -70,7 +97,7 @@ export class SpaceEntry implements PresenceEntry {
 }
 
 /** Makes {@link SpaceEntry}s. */
-export const spaceEntry: EntryMaker = (facts) => new SpaceEntry(facts, facts.meta)
+export const spaceEntry = (facts: EntryFacts): SpaceEntry => new SpaceEntry(facts, facts.meta)
 
 /** What others say in a topic: what came and went. The first time all that is known. */
 export type SpaceListener = (diff: Diff) => void
@@ -125,6 +152,14 @@ export class SpaceTopic {
     return entry
   }
 
+  /** Whether an entry more is within the bytes that this node may have in the space. */
+  hasRoom(key: string, meta: unknown): boolean {
+    const { space, encode } = this.#parts
+    const ownMax = space.bytes?.ownMax ?? Infinity
+    if (ownMax === Infinity) return true
+    return space.owner.bytes + entryBytes(key, encode(meta)) <= ownMax
+  }
+
   /** In its place. */
   replace(before: OwnEntry, meta: unknown): OwnEntry {
     const { space, encode, now, changed } = this.#parts
@@ -161,6 +196,11 @@ export class SpaceTopic {
     return () => this.#giveUp(waiting)
   }
 
+  /** Nodes for which {@link whenAcknowledged} waits. */
+  lagging(version: number): readonly string[] {
+    return this.#parts.space.owner.lagging(this.topic, version)
+  }
+
   /** In halves: to take each out of a long list at once would cost as much as the list. */
   #giveUp(waiting: Unacknowledged): void {
     if (waiting.done === undefined) return
@@ -173,7 +213,14 @@ export class SpaceTopic {
 
   /** Calls `done` when that much of a node is known here, or it is there in a later life. */
   whenKnown(node: string, life: number, version: number, done: () => void): () => void {
-    return this.#when(() => this.#isKnown(node, life, version) === true, done)
+    // Who has said nothing is not known, and need not be.
+    const isOver = (): boolean => version === 0 || this.#isKnown(node, life, version) === true
+    if (!isOver()) {
+      const { space, now, changed } = this.#parts
+      space.observer.want(this.topic, node, now())
+      changed()
+    }
+    return this.#when(isOver, done)
   }
 
   /** The same, also when nothing is known of that node: what it said is over then. */

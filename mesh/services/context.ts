@@ -3,6 +3,7 @@ import type { Clock, Entropy, Logger, System } from '../../runtime/index.ts'
 import type { Catalog } from '../catalog/catalog.ts'
 import type { Courier, Origin } from '../courier/courier.ts'
 import type { PolicyAction } from '../identity/policy.ts'
+import type { RosterPort } from '../presence/roster.ts'
 import type { Refusals } from '../refusals.ts'
 import type { Store } from '../store/store.ts'
 import type { Codec } from '../wire/codec.ts'
@@ -28,6 +29,8 @@ export interface ServicesContext {
   readonly values: Codec
   readonly courier: Courier
   readonly catalog: Catalog
+  /** Where members say in which spaces of presence they are; undefined at the edge, whose peers are no members. */
+  readonly roster?: RosterPort | undefined
   /** What the policy of the realm says. */
   readonly isGranted: (action: PolicyAction, origin: Origin) => boolean
   /** What survives a restart; undefined for a node without data directory. */

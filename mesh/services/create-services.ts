@@ -60,6 +60,7 @@ export function createServices(parts: ServicesParts): MadeServices {
     ...servicesContext(core, parts.store),
     courier: courier.courier,
     catalog: catalog.catalog,
+    roster: core.roster,
   }
   const { children, ...applications } = createApplications(context, options, check)
   return {

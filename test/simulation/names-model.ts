@@ -69,7 +69,7 @@ class ModelNode {
   ): Claim {
     const claim = new Claim({
       ...{ topic: '$names', key: said.name, node: this.key, life: 1 },
-      ...{ version: this.version + 1, previousRef: undefined, meta: metaOf(said.body) },
+      ...{ version: this.version + 1, previousRef: undefined, meta: metaOf(said.body), bytes: 0 },
     })
     this.mine.set(said.name, claim)
     world.tell(index, {

@@ -6,13 +6,13 @@ import { Claims, decide, holderOf, judge } from '../../../dist/names/claims.ts'
 import { Registrar } from '../../../dist/names/registrar.ts'
 
 const MAX = Number.MAX_SAFE_INTEGER
-const FACTS = { topic: '$names', key: 'n', life: 1, version: 1, previousRef: undefined }
+const FACTS = { topic: '$names', key: 'n', life: 1, version: 1, previousRef: undefined, bytes: 0 }
 
 function claim(node: number, version: number, body: Partial<ClaimBody> = {}, name = 'n'): Claim {
   const meta = metaOf({ ...PLAIN_CLAIM, process: version, id: version, ...body })
   return new Claim({
     ...{ topic: '$names', key: name, node: String(node).repeat(64), life: 1 },
-    ...{ version, previousRef: undefined, meta },
+    ...{ version, previousRef: undefined, meta, bytes: 0 },
   })
 }
 
@@ -193,7 +193,7 @@ describe('claims', () => {
     ],
   ])('what a peer says that is none never counts: %j', (meta) => {
     const facts = { topic: '$names', key: 'n', node: 'x', life: 1, version: 1 }
-    const said = new Claim({ ...facts, previousRef: undefined, meta })
+    const said = new Claim({ ...facts, previousRef: undefined, meta, bytes: 0 })
     expect(said.isValid).toBe(false)
     const claims = new Claims()
     claims.add(said)

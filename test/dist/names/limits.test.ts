@@ -15,7 +15,12 @@ describe('limits of global names', () => {
   beforeAll(async () => {
     world = await startWorld(2, {
       network: { latencyMs: 2 },
-      node: { names: { ownNamesMax: 4, pendingMax: 2, nodeNamesMax: 3, timeoutMs: 3_000 } },
+      node: {
+        names: {
+          ...{ ownNamesMax: 4, pendingMax: 2, nodeNamesMax: 3, timeoutMs: 3_000 },
+          ...{ ownBytesMax: 400, nodeBytesMax: 300, nameBytesMax: 512 },
+        },
+      },
     })
     ;[a, b] = world.nodes as [FoveaNode, FoveaNode]
     await world.clock.advance(1_000)
@@ -52,12 +57,45 @@ describe('limits of global names', () => {
     expect(b.globalRegistry.count()).toBe(0)
   })
 
+  it('ownBytesMax and nodeBytesMax hold to the byte: one name is in, a longer one is refused, or not known', async () => {
+    const p = idle(a)
+    const register = (name: string): Promise<unknown> => a.globalRegistry.register(name, p)
+    expect(await codes([register('x')])).toEqual(['ok'])
+    const rest = a.globalRegistry.getStats().ownBytes - 1
+    await during(world, a.globalRegistry.unregister('x'))
+    const fill = (bytesMax: number): string => 'y'.repeat(bytesMax - rest)
+    expect(await codes([register(fill(401))])).toEqual(['ERR_GLOBAL_BYTES_MAX'])
+    expect(a.globalRegistry.getStats()).toMatchObject({ own: 0, ownBytes: 0, pending: 0 })
+    expect(await codes([register(fill(400))])).toEqual(['ok'])
+    await world.clock.advance(100)
+    expect(b.globalRegistry.count()).toBe(0)
+    expect(b.mesh.stats().refused['ERR_PRESENCE_REMOTE_BYTES_MAX']).toBeGreaterThan(0)
+    expect(await codes([register('n')])).toEqual(['ERR_GLOBAL_BYTES_MAX'])
+    await during(world, a.globalRegistry.unregister(fill(400)))
+    for (const [bytes, known] of [
+      [301, 0],
+      [300, 1],
+    ] as const) {
+      expect(await codes([register(fill(bytes))])).toEqual(['ok'])
+      await world.clock.advance(100)
+      expect(b.globalRegistry.getStats()).toMatchObject({ names: known, knownBytes: known * 300 })
+      await during(world, a.globalRegistry.unregister(fill(bytes)))
+    }
+    a.system.exit(p, 'kill')
+    await world.clock.advance(100)
+    expect(b.globalRegistry.count()).toBe(0)
+  })
+
   it('GL-15 a registration waits for a silent node, at most timeoutMs, and then nothing is left of it', async () => {
     const p = idle(a)
     world.partition(a, b)
-    expect(await codes([a.globalRegistry.register('x', p, { timeoutMs: 500 })])).toEqual([
-      'ERR_GLOBAL_TIMEOUT',
-    ])
+    const late = await failing(world, a.globalRegistry.register('x', p, { timeoutMs: 500 }))
+    expect(late).toMatchObject({ code: 'ERR_GLOBAL_TIMEOUT', nodeIds: [b.id] })
+    expect(late.message).toContain(b.id)
+    expect(world.lines.find(({ code }) => code === 'ERR_GLOBAL_TIMEOUT')).toMatchObject({
+      fields: { name: 'x', nodes: [b.id] },
+    })
+    expect(a.stats().refused['ERR_GLOBAL_TIMEOUT']).toBe(1)
     const abort = new AbortController()
     const waiting = codes([a.globalRegistry.register('x', p, { signal: abort.signal })])
     abort.abort()
@@ -112,7 +150,9 @@ describe('limits of global names', () => {
     }
     await world.clock.advance(1_000)
     for (const node of [a, b]) {
-      expect(node.globalRegistry.getStats()).toEqual({ names: 0, own: 0, pending: 0, contested: 0 })
+      expect(node.globalRegistry.getStats()).toEqual({
+        ...{ names: 0, own: 0, pending: 0, contested: 0, ownBytes: 0, knownBytes: 0 },
+      })
     }
   })
 

@@ -55,6 +55,32 @@ describe('names of a connected cluster', () => {
   })
   afterAll(() => world.stop())
 
+  it('G9 nodes with names and groups that are quiet say nothing of them to each other, and seek nobody', async () => {
+    for (const { groups } of nodes) expect(groups.members('nobody')).toEqual([])
+    await world.clock.advance(65_000)
+    const nothing = { direct: 0, relayed: 0, received: 0, lost: 0 }
+    for (const { mesh } of nodes) expect(mesh.courier!.stats()).toMatchObject(nothing)
+  })
+
+  it('G9 a node whose metadata leave no room for it in its statement is found all the same', async () => {
+    const [a, b, c] = nodes
+    const spacesOf = (node: FoveaNode): unknown => a.mesh.membership.member(node.key.hex)!.spaces
+    expect(spacesOf(b)).toMatch(/^3\$names/)
+    b.mesh.setMetadata({ note: 'x'.repeat(490) })
+    await world.clock.advance(3_000)
+    expect([spacesOf(b), spacesOf(c)]).toEqual([undefined, expect.stringContaining('$names')])
+    for (const [i, node] of nodes.entries()) {
+      const p = idle(node)
+      await during(world, node.globalRegistry.register(`room${i}`, p))
+      const seen = `${i}/${p.id}`
+      expect(views(nodes, `room${i}`)).toEqual([seen, seen, seen])
+    }
+    b.mesh.setMetadata({})
+    await world.clock.advance(3_000)
+    expect(spacesOf(b)).toMatch(/^7\$names/)
+    for (const i of [0, 1, 2]) await during(world, nodes[i]!.globalRegistry.unregister(`room${i}`))
+  })
+
   it('GL-01 GL-15 NX-D6 a name is one process everywhere when register resolves, and taken for others', async () => {
     const [a, b, c] = nodes
     const p = idle(a)

@@ -5,10 +5,7 @@ import { simulate, type Simulation } from '../../../dist/simulation/index.ts'
 const NODES = 50
 const SECONDS = 10
 
-/**
- * Links that a node may have: its standing ones, and what it and others left over from probes. Counted before the
- * nodes look for each other's names and groups in the DHT, as they do every half minute, with links of their own.
- */
+/** Links that a node may have: its standing ones, and what it and others left over from probes. */
 const LINKS_MAX = 44
 
 interface Counts {

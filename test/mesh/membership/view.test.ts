@@ -38,6 +38,29 @@ describe('MembershipView', () => {
     expect(view.member('00')).toBeUndefined()
   })
 
+  it('tells in which spaces members say they are, after the event, also of a new life and once it is over', () => {
+    const { view, seen } = make()
+    const heard = seen
+    view.put({ ...memberOf(1, 'up'), spaces: '3$a' })
+    const off = view.hearSpaces((node, spaces) => void heard.push(`${node[0]!} ${String(spaces)}`))
+    const [first] = memberOf(1, 'up').key.hex
+    expect(heard).toEqual(['up 1', `${first} 3$a`])
+    view.put({ ...memberOf(1, 'suspect'), spaces: '3$a' })
+    view.put({ ...memberOf(1, 'up'), spaces: '7$a' })
+    const { incarnation, ...rest } = memberOf(1, 'up')
+    const generation = incarnation.generation + 1
+    view.put({ ...rest, spaces: '7$a', incarnation: { ...incarnation, generation } })
+    view.put(memberOf(2, 'down'))
+    view.put({ ...memberOf(1, 'down'), spaces: '7$a' })
+    expect(heard.slice(2)).toEqual([
+      ...['suspect 1', 'alive 1', `${first} 7$a`],
+      ...['update 1', `${first} 7$a`, 'down 1', `${first} undefined`],
+    ])
+    off()
+    view.put({ ...memberOf(1, 'up'), spaces: '3$a' })
+    expect(heard.at(-1)).toBe('up 1')
+  })
+
   it('gives a new subscriber everybody who is known, then every change, without a gap', () => {
     const { view } = make()
     view.put(memberOf(1, 'up'))

@@ -9,6 +9,7 @@ import { PresenceServer } from '../../../mesh/presence/presence-server.ts'
 import type { SimClock } from '../../../runtime/index.ts'
 import { ServiceNet } from '../services/service-net.ts'
 import type { ServiceNetOptions, ServiceNode, ServiceNodeOptions } from '../services/service-net.ts'
+import { Rosters } from './rosters.ts'
 
 /** One node with presence. */
 export interface PresenceNode {
@@ -21,14 +22,23 @@ export interface PresenceNode {
 /** A network of them. */
 export class PresenceNet {
   readonly net: ServiceNet
+  /** What members say of spaces; without `isRostered` they find each other in the catalog. */
+  readonly rosters: Rosters
   readonly #options: PresenceOptions
+  readonly #isRostered: boolean
 
   constructor({
     presence = {},
+    isRostered = false,
     ...options
-  }: ServiceNetOptions & { readonly presence?: PresenceOptions } = {}) {
+  }: ServiceNetOptions & {
+    readonly presence?: PresenceOptions
+    readonly isRostered?: boolean
+  } = {}) {
     this.net = new ServiceNet(options)
+    this.rosters = new Rosters(this.net.clock)
     this.#options = presence
+    this.#isRostered = isRostered
   }
 
   get clock(): SimClock {
@@ -37,6 +47,7 @@ export class PresenceNet {
 
   async start(options: ServiceNodeOptions = {}): Promise<PresenceNode> {
     const node = this.net.node(options)
+    if (this.#isRostered) Object.assign(node, { roster: this.rosters.port(node.self) })
     const context = createPresenceContext(node, this.#options)
     const presence = new PresenceFunctions(context, () => {})
     const server = await PresenceServer.start(context, { system: node.system })
@@ -61,6 +72,7 @@ export class PresenceNet {
   async kill(old: PresenceNode, detectMs: number): Promise<void> {
     await old.node.system.stop()
     this.net.kill(old.node, detectMs)
+    if (this.#isRostered) this.clock.setTimer(detectMs, () => this.rosters.gone(old.node.self))
   }
 
   /** It says goodbye; others are told as soon as a frame needs. */
@@ -72,6 +84,7 @@ export class PresenceNet {
     for (const { courier, self } of this.net.nodes()) {
       if (self !== old.node.self) courier.gone(old.node.self, 'left')
     }
+    if (this.#isRostered) this.rosters.gone(old.node.self)
   }
 
   /** It dies, and is back as another life with the same key before anybody has noticed. */

@@ -59,7 +59,7 @@ describe('a space of presence', () => {
     })
     expect(entry!.ref).not.toBe(one.public.ref)
     expect(b.mirror.faults).toEqual([])
-    expect(b.space.sizes()).toEqual({ own: 0, known: 2, missing: 0 })
+    expect(b.space.sizes()).toMatchObject({ own: 0, known: 2, missing: 0 })
   })
 
   it('an entry that was replaced before anybody heard of it comes as what it is', async () => {
