@@ -2,9 +2,11 @@
  * `npm run bench`: every benchmark, or the named ones (`npm run bench -- local`, `swim-loss`). Never a gate: figures
  * are for reading, and written to bench/results with the commit they belong to.
  */
+import { benchBulk } from './cluster/bulk.ts'
 import { benchLossy } from './cluster/lossy.ts'
 import { benchNames } from './cluster/names.ts'
 import { benchFormation } from './cluster/formation.ts'
+import { benchNamesQuiet } from './cluster/quiet.ts'
 import { benchRemote } from './cluster/remote.ts'
 import { benchDht, dhtScenarios } from './dht/run.ts'
 import { benchLocal } from './local/run.ts'
@@ -17,7 +19,9 @@ const BENCHMARKS: Readonly<Record<string, () => Promise<void>>> = {
   remote: benchRemote,
   cluster: benchFormation,
   names: benchNames,
+  'names-quiet': benchNamesQuiet,
   'cluster-lossy': benchLossy,
+  'cluster-bulk': benchBulk,
   swim: benchSwim,
   dht: benchDht,
   services: benchServices,
