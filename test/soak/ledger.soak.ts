@@ -233,6 +233,10 @@ const STORIES: readonly Story[] = [
     runs: [run('a.1', [watch(1), down(1)]), run('b.1', [], { fate: 'killed', endedUs: SECOND_US })],
   },
   {
+    ...{ name: 'a lost connection after the stop in the end', check: checkLosses },
+    runs: [run('a.1', [watch(1), down(1)]), run('b.1', [], { endedUs: SECOND_US })],
+  },
+  {
     ...{ name: 'a lost connection for nothing', fault: 'without a cause' },
     check: (runs) => checkLosses(runs, SECOND_US / 2),
     runs: [run('a.1', [watch(1), down(1)]), run('b.1', [])],

@@ -241,9 +241,9 @@ export function checkLosses(runs: readonly Run[], aftermathUs: number = AFTERMAT
   const troubles = (key: string): Span[] =>
     runs
       .filter((run) => run.key === key)
-      .flatMap(({ startedUs, endedUs, fate, pauses }) => [
+      .flatMap(({ startedUs, endedUs, pauses }) => [
         { fromUs: startedUs, toUs: startedUs },
-        ...(fate === 'rested' ? [] : [{ fromUs: endedUs, toUs: endedUs }]),
+        { fromUs: endedUs, toUs: endedUs },
         ...pauses,
       ])
   let losses = 0
