@@ -164,18 +164,20 @@ export class Hub implements Driver {
     }
     this.#groupsOnly.delete(nameOf(entry))
     if (own.size === 0) return
-    outbox.replay(node, via, pattern, lettersOf(own.matching(pattern, own.revision)))
+    outbox.replay(node, via, pattern, this.#lettersOf(own.matching(pattern, own.revision)))
+  }
+
+  /** Without those that come as what they are: told before, they would pass others of their topic, and come twice. */
+  *#lettersOf(values: Iterable<RetainedValue>): Generator<Letter> {
+    for (const { topic, sequence, headers, stampMs, payload } of values) {
+      if (this.publisher.isToCome(topic, sequence)) continue
+      yield { topic, sequence, headers, stampMs, payload, isReplay: true, requestId: undefined }
+    }
   }
 }
 
 function nameOf({ node, pattern }: CatalogEntry): string {
   return `${node} ${pattern}`
-}
-
-function* lettersOf(values: Iterable<RetainedValue>): Generator<Letter> {
-  for (const { topic, sequence, headers, stampMs, payload } of values) {
-    yield { topic, sequence, headers, stampMs, payload, isReplay: true, requestId: undefined }
-  }
 }
 
 /** How operations fail whose process has ended. */

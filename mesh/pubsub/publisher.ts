@@ -66,6 +66,12 @@ export class Publisher {
     return this.#waiting.size + this.#turnLength
   }
 
+  /** Whether that message is still to be sent to other nodes. */
+  isToCome(topic: string, sequence: number): boolean {
+    if (this.#waiting.has(topic, sequence)) return true
+    return this.#turnLength > 0 && this.#turn.some(({ letter }) => letter.sequence === sequence)
+  }
+
   /** Its result is found in `outgoing`. */
   publish(outgoing: Outgoing): void {
     if (this.#isWorking || this.#turnLength > 0) {

@@ -97,14 +97,11 @@ export class Receiver {
     const { memory } = this.#context
     const { origin, topic, stampMs, groups, requestId } = arrival
     const { plain, groups: members } = memory.routes.local(topic)
-    // One that waited until it was known who wants it may have been told before, as a last value.
-    const isTold = stampMs !== undefined && !this.#remember(arrival, stampMs)
+    if (stampMs !== undefined) this.#remember(arrival, stampMs)
     const publication = this.#publication(arrival, settlement)
     let isTaken = plain.length > 0
     asNobody(() => {
-      for (let at = 0; at < plain.length; at++) {
-        if (!isTold || !plain[at]!.settings.retained) this.#give(plain[at]!, publication)
-      }
+      for (let at = 0; at < plain.length; at++) this.#give(plain[at]!, publication)
       for (const name of groups ?? NO_GROUPS) {
         const member = members.get(name)?.pick(false)
         if (member === undefined) continue
@@ -143,17 +140,14 @@ export class Receiver {
     })
   }
 
-  /** Keeps the last value for subscribers to come; false when this very one is kept already. */
-  #remember({ origin, payload, topic, sequence, headers }: Arrival, stampMs: number): boolean {
+  /** Keeps the last value for subscribers to come. */
+  #remember({ origin, payload, topic, sequence, headers }: Arrival, stampMs: number): void {
     const { memory } = this.#context
     const value = { topic, publisher: origin.node, sequence, stampMs, headers, payload }
     const there = memory.remembered.stamp(topic)
-    if (there !== undefined && !isNewer(value, there)) {
-      return there.stampMs !== stampMs || there.publisher !== origin.node
-    }
-    if (payload.isEmpty) memory.remembered.bury(value)
-    else if (memory.registry.isWanted(topic)) this.#keep(value)
-    return true
+    if (there !== undefined && !isNewer(value, there)) return
+    if (payload.isEmpty) return memory.remembered.bury(value)
+    if (memory.registry.isWanted(topic)) this.#keep(value)
   }
 
   #keep(value: Parameters<PubSubContext['memory']['remembered']['set']>[0]): void {

@@ -51,6 +51,11 @@ export class Waiting {
     return waits
   }
 
+  /** Whether that message waits. */
+  has(topic: string, sequence: number): boolean {
+    return this.#topics.get(topic)?.some(({ letter }) => letter.sequence === sequence) === true
+  }
+
   /** One more waits; gives the error when it is one too many. */
   add(outgoing: Outgoing): PubSubError | undefined {
     const { topic, payload } = outgoing.letter

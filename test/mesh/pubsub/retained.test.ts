@@ -55,20 +55,25 @@ describe('last values', () => {
   })
 
   it.each([0, 1] as const)(
-    'PS13 come once when they are published while it is sought who wants them, qos %i',
+    'PS13 ML33 come once, in order, when they are published while it is sought who wants them, qos %i',
     async (qos) => {
       const net = new PubSubNet()
       const [a, b] = await net.startAll(2)
+      await a!.pubsub.publish('x.z', 0, { retain: true })
       Object.assign(a!.node.catalog, { sought: false, seekMs: 20 })
-      const published = a!.pubsub.publish('x.y', 1, { retain: true, qos })
+      const published = [1, 2].map((n) => a!.pubsub.publish('x.y', n, { retain: true, qos }))
       const [late, live] = [values(), values()]
       b!.pubsub.subscribe('x.*', late.handler)
       b!.pubsub.subscribe('x.*', live.handler, { retained: false })
       await net.advance(10)
-      expect([late.got, live.got]).toEqual([[['x.y', 1, true]], []])
+      expect([late.got, live.got]).toEqual([[['x.z', 0, true]], []])
       await net.advance(100)
-      expect(await published).toMatchObject({ nodes: 1 })
-      expect([late.got, live.got]).toEqual([[['x.y', 1, true]], [['x.y', 1, false]]])
+      expect(await Promise.all(published)).toMatchObject([{ nodes: 1 }, { nodes: 1 }])
+      const inOrder = [
+        ['x.y', 1, false],
+        ['x.y', 2, false],
+      ]
+      expect([late.got, live.got]).toEqual([[['x.z', 0, true], ...inOrder], inOrder])
     },
   )
 
