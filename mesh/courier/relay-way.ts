@@ -137,7 +137,7 @@ export class RelayWay {
     if (line.isAsking) return
     const key = keys.known(node)
     if (key === undefined) {
-      if (waiting.has(node)) this.#ask(node, line)
+      if (line.returned.length > 0 || waiting.has(node)) this.#ask(node, line)
       return
     }
     while (line.mayBegin(settings.envelopesPerNodeMax)) {
@@ -170,6 +170,10 @@ export class RelayWay {
       guard(() => {
         line.isAsking = false
         if (key !== undefined) return this.move(node)
+        const text = `the key of ${node} is not known`
+        for (const parcel of line.takeReturned()) {
+          this.#parts.lose(parcel, 'ERR_COURIER_UNREACHABLE', text)
+        }
         if (line.isIdle) this.#lines.delete(node)
         broken(node)
       }),
