@@ -33,6 +33,7 @@ function make(isRunning = true): Made {
     },
     unwanted: (_kind, name, from) => void log.push(`unwanted ${name} ${from}`),
     seeks: 0,
+    isTold: true,
   }
   if (isRunning) memory.running = running
   return { catalog: new CatalogFunctions({ memory, settings }), memory, log, done }
