@@ -54,6 +54,12 @@ const WORKING_BYTES_KEPT = 65_536
 /** Size of a fresh working buffer. */
 const WORKING_BYTES = 8192
 
+/** Values that may need more than this are written into a room of their own: growing, msgpackr takes four times as much. */
+const ROOM_BYTES_MIN = 16_384
+
+/** A room up to this size is kept for the next large value. */
+const ROOM_BYTES_KEPT = 1_048_576
+
 /**
  * Encodes and decodes. `Context` is handed to the extensions of each call, so that one codec serves
  * many links.
@@ -69,6 +75,8 @@ export class Codec<Context = void> {
   readonly #packr: Packr
   readonly #prescan: Prescan
   readonly #form: WireForm<Context>
+  /** For large values, one after the other; undefined until the first. */
+  #room: Buffer | undefined
 
   constructor(options: CodecOptions<Context> = {}) {
     const { limits = MESSAGE_LIMITS, extensions = [] } = options
@@ -139,16 +147,50 @@ export class Codec<Context = void> {
   #pack(value: unknown, context: Context, reserved: number): Uint8Array {
     const form = this.#form.busy ? new WireForm<Context>(this.limits, this.#extensions) : this.#form
     const wire = form.of(value, context)
+    const { roomBytes } = form
+    if (roomBytes > ROOM_BYTES_MIN) return this.#packLarge(wire, roomBytes, reserved)
     const packed = this.#packr.encode(wire, RESERVE_START_SPACE | reserved)
-    const length = packed.length - reserved
-    if (packed.buffer.byteLength <= WORKING_BYTES_KEPT) {
-      if (length > this.limits.bytesMax) this.#tooLarge(length, this.limits.bytesMax)
-      return packed
+    this.#checkLength(packed.length - reserved)
+    if (packed.buffer.byteLength <= WORKING_BYTES_KEPT) return packed
+    // It came near the end of the buffer and made it grow: the next ones must not keep that alive.
+    this.#renewWorkingBuffer()
+    return this.#tight(packed)
+  }
+
+  /** Writes into the room that is kept and copies it out, or into one that is given away with what is in it. */
+  #packLarge(wire: unknown, roomBytes: number, reserved: number): Uint8Array {
+    const isKept = roomBytes <= ROOM_BYTES_KEPT
+    const room = isKept ? this.#keptRoom(roomBytes) : Buffer.allocUnsafeSlow(roomBytes)
+    this.#packr.useBuffer(room)
+    let packed: Uint8Array
+    try {
+      packed = this.#packr.encode(wire, RESERVE_START_SPACE | reserved)
+    } finally {
+      // The next small values must not be written into this room, nor keep it alive.
+      this.#renewWorkingBuffer()
     }
-    // A value that made the buffer grow: the next small ones must not keep that buffer alive.
-    this.#packr.useBuffer(Buffer.allocUnsafeSlow(WORKING_BYTES))
-    if (length > this.limits.bytesMax) this.#tooLarge(length, this.limits.bytesMax)
+    this.#checkLength(packed.length - reserved)
+    return packed.buffer === this.#room?.buffer ? new Uint8Array(packed) : this.#tight(packed)
+  }
+
+  /** A copy, if most of its buffer is not its own. */
+  #tight(packed: Uint8Array): Uint8Array {
     return packed.length * 2 < packed.buffer.byteLength ? new Uint8Array(packed) : packed
+  }
+
+  #keptRoom(bytes: number): Buffer {
+    if (this.#room === undefined || this.#room.length < bytes) {
+      this.#room = Buffer.allocUnsafeSlow(Math.min(ROOM_BYTES_KEPT, bytes * 2))
+    }
+    return this.#room
+  }
+
+  #renewWorkingBuffer(): void {
+    this.#packr.useBuffer(Buffer.allocUnsafeSlow(WORKING_BYTES))
+  }
+
+  #checkLength(length: number): void {
+    if (length > this.limits.bytesMax) this.#tooLarge(length, this.limits.bytesMax)
   }
 
   #tooLarge(bytes: number, bytesMax: number): never {

@@ -68,6 +68,15 @@ function survivesUtf8(text: string): boolean {
 /** Fills the places of containers that were left. */
 const NOTHING: object = Object.freeze({})
 
+/** UTF-8 of one unit of UTF-16. */
+const UTF8_BYTES_MAX = 3
+
+/** Header of a value, and that of its key. */
+const ELEMENT_BYTES_MAX = 14
+
+/** What msgpackr wants to be free beside what it writes. */
+const WRITER_BYTES = 4_096
+
 const BIGINT_MIN = -(2n ** 63n)
 const BIGINT_MAX = 2n ** 64n - 1n
 
@@ -81,6 +90,7 @@ export class WireForm<Context = void> {
   #depth = 0
   #elements = 0
   #bytes = 0
+  #characters = 0
   #context: Context = undefined as Context
   #root = ''
   #busy = false
@@ -95,11 +105,18 @@ export class WireForm<Context = void> {
     return this.#busy
   }
 
+  /** No less than the bytes that what was given last takes as MessagePack, with room for a careful writer. */
+  get roomBytes(): number {
+    const utf8 = (UTF8_BYTES_MAX - 1) * this.#characters
+    return this.#bytes + utf8 + ELEMENT_BYTES_MAX * this.#elements + WRITER_BYTES
+  }
+
   /** What stands for `value` on the wire; throws `UnsendableError`. */
   of(value: unknown, context: Context, root = ''): unknown {
     this.#depth = 0
     this.#elements = 0
     this.#bytes = 0
+    this.#characters = 0
     this.#context = context
     this.#root = root
     this.#busy = true
@@ -117,7 +134,7 @@ export class WireForm<Context = void> {
     if (++this.#elements > this.#limits.elementsMax) this.#fail('elements')
     switch (typeof value) {
       case 'string':
-        this.#addBytes(value.length)
+        this.#addText(value)
         return survivesUtf8(value) ? value : utf16(value)
       case 'number':
         return value === 0 && 1 / value < 0 ? NEGATIVE_ZERO : value
@@ -170,7 +187,7 @@ export class WireForm<Context = void> {
     for (const key of keys) {
       this.#places[place] = key
       if (key === '__proto__' || !(key as StringMethods).isWellFormed()) this.#fail('key')
-      this.#addBytes(key.length)
+      this.#addText(key)
       const value = source[key]
       const wire = this.#value(value)
       if (wire !== value && value === value) {
@@ -272,6 +289,11 @@ export class WireForm<Context = void> {
   #addElements(count: number): void {
     this.#elements += count
     if (this.#elements > this.#limits.elementsMax) this.#fail('elements')
+  }
+
+  #addText({ length }: string): void {
+    this.#characters += length
+    this.#addBytes(length)
   }
 
   /** A lower bound of the encoded size: shared references must not multiply without an end. */

@@ -8,6 +8,7 @@ import { expect, it } from 'vitest'
 import { FoveaError } from '../../../runtime/index.ts'
 import { Codec } from '../../../mesh/wire/codec.ts'
 import { VALUE_LIMITS } from '../../../mesh/wire/limits.ts'
+import { WireForm } from '../../../mesh/wire/travels.ts'
 import { codeOf } from './bytes.ts'
 import { firstDifference } from './same.ts'
 import { hostileBytes, travelling } from './values.ts'
@@ -31,6 +32,17 @@ export function codecProperties(): void {
         expect(firstDifference(codec.decode(codec.encode(message)), message)).toBeUndefined()
       }),
       { numRuns: 150 },
+    )
+  })
+
+  it('the room that is reckoned for a value is enough for it', () => {
+    fc.assert(
+      fc.property(fc.array(travelling, { maxLength: 20 }), (value) => {
+        const form = new WireForm(VALUE_LIMITS, [])
+        form.of(value, undefined)
+        expect(codec.encode(value).length).toBeLessThanOrEqual(form.roomBytes - 2_048)
+      }),
+      { numRuns: 300 },
     )
   })
 

@@ -178,6 +178,37 @@ describe('frames', () => {
     }
   })
 
+  it('large values are copied out of the room that is kept for them, and larger ones given theirs', () => {
+    const values = [
+      'a'.repeat(100_000),
+      Buffer.alloc(90_000, 7),
+      'é'.repeat(80_000),
+      Buffer.alloc(1_500_000, 9),
+      'small',
+      '€'.repeat(120_000),
+    ]
+    const encoded = values.map((value) => codec.encode(value))
+    expect(new Set(encoded.map(({ buffer }) => buffer)).size).toBe(encoded.length)
+    for (const { buffer, length } of encoded.slice(0, 4)) {
+      expect(buffer.byteLength).toBeLessThanOrEqual(length + 5_000)
+    }
+    const arrived = encoded.map((bytes) => codec.decode(bytes) as string | Uint8Array)
+    const same = values.map((value, i) => Buffer.from(value).equals(Buffer.from(arrived[i]!)))
+    expect(same).toEqual(values.map(() => true))
+  })
+
+  it('a large value that is refused leaves nothing behind in what comes after', () => {
+    const tight = new Codec({ limits: { ...VALUE_LIMITS, bytesMax: 50_000 } })
+    const before = tight.encode('x'.repeat(40_000))
+    expect(codeOf(() => tight.encode('€'.repeat(40_000)))).toBe('ERR_VALUE_UNSENDABLE')
+    const after = tight.encode('y'.repeat(40_000))
+    expect([tight.decode(before), tight.decode(after), tight.decode(tight.encode(1))]).toEqual([
+      'x'.repeat(40_000),
+      'y'.repeat(40_000),
+      1,
+    ])
+  })
+
   it('small values do not keep the buffer of a large one alive', () => {
     codec.encode({ text: 'x'.repeat(1_000_000) })
     const small = codec.encode({ a: 1 })
