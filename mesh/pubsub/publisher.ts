@@ -58,7 +58,7 @@ export class Publisher {
     })
     const release = (each: Outgoing): void => this.#remote(each)
     const now = (): number => clock.now()
-    this.#waiting = new Waiting({ catalog, settings, release, run, now })
+    this.#waiting = new Waiting({ catalog, routes: memory.routes, settings, release, run, now })
   }
 
   /** Publishes that wait until it is known who wants them. */
@@ -121,7 +121,7 @@ export class Publisher {
   #begin(outgoing: Outgoing): void {
     const { topic } = outgoing.letter
     const { routes } = this.#context.memory
-    if (this.#waiting.mustWait(topic, routes)) {
+    if (this.#waiting.mustWait(topic)) {
       const error = this.#waiting.add(outgoing)
       if (error !== undefined) return outgoing.fail(error)
       this.#local(outgoing)

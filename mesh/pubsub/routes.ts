@@ -48,7 +48,7 @@ interface Remembered {
   localVersion: number
   route: Route | undefined
   version: number
-  /** Nobody was asked who wants it. */
+  /** Nobody has said who wants it. */
   isFirst: boolean
 }
 
@@ -82,12 +82,14 @@ export class Routes {
     this.#version += 1
   }
 
-  /** True once: nobody was asked who wants the topic. */
+  /** True until somebody who was asked has said who wants the topic. */
   isFirst(topic: string): boolean {
-    const remembered = this.#remembered(topic)
-    const { isFirst } = remembered
-    remembered.isFirst = false
-    return isFirst
+    return this.#remembered(topic).isFirst
+  }
+
+  /** It was said. */
+  sought(topic: string): void {
+    this.#remembered(topic).isFirst = false
   }
 
   /** Whether another node is known to want the topic. */

@@ -16,6 +16,7 @@ import type { Routes } from './routes.ts'
 /** What waiting takes. */
 export interface WaitingParts {
   readonly catalog: Catalog
+  readonly routes: Routes
   readonly settings: Pick<PubSubSettings, 'publishPendingMax' | 'publishPendingBytesMax'>
   readonly release: (outgoing: Outgoing) => void
   readonly now: () => number
@@ -40,9 +41,9 @@ export class Waiting {
   }
 
   /** Whether a message of that topic has to wait; begins to ask when it is not known who wants it. */
-  mustWait(topic: string, routes: Routes): boolean {
+  mustWait(topic: string): boolean {
     if (this.#topics.has(topic)) return true
-    const { catalog } = this.#parts
+    const { catalog, routes } = this.#parts
     if (catalog.isSought('topic', topic)) return false
     const isUnknown = routes.isFirst(topic) || !routes.isWantedElsewhere(topic)
     const waits = isUnknown || catalog.isDoubtful('topic', topic)
@@ -96,6 +97,8 @@ export class Waiting {
     this.#asking.delete(topic)
     const outgoings = this.#topics.get(topic)
     const isUnanswered = this.#parts.catalog.isUnanswered('topic', topic)
+    // Not sooner: a search that ended with its process says nothing either.
+    if (!isUnanswered) this.#parts.routes.sought(topic)
     const kept: Outgoing[] = []
     // What is published by a handler meanwhile comes after these.
     for (const outgoing of outgoings ?? []) {

@@ -27,6 +27,29 @@ describe('a publish of which nobody could be asked who wants it', () => {
     expect(from!.pubsub.stats()).toMatchObject({ waiting: 0, outbox: 0 })
   })
 
+  it('PS6 waits for an answer again when the process of pub/sub ended before there was one', async () => {
+    const net = new PubSubNet()
+    const [from, other, to] = await net.startAll(3)
+    const { catalog } = from!.node
+    const got = [collect(), collect()]
+    other!.pubsub.subscribe('**', got[0]!.handler)
+    to!.pubsub.subscribe('a.b', got[1]!.handler)
+    const [interest] = await heard(net, to!.node.catalog.own())
+    catalog.forget(to!.node.self)
+    Object.assign(catalog, { sought: false, seekMs: 1_000 })
+    const before = codeOf(from!.pubsub.publish('a.b', 1, { qos: 1 }))
+    await net.advance(20)
+    const again = await net.crash(from!)
+    expect(await before).toBe('ERR_PUBSUB_RESTARTED')
+    const after = again.pubsub.publish('a.b', 2, { qos: 1 })
+    await net.advance(20)
+    expect(again.pubsub.stats().waiting).toBe(1)
+    catalog.learn(interest!)
+    await net.advance(1_100)
+    expect(await after).toMatchObject({ nodes: 2 })
+    expect(got.map(({ payloads }) => payloads)).toEqual([[2], [2]])
+  })
+
   it('PS6 at_least_once fails when its time is over, and says so', async () => {
     const net = new PubSubNet()
     const from = await net.start()
