@@ -1,6 +1,6 @@
 /**
  * Long runs of the tests that draw their cases by chance or repeat a life many times: `npm run test:soak`.
- * The same tests run in `npm test` with smaller numbers. Bounded: about three quarters of an hour. A failure prints its
+ * The same tests run in `npm test` with smaller numbers. Bounded: about an hour. A failure prints its
  * seed; put it into the test's list of seeds. `test/soak` is an hour of churn of services in virtual time, ten
  * minutes on real sockets, ten minutes of real processes that are killed, stopped and restarted, and pools at their
  * full size; all print memory, and what was counted. `npm run test:soak -- processes` runs the files whose names match.

@@ -50,8 +50,13 @@ function sizesOf(mesh: Mesh): object {
 /** A gateway and a member that are linked. */
 async function pair(cluster: EdgeCluster, clientsMax: number): Promise<readonly [Mesh, Mesh]> {
   const limits = { connectsPerSecond: 100_000, clientsMax, meshLinkIdleMs: 5_000 }
-  const g = await cluster.gateway('g', 1, limits, { dht: {} })
-  const m = await cluster.start('m', 2, { dht: {}, services: {}, seeds: ['10.0.0.1:4433'] })
+  const services = {
+    // So that what is remembered of publishers is gone when a round is over.
+    pubsub: { sessionTtlMs: 60_000 },
+    rpc: { inboundPerPeerMax: CALLS, idsPerPeerMax: 4 * CALLS },
+  }
+  const g = await cluster.gateway('g', 1, limits, { dht: {}, services })
+  const m = await cluster.start('m', 2, { dht: {}, services, seeds: ['10.0.0.1:4433'] })
   await cluster.clock.advance(3_000)
   return [g, m]
 }

@@ -110,7 +110,7 @@ describe(`${SIZE} processes under kill -9, SIGSTOP and restarts, seed ${SEED}`, 
       const counts = Object.assign({}, ...findings.map((finding) => finding.counts)) as object
       const stats = views.map((view) => JSON.stringify(view['stats'])).join('\n')
       process.stdout.write(
-        `seed ${SEED}, ${runs.length} starts, ${JSON.stringify(world.done)}, ${JSON.stringify(counts)}\n${stats}\n`,
+        `seed ${SEED}, ${runs.length} starts, ${JSON.stringify(world.done)}, ${world.skipped} skipped, ${JSON.stringify(counts)}\n${stats}\n`,
       )
       expect(findings.flatMap(({ faults }) => faults)).toEqual([])
       expect(world.problems).toEqual([])
