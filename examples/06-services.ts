@@ -2,7 +2,6 @@
  * Topics, procedures and presence without a broker: three nodes, none of which is special. Run it with:
  * npm run example 06
  */
-import { setTimeout } from 'node:timers/promises'
 import { startNode } from 'fovea/dist'
 import type { FoveaNode } from 'fovea/dist'
 import { createRealm, PubSubError } from 'fovea/mesh'
@@ -27,9 +26,9 @@ stock!.pubsub.subscribe('shop.**', () => {}, { group: 'stock' })
 const prices = new Map([['tea', 3]])
 await stock!.rpc.advertise('shop.price', (of: string) => prices.get(of))
 
-// Whoever is new is known to all a moment later: news of what nodes want and offer travel like messages.
+// Who wants or offers something new is known to others a moment later: `told` waits until all linked nodes know.
 till!.presence.track('shop.counter', 'ann', { since: 9 })
-await setTimeout(500)
+await Promise.all([stock!.services.told(), office!.services.told()])
 console.log('tea costs', await till!.rpc.call('shop.price', 'tea'))
 
 // At least once: resolves when the subscribers of every node have had it.
