@@ -21,6 +21,7 @@ function run(name: string, entries: readonly Entry[], given: Partial<Run> = {}):
   }
 }
 
+const losses = (runs: readonly Run[]): Findings => checkLosses(runs, SECOND_US / 2)
 const calls = (runs: readonly Run[]): Findings => checkCalls(runs, 5_000)
 const call: Entry = { kind: 'call', n: 1, key: B }
 const answer: Entry = { kind: 'answer', n: 1, value: 2 }
@@ -237,8 +238,26 @@ const STORIES: readonly Story[] = [
     runs: [run('a.1', [watch(1), down(1)]), run('b.1', [], { endedUs: SECOND_US })],
   },
   {
-    ...{ name: 'a lost connection for nothing', fault: 'without a cause' },
-    check: (runs) => checkLosses(runs, SECOND_US / 2),
+    ...{ name: 'a lost connection to one that is away', check: losses },
+    runs: [
+      ...[run('a.1', [watch(1), down(1)]), run('b.1', [], { endedUs: SECOND_US / 4 })],
+      run('b.2', [], { startedUs: SECOND_US, lines: [{ ...executed, atUs: 3 * SECOND_US }] }),
+    ],
+  },
+  {
+    ...{ name: 'a lost connection of one that got no time', check: losses },
+    runs: [
+      run('a.1', [], {
+        lines: [
+          { ...watch(1), atUs: SECOND_US },
+          { ...down(1), atUs: 3 * SECOND_US },
+        ],
+      }),
+      run('b.1', []),
+    ],
+  },
+  {
+    ...{ name: 'a lost connection for nothing', fault: 'without a cause', check: losses },
     runs: [run('a.1', [watch(1), down(1)]), run('b.1', [])],
   },
   {

@@ -42,6 +42,8 @@ export function linesOf<K extends Entry['kind']>({ lines }: Run, kind: K): Of<K>
 const LATE_US = 5_000_000
 /** After a fault is over, links and dials may fail for so long. */
 export const AFTERMATH_US = 30_000_000
+/** Several times as long as the longest pause between two lines of a process that has work. */
+const STALL_US = 1_000_000
 const CALL_CODES =
   /^ERR_CALL_TIMEOUT$|^ERR_CALL_EXIT (?:noconnection|noproc|shutdown)$|^ERR_PEER_BACKLOG/
 const NOT_EXECUTED = /noproc|ERR_PEER_BACKLOG/
@@ -235,27 +237,44 @@ export function checkAsks(runs: readonly Run[], codes: RegExp): Findings {
   return { faults, counts }
 }
 
-/** A lost connection has a cause: one of the two was killed, stopped or restarted, or had just begun. */
+/** Whoever works writes several lines per second: one that does not got no time from the machine. */
+function stallsOf({ startedUs, lines }: Run): Span[] {
+  return lines.flatMap(({ atUs }, at) => {
+    const fromUs = lines[at - 1]?.atUs ?? startedUs
+    return atUs - fromUs > STALL_US ? [{ fromUs, toUs: atUs }] : []
+  })
+}
+
+/** Times in which a node was stopped, away, starting, or without the time of a processor. */
+function troublesOf(runs: readonly Run[], key: string): Span[] {
+  const own = runs.filter((run) => run.key === key).sort((x, y) => x.startedUs - y.startedUs)
+  return own.flatMap((run, at) => {
+    const { startedUs, endedUs, pauses, lines } = run
+    const backUs = own[at + 1]?.lines[0]?.atUs ?? endedUs
+    return [
+      { fromUs: startedUs, toUs: lines[0]?.atUs ?? startedUs },
+      { fromUs: endedUs, toUs: Math.max(endedUs, backUs) },
+      ...pauses,
+      ...stallsOf(run),
+    ]
+  })
+}
+
+/** A lost connection has a cause: one of the two was killed, stopped or restarted, had just begun, or got no time. */
 export function checkLosses(runs: readonly Run[], aftermathUs: number = AFTERMATH_US): Findings {
   const faults: string[] = []
-  const troubles = (key: string): Span[] =>
-    runs
-      .filter((run) => run.key === key)
-      .flatMap(({ startedUs, endedUs, pauses }) => [
-        { fromUs: startedUs, toUs: startedUs },
-        { fromUs: endedUs, toUs: endedUs },
-        ...pauses,
-      ])
+  const troubles = new Map(runs.map(({ key }) => [key, troublesOf(runs, key)]))
+  const stalls = runs.reduce((sum, run) => sum + stallsOf(run).length, 0)
   let losses = 0
   for (const run of runs) {
     for (const { key, reason, atUs } of linesOf(run, 'down')) {
       if (reason !== 'noconnection') continue
       losses += 1
-      const hasCause = [...troubles(run.key), ...troubles(key)].some(
+      const hasCause = [...troubles.get(run.key)!, ...(troubles.get(key) ?? [])].some(
         ({ fromUs, toUs }) => fromUs <= atUs && atUs <= toUs + aftermathUs,
       )
       if (!hasCause) faults.push(`${run.run} lost ${key} at ${atUs} without a cause`)
     }
   }
-  return { faults, counts: { losses } }
+  return { faults, counts: { losses, stalls } }
 }
