@@ -251,7 +251,7 @@ export class RelayWay {
     const way = via ?? line.helper
     const back = line.helper ?? home()
     const sealed = seals.seal(key, frames, back)
-    const options = { via: keyOrNone(way), sourceVia: keyOrNone(back) }
+    const options = { via: keyOrNone(way), sourceVia: keyOrNone(back), isUndialable: true }
     line[kind] += 1
     const end = this.#underWay.begin(this.#hopOf(way), () => {
       line[kind] -= 1

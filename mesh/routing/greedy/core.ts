@@ -162,7 +162,7 @@ export class GreedyCore {
       ttlMs: Math.max(1, Math.floor(input.deadlineMs - nowMs)),
       content: { type: routeType, about, receipt, payload },
     }
-    this.#route(nowMs, envelope, sink)
+    this.#route(nowMs, envelope, sink, undefined, input.isUndialable)
   }
 
   #receive(nowMs: number, from: string, envelope: Envelope, sink: GreedySink): void {
@@ -193,14 +193,22 @@ export class GreedyCore {
   }
 
   /** Steps 2 to 4 of the file header. `holder`: the peer that it is done for. */
-  #route(nowMs: number, envelope: Envelope, sink: GreedySink, holder?: string): void {
+  #route(
+    nowMs: number,
+    envelope: Envelope,
+    sink: GreedySink,
+    holder?: string,
+    isUndialable = false,
+  ): void {
     const { self } = this.#options
     if (envelope.destination.hex === self.hex) return this.#arrived(nowMs, envelope, sink, holder)
     if (envelope.visited.length >= envelope.hopsMax) {
       return this.#giveUp(nowMs, envelope, 'max_hops_exceeded', sink, holder)
     }
     const isGateway = envelope.via?.hex === self.hex
-    const candidates = isGateway ? this.#handover(envelope) : this.#candidates(envelope)
+    const candidates = isGateway
+      ? this.#handover(envelope)
+      : this.#candidates(envelope, isUndialable)
     if (candidates.length === 0) return this.#giveUp(nowMs, envelope, 'no_route', sink, holder)
     const { content } = envelope
     const place = { holder, bytes: 'payload' in content ? content.payload.length : 0 }
@@ -222,16 +230,17 @@ export class GreedyCore {
     return linked === undefined || visited.includes(linked.id) ? [] : [{ ...linked, port: 0 }]
   }
 
-  /** Strictly nearer than this node, not visited, nearest first. */
-  #candidates(envelope: Envelope): readonly Contact[] {
+  /** Strictly nearer than this node, not visited, nearest first; without the destination if only a dial leads there. */
+  #candidates(envelope: Envelope, isUndialable: boolean): readonly Contact[] {
     const { self, settings, view } = this.#options
-    const { visited } = envelope
+    const { visited, destination } = envelope
     // At the edge nothing is passed on for others.
     if (view.uplinks !== undefined) return visited.length > 0 ? [] : view.uplinks()
     const target = targetOf(envelope)
     const direct = view.linked(target.hex)
     const near = view.closest(target, settings.alternatives + visited.length + 1)
     const taken = new Set([self.hex, ...visited])
+    if (isUndialable && view.linked(destination.hex) === undefined) taken.add(destination.hex)
     return [...(direct === undefined ? [] : [direct]), ...near]
       .filter(({ id, key }) => {
         if (taken.has(id) || id !== key.hex) return false

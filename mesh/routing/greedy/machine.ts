@@ -28,6 +28,8 @@ export type GreedyInput =
       readonly via: KadKey | undefined
       /** A node that this one has a link with, when errors and receipts should come back through that. */
       readonly sourceVia: KadKey | undefined
+      /** Not by a dial of the destination, which was tried in vain. */
+      readonly isUndialable?: boolean
       readonly payload: Uint8Array
       readonly about: string | undefined
       readonly receipt: boolean

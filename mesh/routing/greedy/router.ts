@@ -57,6 +57,8 @@ export interface RouteSendOptions {
   readonly via?: KadKey | undefined
   /** A node that has a link with this one, through which errors and receipts should come back. */
   readonly sourceVia?: KadKey | undefined
+  /** The destination was dialled in vain: others are asked at once. Default false. */
+  readonly isUndialable?: boolean
   /** The call that a reply answers; the caller's send then ends as delivered. */
   readonly about?: string
   readonly signal?: AbortSignal
@@ -185,6 +187,7 @@ export class GreedyRouter {
         destination,
         via: options.via,
         sourceVia: options.sourceVia,
+        isUndialable: options.isUndialable === true,
         about: options.about,
         receipt: options.receipt ?? true,
         payload: Uint8Array.from(payload),

@@ -98,6 +98,23 @@ describe('hops', () => {
     world.send(first(world), to.contact.key)
     expect(world.delivered[0]!.envelope.visited).toHaveLength(1)
   })
+
+  it('leave out a destination that was dialled in vain, at its sender only and unless there is a link', () => {
+    const visited = (isLinked: boolean, isUndialable: boolean): readonly string[] => {
+      const to = new GreedyWorld(84, 40).nodes[0]!.contact
+      const linked = (own: string, id: string): boolean => isLinked && own !== id && id === to.id
+      const world = new GreedyWorld(84, 40, { linked })
+      world.step(farthest(world, to.key), {
+        ...{ type: 'send', sendId: 1, id: '7'.repeat(32), routeType: 'call', isUndialable },
+        ...{ destination: to.key, payload: new Uint8Array(0), about: undefined },
+        ...{ receipt: false, hopsMax: 10, deadlineMs: 5_000, via: undefined, sourceVia: undefined },
+      })
+      return world.delivered[0]!.envelope.visited
+    }
+    expect(visited(false, false)).toHaveLength(1)
+    expect(visited(false, true)).toHaveLength(2)
+    expect(visited(true, true)).toHaveLength(1)
+  })
 })
 
 describe('alternatives', () => {
