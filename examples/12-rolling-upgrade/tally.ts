@@ -1,6 +1,7 @@
 /**
  * A tally, in two versions that speak one contract: the second one keeps a sum, too. Its state goes along when it is moved. From
- * the moment at which it gave it away it counts nothing, so a call that it refuses was not executed and may be made again.
+ * the moment at which it gave it away it counts nothing, so a call that it refuses was not executed and may be made again. Whoever
+ * lost the answer to a call does not know; the numbers go up, so a tally that has counted one knows a repeat when it sees it.
  */
 import { contract, implement, noreply, reply } from 'fovea'
 import type { Contract, Ctx, NoReply, Server } from 'fovea'
@@ -49,8 +50,11 @@ function tally<T extends Tallied>(
   return implement<TallyApi, undefined, State<T>>(TallyContract, {
     init: () => upgrade({ numbers: [] }),
     call: {
-      add: (state, number, ctx) =>
-        state === undefined ? refuse(state, ctx) : reply(undefined, add(state, number)),
+      add: (state, number, ctx) => {
+        if (state === undefined) return refuse(state, ctx)
+        const isRepeat = number <= (state.numbers.at(-1) ?? 0)
+        return reply(undefined, isRepeat ? state : add(state, number))
+      },
       read: (state, _input, ctx) =>
         state === undefined
           ? refuse(state, ctx)

@@ -88,7 +88,7 @@ test(
     for (const name of names) {
       expect(text).toMatch(new RegExp(`^${name} is drained: \\w+ went on at ${name}2$`, 'm'))
       expect(text).toMatch(
-        new RegExp(`^${name}: version 2, [1-9]\\d* calls, each executed once`, 'm'),
+        new RegExp(`^${name}: version 2, [1-9]\\d* calls, each counted once`, 'm'),
       )
     }
     expect(text).toContain(`\n${names.length} moves, 0 restarts`)
