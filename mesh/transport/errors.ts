@@ -28,6 +28,7 @@ export type TransportErrorCode =
   | 'ERR_TRANSPORT_ARGUMENT'
   | 'ERR_TRANSPORT_HANDLER'
   | 'ERR_TRANSPORT_GARBAGE'
+  | 'ERR_TRANSPORT_PORT_CLOSED'
 
 /** Extra parts of a {@link TransportError}. */
 export interface TransportErrorOptions {
@@ -202,5 +203,11 @@ export const TRANSPORT_ERRORS: Readonly<Record<TransportErrorCode, ErrorEntry>> 
     stateChanged: 'no; counted in packetsDropped, told to onRefused. A thread loses its connection',
     retry: 'no',
     action: 'nothing; the port is reachable by strangers',
+  },
+  ERR_TRANSPORT_PORT_CLOSED: {
+    when: 'a peer on this machine answers nothing, and the system says that nobody has its port: it was killed',
+    stateChanged: 'the connection is over; it is the reason that onClosed is given',
+    retry: 'a dial finds the process that has the port next',
+    action: 'look why that process ended',
   },
 }
