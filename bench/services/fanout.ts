@@ -3,7 +3,6 @@
  * so many messages that end when the last subscriber has the last one. What is compared is the processor time of everybody
  * who takes part, brokers included. `mesh.pubsub` is encrypted and has no broker; the others are not, and have one.
  */
-import { fork, type ChildProcess } from 'node:child_process'
 import { mkdtempSync, rmSync, writeFileSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
@@ -16,6 +15,7 @@ import { publish, round, type Row } from '../sim/table.ts'
 import { brokerKinds, type Broker, type BrokerKind } from './brokers.ts'
 import type { FanoutOrder, FanoutReply } from './fanout-program.ts'
 import { newRealm } from './lanes-side.ts'
+import { Program } from './program.ts'
 
 const PROGRAM = fileURLToPath(new URL('./fanout-program.js', import.meta.url))
 const PEERS = join(process.cwd(), 'bench', 'peers', 'services')
@@ -28,39 +28,7 @@ const SHAPES = [
 ]
 const SIZES_BYTES = [128, 1_024]
 
-/** A program that is told what to do, one thing at a time. */
-class Program {
-  readonly #child: ChildProcess
-
-  constructor(args: readonly string[]) {
-    this.#child = fork(PROGRAM, args)
-  }
-
-  answer(): Promise<FanoutReply> {
-    return new Promise((resolve, reject) => {
-      const ended = (code: number | null): void => reject(new Error(`a program ended: ${code}`))
-      this.#child.once('exit', ended)
-      this.#child.once('message', (message) => {
-        this.#child.off('exit', ended)
-        resolve(message as FanoutReply)
-      })
-    })
-  }
-
-  ask(order: FanoutOrder): Promise<FanoutReply> {
-    const answer = this.answer()
-    this.#child.send(order)
-    return answer
-  }
-
-  async cpu(): Promise<number> {
-    return (await this.ask({ type: 'cpu' })).microseconds ?? 0
-  }
-
-  stop(): void {
-    this.#child.kill('SIGKILL')
-  }
-}
+type FanoutProgram = Program<FanoutOrder, FanoutReply>
 
 interface Contender {
   readonly name: string
@@ -76,15 +44,21 @@ interface Figures {
 
 type Shape = (typeof SHAPES)[number]
 
+/** Since it was asked before. */
+async function cpuOf(program: FanoutProgram): Promise<number> {
+  return (await program.ask({ type: 'cpu' })).microseconds ?? 0
+}
+
 /** One set of programs, several rounds; the first one warms up. */
 async function measure(contender: Contender, shape: Shape, bytes: number): Promise<Figures[]> {
   const { at, broker } = await contender.start()
-  const publisher = new Program([contender.way, 'publisher', at])
-  const programs: Program[] = []
+  const publisher: FanoutProgram = new Program(PROGRAM, [contender.way, 'publisher', at])
+  const programs: FanoutProgram[] = []
   try {
     const { address } = await publisher.answer()
     for (let i = 0; i < shape.programs; i++) {
-      const program = new Program([contender.way, 'subscribers', address!, String(shape.each)])
+      const args = [contender.way, 'subscribers', address!, String(shape.each)]
+      const program: FanoutProgram = new Program(PROGRAM, args)
       programs.push(program)
       await program.answer()
     }
@@ -106,12 +80,12 @@ async function oneRound(
     publisher,
     programs,
     broker,
-  }: { publisher: Program; programs: readonly Program[]; broker: Broker | undefined },
+  }: { publisher: FanoutProgram; programs: readonly FanoutProgram[]; broker: Broker | undefined },
   { each, messages }: Shape,
   bytes: number,
 ): Promise<Figures> {
   const everybody = [publisher, ...programs]
-  await Promise.all(everybody.map((program) => program.cpu()))
+  await Promise.all(everybody.map(cpuOf))
   const [brokerBefore, startedMs] = [broker?.cpu() ?? 0, performance.now()]
   for (let sent = 0; sent < messages; sent += BURST) {
     const taken = programs.map((program) =>
@@ -121,7 +95,7 @@ async function oneRound(
     await Promise.all(taken)
   }
   const seconds = (performance.now() - startedMs) / 1_000
-  const took = await Promise.all(everybody.map((program) => program.cpu()))
+  const took = await Promise.all(everybody.map(cpuOf))
   const brokerTook = (broker?.cpu() ?? 0) - brokerBefore
   const deliveries = messages * each * programs.length
   const all = took.reduce((sum, microseconds) => sum + microseconds, brokerTook)

@@ -1,5 +1,6 @@
 /** `npm run bench -- services`: pub/sub, procedures and presence; a part by name, `npm run bench -- services-matching`. */
 import { benchFanout } from './fanout.ts'
+import { benchHops } from './hops.ts'
 import { benchLanes } from './lanes.ts'
 import { benchMatching } from './matching.ts'
 import { benchRpc } from './rpc.ts'
@@ -10,6 +11,7 @@ export const serviceScenarios: Readonly<Record<string, () => Promise<void>>> = {
   'services-fanout': benchFanout,
   'services-lanes': benchLanes,
   'services-rpc': benchRpc,
+  'services-hops': benchHops,
 }
 
 /** All of them. */
