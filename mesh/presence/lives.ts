@@ -68,12 +68,13 @@ export class Lives {
     return true
   }
 
-  /** Somebody knows that it is there. */
-  back(node: string): void {
+  /** Somebody knows that it is there; true when it was gone. */
+  back(node: string): boolean {
     const known = this.#lives.get(node)
-    if (known === undefined) return
+    if (known === undefined || !isGone(known)) return false
     if (known.life === Infinity) this.#lives.delete(node)
     else known.goneMs = Infinity
+    return true
   }
 
   /** Forgets who has been gone for long; gives them. */

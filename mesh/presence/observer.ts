@@ -137,7 +137,8 @@ export class Observer {
 
   /** A node is in a topic. */
   tracked(topic: string, node: string, nowMs: number): void {
-    this.#lives.back(node)
+    // All that it said elsewhere was forgotten, and nothing else says that it stands.
+    if (this.#lives.back(node)) this.#again(node, nowMs)
     const observed = this.topics.get(topic)
     if (observed === undefined || this.#isQuiet(observed, node)) return
     // Who comes later tells by itself as a rule.

@@ -71,6 +71,14 @@ export const SERVICES_MUTANTS: readonly ServicesMutant[] = [
     ids: ['ML33', 'PS6'],
   },
   {
+    rule: 'a node that is back is asked for all that it had said',
+    file: 'mesh/presence/observer.ts',
+    from: 'if (this.#lives.back(node)) this.#again(node, nowMs)',
+    to: 'this.#lives.back(node)',
+    seeds: [414],
+    ids: ['PS14'],
+  },
+  {
     rule: 'messages that come back ask for the key again',
     file: 'mesh/courier/relay-way.ts',
     from: 'if (line.returned.length > 0 || waiting.has(node)) this',

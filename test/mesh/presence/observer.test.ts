@@ -36,4 +36,43 @@ describe('an observer', () => {
     watch()
     expect(sizes.at(-1)).toBe(count)
   })
+
+  it('PS14 asks a node that was gone for everything as soon as it is known to be in one topic again', () => {
+    const asked: string[] = []
+    const observer = new Observer({
+      settings: presenceSettings({}),
+      send: (_nodes, message) => {
+        if (message.type === 'state' && message.word === 'wants') asked.push(message.topic)
+      },
+      ...{ announce: () => {}, refuse: () => {} },
+      trackersOf: () => ['other'],
+      seek: (_topic, found) => found(),
+      own: () => [],
+      decode: () => undefined,
+      entryOf: spaceEntry,
+    })
+    const [meta, here] = [new Uint8Array(), new Map<string, number>()]
+    for (const topic of ['t', 'u']) {
+      const take = (event: PresenceEvent): void => {
+        const [joins, leaves] =
+          event.type === 'snapshot' ? [event.entries, []] : [event.joins, event.leaves]
+        here.set(topic, (here.get(topic) ?? 0) + joins.length - leaves.length)
+      }
+      observer.add(new LocalWatch(topic, 0, { take, end: () => {} }, () => {}), 0)
+    }
+    const tell = (nowMs: number): void => {
+      observer.tick(nowMs)
+      const entries = [{ version: 1, key: 'k', meta }]
+      const said = { type: 'snapshot', life: 1, version: 1, part: 0, parts: 1, entries } as const
+      for (const topic of asked.splice(0)) observer.snapshot('other', { ...said, topic }, nowMs)
+    }
+    tell(0)
+    expect(Object.fromEntries(here)).toEqual({ t: 1, u: 1 })
+    observer.gone('other', false, 100)
+    expect(Object.fromEntries(here)).toEqual({ t: 0, u: 0 })
+    // That it is in the other one is no news.
+    observer.tracked('t', 'other', 200)
+    tell(1_000)
+    expect(Object.fromEntries(here)).toEqual({ t: 1, u: 1 })
+  })
 })
