@@ -45,14 +45,6 @@ export const SERVICES_MUTANTS: readonly ServicesMutant[] = [
     ids: ['PS6'],
   },
   {
-    rule: 'what is published waits for who was lost together with the way',
-    file: 'mesh/pubsub/waiting.ts',
-    from: "isUnknown || catalog.isDoubtful('topic', topic)",
-    to: 'isUnknown',
-    seeds: [308],
-    ids: ['PS6'],
-  },
-  {
     rule: 'a search that ended with its process says nothing',
     file: 'mesh/pubsub/waiting.ts',
     from: 'routes.isFirst(topic) ||',
