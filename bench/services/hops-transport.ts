@@ -4,6 +4,7 @@
  */
 import { FRAME_BYTES_MAX_LIMIT, FrameDecoder, TransportError, wireTypeName } from 'fovea/mesh'
 import type { Transport, TransportConnection, TransportStream } from 'fovea/mesh'
+import { linkTransport } from './lanes-side.ts'
 
 /** Frame types of pub/sub and procedures. */
 const [TYPE_MIN, TYPE_MAX] = [0x10, 0x2f]
@@ -16,11 +17,6 @@ export interface Wire {
   readonly frames: Map<string, number> | undefined
   /** Text of the application; frames that show it are counted as `clear`. */
   mark: string | undefined
-}
-
-/** What the package does not export. */
-interface Inside {
-  createQuicTransport(options?: object): Transport
 }
 
 /** `target` with some members replaced; what is not keeps its own `this`, for private fields. */
@@ -86,8 +82,7 @@ function traced(connection: TransportConnection, wire: Wire): TransportConnectio
 
 /** The transport of one node. */
 export async function wireTransport(wire: Wire): Promise<Transport> {
-  const file = new URL('../../mesh/transport/quic/index.js', import.meta.url).href
-  const inner = ((await import(file)) as Inside).createQuicTransport({ streamsMax: 6 })
+  const inner = await linkTransport()
   return {
     name: inner.name,
     open: async (given) => {

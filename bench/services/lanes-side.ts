@@ -84,6 +84,11 @@ export async function openQuic(
   })
 }
 
+/** The transport of nodes, with the streams that a link has. */
+export async function linkTransport(): Promise<Transport> {
+  return (await inside()).createQuicTransport({ streamsMax: 6 })
+}
+
 /** A node that dials nobody by itself. */
 export function openNode(name: string, realm: Realm | string): Promise<Mesh> {
   return startMesh({ name, realm, host: '127.0.0.1', port: 0, dht: false, services: false })
