@@ -66,7 +66,7 @@ export class PubSubMemory {
     this.#services = services
     this.registry = new Registry(catalog, clock, {
       filterAdded: () => this.#wanted(),
-      filterRemoved: (filter) =>
+      plainRemoved: (filter) =>
         this.remembered.prune(filter, (topic) => this.registry.isWanted(topic)),
       refused: (error) =>
         refusals.count(error instanceof FoveaError ? error.code : 'ERR_PUBSUB_STORE', { error }),

@@ -91,10 +91,10 @@ export class FilterEntry {
   }
 }
 
-/** Hears of filters that are wanted now, or no more. */
+/** Hears of filters that are wanted now, or no more by anybody who is in no group. */
 export interface RegistryEvents {
   filterAdded(filter: string): void
-  filterRemoved(filter: string): void
+  plainRemoved(filter: string): void
   /** The catalog did not take how many members a group has. */
   refused(error: unknown): void
 }
@@ -140,7 +140,8 @@ export class Registry {
     const entry = there ?? new FilterEntry(filter)
     const isNewGroup = group !== undefined && !entry.groups.has(group)
     join(entry, subscription)
-    if (!entry.isAnnounced && this.#former.has(filter)) entry.again = ++this.#timesAgain
+    const isFirst = !entry.isAnnounced || (group === undefined && entry.open === 1)
+    if (isFirst && this.#former.has(filter)) entry.again = ++this.#timesAgain
     if (!entry.isAnnounced || isNewGroup) {
       try {
         this.#catalog.set('topic', filter, entry.detail())
@@ -170,10 +171,11 @@ export class Registry {
     if (!entry.isAnnounced || (group === undefined && entry.open > 0)) return
     if (entry.detail() === undefined) {
       entry.isAnnounced = false
-      this.#wasWanted(filter)
       this.#catalog.delete('topic', filter)
-      this.#events.filterRemoved(filter)
     } else this.#changed(entry)
+    if (group !== undefined) return
+    this.#wasWanted(filter)
+    this.#events.plainRemoved(filter)
   }
 
   /** It is closed. */
@@ -191,11 +193,11 @@ export class Registry {
     this.#map.match(topic, visit)
   }
 
-  /** Whether others are told that this node wants it. */
+  /** Whether others are told that this node wants it, and not for groups alone: then every message of it comes here. */
   isWanted(topic: string): boolean {
     let isWanted = false
     this.#map.match(topic, (entry) => {
-      isWanted ||= entry.isAnnounced
+      isWanted ||= entry.isAnnounced && entry.open > 0
     })
     return isWanted
   }

@@ -104,6 +104,27 @@ describe('last values', () => {
     }
   })
 
+  it('PS13 are not remembered for groups, whose other members get what comes after', async () => {
+    const net = new PubSubNet()
+    const [a, b] = await net.startAll(2)
+    await a!.pubsub.publish('x', 'old', { retain: true })
+    const [member, late] = [values(), values()]
+    b!.pubsub.subscribe('*', member.handler, { group: 'g' })
+    const plain = b!.pubsub.subscribe('*', () => {})
+    await net.advance(20)
+    expect(b!.pubsub.stats().remembered).toBe(1)
+    plain.unsubscribe()
+    expect(b!.pubsub.stats().remembered).toBe(0)
+    await net.advance(20)
+    // The member here is not drawn.
+    a!.pubsub.subscribe('*', () => {}, { group: 'g' })
+    await a!.pubsub.publish('x', 'new', { retain: true, localFirst: true })
+    await net.advance(20)
+    b!.pubsub.subscribe('*', late.handler)
+    await net.advance(20)
+    expect([member.got, late.got]).toEqual([[], [['x', 'new', true]]])
+  })
+
   it('PS13 of several publishers: the newest counts', async () => {
     const net = new PubSubNet()
     const [a, b, c] = await net.startAll(3)
