@@ -2,6 +2,7 @@
  * Services on real sockets, in rounds: peers come to a gateway and go, subscribe, publish, call, stream and track. Ten
  * minutes in `npm run test:soak`, two rounds in `npm test`. What is counted in the end must be zero (ML6).
  */
+import { monitorEventLoopDelay } from 'node:perf_hooks'
 import process from 'node:process'
 import { describe, expect, it } from 'vitest'
 import { connect, createRealm, startMesh } from '../../mesh/index.ts'
@@ -11,6 +12,8 @@ import { createRealClock } from '../../runtime/index.ts'
 const SOAK_MS = Number(process.env['FOVEA_SOAK_SOCKETS_MS'] ?? 0)
 const ROUNDS_MIN = 2
 const MESSAGES = 20
+/** A machine that does other things can let a call wait for seconds; one that is lost is lost after a minute, too. */
+const PATIENCE_MS = 60_000
 const clock = createRealClock()
 
 /** One peer: everything that it can do, and nothing of it stays. */
@@ -26,7 +29,7 @@ async function visit(realm: Realm, gateway: Mesh, member: Mesh, round: number): 
   const watch = peer.presence.watch('room', () => {})
   for (let n = 0; n < MESSAGES; n++) {
     await peer.pubsub.publish('up.a', n, { qos: 1 })
-    expect(await peer.rpc.call('echo', n)).toBe(n)
+    expect(await peer.rpc.call('echo', n, { timeoutMs: PATIENCE_MS })).toBe(n)
   }
   const items: unknown[] = []
   for await (const item of peer.rpc.stream('count', MESSAGES, { mode: 'server' })) items.push(item)
@@ -66,6 +69,8 @@ describe('services on real sockets', () => {
       await member.rpc.advertiseStream('count', async function* (to) {
         for (let n = 0; n < Number(to); n++) yield n
       })
+      const stalls = monitorEventLoopDelay()
+      stalls.enable()
       const before = process.memoryUsage()
       const startedMs = clock.now()
       let [rounds, down] = [0, 0]
@@ -73,10 +78,11 @@ describe('services on real sockets', () => {
         down += await visit(realm, gateway, member, rounds++)
       }
       const after = process.memoryUsage()
+      stalls.disable()
       const mib = (bytes: number): string => `${(bytes / 1_048_576).toFixed(1)} MiB`
       process.stdout.write(
         `${rounds} peers, ${up} messages up, ${down} down, heap ${mib(before.heapUsed)} -> ${mib(after.heapUsed)}, ` +
-          `resident ${mib(before.rss)} -> ${mib(after.rss)}\n`,
+          `resident ${mib(before.rss)} -> ${mib(after.rss)}, longest stall ${Math.round(stalls.max / 1e6)} ms\n`,
       )
       expect(up).toBe(rounds * MESSAGES)
       const left = (): readonly unknown[] => [
