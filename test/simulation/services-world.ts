@@ -235,7 +235,10 @@ export class ServicesWorld {
     for (const { by } of this.topics.standing()) if (!by.isMember) gone.add(by.key)
     for (const life of this.#lives) {
       if (life === undefined || (life !== witness && life.isMember)) continue
-      this.topics.forget(life, gone, this.simulation.nowMs - SEEK_MS_MAX)
+      // With nothing on its way to anybody, whatever has no end yet still waits until it is known for whom it is.
+      const isUndecided = !life.isOver && life.node.pubsub.stats().outbox === 0
+      const fromMs = isUndecided ? -Infinity : this.simulation.nowMs - SEEK_MS_MAX
+      this.topics.forget(life, gone, fromMs)
     }
   }
 
