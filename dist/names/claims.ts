@@ -15,6 +15,10 @@
  * most wins that any claim ever had. A claim with as many is lost to none, and gives way only to one with as many and
  * a worse right. The one with the worst right among them has nobody to give way to. Why it comes to an end: nobody counts a
  * win against a claim that has fewer, so two that decide at once are equal again, and then only the better one decides.
+ *
+ * A claim that was **registered over** others ends them, whatever their right. For the same to hold it takes over as many wins as
+ * they have, and gives way to nobody: else who was replaced by it, who lost against those and who it gave way to could
+ * be three, each of them gone because of the next.
  */
 import {
   compareClaims,

@@ -4,8 +4,19 @@
  *
  * A claim is `pending` from `claim` until `acknowledged`, when all others are known to know it. A pending one that
  * loses is `refused`; a held one that loses is `lost`, exactly once, for it is taken back in the same step.
+ *
+ * What a claim has ended may be out of sight, behind a cut, and come back before its node has heard of it. So its end is
+ * remembered as long as the claim is there, and said again then; it is not said on and on meanwhile.
  */
-import { PLAIN_CLAIM, type Claim, type ClaimBody, type Ending } from './claim.ts'
+import {
+  ENDS_MAX,
+  isEnded,
+  PLAIN_CLAIM,
+  type Claim,
+  type ClaimBody,
+  type Ended,
+  type Ending,
+} from './claim.ts'
 import { decide, endsOf, judge, type Choice, type Claims } from './claims.ts'
 
 /** A name of a process of this node. */
@@ -14,6 +25,8 @@ export interface OwnName<Owner> {
   /** Whose it is; what it is, the user of the machine knows. */
   owner: Owner
   claim: Claim
+  /** What it has ended, whether or not that is in sight. */
+  ended: readonly Ended[]
 }
 
 /** A claim to be made. */
@@ -61,11 +74,13 @@ export class Registrar<Owner> {
     const known = this.#parts.claims.of(name)
     const before = this.own.get(name)
     const others = known.filter((claim) => claim !== before?.claim)
-    const most = known.reduce((most, claim) => Math.max(most, claim.counter), 0)
-    const counter = Math.min(most + 1, Number.MAX_SAFE_INTEGER)
+    const times = known.reduce((most, claim) => Math.max(most, claim.counter), 0)
+    const counter = Math.min(times + 1, Number.MAX_SAFE_INTEGER)
     const ends = endsOf(others, 'replaced')
     const state = before?.claim.state === 'held' ? 'held' : 'pending'
-    const wins = before?.claim.wins ?? 0
+    // Nobody who loses against what is replaced wins against what replaces it.
+    const most = known.reduce((most, claim) => Math.max(most, claim.wins), 0)
+    const wins = Math.max(before?.claim.wins ?? 0, Math.min(most, WINS_TAKEN_MAX))
     return this.#make(name, owner, given, { ...PLAIN_CLAIM, state, counter, wins, ends })
   }
 
@@ -104,10 +119,23 @@ export class Registrar<Owner> {
 
   /** Does what is to be done about the claim of this node to a name. */
   look(name: string): void {
+    this.#endAgain(name)
     for (let steps = 0; steps < STEPS_MAX; steps++) {
       const own = this.own.get(name)
       if (own === undefined || !this.#step(own)) return
     }
+  }
+
+  /** What it has ended and says no more, because it was out of sight. */
+  #endAgain(name: string): void {
+    const own = this.own.get(name)
+    if (own === undefined || own.ended.length === 0) return
+    const { ends } = own.claim
+    const back = this.#parts.claims
+      .of(name)
+      .filter((claim) => !ends.some((ended) => isEnded(ended, claim)))
+    const again = own.ended.filter((ended) => back.some((claim) => isEnded(ended, claim)))
+    if (again.length > 0) this.#say(own, { ends: [...ends, ...again].slice(0, ENDS_MAX) })
   }
 
   #make(
@@ -117,12 +145,14 @@ export class Registrar<Owner> {
     rest: Omit<ClaimBody, 'process' | 'id' | 'how'>,
   ): OwnName<Owner> {
     const { claims, say } = this.#parts
-    const before = this.own.get(name)?.claim
+    const known = this.own.get(name)
+    const before = known?.claim
     const body = { ...rest, process, id: ++this.#id, contract, fence, how }
     const claim = say(name, body, before)
     if (before !== undefined) claims.remove(before)
     claims.add(claim)
-    const own: OwnName<Owner> = { name, owner, claim }
+    const ended = [...(known?.ended ?? []), ...body.ends].slice(-ENDS_MAX)
+    const own: OwnName<Owner> = { name, owner, claim, ended }
     this.own.set(name, own)
     return own
   }
@@ -149,7 +179,9 @@ export class Registrar<Owner> {
   #contest(own: OwnName<Owner>, rivals: readonly Claim[]): void {
     const { choose, decided, lost } = this.#parts
     const { claim } = own
-    const decision = decide(rivals, (rival) => choose(own, rival))
+    // What it has replaced is over: if it gave way, nobody might be left.
+    const isTaken = claim.counter > 1
+    const decision = decide(rivals, (rival) => (isTaken ? 'own' : choose(own, rival)))
     switch (decision.type) {
       case 'wins':
         // Who has ended it before has ended what it was.
@@ -197,6 +229,9 @@ export class Registrar<Owner> {
     unsay(own.claim)
   }
 }
+
+/** Conflicts that a claim takes over from others; nobody wins so many, but somebody may say so. */
+const WINS_TAKEN_MAX = 2 ** 32
 
 /** A name is looked at again after each decision about it; it takes one or two. */
 const STEPS_MAX = 8

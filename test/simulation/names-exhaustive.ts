@@ -72,8 +72,7 @@ export class NamesSearch {
 
   /** A state is: states of nodes, channels by sender and receiver, cuts and exits that have been. */
   run(statesMax = Infinity): ExhaustiveResult {
-    const { nodes } = this.#budget
-    const first = new Array<number>(nodes + nodes * nodes + 2).fill(0)
+    const first = this.#first()
     this.#isNew(first)
     const stack: Frame[] = [{ way: 'start', moves: this.#moves(first), next: 0 }]
     let faults: readonly string[] = []
@@ -99,6 +98,34 @@ export class NamesSearch {
       isComplete: stack.length === 0,
       faults: faults.length === 0 ? [] : [...faults, ways.join(', ')],
     }
+  }
+
+  /**
+   * One order of events: `'0 registers x'`, `'0 to 1'` for the next message, `'cut 0 1'`, `'join 0 1'`. Those that
+   * cannot happen are left out. Then everything is joined and arrives; gives what was wrong first.
+   */
+  follow(steps: readonly string[]): readonly string[] {
+    let state: readonly number[] = this.#first()
+    const next = (isNext: (way: string) => boolean): readonly string[] | undefined => {
+      const move = this.#moves(state).find(({ way }) => isNext(way))
+      if (move === undefined) return undefined
+      state = move.to
+      return this.#faults(state)
+    }
+    for (const step of steps) {
+      const faults = next((way) => way === step || way.startsWith(`${step}:`)) ?? []
+      if (faults.length > 0) return faults
+    }
+    for (;;) {
+      const faults = next((way) => /^\d to |^join /.test(way))
+      if (faults === undefined) return []
+      if (faults.length > 0) return faults
+    }
+  }
+
+  #first(): number[] {
+    const { nodes } = this.#budget
+    return new Array<number>(nodes + nodes * nodes + 2).fill(0)
   }
 
   #moves(state: readonly number[]): Move[] {

@@ -7,7 +7,7 @@
  * are used for nothing but to tell claims apart.
  */
 import { createHash } from 'node:crypto'
-import { Claim, metaOf, type ClaimBody } from '../../dist/names/claim.ts'
+import { Claim, metaOf, type ClaimBody, type Ended } from '../../dist/names/claim.ts'
 import { Claims } from '../../dist/names/claims.ts'
 import { Registrar } from '../../dist/names/registrar.ts'
 import type { Chooser } from './names-model.ts'
@@ -120,7 +120,8 @@ export class NameNode {
     const wish = this.#wishes.get(name)
     const acked = Array.from(this.#acked.get(name) ?? []).sort()
     const wanted = wish === undefined ? '' : `${wish.outcome} ${wish.lost}`
-    return `${known.join(' ')}|${wanted}|${acked.join('')}`
+    const ended = this.#registrar.own.get(name)?.ended.map(endedText).join('') ?? ''
+    return `${known.join(' ')}|${wanted}|${acked.join('')}|${ended}`
   }
 
   /** All that its next steps depend on. */
@@ -257,8 +258,12 @@ export function digestOfMessage(message: NameMessage): string {
 }
 
 function digestOf({ key, node, process, state, id, counter, wins, ends }: Claim): string {
-  const ended = ends.map((each) => `#${each.node[0]}.${each.id};${each.how[0]}`).join('')
+  const ended = ends.map(endedText).join('')
   return `${key}#${node[0]}.${id};p${process}${state[0]}c${counter}w${wins}[${ended}]`
+}
+
+function endedText({ node, id, how }: Ended): string {
+  return `#${node[0]}.${id};${how[0]}`
 }
 
 const HASH_DIGITS = 12
