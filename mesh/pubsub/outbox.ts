@@ -57,6 +57,8 @@ interface Destination {
   isFull: boolean
   /** It was said to be gone, or nobody of this life has met it; forgotten when nothing waits for it any more. */
   isGone: boolean
+  /** When something was put for it last. */
+  usedMs: number
 }
 
 /** See the head of this file. */
@@ -197,8 +199,12 @@ export class Outbox {
     const nowMs = this.#parts.now()
     this.#nextDueMs = Infinity
     for (const destination of this.#destinations.values()) {
-      const { sessions } = destination
+      const { node, sessions } = destination
       const session = sessions[0]!
+      if (this.#forgetMs(destination) <= nowMs) {
+        this.#destinations.delete(node)
+        continue
+      }
       if (session.nextDueMs <= nowMs) {
         // A link that says nothing for so long is asked again.
         destination.isFull = false
@@ -254,7 +260,17 @@ export class Outbox {
         session.pump(this.#parts.now(), sink)
       }
     }
-    for (const { nextDueMs } of sessions) this.#nextDueMs = Math.min(this.#nextDueMs, nextDueMs)
+    const dueMs = sessions.map(({ nextDueMs }) => nextDueMs)
+    this.#nextDueMs = Math.min(this.#nextDueMs, this.#forgetMs(destination), ...dueMs)
+  }
+
+  /**
+   * When a node for which nothing waits is forgotten: as late as receivers forget sessions. Nobody says that one is gone
+   * which was reached through a gateway.
+   */
+  #forgetMs({ usedMs, sessions, replays }: Destination): number {
+    const isIdle = replays.length === 0 && sessions.every(({ size }) => size === 0)
+    return isIdle ? usedMs + this.#parts.settings.sessionTtlMs : Infinity
   }
 
   /** Forgets a node that is gone when nothing waits for it any more. */
@@ -299,9 +315,11 @@ export class Outbox {
     let destination = this.#destinations.get(node)
     if (destination === undefined) {
       const sessions = [this.#session(this.#newSession())]
-      destination = { node, via, sessions, replays: [], isFull: false, isGone: false }
+      const usedMs = this.#parts.now()
+      destination = { node, via, sessions, replays: [], isFull: false, isGone: false, usedMs }
       this.#destinations.set(node, destination)
     }
+    destination.usedMs = this.#parts.now()
     destination.via = via ?? destination.via
     return destination
   }

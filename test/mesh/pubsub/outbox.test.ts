@@ -1,4 +1,6 @@
 import { describe, expect, it } from 'vitest'
+import { pubsubSettings } from '../../../mesh/pubsub/options.ts'
+import { Outbox, type Parcel } from '../../../mesh/pubsub/outbox.ts'
 import type { PubSubEvent } from '../../../mesh/pubsub/pubsub.ts'
 import { openMemoryStore } from '../../../mesh/store/memory.ts'
 import { WireType } from '../../../mesh/wire/messages.ts'
@@ -346,5 +348,58 @@ describe('at least once', () => {
     await expect(both).rejects.toMatchObject({ code: 'ERR_OPTION_INVALID' })
     const unknown = a!.pubsub.publish('x', 1, { qos: 2 as 1 })
     await expect(unknown).rejects.toMatchObject({ code: 'ERR_OPTION_INVALID' })
+  })
+})
+
+describe('nodes of which nobody says that they are gone', () => {
+  const parcel: Parcel = {
+    letter: {
+      ...{ topic: 'x', sequence: 1, headers: undefined, stampMs: undefined, isReplay: false },
+      ...{ requestId: undefined, payload: { size: 1 } as never },
+    },
+    ...{ groups: undefined, deliveries: undefined, isStored: false },
+  }
+
+  it('ML6 are forgotten when nothing waited for them as long as receivers remember', () => {
+    let nowMs = 0
+    const places: number[] = []
+    const outbox = new Outbox({
+      settings: pubsubSettings({ sessionTtlMs: 400_000 }),
+      ...{ chance: () => 0.5, now: () => nowMs, wallNow: () => nowMs, store: undefined },
+      send: (_node, _via, _parcel, { session }) => {
+        places.push(session)
+        return 'sent'
+      },
+      lost: () => {},
+    })
+    outbox.add('b', 'gateway', parcel, 300_000)
+    nowMs = 350_000
+    outbox.tick()
+    expect([outbox.size, outbox.nodes]).toEqual([0, 1])
+    outbox.add('b', 'gateway', parcel, 650_000)
+    nowMs = 749_999
+    outbox.tick()
+    expect([outbox.size, outbox.nodes, outbox.nextDueMs]).toEqual([0, 1, 750_000])
+    nowMs = 750_000
+    outbox.tick()
+    expect([outbox.nodes, outbox.nextDueMs]).toEqual([0, Infinity])
+    // Another session, and a later one.
+    outbox.add('b', 'gateway', parcel, 900_000)
+    expect(places.at(-1)).toBeGreaterThan(places[0]!)
+  })
+
+  it('MG10 get what comes later once and in order', async () => {
+    const net = new PubSubNet()
+    const a = await net.start({ pubsub: { sessionTtlMs: 400_000 } })
+    const b = await net.start({ pubsub: { sessionTtlMs: 400_000 } })
+    const got = collect()
+    b.pubsub.subscribe('x', got.handler)
+    await net.advance(5)
+    for (let n = 0; n < 4; n++) {
+      const done = a.pubsub.publish('x', n, { qos: 1 })
+      await net.advance(n % 2 === 0 ? 399_990 : 400_100)
+      expect(await done).toMatchObject({ nodes: 1 })
+    }
+    expect(got.payloads).toEqual([0, 1, 2, 3])
   })
 })
