@@ -54,9 +54,12 @@ async function pair(cluster: EdgeCluster, clientsMax: number): Promise<readonly 
     // So that what is remembered of publishers is gone when a round is over.
     pubsub: { sessionTtlMs: 60_000 },
     rpc: { inboundPerPeerMax: CALLS, idsPerPeerMax: 4 * CALLS },
+    // Full when the second round is over.
+    courier: { keysMax: CLIENTS },
   }
-  const g = await cluster.gateway('g', 1, limits, { dht: {}, services })
-  const m = await cluster.start('m', 2, { dht: {}, services, seeds: ['10.0.0.1:4433'] })
+  const dht = { envelopes: { seenMax: CLIENTS } }
+  const g = await cluster.gateway('g', 1, limits, { dht, services })
+  const m = await cluster.start('m', 2, { dht, services, seeds: ['10.0.0.1:4433'] })
   await cluster.clock.advance(3_000)
   return [g, m]
 }
