@@ -46,7 +46,10 @@ export interface PubSubSettings {
   readonly sessionsMax: number
   /** Those of one publisher. Default 8. */
   readonly sessionsPerPublisherMax: number
-  /** A session is forgotten when nothing came for so long; more than `outboxTtlMs` of all. Default 900,000. */
+  /**
+   * A session is forgotten when nothing came for so long, and by its publisher when nothing was sent for so long and nothing
+   * waits; more than `outboxTtlMs` of all. Default 900,000.
+   */
   readonly sessionTtlMs: number
   /** Last values of own publishes, and remembered ones of others, each. Default 262,144. */
   readonly retainedMax: number
