@@ -69,6 +69,9 @@ describe('services on real sockets', () => {
       await member.rpc.advertiseStream('count', async function* (to) {
         for (let n = 0; n < Number(to); n++) yield n
       })
+      // The first message must not be faster than the news of who wants it.
+      await expect.poll(() => member.links().length, { timeout: 10_000 }).toBeGreaterThan(0)
+      await member.services.told({ timeoutMs: 10_000 })
       const stalls = monitorEventLoopDelay()
       stalls.enable()
       const before = process.memoryUsage()
