@@ -172,6 +172,8 @@ describe(`${SIZE} processes on loopback QUIC`, () => {
       for (const [i, here] of others.entries()) {
         await here.child.event('member', { type: 'up', key: node.key, life: lives[i]! + 1 })
       }
+      // Who is told of a node only when that has left says nothing about it.
+      await seen([node], others, 'up')
     }
     for (const [i, { child }] of nodes.entries()) {
       expect(child.count('member', { type: 'down' })).toBe(downs[i])
