@@ -64,7 +64,7 @@ async function listen(
   health: ResolvedHealthOptions,
 ): Promise<HttpListener> {
   const { host, requestsMax } = health
-  const metrics = createMetrics(context)
+  const metrics = await createMetrics(context)
   const { refusals } = context.core
   const port = context.memory.healthPortTaken ?? health.port
   try {
