@@ -14,7 +14,7 @@ import { encodeFrame, formatRealm, type Link } from 'fovea/mesh'
 import { median, percentile } from '../harness.ts'
 import { Targets } from '../local/targets.ts'
 import { newRealm } from '../services/lanes-side.ts'
-import { publish, round, type Row } from '../sim/table.ts'
+import { publish, round, waitsChart, type Row } from '../sim/table.ts'
 import { EchoContract, type EchoApi } from './echo.ts'
 
 /** Frame types that nothing else uses. */
@@ -184,18 +184,7 @@ export async function benchBulk(): Promise<void> {
       title: 'Calls beside a bulk transfer over the same connection',
       how: `Two programs on loopback QUIC, median of ${ROUNDS} rounds in turns; calls of 64 bytes one after the other to one process, a gigabyte to another. A beat is a round trip on the control lane every ${BEAT_MS} ms, where keepalives travel.`,
       rows,
-      chart: {
-        title: 'Calls beside a bulk transfer',
-        x: 'percentile',
-        y: 'milliseconds',
-        series: rows.map((row) => ({
-          name: `beside ${String(row['beside'])}`,
-          points: [
-            [50, Number(row['p50 ms'])],
-            [99, Number(row['p99 ms'])],
-          ],
-        })),
-      },
+      chart: waitsChart('Calls beside a bulk transfer', rows),
     })
     judge(rows, keepaliveIntervalMs, losses)
   } finally {

@@ -9,7 +9,7 @@ import { join } from 'node:path'
 import { fileURLToPath } from 'node:url'
 import { encodeFrame, formatRealm, type Link } from 'fovea/mesh'
 import { median, percentile } from '../harness.ts'
-import { publish, round, type Row } from '../sim/table.ts'
+import { publish, round, waitsChart, type Row } from '../sim/table.ts'
 import { laneWay, newRealm, openNode, quicWay, tcpWay, TYPES } from './lanes-side.ts'
 import type { Addresses, Way } from './lanes-side.ts'
 
@@ -188,18 +188,7 @@ function reportLatency(rows: readonly Row[]): void {
     title: 'Round trips on the rpc lane',
     how: `Two programs on loopback, ${ROUND_TRIPS} round trips of 64 bytes one after the other, alone and while ${BULK_FRAME_BYTES} byte frames are poured into the bulk lane the same way.`,
     rows,
-    chart: {
-      title: 'Round trips on the rpc lane',
-      x: 'percentile',
-      y: 'milliseconds',
-      series: rows.map((row) => ({
-        name: `beside ${String(row['beside'])}`,
-        points: [
-          [50, Number(row['p50 ms'])],
-          [99, Number(row['p99 ms'])],
-        ],
-      })),
-    },
+    chart: waitsChart('Round trips on the rpc lane', rows),
   })
 }
 

@@ -3,7 +3,7 @@ import { mkdirSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { saveResults } from '../harness.ts'
 import type { Targets } from '../local/targets.ts'
-import { drawChart, type Chart } from './plot.ts'
+import { drawChart, type Chart, type Series } from './plot.ts'
 
 /** A row of figures by column; texts name things. */
 export type Row = Readonly<Record<string, number | string>>
@@ -21,6 +21,18 @@ export interface Found {
 export interface Scenario {
   readonly name: string
   run(targets: Targets): Found
+}
+
+/** How long a call waits beside other work, one line per `beside` of the rows. */
+export function waitsChart(title: string, rows: readonly Row[]): Chart {
+  const series = rows.map((row): Series => ({
+    name: `beside ${String(row['beside'])}`,
+    points: [
+      [50, Number(row['p50 ms'])],
+      [99, Number(row['p99 ms'])],
+    ],
+  }))
+  return { title, x: 'percentile', y: 'milliseconds', series }
 }
 
 /** Prints a result and writes `bench/results/<name>.json` and `.svg`. */
