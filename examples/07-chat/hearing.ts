@@ -22,6 +22,9 @@ export type RoomMessage = PubSubProcessMessage | PresenceMessage | Paused | { re
 /** Somebody is said to type for so long after the last key that was heard of. */
 const TYPING_MS = 3_000
 
+/** Of what is said before the names are known, so much is kept; the others tell the rest. */
+const EARLY_MAX = 100
+
 /** The state after a message. */
 export function heard(state: RoomState, message: RoomMessage, ctx: Ctx<never, never>): RoomState {
   switch (message.type) {
@@ -38,8 +41,12 @@ export function heard(state: RoomState, message: RoomMessage, ctx: Ctx<never, ne
   }
 }
 
-function said(state: RoomState, { payload, publisher: node }: PubSubProcessMessage): RoomState {
+function said(state: RoomState, message: PubSubProcessMessage): RoomState {
+  const { payload, publisher: node } = message
   if (!isSaid(payload)) return state
+  if (state.early !== undefined) {
+    return { ...state, early: [...state.early, message].slice(-EARLY_MAX) }
+  }
   const line = { ...payload, nick: speaker(state, node), node }
   const lines = remember(state.lines, [line])
   const next = quiet(withShared({ ...state, lines }, line), node)
@@ -90,7 +97,8 @@ function seen(state: RoomState, event: PresenceEvent): RoomState {
     screen.print(
       `* you are in ${room}${here.length === 0 ? ', alone' : `, with ${here.join(', ')}`}`,
     )
-    return next
+    const known: RoomState = { ...next, early: undefined }
+    return (state.early ?? []).reduce(said, known)
   }
   const others = (all: typeof came) => all.filter(({ key, node }) => isName(key) && node !== own)
   for (const { key: nick } of others(left)) screen.print(`* ${nick} has left ${room}`)

@@ -1,5 +1,5 @@
 /** What the process of a room knows. */
-import type { Mesh } from 'fovea/mesh'
+import type { Mesh, PubSubProcessMessage } from 'fovea/mesh'
 import type { Line } from './line.ts'
 import { isName } from './names.ts'
 import type { Entries } from './present.ts'
@@ -17,6 +17,8 @@ export interface RoomArg {
 export interface RoomState extends RoomArg {
   /** Who is here. */
   readonly entries: Entries
+  /** What was said before it was known who is here: it waits for the names. Undefined since then. */
+  readonly early: readonly PubSubProcessMessage[] | undefined
   /** What was said, as far as it is remembered. */
   readonly lines: readonly Line[]
   /** Lines that share a file; their places here are the numbers that `/get` takes. */

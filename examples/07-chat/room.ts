@@ -31,7 +31,7 @@ export const Room = defineServer({
     mesh.presence.track(inRoom(room), nick, undefined, { process: ctx.self })
     mesh.presence.watch(inRoom(room), ctx.self)
     await mesh.rpc.advertise(historyOf(room), ctx.self, { method: 'lines' })
-    const nothing = { entries: new Map(), lines: [], shared: [], typing: new Map() }
+    const nothing = { entries: new Map(), early: [], lines: [], shared: [], typing: new Map() }
     return { ...arg, ...nothing, toldMs: -Infinity, hasAsked: false }
   },
   call: {
