@@ -10,15 +10,15 @@ import { join } from 'node:path'
 import { fileURLToPath } from 'node:url'
 import type { Ref } from 'fovea'
 import { startNode, type FoveaNode } from 'fovea/dist'
-import { encodeFrame, formatRealm, type Link } from 'fovea/mesh'
+import { encodeFrame, formatRealm, WireType, type Link } from 'fovea/mesh'
 import { median, percentile } from '../harness.ts'
 import { Targets } from '../local/targets.ts'
 import { newRealm } from '../services/lanes-side.ts'
 import { publish, round, waitsChart, type Row } from '../sim/table.ts'
 import { EchoContract, type EchoApi } from './echo.ts'
 
-/** Frame types that nothing else uses. */
-export const BEAT = { ask: 0x60, answer: 0x61 } as const
+/** Frame types that nobody answers between these two. */
+export const BEAT = { ask: WireType.natProbe, answer: WireType.natProbeReply } as const
 /** The procedure that takes a stream. */
 export const SINK = 'bench.sink'
 
