@@ -20,11 +20,12 @@ import type {
   TransportConnection,
   TransportStream,
 } from '../transport.ts'
+import { WindowedStream, type StreamOwner } from '../windowed-stream.ts'
 import type { Frame } from './frame.ts'
 import type { ResolvedMemoryOptions } from './options.ts'
 import type { Order, Pipe } from './pipe.ts'
-import { MemoryStream, SCRUB_BYTE } from './stream.ts'
-import type { MemoryStreamOwner } from './stream.ts'
+import { MemoryWay, receiveFrame, SCRUB_BYTE } from './way.ts'
+import type { MemoryWayOwner } from './way.ts'
 
 const ID_STEP = 4
 
@@ -46,7 +47,7 @@ export interface MemoryConnectionOwner {
 }
 
 /** See the file header. */
-export class MemoryConnection implements TransportConnection, MemoryStreamOwner {
+export class MemoryConnection implements TransportConnection, StreamOwner, MemoryWayOwner {
   readonly initiator: boolean
   readonly remote: TransportAddress
   readonly datagramBytesMax: number
@@ -65,7 +66,7 @@ export class MemoryConnection implements TransportConnection, MemoryStreamOwner 
   timer: ClockTimer | undefined
 
   readonly #owner: MemoryConnectionOwner
-  readonly #streams = new Map<number, MemoryStream>()
+  readonly #streams = new Map<number, WindowedStream>()
   readonly #skipped = new Set<number>()
   readonly #ownKind: number
   #nextOwnId: number
@@ -107,7 +108,7 @@ export class MemoryConnection implements TransportConnection, MemoryStreamOwner 
       const message = `streamsMax (${streamsMax}) is reached`
       throw new TransportError('ERR_TRANSPORT_STREAM_LIMIT', message)
     }
-    const stream = new MemoryStream(this, this.#nextOwnId)
+    const stream = new WindowedStream(this, new MemoryWay(this), this.#nextOwnId)
     this.#nextOwnId += ID_STEP
     this.#ownOpen++
     this.#streams.set(stream.id, stream)
@@ -179,7 +180,7 @@ export class MemoryConnection implements TransportConnection, MemoryStreamOwner 
     this.options.clock.microtask(() => this.#guard(fn))
   }
 
-  streamEnded(stream: MemoryStream): void {
+  streamEnded(stream: WindowedStream): void {
     if (!this.#streams.delete(stream.id)) return
     if ((stream.id & 1) === this.#ownKind) this.#ownOpen--
   }
@@ -303,7 +304,7 @@ export class MemoryConnection implements TransportConnection, MemoryStreamOwner 
     }
     const known = this.#streams.get(frame.stream)
     if (known !== undefined) {
-      known.receive(frame)
+      receiveFrame(known, frame)
       return
     }
     // A late frame of a stream that is over here, or a new stream of the peer.
@@ -322,7 +323,7 @@ export class MemoryConnection implements TransportConnection, MemoryStreamOwner 
   }
 
   #announce(frame: Exclude<Frame, { type: 'finished' | 'datagram' | 'close' }>): void {
-    const stream = new MemoryStream(this, frame.stream)
+    const stream = new WindowedStream(this, new MemoryWay(this), frame.stream)
     this.#streams.set(stream.id, stream)
     const onStream = this.#handlers?.onStream
     if (onStream === undefined) {
@@ -331,7 +332,7 @@ export class MemoryConnection implements TransportConnection, MemoryStreamOwner 
       return
     }
     onStream(stream)
-    stream.receive(frame)
+    receiveFrame(stream, frame)
   }
 
   #deliverClosed(): void {

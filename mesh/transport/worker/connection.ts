@@ -24,14 +24,14 @@ import type {
   TransportConnection,
   TransportStream,
 } from '../transport.ts'
+import { WindowedStream, type StreamOwner } from '../windowed-stream.ts'
 import type { WorkerTerms } from './handshake.ts'
 import type { ResolvedWorkerOptions } from './options.ts'
 import { IncomingStreams } from './incoming-streams.ts'
 import { Pulse } from './pulse.ts'
 import { BatchWriter, readBatch } from './records.ts'
 import type { CloseBy, RecordSink } from './records.ts'
-import { WorkerStream } from './stream.ts'
-import type { WorkerStreamOwner } from './stream.ts'
+import { WorkerWay } from './way.ts'
 
 const ID_STEP = 4
 
@@ -53,7 +53,7 @@ export interface WorkerConnectionOwner {
 }
 
 /** See the file header. */
-export class WorkerConnection implements TransportConnection, WorkerStreamOwner, RecordSink {
+export class WorkerConnection implements TransportConnection, StreamOwner, RecordSink {
   readonly initiator: boolean
   readonly remote: TransportAddress
   readonly datagramBytesMax: number = DATAGRAM_BYTES_MAX
@@ -68,7 +68,8 @@ export class WorkerConnection implements TransportConnection, WorkerStreamOwner,
   readonly #owner: WorkerConnectionOwner
   readonly #port: MessagePort
   readonly #batch = new BatchWriter()
-  readonly #streams = new Map<number, WorkerStream>()
+  readonly #way = new WorkerWay(() => this.outgoing())
+  readonly #streams = new Map<number, WindowedStream>()
   readonly #incoming: IncomingStreams
   #pulse: Pulse | undefined
   #terms: WorkerTerms | undefined
@@ -76,7 +77,7 @@ export class WorkerConnection implements TransportConnection, WorkerStreamOwner,
   #ownOpen = 0
   #handlers: ConnectionHandlers | undefined
   #closedDelivered = false
-  #unannounced: WorkerStream[] = []
+  #unannounced: WindowedStream[] = []
   #earlyDatagrams: Uint8Array[] = []
   #datagramsOut = 0
   #datagramsIn = 0
@@ -120,7 +121,7 @@ export class WorkerConnection implements TransportConnection, WorkerStreamOwner,
       const message = `streamsMax (${streamsMax}) is reached`
       throw new TransportError('ERR_TRANSPORT_STREAM_LIMIT', message)
     }
-    const stream = new WorkerStream(this, this.#nextOwnId)
+    const stream = new WindowedStream(this, this.#way, this.#nextOwnId)
     this.#nextOwnId += ID_STEP
     this.#ownOpen++
     this.#streams.set(stream.id, stream)
@@ -180,7 +181,7 @@ export class WorkerConnection implements TransportConnection, WorkerStreamOwner,
     this.options.clock.microtask(() => this.#guard(fn))
   }
 
-  streamEnded(stream: WorkerStream): void {
+  streamEnded(stream: WindowedStream): void {
     if (!this.#streams.delete(stream.id)) return
     if (this.#incoming.isTheirs(stream.id)) this.#incoming.ended()
     else this.#ownOpen--
@@ -303,7 +304,10 @@ export class WorkerConnection implements TransportConnection, WorkerStreamOwner,
 
   /** @internal */
   credit(id: number, length: number): void {
-    if (this.closed === undefined) this.#streams.get(id)?.receiveCredit(length)
+    if (this.closed !== undefined) return
+    const stream = this.#streams.get(id)
+    stream?.receiveCredit(length)
+    stream?.deliver()
   }
 
   /** @internal */
@@ -354,19 +358,19 @@ export class WorkerConnection implements TransportConnection, WorkerStreamOwner,
     this.finish()
   }
 
-  #streamOf(id: number): WorkerStream | undefined {
+  #streamOf(id: number): WindowedStream | undefined {
     if (this.closed !== undefined) return undefined
     const known = this.#streams.get(id)
     // A late record of a stream that is over here, or a new stream of the peer.
     if (known !== undefined || !this.#incoming.isNew(id)) return known
-    const stream = new WorkerStream(this, id)
+    const stream = new WindowedStream(this, this.#way, id)
     this.#streams.set(id, stream)
     if (this.#handlers === undefined) this.#unannounced.push(stream)
     else this.#announce(stream)
     return stream
   }
 
-  #announce(stream: WorkerStream): void {
+  #announce(stream: WindowedStream): void {
     const onStream = this.#handlers?.onStream
     if (onStream !== undefined) return onStream(stream)
     stream.reset(0)

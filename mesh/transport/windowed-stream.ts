@@ -1,38 +1,57 @@
 /**
- * A stream between two threads: the rules of the QUIC stream on records of a port. A port takes everything at once
- * and for ever, so what holds a writer back is the reader's window alone: bytes beyond it wait here, and credit
- * comes back when half a window was consumed. A reader that is paused or slow thus stops the writer with one
- * window between them.
+ * A stream without packets: the rules of the QUIC stream (`quic/stream.ts`) for transports that lose nothing, between
+ * threads and in a simulated network. Bytes beyond the reader's window wait on the writer's side, and credit comes
+ * back when half a window was consumed. A reader that is paused or slow thus stops the writer with one window
+ * between them.
  *
- * Urgency means nothing here: a port has one order, and at most a window per stream is ahead of anybody.
+ * Urgency means nothing here: neither way has a limit on bytes per second, and at most a window per stream is ahead
+ * of anybody.
  */
-import { checkCode } from '../codes.ts'
-import { TransportError } from '../errors.ts'
-import { ChunkQueue } from '../memory/chunks.ts'
-import type { StreamHandlers, TransportConnection, TransportStream } from '../transport.ts'
-import type { ResolvedWorkerOptions } from './options.ts'
-import type { BatchWriter } from './records.ts'
+import { ChunkQueue } from './chunks.ts'
+import { checkCode } from './codes.ts'
+import { TransportError } from './errors.ts'
+import type { StreamHandlers, TransportConnection, TransportStream } from './transport.ts'
+
+/** Limits of a stream; see the options of the transports. */
+export interface StreamLimits {
+  readonly streamWindowBytes: number
+  readonly streamHighWaterBytes: number
+  readonly streamQueueBytesMax: number
+  readonly connectionQueueBytesMax: number
+}
 
 /** What a stream needs of its connection. */
-export interface WorkerStreamOwner extends TransportConnection {
-  readonly options: ResolvedWorkerOptions
-  /** How much of a stream the other side takes unread. */
+export interface StreamOwner extends TransportConnection {
+  readonly options: StreamLimits
   readonly peerWindowBytes: number
   /** Bytes queued in all streams. */
   bytesQueued: number
   /** So many bytes left the queue of a stream. */
   sent(bytes: number): void
-  /** What goes to the other side with the batch of this turn. */
-  outgoing(): BatchWriter
   /** Runs `fn` soon, outside the caller's call; a throw of a handler in it ends the connection. */
   soon(fn: () => void): void
-  streamEnded(stream: WorkerStream): void
+  streamEnded(stream: WindowedStream): void
+}
+
+/** How a stream reaches the other side, and hands out what came from there. */
+export interface StreamWay {
+  data(stream: number, bytes: Uint8Array): void
+  fin(stream: number): void
+  reset(stream: number, code: number): void
+  stop(stream: number, code: number): void
+  /** The reader has consumed so many bytes. */
+  credit(stream: number, length: number): void
+  /** The next bytes for `onData`; undefined when there are none. */
+  take(unread: ChunkQueue): Uint8Array | undefined
+  /** `onData` has had them. */
+  handled(bytes: Uint8Array): void
 }
 
 /** See the file header. */
-export class WorkerStream implements TransportStream {
+export class WindowedStream implements TransportStream {
   readonly id: number
-  readonly #owner: WorkerStreamOwner
+  readonly #owner: StreamOwner
+  readonly #way: StreamWay
   readonly #queue = new ChunkQueue()
   readonly #unread = new ChunkQueue()
   #handlers: StreamHandlers | undefined
@@ -47,8 +66,9 @@ export class WorkerStream implements TransportStream {
   #window: number
   #paused = false
 
-  constructor(owner: WorkerStreamOwner, id: number) {
+  constructor(owner: StreamOwner, way: StreamWay, id: number) {
     this.#owner = owner
+    this.#way = way
     this.id = id
     this.#credit = owner.peerWindowBytes
     this.#window = owner.options.streamWindowBytes
@@ -92,7 +112,7 @@ export class WorkerStream implements TransportStream {
     checkCode(code)
     if (this.#writing === 'over' || this.#owner.closed !== undefined) return
     this.#stopWriting()
-    this.#owner.outgoing().reset(this.id, code)
+    this.#way.reset(this.id, code)
     this.#endIfOver()
   }
 
@@ -100,7 +120,7 @@ export class WorkerStream implements TransportStream {
     checkCode(code)
     if (this.#reading === 'over' || this.#owner.closed !== undefined) return
     this.#stopReading()
-    this.#owner.outgoing().stop(this.id, code)
+    this.#way.stop(this.id, code)
     this.#endIfOver()
   }
 
@@ -121,7 +141,7 @@ export class WorkerStream implements TransportStream {
   /** @internal Bytes have arrived; call {@link deliver} afterwards. Throws for more than the window. */
   receive(bytes: Uint8Array, fin: boolean): void {
     if (bytes.length > this.#window) {
-      const text = 'the other thread sent more of a stream than the window allows'
+      const text = 'the other side sent more of a stream than the window allows'
       throw new TransportError('ERR_TRANSPORT_GARBAGE', text)
     }
     this.#window -= bytes.length
@@ -130,14 +150,13 @@ export class WorkerStream implements TransportStream {
     if (fin) this.#reading = 'at_end'
   }
 
-  /** @internal The reader has consumed so many bytes. */
+  /** @internal The reader has consumed so many bytes; call {@link deliver} afterwards. */
   receiveCredit(length: number): void {
     this.#credit += length
     this.#transmit()
-    this.deliver()
   }
 
-  /** @internal The peer gave up sending. */
+  /** @internal The peer gave up sending; call {@link deliver} afterwards. */
   receiveReset(code: number): void {
     if (this.#reading === 'over') return
     this.#unread.clear()
@@ -145,13 +164,13 @@ export class WorkerStream implements TransportStream {
     this.#resetCode = code
   }
 
-  /** @internal The peer gave up reading. */
+  /** @internal The peer gave up reading; call {@link deliver} afterwards. */
   receiveStop(code: number): void {
     if (this.#writing === 'over') return
     this.#stopWriting()
     this.#stopCode = code
     // As QUIC does: whoever is stopped resets.
-    this.#owner.outgoing().reset(this.id, code)
+    this.#way.reset(this.id, code)
   }
 
   /** @internal The connection is over. */
@@ -189,10 +208,10 @@ export class WorkerStream implements TransportStream {
       if (part === undefined) break
       this.#credit -= part.length
       this.#owner.sent(part.length)
-      this.#owner.outgoing().data(this.id, part)
+      this.#way.data(this.id, part)
     }
     if (this.#writing !== 'ending' || this.#queue.bytes > 0) return
-    this.#owner.outgoing().fin(this.id)
+    this.#way.fin(this.id)
     this.#writing = 'over'
     this.#endIfOver()
   }
@@ -214,9 +233,10 @@ export class WorkerStream implements TransportStream {
 
   #deliverReadEvents(): void {
     while (this.#mayRead()) {
-      const bytes = this.#unread.take(Infinity)
+      const bytes = this.#way.take(this.#unread)
       if (bytes === undefined) break
       this.#handlers!.onData(bytes)
+      this.#way.handled(bytes)
       this.#giveCredit(bytes.length)
     }
     if (!this.#mayRead() || this.#unread.bytes > 0) return
@@ -243,7 +263,7 @@ export class WorkerStream implements TransportStream {
     this.#consumed += length
     if (this.#consumed < this.#owner.options.streamWindowBytes / 2) return
     if (this.#reading !== 'open' || this.#owner.closed !== undefined) return
-    this.#owner.outgoing().credit(this.id, this.#consumed)
+    this.#way.credit(this.id, this.#consumed)
     this.#window += this.#consumed
     this.#consumed = 0
   }

@@ -1,6 +1,6 @@
 import { describe, expect, it } from 'vitest'
-import { ChunkQueue } from '../../../../mesh/transport/memory/chunks.ts'
-import { createSeededEntropy } from '../../../../runtime/index.ts'
+import { ChunkQueue } from '../../../mesh/transport/chunks.ts'
+import { createSeededEntropy } from '../../../runtime/index.ts'
 
 describe('ChunkQueue', () => {
   it('gives bytes back in order, never more than asked for', () => {
