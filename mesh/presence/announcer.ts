@@ -1,9 +1,11 @@
 /**
- * How nodes that have to do with a presence topic find each other. For topics of users the catalog lists both kinds under
- * one reserved filter, with what they do there; for topics of spaces members say it themselves (`roster.ts`), as far as
- * that fits.
+ * How nodes that have to do with a presence topic find each other. For topics of users the catalog lists those who track
+ * under one reserved filter and those who watch under another; for topics of spaces members say it themselves
+ * (`roster.ts`), as far as that fits.
+ *
+ * Who tracks looks for those who watch, and the other way round: of a thousand who only track none has to know the others.
  */
-import type { Catalog, CatalogEntry } from '../catalog/catalog.ts'
+import type { Catalog } from '../catalog/catalog.ts'
 import { CatalogError } from '../catalog/errors.ts'
 import { PRESENCE_PREFIX } from '../topics/reserved.ts'
 import { Roster, ROSTER_BITS } from './roster.ts'
@@ -21,6 +23,14 @@ export interface AnnouncerParts {
 /** How topics of spaces begin; users may not track them. */
 export const SPACE_PREFIX = '$'
 
+/** What is looked for by who does the other. */
+export const COUNTERPART: Readonly<Record<Part, Part>> = Object.freeze({
+  tracks: 'watches',
+  watches: 'tracks',
+})
+
+const PARTS: readonly Part[] = ['tracks', 'watches']
+
 /** See the head of this file. */
 export class Announcer {
   readonly roster: Roster | undefined
@@ -28,7 +38,7 @@ export class Announcer {
   readonly #refuse: AnnouncerParts['refuse']
   /** Bits by topic. */
   readonly #parts = new Map<string, number>()
-  /** Topics that the catalog lists. */
+  /** Filters under which the catalog lists this node. */
   readonly #listed = new Set<string>()
 
   constructor({ catalog, port, now, refuse }: AnnouncerParts) {
@@ -93,14 +103,26 @@ export class Announcer {
   }
 
   #list(topic: string, bits: number): void {
-    const filter = filterOf(topic)
-    if ((bits & ~ROSTER_BITS.said) === 0) {
-      if (this.#listed.delete(topic)) this.#catalog.delete('topic', filter)
-      return
+    const added: string[] = []
+    try {
+      for (const part of PARTS) {
+        const filter = filterOf(topic, part)
+        if ((bits & ROSTER_BITS[part]) === 0 || this.#listed.has(filter)) continue
+        this.#catalog.set('topic', filter)
+        this.#listed.add(filter)
+        added.push(filter)
+      }
+    } catch (error) {
+      for (const filter of added) this.#unlist(filter)
+      throw error
     }
-    const does = (of: Part): boolean => (bits & ROSTER_BITS[of]) !== 0
-    this.#catalog.set('topic', filter, { tracks: does('tracks'), watches: does('watches') })
-    this.#listed.add(topic)
+    for (const part of PARTS) {
+      if ((bits & ROSTER_BITS[part]) === 0) this.#unlist(filterOf(topic, part))
+    }
+  }
+
+  #unlist(filter: string): void {
+    if (this.#listed.delete(filter)) this.#catalog.delete('topic', filter)
   }
 
   /** Topics in which this node does something. */
@@ -108,12 +130,16 @@ export class Announcer {
     return this.#parts.keys()
   }
 
-  /** Other nodes that do that in a topic, as far as is known. */
+  /** What this node does in a topic. */
+  partsIn(topic: string): readonly Part[] {
+    const bits = this.#parts.get(topic) ?? 0
+    return PARTS.filter((part) => (bits & ROSTER_BITS[part]) !== 0)
+  }
+
+  /** Other nodes that do that in a topic, as far as is known. A widened entry says of its node that it may. */
   nodes(topic: string, part: Part): Set<string> {
     const nodes = new Set<string>(this.roster?.nodes(topic, part))
-    for (const entry of this.#catalog.lookup('topic', filterOf(topic))) {
-      if (doesIn(entry, part)) nodes.add(entry.node)
-    }
+    for (const { node } of this.#catalog.lookup('topic', filterOf(topic, part))) nodes.add(node)
     return nodes
   }
 
@@ -121,33 +147,35 @@ export class Announcer {
   does(topic: string, node: string, part: Part): boolean {
     const bits = this.roster?.bits(topic, node) ?? 0
     if ((bits & ROSTER_BITS[part]) !== 0) return true
-    const entries = this.#catalog.lookup('topic', filterOf(topic))
-    return entries.some((entry) => entry.node === node && doesIn(entry, part))
+    const entries = this.#catalog.lookup('topic', filterOf(topic, part))
+    return entries.some((entry) => entry.node === node)
   }
 
   /** The gateways of peers at the edge that do something in a topic, as far as is known. */
   vias(topic: string): ReadonlyMap<string, string> {
     const vias = new Map<string, string>()
-    for (const { node, via } of this.#catalog.lookup('topic', filterOf(topic))) {
-      if (via !== undefined) vias.set(node, via)
+    for (const part of PARTS) {
+      for (const { node, via } of this.#catalog.lookup('topic', filterOf(topic, part))) {
+        if (via !== undefined) vias.set(node, via)
+      }
     }
     return vias
   }
 }
 
-/** Whether an entry says that its node does that. A widened one says nothing, so it may. */
-export function doesIn({ pattern, detail }: CatalogEntry, part: Part): boolean {
-  if (topicOf(pattern) === undefined) return pattern.startsWith(`${PRESENCE_PREFIX}.`)
-  return detail[part] === true
+/** The filter of those who do that in a topic. */
+export function filterOf(topic: string, part: Part): string {
+  return `${PRESENCE_PREFIX}.${part}.${topic}`
 }
 
-/** The filter of a topic. */
-export function filterOf(topic: string): string {
-  return `${PRESENCE_PREFIX}.${topic}`
-}
-
-/** The topic of a filter of one topic; undefined for others. */
-export function topicOf(pattern: string): string | undefined {
-  if (!pattern.startsWith(`${PRESENCE_PREFIX}.`) || pattern.includes('*')) return undefined
-  return pattern.slice(PRESENCE_PREFIX.length + 1)
+/** What a filter without wildcards is about; undefined for others, and for what this library does not say. */
+export function placeOf(
+  pattern: string,
+): { readonly topic: string; readonly part: Part } | undefined {
+  if (pattern.includes('*')) return undefined
+  for (const part of PARTS) {
+    const start = filterOf('', part)
+    if (pattern.startsWith(start)) return { topic: pattern.slice(start.length), part }
+  }
+  return undefined
 }

@@ -1,12 +1,12 @@
 /** Drives presence of one node: what the courier and the catalog say, and time. The work is in `memory.ts`. */
-import type { CatalogChange, CatalogEntry } from '../catalog/catalog.ts'
+import type { CatalogChange } from '../catalog/catalog.ts'
 import type { GoneReason, Origin } from '../courier/courier.ts'
 import type { Driver, Ties } from '../driver-process.ts'
 import { PRESENCE_PREFIX } from '../topics/reserved.ts'
 import { matchesFilter } from '../topics/topic.ts'
 import { CodecError, MessageError } from '../wire/errors.ts'
 import { WireType } from '../wire/messages.ts'
-import { doesIn, filterOf, topicOf } from './announcer.ts'
+import { COUNTERPART, filterOf, placeOf } from './announcer.ts'
 import type { PresenceContext } from './context.ts'
 import type { Part } from './roster.ts'
 
@@ -78,29 +78,33 @@ export class PresenceDriver implements Driver {
   }
 
   #changed({ type, entry }: CatalogChange): void {
-    const { pattern } = entry
+    const { pattern, node } = entry
     if (!pattern.startsWith(PRESENCE_PREFIX)) return
     const { memory, clock } = this.#context
-    for (const topic of this.#topicsOf(pattern)) {
+    for (const { topic, part } of this.#placesOf(pattern)) {
       const { owner, observer } = memory.spaceOf(topic)
-      if (this.#does(type, entry, topic, 'watches')) owner.watched(topic, entry.node, clock.now())
-      else owner.unwatched(topic, entry.node)
-      if (this.#does(type, entry, topic, 'tracks')) observer.tracked(topic, entry.node, clock.now())
-      else observer.untracked(topic, entry.node)
+      // Another entry of that node may say what this one does not any more. Whoever has nothing to do with the topic
+      // need not know: to look costs as much as there are nodes in it.
+      const isHere = (part === 'watches' ? owner : observer).topics.has(topic)
+      const does = type !== 'removed' || (isHere && memory.announcer.does(topic, node, part))
+      if (part === 'tracks') {
+        if (does) observer.tracked(topic, node, clock.now())
+        else observer.untracked(topic, node)
+      } else if (does) owner.watched(topic, node, clock.now())
+      else owner.unwatched(topic, node)
     }
   }
 
-  /** Another entry of that node may say what this one does not any more. */
-  #does(type: CatalogChange['type'], entry: CatalogEntry, topic: string, part: Part): boolean {
-    if (type !== 'removed' && doesIn(entry, part)) return true
-    return this.#context.memory.announcer.does(topic, entry.node, part)
-  }
-
-  /** Topics of this node that the filter is about; those of others are of no interest. */
-  #topicsOf(pattern: string): readonly string[] {
-    const topic = topicOf(pattern)
-    if (topic !== undefined) return [topic]
-    const own = Array.from(this.#context.memory.announcer.topics())
-    return own.filter((each) => matchesFilter(pattern, filterOf(each)))
+  /** What the filter is about; of a widened one what this node looks for. */
+  #placesOf(pattern: string): readonly { readonly topic: string; readonly part: Part }[] {
+    const place = placeOf(pattern)
+    if (place !== undefined) return [place]
+    const { announcer } = this.#context.memory
+    return Array.from(announcer.topics()).flatMap((topic) =>
+      announcer
+        .partsIn(topic)
+        .map((does) => ({ topic, part: COUNTERPART[does] }))
+        .filter(({ part }) => matchesFilter(pattern, filterOf(topic, part))),
+    )
   }
 }

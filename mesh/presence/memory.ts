@@ -5,7 +5,7 @@
 import { invariant } from '../../runtime/index.ts'
 import type { Origin } from '../courier/courier.ts'
 import type { ServicesContext } from '../services/context.ts'
-import { Announcer, filterOf, SPACE_PREFIX } from './announcer.ts'
+import { Announcer, COUNTERPART, filterOf, SPACE_PREFIX } from './announcer.ts'
 import { LocalWatch } from './local-watch.ts'
 import type { Listener } from './local-watch.ts'
 import { Observer } from './observer.ts'
@@ -15,6 +15,7 @@ import type { PresenceEntry } from './presence.ts'
 import { PeerRates } from './peer-rates.ts'
 import { ProcessTies } from './process-ties.ts'
 import { asDiff, spaceEntry, SpaceTopic } from './space.ts'
+import type { Part } from './roster.ts'
 import type { OpenSpace, Space, SpaceEntry, SpaceListener, SpaceOptions } from './space.ts'
 import { decodePresence, encodePresence } from './wire.ts'
 import type { PresenceWireMessage } from './wire.ts'
@@ -118,7 +119,7 @@ export class PresenceMemory {
     this.#seekMs = nowMs + this.#settings.seekIntervalMs
     for (const topic of Array.from(this.announcer.topics())) {
       if (this.announcer.isKnown(topic)) this.#compare(topic, nowMs)
-      else this.#seek(topic, () => {})
+      else for (const does of this.announcer.partsIn(topic)) this.#seek(topic, COUNTERPART[does])
     }
   }
 
@@ -182,7 +183,7 @@ export class PresenceMemory {
 
   /** Looks for watchers of a topic that this node has just entered. */
   entered(topic: string): void {
-    this.#seek(topic, () => {})
+    this.#seek(topic, 'watches')
   }
 
   /** A frame of a peer. Throws for what is no message. */
@@ -235,7 +236,7 @@ export class PresenceMemory {
       },
       trackersOf: (topic) => announcer.nodes(topic, 'tracks'),
       isQuiet: (topic, node) => announcer.isQuiet(topic, node),
-      seek: (topic, found) => this.#seek(topic, found),
+      seek: (topic, found) => this.#seek(topic, 'tracks', found),
       announce: (topic, watches) => announcer.set(topic, 'watches', watches),
       own: (topic) => Array.from(owner.entries(topic, clock.now()), ({ public: entry }) => entry),
       decode: (meta) => values.decode(meta),
@@ -278,9 +279,10 @@ export class PresenceMemory {
     }
   }
 
-  #seek(topic: string, found: () => void): void {
+  /** Looks for those who do that in a topic. */
+  #seek(topic: string, part: Part, found: () => void = () => {}): void {
     const { catalog } = this.#services
-    const filter = filterOf(topic)
+    const filter = filterOf(topic, part)
     if (this.announcer.isKnown(topic) || catalog.isSought('topic', filter)) return found()
     const over = (): void => {
       found()

@@ -195,7 +195,7 @@ function checkPresenceTopic(topic: string): void {
     const text = `the topic '${topic}' begins with '$'`
     throw new PresenceError('ERR_PRESENCE_RESERVED', text)
   }
-  checkTopic(filterOf(topic))
+  checkTopic(filterOf(topic, 'watches'))
 }
 
 function pidOf(given: Pid | Ref<never>): Pid {

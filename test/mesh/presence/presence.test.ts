@@ -273,8 +273,8 @@ describe('tracking and watching', () => {
     net.net.cut(a!.node, b!.node)
     a!.presence.track('hall', 'ann')
     b!.node.catalog.learn({
-      ...{ kind: 'topic', pattern: '$presence.hall', node: a!.node.self, via: undefined },
-      ...{ detail: { tracks: true, watches: false }, sinceMs: 0 },
+      ...{ kind: 'topic', pattern: '$presence.tracks.hall', node: a!.node.self, via: undefined },
+      ...{ detail: {}, sinceMs: 0 },
     })
     let event: PresenceEvent | undefined
     b!.presence.watch('hall', (said) => void (event ??= said), { timeoutMs: 500 })
@@ -599,6 +599,38 @@ describe('repair', () => {
     await net.advance(1_000)
     expect(mirror.keys()).toEqual(['new', 'newer'])
     expect(mirror.faults).toEqual([])
+  })
+
+  it('ML6 who tracks looks only for those who watch, and who watches only for those who track', async () => {
+    const net = new PresenceNet({ presence: { seekIntervalMs: 1_000 } })
+    const [a] = await net.startAll(1)
+    const { catalog } = a!.node
+    const sought: string[] = []
+    Object.assign(catalog, {
+      isSought: () => false,
+      seek: (_kind: string, name: string) => {
+        sought.push(name)
+        return Promise.resolve()
+      },
+    })
+    const own = (): string[] => Array.from(catalog.own(), ({ pattern }) => pattern).sort()
+    const entry = a!.presence.track('room', 'ann')
+    await net.advance(1_500)
+    expect(own()).toEqual(['$presence.tracks.room'])
+    expect(sought.splice(0)).toEqual(['$presence.watches.room', '$presence.watches.room'])
+    const watch = a!.presence.watch('room', () => {})
+    await net.advance(1_000)
+    expect(own()).toEqual(['$presence.tracks.room', '$presence.watches.room'])
+    expect(sought.splice(0).sort()).toEqual([
+      ...['$presence.tracks.room', '$presence.tracks.room', '$presence.watches.room'],
+    ])
+    entry.untrack()
+    await net.advance(1_000)
+    expect(own()).toEqual(['$presence.watches.room'])
+    expect(sought.splice(0)).toEqual(['$presence.tracks.room'])
+    watch.close()
+    await net.advance(31_000)
+    expect(own()).toEqual([])
   })
 
   it('filters that the catalog made wider still find watchers and trackers', async () => {
