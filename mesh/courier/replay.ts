@@ -74,10 +74,9 @@ export class ReplayGuard {
     return undefined
   }
 
-  /** Forgets those whose messages would all be too old by now. */
+  /** Forgets those whose messages would all be too old by now, not only when there is no room: most never come again. */
   #hasRoom(wallNowMs: number): boolean {
     const { sendersMax, sealAgeMaxMs } = this.#limits
-    if (this.#senders.size < sendersMax) return true
     for (const [sender, { heardMs }] of this.#senders) {
       if (Math.abs(wallNowMs - heardMs) <= 2 * sealAgeMaxMs) break
       this.#senders.delete(sender)

@@ -54,8 +54,8 @@ async function pair(cluster: EdgeCluster, clientsMax: number): Promise<readonly 
     // So that what is remembered of publishers is gone when a round is over.
     pubsub: { sessionTtlMs: 60_000 },
     rpc: { inboundPerPeerMax: CALLS, idsPerPeerMax: 4 * CALLS },
-    // Full when the second round is over.
-    courier: { keysMax: CLIENTS },
+    // What is remembered of senders is full when the second round is over, or gone with its time.
+    courier: { keysMax: CLIENTS, sendersMax: CLIENTS, sealAgeMaxMs: 60_000 },
   }
   const dht = { envelopes: { seenMax: CLIENTS } }
   const g = await cluster.gateway('g', 1, limits, { dht, services })
@@ -92,7 +92,7 @@ describe('pools at their size', () => {
       const [g, m] = await pair(cluster, CLIENTS)
       const host = (n: number): string => `10.${1 + (n >> 16)}.${(n >> 8) & 255}.${n & 255}`
       const come = (name: string, n: number): Promise<Peer> =>
-        cluster.readyPeer(name, 9, [1], { host: host(n), keepaliveIntervalMs: 60_000 })
+        cluster.peer(name, 9, [1], { host: host(n), port: 4433, keepaliveIntervalMs: 60_000 })
       const heaps: number[] = []
       let before: unknown
       for (let round = 0; round < 3; round++) {
@@ -100,15 +100,17 @@ describe('pools at their size', () => {
         const size = round === 0 ? BATCH : CLIENTS
         while (peers.length < size) {
           const many = Array.from({ length: BATCH }, (_, i) => peers.length + i)
-          peers.push(...(await Promise.all(many.map((n) => come(`p${n}`, n)))))
+          const news = await Promise.all(many.map((n) => come(`p${n}`, n)))
+          await cluster.during(Promise.all(news.map((peer) => peer.ready())))
+          peers.push(...news)
         }
         let heard = 0
         for (const [n, peer] of peers.entries()) {
           peer.pubsub.subscribe('to.all', () => void (heard += 1))
           peer.presence.track('room', `p${n}`)
         }
-        await Promise.all(
-          peers.map((peer, n) => cluster.during(peer.rpc.advertise(`p${n}.echo`, (x) => x))),
+        await cluster.during(
+          Promise.all(peers.map((peer, n) => peer.rpc.advertise(`p${n}.echo`, (x) => x))),
         )
         await cluster.clock.advance(10_000)
         await cluster.during(m.pubsub.publish('to.all', 1, { qos: 1 }))
@@ -117,12 +119,15 @@ describe('pools at their size', () => {
         expect(g.gateway!.stats()).toMatchObject({ clients: size, clientsMax: CLIENTS })
         const full = heapBytes()
         if (round > 0) {
+          const refused = g.gateway!.stats().refusedFull
           const late = await cluster.peer('late', 9, [1], { host: '10.0.0.200' })
           await cluster.clock.advance(2_000)
           expect(g.gateway!.stats().clients).toBe(CLIENTS)
+          expect(g.gateway!.stats().refusedFull).toBeGreaterThan(refused)
+          expect(late.state).toBe('connecting')
           await cluster.close(late)
         }
-        await Promise.all(peers.map((peer) => cluster.close(peer)))
+        await cluster.closeAll(peers)
         peers.length = 0
         await cluster.clock.advance(360_000)
         if (round === 0) before = [sizesOf(g), sizesOf(m)]

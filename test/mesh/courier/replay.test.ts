@@ -54,6 +54,16 @@ describe('H31 sealed messages', () => {
     expect(guard.take(message('b', 1, 1, 1_000), 3_001)).toBe('ERR_COURIER_STALE')
   })
 
+  it('ML6 of senders of long ago leave nothing behind, however much room there is', () => {
+    const guard = make(100)
+    for (let at = 0; at < 50; at++) guard.take(message(`s${at}`, 1, 1, at), at)
+    guard.take(message('late', 1, 1, 2_000), 2_000)
+    expect(guard.size).toBe(51)
+    guard.take(message('later', 1, 1, 2_040), 2_040)
+    expect(guard.size).toBe(12)
+    expect(guard.take(message('s49', 1, 1, 49), 2_040)).toBe('ERR_COURIER_STALE')
+  })
+
   it('are told from copies as a set of all numbers would tell them', () => {
     fc.assert(
       fc.property(fc.array(fc.nat(4 * REPLAY_WINDOW), { maxLength: 400 }), (counters) => {
