@@ -97,7 +97,7 @@ function makeRouter(
     settings: greedySettings(),
     protocol: new RouteProtocol(codec),
     entropy: parts.options.entropy,
-    view: { closest: () => [], uplinks: () => pool.links().map(contactOf) },
+    view: { closest: () => [], neighbours: () => [], uplinks: () => pool.links().map(contactOf) },
     onDemand: {
       whenLinked: ({ id = '' }, linked, lost) => {
         const link = pool.link(id)

@@ -1,39 +1,42 @@
 /**
  * Greedy routing as one synchronous machine. An envelope that comes in is, in this order:
  *
- * 1. dropped when it breaks a rule: its path does not end at the proven sender, it made no progress, it was here;
+ * 1. dropped when it breaks a rule (`rules.ts`): its path does not end at the proven sender, it made no progress, it was here;
  * 2. delivered when this node is its destination, however many hops it has made (MG8);
  * 3. given up with `max_hops_exceeded` when it has none left;
- * 4. sent to the nearest node that is strictly nearer to the destination than this one and was not visited; when
- *    that one cannot be reached to the next, `alternatives` in all; then given up with `no_route`.
+ * 4. sent to the best of those that may have it (`candidates.ts`), as a rule the nearest node that is strictly nearer to the
+ *    destination than this one; when that one cannot be reached to the next, `alternatives` in all;
+ * 5. sent on a *detour*, when there is none of them: to a neighbour that it was not with yet, nearest first; and when there is
+ *    none either, given back to the one it came from, which goes on with its own next one. The source gives it up with
+ *    `no_route` when everybody has given it back. (I. Stojmenovic, M. Russell, B. Vukojevic, "Depth first search and location based
+ *    localized routing and QoS routing in wireless networks", 2000: it reaches whoever can be reached.) The receipt teaches
+ *    the nodes on the way, so that the next envelope goes straight (`ways.ts`).
  *
  * While an envelope names a gateway (`via`), that is what it comes nearer to; the gateway hands it to the destination
  * over a link that stands, or gives it up. The first hop of a peer at the edge, to its gateway, is no progress, and
  * needs none: it sends only what is its own.
  *
- * Who gives up tells the source by an error envelope, which is routed in the same way; errors and receipts that
- * get lost are counted and nothing more. Every receiver checks the progress against the proven key of its sender,
- * so the distance falls with each hop whatever other nodes say, and nothing can go in circles.
+ * Who gives up tells the source by an error envelope. Errors and receipts go back as what they are about has come
+ * (`passages.ts`), and like any other envelope where that way is gone; when they get lost, they are counted and nothing more.
+ *
+ * Nothing goes in circles. Without a detour the distance falls with each hop, which every receiver checks against the proven key
+ * of its sender. On one nobody is visited twice; and whatever other nodes make of it, a node takes an envelope once, and
+ * passes it on once more only when the one gives it back that has it: to each other node once at most.
  */
 import { Deadlines } from '../../machine/deadlines.ts'
 import { PeerBudget } from '../../membership/swim/peer-budget.ts'
-import { compareDistance, keyFromHex } from '../kademlia/id.ts'
 import type { KadKey } from '../kademlia/id.ts'
-import type { Contact } from '../kademlia/message.ts'
+import { Candidates, isNearer } from './candidates.ts'
+import type { Candidate, CandidateParts } from './candidates.ts'
 import type { Envelope, RouteContent, RouteReason } from './envelope.ts'
-import type {
-  GreedyInput,
-  GreedyRefusal,
-  GreedySink,
-  GreedyStats,
-  RouteView,
-  SendOutcome,
-} from './machine.ts'
+import type { GreedyInput, GreedySink, GreedyStats, RouteView, SendOutcome } from './machine.ts'
 import { Pace } from './pace.ts'
+import { holderOf, Passages } from './passages.ts'
 import { Places } from './places.ts'
 import type { Place } from './places.ts'
-import { SeenEnvelopes } from './seen.ts'
+import { brokenRule, isGivenBack } from './rules.ts'
 import type { GreedySettings } from './settings.ts'
+import { Ways } from './ways.ts'
 
 /** Peers whose rate is watched within one second. */
 const PEERS_MAX = 4_096
@@ -60,11 +63,10 @@ interface Send {
 /** An envelope that waits for its turn, or for a link. */
 interface Forward {
   readonly envelope: Envelope
-  readonly candidates: readonly Contact[]
+  readonly candidates: Candidates
   readonly place: Place
-  next: number
   /** Whom it is to go to when it has its turn; undefined for one that waits for a link. */
-  waitsFor: Contact | undefined
+  waitsFor: Candidate | undefined
   /** When its own time is over. */
   readonly expiresMs: number
 }
@@ -72,8 +74,11 @@ interface Forward {
 /** See the file header. */
 export class GreedyCore {
   readonly #options: GreedyCoreOptions
-  readonly #seen: SeenEnvelopes
+  readonly #passages: Passages
+  readonly #ways: Ways
   readonly #budget: PeerBudget
+  readonly #detourBudget: PeerBudget
+  readonly #candidateParts: CandidateParts
   readonly #sends = new Map<number, Send>()
   readonly #sendsById = new Map<string, Send>()
   readonly #sendDeadlines = new Deadlines()
@@ -88,18 +93,22 @@ export class GreedyCore {
   #delivered = 0
   #attemptsFailed = 0
   #givenUp = 0
+  #detours = 0
 
   constructor(options: GreedyCoreOptions) {
     this.#options = options
-    const { seenMax, envelopesPerPeerMax } = options.settings
-    this.#seen = new SeenEnvelopes(seenMax)
-    this.#places = new Places(options.settings)
+    const { self, settings, view } = options
+    const { envelopesPerPeerMax, detoursPerPeerMax } = settings
+    const passages = new Passages(settings.seenMax)
+    const ways = new Ways(settings.waysMax, settings.wayTtlMs)
+    this.#passages = passages
+    this.#ways = ways
+    this.#candidateParts = { self, settings, view, passages, ways }
+    this.#places = new Places(settings)
     this.#pace = new Pace(envelopesPerPeerMax)
-    this.#budget = new PeerBudget({
-      max: envelopesPerPeerMax,
-      peersMax: PEERS_MAX,
-      windowMs: 1_000,
-    })
+    const perSecond = { peersMax: PEERS_MAX, windowMs: 1_000 }
+    this.#budget = new PeerBudget({ max: envelopesPerPeerMax, ...perSecond })
+    this.#detourBudget = new PeerBudget({ max: detoursPerPeerMax, ...perSecond })
   }
 
   step(nowMs: number, input: GreedyInput, sink: GreedySink): void {
@@ -131,10 +140,12 @@ export class GreedyCore {
       delivered: this.#delivered,
       attemptsFailed: this.#attemptsFailed,
       givenUp: this.#givenUp,
+      detours: this.#detours,
       sends: this.#sends.size,
       forwards: this.#forwards.size,
       forwardBytes: this.#places.bytes,
-      seen: this.#seen.size,
+      seen: this.#passages.size,
+      ways: this.#ways.size,
     }
   }
 
@@ -149,7 +160,7 @@ export class GreedyCore {
     this.#sendsById.set(id, send)
     this.#sendDeadlines.set(sendId, input.deadlineMs)
     this.#sent += 1
-    this.#seen.add(self.hex, id)
+    this.#passages.add(self.hex, id, undefined)
     const envelope: Envelope = {
       id,
       destination,
@@ -157,6 +168,7 @@ export class GreedyCore {
       source: self,
       sourceVia,
       visited: [],
+      tried: undefined,
       hopsMax: input.hopsMax,
       channel: routeType === 'publish' ? 'pubsub' : 'rpc',
       ttlMs: Math.max(1, Math.floor(input.deadlineMs - nowMs)),
@@ -167,32 +179,42 @@ export class GreedyCore {
 
   #receive(nowMs: number, from: string, envelope: Envelope, sink: GreedySink): void {
     if (!this.#budget.spend(from, nowMs)) return sink.refused('ERR_ROUTE_PEER_RATE', from)
-    const broken = this.#brokenRule(from, envelope)
+    const { self, view } = this.#options
+    const { source, id } = envelope
+    const isClient = view.isClient?.(from) === true
+    const passage = this.#passages.get(source.hex, id)
+    const broken = brokenRule(envelope, from, self, passage, isClient)
     if (broken !== undefined) return sink.refused(broken, from)
-    if (!this.#seen.add(envelope.source.hex, envelope.id)) {
-      return sink.refused('ERR_ROUTE_DUPLICATE', from)
-    }
-    const { self, view } = this.#options
-    const isOwn = view.isClient?.(from) === true
-    this.#route(nowMs, isOwn ? { ...envelope, sourceVia: self } : envelope, sink, from)
+    if (isGivenBack(envelope, from, self)) return this.#comesBack(nowMs, from, envelope, sink)
+    if (!this.#passages.add(source.hex, id, from)) return sink.refused('ERR_ROUTE_DUPLICATE', from)
+    this.#learn(nowMs, from, envelope)
+    this.#route(nowMs, isClient ? { ...envelope, sourceVia: self } : envelope, sink, from)
   }
 
-  /** What an honest sender never does. */
-  #brokenRule(from: string, envelope: Envelope): GreedyRefusal | undefined {
-    const { self, view } = this.#options
-    const { visited, source } = envelope
-    if (visited.at(-1) !== from || visited[0] !== source.hex) return 'ERR_ROUTE_SOURCE'
-    if (visited.includes(self.hex) || new Set(visited).size < visited.length) {
-      return 'ERR_ROUTE_PROGRESS'
-    }
-    if (view.isClient?.(from) === true) {
-      return visited.length === 1 ? undefined : 'ERR_ROUTE_SOURCE'
-    }
-    const isNearer = compareDistance(targetOf(envelope), self, keyFromHex(from)) < 0
-    return isNearer ? undefined : 'ERR_ROUTE_PROGRESS'
+  /** It was given to `from`, who had nobody else for it. */
+  #comesBack(nowMs: number, from: string, envelope: Envelope, sink: GreedySink): void {
+    const { source, id, destination, visited, content } = envelope
+    const passage = this.#passages.get(source.hex, id)!
+    passage.isOut = false
+    this.#ways.forget(destination.hex, from)
+    // Nobody waits for it any more.
+    const isOver = 'receipt' in content && content.receipt && !this.#sendsById.has(id)
+    if (visited.length === 1 && isOver) return
+    const before = { ...envelope, visited: visited.slice(0, -1) }
+    this.#route(nowMs, before, sink, passage.from, true)
   }
 
-  /** Steps 2 to 4 of the file header. `holder`: the peer that it is done for. */
+  /** A receipt came from whom the envelope was given to that it is about: it went the right way. */
+  #learn(nowMs: number, from: string, { content, source, destination, visited }: Envelope): void {
+    if (content.type !== 'receipt') return
+    const passage = this.#passages.get(destination.hex, content.about)
+    if (passage === undefined || !passage.isDetour || holderOf(passage) !== from) return
+    // Whoever is nearest to its end and has a link with this node saves the rest of the way there.
+    const next = visited.find((id) => this.#options.view.linked(id) !== undefined)
+    if (next !== undefined) this.#ways.learn(source.hex, next, nowMs)
+  }
+
+  /** Steps 2 to 5 of the file header. `holder`: the peer that it is done for. */
   #route(
     nowMs: number,
     envelope: Envelope,
@@ -201,59 +223,26 @@ export class GreedyCore {
     isUndialable = false,
   ): void {
     const { self } = this.#options
-    if (envelope.destination.hex === self.hex) return this.#arrived(nowMs, envelope, sink, holder)
-    if (envelope.visited.length >= envelope.hopsMax) {
+    const { content, visited, tried, destination, via, hopsMax, ttlMs } = envelope
+    if (destination.hex === self.hex) return this.#arrived(nowMs, envelope, sink, holder)
+    if (visited.length + (tried?.length ?? 0) >= hopsMax) {
       return this.#giveUp(nowMs, envelope, 'max_hops_exceeded', sink, holder)
     }
-    const isGateway = envelope.via?.hex === self.hex
-    const candidates = isGateway
-      ? this.#handover(envelope)
-      : this.#candidates(envelope, isUndialable)
-    if (candidates.length === 0) return this.#giveUp(nowMs, envelope, 'no_route', sink, holder)
-    const { content } = envelope
+    const candidates = new Candidates(this.#candidateParts, envelope, isUndialable)
     const place = { holder, bytes: 'payload' in content ? content.payload.length : 0 }
     const problem = this.#places.problem(place)
     if (problem !== undefined) {
       sink.refused(problem, holder)
-      const own = envelope.visited.length === 0 ? this.#sendsById.get(envelope.id) : undefined
+      const own = visited.length === 0 ? this.#sendsById.get(envelope.id) : undefined
       return this.#settle(own, { type: 'refused', code: 'ERR_ROUTE_FORWARDS_MAX' }, sink)
     }
-    const expiresMs = nowMs + envelope.ttlMs
-    const onward = isGateway ? { ...envelope, via: undefined } : envelope
-    const forward = { envelope: onward, candidates, place, next: 0, expiresMs }
+    const onward = via?.hex === self.hex ? { ...envelope, via: undefined } : envelope
+    const forward = { envelope: onward, candidates, place, expiresMs: nowMs + ttlMs }
     this.#attempt(nowMs, { ...forward, waitsFor: undefined }, sink)
   }
 
-  /** The destination, when there is a link with it; it is never dialled: whoever named this node said there is one. */
-  #handover({ destination, visited }: Envelope): readonly Contact[] {
-    const linked = this.#options.view.linked(destination.hex)
-    return linked === undefined || visited.includes(linked.id) ? [] : [{ ...linked, port: 0 }]
-  }
-
-  /** Strictly nearer than this node, not visited, nearest first; without the destination if only a dial leads there. */
-  #candidates(envelope: Envelope, isUndialable: boolean): readonly Contact[] {
-    const { self, settings, view } = this.#options
-    const { visited, destination } = envelope
-    // At the edge nothing is passed on for others.
-    if (view.uplinks !== undefined) return visited.length > 0 ? [] : view.uplinks()
-    const target = targetOf(envelope)
-    const direct = view.linked(target.hex)
-    const near = view.closest(target, settings.alternatives + visited.length + 1)
-    const taken = new Set([self.hex, ...visited])
-    if (isUndialable && view.linked(destination.hex) === undefined) taken.add(destination.hex)
-    return [...(direct === undefined ? [] : [direct]), ...near]
-      .filter(({ id, key }) => {
-        if (taken.has(id) || id !== key.hex) return false
-        if (compareDistance(target, key, self) >= 0) return false
-        taken.add(id)
-        return true
-      })
-      .sort((left, right) => compareDistance(target, left.key, right.key))
-      .slice(0, settings.alternatives)
-  }
-
   #attempt(nowMs: number, forward: Forward, sink: GreedySink): void {
-    const { envelope, candidates, expiresMs } = forward
+    const { envelope, candidates, expiresMs, place } = forward
     const ttlMs = Math.floor(expiresMs - nowMs)
     const own = envelope.visited.length === 0 ? this.#sendsById.get(envelope.id) : undefined
     if (ttlMs <= 0) {
@@ -261,31 +250,60 @@ export class GreedyCore {
       if (own === undefined) sink.refused('ERR_ROUTE_EXPIRED', envelope.visited.at(-1))
       return
     }
-    const to = candidates[forward.next]
-    if (to === undefined) {
-      const { holder } = forward.place
-      return this.#giveUp(nowMs, { ...envelope, ttlMs }, 'no_route', sink, holder)
+    const candidate = candidates.next(nowMs)
+    if (candidate === undefined || !this.#mayTake(nowMs, candidate, forward, sink)) {
+      return this.#giveUp(nowMs, { ...envelope, ttlMs }, 'no_route', sink, place.holder)
     }
-    forward.next += 1
     this.#attempts += 1
     if (own !== undefined) own.attemptId = this.#attempts
     this.#forwards.set(this.#attempts, forward)
-    this.#places.take(forward.place)
+    this.#places.take(place)
     // Its own deadline ends a send that never has its turn.
-    const turnMs = own === undefined ? nowMs : this.#pace.reserve(to.id, nowMs)
+    const turnMs = own === undefined ? nowMs : this.#pace.reserve(candidate.to.id, nowMs)
     if (turnMs > nowMs) {
-      forward.waitsFor = to
+      forward.waitsFor = candidate
       this.#attemptDeadlines.set(this.#attempts, turnMs)
-    } else this.#pass(nowMs, this.#attempts, forward, to, sink)
+    } else this.#pass(nowMs, this.#attempts, forward, candidate, sink)
+  }
+
+  /** Whether the peer may have one more detour of its envelopes; nobody asks that of this node. */
+  #mayTake(nowMs: number, { kind }: Candidate, forward: Forward, sink: GreedySink): boolean {
+    if (kind !== 'detour' && kind !== 'back') return true
+    this.#detours += 1
+    const { envelope, place } = forward
+    const { holder } = place
+    const passage = this.#passages.get(envelope.source.hex, envelope.id)
+    if (holder === undefined || passage?.isCounted === true) return true
+    if (passage !== undefined) passage.isCounted = true
+    if (this.#detourBudget.spend(holder, nowMs)) return true
+    sink.refused('ERR_ROUTE_DETOURS_MAX', holder)
+    return false
   }
 
   /** An attempt has its turn. */
-  #pass(nowMs: number, attemptId: number, forward: Forward, to: Contact, sink: GreedySink): void {
-    const { self, settings } = this.#options
+  #pass(
+    nowMs: number,
+    attemptId: number,
+    forward: Forward,
+    { kind, to }: Candidate,
+    sink: GreedySink,
+  ): void {
+    const { self, settings, view } = this.#options
     const { envelope, expiresMs } = forward
+    const { visited } = envelope
     forward.waitsFor = undefined
     const timeoutMs = nowMs + settings.attemptTimeoutMs
     this.#attemptDeadlines.set(attemptId, Math.min(timeoutMs, expiresMs))
+    const isBack = kind === 'back'
+    let { tried } = envelope
+    if (isBack) tried = [...(tried ?? []), self.hex]
+    else if (view.uplinks === undefined && !isNearer(envelope, to, self)) tried ??= []
+    const passage = this.#passages.get(envelope.source.hex, envelope.id)
+    if (passage !== undefined) {
+      passage.isOut = !isBack
+      if (!isBack) passage.given = passage.given.length === 0 ? [to.id] : [...passage.given, to.id]
+      passage.isDetour = tried !== undefined
+    }
     // Written out: properties after a spread cost as much as the rest of a hop.
     sink.forward(attemptId, to, {
       id: envelope.id,
@@ -296,7 +314,8 @@ export class GreedyCore {
       sourceVia: envelope.sourceVia,
       hopsMax: envelope.hopsMax,
       ttlMs: Math.max(1, Math.floor(expiresMs - nowMs)),
-      visited: [...envelope.visited, self.hex],
+      visited: isBack ? visited : [...visited, self.hex],
+      tried,
       content: envelope.content,
     })
   }
@@ -356,6 +375,7 @@ export class GreedyCore {
       return sink.refused('ERR_ROUTE_RETURN_UNEXPECTED', visited.at(-1))
     }
     if (content.type === 'receipt') return this.#settle(send, { type: 'delivered' }, sink)
+    if (!arrived) this.#ways.forget(send.destination)
     this.#settle(send, { type: 'failed', reason: content.reason, at: source.hex }, sink)
   }
 
@@ -388,6 +408,7 @@ export class GreedyCore {
       source: self,
       content,
       visited: [],
+      tried: undefined,
       destination: envelope.source,
       via: envelope.sourceVia,
       sourceVia: undefined,
@@ -395,7 +416,7 @@ export class GreedyCore {
       ttlMs: envelope.ttlMs,
     }
     if (envelope.source.hex === self.hex) return this.#returned(back, content, sink)
-    this.#seen.add(self.hex, back.id)
+    this.#passages.add(self.hex, back.id, undefined)
     this.#route(nowMs, back, sink, holder)
   }
 
@@ -412,6 +433,7 @@ export class GreedyCore {
     }
     while (this.#sendDeadlines.earliest() <= nowMs) {
       const send = this.#sends.get(this.#sendDeadlines.first())
+      if (send !== undefined) this.#ways.forget(send.destination)
       this.#settle(send, { type: 'timeout' }, sink)
     }
   }
@@ -429,9 +451,4 @@ export class GreedyCore {
     this.#sendsById.delete(send.id)
     this.#sendDeadlines.delete(send.sendId)
   }
-}
-
-/** What an envelope must come nearer to. */
-function targetOf({ via, destination }: Envelope): KadKey {
-  return via ?? destination
 }

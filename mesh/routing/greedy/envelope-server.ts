@@ -6,6 +6,7 @@ import { contract, implement } from '../../../behaviours/index.ts'
 import type { Contract, Server } from '../../../behaviours/index.ts'
 import { OnDemand } from '../../exchange/on-demand.ts'
 import type { DhtContext } from '../context.ts'
+import type { Contact } from '../kademlia/message.ts'
 import { GreedyRouter } from './router.ts'
 
 /** Messages of the process to itself. */
@@ -39,6 +40,11 @@ export function envelopeDials(
   })
 }
 
+/** Those in the table: a node without a DHT passes nothing on. */
+function neighbours({ pool, memory }: Pick<DhtContext, 'pool' | 'memory'>): readonly Contact[] {
+  return pool.links().flatMap(({ peer }) => memory.contacts.get(peer.key.hex) ?? [])
+}
+
 /** Starts and serves the router of envelopes. */
 export const EnvelopeServer: Server<EnvelopeApi, DhtContext> = implement<
   EnvelopeApi,
@@ -52,7 +58,10 @@ export const EnvelopeServer: Server<EnvelopeApi, DhtContext> = implement<
     const router = new GreedyRouter({
       ...{ settings, pool, onDemand, refusals, clock, frames: context.serviceFrames },
       ...{ self: context.ownKey, protocol: context.routeProtocol, entropy: context.entropy },
-      view: { closest: (key, count) => memory.router?.closest(key, count) ?? [] },
+      view: {
+        closest: (key, count) => memory.router?.closest(key, count) ?? [],
+        neighbours: () => neighbours(context),
+      },
       handlers: envelopes.handlers,
       passedOn: context.passedOn,
       failed: (error) => void self.cast.failed(error),

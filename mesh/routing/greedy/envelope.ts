@@ -1,6 +1,7 @@
 /**
  * What is passed on from node to node towards a key, each hop strictly nearer to it than the last (the
- * reference's `rpc_route` and `pubsub_route`, with the progress that it did not check, MG8).
+ * reference's `rpc_route` and `pubsub_route`, with the progress that it did not check, MG8). Where nobody is nearer, it goes on
+ * a detour: to neighbours it was not with yet, and back from where there are none, as one walks a maze.
  *
  * A peer at the edge stands in no table; it is reached through a gateway that it has a link with. An envelope for it
  * names the gateway (`via`) and is passed on towards that; the gateway takes the name off and hands it over. What such a
@@ -13,7 +14,7 @@ export type RouteType = 'call' | 'reply' | 'publish'
 
 /** Why an envelope was given up. */
 export type RouteReason =
-  /** Nobody nearer is known, or none of them can be reached. */
+  /** Nobody that can be reached has a way to it. */
   | 'no_route'
   | 'max_hops_exceeded'
   /** It has arrived, and there is nobody for it. */
@@ -50,5 +51,7 @@ export interface Envelope {
   readonly ttlMs: number
   /** Nodes that it came through, source first: as many as hops made. */
   readonly visited: readonly string[]
+  /** On a detour the nodes that gave it back, as they had nobody else to give it to; undefined before there is one. */
+  readonly tried: readonly string[] | undefined
   readonly content: RouteContent
 }

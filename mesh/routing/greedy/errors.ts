@@ -27,16 +27,16 @@ const HOSTILE = 'the peer is broken or hostile'
 /** Codes of `mesh/routing/greedy`. */
 export const ROUTE_ERRORS: ErrorCatalogue = Object.freeze({
   ERR_ROUTE_NONE: {
-    when: '`no_route`: a node on the way knows nobody nearer to the destination, or could reach none of them',
+    when: '`no_route`: nobody that could be reached has a way to the destination',
     stateChanged: 'no; the envelope was not delivered',
     retry: 'when the table of that node (`at`) has healed',
     action: 'look whether the destination is up; it must be a server of the DHT to be found',
   },
   ERR_ROUTE_HOPS_MAX: {
-    when: '`max_hops_exceeded`: the envelope had made `maxHops` hops and was not there',
+    when: '`max_hops_exceeded`: the envelope was with `maxHops` nodes and not there',
     stateChanged: 'no; the envelope was not delivered',
     retry: 'with more hops',
-    action: 'raise `maxHops`; log2 of the number of nodes is plenty',
+    action: 'raise `maxHops`; where most nodes can dial each other, log2 of their number is plenty',
   },
   ERR_ROUTE_UNHANDLED: {
     when: '`no_handler`: the destination was reached and has no use for envelopes of this type',
@@ -122,6 +122,12 @@ export const ROUTE_ERRORS: ErrorCatalogue = Object.freeze({
     retry: 'yes',
     action: 'raise it for nodes that route much; else the peer is hostile',
   },
+  ERR_ROUTE_DETOURS_MAX: {
+    when: 'more than `detoursPerPeerMax` envelopes of one peer within a second had nobody nearer to go to',
+    stateChanged: 'no; the envelope is given up, its source is told `no_route`',
+    retry: 'a second later',
+    action: 'raise it where few nodes can dial each other; else the peer is hostile',
+  },
   ERR_ROUTE_DUPLICATE: {
     when: 'an envelope came for the second time',
     stateChanged: 'no; the second one is dropped',
@@ -129,7 +135,7 @@ export const ROUTE_ERRORS: ErrorCatalogue = Object.freeze({
     action: 'nothing',
   },
   ERR_ROUTE_PROGRESS: {
-    when: 'a peer forwarded an envelope to a node that is not nearer to the destination than itself, or where it has been',
+    when: 'a peer forwarded an envelope to a node that is not nearer to the destination than itself, or where it has been, or gave back what it does not have',
     stateChanged: DROPPED,
     retry: 'no',
     action: HOSTILE,

@@ -3,6 +3,7 @@ import type { KadKey } from '../kademlia/id.ts'
 import type { Contact } from '../kademlia/message.ts'
 import type { Envelope, RouteReason, RouteType } from './envelope.ts'
 import type { PlaceRefusal } from './places.ts'
+import type { RuleRefusal } from './rules.ts'
 
 /** Whom a node can send to. */
 export interface RouteView {
@@ -10,6 +11,8 @@ export interface RouteView {
   closest(key: KadKey, count: number): readonly Contact[]
   /** The node with that key when a link with it stands, in the table or not. */
   linked(id: string): Contact | undefined
+  /** Nodes with links that pass envelopes on, in any order. */
+  neighbours(): readonly Contact[]
   /** Whether that peer is at the edge and has this node as its gateway; nobody is, where this is not given. */
   readonly isClient?: ((id: string) => boolean) | undefined
   /** The gateways of a node at the edge, best first: it sends everything to them. Undefined for any other node. */
@@ -67,10 +70,10 @@ export interface GreedySink {
 /** Why something changed nothing; each is a counter. */
 export type GreedyRefusal =
   | PlaceRefusal
+  | RuleRefusal
   | 'ERR_ROUTE_PEER_RATE'
+  | 'ERR_ROUTE_DETOURS_MAX'
   | 'ERR_ROUTE_DUPLICATE'
-  | 'ERR_ROUTE_PROGRESS'
-  | 'ERR_ROUTE_SOURCE'
   | 'ERR_ROUTE_EXPIRED'
   | 'ERR_ROUTE_RETURN_LOST'
   | 'ERR_ROUTE_RETURN_UNEXPECTED'
@@ -84,9 +87,13 @@ export interface GreedyStats {
   readonly attemptsFailed: number
   /** Given up here: `no_route` and `max_hops_exceeded`. */
   readonly givenUp: number
+  /** Passed on to a neighbour that is not nearer, or given back, for want of a nearer one. */
+  readonly detours: number
   readonly sends: number
   readonly forwards: number
   /** Bytes of payload held for others while they wait for a link. */
   readonly forwardBytes: number
   readonly seen: number
+  /** Destinations to which a detour has led. */
+  readonly ways: number
 }

@@ -6,7 +6,7 @@
  *
  *     call, reply, publish   receipt, payload        error   reason        receipt   nothing more
  *
- * Ids have 16 bytes, keys 32; `visited` is the keys one after the other, and their number is that of the hops
+ * On a detour one element more: `tried`, keys one after the other, perhaps none. Ids have 16 bytes, keys 32; `visited` is the keys one after the other, and their number is that of the hops
  * made. Bytes of a peer raise `MessageError` or `CodecError` here and nothing else.
  */
 import type { Codec } from '../../wire/codec.ts'
@@ -22,6 +22,8 @@ import { HOPS_CEILING, PAYLOAD_BYTES_CEILING, TTL_CEILING_MS } from './settings.
 export const ENVELOPE_ID_BYTES = 16
 
 const KINDS = ['call', 'reply', 'publish', 'error', 'receipt'] as const
+/** Elements without the one of a detour. */
+const ITEMS = { call: 12, reply: 12, publish: 12, error: 11, receipt: 10 } as const
 const REASONS: readonly RouteReason[] = ['no_route', 'max_hops_exceeded', 'no_handler']
 
 /** Writes and reads the frames of envelopes. */
@@ -35,7 +37,7 @@ export class RouteProtocol {
   /** The frame of an envelope that has been somewhere. */
   encode(envelope: Envelope): Uint8Array {
     const { id, channel, destination, source, hopsMax, ttlMs, visited, content } = envelope
-    const { via, sourceVia } = envelope
+    const { via, sourceVia, tried } = envelope
     const head = [
       KINDS.indexOf(content.type),
       Buffer.from(id, 'hex'),
@@ -49,7 +51,8 @@ export class RouteProtocol {
       sourceVia === undefined ? null : keyBytes(sourceVia),
     ]
     const type = channel === 'rpc' ? WireType.rpcRoute : WireType.pubsubRoute
-    return this.#codec.encodeFrame(type, [...head, ...contentItems(content)])
+    const detour = tried === undefined ? [] : [Buffer.from(tried.join(''), 'hex')]
+    return this.#codec.encodeFrame(type, [...head, ...contentItems(content), ...detour])
   }
 
   /** Reads the payload of a frame of one of both types. */
@@ -66,7 +69,7 @@ export class RouteProtocol {
       source: keyFromBytes(items.bytes(3, 'source', KEY_BYTES)),
       hopsMax,
       ttlMs: items.whole(5, 'ttlMs', 1, TTL_CEILING_MS),
-      visited: readVisited(items, hopsMax),
+      ...readPath(items, hopsMax, ITEMS[kind]),
       via: keyOrNone(items, 8, 'via'),
       sourceVia: keyOrNone(items, 9, 'sourceVia'),
     } as const
@@ -107,11 +110,17 @@ function contentItems(content: RouteContent): readonly unknown[] {
   }
 }
 
-function readVisited(items: Tuple, hopsMax: number): readonly string[] {
-  const bytes = items.bytesUpTo(6, 'visited', hopsMax * KEY_BYTES)
-  if (bytes.length === 0 || bytes.length % KEY_BYTES !== 0) {
-    throw items.error('visited', 'one to `hopsMax` keys')
-  }
+/** Where an envelope has been; `end` is where the element of a detour stands. */
+function readPath(items: Tuple, hopsMax: number, end: number): Pick<Envelope, 'visited' | 'tried'> {
+  const visited = readKeys(items, 6, 'visited', hopsMax)
+  if (visited.length === 0) throw items.error('visited', 'one to `hopsMax` keys')
+  if (!items.has(end)) return { visited, tried: undefined }
+  return { visited, tried: readKeys(items, end, 'tried', hopsMax - visited.length) }
+}
+
+function readKeys(items: Tuple, index: number, name: string, max: number): readonly string[] {
+  const bytes = items.bytesUpTo(index, name, max * KEY_BYTES)
+  if (bytes.length % KEY_BYTES !== 0) throw items.error(name, 'whole keys')
   const hex = hexOf(bytes)
   return Array.from({ length: bytes.length / KEY_BYTES }, (_, at) =>
     hex.slice(at * KEY_BYTES * 2, (at + 1) * KEY_BYTES * 2),

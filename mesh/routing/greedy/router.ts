@@ -32,7 +32,7 @@ export interface GreedyRouterParts {
   readonly passedOn?: (link: Link) => void
   readonly frames: Pick<FrameRouter, 'handle'>
   readonly protocol: RouteProtocol
-  readonly view: Pick<RouteView, 'closest' | 'uplinks'>
+  readonly view: Pick<RouteView, 'closest' | 'uplinks' | 'neighbours'>
   readonly refusals: Refusals
   readonly clock: Clock
   readonly entropy: Entropy
@@ -128,6 +128,7 @@ export class GreedyRouter {
       view: {
         closest: (key, count) => view.closest(key, count),
         linked: (id) => contactOf(pool.link(id)),
+        neighbours: () => view.neighbours(),
         isClient: (id) => pool.link(id)?.peer.kind === 'edge',
         uplinks: view.uplinks,
       },

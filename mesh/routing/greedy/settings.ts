@@ -2,7 +2,10 @@
 
 /** Settings of one core; see {@link greedySettings}. */
 export interface GreedySettings {
-  /** Hops of an envelope whose sender says nothing. */
+  /**
+   * Nodes that an envelope may be with whose sender says nothing. Where tables lead, a few are enough; a detour may need as many
+   * as there are nodes. Lowering it lets envelopes that have no way cost less, and finds fewer ways.
+   */
   readonly hopsMax: number
   /** Next hops tried at one node, nearest first. */
   readonly alternatives: number
@@ -33,8 +36,18 @@ export interface GreedySettings {
    * peer cost more: passing one on takes some 0.1 ms. Lowering it slows down calls through others.
    */
   readonly envelopesPerPeerMax: number
+  /**
+   * Envelopes of one peer within a second that are sent on a detour, or back from one, without a way that was learnt. Each may
+   * be sent to as many nodes as `hopsMax` of it allows: raising it lets a hostile peer cost more, lowering it finds fewer ways when
+   * many are looked for at once.
+   */
+  readonly detoursPerPeerMax: number
   /** Envelopes remembered, to drop them when they come again; the oldest are forgotten first. */
   readonly seenMax: number
+  /** Destinations to which detours have led, the oldest are forgotten first. */
+  readonly waysMax: number
+  /** A way is forgotten when nothing arrived on it for this long. */
+  readonly wayTtlMs: number
 }
 
 /** Hops that no envelope may exceed: each costs 32 bytes in every further one. */
@@ -48,7 +61,7 @@ export const PAYLOAD_BYTES_CEILING = 1_000_000
 
 /** The defaults. */
 export const GREEDY_DEFAULTS: GreedySettings = Object.freeze({
-  hopsMax: 10,
+  hopsMax: 32,
   alternatives: 3,
   attemptTimeoutMs: 2_000,
   timeoutMs: 10_000,
@@ -62,7 +75,10 @@ export const GREEDY_DEFAULTS: GreedySettings = Object.freeze({
   dialQueueMax: 64,
   waitingPerDialMax: 64,
   envelopesPerPeerMax: 2_048,
+  detoursPerPeerMax: 256,
   seenMax: 32_768,
+  waysMax: 4_096,
+  wayTtlMs: 60_000,
 })
 
 /** The defaults with what is given on top. */

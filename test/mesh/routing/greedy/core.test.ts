@@ -42,7 +42,7 @@ function received(more: Partial<Envelope> = {}, options: WorldOptions = {}) {
   const envelope: Envelope = {
     ...{ id: 'ab'.repeat(16), channel: 'rpc', destination: to.contact.key },
     ...{ source: from.contact.key, hopsMax: 10, ttlMs: 5_000, visited: [from.contact.id] },
-    ...{ via: undefined, sourceVia: undefined },
+    ...{ via: undefined, sourceVia: undefined, tried: undefined },
     content: { type: 'call', about: undefined, receipt: false, payload: new Uint8Array(3) },
     ...more,
   }
@@ -356,7 +356,7 @@ describe('what comes back', () => {
         envelope: {
           ...{ id: `${n}`.repeat(32), channel: 'rpc', destination: from.contact.key, content },
           ...{ source: liar.key, hopsMax: 10, ttlMs: 100, visited: [liar.id] },
-          ...{ via: undefined, sourceVia: undefined },
+          ...{ via: undefined, sourceVia: undefined, tried: undefined },
         },
       })
     say(1, { type: 'receipt', about: id })
@@ -470,7 +470,7 @@ describe('gateways', () => {
     const envelope: Envelope = {
       ...{ id: 'cd'.repeat(16), channel: 'rpc', destination: world.nodes[5]!.contact.key },
       ...{ source: other.key, hopsMax: 10, ttlMs: 5_000, visited: [other.id, peer.contact.id] },
-      ...{ via: undefined, sourceVia: undefined },
+      ...{ via: undefined, sourceVia: undefined, tried: undefined },
       content: { type: 'call', about: undefined, receipt: false, payload: new Uint8Array(3) },
     }
     world.step(gateway, { type: 'envelope', from: peer.contact.id, envelope })

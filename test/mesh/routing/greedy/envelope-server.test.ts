@@ -22,7 +22,14 @@ describe('envelopes of a mesh', () => {
     const [own, other] = [keyFromHex(b.key.hex), keyFromHex(a.key.hex)]
     const frame = protocol.encode({
       ...{ id: 'ab'.repeat(16), channel: 'rpc', destination: other, source: own },
-      ...{ hopsMax: 10, ttlMs: 1_000, visited: [own.hex], via: undefined, sourceVia: undefined },
+      ...{
+        hopsMax: 10,
+        ttlMs: 1_000,
+        visited: [own.hex],
+        via: undefined,
+        sourceVia: undefined,
+        tried: undefined,
+      },
       content: { type: 'call', about: undefined, receipt: true, payload: new Uint8Array(3) },
     })
     const link = linkTo(b, 'a')
@@ -91,6 +98,7 @@ describe('envelopes of a mesh', () => {
             visited: [own.hex],
             via: undefined,
             sourceVia: undefined,
+            tried: undefined,
           },
           content: { type: 'call', about: undefined, receipt: true, payload: new Uint8Array(3) },
         }),

@@ -27,6 +27,8 @@ export interface WorldOptions {
   /** What a table says in place of the truth. */
   readonly closest?: (own: Contact, truth: readonly Contact[], key: KadKey) => readonly Contact[]
   readonly linked?: (own: string, id: string) => boolean
+  /** Pairs of numbers of nodes: they alone have links, and are alone in the tables of each other. */
+  readonly links?: readonly (readonly [number, number])[]
   /** What a node sends in place of what it should; only a liar does. */
   readonly alters?: (from: string, to: string, envelope: Envelope) => Envelope
   /** False when there is nobody for what arrives at that node. */
@@ -53,6 +55,7 @@ export class GreedyWorld {
   readonly #byId = new Map<string, WorldNode>()
   /** Gateways of peers at the edge. */
   readonly #clients = new Map<string, string>()
+  readonly #links = new Map<string, Set<string>>()
   readonly #options: WorldOptions
   readonly #random: RandomStream
   readonly #queue: { readonly node: WorldNode; readonly input: GreedyInput }[] = []
@@ -62,7 +65,14 @@ export class GreedyWorld {
     this.#options = options
     this.#random = new RandomStream(seed, 1)
     for (let i = 0; i < size; i++) this.#add(contactOf(randomKey(this.#random)))
-    for (const node of this.nodes) this.#fillTable(node)
+    for (const [left, right] of options.links ?? []) {
+      const [a, b] = [this.nodes[left]!, this.nodes[right]!]
+      this.#linkOf(a).add(b.contact.id)
+      this.#linkOf(b).add(a.contact.id)
+      a.table.push(b.contact)
+      b.table.push(a.contact)
+    }
+    if (options.links === undefined) for (const node of this.nodes) this.#fillTable(node)
   }
 
   /** A peer at the edge, with `gateway` only. */
@@ -160,6 +170,12 @@ export class GreedyWorld {
     }
   }
 
+  #linkOf({ contact: { id } }: Pick<WorldNode, 'contact'>): Set<string> {
+    const links = this.#links.get(id) ?? new Set()
+    this.#links.set(id, links)
+    return links
+  }
+
   #add(contact: Contact, uplinks?: () => readonly Contact[]): void {
     const table: Contact[] = []
     const { closest, linked = () => false } = this.#options
@@ -174,13 +190,17 @@ export class GreedyWorld {
         },
         linked: (id) => {
           const isLinked = linked(contact.id, id) || this.#clients.get(id) === contact.id
-          return isLinked ? this.#byId.get(id)?.contact : undefined
+          return isLinked || this.#links.get(contact.id)?.has(id) === true
+            ? this.#byId.get(id)?.contact
+            : undefined
         },
+        neighbours: () =>
+          Array.from(this.#linkOf({ contact }), (id) => this.#byId.get(id)!.contact),
         isClient: (id) => this.#clients.get(id) === contact.id,
         uplinks,
       },
     })
-    const node = { contact, table, core }
+    const node: WorldNode = { contact, table, core }
     this.nodes.push(node)
     this.#byId.set(contact.id, node)
   }

@@ -29,6 +29,7 @@ class Node {
       // One is near to the destination, and one to every source.
       view: {
         linked: () => undefined,
+        neighbours: () => [],
         closest: () => [contactOf(keyed('1')), contactOf(keyed('c'))],
       },
     })
@@ -50,7 +51,7 @@ class Node {
         envelope: {
           ...{ id: this.#newId(), destination: keyed('0001'), source: keyFromHex(from) },
           ...{ hopsMax: 10, visited: [from], channel: 'rpc', ttlMs: 60_000 },
-          ...{ via: undefined, sourceVia: undefined },
+          ...{ via: undefined, sourceVia: undefined, tried: undefined },
           content: { type: 'call', receipt: true, about: undefined, payload },
           ...more,
         },
@@ -66,6 +67,7 @@ class Node {
       receipt: true,
       via: undefined,
       sourceVia: undefined,
+      tried: undefined,
     }
     this.core.step(
       0,

@@ -29,8 +29,13 @@ const common = fc
     via: fc.option(key, { nil: undefined }),
     sourceVia: fc.option(key, { nil: undefined }),
     path: fc.array(hex(32), { minLength: 1, maxLength: HOPS_CEILING }),
+    detour: fc.option(fc.nat(HOPS_CEILING), { nil: undefined }),
   })
-  .map(({ path, ...rest }) => ({ ...rest, visited: path.slice(0, rest.hopsMax) }))
+  .map(({ path, detour, ...rest }) => ({
+    ...{ ...rest, visited: path.slice(0, rest.hopsMax).slice(0, Math.max(1, detour ?? 32)) },
+    tried:
+      detour === undefined ? undefined : path.slice(0, rest.hopsMax).slice(Math.max(1, detour)),
+  }))
 
 const given = (channel: Envelope['channel']): fc.Arbitrary<RouteContent> =>
   fc.record({
@@ -150,17 +155,29 @@ describe('the frames of envelopes', () => {
       const items = good().map((old, index) => (index === at ? value : old))
       expect(problemOf(WireType.rpcRoute, items)).toBe('read')
     }
-    expect(problemOf(WireType.rpcRoute, [...good(), 'of a newer version'])).toBe('read')
+    const detour = [...good(), new Uint8Array(8 * 32)]
+    expect(problemOf(WireType.rpcRoute, detour)).toBe('read')
+    expect(problemOf(WireType.rpcRoute, [...detour, 'of a newer version'])).toBe('read')
+  })
+
+  it('of a detour name whole keys, together with the path as many as hops are allowed', () => {
+    for (const tried of [new Uint8Array(9 * 32), new Uint8Array(48), 'nobody', null]) {
+      expect(problemOf(WireType.rpcRoute, [...good(), tried])).toBe('ERR_MESSAGE_INVALID tried')
+    }
   })
 
   it('of errors and receipts say what they are about and why', () => {
-    const error = good().map((old, at) => (at === 0 ? 3 : at === 10 ? 0 : old))
+    const error = good()
+      .map((old, at) => (at === 0 ? 3 : at === 10 ? 0 : old))
+      .slice(0, 11)
     expect(problemOf(WireType.rpcRoute, error)).toBe('ERR_MESSAGE_INVALID about')
     error[7] = new Uint8Array(16)
     expect(problemOf(WireType.pubsubRoute, error)).toBe('read')
     error[10] = 3
     expect(problemOf(WireType.pubsubRoute, error)).toBe('ERR_MESSAGE_INVALID reason')
-    const receipt = good().map((old, at) => (at === 0 ? 4 : old))
+    const receipt = good()
+      .map((old, at) => (at === 0 ? 4 : old))
+      .slice(0, 10)
     expect(problemOf(WireType.rpcRoute, receipt)).toBe('ERR_MESSAGE_INVALID about')
   })
 })

@@ -77,6 +77,7 @@ function row(length: number, settings: Partial<GreedySettings> = {}) {
         },
       },
       view: {
+        neighbours: () => [],
         closest: () =>
           [n - 1, n + 1].filter((at) => at >= 0 && at < length).map((at) => contactOf(keyOf(at))),
       },
