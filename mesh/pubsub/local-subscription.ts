@@ -270,14 +270,17 @@ export class LocalSubscription implements Subscription {
   #run(publication: Publication): void {
     const { settlement } = publication
     let result: unknown
+    let isLater: boolean
     try {
       result = this.#subscriber.take(publication, this.settings.filter)
+      // A getter of the user may be behind `then`.
+      isLater = typeof result === 'object' && result !== null && isThenable(result)
     } catch (error) {
       this.#fail(error)
       return
     }
     this.#delivered += 1
-    if (typeof result !== 'object' || result === null || !isThenable(result)) return
+    if (!isLater) return
     this.#running += 1
     settlement?.hold()
     const over = (): void => {

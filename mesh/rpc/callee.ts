@@ -279,13 +279,16 @@ export class Callee implements IncomingHost {
       return
     }
     let output: unknown
+    let isLater: boolean
     try {
       output = asNobody(() => call.registration.handler(input, call))
+      // A getter of the user may be behind `then`.
+      isLater = isThenable(output)
     } catch (error) {
       this.#threw(call, error)
       return
     }
-    if (!isThenable(output)) {
+    if (!isLater) {
       this.#returned(call, output)
       return
     }

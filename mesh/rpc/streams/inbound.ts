@@ -181,11 +181,19 @@ export class InboundStream {
       const place = { procedure: this.#open.procedure, node: this.#origin.node }
       const error = this.#endpoint.error ?? errorOfFault(this.#parts.endpoint.values, fault, place)
       asNobody(() => this.#abort.abort(error))
-      // One that waits for its own things is told when it yields next.
-      this.#iterator?.return?.().catch((thrown: unknown) => this.#parts.unheard(thrown))
+      void this.#stop()
     }
     if (!this.#isSettled) this.#parts.lingers()
     this.#tellOver()
+  }
+
+  /** One that waits for its own things is told when it yields next. What it throws, or gives, is its own affair. */
+  async #stop(): Promise<void> {
+    try {
+      await asNobody(() => this.#iterator?.return?.())
+    } catch (thrown) {
+      this.#parts.unheard(thrown)
+    }
   }
 
   #tellOver(): void {

@@ -177,6 +177,11 @@ describe('publish and subscribe', () => {
     const failing = a!.pubsub.subscribe('x', () => {
       throw new Error('planted')
     })
+    const trap = a!.pubsub.subscribe('x', () => ({
+      get then() {
+        throw new Error('planted')
+      },
+    }))
     const once: Subscription = a!.pubsub.subscribe('x', () => once.unsubscribe())
     const leaver = a!.pubsub.subscribe('x', () => next.unsubscribe())
     const next = a!.pubsub.subscribe('x', () => expect.unreachable('was unsubscribed before'))
@@ -185,9 +190,10 @@ describe('publish and subscribe', () => {
     await a!.pubsub.publish('x', 2)
     expect(after.payloads).toEqual([1, 2])
     expect(failing.stats()).toMatchObject({ failed: 2, delivered: 0 })
+    expect(trap.stats()).toMatchObject({ failed: 2, delivered: 0 })
     expect([once.closed, next.closed, leaver.closed]).toEqual([true, true, false])
     expect(await once.ended).toBe('unsubscribed')
-    expect(a!.node.refusals.counters()).toMatchObject({ ERR_PUBSUB_HANDLER: 2 })
+    expect(a!.node.refusals.counters()).toMatchObject({ ERR_PUBSUB_HANDLER: 4 })
   })
 
   it('PS20 publishes from within handlers without recursion', async () => {

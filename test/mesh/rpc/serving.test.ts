@@ -284,6 +284,11 @@ describe('serving', () => {
         throw undefined
       }),
       provider.rpc.advertise('rejects', () => Promise.reject({ no: 'error' })),
+      provider.rpc.advertise('traps', () => ({
+        get then() {
+          throw new Error('a getter that throws')
+        },
+      })),
       provider.rpc.advertise('hangs', () => new Promise(() => {})),
       provider.rpc.advertise('floods', (_, context) => {
         let taken = 0
@@ -297,6 +302,8 @@ describe('serving', () => {
     net.watch(caller.rpc.call('hangs'))
     const thrown = await net.errorOf(caller.rpc.call('throws'))
     expect(thrown).toMatchObject({ code: 'ERR_RPC_REMOTE', remote: { message: 'undefined' } })
+    const trapped = await net.errorOf(caller.rpc.call('traps'))
+    expect(trapped).toMatchObject({ code: 'ERR_RPC_REMOTE', message: 'a getter that throws' })
     const rejected = await net.errorOf(caller.rpc.call('rejects'))
     expect(rejected.remote).toMatchObject({ name: 'Error', code: undefined })
     const onProgress = (): void => {}

@@ -126,6 +126,32 @@ describe('streams that fail', () => {
     expect(sizesOf(provider)).toEqual(NOTHING)
   })
 
+  it.each([
+    [
+      'throws',
+      () => {
+        throw new Error('planted')
+      },
+    ],
+    ['gives no promise', () => ({ done: true, value: undefined })],
+    ['rejects', () => Promise.reject(new Error('planted'))],
+  ])('R4 an iterator whose return() %s harms no other stream', async (_claim, end) => {
+    const { world, caller, provider } = pairOf({ streamWindowFrames: 16 })
+    const next = (): Promise<object> => Promise.resolve({ done: false, value: 1 })
+    const iterable = { [Symbol.asyncIterator]: () => ({ next, return: end }) }
+    await provider.rpc.advertiseStream('endless', () => iterable as AsyncIterable<number>)
+    await world.advance()
+    const [left, kept] = [caller.rpc.stream('endless'), caller.rpc.stream('endless')]
+    await world.advance()
+    await left[Symbol.asyncIterator]().return!()
+    await world.advance()
+    expect((await kept.next()).value).toBe(1)
+    expect(provider.driver.stats()).toMatchObject({ inbound: 1 })
+    kept.cancel()
+    await world.advance()
+    expect(sizesOf(provider)).toEqual(NOTHING)
+  })
+
   it('R4 nobody says that the peer is gone: silence ends both sides', async () => {
     const { world, caller, provider } = pairOf({ streamProbeMs: 1_000, streamSilenceMs: 4_000 })
     const service = endless()
