@@ -2,6 +2,7 @@
  * What of a gateway outlives a restart of its processes: its counters, whoever wants to hear of clients, and which parts
  * run. The parts find each other through it at use, so a restarted one is found again.
  */
+import { callHandler } from '../call-handler.ts'
 import type { Refusals } from '../refusals.ts'
 import type { ClientEvent } from './gateway.ts'
 import type { Clients } from './workers/clients.ts'
@@ -78,13 +79,9 @@ export class GatewayMemory {
 
   /** Tells everybody who wants to hear of clients. */
   tell(event: ClientEvent): void {
-    for (const handler of this.#handlers) {
-      try {
-        handler(event)
-      } catch (error) {
-        this.#refusals.count('ERR_GATEWAY_HANDLER', { err: error }, { level: 'error' })
-      }
-    }
+    const failed = (err: unknown): void =>
+      this.#refusals.count('ERR_GATEWAY_HANDLER', { err }, { level: 'error' })
+    for (const handler of Array.from(this.#handlers)) callHandler(() => handler(event), failed)
   }
 
   /** Calls `handler` for every client that comes or goes; gives the way to stop. */

@@ -2,6 +2,7 @@
  * What of a peer outlives a restart of its processes: its state and link, whoever wants to hear of them, why the last
  * gateway did not take it in.
  */
+import { callHandler } from '../call-handler.ts'
 import type { Refusals } from '../refusals.ts'
 import type { Link } from '../link/link.ts'
 import type { PeerState } from './uplink.ts'
@@ -29,13 +30,9 @@ export class PeerMemory {
   setState(state: PeerState): void {
     if (state === this.#state || this.#state === 'closed') return
     this.#state = state
-    for (const handler of [...this.#handlers]) {
-      try {
-        handler(state)
-      } catch (error) {
-        this.#refusals.count('ERR_PEER_HANDLER', { err: error }, { level: 'error' })
-      }
-    }
+    const failed = (err: unknown): void =>
+      this.#refusals.count('ERR_PEER_HANDLER', { err }, { level: 'error' })
+    for (const handler of Array.from(this.#handlers)) callHandler(() => handler(state), failed)
   }
 
   /** Calls `handler` with each new state; gives the way to stop. */

@@ -1,6 +1,7 @@
 /** One watch of this node, and the three ways to hear of it: a function, a process, a loop. */
 import type { Pid, System } from '../../runtime/index.ts'
-import { asNobody, isThenable, ownPromise } from '../../runtime/index.ts'
+import { ownPromise } from '../../runtime/index.ts'
+import { callHandler } from '../call-handler.ts'
 import { DiffBuilder } from './diff.ts'
 import type { Diff } from './diff.ts'
 import type {
@@ -79,12 +80,7 @@ export class HandlerListener implements Listener {
   }
 
   take(event: PresenceEvent): void {
-    try {
-      const result = asNobody(() => (this.#handler as PresenceHandler)(event))
-      if (isThenable(result)) Promise.resolve(result).catch(this.#failed)
-    } catch (error) {
-      this.#failed(error)
-    }
+    callHandler(() => (this.#handler as PresenceHandler)(event), this.#failed)
   }
 
   end(): void {}

@@ -3,6 +3,7 @@
  * and the numbers of messages.
  */
 import { FoveaError } from '../../runtime/index.ts'
+import { callHandler } from '../call-handler.ts'
 import type { ServicesContext } from '../services/context.ts'
 import type { LocalSubscription, SubscriptionEvents } from './local-subscription.ts'
 import type { Publication } from './message.ts'
@@ -163,11 +164,10 @@ export class PubSubMemory {
 
   tell(event: PubSubEvent): void {
     for (const listener of Array.from(this.#listeners)) {
-      try {
-        listener(event)
-      } catch (error) {
-        this.#services.refusals.count('ERR_PUBSUB_HANDLER', { error })
-      }
+      callHandler(
+        () => listener(event),
+        (error) => this.#services.refusals.count('ERR_PUBSUB_HANDLER', { error }),
+      )
     }
   }
 

@@ -58,7 +58,9 @@ export class Publisher {
     })
     const release = (each: Outgoing): void => this.#remote(each)
     const now = (): number => clock.now()
-    this.#waiting = new Waiting({ catalog, routes: memory.routes, settings, release, run, now })
+    const over = (work: () => void): void => run(() => this.#workThrough(work))
+    const parts = { catalog, routes: memory.routes, settings, release, run: over, now }
+    this.#waiting = new Waiting(parts)
   }
 
   /** Publishes that wait until it is known who wants them. */
@@ -81,10 +83,7 @@ export class Publisher {
       this.#turn.push(outgoing)
       return
     }
-    this.#work(() => {
-      this.#begin(outgoing)
-      this.#workOff()
-    })
+    this.#workThrough(() => this.#begin(outgoing))
   }
 
   /** What waits fails. */
@@ -95,6 +94,15 @@ export class Publisher {
 
   get #turnLength(): number {
     return this.#turn.length - this.#turnHead
+  }
+
+  /** Does it, then what handlers publish meanwhile; unless others come before that, for which there is a turn already. */
+  #workThrough(work: () => void): void {
+    const isDue = this.#turnLength > 0
+    this.#work(() => {
+      work()
+      if (!isDue) this.#workOff()
+    })
   }
 
   #workOff(): void {

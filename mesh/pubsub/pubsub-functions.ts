@@ -61,9 +61,11 @@ export class PubSubFunctions implements PubSub {
   publish(topic: string, payload?: unknown, options?: PublishOptions): Promise<PublishResult> {
     try {
       const checked = publishOptions(options)
+      const { signal } = checked
+      if (signal?.aborted === true) throw aborted(`the publish to ${topic}`, topic, signal)
       const outgoing = this.#outgoing(topic, payload, checked, undefined)
       this.#publish(outgoing)
-      return outgoing.promise(checked.signal)
+      return outgoing.promise(signal)
     } catch (error) {
       return Promise.reject(error as Error)
     }
@@ -261,7 +263,7 @@ export class PubSubFunctions implements PubSub {
       throw new PubSubError('ERR_PUBSUB_SUBSCRIPTIONS_MAX', text, { topic: filter })
     }
     const { group, signal, owner } = options
-    signal?.throwIfAborted()
+    if (signal?.aborted === true) throw aborted(`the subscription to ${filter}`, filter, signal)
     const subscription = new LocalSubscription(
       {
         ...{ id: memory.nextId(), filter, group, noLocal: options.noLocal ?? false },
@@ -353,6 +355,11 @@ function loopOptions(given: SubscribeOptions | undefined): SubscribeOptions | un
   if ((given?.concurrency ?? 1) === 1) return given
   const text = 'a loop asks for one message after the other, so its subscription has concurrency 1'
   throw new PubSubError('ERR_PUBSUB_SUBSCRIBER', text)
+}
+
+function aborted(what: string, topic: string, { reason }: AbortSignal): PubSubError {
+  const cause: unknown = reason
+  return new PubSubError('ERR_PUBSUB_ABORTED', `${what} was given up before`, { topic, cause })
 }
 
 function draining(): PubSubError {

@@ -48,7 +48,7 @@ export interface PublishOptions {
   readonly headers?: Headers | undefined
   /** `at_least_once`: how long to try. Default `outboxTtlMs`, 300,000. No meaning otherwise. */
   readonly timeoutMs?: number | undefined
-  /** Ends the waiting; the message stays published. */
+  /** Ends the waiting; the message stays published. One that is aborted already publishes nothing. */
   readonly signal?: AbortSignal | undefined
 }
 
@@ -118,7 +118,7 @@ export interface SubscribeOptions {
    * order for speed. Not for a loop, which may ask for several itself.
    */
   readonly concurrency?: number | undefined
-  /** Ends the subscription. */
+  /** Ends the subscription. With one that is aborted already there is none: `ERR_PUBSUB_ABORTED`. */
   readonly signal?: AbortSignal | undefined
   /** Process of this system whose death ends the subscription; a subscribed process ends its own. */
   readonly owner?: Pid | undefined
@@ -281,7 +281,7 @@ export interface PubSub {
    *
    * A subscriber that matches with two subscriptions gets two messages. A process gets {@link PubSubProcessMessage};
    * its death ends the subscription. Throws a `TopicError` (`ERR_FILTER_INVALID`, ...), an `OptionError` or a
-   * `PubSubError`: `ERR_PUBSUB_SUBSCRIBER`, `_GROUP_INVALID`, `_SUBSCRIPTIONS_MAX`, `_DRAINING`.
+   * `PubSubError`: `ERR_PUBSUB_SUBSCRIBER`, `_GROUP_INVALID`, `_SUBSCRIPTIONS_MAX`, `_ABORTED`, `_DRAINING`.
    */
   subscribe<Payload = unknown>(
     filter: string,

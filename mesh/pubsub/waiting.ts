@@ -100,7 +100,6 @@ export class Waiting {
     // Not sooner: a search that ended with its process says nothing either.
     if (!isUnanswered) this.#parts.routes.sought(topic)
     const kept: Outgoing[] = []
-    // What is published by a handler meanwhile comes after these.
     for (const outgoing of outgoings ?? []) {
       if (isUnanswered && outgoing.delivery === 'at_least_once' && !this.#isLate(outgoing)) {
         kept.push(outgoing)

@@ -10,6 +10,7 @@ import {
   ownPromise,
   resolveOptions,
 } from '../../runtime/index.ts'
+import { callHandler } from '../call-handler.ts'
 import { checkTopic } from '../topics/topic.ts'
 import { UnsendableError } from '../wire/errors.ts'
 import type { CallRequest, CallTarget } from './call-request.ts'
@@ -229,13 +230,8 @@ export class Invoker implements CallInvoker {
   ): ((value: unknown) => void) | undefined {
     if (onProgress === undefined) return undefined
     const { logger } = this.#context
-    return (value) => {
-      try {
-        onProgress(value)
-      } catch (error) {
-        logger.error({ procedure, error }, 'onProgress threw')
-      }
-    }
+    const failed = (error: unknown): void => logger.error({ procedure, error }, 'onProgress threw')
+    return (value) => callHandler(() => onProgress(value), failed)
   }
 
   #encode(procedure: string, input: unknown): Uint8Array {

@@ -185,6 +185,8 @@ export class RpcFunctions implements Rpc {
     options: RpcCallManyOptions,
   ): Promise<readonly ProviderResult<Output>[]> {
     const { memory, clock, settings } = this.#context
+    const { signal } = options
+    if (signal?.aborted === true) throw cancelled(procedure, signal.reason)
     const startedMs = clock.now()
     const timeoutMs = options.timeoutMs ?? settings.callTimeoutMs
     const known = memory.engine?.candidates(procedure) ?? []

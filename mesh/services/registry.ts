@@ -25,6 +25,7 @@ import {
   resolveOptions,
 } from '../../runtime/index.ts'
 import type { OptionCheck } from '../../runtime/index.ts'
+import { callHandler } from '../call-handler.ts'
 import type { CatalogChange, CatalogEntry } from '../catalog/catalog.ts'
 import type { RpcContext } from '../rpc/context.ts'
 import { CALL_MANY_CHECKS } from '../rpc/options.ts'
@@ -241,6 +242,8 @@ export class ServiceRegistry implements Services {
       this.#hits += 1
       return this.#matching(filter)
     }
+    const { signal } = given
+    if (signal?.aborted === true) throw aborted(filter, signal)
     await this.#seek(filter, given)
     return this.#matching(filter)
   }
@@ -390,17 +393,16 @@ export class ServiceRegistry implements Services {
   #tell(change: ServiceChange): void {
     for (const { filter, handler } of Array.from(this.#watches)) {
       if (filter !== undefined && !concerns(filter, change.entry.procedure)) continue
-      try {
-        handler(change)
-      } catch (error) {
-        const { procedure } = change.entry
-        this.#context.refusals.count(
-          'ERR_SERVICES_HANDLER',
-          { procedure, error },
-          { level: 'error' },
-        )
-      }
+      callHandler(
+        () => handler(change),
+        (error) => this.#failed(change, error),
+      )
     }
+  }
+
+  #failed({ entry: { procedure } }: ServiceChange, error: unknown): void {
+    const fields = { procedure, error }
+    this.#context.refusals.count('ERR_SERVICES_HANDLER', fields, { level: 'error' })
   }
 
   // --- looking
@@ -419,9 +421,7 @@ export class ServiceRegistry implements Services {
         await catalog.seek('procedure', name, { timeoutMs: timeoutMs ?? FIND_MS, signal })
       } catch (cause) {
         if (signal?.aborted !== true) throw cause
-        throw new ServicesError('ERR_SERVICES_ABORTED', `looking for '${filter}' was given up`, {
-          cause: signal.reason as unknown,
-        })
+        throw aborted(filter, signal)
       }
     }
     this.#asked.delete(filter)
@@ -433,6 +433,13 @@ export class ServiceRegistry implements Services {
       return
     }
   }
+}
+
+function aborted(filter: string, { reason }: AbortSignal): ServicesError {
+  const cause: unknown = reason
+  return new ServicesError('ERR_SERVICES_ABORTED', `looking for '${filter}' was given up`, {
+    cause,
+  })
 }
 
 /** Whether what is advertised so is of interest to who looks for that. */

@@ -209,6 +209,42 @@ describe('publish and subscribe', () => {
     expect(count).toBe(100_000)
   })
 
+  it('PS20 lets others have turns while handlers of a group publish what waits again and again', async () => {
+    const net = new PubSubNet()
+    const [a] = await net.startAll(1)
+    a!.node.catalog.sought = false
+    let count = 0
+    let atNextTurn = 0
+    const again = (): void => {
+      count += 1
+      if (count === 1) net.clock.nextTurn(() => (atNextTurn = count))
+      a!.node.catalog.sought = true
+      if (count < 30_000) void a!.pubsub.publish('x')
+    }
+    a!.pubsub.subscribe('x', again, { group: 'g' })
+    const first = a!.pubsub.publish('x')
+    await net.advance(10)
+    expect(await first).toMatchObject({ local: 1 })
+    expect(count).toBe(30_000)
+    expect(atNextTurn).toBeLessThan(20_000)
+  })
+
+  it('publishes and subscribes nothing with a signal that is aborted already', async () => {
+    const net = new PubSubNet()
+    const [a] = await net.startAll(1)
+    const got = collect()
+    a!.pubsub.subscribe('x', got.handler)
+    const signal = AbortSignal.abort(new Error('too late'))
+    const refused = { code: 'ERR_PUBSUB_ABORTED', cause: { message: 'too late' } }
+    const published = a!.pubsub.publish('x', 1, { signal, retain: true })
+    await expect(published).rejects.toMatchObject(refused)
+    expect(() => a!.pubsub.subscribe('y', got.handler, { signal })).toThrow(
+      expect.objectContaining({ code: 'ERR_PUBSUB_ABORTED' }),
+    )
+    expect(got.payloads).toEqual([])
+    expect(a!.pubsub.stats()).toMatchObject({ published: 0, retained: 0, subscriptions: 1 })
+  })
+
   it('leaves out whom exclude names, this node too', async () => {
     const net = new PubSubNet()
     const [a, b, c] = await net.startAll(3)
@@ -686,6 +722,19 @@ describe('drain', () => {
     await net.advance(0)
     expect(isOver).toBe(true)
     await over
+  })
+
+  it('PS12 of a subscription that has less time than its grace fails for what waits alone', async () => {
+    const net = new PubSubNet()
+    const [a] = await net.startAll(1)
+    const [idle, busy] = [collect(), (): Promise<void> => new Promise(() => {})]
+    const empty = a!.pubsub.subscribe('x', idle.handler).drain({ timeoutMs: 100 })
+    const stuck = failureOf(a!.pubsub.subscribe('x', busy).drain({ timeoutMs: 100 }))
+    await a!.pubsub.publish('x', 1)
+    await net.advance(100)
+    await empty
+    expect(idle.payloads).toEqual([1])
+    expect(await stuck).toMatchObject({ code: 'ERR_PUBSUB_DRAIN_TIMEOUT' })
   })
 
   it('PS12 of a node hands on what waits, refuses what is new, and gives up after its time', async () => {

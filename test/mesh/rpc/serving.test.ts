@@ -409,6 +409,8 @@ describe('callMany', () => {
     const { net, caller, provider } = await pair()
     caller.node.catalog.sought = false
     expect((await net.errorOf(caller.rpc.callMany('none'))).code).toBe('ERR_RPC_NO_PROVIDER')
+    const late = caller.rpc.callMany('none', 1, { signal: AbortSignal.abort() })
+    expect((await net.errorOf(late)).code).toBe('ERR_RPC_CANCELLED')
     expect((await net.errorOf(caller.rpc.callMany('none', () => 1))).code).toBe('ERR_RPC_INPUT')
     await net.told(provider.rpc.advertise('hang', () => new Promise(() => {})))
     const giver = new AbortController()

@@ -220,6 +220,9 @@ describe('the service registry', () => {
     expect(seen).toEqual([])
     const controller = new AbortController()
     controller.abort('enough')
+    await expect(a.services.find('y', { signal: controller.signal })).rejects.toMatchObject({
+      ...{ code: 'ERR_SERVICES_ABORTED', cause: 'enough' },
+    })
     a.node.catalog.sought = false
     Object.assign(a.node.catalog, { seek: () => Promise.reject(new Error('given up')) })
     await expect(a.services.find('y', { signal: controller.signal })).rejects.toMatchObject({
