@@ -7,7 +7,13 @@
  * Differs from noex: a node that is gone is forgotten after a while; a peer's word about a third node
  * changes nothing here; a callback that throws is logged and harms nobody.
  */
-import { formatReason, type Logger, type Pid, type System } from '../runtime/index.ts'
+import {
+  ArgumentError,
+  formatReason,
+  type Logger,
+  type Pid,
+  type System,
+} from '../runtime/index.ts'
 import {
   HIDDEN_FIELD,
   type LinkDownReason,
@@ -20,6 +26,7 @@ import {
 } from '../mesh/index.ts'
 import { ClusterConnectError, ClusterWaitError } from './errors.ts'
 import type { RelayEvent } from './hand-over.ts'
+import { InOrder } from './in-order.ts'
 import type { NodeDirectory, NodeTarget } from './node-directory.ts'
 import { isNodeId, NodeId } from './node-id.ts'
 import { checkOwner, NodeMonitors, type MonitorNodesOptions } from './node-monitors.ts'
@@ -137,6 +144,7 @@ export class ClusterView implements ClusterFunctions {
   readonly #lives = new Map<string, number>()
   readonly #stopListening: (() => void)[]
   readonly #monitors: NodeMonitors
+  readonly #order = new InOrder()
   #status: ClusterStatus = 'starting'
 
   /** Registered with the mesh after the gate, so that its callbacks find the gate ready. */
@@ -289,6 +297,9 @@ export class ClusterView implements ClusterFunctions {
   waitFor(node: NodeTarget, options: WaitOptions = {}): Promise<ClusterNode> {
     const { timeoutMs = WAIT_MS, signal } = options
     return new Promise((resolve, reject) => {
+      if (typeof timeoutMs !== 'number' || !(timeoutMs >= 0)) {
+        throw new ArgumentError('timeoutMs', 'a number of at least 0', timeoutMs)
+      }
       const found = this.isNodeConnected(node) ? this.getNode(node) : undefined
       if (found !== undefined) return resolve(found)
       const give = (error: ClusterWaitError): void => {
@@ -299,14 +310,19 @@ export class ClusterView implements ClusterFunctions {
       if (signal?.aborted === true) {
         return reject(new ClusterWaitError(String(node), 'aborted', timeoutMs))
       }
+      if (this.#status === 'stopped') {
+        return reject(new ClusterWaitError(String(node), 'stopped', timeoutMs))
+      }
       const timer = this.#parts.system.clock.setTimer(timeoutMs, () =>
         give(new ClusterWaitError(String(node), 'timeout', timeoutMs)),
       )
-      const stopUp = this.onNodeUp((_id, up) => {
+      const onUp = (_id: NodeId, up: ClusterNode): void => {
         if (this.#parts.directory.keyOf(node) !== up.key.hex) return
         release()
         resolve(up)
-      })
+      }
+      // Whoever waits for one node by name asks for it, hidden or not.
+      const stopUp = this.onNodeUp(onUp, { hidden: true })
       const stopStatus = this.onStatusChange((status) => {
         if (status === 'stopped') give(new ClusterWaitError(String(node), 'stopped', timeoutMs))
       })
@@ -381,7 +397,7 @@ export class ClusterView implements ClusterFunctions {
   }
 
   #tell<C>(callbacks: ReadonlySet<C>, tell: (callback: C) => void): void {
-    for (const callback of [...callbacks]) {
+    this.#order.tell(callbacks, [tell], (callback) => {
       try {
         tell(callback)
       } catch (error) {
@@ -390,7 +406,7 @@ export class ClusterView implements ClusterFunctions {
           'a cluster callback failed',
         )
       }
-    }
+    })
   }
 }
 

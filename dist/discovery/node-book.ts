@@ -6,6 +6,7 @@
  * gives way to what the DHT says, which is signed: a flood of claims hides nobody.
  */
 import { formatNodeId, type TransportAddress } from '../../mesh/index.ts'
+import { InOrder } from '../in-order.ts'
 import type { NodeId } from '../node-id.ts'
 import type { DiscoveredNode, DiscoveryEvent, NodeSource } from './discovery.ts'
 
@@ -30,6 +31,7 @@ export class NodeBook {
   readonly #nodesMax: number
   readonly #entries = new Map<string, Entry>()
   readonly #handlers = new Set<(event: DiscoveryEvent) => void>()
+  readonly #order = new InOrder()
   readonly #onHandlerError: (error: unknown) => void
 
   constructor(nodesMax: number, onHandlerError: (error: unknown) => void) {
@@ -128,7 +130,7 @@ export class NodeBook {
   }
 
   #tell(event: DiscoveryEvent): void {
-    for (const handler of [...this.#handlers]) this.#call(handler, event)
+    this.#order.tell(this.#handlers, [event], (handler) => this.#call(handler, event))
   }
 
   #call(handler: (event: DiscoveryEvent) => void, event: DiscoveryEvent): void {

@@ -3,6 +3,7 @@ import { bareRef, isRef, type Contract, type Ref } from '../../behaviours/index.
 import { ArgumentError, asNobody, isPid, type Pid } from '../../runtime/index.ts'
 import type { Diff, OwnEntry, SpaceTopic } from '../../mesh/index.ts'
 import { facesOf, type Nameable } from '../names/global-registry.ts'
+import { InOrder } from '../in-order.ts'
 import type { DistParts } from '../parts.ts'
 import { GroupsError } from './errors.ts'
 import { GroupTable, type GroupChange } from './group-table.ts'
@@ -49,6 +50,7 @@ export class LocalScope implements GroupScope {
   readonly #table = new GroupTable()
   readonly #ties = new Map<number, Tied>()
   readonly #watchers = new Set<Watcher>()
+  readonly #order = new InOrder()
   #isClosed = false
 
   constructor(name: string, made: LocalScopeParts) {
@@ -215,16 +217,17 @@ export class LocalScope implements GroupScope {
   }
 
   #change(joins: readonly Membership[], leaves: readonly Membership[]): void {
-    for (const change of this.#table.change(joins, leaves)) this.#tell(change)
+    const changes = this.#table.change(joins, leaves)
+    if (this.#watchers.size === 0) return
+    const events = changes.map((change) => this.#eventOf(change))
+    this.#order.tell(this.#watchers, events, ({ group, take }, event) => {
+      if (group === undefined || group === event.group) take(event)
+    })
   }
 
-  #tell({ type, group, members }: GroupChange): void {
-    if (this.#watchers.size === 0) return
+  #eventOf({ type, group, members }: GroupChange): GroupEvent {
     const refs = members.map((member) => this.#refOf(member, undefined))
-    const event: GroupEvent = { type, scope: this.name, group, members: refs }
-    for (const watcher of Array.from(this.#watchers)) {
-      if (watcher.group === undefined || watcher.group === group) watcher.take(event)
-    }
+    return { type, scope: this.name, group, members: refs }
   }
 
   #leave(entries: readonly OwnEntry[]): void {

@@ -1,5 +1,6 @@
 /** Who wants to hear what happens to global names on this node. */
 import { asNobody } from '../../runtime/index.ts'
+import { InOrder } from '../in-order.ts'
 import type { GlobalEntry } from './resolver.ts'
 
 /** What is told, by event. */
@@ -21,9 +22,15 @@ export interface GlobalRegistryEvents {
 /** Name of an event. */
 export type GlobalRegistryEvent = keyof GlobalRegistryEvents
 
+/** One call of `on`: the same handler may listen twice. */
+interface Listener {
+  readonly handler: (...args: never[]) => void
+}
+
 /** See the head of this file. */
 export class NameEvents {
-  readonly #handlers = new Map<GlobalRegistryEvent, Set<(...args: never[]) => void>>()
+  readonly #handlers = new Map<GlobalRegistryEvent, Set<Listener>>()
+  readonly #order = new InOrder()
   readonly #failed: (event: GlobalRegistryEvent, error: unknown) => void
 
   /** What a handler throws goes to `failed`. */
@@ -34,8 +41,9 @@ export class NameEvents {
   on<E extends GlobalRegistryEvent>(event: E, handler: GlobalRegistryEvents[E]): () => void {
     const handlers = this.#handlers.get(event) ?? new Set()
     this.#handlers.set(event, handlers)
-    handlers.add(handler)
-    return () => void handlers.delete(handler)
+    const listener: Listener = { handler }
+    handlers.add(listener)
+    return () => void handlers.delete(listener)
   }
 
   /** Whether anybody listens: what nobody hears need not be made. */
@@ -47,16 +55,19 @@ export class NameEvents {
     event: E,
     ...args: Parameters<GlobalRegistryEvents[E]>
   ): void {
-    for (const handler of Array.from(this.#handlers.get(event) ?? [])) {
+    const listeners = this.#handlers.get(event)
+    if (listeners === undefined) return
+    this.#order.tell(listeners, [args], ({ handler }, given) => {
       try {
-        asNobody(() => (handler as unknown as (...given: typeof args) => void)(...args))
+        asNobody(() => (handler as unknown as (...all: typeof args) => void)(...given))
       } catch (error) {
         this.#failed(event, error)
       }
-    }
+    })
   }
 
   clear(): void {
+    for (const listeners of this.#handlers.values()) listeners.clear()
     this.#handlers.clear()
   }
 }

@@ -145,18 +145,23 @@ export class NamesMemory {
         before.owner.strict?.release()
       }
       const { registrar } = this
-      return isOver ? registrar.claimOver(name, owner, given) : registrar.claim(name, owner, given)
+      const made = isOver
+        ? registrar.claimOver(name, owner, given)
+        : registrar.claim(name, owner, given)
+      this.#tie(made)
+      return made
     })
     if (before?.owner.waiting !== undefined) {
       this.#settle(before, () => new GlobalNameConflictError(name, this.#parts.mesh.nodeId))
     }
-    this.#tie(own)
     return own
   }
 
   /** Resolves when the registration is through. */
   through(own: Own, timeoutMs: number, signal: AbortSignal | undefined): Promise<void> {
     return new Promise((resolve, reject) => {
+      // Whoever heard of it may have taken it back already.
+      if (this.registrar.own.get(own.name) !== own) return reject(withdrawn(own.name))
       const { system } = this.#parts
       const gaveUp = (why: () => GlobalRegistryError): void => {
         if (own.owner.waiting === undefined) return
@@ -216,8 +221,7 @@ export class NamesMemory {
 
   /** Somebody unregisters it; who waits for it to be through waits in vain. */
   withdraw(own: Own): void {
-    const what = 'unregistered before it was through'
-    this.#settle(own, () => new GlobalRegistryError('ERR_GLOBAL_ABORTED', own.name, what))
+    this.#settle(own, () => withdrawn(own.name))
     this.release(own)
   }
 
@@ -427,6 +431,11 @@ function registrationOf({ name, owner, claim }: Own): Registration | undefined {
 
 function aborted(name: string, cause: unknown): GlobalRegistryError {
   return new GlobalRegistryError('ERR_GLOBAL_ABORTED', name, 'aborted', { cause })
+}
+
+function withdrawn(name: string): GlobalRegistryError {
+  const what = 'unregistered before it was through'
+  return new GlobalRegistryError('ERR_GLOBAL_ABORTED', name, what)
 }
 
 function isSameProcess(a: Claim, b: Claim): boolean {

@@ -50,7 +50,10 @@ export interface RegistrarParts<Owner> {
   readonly refused: (own: OwnName<Owner>, to: Claim) => void
   /** The process had the name and has it no more. */
   readonly lost: (own: OwnName<Owner>, to: Claim, how: Ending) => void
-  /** A conflict that a claim of this node was in was decided for `winner`; for nobody when that is undefined. */
+  /**
+   * A conflict that a claim of this node was in was decided for `winner`; for nobody when that is undefined. The last thing
+   * that is done about it: who hears of it may claim the name anew.
+   */
   readonly decided: (name: string, winner: Claim | undefined, losers: readonly Claim[]) => void
 }
 
@@ -182,6 +185,8 @@ export class Registrar<Owner> {
     // What it has replaced is over: if it gave way, nobody might be left.
     const isTaken = claim.counter > 1
     const decision = decide(rivals, (rival) => (isTaken ? 'own' : choose(own, rival)))
+    // A resolver may end a process, or take back what it is asked about: what it says then is of a claim that is over.
+    if (this.own.get(own.name) !== own || own.claim !== claim) return
     switch (decision.type) {
       case 'wins':
         // Who has ended it before has ended what it was.
@@ -190,13 +195,13 @@ export class Registrar<Owner> {
         return
       case 'gives_way':
         this.#drop(own)
-        decided(own.name, decision.to, [claim])
         lost(own, decision.to, 'notify')
+        decided(own.name, decision.to, [claim])
         return
       case 'dissolves':
         this.#say(own, { state: 'dissolved', ends: decision.ends })
-        decided(own.name, undefined, [claim, ...rivals])
         lost(own, decision.to, 'dissolve')
+        decided(own.name, undefined, [claim, ...rivals])
         return
     }
   }
@@ -207,8 +212,8 @@ export class Registrar<Owner> {
     this.#drop(own)
     if (state === 'pending') refused(own, to)
     else if (state === 'held') {
-      if (how !== 'replaced') decided(own.name, how === 'dissolve' ? undefined : to, [own.claim])
       lost(own, to, how)
+      if (how !== 'replaced') decided(own.name, how === 'dissolve' ? undefined : to, [own.claim])
     }
   }
 

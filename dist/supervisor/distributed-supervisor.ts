@@ -24,6 +24,7 @@ import {
   type Server,
 } from '../../behaviours/index.ts'
 import { ArgumentError, formatReason, isPid, pidKey, type Pid } from '../../runtime/index.ts'
+import { InOrder } from '../in-order.ts'
 import { LeaseError } from '../leases/errors.ts'
 import type { StrictLeases } from '../leases/leases.ts'
 import type { NodeTarget } from '../node-directory.ts'
@@ -140,6 +141,7 @@ class Supervisors {
   readonly #hasVoters: boolean
   readonly #running = new Map<string, Pid>()
   readonly #listeners = new Set<(event: LifecycleEvent) => void>()
+  readonly #order = new InOrder()
 
   constructor(parts: DistParts, hasVoters: boolean) {
     this.#parts = parts
@@ -249,14 +251,14 @@ class Supervisors {
   }
 
   #tell(event: LifecycleEvent): void {
-    for (const listener of [...this.#listeners]) {
+    this.#order.tell(this.#listeners, [event], (listener) => {
       try {
         listener(event)
       } catch (error) {
         const detail = formatReason(error)
         this.#parts.logger.error({ err: error, detail }, 'a lifecycle listener failed')
       }
-    }
+    })
   }
 }
 

@@ -118,6 +118,25 @@ describe('Cluster', () => {
     expect(seen).toHaveLength(3)
   })
 
+  it('tells up before down to all, also when one of them disconnects, and nobody who has stopped', async () => {
+    await using world = await startWorld(1)
+    const [a] = world.nodes as [FoveaNode]
+    const seen: string[] = []
+    let stopLast = (): void => {}
+    const stopFirst = a.cluster.onNodeUp((id) => {
+      stopFirst()
+      stopLast()
+      void a.cluster.disconnect(id)
+    })
+    a.cluster.onNodeUp(() => void seen.push('up'))
+    a.cluster.onNodeDown(() => void seen.push('down'))
+    stopLast = a.cluster.onNodeUp(() => void seen.push('told after its end'))
+    await world.start('n2')
+    await world.clock.advance(1_000)
+    expect(seen.slice(0, 2)).toEqual(['up', 'down'])
+    expect(seen).not.toContain('told after its end')
+  })
+
   it('changes its status as the node lives and ends', async () => {
     const world = await startSimNodes(1)
     const [a] = world.nodes as [FoveaNode]
@@ -139,8 +158,11 @@ describe('Cluster.waitFor', () => {
     const { world, a } = await alone()
     await using _ = world
     const waiting = a.cluster.waitFor('n2@10.0.0.2:4433', { timeoutMs: 5_000 })
+    const hiddenToo = a.cluster.waitFor('n3@10.0.0.3:4433', { timeoutMs: Infinity })
     const b = await world.start('n2')
     expect(await during(world, waiting)).toMatchObject({ id: b.id })
+    const hidden = await world.start('n3', { hidden: true })
+    expect(await during(world, hiddenToo)).toMatchObject({ id: hidden.id, hidden: true })
     const atMs = world.clock.now()
     expect(await a.cluster.waitFor(b.key)).toMatchObject({ id: b.id })
     expect(await a.cluster.waitFor(a.id)).toMatchObject({ id: a.id })
@@ -160,8 +182,12 @@ describe('Cluster.waitFor', () => {
     abort.abort()
     expect(await aborted).toMatchObject({ code: 'ERR_CLUSTER_WAIT_ABORTED' })
     expect(await wait({ signal: abort.signal })).toMatchObject({ code: 'ERR_CLUSTER_WAIT_ABORTED' })
+    expect(await wait({ timeoutMs: NaN })).toMatchObject({ code: 'ERR_ARGUMENT' })
     const stopped = wait({})
     await during(world, a.stop())
     expect(await stopped).toMatchObject({ code: 'ERR_CLUSTER_NOT_STARTED' })
+    const atMs = world.clock.now()
+    expect(await wait({})).toMatchObject({ code: 'ERR_CLUSTER_NOT_STARTED' })
+    expect(world.clock.now()).toBe(atMs)
   })
 })

@@ -1,6 +1,6 @@
 /** Process groups on whole simulated nodes (pg_SUITE). */
 import { afterAll, beforeAll, describe, expect, it } from 'vitest'
-import type { FoveaNode, GroupEvent } from '../../../dist/index.ts'
+import type { FoveaNode, GroupEvent, GroupsMonitor } from '../../../dist/index.ts'
 import type { Pid } from '../../../runtime/index.ts'
 import {
   Counter,
@@ -117,6 +117,27 @@ describe('process groups', () => {
     await step()
     expect(heard).toHaveLength(2)
     theirs.monitor(told).demonitor()
+  })
+
+  it('PG-09 PG-11 monitors hear one order, whatever one of them does meanwhile, and nothing after their end', () => {
+    const scope = a.groups.scope('s')
+    const p = idle(a)
+    const heard: string[] = []
+    let late: GroupsMonitor | undefined
+    const first = scope.monitor(({ type }) => {
+      if (type === 'leave') return
+      ended.demonitor()
+      scope.leave('brief', p)
+      late = scope.monitor((event) => heard.push(`late ${event.type}`))
+    })
+    const second = scope.monitor(({ type }) => heard.push(type))
+    const ended = scope.monitor(() => heard.push('told after its end'))
+    scope.join('brief', p)
+    expect(heard).toEqual(['join', 'leave'])
+    // It began when all of that had happened.
+    expect(late?.groups.has('brief')).toBe(false)
+    for (const monitor of [first, second, late]) monitor?.demonitor()
+    a.system.exit(p, 'kill')
   })
 
   it('PG-12 G9 scopes know nothing of each other, and who is in none is sent nothing', async () => {

@@ -1,6 +1,6 @@
 /** Global names of a cluster that falls apart and comes together. */
 import { describe, expect, it } from 'vitest'
-import type { FoveaNode, NameResolver, RegisterOptions } from '../../../dist/index.ts'
+import type { FoveaNode, GlobalEntry, NameResolver, RegisterOptions } from '../../../dist/index.ts'
 import type { Pid } from '../../../runtime/index.ts'
 import { during, probe, startWorld, type LoggedWorld, type Probe } from '../support/world.ts'
 
@@ -117,6 +117,55 @@ describe('global names when parts meet', () => {
     await world.clock.advance(5_000)
     expect(alive('trap')).toEqual([true, false])
     for (const node of nodes) expect(node.globalRegistry.getStats().contested).toBe(0)
+    await world.stop()
+  })
+
+  it('G2 G4 what a resolver or a handler does to the name itself is what counts, and leaves no name of nobody', async () => {
+    const acts: string[] = []
+    const act = (what: string, own: GlobalEntry): void => {
+      acts.push(what)
+      if (what === 'withdraws') void better.globalRegistry.unregister('withdraws')
+      else if (what === 'ends') better.system.exit(own.ref.pid, 'kill')
+      else {
+        const next = what === 'replaces' ? spare : own.ref.pid
+        better.globalRegistry.reRegister(what, next).catch(() => {})
+      }
+    }
+    const acting: NameResolver = (name, own) => {
+      act(name, own)
+      return own
+    }
+    const made = await apart(2, [
+      ['withdraws', { resolver: acting }, false],
+      ['ends', { resolver: acting }, false],
+      ['replaces', { resolver: acting }, false],
+      ['again', { resolver: (_name, _own, rival) => rival }, false],
+    ])
+    const { world, better, worse, probes } = made
+    const spare = idle(better)
+    better.globalRegistry.on('conflictResolved', (name, _winner, [loser]) => {
+      if (name === 'again') act(name, loser!)
+    })
+    await together(made)
+    expect(acts.sort()).toEqual(['again', 'ends', 'replaces', 'withdraws'])
+    const { nodes } = world
+    const pidsAt = (name: string): (Pid | undefined)[] =>
+      nodes.map((node) => node.globalRegistry.whereis(name)?.pid)
+    // Unregistered is unregistered, wherever its process is.
+    expect(views(nodes, 'withdraws')).toEqual(['nobody', 'nobody'])
+    const rival = `${nodes.indexOf(worse)}/${probes.get('ends')![1].pid.id}`
+    expect(views(nodes, 'ends')).toEqual([rival, rival])
+    for (const pid of pidsAt('replaces')) expect(pid?.id).toBe(spare.id)
+    const [again] = probes.get('again')!
+    for (const pid of pidsAt('again')) expect(pid?.id).toBe(again.pid.id)
+    // Every name goes with its process, on both nodes.
+    better.system.exit(spare, 'kill')
+    for (const pair of probes.values()) {
+      better.system.exit(pair[0].pid, 'kill')
+      worse.system.exit(pair[1].pid, 'kill')
+    }
+    await world.clock.advance(1_000)
+    for (const node of nodes) expect(node.globalRegistry.getNames()).toEqual([])
     await world.stop()
   })
 

@@ -285,6 +285,35 @@ describe('names of a connected cluster', () => {
     for (const off of offs) off()
   })
 
+  it('tells all who listen in one order, whatever one of them does meanwhile, and nobody who has stopped', async () => {
+    const [a] = nodes
+    const { globalRegistry: names } = a
+    const heard: string[] = []
+    const note = (event: string) => (): void => void heard.push(event)
+    let hasStopped = (): void => {}
+    const offs = [
+      names.on('registered', ({ name }) => {
+        hasStopped()
+        void names.unregister(name)
+      }),
+      names.on('registered', note('registered')),
+      names.on('unregistered', note('unregistered')),
+    ]
+    hasStopped = names.on('registered', note('told after its end'))
+    const one = note('twice')
+    const twice = [names.on('registered', one), names.on('registered', one)]
+    twice[0]!()
+    const p = idle(a)
+    await during(
+      world,
+      names.register('brief', p).catch(() => {}),
+    )
+    expect(heard).toEqual(['registered', 'twice', 'unregistered'])
+    expect(names.whereis('brief')).toBeUndefined()
+    for (const off of [...offs, ...twice]) off()
+    a.system.exit(p, 'kill')
+  })
+
   it('bad names, dead processes, aborted and strict registrations are refused at once', async () => {
     const [a] = nodes
     const p = idle(a)
