@@ -12,6 +12,7 @@ import type { ChildSpec, Contract, SupervisorRef } from '../behaviours/index.ts'
 import { createSystem, formatReason, ownPromise } from '../runtime/index.ts'
 import type { ExitReason, System } from '../runtime/index.ts'
 import { atMost } from './at-most.ts'
+import { connectionsMaxOf } from './connections-max.ts'
 import { MeshCore } from './core.ts'
 import { DiscoveryContract } from './discovery/driver.ts'
 import type { Candidate, Discovery } from './discovery/discovery.ts'
@@ -219,7 +220,7 @@ export async function startMesh(
     await identity.close()
   }
   try {
-    const transport = await openTransport(options)
+    const transport = await openTransport(options, connectionsMaxOf(given))
     const parts = { options, system, identity, realm, transport, advertiseHost, values }
     const core = new MeshCore(parts)
     // Before anybody can ask this node to keep something; it may take longer than the start of a process.

@@ -11,12 +11,14 @@ const THREAD_MAIN = './thread-main.js'
 
 /** A door for the node; undefined when the options make no sense, which the mesh will say. */
 export function doorOf(given: Omit<MeshOptions, 'discovery'>): Door | undefined {
-  const { transport = 'quic', clock, entropy, logger } = given
+  const { transport = 'quic', clock, entropy, logger, linksMax, gateway } = given
   if (transport instanceof Door) return transport
   const isObject = (value: unknown): boolean => typeof value === 'object' && value !== null
   if (transport !== 'quic' && !isObject(transport)) return undefined
   const parts = [clock, entropy, logger].filter((part) => part !== undefined)
-  return parts.every(isObject) ? createNodeDoor({ transport, clock, entropy, logger }) : undefined
+  return parts.every(isObject)
+    ? createNodeDoor({ transport, clock, entropy, logger, linksMax, gateway })
+    : undefined
 }
 
 /** What workers need of a running node. */

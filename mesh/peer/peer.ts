@@ -14,6 +14,7 @@ import type { Contract, SupervisorRef } from '../../behaviours/index.ts'
 import { createSystem, formatReason, ownPromise } from '../../runtime/index.ts'
 import type { ClockTimer, System } from '../../runtime/index.ts'
 import { atMost } from '../at-most.ts'
+import { CONNECTIONS_MIN } from '../connections-max.ts'
 import { MeshCore } from '../core.ts'
 import { openIdentity } from '../identity/identity.ts'
 import type { Identity } from '../identity/identity.ts'
@@ -131,7 +132,7 @@ export async function connect(
     await identity.close()
   }
   try {
-    const transport = await openTransport(mesh)
+    const transport = await openTransport(mesh, CONNECTIONS_MIN)
     const core = new MeshCore({
       ...{ options: mesh, system, identity, realm, transport },
       // What it says of itself, though nobody dials it.

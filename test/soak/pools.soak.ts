@@ -7,6 +7,7 @@ import process from 'node:process'
 import { setFlagsFromString } from 'node:v8'
 import { runInNewContext } from 'node:vm'
 import { describe, expect, it } from 'vitest'
+import { connectionsMaxOf } from '../../mesh/connections-max.ts'
 import type { Mesh } from '../../mesh/mesh.ts'
 import type { Peer } from '../../mesh/peer/peer.ts'
 import { EdgeCluster } from '../mesh/gateway/edge-cluster.ts'
@@ -58,7 +59,10 @@ async function pair(cluster: EdgeCluster, clientsMax: number): Promise<readonly 
     courier: { keysMax: CLIENTS, sendersMax: CLIENTS, sealAgeMaxMs: 60_000 },
   }
   const dht = { envelopes: { seenMax: CLIENTS } }
-  const g = await cluster.gateway('g', 1, limits, { dht, services })
+  // As many as QUIC takes where `clientsMax` is so high.
+  const connectionsMax = connectionsMaxOf({ gateway: { clientsMax } })
+  const transport = cluster.network.transport({ connectionsMax })
+  const g = await cluster.gateway('g', 1, limits, { dht, services, transport })
   const m = await cluster.start('m', 2, { dht, services, seeds: ['10.0.0.1:4433'] })
   await cluster.clock.advance(3_000)
   return [g, m]
