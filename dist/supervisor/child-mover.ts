@@ -109,6 +109,16 @@ export class ChildMover {
     return node
   }
 
+  /** The same among nodes that would start it: whoever is moved stays where it is if there is none. */
+  async chooseOffering(child: DistributedChild): Promise<CandidateNode | undefined> {
+    const excluded = new Set<string>()
+    for (;;) {
+      const node = await this.choose(child, excluded)
+      if (node === undefined || (await this.offers(node.keyHex, child))) return node
+      excluded.add(node.keyHex)
+    }
+  }
+
   /** Whether that node would start the child; false if it does not answer. */
   async offers(keyHex: string, { spec }: DistributedChild): Promise<boolean> {
     const { peers } = this.#parts

@@ -207,8 +207,8 @@ export class DistributedChildren {
     const kept: string[] = []
     for (const child of [...this.children.values()]) {
       if (child.ref === undefined || child.keyHex !== keyHex) continue
-      const other = await this.mover.choose(child)
-      const isMoved = other !== undefined && (await this.#move(child, 'drain'))
+      const other = await this.mover.chooseOffering(child)
+      const isMoved = other !== undefined && (await this.#move(child, 'drain', other.keyHex))
       ;(isMoved ? moved : kept).push(child.id)
     }
     return { moved, kept }
@@ -301,6 +301,7 @@ export class DistributedChildren {
     try {
       await this.start(child, preferred)
     } catch (error) {
+      if (typeof handed === 'object') this.#handoffFailed(child, error)
       this.#failedToStart(child, error)
       return true
     }

@@ -491,6 +491,25 @@ describe('moves', () => {
       await during(t.world, functions.startChild(sup, { ...spread, id, arg: { id } }))
     expect((await t.where(sup)).filter((each) => each.endsWith('@n2')).length).toBe(2)
   })
+
+  it('a drained node keeps children that no other node offers, and a state that gets lost is told', async () => {
+    await using t = await setup(2)
+    const [a, b] = t.nodes as [FoveaNode, FoveaNode]
+    const { distributedSupervisor: functions } = a
+    b.behaviorRegistry.register('special', workerOf('n2', t.journal), { remote: true })
+    const child = { id: 'x', behavior: 'special', arg: { id: 'x' }, handoff: true }
+    const sup = await t.start({ children: [child] })
+    await during(t.world, (await t.child(sup, 'x')).call.add(5))
+    const kept = await during(t.world, functions.drain(sup, b.id))
+    expect(kept).toEqual({ moved: [], kept: ['x'] })
+    expect(await during(t.world, (await t.child(sup, 'x')).call.add(0))).toBe(5)
+    expect(t.journal).toEqual(['+x@n2'])
+    // It is offered here now, but does not start.
+    a.behaviorRegistry.register('special', failingWorker, { remote: true })
+    const moved = await during(t.world, functions.drain(sup, b.id))
+    expect(moved).toEqual({ moved: ['x'], kept: [] })
+    expect(a.stats().refused).toMatchObject({ ERR_DSUP_HANDOFF: 1 })
+  })
 })
 
 describe('the host of children', () => {
