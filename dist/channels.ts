@@ -70,6 +70,7 @@ export class Channels {
         if (this.#peerOn(link)) this.#peers.get(link.peer.key.hex)?.receive(type, payload)
       }),
       mesh.keepLinks((link) => this.#needs(link)),
+      mesh.onParting((event) => this.#handOver.linkParting(event)),
     )
     for (const link of mesh.links()) this.#linkUp(link)
   }
@@ -145,10 +146,11 @@ export class Channels {
     if (event.type === 'up') return this.#linkUp(event.link)
     const { hex } = event.link.peer.key
     const peer = this.#peers.get(hex)
-    if (peer?.link !== event.link) return
+    const isLost = event.reason !== 'idle'
+    if (peer?.link !== event.link) return this.#handOver.linkDown(event.link, isLost)
     // It was there a moment ago and is not: asking again at once would only delay the answer. A node
     // whose link was idle lives on, and is dialled when somebody needs it.
-    if (event.reason !== 'idle') this.#holdOffs.add(hex)
+    if (isLost) this.#holdOffs.add(hex)
     this.#linkDown(peer)
   }
 
@@ -181,10 +183,12 @@ export class Channels {
   }
 
   /** Whether anything would break with that link: then it is not idle, however quiet it is. */
-  #needs(link: Carrier): boolean {
+  #needs(link: Link): boolean {
     const { hex } = link.peer.key
     if (this.#peers.get(hex)?.link !== link) return false
-    return this.#parts.host.spawner.count(hex) > 0 || this.breaksWith(link)
+    // What runs for a peer does not end with the link: its node must not give up a link of its own for it.
+    const runsFor = link.initiator && this.#parts.host.spawner.count(hex) > 0
+    return runsFor || this.breaksWith(link)
   }
 
   #linkDown(peer: PeerLink): void {
@@ -202,6 +206,7 @@ export class Channels {
 
   resume(peer: PeerLink): void {
     this.#peers.set(peer.keyHex, peer)
+    this.#farewell?.add(peer)
     this.#flush(peer.keyHex)
   }
 

@@ -1,18 +1,21 @@
 /**
  * Which of two carriers a channel to a peer has: a link, or a session through others (`relay/`), and how the one gives way
- * to the other.
+ * to the other, or to the next of its kind.
  *
  *     link --lost--> nothing --dial in vain--> session --a link comes up--> (parted) --peer agrees--> link
  *                                                 ^                             |
  *                                                 +--------peer needs it--------+
+ *     link --nobody needs it--> (parted) --peer agrees--> nothing, or a new link for what is said meanwhile
+ *      ^                            |
+ *      +--------peer needs it-------+
  *
  * Invariants:
- * - One channel per peer. While a session is about to end there is none, and what is said waits (`channels.ts`), so that
- *   nothing is said on a link before everything that was said in the session has arrived.
+ * - One channel per peer. While a session or link is about to end there is none, and what is said waits (`channels.ts`), so that
+ *   nothing is said on the next one before everything that was said in it has arrived.
  * - A session gives way only when nothing breaks with it on either side, so that no `noconnection` comes of it.
  * - However a session ends, what waits goes out over the link, looks for another way, or is `noconnection`.
  */
-import type { Link, Mesh, PeerInfo } from '../mesh/index.ts'
+import type { Link, Mesh, PartingEvent, PeerInfo } from '../mesh/index.ts'
 import type { NodeDirectory } from './node-directory.ts'
 import type { PeerHost, PeerLink } from './peer-link.ts'
 import type { Carrier } from './relay/carrier.ts'
@@ -62,7 +65,7 @@ const RELAY_FIRST_NODES_MAX = 4_096
 export class HandOver {
   readonly #parts: HandOverParts
   readonly #relays: Relays | undefined
-  /** Channels whose sessions are about to end, if their peers agree. */
+  /** Channels whose sessions or links are about to end, if their peers agree. */
   readonly #parted = new Map<string, PeerLink>()
   /** Until when nodes that could not be dialled are asked through others first. */
   readonly #relayFirst = new Map<string, number>()
@@ -73,7 +76,7 @@ export class HandOver {
     this.#relays = this.#createRelays()
   }
 
-  /** The channel to that node whose session is about to end. */
+  /** The channel to that node whose session or link is about to end. */
   parted(keyHex: string): PeerLink | undefined {
     return this.#parted.get(keyHex)
   }
@@ -104,14 +107,33 @@ export class HandOver {
     this.#relays?.linked(hex)
   }
 
+  /** A link may be about to end because nobody needs it, or goes on. */
+  linkParting({ type, link }: PartingEvent<Link>): void {
+    if (type === 'parting') this.#part(link)
+    else this.#stay(link)
+  }
+
+  /** A link is down that had no channel, or one that was about to end. */
+  linkDown(link: Link, isLost: boolean): void {
+    const { channels } = this.#parts
+    const { hex } = link.peer.key
+    const channel = this.#parted.get(hex)
+    if (channel?.link !== link) return
+    this.#parted.delete(hex)
+    channels.ended(channel, { isSuspended: true, isLost })
+    channels.seek(hex)
+  }
+
   /** The peer speaks on a link: by doing so it says that it has ended its session. */
   overtaken(keyHex: string): void {
     this.#relays?.overtaken(keyHex)
   }
 
-  /** Every session is lost. */
+  /** Every session is lost, and every link that was about to end. */
   close(): void {
     this.#relays?.close()
+    for (const channel of this.#parted.values()) channel.lost()
+    this.#parted.clear()
     this.#handlers.clear()
   }
 

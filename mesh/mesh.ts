@@ -31,6 +31,7 @@ import type { ConnectOptions, DialTarget } from './link/dialer.ts'
 import { LinkError } from './link/errors.ts'
 import type { LinkFrameHandler } from './link/frame-router.ts'
 import type { Link, LinkEvent } from './link/link.ts'
+import type { PartingEvent } from './link/parting.ts'
 import { formatNodeId } from './link/peer-info.ts'
 import { lookupHost } from './lookup.ts'
 import type { DetectorStats } from './membership/detector.ts'
@@ -151,6 +152,12 @@ export interface Mesh extends AsyncDisposable {
    * the way to stop. For one link and a while, `link.hold()` is simpler.
    */
   keepLinks(veto: (link: Link) => boolean): () => void
+  /**
+   * Calls `handler` for every link that may be about to end, because nobody seems to need it, and when it goes on; gives the way
+   * to stop. What is said on such a link waits, and is lost with it.
+   * @internal
+   */
+  onParting(handler: (event: PartingEvent<Link>) => void): () => void
   /** Hands frames of types `from` to `to` to `handler`; gives the way to stop. */
   handleFrames(from: number, to: number, handler: LinkFrameHandler): () => void
   /** One more address to try, as if it had been in `seeds`. */
@@ -369,6 +376,10 @@ class MeshNode implements Mesh {
 
   onLink(handler: (event: LinkEvent) => void): () => void {
     return this.#core.pool.onLink(handler)
+  }
+
+  onParting(handler: (event: PartingEvent<Link>) => void): () => void {
+    return this.#core.pool.onParting(handler)
   }
 
   handleFrames(from: number, to: number, handler: LinkFrameHandler): () => void {

@@ -175,6 +175,12 @@ export interface MeshOptions {
    * beyond it the least recently used are closed. Raise it when nodes talk to many others in turn.
    */
   readonly linksIdleMax?: number | undefined
+  /**
+   * How long the peer of an idle link may take to say whether the link may be closed; then it is closed with
+   * `connection_closed` and `ERR_LINK_PARTING_TIMEOUT`. What is said to that peer meanwhile waits. Default 5,000 ms: above the longest
+   * pause of an event loop. Lower it only with `keepaliveIntervalMs`; a dead peer is found by the keepalive before.
+   */
+  readonly linkPartingTimeoutMs?: number | undefined
   /** Established links. Default 1,024; then peers are rejected with `too_many_links`. */
   readonly linksMax?: number | undefined
   /**
@@ -276,6 +282,7 @@ export const MESH_DEFAULTS: Readonly<
   linkIdleMs: 60_000,
   linkIdleMinMs: 5_000,
   linksIdleMax: 16,
+  linkPartingTimeoutMs: 5_000,
   linksMax: 1_024,
   handshakesMax: 256,
   dialsMax: 32,
@@ -370,6 +377,7 @@ const CHECKS: { readonly [K in keyof MeshOptions]-?: OptionCheck } = {
   linkIdleMs: millis(1),
   linkIdleMinMs: millis(0),
   linksIdleMax: amount(0),
+  linkPartingTimeoutMs: millis(50),
   linksMax: amount(1),
   handshakesMax: amount(1),
   dialsMax: amount(1),

@@ -109,7 +109,7 @@ export class Dispatcher implements Driver {
       return this.#refuse('ERR_COURIER_TOO_LARGE', to)
     }
     if (!this.#waiting.has(to)) {
-      const link = pool.link(to)
+      const link = pool.usable(to)
       const isFree = link !== undefined && this.#relay?.isBusy(to) !== true
       if (isFree) return this.#overLink(link, { lane, frame, lost })
     }
@@ -207,7 +207,7 @@ export class Dispatcher implements Driver {
       keysMax: settings.keysMax,
       queriesMax: settings.keyQueriesMax,
       timeoutMs: settings.lookupTimeoutMs,
-      isLinked: (node) => pool.link(node) !== undefined,
+      isLinked: (node) => pool.usable(node) !== undefined,
       defer: (work) => clock.microtask(() => this.#guard(work)),
       send: (to, frame, options) => {
         const outcome = this.send(to, 'pubsub', frame, options)
@@ -223,7 +223,7 @@ export class Dispatcher implements Driver {
     return new RelayWay({
       ...{ settings, seals, send, payloadBytesMax, keys: this.#keys, waiting: this.#waiting },
       ...{ home, helpers, isEdge, now: () => clock.now() },
-      isLinked: (node) => pool.link(node) !== undefined,
+      isLinked: (node) => pool.usable(node) !== undefined,
       keysAt: () => (isEdge ? home() : undefined),
       relayed: (messages) => void (memory.counts.relayed += messages),
       lose: (parcel, code, text, mayHaveArrived) => this.#lose(parcel, code, text, mayHaveArrived),
@@ -257,7 +257,7 @@ export class Dispatcher implements Driver {
     if (this.#closed || first === undefined) return
     const { pool, relays, clock, directory } = this.#context
     const relay = this.#relay
-    const link = pool.link(node)
+    const link = pool.usable(node)
     if (link !== undefined) {
       // What is under way through others must not be overtaken.
       if (relay?.isBusy(node) !== true) this.#flush(node, link)
@@ -322,7 +322,7 @@ export class Dispatcher implements Driver {
     if (this.#searches.get(node) !== search) return
     this.#searches.delete(node)
     const { pool, clock, memory } = this.#context
-    if (pool.link(node) !== undefined) return this.#move(node)
+    if (pool.usable(node) !== undefined) return this.#move(node)
     if (this.#relay !== undefined) {
       this.#paths.relay(node, clock.now())
       return this.#move(node)

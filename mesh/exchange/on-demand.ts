@@ -22,7 +22,7 @@ const DEAD_MAX = 1_024
 
 /** What it needs. */
 export interface OnDemandParts {
-  readonly pool: Pick<LinkPool, 'accepting' | 'link'>
+  readonly pool: Pick<LinkPool, 'accepting' | 'usable'>
   readonly dialer: Dialer
   readonly refusals: Refusals
   readonly clock: Clock
@@ -102,7 +102,7 @@ export class OnDemand {
    */
   whenLinked(to: Target, linked: (link: Link) => void, lost: () => void): () => void {
     const { pool, codes, waitingMax } = this.#parts
-    const link = to.id === undefined ? undefined : pool.link(to.id)
+    const link = to.id === undefined ? undefined : pool.usable(to.id)
     const waiting = { linked, lost }
     if (link !== undefined) {
       linked(link)
@@ -178,7 +178,7 @@ export class OnDemand {
         this.#ended(dial)
         if (abort.signal.aborted) return
         // Two dials met, and the other one won.
-        const link = id === undefined ? undefined : this.#parts.pool.link(id)
+        const link = id === undefined ? undefined : this.#parts.pool.usable(id)
         if (link !== undefined) {
           for (const { linked } of take(dial)) linked(link)
           return

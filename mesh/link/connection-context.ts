@@ -17,6 +17,7 @@ export interface ConnectionOptions {
   readonly keepaliveRestFactor: number
   readonly handshakeTimeoutMs: number
   readonly leaveTimeoutMs: number
+  readonly linkPartingTimeoutMs: number
   readonly frameBytesMax: number
   readonly bytesQueuedMax: number
   readonly datagramsPerSecondMax: number

@@ -15,6 +15,7 @@
  *   frame with the code, the log a line, the counter one more.
  * - Whatever happens, the transport connection is closed within `leaveTimeoutMs` of `closing`.
  * - A goodbye from the peer lets what it sent before on the other lanes be handled first.
+ * - A link that nobody needs ends when its peer agrees (`parting.ts`): nothing is under way on it then.
  * - A datagram never ends the link, unless a handler of ours has a bug.
  */
 import { invariant, type ExitReason } from '../../runtime/index.ts'
@@ -32,21 +33,18 @@ import { closedError, LinkError, peerErrorCode, type LinkErrorCode } from './err
 import { Handshake, REJECT_TEXTS } from './handshake.ts'
 import type { FrameRouter } from './frame-router.ts'
 import type { HandshakeEffect, HandshakeFailure, HandshakeInput, Verdict } from './handshake.ts'
-import { Keepalive } from './keepalive.ts'
 import { mayCarry, type Lane } from './lane.ts'
 import { Lanes } from './lanes.ts'
-import type { FrameVia, LaneName, Link, LinkState, PeerInfo } from './link.ts'
-import { LinkUse } from './link-use.ts'
+import type { FrameVia, LaneName, LinkState, PeerInfo } from './link.ts'
+import type { LinkUse } from './link-use.ts'
+import { IDLE_REASON, LinkWatch, type WatchedLink } from './link-watch.ts'
 import { peerInfoOf } from './peer-info.ts'
 import { PendingDial } from './pending-dial.ts'
 import type { LinkPool } from './pool.ts'
 import type { LinkDownReason } from './reasons.ts'
 
-/** The reason in a goodbye that only says that nobody needs the link. */
-export const IDLE_REASON = 'idle'
-
 /** A link and its connection. */
-export class Connection implements Link {
+export class Connection implements WatchedLink {
   readonly initiator: boolean
   readonly peerKey: NodeKey
   readonly #context: ConnectionContext
@@ -59,12 +57,10 @@ export class Connection implements Link {
   readonly #drainHandlers = new DrainHandlers()
   readonly #lanes: Lanes
   readonly #datagrams: DatagramDoor
-  /** Whether the link is wanted. */
-  readonly use: LinkUse = new LinkUse()
+  readonly #watch: LinkWatch
   #process: ConnectionProcess | undefined
   #state: LinkState = 'handshaking'
   #peer: PeerInfo | undefined
-  #keepalive: Keepalive | undefined
   /** Latest dial number of the peer that we know; see `dial-race.ts`. */
   #peerDials = 0
   #up = false
@@ -91,6 +87,7 @@ export class Connection implements Link {
     this.peerKey = transport.peerKey
     this.#dueMs = deadlineMs
     this.#closed = new Promise((resolve) => (this.#settleClosed = resolve))
+    this.#watch = new LinkWatch(context, this)
     this.#handshake = new Handshake({
       role: dial === undefined ? 'acceptor' : 'dialer',
       own: context.hello(dial !== undefined),
@@ -101,8 +98,8 @@ export class Connection implements Link {
     })
     this.#lanes = new Lanes(transport, context.options, {
       onFrame: (lane, type, payload) => this.#frame(lane, type, payload),
-      onBytes: () => this.#keepalive?.heard(),
-      onDrain: ({ name }) => this.#drainHandlers.call(name, (error) => this.#handlerThrew(error)),
+      onBytes: () => this.#watch.heard(),
+      onDrain: ({ name }) => this.drained(name),
       onEnd: () => this.#laneEnded(),
       onBroken: (lane) => this.#fail('ERR_LINK_PROTOCOL', `the peer gave up the ${lane.name} lane`),
       onError: (_lane, error) => this.#broken(error),
@@ -111,7 +108,7 @@ export class Connection implements Link {
     })
     this.#datagrams = new DatagramDoor(context.options.datagramsPerSecondMax, {
       onFrame: (type, payload) => this.#dispatch(type, payload, 'datagram'),
-      onRefused: (code, detail) => context.refusals.count(code, { ...this.#fields(), detail }),
+      onRefused: (code, detail) => context.refusals.count(code, { ...this.fields(), detail }),
       onThrown: (error) => this.#handlerThrew(error),
     })
   }
@@ -136,15 +133,15 @@ export class Connection implements Link {
   }
 
   get rttMs(): number {
-    return this.#keepalive?.rttMs ?? 0
+    return this.#watch.rttMs
   }
 
   get bytesQueued(): number {
-    return this.#lanes.bytesQueued
+    return this.#lanes.bytesQueued + this.#watch.parting.bytesWaiting
   }
 
   bytesQueuedOn(lane: LaneName): number {
-    return this.#lanes.bytesQueuedOn(lane)
+    return this.#lanes.bytesQueuedOn(lane) + this.#watch.parting.bytesWaitingOn(lane)
   }
 
   get datagramBytesMax(): number {
@@ -158,7 +155,21 @@ export class Connection implements Link {
 
   /** When `tick` must be called. */
   get nextDueMs(): number {
-    return this.#dueMs
+    return Math.min(this.#dueMs, this.#watch.dueMs)
+  }
+
+  /** It is about to end, if the peer agrees: what is said on it waits, and may not be said. */
+  get isParting(): boolean {
+    return this.#watch.parting.isOpen
+  }
+
+  /** Whether the link is wanted. */
+  get use(): LinkUse {
+    return this.#watch.use
+  }
+
+  get pool(): LinkPool {
+    return this.#pool
   }
 
   /** Resolves when nothing of the connection is left. */
@@ -180,7 +191,7 @@ export class Connection implements Link {
 
   /** Time has passed. */
   tick(): void {
-    if (this.#now() < this.#dueMs) return
+    if (this.#now() < this.nextDueMs) return
     if (this.#state === 'handshaking') this.#input({ type: 'tick' })
     else if (this.#state === 'closing') this.#lingerOver()
     else if (this.#state === 'established') this.#beat(this.#now())
@@ -193,16 +204,22 @@ export class Connection implements Link {
     const payloadBytes = frame.length - HEADER_BYTES
     if (payloadBytes > frameBytesMax) {
       const text = `a frame of ${payloadBytes} bytes, the peer takes ${frameBytesMax}`
-      this.#context.refusals.count('ERR_LINK_FRAME_TOO_LARGE', this.#fields())
+      this.#context.refusals.count('ERR_LINK_FRAME_TOO_LARGE', this.fields())
       throw new LinkError('ERR_LINK_FRAME_TOO_LARGE', text)
     }
-    this.#markUse(lane)
+    this.#watch.mark(lane)
     try {
-      return this.#lanes.send(lane, frame)
+      return this.isParting ? this.#watch.parting.wait(lane, frame) : this.hand(lane, frame)
     } catch (error) {
-      if (error instanceof LinkError) this.#context.refusals.count(error.code, this.#fields())
+      if (error instanceof LinkError) this.#context.refusals.count(error.code, this.fields())
       throw error
     }
+  }
+
+  hand(lane: LaneName, frame: Uint8Array): boolean {
+    const isWilling = this.#lanes.send(lane, frame)
+    this.#watch.parting.sent()
+    return isWilling
   }
 
   sendDatagram(frame: Uint8Array): boolean {
@@ -211,13 +228,13 @@ export class Connection implements Link {
       this.use.mark()
       return true
     }
-    const fields = { ...this.#fields(), bytes: frame.length, bytesMax: this.datagramBytesMax }
+    const fields = { ...this.fields(), bytes: frame.length, bytesMax: this.datagramBytesMax }
     this.#context.refusals.count('ERR_LINK_DATAGRAM_UNSENT', fields, { level: 'debug' })
     return false
   }
 
   hold(): () => void {
-    this.#wakeUp()
+    this.#watch.wakeUp()
     return this.use.hold()
   }
 
@@ -225,15 +242,28 @@ export class Connection implements Link {
     return this.#drainHandlers.add(fn)
   }
 
+  drained(lane: LaneName): void {
+    this.#drainHandlers.call(lane, (error) => this.#handlerThrew(error))
+  }
+
+  wake(): void {
+    this.#process?.wake()
+  }
+
   close(reason = 'normal'): Promise<void> {
     if (this.#state === 'handshaking') this.#abandon(CloseCode.goodbye, reason)
     if (this.#state === 'established') {
-      this.#sendControl(this.#context.protocol.disconnect(reason, this.#lanes.streamsOpened))
+      this.control(this.#context.protocol.disconnect(reason, this.#lanes.streamsOpened))
       this.#linger()
       if (reason === IDLE_REASON) this.#goodbyeReason = 'idle'
       this.#down(this.#goodbyeReason)
     }
     return this.#closed
+  }
+
+  /** Ends it, with `idle`, if the peer agrees that nobody needs it. */
+  part(): void {
+    this.#watch.part()
   }
 
   fail(code: string, message: string): void {
@@ -247,7 +277,7 @@ export class Connection implements Link {
 
   /** Gives up a handshake that takes long, because others want to begin theirs. */
   giveWay(): void {
-    this.#context.refusals.count('ERR_LINK_HANDSHAKES_FULL', this.#fields())
+    this.#context.refusals.count('ERR_LINK_HANDSHAKES_FULL', this.fields())
     this.#abandon(CloseCode.timeout, 'ERR_LINK_HANDSHAKES_FULL')
   }
 
@@ -260,10 +290,10 @@ export class Connection implements Link {
   }
 
   /** Ends an established link at once: the peer has opened a new one or has been restarted. */
-  replace(): void {
+  replace(reason: LinkDownReason = 'connection_closed'): void {
     if (this.#state === 'closed') return
     this.#state = 'closing'
-    this.#down('connection_closed')
+    this.#down(reason)
     this.#closeTransport(CloseCode.replaced, 'replaced')
   }
 
@@ -282,7 +312,7 @@ export class Connection implements Link {
     return this.#context.clock.now()
   }
 
-  #fields(): Record<string, unknown> {
+  fields(): Record<string, unknown> {
     const { host, port } = this.#transport.remote
     return { peer: this.#peer?.nodeId ?? this.peerKey.hex, remote: `${host}:${port}` }
   }
@@ -309,12 +339,15 @@ export class Connection implements Link {
     const { protocol } = this.#context
     switch (type) {
       case WireType.ping:
-        return this.#ping(payload)
+        return this.#watch.ping(payload)
       case WireType.pong:
-        this.#keepalive?.pong(protocol.readPong(payload).sequence, this.#now())
-        return
+        return this.#watch.pong(payload)
       case WireType.disconnect:
         return this.#goodbye(protocol.readDisconnect(payload))
+      case WireType.parting:
+        return this.#watch.asked(payload)
+      case WireType.staying:
+        return this.#watch.answered(payload)
       case WireType.error:
       case WireType.rejected:
         return this.#peerError(protocol.readEnd(type, payload))
@@ -342,29 +375,17 @@ export class Connection implements Link {
   }
 
   #dispatch(type: number, payload: Uint8Array, via: FrameVia): void {
-    this.#markUse(via)
+    this.#watch.mark(via)
+    if (via !== 'datagram') this.#watch.received()
     if (this.#frames.dispatch(this, type, payload, via)) return
     this.#context.refusals.count('ERR_LINK_FRAME_UNHANDLED', {
-      ...this.#fields(),
+      ...this.fields(),
       type: wireTypeName(type),
     })
   }
 
-  /** What membership says on the sync lane and by datagram is no reason to watch the link closely. */
-  #markUse(via: FrameVia): void {
-    if (via === 'datagram' || via === 'sync') return this.use.mark()
-    this.use.markWork()
-    this.#wakeUp()
-  }
-
-  #wakeUp(): void {
-    if (this.#keepalive?.resting !== true || this.#state !== 'established') return
-    this.#dueMs = this.#keepalive.wakeUp(this.#now())
-    this.#process?.wake()
-  }
-
   #datagram(bytes: Uint8Array): void {
-    this.#keepalive?.heard()
+    this.#watch.heard()
     if (this.#state === 'established') this.#datagrams.take(bytes, this.#now())
     // A dialler may see datagrams of an acceptor that has accepted before it sees `accepted`.
     else if (this.#state === 'handshaking' && !this.initiator) this.#datagrams.early()
@@ -374,20 +395,13 @@ export class Connection implements Link {
     this.#input({ type: 'other_frame', name: wireTypeName(type) })
   }
 
-  #ping(payload: Uint8Array): void {
-    const { protocol, refusals } = this.#context
-    const { sequence } = protocol.readPing(payload)
-    if (this.#keepalive?.ping(this.#now()) === true) this.#sendControl(protocol.pong(sequence))
-    else refusals.count('ERR_LINK_PING_FLOOD', this.#fields())
-  }
-
   /** A frame of our own; a full control lane loses it, and the keepalive judges what follows. */
-  #sendControl(frame: Uint8Array): void {
+  control(frame: Uint8Array): void {
     try {
       this.#lanes.control?.send(frame)
     } catch (error) {
       if (!(error instanceof LinkError)) throw error
-      this.#context.refusals.count(error.code, { ...this.#fields(), lane: 'control' })
+      this.#context.refusals.count(error.code, { ...this.fields(), lane: 'control' })
     }
   }
 
@@ -401,23 +415,11 @@ export class Connection implements Link {
     const { protocol } = this.#context
     for (const effect of effects) {
       switch (effect.type) {
-        case 'send_connect':
-          this.#sendControl(protocol.connect(this.#handshake.own))
-          break
         case 'judge':
           this.#input({ type: 'verdict', verdict: this.#judge(effect.offer) })
           break
-        case 'send_challenge':
-          this.#sendControl(protocol.challenge(effect.message))
-          break
-        case 'send_response':
-          this.#sendControl(protocol.response(effect.message))
-          break
         case 'send_accepted':
-          this.#sendControl(protocol.accepted(this.#handshake.renew(this.#context.hello(false))))
-          break
-        case 'send_rejected':
-          this.#sendControl(protocol.rejected(effect.reason, effect.message))
+          this.control(protocol.accepted(this.#handshake.renew(this.#context.hello(false))))
           break
         case 'established':
           this.#peer = peerInfoOf(this.peerKey, effect.negotiated, this.#transport.remote)
@@ -426,6 +428,12 @@ export class Connection implements Link {
           break
         case 'failed':
           this.#handshakeFailed(effect.failure)
+          break
+        case 'send_connect':
+        case 'send_challenge':
+        case 'send_response':
+        case 'send_rejected':
+          this.control(protocol.handshake(effect, this.#handshake.own))
       }
     }
   }
@@ -443,14 +451,13 @@ export class Connection implements Link {
 
   #established(): void {
     this.#state = 'established'
-    const needed = this.#pool.isNeeded(this)
-    this.#keepalive = Keepalive.of(this.#context, this, this.#now(), needed)
-    this.#dueMs = this.#keepalive.dueMs
-    this.#process?.wake()
+    this.#dueMs = Infinity
+    this.#watch.begin()
+    this.wake()
     const refusal = this.#pool.up(this)
     if (refusal !== undefined) {
       const message = REJECT_TEXTS[refusal]
-      this.#sendControl(this.#context.protocol.rejected(refusal, message))
+      this.control(this.#context.protocol.rejected(refusal, message))
       return this.#handshakeFailed({ code: 'ERR_LINK_REFUSED', reason: refusal, message })
     }
     this.#up = true
@@ -469,7 +476,7 @@ export class Connection implements Link {
     if (!this.initiator) {
       // Losing a race is nothing to worry about.
       const level = reason === 'simultaneous_dial' ? 'debug' : 'warn'
-      const fields = { ...this.#fields(), reason, detail: message }
+      const fields = { ...this.fields(), reason, detail: message }
       this.#context.refusals.count(code, fields, { level })
     } else if (code === 'ERR_LINK_REJECTED' && reason === 'simultaneous_dial') {
       this.#dial.supersede(this.peerKey)
@@ -482,25 +489,20 @@ export class Connection implements Link {
     if (code === 'ERR_LINK_REFUSED') return this.#linger()
     if (code === 'ERR_LINK_REJECTED') return this.#closeNow(CloseCode.done, 'rejected')
     if (code === 'ERR_LINK_HANDSHAKE_TIMEOUT') return this.#closeNow(CloseCode.timeout, code)
-    this.#sendControl(this.#context.protocol.error(code, message))
+    this.control(this.#context.protocol.error(code, message))
     this.#linger()
   }
 
   // --- life and death ------------------------------------------------------------------------
 
   #beat(nowMs: number): void {
-    const keepalive = this.#keepalive!
-    const verdict = keepalive.tick(nowMs, this.#pool.isNeeded(this))
-    this.#dueMs = keepalive.dueMs
-    if (verdict.type === 'ping') {
-      this.#pool.pingsSent += 1
-      this.#sendControl(this.#context.protocol.ping(verdict.sequence))
+    const verdict = this.#watch.tick(nowMs)
+    if (verdict.type === 'alive') return
+    if (verdict.type === 'unanswered') {
+      return this.#fail('ERR_LINK_PARTING_TIMEOUT', 'no word whether the link may end')
     }
-    if (verdict.type !== 'dead') return
-    this.#context.refusals.count('ERR_LINK_HEARTBEAT', {
-      ...this.#fields(),
-      misses: verdict.misses,
-    })
+    const fields = { ...this.fields(), misses: verdict.misses }
+    this.#context.refusals.count('ERR_LINK_HEARTBEAT', fields)
     this.#exitReason = { shutdown: 'heartbeat_timeout' }
     this.#state = 'closing'
     this.#down('heartbeat_timeout')
@@ -541,7 +543,7 @@ export class Connection implements Link {
   }
 
   #peerError(text: string): void {
-    this.#context.refusals.count('ERR_LINK_PEER_ERROR', { ...this.#fields(), detail: text })
+    this.#context.refusals.count('ERR_LINK_PEER_ERROR', { ...this.fields(), detail: text })
     this.#dial.fail(new LinkError('ERR_LINK_PEER_ERROR', `the peer closed the link: ${text}`))
     this.#exitReason = { shutdown: 'peer_error' }
     this.#down('connection_closed')
@@ -566,8 +568,8 @@ export class Connection implements Link {
   /** Tells the peer, the log and the counter, and closes. */
   #end(code: string, message: string, exitReason: ExitReason, more: object = {}): void {
     if (this.#state === 'closing' || this.#state === 'closed') return
-    this.#context.refusals.count(code, { ...this.#fields(), detail: message, ...more })
-    this.#sendControl(this.#context.protocol.error(code, message))
+    this.#context.refusals.count(code, { ...this.fields(), detail: message, ...more })
+    this.control(this.#context.protocol.error(code, message))
     this.#exitReason = exitReason
     this.#linger()
     this.#pool.dropDial(this)
@@ -583,6 +585,7 @@ export class Connection implements Link {
 
   #closing(): void {
     this.#state = 'closing'
+    this.#watch.end()
     this.#dueMs = this.#now() + this.#context.options.leaveTimeoutMs
     this.#process?.wake()
   }
@@ -594,6 +597,7 @@ export class Connection implements Link {
 
   #closeTransport(code: number, reason: string): void {
     this.#dueMs = Infinity
+    this.#watch.end()
     if (this.#transport.closed === undefined) this.#transport.close(code, reason)
   }
 
@@ -601,6 +605,7 @@ export class Connection implements Link {
     if (this.#state === 'closed') return
     this.#state = 'closed'
     this.#dueMs = Infinity
+    this.#watch.end()
     this.#dial.fail(closedError(info))
     this.#down(this.#draining ? this.#goodbyeReason : downReasonOf(info))
     this.#pool.forget(this)

@@ -7,6 +7,7 @@
  *   nobody waits for any more is aborted.
  * - An attempt that loses a race to another connection with the same node waits for that one
  *   (`supersede`): its callers get the link, whoever dialled it.
+ * - An attempt for a node whose link is about to end waits for what becomes of it: it takes the link, or begins then.
  * - A wait ends at the caller's `timeoutMs`, the queue included; an attempt ends at
  *   `handshakeTimeoutMs` after it began to run (a closed port answers nothing).
  */
@@ -140,6 +141,10 @@ export class Dialer {
     this.#start = start
     pool.onLink((event) => {
       if (event.type === 'up') this.#linkUp(event.link)
+      else this.#linkDown(event.link)
+    })
+    pool.onParting((event) => {
+      if (event.type === 'stays') this.#linkUp(event.link)
     })
   }
 
@@ -153,7 +158,7 @@ export class Dialer {
     return new Promise<Link>((resolve, reject) => {
       const { signal, timeoutMs = this.#options.connectTimeoutMs } = options
       if (signal?.aborted === true) throw aborted(signal.reason)
-      const link = target.key === undefined ? undefined : this.#pool.link(target.key.hex)
+      const link = target.key === undefined ? undefined : this.#pool.usable(target.key.hex)
       if (link !== undefined) return resolve(link)
       if (!this.#pool.accepting) throw aborted('the mesh stops')
       const attempt = this.#attempts.get(idOf(target)) ?? this.#enqueue(target)
@@ -178,7 +183,9 @@ export class Dialer {
       (superseded) => this.#superseded(superseded),
     )
     this.#attempts.set(attempt.id, attempt)
-    this.#queue.push(attempt)
+    const isParting = target.key !== undefined && this.#pool.link(target.key.hex) !== undefined
+    if (isParting) attempt.state = 'superseded'
+    else this.#queue.push(attempt)
     return attempt
   }
 
@@ -237,7 +244,7 @@ export class Dialer {
   /** The attempt goes on waiting, but not at the cost of another one's turn. */
   #superseded(attempt: Attempt): void {
     if (attempt.state !== 'running') return
-    const link = attempt.key === undefined ? undefined : this.#pool.link(attempt.key.hex)
+    const link = attempt.key === undefined ? undefined : this.#pool.usable(attempt.key.hex)
     if (link !== undefined) return attempt.succeed(link)
     attempt.state = 'superseded'
     this.#running -= 1
@@ -248,6 +255,17 @@ export class Dialer {
     for (const attempt of [...this.#attempts.values()]) {
       if (attempt.key?.hex === link.peer.key.hex) attempt.succeed(link)
     }
+  }
+
+  /** Those that waited for what becomes of it, and never ran, begin now. */
+  #linkDown(link: Link): void {
+    for (const attempt of this.#attempts.values()) {
+      const isIts = attempt.key?.hex === link.peer.key.hex && attempt.state === 'superseded'
+      if (!isIts || attempt.deadlineMs !== Infinity) continue
+      attempt.state = 'queued'
+      this.#queue.push(attempt)
+    }
+    this.#pump()
   }
 }
 

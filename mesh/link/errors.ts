@@ -26,6 +26,7 @@ export type LinkErrorCode =
   | 'ERR_LINK_DATAGRAM_UNSENT'
   | 'ERR_LINK_PING_FLOOD'
   | 'ERR_LINK_HEARTBEAT'
+  | 'ERR_LINK_PARTING_TIMEOUT'
   | 'ERR_DIAL_TIMEOUT'
   | 'ERR_DIAL_ABORTED'
   | 'ERR_DIAL_LOOKUP'
@@ -199,6 +200,12 @@ export const LINK_ERRORS: ErrorCatalogue & Readonly<Record<LinkErrorCode, ErrorE
       stateChanged: 'the link is down with `heartbeat_timeout`',
       retry: 'the mesh dials again by itself',
       action: 'the peer died, hangs, or the network between is cut',
+    },
+    ERR_LINK_PARTING_TIMEOUT: {
+      when: 'the peer did not say within `linkPartingTimeoutMs` whether an idle link may end',
+      stateChanged: 'the link is down with `connection_closed`',
+      retry: 'whoever needs the peer dials it again',
+      action: 'the peer hangs, or its control lane is full; look at its log',
     },
     ERR_DIAL_TIMEOUT: {
       when: 'no link came of a dial within its time, waiting in the queue included',

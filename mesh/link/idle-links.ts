@@ -6,7 +6,8 @@
  * - each that nothing has passed for `linkIdleMs`, and
  * - while more than `linksIdleMax` remain, the least recently used, if unused for `linkIdleMinMs`.
  *
- * Time while a link is held or vetoed counts as use: a link rests from the moment nobody wants it.
+ * Time while a link is held or vetoed counts as use: a link rests from the moment nobody wants it. So does a "no" of its peer,
+ * which is asked first (`parting.ts`): the link is asked about again when it has rested anew.
  */
 import type { LinkUse } from './link-use.ts'
 
@@ -20,6 +21,8 @@ export interface IdleLinksOptions {
 /** What a link must show. */
 export interface IdleSubject {
   readonly initiator: boolean
+  /** Its peer is asked already. */
+  readonly isParting: boolean
   readonly use: LinkUse
 }
 
@@ -48,7 +51,7 @@ export class IdleLinks<L extends IdleSubject> {
     const resting: Resting<L>[] = []
     for (const link of links) {
       const usedMs = this.#lastUsed(link, nowMs)
-      if (!link.initiator) continue
+      if (!link.initiator || link.isParting) continue
       if (link.use.held || this.#isKept(link)) this.#usedMs.set(link, nowMs)
       else if (nowMs - usedMs >= linkIdleMs) closing.push(link)
       else resting.push({ link, usedMs })

@@ -4,7 +4,6 @@ import type { Contract, Server } from '../../behaviours/index.ts'
 import type { Clock } from '../../runtime/index.ts'
 import { Alarm, ALARM } from '../alarm.ts'
 import type { Connection } from './connection.ts'
-import { IDLE_REASON } from './connection.ts'
 import { IdleLinks } from './idle-links.ts'
 import type { IdleLinksOptions } from './idle-links.ts'
 import type { LinkPool } from './pool.ts'
@@ -53,7 +52,7 @@ export const IdleServer: Server<IdleApi, IdleContext> = implement<IdleApi, IdleC
       const { clock, options, pool } = context
       alarm.rang()
       const nowMs = clock.now()
-      for (const link of idle.sweep(pool.links(), nowMs)) void link.close(IDLE_REASON)
+      for (const link of idle.sweep(pool.links(), nowMs)) link.part()
       alarm.set(ctx, nowMs + sweepMs(options))
       return noreply(state)
     },

@@ -15,6 +15,7 @@ import { judgeDial } from './dial-race.ts'
 import type { DialOffer } from './dial-race.ts'
 import type { RejectReason, Verdict } from './handshake.ts'
 import type { Link, LinkEvent } from './link.ts'
+import type { PartingEvent } from './parting.ts'
 import type { LinkDownReason } from './reasons.ts'
 
 /** Limits of {@link LinkPool}. */
@@ -50,6 +51,7 @@ export class LinkPool {
   /** Newest incarnation that a key has proven, oldest entry first. */
   readonly #incarnations = new Map<string, number>()
   readonly #handlers = new Set<(event: LinkEvent) => void>()
+  readonly #partings = new Set<(event: PartingEvent<Link>) => void>()
   readonly #vetoes = new Set<(link: Link) => boolean>()
   /** Keepalive pings sent on all links, ever. */
   pingsSent = 0
@@ -106,12 +108,25 @@ export class LinkPool {
     return this.#links.get(keyHex)
   }
 
+  /** The same, for whoever has something to say now: not one that may be about to end. */
+  usable(keyHex: string): Connection | undefined {
+    const link = this.#links.get(keyHex)
+    return link?.isParting === true ? undefined : link
+  }
+
   /** Calls `handler` for every link that comes up or goes down; gives the way to stop. */
   onLink(handler: (event: LinkEvent) => void): () => void {
     // A wrapper, so that the same function registered twice is called and removed twice.
     const entry = (event: LinkEvent): void => handler(event)
     this.#handlers.add(entry)
     return () => void this.#handlers.delete(entry)
+  }
+
+  /** Calls `handler` for every link that may be about to end, and when it goes on; gives the way to stop. */
+  onParting(handler: (event: PartingEvent<Link>) => void): () => void {
+    const entry = (event: PartingEvent<Link>): void => handler(event)
+    this.#partings.add(entry)
+    return () => void this.#partings.delete(entry)
   }
 
   /** Asks `veto` before a link is closed because it is idle; gives the way to stop. */
@@ -198,7 +213,10 @@ export class LinkPool {
     if (!verdict.replace && this.#links.size >= this.#options.linksMax) {
       return { type: 'reject', reason: 'too_many_links' }
     }
-    if (verdict.replace) link?.replace()
+    // One that is about to end has ended for a peer that dials: it has said goodbye, or lost it.
+    const isSameLife = link?.peer.incarnation === offer.incarnation
+    const isRested = link?.isParting === true && isSameLife
+    if (verdict.replace) link?.replace(isRested ? 'idle' : 'connection_closed')
     if (verdict.dropDial) this.#dials.get(hex)?.abandon()
     return verdict
   }
@@ -250,7 +268,16 @@ export class LinkPool {
 
   /** Tells every handler; one that throws harms nobody else. */
   announce(event: LinkEvent): void {
-    for (const handler of this.#handlers) {
+    this.#tell(this.#handlers, event)
+  }
+
+  /** As `announce`. */
+  tellParting(event: PartingEvent<Link>): void {
+    this.#tell(this.#partings, event)
+  }
+
+  #tell<E>(handlers: ReadonlySet<(event: E) => void>, event: E): void {
+    for (const handler of handlers) {
       try {
         handler(event)
       } catch (error) {

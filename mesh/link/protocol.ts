@@ -11,22 +11,32 @@ import {
   parseConnect,
   parseDisconnect,
   parseError,
+  parseParting,
   parsePing,
   parsePong,
   parseRejected,
   parseResponse,
+  parseStaying,
 } from '../wire/check.ts'
 import type {
   ChallengeMessage,
   DisconnectMessage,
   HelloMessage,
+  PartingMessage,
   PingMessage,
   RejectedMessage,
   ResponseMessage,
+  StayingMessage,
 } from '../wire/check.ts'
 import { MessageError } from '../wire/errors.ts'
 import { WireType } from '../wire/messages.ts'
-import type { HandshakeInput } from './handshake.ts'
+import type { HandshakeEffect, HandshakeInput } from './handshake.ts'
+
+/** Effects of a handshake that are frames as they stand. */
+export type HandshakeWord = Extract<
+  HandshakeEffect,
+  { readonly type: 'send_connect' | 'send_challenge' | 'send_response' | 'send_rejected' }
+>
 
 /** Writes and reads link frames. */
 export class LinkProtocol {
@@ -58,11 +68,31 @@ export class LinkProtocol {
   error(code: string, message: string): Uint8Array {
     return this.#codec.encodeFrame(WireType.error, { code: cutName(code), message: cut(message) })
   }
+  parting(message: PartingMessage): Uint8Array {
+    return this.#codec.encodeFrame(WireType.parting, { ...message })
+  }
+  staying(question: number): Uint8Array {
+    return this.#codec.encodeFrame(WireType.staying, { question })
+  }
   ping(sequence: number): Uint8Array {
     return this.#codec.encodeFrame(WireType.ping, { sequence })
   }
   pong(sequence: number): Uint8Array {
     return this.#codec.encodeFrame(WireType.pong, { sequence })
+  }
+
+  /** What a handshake says of its own. */
+  handshake(effect: HandshakeWord, own: HelloMessage): Uint8Array {
+    switch (effect.type) {
+      case 'send_connect':
+        return this.connect(own)
+      case 'send_challenge':
+        return this.challenge(effect.message)
+      case 'send_response':
+        return this.response(effect.message)
+      case 'send_rejected':
+        return this.rejected(effect.reason, effect.message)
+    }
   }
 
   /** Of `connect` and `accepted`. */
@@ -97,6 +127,12 @@ export class LinkProtocol {
   }
   readDisconnect(payload: Uint8Array): DisconnectMessage {
     return parseDisconnect(this.#codec.decode(payload))
+  }
+  readParting(payload: Uint8Array): PartingMessage {
+    return parseParting(this.#codec.decode(payload))
+  }
+  readStaying(payload: Uint8Array): StayingMessage {
+    return parseStaying(this.#codec.decode(payload))
   }
   /** Of `error` and `rejected`, once there is a link: why the peer ends it. */
   readEnd(type: number, payload: Uint8Array): string {

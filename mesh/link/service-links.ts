@@ -7,7 +7,7 @@ import type { FrameRouter } from './frame-router.ts'
 import type { LinkPool } from './pool.ts'
 
 /** What services need of the links; a pool has it. */
-export type ServiceLinks = Pick<LinkPool, 'accepting' | 'link' | 'links' | 'onLink'>
+export type ServiceLinks = Pick<LinkPool, 'accepting' | 'link' | 'usable' | 'links' | 'onLink'>
 
 /** Who handles which frames. */
 export type ServiceFrames = Pick<FrameRouter, 'handle'>
@@ -20,6 +20,7 @@ export function serviceLinks(pool: LinkPool, edges: EdgeLinks | undefined): Serv
       return pool.accepting
     },
     link: (keyHex) => pool.link(keyHex) ?? edges.pool.link(keyHex),
+    usable: (keyHex) => pool.usable(keyHex) ?? edges.pool.usable(keyHex),
     links: () => [...pool.links(), ...edges.pool.links()],
     onLink: (handler) => {
       const offs = [pool.onLink(handler), edges.pool.onLink(handler)]

@@ -256,7 +256,7 @@ export class Detector {
     const { pool, onDemand, protocol, probeTimes, clock } = this.#parts
     const frame = protocol.datagram(message)
     if (message.type === 'ping') probeTimes.sent(to, message.sequence, clock.now())
-    const link = pool.link(to) ?? (message.type === 'gossip' ? this.#anyLink() : undefined)
+    const link = pool.usable(to) ?? (message.type === 'gossip' ? this.#anyLink() : undefined)
     // False is a lost packet, which the link has counted.
     if (link !== undefined) return void link.sendDatagram(frame)
     const member = this.#core.member(to)

@@ -94,6 +94,19 @@ export interface PingMessage {
   readonly sequence: number
 }
 
+/** `parting`: its sender needs the link no more, and has counted the frames of the layers above. */
+export interface PartingMessage {
+  /** Number of the question, from 1. */
+  readonly question: number
+  readonly sent: number
+  readonly received: number
+}
+
+/** `staying`: the link does not end by that question. */
+export interface StayingMessage {
+  readonly question: number
+}
+
 /** `error`: the last frame before a link is closed for an error. */
 export interface ErrorMessage {
   readonly code: string
@@ -160,6 +173,21 @@ export function parsePing(value: unknown): PingMessage {
 /** Checks a `pong` message. */
 export function parsePong(value: unknown): PingMessage {
   return { sequence: new Fields('pong', value).whole('sequence', 0, UINT32_MAX) }
+}
+
+/** Checks a `parting` message. */
+export function parseParting(value: unknown): PartingMessage {
+  const fields = new Fields('parting', value)
+  return {
+    question: fields.whole('question', 1, Number.MAX_SAFE_INTEGER),
+    sent: fields.whole('sent', 0, Number.MAX_SAFE_INTEGER),
+    received: fields.whole('received', 0, Number.MAX_SAFE_INTEGER),
+  }
+}
+
+/** Checks a `staying` message. */
+export function parseStaying(value: unknown): StayingMessage {
+  return { question: new Fields('staying', value).whole('question', 1, Number.MAX_SAFE_INTEGER) }
 }
 
 /** Checks an `error` message. */

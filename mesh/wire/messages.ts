@@ -16,6 +16,9 @@ export const WireType = {
   /** Both of a handshake in which the nodes prove that they share a secret. */
   challenge: 0x08,
   response: 0x09,
+  /** Both of a link that ends because nobody needs it: may it, and no. */
+  parting: 0x0a,
+  staying: 0x0b,
 
   publish: 0x10,
   subscribe: 0x11,

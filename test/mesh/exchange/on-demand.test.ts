@@ -23,7 +23,7 @@ function make(dialsMax = 2, queueMax = 0, deadMs = 0) {
   }[] = []
   const clock = createSimClock()
   const refusals = new Refusals(clock, silentLogger)
-  const pool = { accepting: true, link: (hex: string) => links.get(hex) }
+  const pool = { accepting: true, usable: (hex: string) => links.get(hex) }
   const dialer = {
     connect: (
       to: { readonly host: string; readonly key?: { readonly hex: string } },

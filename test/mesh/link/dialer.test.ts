@@ -4,7 +4,9 @@ import { Dialer } from '../../../mesh/link/dialer.ts'
 import type { Attempt, DialerOptions } from '../../../mesh/link/dialer.ts'
 import { LinkError } from '../../../mesh/link/errors.ts'
 import type { Link, LinkEvent } from '../../../mesh/link/link.ts'
+import type { PartingEvent } from '../../../mesh/link/parting.ts'
 import type { LinkPool } from '../../../mesh/link/pool.ts'
+import type { LinkDownReason } from '../../../mesh/link/reasons.ts'
 import { createSimClock } from '../../../runtime/index.ts'
 
 const keyOf = (n: number) => nodeKeyFromBytes(new Uint8Array(32).fill(n))
@@ -15,13 +17,34 @@ const target = (n: number) => ({ host: `10.0.0.${n}`, port: 4433 })
 class PoolStub {
   accepting = true
   readonly linked = new Map<string, Link>()
+  readonly parting = new Set<string>()
   #handler: (event: LinkEvent) => void = () => {}
+  #onParting: (event: PartingEvent<Link>) => void = () => {}
   link(hex: string): Link | undefined {
     return this.linked.get(hex)
+  }
+  usable(hex: string): Link | undefined {
+    return this.parting.has(hex) ? undefined : this.linked.get(hex)
   }
   onLink(handler: (event: LinkEvent) => void): () => void {
     this.#handler = handler
     return () => {}
+  }
+  onParting(handler: (event: PartingEvent<Link>) => void): () => void {
+    this.#onParting = handler
+    return () => {}
+  }
+  asks(link: Link): void {
+    this.parting.add(link.peer.key.hex)
+    this.#onParting({ type: 'parting', link })
+  }
+  stays(link: Link): void {
+    this.parting.delete(link.peer.key.hex)
+    this.#onParting({ type: 'stays', link })
+  }
+  down(link: Link, reason: LinkDownReason): void {
+    this.linked.delete(link.peer.key.hex)
+    this.#handler({ type: 'down', link, reason })
   }
   up(link: Link): void {
     this.linked.set(link.peer.key.hex, link)
@@ -67,6 +90,52 @@ describe('Dialer', () => {
     pool.up(link)
     expect(await dialer.connect({ ...target(3), key: keyOf(3) })).toBe(link)
     expect(started).toHaveLength(0)
+  })
+
+  it('does not dial a node whose link may be about to end, and gives that link when it stays', async () => {
+    const { dialer, pool, started } = make()
+    const link = linkTo(3)
+    pool.up(link)
+    pool.asks(link)
+    const dial = dialer.connect({ ...target(3), key: keyOf(3) })
+    const other = linkTo(4)
+    pool.up(other)
+    pool.down(other, 'idle')
+    expect([started.length, dialer.size]).toEqual([0, 1])
+    pool.stays(link)
+    expect(await dial).toBe(link)
+    expect([started.length, dialer.size]).toEqual([0, 0])
+  })
+
+  it.each(['idle', 'connection_closed'] as const)(
+    'dials such a node once when its link is down, %s',
+    async (reason) => {
+      const { dialer, pool, started, clock } = make()
+      const link = linkTo(3)
+      pool.up(link)
+      pool.asks(link)
+      const dials = [1, 2].map(() => dialer.connect({ ...target(3), key: keyOf(3) }))
+      await clock.advance(1_000)
+      pool.down(link, reason)
+      expect(started.length).toBe(1)
+      pool.down(link, reason)
+      expect(started.length).toBe(1)
+      const next = linkTo(3)
+      started[0]!.succeed(next)
+      expect(await Promise.all(dials)).toEqual([next, next])
+    },
+  )
+
+  it('a wait for such a node ends at its time, whatever becomes of the link', async () => {
+    const { dialer, pool, started, clock } = make()
+    const link = linkTo(3)
+    pool.up(link)
+    pool.asks(link)
+    const dial = code(dialer.connect({ ...target(3), key: keyOf(3) }, { timeoutMs: 700 }))
+    await clock.advance(700)
+    expect(await dial).toBe('ERR_DIAL_TIMEOUT')
+    pool.down(link, 'idle')
+    expect([started.length, dialer.size]).toEqual([0, 0])
   })
 
   it('dialsMax attempts run, dialQueueMax wait, one more is refused', async () => {

@@ -6,6 +6,7 @@ import { LinkUse } from '../../../mesh/link/link-use.ts'
 class Subject {
   readonly name: string
   readonly initiator: boolean
+  isParting = false
   readonly use: LinkUse = new LinkUse()
   constructor(name: string, initiator = true) {
     this.name = name
@@ -39,6 +40,14 @@ describe('IdleLinks', () => {
     expect(sweep(60_000)).toBe('b')
     expect(sweep(60_999)).toBe('b')
     expect(sweep(61_000)).toBe('ab')
+  })
+
+  it('a link whose peer is asked already is not asked about again', () => {
+    const { links, sweep } = scene('ab', { linksIdleMax: 1 })
+    sweep(0)
+    links.get('a')!.isParting = true
+    expect(sweep(10_000)).toBe('')
+    expect(sweep(100_000)).toBe('b')
   })
 
   it('the side that was dialled closes nothing', () => {

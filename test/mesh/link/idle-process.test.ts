@@ -37,17 +37,17 @@ async function scene(cluster: Cluster, linksIdleMax = 32) {
 }
 
 describe('IdleServer', () => {
-  it('closes an idle link with a goodbye that says so to both sides', async () => {
+  it('closes an idle link when its peer agrees, and both sides say so', async () => {
     await using cluster = new Cluster()
     const { a, b, downs } = await scene(cluster)
     await cluster.clock.advance(9_000)
     expect(downs).toEqual([])
     a.link('c').send('sync', encodeFrame(0x40, new Uint8Array(1)))
     await cluster.clock.advance(4_000)
-    expect(downs).toEqual(['a b idle', 'b a idle'])
+    expect(downs).toEqual(['b a idle', 'a b idle'])
     expect([a.peers, b.peers]).toEqual(['c', ''])
     await cluster.clock.advance(8_000)
-    expect(downs.slice(2)).toEqual(['a c idle', 'c a idle'])
+    expect(downs.slice(2)).toEqual(['c a idle', 'a c idle'])
   })
 
   it('keepalives do not keep a link, frames and datagrams of either side do', async () => {
@@ -73,7 +73,7 @@ describe('IdleServer', () => {
     await cluster.clock.advance(1_500)
     a.link('c').send('sync', encodeFrame(0x40, new Uint8Array(1)))
     await cluster.clock.advance(2_500)
-    expect(downs).toEqual(['a b idle', 'b a idle'])
+    expect(downs).toEqual(['b a idle', 'a b idle'])
     expect(a.peers).toBe('c')
   })
 

@@ -11,6 +11,7 @@ import type { ConnectionContext, ConnectionOptions } from '../../../mesh/link/co
 import { EdgeLinks } from '../../../mesh/link/edge-links.ts'
 import { FrameRouter } from '../../../mesh/link/frame-router.ts'
 import type { Link } from '../../../mesh/link/link.ts'
+import { PARTING_CAPABILITY } from '../../../mesh/link/parting.ts'
 import { LinkPool } from '../../../mesh/link/pool.ts'
 import { LinkProtocol } from '../../../mesh/link/protocol.ts'
 import { Refusals } from '../../../mesh/refusals.ts'
@@ -35,6 +36,7 @@ const OPTIONS: ConnectionOptions = {
   keepaliveRestFactor: 10,
   handshakeTimeoutMs: 5_000,
   leaveTimeoutMs: 1_000,
+  linkPartingTimeoutMs: 5_000,
   frameBytesMax: 1_048_576,
   bytesQueuedMax: 16_777_216,
   datagramsPerSecondMax: 2_000,
@@ -50,6 +52,8 @@ export interface LinkNodeOptions extends Partial<ConnectionOptions> {
   readonly clientsMax?: number
   /** Of another node that it is as well. Default: new ones. */
   readonly keys?: NodeKeys
+  /** Whether it answers when its peer asks whether a link may end. Default true. */
+  readonly parts?: boolean
 }
 
 /** One node. */
@@ -67,7 +71,7 @@ export class LinkNode {
   constructor(
     world: LinkWorld,
     name: string,
-    { kind = 'member', clientsMax = 4, keys, ...options }: LinkNodeOptions,
+    { kind = 'member', clientsMax = 4, keys, parts = true, ...options }: LinkNodeOptions,
   ) {
     const { clock, realm } = world
     this.name = name
@@ -113,7 +117,7 @@ export class LinkNode {
         realmId: realm.id,
         cluster: 'main',
         membership,
-        capabilities: [],
+        capabilities: parts ? [PARTING_CAPABILITY] : [],
         frameBytesMax: 1_048_576,
         states: [],
       }),
