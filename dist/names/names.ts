@@ -4,7 +4,12 @@ import { numberOption, type Pid } from '../../runtime/index.ts'
 import type { OpenSpace } from '../../mesh/index.ts'
 import type { DistFeature, DistParts } from '../parts.ts'
 import { Claim } from './claim.ts'
-import { GlobalNameConflictError, GlobalNameNotFoundError, GlobalRegistryError } from './errors.ts'
+import {
+  GlobalNameConflictError,
+  GlobalNameNotFoundError,
+  GlobalRegistryError,
+  GlobalTimeoutError,
+} from './errors.ts'
 import { facesOf } from './global-registry.ts'
 import type {
   GlobalRegistryFunctions,
@@ -298,9 +303,25 @@ class GlobalNames {
       return await peers.call(keyHex, NAMES_SERVICE, what, input, { ...options, timeoutMs })
     } catch (error) {
       const { code } = error as { readonly code?: unknown }
-      if (code !== 'ERR_GLOBAL_NAME_TAKEN') throw error
-      const by = this.#memory.claims.holder(name)?.node ?? keyHex
-      throw new GlobalNameConflictError(name, directory.nameOf(by))
+      switch (code) {
+        case 'ERR_GLOBAL_NAME_TAKEN': {
+          const by = this.#memory.claims.holder(name)?.node ?? keyHex
+          throw new GlobalNameConflictError(name, directory.nameOf(by))
+        }
+        // The same codes wherever the process lives.
+        case 'ERR_CALL_ABORTED':
+          throw new GlobalRegistryError('ERR_GLOBAL_ABORTED', name, 'aborted', {
+            cause: (error as Error).cause,
+          })
+        case 'ERR_CALL_TIMEOUT': {
+          const nodeId = directory.nameOf(keyHex)
+          this.#parts.refusals.count('ERR_GLOBAL_TIMEOUT', { name, nodes: [nodeId] })
+          const what = `not answered within ${timeoutMs} ms`
+          throw new GlobalTimeoutError(name, what, [nodeId])
+        }
+        default:
+          throw error
+      }
     }
   }
 

@@ -96,10 +96,20 @@ describe('limits of global names', () => {
       fields: { name: 'x', nodes: [b.id] },
     })
     expect(a.stats().refused['ERR_GLOBAL_TIMEOUT']).toBe(1)
+    const there = idle(b)
+    const theirs = a.globalRegistry.register('z', there, { timeoutMs: 100 })
+    expect(await failing(world, theirs)).toMatchObject({
+      ...{ code: 'ERR_GLOBAL_TIMEOUT', nodeIds: [b.id] },
+    })
     const abort = new AbortController()
-    const waiting = codes([a.globalRegistry.register('x', p, { signal: abort.signal })])
-    abort.abort()
-    expect(await waiting).toEqual(['ERR_GLOBAL_ABORTED'])
+    const { signal } = abort
+    const waiting = codes([
+      a.globalRegistry.register('x', p, { signal }),
+      a.globalRegistry.register('w', there, { signal }),
+    ])
+    abort.abort('enough')
+    expect(await waiting).toEqual(['ERR_GLOBAL_ABORTED', 'ERR_GLOBAL_ABORTED'])
+    b.system.exit(there, 'kill')
     const dying = codes([a.globalRegistry.register('y', p)])
     a.system.exit(p, 'kill')
     expect(await dying).toEqual(['ERR_GLOBAL_PROCESS'])
