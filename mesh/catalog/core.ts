@@ -208,6 +208,13 @@ export class CatalogCore {
     return was
   }
 
+  /** Tells at once what changed, instead of together with what changes in a moment. */
+  flush(nowMs: number): void {
+    this.#nowMs = nowMs
+    for (const kind of CATALOG_KINDS) this.#step(nowMs, kind)
+    this.#stepDueMs = Infinity
+  }
+
   /** Tells a node that this one has no use for what it sent under `name`. */
   sayUnwanted(nowMs: number, kind: CatalogKind, name: string, to: string): void {
     const { telling } = this.#books[kind]
@@ -297,8 +304,6 @@ export class CatalogCore {
       case 'drained':
         for (const kind of CATALOG_KINDS) this.#books[kind].speaker.drained(nowMs, input.peer)
         return
-      case 'forget':
-        return this.#remote.drop(nowMs, input.node)
       case 'tick':
         return this.#tick(nowMs)
     }

@@ -8,6 +8,7 @@ import type { CatalogContext } from './driver.ts'
 import { CatalogFunctions } from './functions.ts'
 import { catalogMemory } from './memory.ts'
 import type { CatalogMemory } from './memory.ts'
+import { CATALOG_KINDS } from './message.ts'
 import { CatalogProtocol } from './protocol.ts'
 import { catalogSettings } from './settings.ts'
 import type { CatalogOptions } from './settings.ts'
@@ -26,8 +27,6 @@ export interface CreatedCatalog {
   readonly catalog: Catalog
   /** To be started beside the other services. */
   readonly child: ChildSpec
-  /** Whatever that node wants or offers is over: a gateway says so of a peer at its edge that is gone for good. */
-  forget(node: string): void
   /** True when every linked peer has acknowledged what this node wants and offers. */
   isTold(): boolean
   /** What this node says in its next hello; see `HelloMessage.states`. */
@@ -46,7 +45,6 @@ export function createCatalog(parts: CatalogParts): CreatedCatalog {
   return {
     catalog: new CatalogFunctions({ memory, settings }),
     child: CatalogServer.child(context, { id: 'catalog' }),
-    forget: (node) => running(memory)?.forget(node),
     isTold: () => running(memory)?.isTold ?? false,
     states: () => running(memory)?.states() ?? [],
     driver: () => running(memory),
@@ -63,7 +61,10 @@ export interface UplinkCatalogParts extends Omit<
 }
 
 /** A catalog of an edge peer and its process. */
-export type CreatedUplinkCatalog = Pick<CreatedCatalog, 'catalog' | 'child' | 'isTold'>
+export interface CreatedUplinkCatalog extends Pick<CreatedCatalog, 'catalog' | 'child' | 'isTold'> {
+  /** The peer goes for good: its gateway is told that it wants and offers nothing any more. */
+  leave(): void
+}
 
 /** The catalog of a peer at the edge, which tells and asks its gateway. Throws an `OptionError`. */
 export function createUplinkCatalog(parts: UplinkCatalogParts): CreatedUplinkCatalog {
@@ -76,6 +77,10 @@ export function createUplinkCatalog(parts: UplinkCatalogParts): CreatedUplinkCat
     catalog: new CatalogFunctions({ memory, settings }),
     child: UplinkServer.child(context, { id: 'catalog' }),
     isTold: () => memory.running instanceof UplinkDriver && memory.running.isTold,
+    leave: () => {
+      for (const kind of CATALOG_KINDS) memory.own[kind].clear()
+      if (memory.running instanceof UplinkDriver) memory.running.leave()
+    },
   }
 }
 

@@ -185,11 +185,6 @@ export class CatalogDriver implements RunningCatalog {
     this.#input({ type: 'member', node, there }, true)
   }
 
-  /** Whatever that node wants or offers is over. */
-  forget(node: string): void {
-    this.#input({ type: 'forget', node }, true)
-  }
-
   /** A peer takes messages again. */
   drained(peer: string): void {
     this.#input({ type: 'drained', peer })

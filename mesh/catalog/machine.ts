@@ -40,8 +40,6 @@ export type CatalogInput =
   | { readonly type: 'unwanted'; readonly from: string; readonly message: UnwantedMessage }
   /** A peer that was full takes messages again. */
   | { readonly type: 'drained'; readonly peer: string }
-  /** Whatever that node wants or offers is over. */
-  | { readonly type: 'forget'; readonly node: string }
   | { readonly type: 'tick' }
 
 /** What became of a message: queued, queued but enough for now, or not taken. */

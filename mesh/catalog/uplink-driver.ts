@@ -158,6 +158,18 @@ export class UplinkDriver implements RunningCatalog {
     if (this.#core.delete(this.#context.clock.now(), kind, pattern)) this.#work.arm()
   }
 
+  /** Nothing more is wanted or offered here: what the gateway hears last, for the link ends next. */
+  leave(): void {
+    this.#work.do((nowMs) => {
+      for (const kind of CATALOG_KINDS) {
+        for (const pattern of Array.from(this.#core.own(kind).keys())) {
+          this.#core.delete(nowMs, kind, pattern)
+        }
+      }
+      this.#core.flush(nowMs)
+    })
+  }
+
   isSought(kind: CatalogKind, name: string): boolean {
     return this.#questions.isSought(this.#context.clock.now(), kind, name)
   }

@@ -62,5 +62,9 @@ export function createPeerServices({
       children.presence,
     ],
     isTold: () => uplink.isTold(),
+    leaving: () => {
+      applications.leaving()
+      uplink.leave()
+    },
   }
 }

@@ -586,14 +586,6 @@ describe('peers at the edge', () => {
     expect(m.refusals.get('ERR_CATALOG_NODE_MAX')).toBeUndefined()
   })
 
-  it('are forgotten at once when the gateway says that they are gone', () => {
-    const { scene, edge, g1, m } = edgeScene()
-    scene.unlink(edge, g1)
-    g1.core.step(scene.nowMs, { type: 'forget', node: edge.key })
-    scene.advance(20)
-    expect(scene.lookup(m, 'topic', 'x')).toEqual([])
-  })
-
   it('have so many entries together as a gateway may tell, not one more', () => {
     const scene = new Scene()
     const gateway = scene.add('gateway', { entriesPerNodeMax: 3 })

@@ -244,6 +244,24 @@ describe('a peer at the edge', () => {
     for (const gateway of gateways) expect(gateway.catalog.stats().known).toBe(0)
   })
 
+  it('tells its gateway at once that it wants and offers nothing any more when it leaves', async () => {
+    const edges = new Edges()
+    const gateway = await edges.gateway()
+    const edge = await edges.edge()
+    edges.link(edge, gateway)
+    edge.catalog.set('topic', 'x')
+    edge.catalog.set('procedure', 'p')
+    await edges.advance(100)
+    expect(gateway.catalog.stats()).toMatchObject({ known: 2 })
+    edge.leave()
+    // What is on its way is what the link took before it ended.
+    await edges.advance(1)
+    edges.unlink(edge, gateway)
+    await edges.advance(20)
+    expect(gateway.catalog.stats()).toMatchObject({ known: 0 })
+    expect(edge.catalog.stats()).toMatchObject({ own: 0 })
+  })
+
   it('takes back what a node says that it has no use for', async () => {
     const edges = new Edges()
     const gateway = await edges.gateway()

@@ -94,6 +94,27 @@ describe('the services of a peer', () => {
     expect(await cluster.during(g.rpc.call('a.echo', 'g'))).toBe('g')
   })
 
+  it("R5 are nobody's any more as soon as it is closed", async () => {
+    await using cluster = new EdgeCluster()
+    const { g, h, m } = await world(cluster)
+    const [peer, other] = [
+      await cluster.readyPeer('p', 9, [1]),
+      await cluster.readyPeer('q', 8, [2]),
+    ]
+    await cluster.during(peer.rpc.advertise('peer.name', () => 'p'))
+    collect(peer, 'news.*')
+    await cluster.clock.advance(1_000)
+    expect(await cluster.during(other.rpc.call('peer.name'))).toBe('p')
+    await cluster.close(peer)
+    await cluster.clock.advance(100)
+    for (const node of [g, h, m, other]) {
+      const call = codeOf(node.rpc.call('peer.name'))
+      expect(await cluster.during(call)).toBe('ERR_RPC_NO_PROVIDER')
+      const published = node.pubsub.publish('news.today', 1, { delivery: 'at_least_once' })
+      expect(await cluster.during(published)).toMatchObject({ nodes: 0 })
+    }
+  })
+
   it('ML17 are there again after each of 20 lost links, in one go', async () => {
     await using cluster = new EdgeCluster()
     const { g, m } = await world(cluster)
