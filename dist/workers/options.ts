@@ -4,6 +4,7 @@ import {
   booleanOption,
   numberOption,
   objectOption,
+  OptionError,
   optional,
   resolveOptions,
   type OptionCheck,
@@ -118,7 +119,11 @@ export function resolveWorkersOptions(given: WorkersOptions): ResolvedWorkersOpt
   const count = Math.max(1, Math.min(WORKERS_MAX, availableParallelism() - 1))
   const defaults = { ...DEFAULTS, count } as unknown as WorkersOptions
   const merged = resolveOptions<WorkersOptions>('startWorkers', defaults, CHECKS, given)
-  return Object.freeze({ ...merged, module: String(given.module) }) as ResolvedWorkersOptions
+  if (merged.module === undefined) {
+    const text = "startWorkers: option 'module' is needed, the URL of a JavaScript module"
+    throw new OptionError('ERR_OPTION_INVALID', 'module', text)
+  }
+  return Object.freeze({ ...merged, module: String(merged.module) }) as ResolvedWorkersOptions
 }
 
 function isModule(value: unknown): boolean {

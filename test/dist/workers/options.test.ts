@@ -30,6 +30,7 @@ describe('options of workers', () => {
     ['intensity', 0, -1],
     ['startTimeoutMs', 1, 0],
     ['module', module, './worker.js'],
+    ['module', module, undefined],
     ['options', {}, 'many'],
     ['execArgv', [], '--flag'],
   ])('%s may be %s and not %s', (name, right, wrong) => {
