@@ -117,12 +117,19 @@ class Schedule {
   readonly #world: LoggedWorld
   readonly #speeches: readonly [Speech, Speech]
   readonly #counts: Readonly<Counts>
+  readonly #latencyMs: number
   readonly #problems: string[] = []
 
-  constructor(world: LoggedWorld, speeches: readonly [Speech, Speech], counts: Readonly<Counts>) {
+  constructor(
+    world: LoggedWorld,
+    speeches: readonly [Speech, Speech],
+    counts: Readonly<Counts>,
+    latencyMs: number,
+  ) {
     this.#world = world
     this.#speeches = speeches
     this.#counts = counts
+    this.#latencyMs = latencyMs
   }
 
   /** What is wrong. */
@@ -138,7 +145,8 @@ class Schedule {
       for (const ref of speech.monitors.splice(0)) speech.node.system.demonitor(ref)
       speech.node.system.unlink(speech.own.pid, speech.ref.pid)
     }
-    await clock.advance(IDLE_MS + SWEPT_MS)
+    // A new link takes some round trips.
+    await clock.advance(IDLE_MS + SWEPT_MS + 20 * this.#latencyMs)
     if (calls.size > 0) this.#problems.push(`${calls.size} calls wait`)
     for (const { noted, last, own, node } of this.#speeches) {
       const all = Array.from({ length: last }, (_, i) => i + 1)
@@ -228,7 +236,7 @@ it.each(LATENCIES_MS)(
     await fc.assert(
       fc.asyncProperty(commands, async (plan) => {
         const speeches = [await speech(world, a, b), await speech(world, b, a)] as const
-        const problems = await new Schedule(world, speeches, counts).run(plan)
+        const problems = await new Schedule(world, speeches, counts, latencyMs).run(plan)
         for (const { node, own, ref } of speeches) {
           node.system.exit(own.pid, 'kill')
           node.system.exit(ref.pid, 'kill')
