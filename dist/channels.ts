@@ -30,7 +30,7 @@ const REFUSALS: ReadonlySet<unknown> = new Set([
 
 /** Frame types of this layer. */
 export const DIST_TYPE_MIN = 0xa0
-export const DIST_TYPE_MAX = 0xb0
+export const DIST_TYPE_MAX = 0xb1
 
 /** What {@link Channels} need of their node. */
 export interface ChannelsParts {

@@ -5,11 +5,14 @@
  * Payload of a chunk frame: `transfer u32` and `total u32`, big-endian, `type u8` of the message, then its next bytes. Type
  * and total are the same in every chunk; the message is whole when `total` bytes are there, and its number is free again.
  *
- * Memory held is at most twice the bytes really received, never what a header merely claims; what all transfers of a
+ * Memory held is at most four times the bytes really received, never what a header merely claims; what all transfers of a
  * peer announce together is at most `valueBytesMax`, and they are at most TRANSFERS_MAX.
  */
 import { WireType } from '../mesh/index.ts'
 import { DistProtocolError } from './errors.ts'
+
+/** How nodes say in the handshake of a link that they tell how much they took of chunks (chunk-window.ts). */
+export const TAKEN_CAPABILITY = 'dist.taken'
 
 /** Bytes in front of the data of a chunk. */
 export const CHUNK_HEADER_BYTES = 9
@@ -78,7 +81,7 @@ class Assembly {
     const needed = this.bytes + chunk.length - CHUNK_HEADER_BYTES
     if (needed > this.total) throw fault('exceeds the size it announced')
     if (needed > this.buffer.length) {
-      const grown = new Uint8Array(Math.min(this.total, needed * 2))
+      const grown = new Uint8Array(Math.min(this.total, needed * 4))
       grown.set(this.buffer.subarray(0, this.bytes))
       this.buffer = grown
     }

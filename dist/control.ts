@@ -1,5 +1,5 @@
 /**
- * The messages between two nodes, 0xA0 to 0xB0: pure encoding and parsing. A message is one array, where
+ * The messages between two nodes, 0xA0 to 0xB1: pure encoding and parsing. A message is one array, where
  * the place says the meaning; further elements are ignored, so that a later version can add some.
  *
  * | type | array |
@@ -19,6 +19,7 @@
  * | chunk | see chunk.ts; no array |
  * | cancel | id |
  * | leave, leave_ack | nothing (leave.ts) |
+ * | taken | bytes of chunks taken since the last one (chunk-window.ts) |
  *
  * `from` and `owner` are bare process numbers at the sender, 0 for code outside processes: a peer cannot
  * claim to speak for another node, because it has no way to say so (H32). `to` is a process number
@@ -110,6 +111,7 @@ export type DistMessage =
     }
   | { readonly type: 'cancel'; readonly id: number }
   | { readonly type: LeaveWord }
+  | { readonly type: 'taken'; readonly bytes: number }
 
 /** Names on the wire are no longer than this. */
 export const NAME_CHARS_MAX = 1024
@@ -187,6 +189,8 @@ function parseSignal(type: number, a: readonly unknown[]): DistMessage {
       return { type: 'leave' }
     case WireType.distLeaveAck:
       return { type: 'leave_ack' }
+    case WireType.distTaken:
+      return { type: 'taken', bytes: number('taken', 'bytes', a[0]) }
     case WireType.distExit:
       if (typeof a[3] !== 'boolean') throw fault('exit', 'viaLink')
       return {

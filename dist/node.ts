@@ -45,6 +45,7 @@ import {
   type Features,
 } from './features.ts'
 import { seedsMaxFor } from './discovery/options.ts'
+import { TAKEN_CAPABILITY } from './chunk.ts'
 import { LEAVE_CAPABILITY } from './leave.ts'
 import { NodeDirectory } from './node-directory.ts'
 import type { NodeId } from './node-id.ts'
@@ -140,7 +141,7 @@ export async function startNode(given: NodeOptions): Promise<FoveaNode> {
     const options = {
       ...{ ...rest, seedsMax, ...(door && { transport: door }) },
       capabilities: Array.isArray(capabilities)
-        ? [...capabilities, LEAVE_CAPABILITY]
+        ? [...capabilities, LEAVE_CAPABILITY, TAKEN_CAPABILITY]
         : capabilities,
     }
     const mesh = await startMesh(options, extend, { values: terms.extensions })

@@ -49,6 +49,12 @@ export interface DistOptions {
    * not enough is given up with `ERR_PEER_OVERLOADED`.
    */
   readonly outboxReserveBytesMax: number
+  /**
+   * Bytes of large values under way to one peer while other messages go there, or more, as far as that delays these by
+   * some milliseconds only. Default 131,072. Higher keeps the way busier where the peer's event loop is often held up;
+   * lower lets others pass sooner.
+   */
+  readonly chunkWindowBytes: number
   /** How long messages to a known node without a link wait for one. Default 2,000 ms. */
   readonly dialTimeoutMs: number
   /**
@@ -90,6 +96,7 @@ export const DIST_DEFAULTS: DistOptions = Object.freeze({
   valueElementsMax: VALUE_LIMITS.elementsMax,
   outboxBytesMax: 33_554_432,
   outboxReserveBytesMax: 8_388_608,
+  chunkWindowBytes: 131_072,
   dialTimeoutMs: 2_000,
   dialHoldOffMs: 1_000,
   dialMessagesMax: 10_000,
@@ -112,6 +119,7 @@ const CHECKS: { readonly [K in keyof DistOptions]-?: OptionCheck } = {
   valueElementsMax: amount(16, 67_108_864),
   outboxBytesMax: amount(1_024),
   outboxReserveBytesMax: amount(0),
+  chunkWindowBytes: amount(1_024),
   dialTimeoutMs: amount(1),
   dialHoldOffMs: amount(0),
   dialMessagesMax: amount(1),

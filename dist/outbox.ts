@@ -11,6 +11,7 @@
  * Invariants:
  * - Two messages whose keys conflict leave in the order in which they came, the large one with its last chunk.
  * - Chunks and whole messages take turns by bytes: neither starves the other.
+ * - Chunks wait when the peer has too many of them before it (chunk-window.ts); whole messages do not.
  * - Transfers under way are at most what the peer puts together at once: TRANSFERS_MAX, `valueBytesMax` in sum.
  *
  * Bounds: `outboxBytesMax` bytes of whole messages wait, and as many of large ones, what went out as chunks not
@@ -20,6 +21,7 @@
  */
 import { WireType, writeHeader } from '../mesh/index.ts'
 import { CHUNK_HEADER_BYTES, TRANSFERS_MAX, writeChunkHeader } from './chunk.ts'
+import { ChunkWindow } from './chunk-window.ts'
 import { OrderKeys, type OrderKey } from './order-keys.ts'
 
 const HEADER_BYTES = 8
@@ -27,7 +29,7 @@ const HEADER_BYTES = 8
 /** The part of a link that an outbox uses. */
 export interface OutboxLink {
   /** False: queued, but enough. Throws `ERR_LINK_QUEUE_FULL` when nothing was queued. */
-  send(lane: 'dist', frame: Uint8Array): boolean
+  send(lane: 'dist', frame: Uint8Array, rest?: Uint8Array): boolean
 }
 
 /** Limits of {@link Outbox}; see `DistOptions`. */
@@ -40,6 +42,11 @@ export interface OutboxOptions {
   readonly reserveBytesMax: number
   /** Largest message; the peer puts no more than that together at once. */
   readonly valueBytesMax: number
+  /** Bytes of chunks under way beside other messages, at least; undefined if the peer does not say what it took. */
+  readonly chunkWindowBytes: number | undefined
+  readonly now: () => number
+  /** The peer has all of a large message: nobody looks at its frame any more. */
+  readonly recycle: (frame: Uint8Array) => void
   /** Called once when the reserve is used up. */
   readonly overflow: () => void
   /** Called when the link refused a frame although it had not said "enough". */
@@ -51,6 +58,9 @@ const CHUNK_BYTES = 65_536
 
 /** Messages up to this go whole: a call with 64 KiB of data is not worth cutting. */
 const WHOLE_BYTES_MAX = 98_304
+
+/** Frames that the peer has not taken yet are remembered for reuse up to so many bytes; of a peer that says nothing, no more. */
+const SPENT_BYTES_MAX = 8_388_608
 
 /** One waiting message. */
 class Waiting {
@@ -108,12 +118,16 @@ export class Outbox {
   readonly #options: OutboxOptions
   readonly #chunkBytes: number
   readonly #wholeBytesMax: number
+  readonly #window: ChunkWindow | undefined
   readonly #keys = new OrderKeys()
   readonly #ready = new Line()
   readonly #held = new Line()
   readonly #large = new Line()
   /** Under way, the next one first. */
   readonly #transfers: Waiting[] = []
+  /** Sent to the end, and how many bytes of chunks that made: the peer has not taken them all. */
+  readonly #spent: { readonly frame: Uint8Array; readonly bytesSent: number }[] = []
+  #spentBytes = 0
   #wholeBytes = 0
   #largeBytes = 0
   #transferBytes = 0
@@ -128,6 +142,8 @@ export class Outbox {
     this.#options = options
     this.#chunkBytes = Math.min(CHUNK_BYTES, options.frameBytesMax)
     this.#wholeBytesMax = Math.min(WHOLE_BYTES_MAX, options.frameBytesMax)
+    const { chunkWindowBytes } = options
+    this.#window = chunkWindowBytes === undefined ? undefined : new ChunkWindow(chunkWindowBytes)
   }
 
   /** Bytes that wait here; what the link has queued is not counted. */
@@ -140,7 +156,7 @@ export class Outbox {
     if (this.#closed) return false
     const isLarge = frame.length - HEADER_BYTES > this.#wholeBytesMax
     if (!isLarge && this.#mayPass(key)) {
-      if (this.#send(frame)) return true
+      if (this.#pass(type, frame)) return true
       // The link refused it although it was willing: it waits like the others.
     }
     const waiting = isLarge ? this.#largeBytes : this.#wholeBytes
@@ -167,11 +183,24 @@ export class Outbox {
     this.#pump()
   }
 
+  /** The peer took so many bytes of chunks; false when that cannot be. */
+  taken(bytes: number): boolean {
+    if (this.#window?.taken(bytes, this.#options.now()) !== true) return false
+    for (let next = this.#spent[0]; next !== undefined; next = this.#spent[0]) {
+      if (next.bytesSent > this.#window.bytesTaken) break
+      this.#options.recycle(this.#forgetSpent())
+    }
+    if (!this.#blocked) this.#pump()
+    return true
+  }
+
   /** Drops what waits; nothing is sent any more. */
   close(): void {
     this.#closed = true
     for (const line of [this.#ready, this.#held, this.#large]) line.takeAll()
     this.#transfers.length = 0
+    this.#spent.length = 0
+    this.#spentBytes = 0
     this.#keys.clear()
     this.#wholeBytes = 0
     this.#largeBytes = 0
@@ -207,7 +236,7 @@ export class Outbox {
     while (!this.#blocked && !this.#closed) {
       const next = this.#ready.head
       const isChunkDue = this.#transfers.length > 0 && this.#sinceChunk >= this.#chunkBytes
-      if (next === undefined || isChunkDue) {
+      if (next === undefined || (isChunkDue && this.#mayChunk())) {
         if (!this.#begin() || !this.#sendChunk()) return
       } else if (this.#isLarge(next)) {
         this.#ready.shift()
@@ -238,7 +267,7 @@ export class Outbox {
   }
 
   #sendWhole(next: Waiting): boolean {
-    if (!this.#send(next.frame)) return false
+    if (!this.#pass(next.type, next.frame)) return false
     // Closed by what the link did meanwhile.
     if (this.#ready.head !== next) return true
     this.#ready.shift()
@@ -249,12 +278,14 @@ export class Outbox {
 
   #sendChunk(): boolean {
     const [first] = this.#transfers
-    if (first === undefined) return false
-    const chunk = this.#chunkOf(first)
-    if (!this.#send(chunk)) return false
+    if (first === undefined || !this.#mayChunk()) return false
+    const from = HEADER_BYTES + first.sent
+    const sent = Math.min(this.#chunkBytes - CHUNK_HEADER_BYTES, first.payloadBytes - first.sent)
+    const data = first.frame.subarray(from, from + sent)
+    if (!this.#send(chunkHead(first, sent), data)) return false
+    this.#window?.sent(sent, this.#options.now())
     if (this.#transfers[0] !== first) return true
     this.#sinceChunk = 0
-    const sent = chunk.length - HEADER_BYTES - CHUNK_HEADER_BYTES
     first.sent += sent
     this.#largeBytes -= sent
     this.#transfers.shift()
@@ -264,7 +295,12 @@ export class Outbox {
   }
 
   /** Whatever waited for it may go on, as far as nothing else is in its way. */
-  #finished({ key, payloadBytes }: Waiting): void {
+  #finished({ key, payloadBytes, frame }: Waiting): void {
+    if (this.#window !== undefined) {
+      this.#spent.push({ frame, bytesSent: this.#window.bytesSent })
+      this.#spentBytes += frame.length
+      while (this.#spentBytes > SPENT_BYTES_MAX) this.#forgetSpent()
+    }
     this.#largeBytes -= HEADER_BYTES
     this.#transferBytes -= payloadBytes
     this.#keys.remove(key)
@@ -273,21 +309,29 @@ export class Outbox {
     for (const waiting of held) this.#queue(waiting, this.#isLarge(waiting))
   }
 
-  /** The next chunk of a message as a whole frame; see chunk.ts. */
-  #chunkOf({ id, type, frame: whole, sent, payloadBytes }: Waiting): Uint8Array {
-    const length = Math.min(this.#chunkBytes - CHUNK_HEADER_BYTES, payloadBytes - sent)
-    const frame = new Uint8Array(HEADER_BYTES + CHUNK_HEADER_BYTES + length)
-    writeHeader(frame, 0, WireType.distChunk, CHUNK_HEADER_BYTES + length)
-    writeChunkHeader(frame, HEADER_BYTES, { id, type, total: payloadBytes })
-    const from = HEADER_BYTES + sent
-    frame.set(whole.subarray(from, from + length), HEADER_BYTES + CHUNK_HEADER_BYTES)
+  #forgetSpent(): Uint8Array {
+    const { frame } = this.#spent.shift()!
+    this.#spentBytes -= frame.length
     return frame
   }
 
+  /** Sends a whole message. */
+  #pass(type: number, frame: Uint8Array): boolean {
+    if (!this.#send(frame)) return false
+    // What is said about chunks does not have to pass others.
+    if (type !== WireType.distTaken) this.#window?.shared()
+    return true
+  }
+
+  /** Whether the peer has few enough chunks before it; if not, `taken` goes on. */
+  #mayChunk(): boolean {
+    return this.#window?.hasRoom(this.#chunkBytes, this.#options.now()) !== false
+  }
+
   /** True when the link has the frame now. */
-  #send(frame: Uint8Array): boolean {
+  #send(frame: Uint8Array, rest?: Uint8Array): boolean {
     try {
-      if (!this.#link.send('dist', frame)) this.#blocked = true
+      if (!this.#link.send('dist', frame, rest)) this.#blocked = true
       return true
     } catch (error) {
       if ((error as { code?: unknown }).code !== 'ERR_LINK_QUEUE_FULL') throw error
@@ -296,4 +340,12 @@ export class Outbox {
       return false
     }
   }
+}
+
+/** What comes before the next `length` bytes of a message; see chunk.ts. */
+function chunkHead({ id, type, payloadBytes }: Waiting, length: number): Uint8Array {
+  const head = new Uint8Array(HEADER_BYTES + CHUNK_HEADER_BYTES)
+  writeHeader(head, 0, WireType.distChunk, CHUNK_HEADER_BYTES + length)
+  writeChunkHeader(head, HEADER_BYTES, { id, type, total: payloadBytes })
+  return head
 }

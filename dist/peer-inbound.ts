@@ -24,7 +24,9 @@ import type { SpawnOutcome, Spawned } from './spawner.ts'
 
 type Request = Exclude<
   DistMessage,
-  { readonly type: 'reply' | 'spawn_reply' | 'down' | 'unlink_ack' | 'leave' | 'leave_ack' }
+  {
+    readonly type: 'reply' | 'spawn_reply' | 'down' | 'unlink_ack' | 'leave' | 'leave_ack' | 'taken'
+  }
 >
 type Of<T extends DistMessage['type']> = Extract<DistMessage, { readonly type: T }>
 

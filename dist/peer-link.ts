@@ -22,7 +22,7 @@ import {
 } from '../runtime/index.ts'
 import { WireType, type Codec, type PeerInfo, type PolicyAction } from '../mesh/index.ts'
 import type { BehaviorRegistry } from './behavior-registry.ts'
-import { ChunkAssembler } from './chunk.ts'
+import { CHUNK_HEADER_BYTES, ChunkAssembler, TAKEN_CAPABILITY } from './chunk.ts'
 import type { ContractTable } from './contract-table.ts'
 import {
   checkNames,
@@ -107,6 +107,9 @@ export class PeerLink {
   readonly #outbox: Outbox
   readonly #inbound: PeerInbound
   readonly #assembler: ChunkAssembler
+  /** Whether the peer wants to know how much was taken of chunks, and how much that is since it was told. */
+  readonly #tellsTaken: boolean
+  #takenBytes = 0
   readonly #calls = new Map<number, Call>()
   readonly #spawns = new Map<number, PendingSpawn>()
   /** Monitors of ours that watch there: the peer may end these and no others. */
@@ -136,11 +139,15 @@ export class PeerLink {
     this.#assembler = new ChunkAssembler(host.options.valueBytesMax)
     this.#inbound = new PeerInbound(this)
     this.unlinks = new Unlinks(host.options.peerUnlinksMax)
+    this.#tellsTaken = link.peer.capabilities.includes(TAKEN_CAPABILITY)
     this.#outbox = new Outbox(link, {
       frameBytesMax: link.peer.frameBytesMax,
       outboxBytesMax: host.options.outboxBytesMax,
       reserveBytesMax: host.options.outboxReserveBytesMax,
       valueBytesMax: host.options.valueBytesMax,
+      chunkWindowBytes: this.#tellsTaken ? host.options.chunkWindowBytes : undefined,
+      now: () => host.system.clock.now(),
+      recycle: (frame) => host.codec.recycle(frame),
       overflow: () => this.#giveUp(),
       retry: () => void host.system.clock.setTimer(RETRY_MS, () => this.#drained()),
     })
@@ -334,12 +341,24 @@ export class PeerLink {
   /** Handles a frame of this layer. Throws `ERR_DIST_...` and `ERR_CODEC_...` for the link to end. */
   receive(type: number, payload: Uint8Array): void {
     if (this.#lost) return
-    if (type === WireType.distChunk) {
-      const whole = this.#assembler.push(payload)
-      if (whole !== undefined) this.#receiveMessage(whole.type, whole.payload)
-      return
-    }
-    this.#receiveMessage(type, payload)
+    if (type !== WireType.distChunk) return this.#receiveMessage(type, payload)
+    const whole = this.#assembler.push(payload)
+    if (whole !== undefined) this.#receiveMessage(whole.type, whole.payload)
+    if (!this.#tellsTaken) return
+    // Once for all that came in this turn, and with its other answers.
+    if (this.#takenBytes === 0) this.host.system.clock.microtask(() => this.#tellTaken())
+    this.#takenBytes += payload.length - CHUNK_HEADER_BYTES
+  }
+
+  #tellTaken(): void {
+    const bytes = this.#takenBytes
+    this.#takenBytes = 0
+    this.signal(WireType.distTaken, [bytes], undefined)
+  }
+
+  #onTaken(bytes: number): void {
+    if (this.#outbox.taken(bytes)) return
+    throw new DistProtocolError('ERR_DIST_MESSAGE', 'the peer took more of chunks than was sent')
   }
 
   #receiveMessage(type: number, payload: Uint8Array): void {
@@ -357,6 +376,8 @@ export class PeerLink {
       case 'leave':
       case 'leave_ack':
         return this.#leaving().hear(message.type)
+      case 'taken':
+        return this.#onTaken(message.bytes)
       case 'call':
       case 'cast':
       case 'send':

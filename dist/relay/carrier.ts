@@ -7,7 +7,7 @@ export interface Carrier {
   /** Bytes that the other side has not got yet, as far as known here. */
   readonly bytesQueued: number
   /** As `Link.send` on the dist lane. */
-  send(lane: 'dist', frame: Uint8Array): boolean
+  send(lane: 'dist', frame: Uint8Array, rest?: Uint8Array): boolean
   onDrain(fn: (lane: LaneName) => void): () => void
   /** Ends it for cause; its end is told as any other. */
   fail(code: string, message: string): void

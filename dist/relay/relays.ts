@@ -92,9 +92,9 @@ class Relay implements Carrier {
     return this.session.bytesQueued
   }
 
-  send(_lane: 'dist', frame: Uint8Array): boolean {
+  send(_lane: 'dist', frame: Uint8Array, rest?: Uint8Array): boolean {
     if (this.session.state !== 'up') return false
-    this.#relays.transmitFrame(this, frame)
+    this.#relays.transmitFrame(this, rest === undefined ? frame : Buffer.concat([frame, rest]))
     return !this.session.isFull
   }
 

@@ -49,20 +49,28 @@ export function isServiceType(type: number): boolean {
 
 /** The next piece of a message as a frame, whose payload has at most `bytesMax` bytes. */
 export function cutNext(cut: Cut, bytesMax: number): Uint8Array {
+  const [head, bytes] = cutOff(cut, bytesMax)
+  const piece = new Uint8Array(head.length + bytes.length)
+  piece.set(head)
+  piece.set(bytes, head.length)
+  return piece
+}
+
+/** The same in two parts, the second of which is a view of the message. */
+export function cutOff(cut: Cut, bytesMax: number): readonly [head: Uint8Array, bytes: Uint8Array] {
   const { frame, id, offset } = cut
   const total = frame.length - HEADER_BYTES
   const bytes = Math.min(total - offset, bytesMax - CHUNK_HEADER_BYTES)
-  const piece = new Uint8Array(HEADER_BYTES + CHUNK_HEADER_BYTES + bytes)
-  writeHeader(piece, 0, WireType.serviceChunk, CHUNK_HEADER_BYTES + bytes)
-  const view = new DataView(piece.buffer)
+  const head = new Uint8Array(HEADER_BYTES + CHUNK_HEADER_BYTES)
+  writeHeader(head, 0, WireType.serviceChunk, CHUNK_HEADER_BYTES + bytes)
+  const view = new DataView(head.buffer)
   view.setUint32(HEADER_BYTES, id)
   view.setUint8(HEADER_BYTES + 4, frame[1]!)
   view.setUint32(HEADER_BYTES + 5, total)
   view.setUint32(HEADER_BYTES + 9, offset)
   const start = HEADER_BYTES + offset
-  piece.set(frame.subarray(start, start + bytes), HEADER_BYTES + CHUNK_HEADER_BYTES)
   cut.offset = offset + bytes
-  return piece
+  return [head, frame.subarray(start, start + bytes)]
 }
 
 /** Whether everything of a message was cut off. */

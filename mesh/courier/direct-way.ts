@@ -4,7 +4,7 @@
  */
 import type { LaneName, Link } from '../link/link.ts'
 import { HEADER_BYTES } from '../wire/frame.ts'
-import { cutNext, isCutUp } from './chunks.ts'
+import { cutOff, isCutUp } from './chunks.ts'
 import type { Cut } from './chunks.ts'
 import type { CourierOutcome, ServiceLane } from './courier.ts'
 import { CourierError } from './errors.ts'
@@ -122,7 +122,7 @@ export class DirectWay {
     const bytesMax = Math.min(this.#parts.settings.chunkBytes, link.peer.frameBytesMax)
     for (let cut = cuttings.shift(); cut !== undefined; cut = cuttings.shift()) {
       const { offset } = cut
-      const taken = write(link, 'bulk', cutNext(cut, bytesMax))
+      const taken = write(link, 'bulk', ...cutOff(cut, bytesMax))
       if (taken === undefined) cut.offset = offset
       else this.#passed(busy, cut.offset - offset)
       if (isCutUp(cut)) this.#passed(busy, HEADER_BYTES)
@@ -179,10 +179,15 @@ export class DirectWay {
 }
 
 /** As `link.send`; undefined when nothing was queued, which the link has counted. */
-function write(link: Link, lane: LaneName, frame: Uint8Array): boolean | undefined {
+function write(
+  link: Link,
+  lane: LaneName,
+  frame: Uint8Array,
+  rest?: Uint8Array,
+): boolean | undefined {
   if (link.state !== 'established') return undefined
   try {
-    return link.send(lane, frame)
+    return link.send(lane, frame, rest)
   } catch (error) {
     const { code } = (error ?? {}) as { code?: unknown }
     if (code === 'ERR_LINK_QUEUE_FULL' || code === 'ERR_LINK_FRAME_TOO_LARGE') return undefined

@@ -197,11 +197,11 @@ export class Connection implements WatchedLink {
     else if (this.#state === 'established') this.#beat(this.#now())
   }
 
-  send(lane: LaneName, frame: Uint8Array): boolean {
+  send(lane: LaneName, frame: Uint8Array, rest?: Uint8Array): boolean {
     if (this.#state !== 'established') return false
     invariant(mayCarry(lane, frame[1]!), 'ERR_INVARIANT_LINK_LANE', lane)
     const { frameBytesMax } = this.peer
-    const payloadBytes = frame.length - HEADER_BYTES
+    const payloadBytes = frame.length + (rest?.length ?? 0) - HEADER_BYTES
     if (payloadBytes > frameBytesMax) {
       const text = `a frame of ${payloadBytes} bytes, the peer takes ${frameBytesMax}`
       this.#context.refusals.count('ERR_LINK_FRAME_TOO_LARGE', this.fields())
@@ -209,15 +209,15 @@ export class Connection implements WatchedLink {
     }
     this.#watch.mark(lane)
     try {
-      return this.isParting ? this.#watch.parting.wait(lane, frame) : this.hand(lane, frame)
+      return this.isParting ? this.#watch.wait(lane, frame, rest) : this.hand(lane, frame, rest)
     } catch (error) {
       if (error instanceof LinkError) this.#context.refusals.count(error.code, this.fields())
       throw error
     }
   }
 
-  hand(lane: LaneName, frame: Uint8Array): boolean {
-    const isWilling = this.#lanes.send(lane, frame)
+  hand(lane: LaneName, frame: Uint8Array, rest?: Uint8Array): boolean {
+    const isWilling = this.#lanes.send(lane, frame, rest)
     this.#watch.parting.sent()
     return isWilling
   }

@@ -168,12 +168,13 @@ export class Lane {
     this.#events.onBroken(this)
   }
 
-  /** Queues a frame; false means "enough". Throws `ERR_LINK_QUEUE_FULL`. */
-  send(frame: Uint8Array): boolean {
+  /** Queues a frame, given in one or two parts; false means "enough". Throws `ERR_LINK_QUEUE_FULL`. */
+  send(frame: Uint8Array, rest?: Uint8Array): boolean {
     if (this.#ended) return false
-    if (this.#stream.bytesQueued + frame.length > this.#bytesQueuedMax) throw this.#full(undefined)
+    const length = frame.length + (rest?.length ?? 0)
+    if (this.#stream.bytesQueued + length > this.#bytesQueuedMax) throw this.#full(undefined)
     try {
-      return this.#stream.write(frame)
+      return this.#stream.write(frame, rest)
     } catch (error) {
       const code = (error as { code?: unknown }).code
       if (code === 'ERR_TRANSPORT_QUEUE_FULL') throw this.#full(error)

@@ -122,17 +122,27 @@ export class Lanes {
   }
 
   /** Queues a frame; false means "enough", or that there is no such lane. Throws `ERR_LINK_QUEUE_FULL`. */
-  send(name: LaneName, frame: Uint8Array): boolean {
-    if (isOneWay(name)) return this.#sendOneWay(name, frame)
+  send(name: LaneName, frame: Uint8Array, rest?: Uint8Array): boolean {
+    if (isOneWay(name)) return this.#sendOneWay(name, frame, rest)
     const lane = this.#of(name)
-    if (lane !== undefined) return lane.send(frame)
+    if (lane !== undefined) return lane.send(frame, rest)
     if (name !== 'sync' || this.#ended) return false
-    if (this.#earlyBytes + frame.length > this.#options.bytesQueuedMax) {
+    return this.#sendSoon(frame, rest)
+  }
+
+  /** The sync lane is not there yet. */
+  #sendSoon(frame: Uint8Array, rest: Uint8Array | undefined): boolean {
+    const length = frame.length + (rest?.length ?? 0)
+    if (this.#earlyBytes + length > this.#options.bytesQueuedMax) {
       const text = `the sync lane is not open yet, and ${this.#earlyBytes} bytes wait for it`
       throw new LinkError('ERR_LINK_QUEUE_FULL', text)
     }
     this.#early.push(frame)
     this.#earlyBytes += frame.length
+    if (rest !== undefined) {
+      this.#early.push(rest)
+      this.#earlyBytes += rest.length
+    }
     return true
   }
 
@@ -174,9 +184,9 @@ export class Lanes {
     return lane
   }
 
-  #sendOneWay(name: OneWayLaneName, frame: Uint8Array): boolean {
+  #sendOneWay(name: OneWayLaneName, frame: Uint8Array, rest: Uint8Array | undefined): boolean {
     if (this.#ended || !this.#accepted) return false
-    return this.#oneWays().send(name, frame)
+    return this.#oneWays().send(name, frame, rest)
   }
 
   #oneWays(): OneWayLanes {

@@ -101,6 +101,11 @@ export class LinkWatch {
     this.wakeUp()
   }
 
+  /** A question is open: what is said waits for its answer. */
+  wait(lane: LaneName, frame: Uint8Array, rest: Uint8Array | undefined): false {
+    return this.parting.wait(lane, frame, rest)
+  }
+
   wakeUp(): void {
     if (this.#keepalive?.resting !== true || this.#link.state !== 'established') return
     this.#dueMs = this.#keepalive.wakeUp(this.#now())

@@ -75,9 +75,10 @@ export interface Link {
    * - `false` on a link that is not established: dropped; its `down` event tells.
    *
    * Throws `ERR_LINK_QUEUE_FULL` above `bytesQueuedMax` and `ERR_LINK_FRAME_TOO_LARGE` above the
-   * peer's limit; nothing is queued then. The type of the frame must be one that the lane may carry.
+   * peer's limit; nothing is queued then. The type of the frame must be one that the lane may carry. With `rest`
+   * the frame comes in two parts, header and what else is new in the first.
    */
-  send(lane: LaneName, frame: Uint8Array): boolean
+  send(lane: LaneName, frame: Uint8Array, rest?: Uint8Array): boolean
   /**
    * Sends a whole frame (header and payload, types 0x30 to 0x34) as one datagram: no order, no
    * repetition, and never behind the lanes. False when it was not sent: longer than

@@ -65,9 +65,9 @@ export class OneWayLanes {
   }
 
   /** Queues a frame, and opens the lane for the first one; see `Lanes.send`. */
-  send(name: OneWayLaneName, frame: Uint8Array): boolean {
+  send(name: OneWayLaneName, frame: Uint8Array, rest?: Uint8Array): boolean {
     const lane = this.#own[placeOf(name)] ?? this.#open(name)
-    return lane?.send(frame) === true
+    return lane?.send(frame, rest) === true
   }
 
   /** Takes a stream of the peer that has named its lane; undefined when the peer has opened that one before. */

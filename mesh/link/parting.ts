@@ -108,7 +108,8 @@ export class Parting {
   }
 
   /** Keeps what is said while a question is open: `false`, as a lane says "enough". Throws `ERR_LINK_QUEUE_FULL`. */
-  wait(lane: LaneName, frame: Uint8Array): false {
+  wait(lane: LaneName, head: Uint8Array, rest?: Uint8Array): false {
+    const frame = rest === undefined ? head : Buffer.concat([head, rest])
     const bytes = this.#bytesWaiting + frame.length
     if (bytes > this.#options.bytesQueuedMax) {
       const text = `${this.#bytesWaiting} bytes wait for the peer to say whether the link ends`

@@ -179,9 +179,10 @@ export interface TransportStream {
   /**
    * Queues `bytes`; the transport may keep the view, so it must not be changed afterwards. False
    * means "enough": wait for `onDrain`. Throws `ERR_TRANSPORT_STREAM_ENDED` after `end` or `reset`,
-   * `ERR_TRANSPORT_QUEUE_FULL` above the stream's queue limit.
+   * `ERR_TRANSPORT_QUEUE_FULL` above the stream's queue limit. `rest` follows at once, both or neither: a head
+   * that was made for a part of something large needs no copy of that part.
    */
-  write(bytes: Uint8Array): boolean
+  write(bytes: Uint8Array, rest?: Uint8Array): boolean
   /** Finishes our direction after what is queued. */
   end(): void
   /** Drops what is queued and tells the peer `code`. */

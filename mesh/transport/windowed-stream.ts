@@ -20,6 +20,8 @@ export interface StreamLimits {
   readonly connectionQueueBytesMax: number
 }
 
+const NOTHING: Uint8Array = new Uint8Array(0)
+
 /** What a stream needs of its connection. */
 export interface StreamOwner extends TransportConnection {
   readonly options: StreamLimits
@@ -87,14 +89,16 @@ export class WindowedStream implements TransportStream {
     this.#owner.soon(() => this.deliver())
   }
 
-  write(bytes: Uint8Array): boolean {
-    if (!(bytes instanceof Uint8Array)) {
+  write(bytes: Uint8Array, rest: Uint8Array = NOTHING): boolean {
+    if (!(bytes instanceof Uint8Array) || !(rest instanceof Uint8Array)) {
       throw new TransportError('ERR_TRANSPORT_ARGUMENT', 'write takes a Uint8Array')
     }
-    this.#checkWritable(bytes.length)
-    if (bytes.length > 0) {
+    const length = bytes.length + rest.length
+    this.#checkWritable(length)
+    if (length > 0) {
       this.#queue.push(bytes)
-      this.#owner.bytesQueued += bytes.length
+      this.#queue.push(rest)
+      this.#owner.bytesQueued += length
       this.#transmit()
     }
     if (this.#queue.bytes < this.#owner.options.streamHighWaterBytes) return true

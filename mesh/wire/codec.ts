@@ -35,6 +35,7 @@ import type { CodecLimits } from './limits.ts'
 import { loneText } from './lone-text.ts'
 import { Prescan } from './prescan.ts'
 import { revive } from './revive.ts'
+import { SpareRooms } from './spare-rooms.ts'
 import type { ExtensionTable } from './revive.ts'
 import { WireForm } from './travels.ts'
 
@@ -78,6 +79,7 @@ export class Codec<Context = void> {
   readonly #form: WireForm<Context>
   /** For large values, one after the other; undefined until the first. */
   #room: Buffer | undefined
+  readonly #spares = new SpareRooms()
 
   constructor(options: CodecOptions<Context> = {}) {
     const { limits = MESSAGE_LIMITS, extensions = [] } = options
@@ -129,6 +131,14 @@ export class Codec<Context = void> {
     return extensions === 0 ? value : revive(value, this.#table, context, extensions)
   }
 
+  /**
+   * Takes back what `encode` or `encodeFrame` gave: nobody looks at it any more, and the next large value is written
+   * into its memory.
+   */
+  recycle(bytes: Uint8Array): void {
+    this.#spares.give(bytes)
+  }
+
   #unpack(bytes: Uint8Array): unknown {
     // A fresh view: msgpackr hangs a DataView on it, and a Buffer would give Buffers for binaries.
     const view = new Uint8Array(bytes.buffer, bytes.byteOffset, bytes.length)
@@ -161,7 +171,7 @@ export class Codec<Context = void> {
   /** Writes into the room that is kept and copies it out, or into one that is given away with what is in it. */
   #packLarge(wire: unknown, roomBytes: number, reserved: number): Uint8Array {
     const isKept = roomBytes <= ROOM_BYTES_KEPT
-    const room = isKept ? this.#keptRoom(roomBytes) : Buffer.allocUnsafeSlow(roomBytes)
+    const room = isKept ? this.#keptRoom(roomBytes) : this.#looseRoom(roomBytes)
     this.#packr.useBuffer(room)
     let packed: Uint8Array
     try {
@@ -171,12 +181,26 @@ export class Codec<Context = void> {
       this.#renewWorkingBuffer()
     }
     this.#checkLength(packed.length - reserved)
-    return packed.buffer === this.#room?.buffer ? new Uint8Array(packed) : this.#tight(packed)
+    if (isKept) return this.#copy(packed)
+    const tight = this.#tight(packed)
+    if (tight !== packed) this.#spares.give(packed)
+    return tight
   }
 
   /** A copy, if most of its buffer is not its own. */
   #tight(packed: Uint8Array): Uint8Array {
-    return packed.length * 2 < packed.buffer.byteLength ? new Uint8Array(packed) : packed
+    return packed.length * 2 < packed.buffer.byteLength ? this.#copy(packed) : packed
+  }
+
+  #copy(packed: Uint8Array): Uint8Array {
+    const spare = this.#spares.take(packed.length)
+    if (spare === undefined) return new Uint8Array(packed)
+    spare.set(packed)
+    return spare.subarray(0, packed.length)
+  }
+
+  #looseRoom(bytes: number): Buffer {
+    return this.#spares.take(bytes) ?? Buffer.allocUnsafeSlow(bytes)
   }
 
   #keptRoom(bytes: number): Buffer {

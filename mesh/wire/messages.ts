@@ -95,6 +95,7 @@ export const WireType = {
   distUnlinkAck: 0xae,
   distLeave: 0xaf,
   distLeaveAck: 0xb0,
+  distTaken: 0xb1,
 } as const
 
 /** Name of a message type. */

@@ -141,6 +141,23 @@ export function describeStreams(current: CurrentKit): void {
       expect(near.connection.stats().bytesQueued).toBe(0)
     })
 
+    it('takes two parts as one: in order, or neither', async () => {
+      const limits = { streamQueueBytesMax: 200_000, streamWindowBytes: 16_384 }
+      const { near, far } = await current().pair(limits)
+      const { stream } = near.open()
+      const parts = [3, 50_000, 1, 1_024, 1_025, 70_000].map((length, i) => Buffer.alloc(length, i))
+      for (let at = 0; at < parts.length; at += 2) stream.write(parts[at]!, parts[at + 1]!)
+      const queued = stream.bytesQueued
+      const room = 200_000 - queued
+      const tooMuch = (): unknown => stream.write(Buffer.alloc(2), Buffer.alloc(room - 1))
+      expect(codeThrownBy(tooMuch)).toBe('ERR_TRANSPORT_QUEUE_FULL')
+      expect(stream.bytesQueued).toBe(queued)
+      const all = Buffer.concat(parts)
+      await current().world.until(() => far.streams[0]?.bytes === all.length, 'all of it')
+      expect(Buffer.concat(far.streams[0]!.chunks).equals(all)).toBe(true)
+      expect(codeThrownBy(() => stream.write(all, 'x' as never))).toBe('ERR_TRANSPORT_ARGUMENT')
+    })
+
     it('takes no bytes after end, reset or close', async () => {
       const { near } = await current().pair()
       const ended = near.open().stream

@@ -499,6 +499,32 @@ describe('a value that does not travel', () => {
     expect(await during(world, ref.call.get())).toBe(10)
   })
 
+  it('D3 calls go on beside a large value, with a part of it in front of each', async () => {
+    const chunkWindowBytes = 100_000
+    await using world = await startWorld(2, { node: { chunkWindowBytes } })
+    const [a, b] = world.nodes
+    const sink = await counterOnB(world)
+    const ref = await counterOnB(world)
+    const link = a!.mesh.linkTo(b!.key.hex)!
+    const send = link.send.bind(link)
+    let bytes = 0
+    link.send = (lane, frame, rest) => {
+      bytes += rest?.length ?? 0
+      return send(lane, frame, rest)
+    }
+    const value = new Uint8Array(4_000_000)
+    await during(world, ref.call.get())
+    const large = during(world, sink.call.echo(value))
+    let calls = 0
+    for (; bytes < value.length && calls < 1_000; calls++) {
+      const before = bytes
+      await during(world, ref.call.get())
+      expect(bytes - before).toBeLessThan(value.length / 4)
+    }
+    expect(calls).toBeGreaterThan(5)
+    expect(Buffer.compare((await large) as Uint8Array, value)).toBe(0)
+  })
+
   it('is refused above valueBytesMax and taken at it', async () => {
     const valueBytesMax = 50_000
     await using world = await startWorld(2, { node: { valueBytesMax } })

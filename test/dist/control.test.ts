@@ -35,6 +35,7 @@ const cases: readonly [number, readonly unknown[], DistMessage][] = [
   [T.distUnlinkAck, [1, 2, 3], { type: 'unlink_ack', from: 1, to: 2, id: 3 }],
   [T.distLeave, [], { type: 'leave' }],
   [T.distLeaveAck, [], { type: 'leave_ack' }],
+  [T.distTaken, [65_536], { type: 'taken', bytes: 65_536 }],
   [
     T.distExit,
     [0, 2, { shutdown: 'x' }, false],

@@ -81,6 +81,7 @@ describe('NX-D1 garbage', () => {
     ['an empty array', T.distSend, Uint8Array.of(0x90)],
     ['a chunk of nothing', T.distChunk, Uint8Array.of()],
     ['a chunk of 2^32-1 bytes', T.distChunk, Uint8Array.of(...id, ...id, T.distCast, 1)],
+    ['chunks taken that were never sent', T.distTaken, Uint8Array.of(0x91, 1)],
     ['H21 nested headers', T.distCast, new Uint8Array(5_000).fill(0x91)],
     ['H22 a deep value', T.distCast, new Uint8Array(100_000).fill(0x81)],
   ])('(%s) ends that link with a code, and nothing else', async (_what, type, payload) => {

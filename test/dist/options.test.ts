@@ -38,6 +38,6 @@ describe('resolveDistOptions', () => {
 
   it('has every default in its type', () => {
     const names: readonly (keyof DistOptions)[] = Object.keys(DIST_DEFAULTS) as never
-    expect(names).toHaveLength(17)
+    expect(names).toHaveLength(18)
   })
 })

@@ -11,9 +11,9 @@ class FakeLink implements OutboxLink {
   readonly frames: Uint8Array[] = []
   willing = Infinity
   full = false
-  send(_lane: 'dist', frame: Uint8Array): boolean {
+  send(_lane: 'dist', frame: Uint8Array, rest?: Uint8Array): boolean {
     if (this.full) throw Object.assign(new Error('full'), { code: 'ERR_LINK_QUEUE_FULL' })
-    this.frames.push(frame)
+    this.frames.push(rest === undefined ? frame : Buffer.concat([frame, rest]))
     this.willing--
     return this.willing > 0
   }
@@ -39,22 +39,33 @@ interface Made {
   readonly link: FakeLink
   readonly outbox: Outbox
   readonly events: string[]
+  readonly recycled: Uint8Array[]
 }
 
 function made(
-  options: { outbox?: number; reserve?: number; frame?: number; value?: number } = {},
+  options: {
+    outbox?: number
+    reserve?: number
+    frame?: number
+    value?: number
+    window?: number
+  } = {},
 ): Made {
   const link = new FakeLink()
   const events: string[] = []
+  const recycled: Uint8Array[] = []
   const outbox = new Outbox(link, {
     frameBytesMax: options.frame ?? 1024,
     outboxBytesMax: options.outbox ?? 10_000,
     reserveBytesMax: options.reserve ?? 1_000,
     valueBytesMax: options.value ?? 1_000_000,
+    chunkWindowBytes: options.window,
+    now: () => 0,
+    recycle: (bytes) => void recycled.push(bytes),
     overflow: () => void events.push('overflow'),
     retry: () => void events.push('retry'),
   })
-  return { link, outbox, events }
+  return { link, outbox, events, recycled }
 }
 
 const frame = (text: string, length = 0): Uint8Array => {
@@ -69,6 +80,8 @@ const large = (text: string, length: number): Uint8Array => {
   bytes.set(Buffer.from(text), 8)
   return bytes
 }
+
+const isChunk = (bytes: Uint8Array): boolean => bytes[1] === WireType.distChunk
 
 const texts = (link: FakeLink): string[] =>
   link.received().map(({ text }) => text.replaceAll('\0', ''))
@@ -260,6 +273,78 @@ describe('Outbox', () => {
     link.full = false
     outbox.drained()
     expect(texts(link)).toEqual(['a', 'b'])
+  })
+
+  it('D3 a message beside a large one leaves at once, with chunkWindowBytes in front of it at most', () => {
+    const { link, outbox } = made({ window: 4_096, outbox: 1_000_000 })
+    outbox.offer(cast, frame('first'))
+    outbox.offer(cast, large('large', 500_000), 1)
+    let taken = 0
+    for (let round = 0; round < 100; round++) {
+      outbox.offer(cast, frame(`s${round}`), 2)
+      expect(Buffer.from(link.frames.at(-1)!).toString()).toContain(`s${round}`)
+      const sent = link.frames.filter(isChunk).reduce((sum, bytes) => sum + bytes.length - 17, 0)
+      expect(sent - taken).toBeLessThanOrEqual(4_096)
+      expect(outbox.taken(Math.min(1_015, sent - taken))).toBe(true)
+      taken += 1_015
+    }
+    expect(taken).toBe(101_500)
+  })
+
+  it('D3 whole messages that wait do not wait for a window', () => {
+    const { link, outbox } = made({ window: 1_024, outbox: 1_000_000 })
+    link.willing = 1
+    outbox.offer(cast, frame('blocks'))
+    outbox.offer(cast, large('large', 50_000), 1)
+    for (let i = 0; i < 20; i++) outbox.offer(cast, frame(`s${i}`, 400), 2)
+    link.willing = Infinity
+    outbox.drained()
+    expect(link.frames.filter(isChunk)).toHaveLength(1)
+    expect(link.frames).toHaveLength(22)
+    for (let left = 50_000; left > 0; left -= 1_015) outbox.taken(Math.min(left, 1_015))
+    expect(texts(link)).toContain('large')
+    expect(outbox.bytesWaiting).toBe(0)
+  })
+
+  it('gives a frame back once, when the peer has taken all of it', () => {
+    const { outbox, recycled } = made({ window: 1_000_000 })
+    const [a, b] = [large('a', 3_000), large('b', 2_000)]
+    outbox.offer(cast, a, 1)
+    outbox.offer(cast, b, 1)
+    outbox.taken(2_999)
+    expect(recycled).toHaveLength(0)
+    outbox.taken(1)
+    expect([recycled.length, recycled[0] === a]).toEqual([1, true])
+    outbox.taken(1_000)
+    outbox.taken(1_000)
+    expect([recycled.length, recycled[1] === b]).toEqual([2, true])
+    expect(outbox.taken(1)).toBe(false)
+  })
+
+  it('remembers 8 MiB of frames for a peer that takes nothing, and not one byte more', () => {
+    const half = 4_194_304 - 8
+    for (const [more, kept] of [
+      [0, 'ab'],
+      [1_025, 'bc'],
+    ] as const) {
+      const { outbox, recycled } = made({
+        ...{ window: 1, outbox: 20_000_000, value: 20_000_000, frame: 98_304 },
+      })
+      const frames = [large('a', half), large('b', half)]
+      if (more > 0) frames.push(large('c', 98_305))
+      for (const bytes of frames) outbox.offer(cast, bytes, 1)
+      outbox.taken(2 * half + (more > 0 ? 98_305 : 0))
+      const names = recycled.map((bytes) => String.fromCharCode(bytes[8]!)).join('')
+      expect(names).toBe(kept)
+    }
+  })
+
+  it('a peer that does not say what it takes gets all, and can not say it', () => {
+    const { link, outbox, recycled } = made()
+    outbox.offer(cast, frame('first'))
+    outbox.offer(cast, large('large', 500_000), 1)
+    expect(texts(link)).toEqual(['first', 'large'])
+    expect([outbox.taken(1), outbox.taken(0), recycled.length]).toEqual([false, false, 0])
   })
 
   it('sends nothing after close', () => {

@@ -100,13 +100,14 @@ export class QuicStream implements TransportStream {
     this.#owner.flushLater(this)
   }
 
-  write(bytes: Uint8Array): boolean {
-    if (!(bytes instanceof Uint8Array)) {
+  write(bytes: Uint8Array, rest: Uint8Array = EMPTY): boolean {
+    if (!(bytes instanceof Uint8Array) || !(rest instanceof Uint8Array)) {
       throw new TransportError('ERR_TRANSPORT_ARGUMENT', 'write takes a Uint8Array')
     }
-    this.#checkWritable(bytes.length)
-    if (bytes.length > SMALL_WRITE_BYTES) this.#sendLarge(bytes)
-    else if (bytes.length > 0) this.#stageBytes(bytes)
+    this.#checkWritable(bytes.length + rest.length)
+    this.#put(bytes)
+    // The peer may be found to have stopped us in between.
+    if (rest.length > 0 && this.#isWritable) this.#put(rest)
     if (this.bytesQueued < this.#owner.limits.streamHighWaterBytes) return true
     this.#drainOwed = true
     return false
@@ -236,6 +237,15 @@ export class QuicStream implements TransportStream {
     if (owner.bytesQueued + length > connectionQueueBytesMax) {
       throw queueFull('connectionQueueBytesMax', connectionQueueBytesMax, owner.bytesQueued, length)
     }
+  }
+
+  get #isWritable(): boolean {
+    return this.#writing === 'open'
+  }
+
+  #put(bytes: Uint8Array): void {
+    if (bytes.length > SMALL_WRITE_BYTES) this.#sendLarge(bytes)
+    else if (bytes.length > 0) this.#stageBytes(bytes)
   }
 
   #stageBytes(bytes: Uint8Array): void {

@@ -34,6 +34,7 @@ describe('message types', () => {
     const names = ['distSend', 'distLink', 'distUnlink', 'distExit', 'distMonitor', 'distDemonitor']
     names.push('distDown', 'distSpawn', 'distSpawnReply', 'distCall', 'distReply', 'distCast')
     names.push('distChunk', 'distCancel', 'distUnlinkAck', 'distLeave', 'distLeaveAck')
+    names.push('distTaken')
     expect(names.map((_, index) => wireTypeName(0xa0 + index))).toEqual(names)
   })
 

@@ -1,0 +1,121 @@
+/**
+ * How far chunks of large values may run ahead of their receiver. Bytes that are under way cannot be overtaken: a call
+ * that is sent now arrives behind them. So while other messages share the way, as little is under way as keeps it busy;
+ * as long as nobody else speaks, what the transport takes.
+ *
+ * What keeps it busy is measured, without a clock of the peer: what the peer took within the shortest round trip of a
+ * chunk that was ever seen and DELAY_MS more, and half as much again, so that it can grow. When the peer or the way is
+ * slower, this becomes less by itself; on a long way more, because its round trip is longer. BBR's rule (delivery rate
+ * times the shortest round trip) with a fixed share of delay in place of its probing.
+ *
+ * Invariants:
+ * - Beside other messages no chunk leaves while more than the window would be under way with it, unless nothing is.
+ * - The window is at least `bytesMin`, and is judged only by times in which it held something back.
+ * - The peer can not take what was not sent: `taken` says so, and nothing changes.
+ */
+
+/** Chunks wait about as long in front of the receiver, beside other messages. */
+const DELAY_MS = 2
+
+/** Others share the way until so long after the last message of theirs. */
+const SHARED_MS = 1_000
+
+/** What was taken, times this, is the next window. */
+const GROWTH = 1.5
+
+/** Bytes of chunks that one peer has not taken yet, and how many they may be. */
+export class ChunkWindow {
+  readonly #bytesMin: number
+  #windowBytes: number
+  /** Since the link came up. */
+  #sent = 0
+  #taken = 0
+  #wasShared = false
+  #sharedUntilMs = -Infinity
+  /** The chunk whose round trip is measured: when it left, and how much was sent with it. */
+  #timed: { readonly sent: number; readonly atMs: number } | undefined
+  #roundTripMs = Infinity
+  /** The time that is judged next: when it began, what was taken before it, whether chunks were held back in it. */
+  #sinceMs = 0
+  #takenBefore = 0
+  #heldBack = false
+
+  constructor(bytesMin: number) {
+    this.#bytesMin = bytesMin
+    this.#windowBytes = bytesMin
+  }
+
+  /** Bytes that the peer has not taken yet. */
+  get bytesUnderWay(): number {
+    return this.#sent - this.#taken
+  }
+
+  /** Bytes sent since the link came up. */
+  get bytesSent(): number {
+    return this.#sent
+  }
+
+  /** Bytes taken of those. */
+  get bytesTaken(): number {
+    return this.#taken
+  }
+
+  /** What may be under way beside other messages. */
+  get windowBytes(): number {
+    return this.#windowBytes
+  }
+
+  /** Another message went the same way. */
+  shared(): void {
+    this.#wasShared = true
+  }
+
+  /** Whether a chunk of so many bytes may leave; if not, `taken` follows. */
+  hasRoom(bytes: number, nowMs: number): boolean {
+    if (this.#wasShared) {
+      this.#wasShared = false
+      this.#sharedUntilMs = nowMs + SHARED_MS
+    }
+    const { bytesUnderWay } = this
+    if (bytesUnderWay === 0 || nowMs >= this.#sharedUntilMs) return true
+    if (bytesUnderWay + bytes <= this.#windowBytes) return true
+    this.#heldBack = true
+    return false
+  }
+
+  /** A chunk left. */
+  sent(bytes: number, nowMs: number): void {
+    if (this.bytesUnderWay === 0 && !this.#heldBack) this.#begin(nowMs)
+    this.#sent += bytes
+    this.#timed ??= { sent: this.#sent, atMs: nowMs }
+  }
+
+  /** The peer took so many bytes; false when that cannot be. */
+  taken(bytes: number, nowMs: number): boolean {
+    if (bytes > this.bytesUnderWay) return false
+    this.#taken += bytes
+    if (this.#timed !== undefined && this.#taken >= this.#timed.sent) {
+      this.#roundTripMs = Math.min(this.#roundTripMs, nowMs - this.#timed.atMs)
+      this.#timed = undefined
+    }
+    this.#judge(nowMs)
+    return true
+  }
+
+  #judge(nowMs: number): void {
+    const horizonMs = this.#roundTripMs + DELAY_MS
+    const elapsedMs = nowMs - this.#sinceMs
+    if (elapsedMs < horizonMs || horizonMs === Infinity) return
+    if (this.#heldBack) {
+      const takenInTime = ((this.#taken - this.#takenBefore) * horizonMs) / elapsedMs
+      this.#windowBytes = Math.max(this.#bytesMin, Math.floor(takenInTime * GROWTH))
+    }
+    this.#begin(nowMs)
+  }
+
+  #begin(nowMs: number): void {
+    this.#sinceMs = nowMs
+    this.#takenBefore = this.#taken
+    this.#heldBack = false
+  }
+}

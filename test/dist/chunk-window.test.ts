@@ -1,0 +1,121 @@
+import { describe, expect, it } from 'vitest'
+import { ChunkWindow } from '../../dist/chunk-window.ts'
+
+const CHUNK = 1_000
+const MIN = 4_000
+
+/** Sends what the window lets through at that time; gives how many chunks it was. */
+function fill(window: ChunkWindow, nowMs: number, chunksMax = 1_000): number {
+  let chunks = 0
+  while (chunks < chunksMax && window.hasRoom(CHUNK, nowMs)) {
+    window.sent(CHUNK, nowMs)
+    chunks += 1
+  }
+  return chunks
+}
+
+/** A way that brings `perMs` bytes and answers after `wayMs`, for `forMs`. Others share it all the time. */
+function run(
+  window: ChunkWindow,
+  way: { readonly perMs: number; readonly wayMs: number; readonly forMs: number },
+  fromMs = 0,
+): { readonly taken: number; readonly endMs: number } {
+  let taken = 0
+  let credit = 0
+  const answers: { readonly atMs: number; readonly bytes: number }[] = []
+  let queued = window.bytesUnderWay
+  for (let nowMs = fromMs; nowMs < fromMs + way.forMs; nowMs++) {
+    window.shared()
+    queued += fill(window, nowMs) * CHUNK
+    credit = Math.min(credit + way.perMs, queued)
+    const whole = credit - (credit % CHUNK)
+    credit -= whole
+    queued -= whole
+    if (whole > 0) answers.push({ atMs: nowMs + way.wayMs, bytes: whole })
+    while (answers[0] !== undefined && answers[0].atMs <= nowMs) {
+      const { bytes } = answers.shift()!
+      expect(window.taken(bytes, nowMs)).toBe(true)
+      taken += bytes
+    }
+  }
+  return { taken, endMs: fromMs + way.forMs }
+}
+
+describe('ChunkWindow', () => {
+  it('D3 lets bytesMin under way beside others, and not one chunk more until some are taken', () => {
+    const window = new ChunkWindow(MIN)
+    window.shared()
+    expect(fill(window, 0)).toBe(4)
+    expect(window.bytesUnderWay).toBe(MIN)
+    expect(window.hasRoom(1, 0)).toBe(false)
+    expect(window.taken(1, 0)).toBe(true)
+    expect([window.hasRoom(1, 0), window.hasRoom(2, 0)]).toEqual([true, false])
+  })
+
+  it('lets one chunk out when nothing is under way, however large', () => {
+    const window = new ChunkWindow(10)
+    window.shared()
+    expect(fill(window, 0)).toBe(1)
+    window.taken(CHUNK, 1)
+    expect(fill(window, 1)).toBe(1)
+  })
+
+  it('holds nothing back while nobody else speaks, nor a second after the last word', () => {
+    const window = new ChunkWindow(MIN)
+    expect(fill(window, 0, 100)).toBe(100)
+    window.shared()
+    expect(fill(window, 5)).toBe(0)
+    expect(fill(window, 1_004.9)).toBe(0)
+    expect(fill(window, 1_005, 100)).toBe(100)
+  })
+
+  it('counts nothing that was never sent', () => {
+    const window = new ChunkWindow(MIN)
+    expect(window.taken(1, 0)).toBe(false)
+    window.sent(CHUNK, 0)
+    expect([window.taken(CHUNK + 1, 1), window.bytesUnderWay]).toEqual([false, CHUNK])
+    expect([window.taken(CHUNK, 1), window.taken(1, 1), window.bytesTaken]).toEqual([
+      ...[true, false, CHUNK],
+    ])
+  })
+
+  it.each([
+    { perMs: 100_000, wayMs: 1 },
+    { perMs: 100_000, wayMs: 40 },
+    { perMs: 3_000, wayMs: 1 },
+    { perMs: 500, wayMs: 20 },
+  ])('keeps a way of $perMs bytes per ms and $wayMs ms busy with some ms in front', (way) => {
+    const window = new ChunkWindow(MIN)
+    const { endMs } = run(window, { ...way, forMs: 2_000 })
+    const { taken } = run(window, { ...way, forMs: 500 }, endMs)
+    expect(taken).toBeGreaterThan(0.9 * way.perMs * (500 - way.wayMs))
+    // What is in front of a message: the window without what is on its way back.
+    const inFrontMs = (window.windowBytes - way.perMs * way.wayMs) / way.perMs
+    expect(inFrontMs).toBeLessThan(Math.max(MIN / way.perMs, 0.5 * way.wayMs + 6))
+  })
+
+  it('becomes smaller when the way becomes slower, bytesMin at least, and larger again', () => {
+    const window = new ChunkWindow(MIN)
+    let { endMs } = run(window, { perMs: 100_000, wayMs: 2, forMs: 1_000 })
+    const wide = window.windowBytes
+    ;({ endMs } = run(window, { perMs: 1_000, wayMs: 2, forMs: 1_500 }, endMs))
+    const narrow = window.windowBytes
+    run(window, { perMs: 100_000, wayMs: 2, forMs: 1_000 }, endMs)
+    expect(wide).toBeGreaterThan(200_000)
+    expect(narrow).toBeLessThan(20_000)
+    expect(narrow).toBeGreaterThanOrEqual(MIN)
+    expect(window.windowBytes).toBeGreaterThan(200_000)
+  })
+
+  it('is not made smaller by a sender that has little to say', () => {
+    const window = new ChunkWindow(MIN)
+    const { endMs } = run(window, { perMs: 100_000, wayMs: 2, forMs: 1_000 })
+    const wide = window.windowBytes
+    for (let nowMs = endMs; nowMs < endMs + 500; nowMs++) {
+      window.taken(window.bytesUnderWay, nowMs)
+      window.shared()
+      fill(window, nowMs, 1)
+    }
+    expect(window.windowBytes).toBeGreaterThanOrEqual(wide)
+  })
+})
