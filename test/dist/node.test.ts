@@ -10,7 +10,7 @@ import {
 } from '../../behaviours/index.ts'
 import { createBehaviorRegistry, type FoveaNode } from '../../dist/index.ts'
 import { startSimNodes } from '../../dist/simulation/index.ts'
-import { createSystem } from '../../runtime/index.ts'
+import { createSystem, FoveaError } from '../../runtime/index.ts'
 import { Counter, CounterContract, during, failing, probe, startWorld } from './support/world.ts'
 
 describe('startNode', () => {
@@ -221,5 +221,54 @@ describe('a part of a node that crashes', () => {
     await world.connected()
     const again = await during(world, a.remoteSpawn.spawn(CounterContract, b.id, { arg: 2 }))
     expect(await during(world, again.call.get())).toBe(2)
+  })
+
+  it('any process of the dist system under load: each call settles, and nothing that was registered is lost', async () => {
+    await using world = await startWorld(2)
+    const [a, b] = world.nodes as [FoveaNode, FoveaNode]
+    const { pid } = probe(b)
+    await during(world, b.globalRegistry.register('name', pid))
+    const scopes = [a.groups.scope('s'), b.groups.scope('s')]
+    scopes[1]!.join('group', pid)
+    b.erpc.register('function', () => 'value')
+    const lock = { resource: 'lock', requester: 'b' }
+    expect(await during(world, b.global.setLock(lock))).toBe(true)
+    const options = { entity: CounterContract, behavior: 'counter', shards: 4, argOf: () => 7 }
+    const starting = world.nodes.map(({ sharding }) => sharding.start(options))
+    const [region] = await during(world, Promise.all(starting))
+    const entities = ['1', '2', '3', '4'].map((id) => region!.entityRef(id))
+    const ask = async (): Promise<unknown[]> => {
+      const calls = [
+        a.erpc.call(b.id, 'function', []),
+        a.global.setLock({ ...lock, requester: 'a' }, { retries: 0 }),
+        ...entities.map(({ call }) => call('get')),
+      ]
+      const settled = await during(world, Promise.allSettled(calls))
+      return settled.map((each) => (each.status === 'fulfilled' ? each.value : each.reason))
+    }
+    const right = ['value', false, 7, 7, 7, 7]
+    await world.clock.advance(500)
+    expect(await ask()).toEqual(right)
+    const parts = ['names', 'groups', 'erpc', 'singletons', 'node-registry', 'spawner']
+    for (const part of [...parts, 'distributed_supervisors']) {
+      const label = `gen_server fovea.${part}/1`
+      const victim = [...b.system.processes()].find((each) => each.label === label)!
+      const asked = ask()
+      await world.clock.advance(1)
+      b.system.exit(victim.pid, 'kill')
+      for (const [index, answer] of (await asked).entries()) {
+        const isRight = answer === right[index]
+        expect([part, isRight || answer instanceof FoveaError]).toEqual([part, true])
+      }
+      await world.clock.advance(100)
+      expect([part, await ask()]).toEqual([part, right])
+      for (const node of [a, b]) expect(node.globalRegistry.whereis('name')?.pid.id).toBe(pid.id)
+      for (const scope of scopes) expect(scope.members('group')).toHaveLength(1)
+      // Its successor does its work.
+      await during(world, b.globalRegistry.register(part, pid))
+      expect(a.globalRegistry.whereis(part)?.pid.id).toBe(pid.id)
+      const spawned = await during(world, a.remoteSpawn.spawn(CounterContract, b.id, { arg: 1 }))
+      expect(await during(world, spawned.call.get())).toBe(1)
+    }
   })
 })
