@@ -6,6 +6,7 @@
  * holders do harm, use `node.leases`.
  */
 import {
+  ArgumentError,
   currentProcess,
   formatPid,
   isPid,
@@ -118,6 +119,7 @@ class Locks implements Pick<GlobalLocks, 'trans'> {
     given?: LockOptions,
   ): Promise<T | 'aborted'> {
     return this.#checked('global.trans', given, (options) => {
+      if (typeof fn !== 'function') throw new ArgumentError('fn', 'a function', fn)
       const what = typeof id === 'string' ? { resource: id } : id
       const order = this.#order(what, options, `transaction ${++this.#transactions}`)
       return this.#trans(order, fn, options)

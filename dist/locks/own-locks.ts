@@ -110,7 +110,8 @@ export class OwnLocks {
   async #attempt(order: LockOrder): Promise<boolean> {
     const before = this.#locks.get(keyOf(order))?.nodes ?? new Set<string>()
     const wanted = this.#nodesOf(order)
-    if (wanted.every((node) => before.has(node))) return true
+    // Of named nodes of which none is known nobody would keep it.
+    if (wanted.length > 0 && wanted.every((node) => before.has(node))) return true
     const asked: string[] = []
     const ask = (node: string): Promise<Vote> => {
       // What it has already is not given back when more cannot be had.

@@ -201,6 +201,11 @@ describe('a lock', () => {
       const bad = b.remoteCall.call({ name: '$locks', node: a.key }, name, input)
       expect((await failing(world, bad)).code).toBe('ERR_LOCK_MESSAGE')
     }
+    const nowhere = { ...once, nodes: ['nobody@10.9.9.9:1'] }
+    expect(await settled(b.global.setLock({ resource: 'n', requester: 'b' }, nowhere))).toBe(false)
+    expect(await settled(b.global.trans('n', () => 'ran', nowhere))).toBe('aborted')
+    const none = b.global.trans('n', undefined as never, once)
+    expect((await failing(world, none)).code).toBe('ERR_ARGUMENT')
     // Nobody gives back what another node has set.
     const theft = ['4', 'a', 'node']
     await settled(b.remoteCall.call({ name: '$locks', node: a.key }, 'delete', theft))
