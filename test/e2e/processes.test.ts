@@ -169,11 +169,12 @@ describe(`${SIZE} processes on loopback QUIC`, () => {
       await seen(others, [node], 'left')
       await restart(node, others[0]!.child.id)
       downs[nodes.indexOf(node)] = 0
-      for (const [i, here] of others.entries()) {
-        await here.child.event('member', { type: 'up', key: node.key, life: lives[i]! + 1 })
-      }
+      const known = others.map((here, i) =>
+        here.child.event('member', { type: 'up', key: node.key, life: lives[i]! + 1 }),
+      )
+      const knownMs = latest(await Promise.all(known))
       // Who is told of a node only when that has left says nothing about it.
-      await seen([node], others, 'up')
+      expect(latest(await seen([node], others, 'up')) - knownMs).toBeLessThanOrEqual(JOIN_MS)
     }
     for (const [i, { child }] of nodes.entries()) {
       expect(child.count('member', { type: 'down' })).toBe(downs[i])

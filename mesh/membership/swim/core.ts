@@ -71,6 +71,7 @@ export class SwimCore {
     this.#own = new OwnLife(context, options)
     this.#ledger = new Ledger(context, this.#own, {
       died: (contact) => this.#healer.remember(contact),
+      over: (id) => this.#conclude(this.#exchanges.over(id)),
       settled: (id) => this.#healer.forget(id),
       puzzled: (peer) => this.#compareWith(peer),
       outdated: (peer) => this.#introduce(peer),

@@ -63,6 +63,8 @@ export class Exchanges {
   #nextAtMs: number
   /** Pause before the next comparison of a newcomer; 0 once it is settled. */
   #eagerMs = 0
+  /** Until its first comparison succeeded, for a node that began alone. */
+  #newcomer: boolean
   #start = 0
 
   constructor(context: SwimContext, own: OwnLife, ledger: Ledger) {
@@ -75,6 +77,7 @@ export class Exchanges {
       peersMax: settings.membersMax,
       windowMs: 1_000,
     })
+    this.#newcomer = table.schedule.size === 0
     this.#nextAtMs =
       context.nowMs + streams.sync.fraction() * syncIntervalMs(settings, table.living)
   }
@@ -92,6 +95,8 @@ export class Exchanges {
     const { nowMs, table } = this.#context
     if (this.#nextAtMs > nowMs) return
     this.#postpone()
+    // Whatever comes of this one: its partner may be gone, or busy with other newcomers.
+    this.#hurry()
     const slot = this.#context.randomLiving('sync', [])
     const record = slot < 0 ? undefined : table.get(slot)
     if (record !== undefined) this.begin(contactOf(record.statement), 'periodic')
@@ -143,6 +148,19 @@ export class Exchanges {
     return asked.kind === 'push' ? undefined : outcome(asked, false)
   }
 
+  /**
+   * That member is dead or gone. What still waits for a link to it would reach its next life, with words of ours that
+   * may be old by then.
+   */
+  over(id: MemberId): Outcome | undefined {
+    for (const [requestId, { contact }] of this.#asked) {
+      if (contact.id !== id) continue
+      this.#context.sink.cancel(requestId)
+      return this.failed(requestId)
+    }
+    return undefined
+  }
+
   /** Answers a comparison that a peer asked for. */
   answer(replyId: number, from: MemberId, request: SyncRequest): void {
     const { sink, settings, nowMs } = this.#context
@@ -157,6 +175,7 @@ export class Exchanges {
       return
     }
     this.#ledger.statement(request.self, { from, asked: false })
+    if (this.#newcomer) this.#arrived()
     sink.reply(replyId, this.#compare(from, request))
   }
 
@@ -165,6 +184,7 @@ export class Exchanges {
     const { sink } = this.#context
     this.#answered.delete(from)
     if (this.#own.phase === 'up') {
+      if (this.#newcomer) this.#arrived()
       for (const entry of entries) this.#ledger.entry(entry, { from, asked: false })
     }
     sink.reply(replyId, { type: 'sync_done' })
@@ -184,6 +204,7 @@ export class Exchanges {
       given: this.#given.state(),
       nextAtMs: this.#nextAtMs,
       eagerMs: this.#eagerMs,
+      newcomer: this.#newcomer,
       start: this.#start,
     }
   }
@@ -196,6 +217,7 @@ export class Exchanges {
     this.#given.restore(state.given)
     this.#nextAtMs = state.nextAtMs
     this.#eagerMs = state.eagerMs
+    this.#newcomer = state.newcomer
     this.#start = state.start
   }
 
@@ -234,13 +256,19 @@ export class Exchanges {
   }
 
   /**
-   * Who has just joined, perhaps among many others, compares again soon and with growing pauses: the
-   * names of so many newcomers would take gossip long. Where nothing differs a comparison costs little.
+   * Who has just arrived, perhaps among many others, compares again soon and with growing pauses: the names
+   * of so many newcomers would take gossip long, and what was said before it had links passed it by. That begins
+   * with the first exchange, whoever asked: ours may be lost with a link that gives way to another. Where nothing
+   * differs a comparison costs little.
    */
-  #hurry(purpose: Purpose): void {
+  #arrived(): void {
+    this.#eagerMs = this.#context.settings.probeTimeoutMs
+    this.#hurry()
+  }
+
+  #hurry(): void {
     const { nowMs, settings, streams } = this.#context
-    if (purpose === 'join') this.#eagerMs = settings.probeTimeoutMs
-    else if (purpose !== 'periodic' || this.#eagerMs === 0) return
+    if (this.#eagerMs === 0) return
     this.#nextAtMs = Math.min(
       this.#nextAtMs,
       nowMs + this.#eagerMs * (0.5 + streams.sync.fraction()),
@@ -288,7 +316,8 @@ export class Exchanges {
       asked.round < SYNC_BUCKETS &&
       (table.changes !== before || wanted.length > 0)
     const contact = peer === undefined ? asked.contact : contactOf(peer.statement)
-    this.#hurry(asked.purpose)
+    if (asked.purpose === 'join' || this.#newcomer) this.#arrived()
+    this.#newcomer = false
     const owed = entries.length > 0 || reply.wanted.length > 0
     if (owed && this.#own.phase === 'up') this.#push(asked, contact, { entries, again })
     else if (again) this.begin(contact, asked.purpose, asked)
@@ -334,5 +363,6 @@ export interface ExchangesState {
   readonly given: PeerBudgetState
   readonly nextAtMs: number
   readonly eagerMs: number
+  readonly newcomer: boolean
   readonly start: number
 }

@@ -22,6 +22,8 @@ export type Accusation = Extract<Update, { readonly type: 'suspect' | 'dead' }>
 export interface LedgerListener {
   /** A member died: its address is worth keeping. */
   died(contact: Contact): void
+  /** A member died or said goodbye: whatever it was asked, its next life must not answer. */
+  over(id: MemberId): void
   /** A member is alive, so its address is in the table, or gone on purpose: it need not be found again. */
   settled(id: MemberId): void
   /** `peer` knows something about this node that we never said. */
@@ -251,6 +253,7 @@ export class Ledger {
     if (status !== 'suspect') suspicions.end(slot)
     table.put(slot, record, this.#forgetAt(status))
     if (status !== 'dead') this.#listener.settled(statement.id)
+    if (statement.left) this.#listener.over(statement.id)
     this.#report(before, record, from)
     this.#announce(slot, record.update, before.status !== 'alive' || statement.left)
   }
@@ -317,6 +320,7 @@ export class Ledger {
     table.put(slot, record, this.#forgetAt('dead'))
     counters.deaths += 1
     this.#listener.died(contactOf(before.statement))
+    this.#listener.over(id)
     this.#context.emit('down', record, from, accuser)
     const named = accuser ?? selfId
     this.#announce(slot, { type: 'dead', id, generation, counter, accuser: named }, true)

@@ -148,7 +148,6 @@ export const SWIM_PRESETS: Readonly<Record<SwimPreset, SwimSettings>> = Object.f
     probeTimeoutMs: 200,
     indirectProbes: 1,
     gossipIntervalMs: 100,
-    retransmitMultiplier: 2,
     suspicionMultiplier: 3,
     syncIntervalMs: 15_000,
     syncTimeoutMs: 5_000,

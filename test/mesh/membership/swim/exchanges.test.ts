@@ -1,5 +1,10 @@
 import { describe, expect, it } from 'vitest'
-import type { SyncEntry, SwimReply, SwimRequest } from '../../../../mesh/membership/swim/message.ts'
+import type {
+  SyncEntry,
+  SwimReply,
+  SwimRequest,
+  Update,
+} from '../../../../mesh/membership/swim/message.ts'
 import { Bench, only, refusals, statementOf, type Effect } from './fake-world.ts'
 
 const QUIET = { probeIntervalMs: 1e9, gossipIntervalMs: 1e9, syncIntervalMs: 1e9 }
@@ -125,6 +130,55 @@ describe('a comparison of tables', () => {
     expect(view(y)).toEqual(view(z))
     expect(y.core.nextDeadline()).toBeGreaterThan(y.nowMs)
   })
+
+  it('S34 a newcomer goes on comparing with growing pauses, whatever becomes of the comparisons', () => {
+    const settings = { ...QUIET, syncIntervalMs: 30_000 }
+    const [y, z] = [new Bench('y', { settings }), new Bench('z', { settings })]
+    z.meet('a', 'b', 'c')
+    exchange(y, z)
+    const joinedMs = y.nowMs
+    const times: number[] = []
+    while (y.nowMs < joinedMs + 10_000) {
+      const [asked] = only(
+        y.until(({ type }) => type === 'request').map(({ effect }) => effect),
+        'request',
+      )
+      times.push(y.nowMs - joinedMs)
+      // Its partner has left, say.
+      y.step({ type: 'request_failed', requestId: asked!.requestId })
+    }
+    expect(times[0]).toBeLessThanOrEqual(750)
+    expect(times.length).toBeGreaterThanOrEqual(4)
+    expect(times.at(-1)).toBeGreaterThan(5_000)
+  })
+
+  it('S34 who was found by others before its own exchange succeeded is a newcomer, too', () => {
+    const [y, z] = pair()
+    z.meet('a', 'b')
+    const { id, host, port } = y.core.self()
+    const [asked] = only(z.step({ type: 'join', contacts: [{ id, host, port }] }), 'request')
+    y.step({ type: 'request', from: 'z', replyId: 1, message: asked!.message })
+    // The answer and all that would have followed got lost with the link.
+    const soon = only(
+      y.run(y.nowMs + 750).map(({ effect }) => effect),
+      'request',
+    )
+    expect(soon.map(({ to, message }) => [to.id, message.type])).toEqual([['z', 'sync']])
+  })
+
+  it.each<[string, Update]>([
+    ['is dead', { type: 'dead', id: 'a', generation: 1, counter: 0, accuser: 'b' }],
+    ['left', { type: 'statement', statement: statementOf('a', { counter: 1, left: true }) }],
+  ])(
+    'S36 what was asked of a member that %s is taken back: its next life would hear old words',
+    (_, update) => {
+      const z = new Bench('z', { settings: { ...QUIET, syncIntervalMs: 1_000 } })
+      z.meet('a')
+      const effects = z.until(({ type }) => type === 'request').map(({ effect }) => effect)
+      const [asked] = only(effects, 'request')
+      expect(only(z.gossip('b', update), 'cancel')).toMatchObject([{ requestId: asked!.requestId }])
+    },
+  )
 
   it('S28 a joiner that knew nobody does not pass its table on, one that knew somebody does', () => {
     for (const [already, queued] of [
