@@ -19,6 +19,7 @@ import type { RpcContext } from './context.ts'
 import { RpcError } from './errors.ts'
 import type { RpcErrorCode } from './errors.ts'
 import { hedgeDelayMs } from './hedging.ts'
+import { LookAgain } from './look-again.ts'
 import { OutgoingCall } from './outgoing-call.ts'
 import { Owners } from './owners.ts'
 import { errorOf } from './remote-failure.ts'
@@ -50,9 +51,11 @@ export class Caller {
   readonly #attempts: Attempts
   readonly #calls = new Set<OutgoingCall>()
   readonly #owners: Owners<OutgoingCall>
+  readonly #lookAgain: LookAgain
 
   constructor(parts: CallerParts) {
     this.#parts = parts
+    this.#lookAgain = new LookAgain(parts.context.catalog)
     this.#attempts = new Attempts({
       ...parts,
       succeeded: ({ call }, value) => this.#succeed(call, value),
@@ -125,9 +128,10 @@ export class Caller {
   pick(target: CallTarget): Candidate | undefined {
     const { routes } = this.#parts
     const route = routes.route(target.procedure)
-    return target.node === undefined
-      ? this.#select(target, route, route.candidates)
-      : routes.candidate(route, target.node)
+    if (target.node !== undefined) return routes.candidate(route, target.node)
+    const candidate = this.#select(target, route, route.candidates)
+    if (candidate !== undefined) this.#used(target, candidate)
+    return candidate
   }
 
   /** The process ends: all calls fail. */
@@ -143,8 +147,10 @@ export class Caller {
     const { request } = call
     const route = (call.route = this.#routeOf(call))
     const candidate = this.#choose(call)
-    if (candidate !== undefined) {
+    if (candidate !== undefined && this.#mustKnowOthers(call)) this.#seek(call)
+    else if (candidate !== undefined) {
       if (call.made === 0 && !this.#admits(call)) return
+      if (call.made === 0 && !call.isSought) this.#used(request, candidate)
       if (end !== undefined) this.#parts.context.memory.counters.retries += 1
       this.#ask(call, candidate, false)
       this.#hedgeLater(call)
@@ -169,6 +175,18 @@ export class Caller {
     return route
   }
 
+  /** By key all callers are to choose alike, which one that knows itself only cannot. */
+  #mustKnowOthers({ request, route, isSought }: OutgoingCall): boolean {
+    if (request.strategy !== 'consistent_hash' || request.node !== undefined || isSought)
+      return false
+    return route.candidates.every(({ isLocal }) => isLocal) && !this.#isSought(request)
+  }
+
+  #used({ procedure, strategy, node }: CallTarget, { isLocal }: Candidate): void {
+    if (node === undefined && !(isLocal && strategy === 'local_first'))
+      this.#lookAgain.used(procedure)
+  }
+
   #isSought({ procedure }: CallRequest): boolean {
     return this.#parts.context.catalog.isSought('procedure', procedure)
   }
@@ -177,7 +195,10 @@ export class Caller {
     const { context, after } = this.#parts
     const { procedure, dueMs } = call.request
     call.isSought = true
-    const timeoutMs = Math.max(1, Math.ceil(dueMs - this.#nowMs()))
+    const leftMs = dueMs - this.#nowMs()
+    // Somebody is known who can do it when nobody else is found.
+    const seekMs = call.route.candidates.length === 0 ? leftMs : leftMs / 2
+    const timeoutMs = Math.max(1, Math.ceil(seekMs))
     after(context.catalog.seek('procedure', procedure, { timeoutMs }), () => {
       if (!call.isOver) this.#next(call)
     })

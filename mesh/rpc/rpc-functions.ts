@@ -190,7 +190,9 @@ export class RpcFunctions implements Rpc {
     const startedMs = clock.now()
     const timeoutMs = options.timeoutMs ?? settings.callTimeoutMs
     const known = memory.engine?.candidates(procedure) ?? []
-    if (known.length === 0) await this.#seek(procedure, timeoutMs, options.signal)
+    // Those who are known are asked in any case, so there must be time left for them.
+    const seekMs = known.length === 0 ? timeoutMs : Math.ceil(timeoutMs / 2)
+    await this.#seek(procedure, seekMs, options.signal)
     const nodes = (memory.engine?.candidates(procedure) ?? []).map(({ node }) => node)
     if (nodes.length === 0) {
       throw new RpcError('ERR_RPC_NO_PROVIDER', `nobody offers '${procedure}'`, { procedure })

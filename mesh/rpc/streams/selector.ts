@@ -5,6 +5,7 @@
 import type { RpcContext } from '../context.ts'
 import { RpcError } from '../errors.ts'
 import type { SelectionStrategy } from '../rpc.ts'
+import { LookAgain } from '../look-again.ts'
 import { Routes } from '../routes.ts'
 import type { Candidate, Route } from '../routes.ts'
 import { selectProvider } from '../selector.ts'
@@ -25,11 +26,13 @@ export const STREAM_STRATEGY: SelectionStrategy = 'least_outstanding'
 export class StreamSelector {
   readonly #context: RpcContext
   readonly #routes: Routes
+  readonly #lookAgain: LookAgain
   readonly #stop: () => void
 
   constructor(context: RpcContext) {
     this.#context = context
     const { self, catalog, settings, memory, clock } = context
+    this.#lookAgain = new LookAgain(catalog)
     this.#routes = new Routes({
       ...{ self, kind: 'stream', catalog, settings },
       procedures: memory.procedures,
@@ -62,7 +65,9 @@ export class StreamSelector {
     })
     route.turn += 1
     const candidate = candidates[at]
-    return candidate === undefined ? undefined : this.#provider(route, candidate)
+    if (candidate === undefined) return undefined
+    if (!(candidate.isLocal && strategy === 'local_first')) this.#lookAgain.used(procedure)
+    return this.#provider(route, candidate)
   }
 
   async #sought(

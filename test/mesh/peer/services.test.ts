@@ -94,6 +94,46 @@ describe('the services of a peer', () => {
     expect(await cluster.during(g.rpc.call('a.echo', 'g'))).toBe('g')
   })
 
+  it('ML14 R14 R16 are found by peers that offer the same themselves', async () => {
+    await using cluster = new EdgeCluster()
+    const { h, m } = await world(cluster)
+    const peers = [await cluster.readyPeer('p', 9, [1]), await cluster.readyPeer('q', 8, [2])]
+    const [p, q] = peers as [Peer, Peer]
+    for (const [name, node] of Object.entries({ p, q, h, m })) {
+      for (const of of ['all', 'turn', 'key']) {
+        await cluster.during(node.rpc.advertise(`who.${of}`, () => name))
+      }
+    }
+    await cluster.during(p.rpc.advertise('shop.**', () => 'p'))
+    await cluster.during(m.rpc.advertise('shop.buy', () => 'm'))
+    await cluster.clock.advance(1_000)
+    const all = await cluster.during(p.rpc.callMany('who.all'))
+    expect(all.map((each) => each.status === 'fulfilled' && each.value).sort()).toEqual([
+      ...['h', 'm', 'p', 'q'],
+    ])
+    const byKey = new Map<string, unknown>()
+    for (let n = 0; n < 8; n++) {
+      for (const node of [p, q, m]) {
+        const options = { strategy: 'consistent_hash', key: `k${n}` } as const
+        const by = await cluster.during(node.rpc.call('who.key', n, options))
+        expect(by).toBe(byKey.get(options.key) ?? by)
+        byKey.set(options.key, by)
+      }
+    }
+    expect(new Set(byKey.values()).size).toBeGreaterThan(1)
+    const inTurn = async (): Promise<unknown> => {
+      const by = await cluster.during(q.rpc.call('who.turn', 1, { strategy: 'round_robin' }))
+      await cluster.clock.advance(100)
+      return by
+    }
+    // The first call waits for nobody, and looks for others.
+    expect(await inTurn()).toBe('q')
+    expect(new Set([await inTurn(), await inTurn(), await inTurn(), await inTurn()]).size).toBe(4)
+    expect(await cluster.during(p.rpc.call('shop.buy'))).toBe('p')
+    await cluster.clock.advance(100)
+    expect(await cluster.during(p.rpc.call('shop.buy'))).toBe('m')
+  })
+
   it("R5 are nobody's any more as soon as it is closed", async () => {
     await using cluster = new EdgeCluster()
     const { g, h, m } = await world(cluster)

@@ -16,6 +16,7 @@ import type {
   CatalogEntry,
   CatalogKind,
   CatalogStats,
+  SeekOptions,
 } from '../../../mesh/catalog/catalog.ts'
 import type {
   Courier,
@@ -335,7 +336,7 @@ export class NetCatalog implements Catalog {
     return this.doubtful
   }
 
-  seek(): Promise<void> {
+  seek(_kind: CatalogKind, _name: string, _options?: SeekOptions): Promise<void> {
     this.#seeks += 1
     return new Promise((resolve) => this.#net.clock.setTimer(this.seekMs, resolve))
   }
