@@ -112,7 +112,8 @@ export interface Services {
   known(procedure: string): readonly ServiceEntry[]
   /**
    * Who offers a name, the best pattern first; or with a pattern, who offers something that it matches (what they offer as
-   * patterns counts as it is written). Asks the network when not everybody is known. Rejects with
+   * patterns counts as it is written). Asks the network when not everybody is known; a peer at the edge asks its gateway
+   * for names only, so that a pattern finds there what it knows already. Rejects with
    * `ERR_RPC_PROCEDURE_INVALID`, `ERR_SERVICES_ABORTED`.
    *
    * @example
