@@ -81,6 +81,12 @@ export class Channels {
     return this.#farewell.over
   }
 
+  /** As `leave`, for those that are spoken to through others: they take it for the end when members say that this node leaves. */
+  leaveRelayed(): Promise<void> | undefined {
+    const relayed = this.#handOver.relayed()
+    return relayed.length === 0 ? undefined : new Farewell(relayed).over
+  }
+
   /** Gives everything up; every peer is `noconnection` from now on. */
   close(): void {
     if (this.#closed) return

@@ -104,8 +104,8 @@ export interface ClusterFunctions {
   /** Connects with a node: a known one, or `name@host:port`. Rejects with `ERR_CLUSTER_CONNECT`. */
   connect(node: NodeTarget, options?: ConnectNodeOptions): Promise<ClusterNode>
   /**
-   * Says goodbye on the link to that node; both sides see `nodedown`, `graceful_shutdown`. Both stay members, so whoever
-   * needs the link next makes a new one. False when there was none.
+   * Says goodbye on the link to that node, once what it had asked here is answered, after `leaveTimeoutMs` at most; both sides see
+   * `nodedown`, `graceful_shutdown`. Both stay members, so whoever needs the link next makes a new one. False when there was none.
    */
   disconnect(node: NodeTarget): Promise<boolean>
   onStatusChange(callback: (status: ClusterStatus) => void): () => void
@@ -124,6 +124,7 @@ export interface ClusterParts {
     isRelayed(keyHex: string): boolean
     onRelay(handler: (event: RelayEvent) => void): () => void
     whenLinked(keyHex: string, action: () => void, failed: () => void): boolean
+    leavePeer(keyHex: string): Promise<void>
   }
 }
 
@@ -283,10 +284,10 @@ export class ClusterView implements ClusterFunctions {
   }
 
   async disconnect(node: NodeTarget): Promise<boolean> {
-    const { mesh, directory } = this.#parts
+    const { mesh, directory, relays } = this.#parts
     const keyHex = directory.keyOf(node)
     if (keyHex === undefined || mesh.linkTo(keyHex) === undefined) return false
-    await mesh.disconnect(keyHex, 'disconnect')
+    await mesh.disconnect(keyHex, 'disconnect', () => relays.leavePeer(keyHex))
     return true
   }
 

@@ -18,6 +18,7 @@ import type { Mesh } from '../mesh/index.ts'
 import { Channels } from './channels.ts'
 import { isTargetName, type WireTarget } from './control.ts'
 import { DistRefusedError } from './errors.ts'
+import { Farewell } from './farewell.ts'
 import type { RelayEvent } from './hand-over.ts'
 import type { NodeDirectory } from './node-directory.ts'
 import type { PeerHost, PeerLink } from './peer-link.ts'
@@ -51,6 +52,17 @@ export class DistGate implements RemoteGate {
   /** See `Channels.leave`. */
   leave(): Promise<void> {
     return this.#channels.leave()
+  }
+
+  /** See `Channels.leaveRelayed`. */
+  leaveRelayed(): Promise<void> | undefined {
+    return this.#channels.leaveRelayed()
+  }
+
+  /** That node is asked to begin nothing new; resolves when all its calls that reached this one are answered. */
+  leavePeer(keyHex: string): Promise<void> {
+    const peer = this.#channels.get(keyHex)
+    return new Farewell(peer === undefined ? [] : [peer]).over
   }
 
   /** Gives everything up; every peer is `noconnection` from now on. */

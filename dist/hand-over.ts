@@ -31,6 +31,7 @@ export interface RelayEvent {
 /** The channels of a node, as far as the hand-over changes them. */
 export interface HandOverChannels {
   get(keyHex: string): PeerLink | undefined
+  all(): Iterable<PeerLink>
   /** A carrier is up: it gets a channel, unless there is one. */
   carrierUp(carrier: Carrier): void
   /** From now on it is none, and what is said to that node waits. */
@@ -90,6 +91,12 @@ export class HandOver {
   onRelay(handler: (event: RelayEvent) => void): () => void {
     this.#handlers.add(handler)
     return () => void this.#handlers.delete(handler)
+  }
+
+  /** Channels that go through others. */
+  relayed(): readonly PeerLink[] {
+    const { channels, mesh } = this.#parts
+    return [...channels.all()].filter(({ keyHex, link }) => link !== mesh.linkTo(keyHex))
   }
 
   /** Opens a session; false when none can be. `opened` is called once, later. */

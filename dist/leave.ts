@@ -10,8 +10,8 @@
  *
  * Invariants:
  * - The acknowledgement follows everything that its side had said before, large values in pieces included.
- * - Quiet is told once: when the peer has acknowledged, waits for no answer, and all answers are with the link; or the
- *   channel is lost. Nobody promises that it comes; whoever leaves bounds the wait.
+ * - `leave` is said once. Quiet is told once to each who waits for it: when the peer has acknowledged, waits for no answer, and
+ *   all answers are with the link; or the channel is lost. Nobody promises that it comes; whoever leaves bounds the wait.
  * - Both sides may leave at once.
  * - A node of the mesh that knows nothing of this does not announce it, and is not told.
  */
@@ -34,9 +34,10 @@ export interface LeaveChannel {
 /** See the file header. */
 export class Leave {
   readonly #channel: LeaveChannel
-  /** Waits for this side to be quiet, while it leaves. */
-  #quiet: (() => void) | undefined
+  /** Those who wait for this side to be quiet, while it leaves; undefined while it stays. */
+  #quiet: (() => void)[] | undefined
   #isAcked = false
+  #isOver = false
   #peer: 'stays' | 'leaves' | 'acknowledged' = 'stays'
 
   constructor(channel: LeaveChannel) {
@@ -50,7 +51,9 @@ export class Leave {
 
   /** This side leaves; `quiet` is called once, maybe at once. */
   begin(quiet: () => void): void {
-    this.#quiet = quiet
+    if (this.#isOver) return quiet()
+    if (this.#quiet !== undefined) return void this.#quiet.push(quiet)
+    this.#quiet = [quiet]
     this.#channel.say('leave')
     this.step()
   }
@@ -74,8 +77,10 @@ export class Leave {
 
   /** Nothing comes after this: the channel is quiet, or lost. */
   over(): void {
-    const quiet = this.#quiet
-    this.#quiet = undefined
-    quiet?.()
+    if (this.#quiet === undefined) return
+    const all = this.#quiet
+    this.#quiet = []
+    this.#isOver = true
+    for (const quiet of all) quiet()
   }
 }

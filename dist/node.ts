@@ -314,7 +314,12 @@ class RunningNode implements Omit<FoveaNode, keyof FeatureFunctions> {
     this.#parts.cluster.setStatus('stopping')
     await this.#workers.close()
     await this.#parts.features.leave()
-    await this.mesh.stop({ reason, beforeGoodbye: () => this.#parts.gate.leave() })
+    const { gate } = this.#parts
+    await this.mesh.stop({
+      reason,
+      beforeNews: () => gate.leaveRelayed(),
+      beforeGoodbye: () => gate.leave(),
+    })
     this.#parts.close()
   }
 

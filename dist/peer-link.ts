@@ -318,10 +318,16 @@ export class PeerLink {
   #leaving(): Leave {
     this.#leave ??= new Leave({
       say: (word) => this.signal(LEAVE_TYPES[word], [], undefined),
-      bytesWaiting: () => this.#outbox.bytesWaiting,
+      bytesWaiting: () => this.#bytesLeaving,
       unanswered: () => this.#inbound.stats.callsIn + this.#inbound.stats.spawnsIn,
     })
     return this.#leave
+  }
+
+  /** A link takes what it has to the end. A session is cut short by members' news, so what it has must have arrived. */
+  get #bytesLeaving(): number {
+    const { acknowledges, bytesQueued } = this.link
+    return this.#outbox.bytesWaiting + (acknowledges === true ? bytesQueued : 0)
   }
 
   #drained(): void {

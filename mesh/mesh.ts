@@ -66,6 +66,8 @@ export interface MeshStopOptions {
    * waited for during `leaveTimeoutMs`.
    */
   readonly beforeGoodbye?: () => Promise<void>
+  /** @internal The same before members know; waited for as long. Undefined when there is nothing to finish. */
+  readonly beforeNews?: () => Promise<void> | undefined
 }
 
 /** Numbers of a mesh, made for a scrape. */
@@ -144,7 +146,12 @@ export interface Mesh extends AsyncDisposable {
    * Says goodbye on the link to that node. Both stay members; whoever needs a link next, be it to probe,
    * makes one.
    */
-  disconnect(keyHex: string, reason?: string): Promise<void>
+  disconnect(
+    keyHex: string,
+    reason?: string,
+    /** @internal As `MeshStopOptions.beforeGoodbye`, for this link. */
+    beforeGoodbye?: () => Promise<void>,
+  ): Promise<void>
   /** Calls `handler` for every link that comes up or goes down; gives the way to stop. */
   onLink(handler: (event: LinkEvent) => void): () => void
   /**
@@ -370,8 +377,16 @@ class MeshNode implements Mesh {
     return this.#core.dialer.connect(target, options)
   }
 
-  async disconnect(keyHex: string, reason = 'normal'): Promise<void> {
-    await this.#core.pool.link(keyHex)?.close(reason)
+  async disconnect(
+    keyHex: string,
+    reason = 'normal',
+    beforeGoodbye?: () => Promise<void>,
+  ): Promise<void> {
+    const { pool, clock, options } = this.#core
+    const link = pool.link(keyHex)
+    if (link === undefined) return
+    if (beforeGoodbye !== undefined) await atMost(clock, options.leaveTimeoutMs, beforeGoodbye())
+    await link.close(reason)
   }
 
   onLink(handler: (event: LinkEvent) => void): () => void {
@@ -427,7 +442,7 @@ class MeshNode implements Mesh {
   }
 
   stop(options: MeshStopOptions = {}): Promise<void> {
-    this.#stopped ??= this.#stop(options.reason ?? 'shutdown', options.beforeGoodbye)
+    this.#stopped ??= this.#stop(options)
     return this.#stopped
   }
 
@@ -435,15 +450,18 @@ class MeshNode implements Mesh {
     return this.stop()
   }
 
-  async #stop(reason: string, beforeGoodbye?: () => Promise<void>): Promise<void> {
+  async #stop({ reason = 'shutdown', beforeNews, beforeGoodbye }: MeshStopOptions): Promise<void> {
     const { pool, edges, dialer, dht, clock } = this.#core
     const { leaveTimeoutMs } = this.#core.options
+    const tree = this.#tree
+    const isAlive = (): boolean => tree !== undefined && this.system.isAlive(tree.pid)
+    const finished = isAlive() ? beforeNews?.() : undefined
+    if (finished !== undefined) await atMost(clock, leaveTimeoutMs, finished)
     this.#core.leaving = true
     for (const waiter of dht?.memory.waiting ?? []) waiter.stopped()
     this.#services?.leaving()
     // First to everybody who is a member, while there are links to say it on; then on the links.
-    const tree = this.#tree
-    const alive = tree !== undefined && this.system.isAlive(tree.pid)
+    const alive = isAlive()
     if (alive) await this.#leave()
     if (alive && beforeGoodbye !== undefined) await atMost(clock, leaveTimeoutMs, beforeGoodbye())
     const left = Promise.all([pool.leave(reason), edges?.pool.leave(reason)])

@@ -6,6 +6,8 @@ export interface Carrier {
   readonly peer: PeerInfo
   /** Bytes that the other side has not got yet, as far as known here. */
   readonly bytesQueued: number
+  /** Whether `bytesQueued` counts what the other side has not acknowledged; `onDrain` tells then when nothing is left. */
+  readonly acknowledges?: boolean
   /** As `Link.send` on the dist lane. */
   send(lane: 'dist', frame: Uint8Array, rest?: Uint8Array): boolean
   onDrain(fn: (lane: LaneName) => void): () => void

@@ -3,8 +3,8 @@
  *
  * | kind | after kind and session |
  * |---|---|
- * | open | incarnation of who opens |
- * | opened | incarnation of who answers |
+ * | open | incarnation of who opens, and what it knows beside: 1 for the words of leave; nothing stands there for 0 |
+ * | opened | the same of who answers |
  * | refused | |
  * | data | number, ack, type u8, payload of a dist frame |
  * | ack, ping | ack |
@@ -33,7 +33,12 @@ export const RelayKind = {
 
 /** A message; `session` is 16 hex digits. */
 export type RelayMessage = { readonly session: string } & (
-  | { readonly kind: 'open' | 'opened'; readonly incarnation: number }
+  | {
+      readonly kind: 'open' | 'opened'
+      readonly incarnation: number
+      /** Sum of {@link RelayKnows}. */
+      readonly knows: number
+    }
   | { readonly kind: 'refused' | 'finYes' | 'finNo' | 'close' }
   | {
       readonly kind: 'data'
@@ -45,6 +50,9 @@ export type RelayMessage = { readonly session: string } & (
   | { readonly kind: 'ack' | 'ping'; readonly ack: number }
   | { readonly kind: 'fin'; readonly number: number; readonly ack: number }
 )
+
+/** What a node can do in a session beside the rest; a link says such things in its handshake. */
+export const RelayKnows = { leave: 1 } as const
 
 /** Bytes in front of the payload of `data`. */
 export const DATA_HEADER_BYTES = 26
@@ -63,7 +71,7 @@ export function encodeRelay(message: RelayMessage): Uint8Array {
   switch (message.kind) {
     case 'open':
     case 'opened':
-      return head(message, [message.incarnation])
+      return head(message, [message.incarnation, message.knows])
     case 'refused':
     case 'finYes':
     case 'finNo':
@@ -113,7 +121,13 @@ export function parseRelay(bytes: Uint8Array): RelayMessage {
   switch (kind) {
     case 'open':
     case 'opened':
-      return { kind, session, incarnation: number(0) }
+      // A node of an earlier version says nothing of what it knows.
+      return {
+        kind,
+        session,
+        incarnation: number(0),
+        knows: length < HEAD_BYTES + 16 ? 0 : number(1),
+      }
     case 'refused':
     case 'finYes':
     case 'finNo':

@@ -21,8 +21,9 @@ import {
   type Origin,
   type PeerInfo,
 } from '../../mesh/index.ts'
+import { LEAVE_CAPABILITY } from '../leave.ts'
 import type { Carrier } from './carrier.ts'
-import { encodeRelay, parseRelay, type RelayMessage } from './relay-wire.ts'
+import { encodeRelay, parseRelay, RelayKnows, type RelayMessage } from './relay-wire.ts'
 import { RelaySession, type SessionEffect, type SessionEnd } from './session.ts'
 
 /** Dials of {@link Relays}; see `DistOptions`. */
@@ -74,6 +75,7 @@ class Relay implements Carrier {
   readonly #relays: Relays
   readonly session: RelaySession
   readonly #drains = new Set<(lane: LaneName) => void>()
+  readonly acknowledges = true
   peer: PeerInfo
   isUp = false
   timer: ClockTimer | undefined
@@ -196,8 +198,11 @@ export class Relays {
     }
     const relay = this.#relays.get(origin.node)
     if (relay?.session.session === message.session) {
-      // What the seal of its answer has proven.
-      if (message.kind === 'opened') relay.peer = { ...relay.peer, roles: origin.roles }
+      if (message.kind === 'opened' && !relay.isUp) {
+        // What the seal of its answer has proven.
+        const capabilities = capabilitiesOf(message)
+        relay.peer = { ...relay.peer, roles: origin.roles, capabilities }
+      }
       this.#apply(relay, relay.session.input(message, clock.now()))
     } else if (message.kind === 'open') this.#opened(origin, message)
     else if (message.kind === 'data' || message.kind === 'ping' || message.kind === 'fin') {
@@ -228,11 +233,10 @@ export class Relays {
       waiting?.(false)
       return
     }
-    const relay = new Relay(
-      this,
-      this.#newSession('accepting', session),
-      peerOf(member, origin.roles, incarnation),
-    )
+    const relay = new Relay(this, this.#newSession('accepting', session), {
+      ...peerOf(member, origin.roles, incarnation),
+      capabilities: capabilitiesOf(message),
+    })
     relay.opened = waiting
     this.#begin(node, relay)
     this.#apply(relay, relay.session.accepted(incarnation, clock.now()))
@@ -382,6 +386,10 @@ export class Relays {
   #draw(): string {
     return Buffer.from(this.#parts.entropy.bytes(8)).toString('hex')
   }
+}
+
+function capabilitiesOf({ knows }: { readonly knows: number }): readonly string[] {
+  return (knows & RelayKnows.leave) === 0 ? [] : [LEAVE_CAPABILITY]
 }
 
 function isThere({ state }: Member): boolean {

@@ -18,7 +18,7 @@
  * - `ended` comes once, and nothing after it.
  */
 import { HeldFrames } from './held-frames.ts'
-import type { RelayMessage } from './relay-wire.ts'
+import { RelayKnows, type RelayMessage } from './relay-wire.ts'
 
 /** Why a session ended. */
 export type SessionEnd = 'idle' | 'lost' | 'refused' | 'closed'
@@ -28,6 +28,7 @@ export type SessionEffect =
   | { readonly type: 'transmit'; readonly message: RelayMessage }
   | { readonly type: 'deliver'; readonly frameType: number; readonly payload: Uint8Array }
   | { readonly type: 'up'; readonly incarnation: number }
+  /** It takes frames again, or all have arrived. */
   | { readonly type: 'drained' }
   /** The peer asks whether it may end; answer with `fin`. */
   | { readonly type: 'fin_asked' }
@@ -96,8 +97,8 @@ export class RelaySession {
   /** Says the first word. */
   start(): readonly SessionEffect[] {
     const { session, role, ownIncarnation: incarnation } = this.#options
-    if (role === 'opener') return [transmit({ kind: 'open', session, incarnation })]
-    return [transmit({ kind: 'opened', session, incarnation })]
+    const kind = role === 'opener' ? 'open' : 'opened'
+    return [transmit({ kind, session, incarnation, knows: RelayKnows.leave })]
   }
 
   /** Both sides are there. What overtook the answer comes now. */
@@ -232,7 +233,8 @@ export class RelaySession {
     if (count === 0) return NOTHING
     this.#unacked.splice(0, count)
     this.#progressMs = nowMs
-    if (!this.#blocked || this.#unackedBytes > this.#options.windowBytes / 2) return NOTHING
+    const isTaken = this.#blocked && this.#unackedBytes <= this.#options.windowBytes / 2
+    if (!isTaken && this.#unacked.length > 0) return NOTHING
     this.#blocked = false
     return [{ type: 'drained' }]
   }

@@ -10,6 +10,7 @@ import {
   type Server,
 } from '../../behaviours/index.ts'
 import type { FoveaNode, NodeOptions } from '../../dist/index.ts'
+import type { Pid } from '../../runtime/index.ts'
 import { CounterContract, during, failing, startWorld, type LoggedWorld } from './support/world.ts'
 
 interface BookApi {
@@ -75,6 +76,15 @@ async function parting(node: NodeOptions = {}): Promise<Parting> {
   }
   return { ...{ world, a, b, book, noted, stopB }, [Symbol.asyncDispose]: () => world.stop() }
 }
+
+/** Nodes that notice soon that they are cut off from each other, and speak through others. */
+const APART: NodeOptions = {
+  ...{ keepaliveIntervalMs: 200, reconnectMaxMs: 500, relayTimeoutMs: 2_000, dialHoldOffMs: 0 },
+}
+
+/** That process, as its own node knows it. */
+const bookOn = ({ system, key }: FoveaNode, { pid }: Ref<BookApi>): Pid =>
+  system.pidFor(key.hex, pid.id, pid.incarnation)
 
 const outcomeOf = (call: Promise<unknown>): Promise<unknown> =>
   call.catch(
@@ -166,6 +176,39 @@ describe('a node that stops', () => {
     expect(await call).toMatchObject({ reason: 'noconnection' })
   })
 
+  it('answers those that speak to it through others as well, and executes nothing that it does not answer', async () => {
+    await using t = await parting({ ...APART, leaveTimeoutMs: 2_000 })
+    const { world, a, b } = t
+    const between = await world.start('between')
+    await world.clock.advance(2_000)
+    world.partition(a, b)
+    await world.clock.advance(3_000)
+    await during(world, outcomeOf(t.book.call.note(0)))
+    expect([a.mesh.linkTo(b.key.hex), between.mesh.linkTo(b.key.hex)]).toMatchObject([
+      undefined,
+      {},
+    ])
+    t.noted.length = 0
+    const waiting = outcomeOf(t.book.call.wait())
+    await world.clock.advance(100)
+    let isStopped = false
+    const stopped = b.stop().then(() => (isStopped = true))
+    const outcomes: Promise<unknown>[] = []
+    for (let number = 1; !isStopped && number < 10_000; number++) {
+      outcomes.push(outcomeOf(t.book.call.note(number)))
+      if (number === 50) b.system.cast(bookOn(b, t.book), 'open', undefined)
+      await world.clock.advance(2)
+    }
+    await stopped
+    await world.clock.advance(5_000)
+    expect(await waiting).toBe('open')
+    const all = await Promise.all(outcomes)
+    const answered = all.filter((outcome) => typeof outcome === 'number')
+    expect(answered.length).toBeGreaterThan(LATENCY_MS / 2)
+    expect(t.noted).toEqual(answered)
+    expect(all.slice(answered.length)).toEqual(all.slice(answered.length).map(() => 'noconnection'))
+  })
+
   it('and its peer that stops, too, are gone as fast as one', async () => {
     const stoppedMs = async (both: boolean): Promise<number> => {
       await using t = await parting()
@@ -175,5 +218,45 @@ describe('a node that stops', () => {
       return ms
     }
     expect(await stoppedMs(true)).toBeLessThan((await stoppedMs(false)) + 2 * LATENCY_MS)
+  })
+})
+
+describe('a link that is closed on purpose', () => {
+  it('is closed when the calls of the peer are answered, and those that come too late are not executed', async () => {
+    await using t = await parting()
+    const { clock } = t.world
+    const waiting = outcomeOf(t.book.call.wait())
+    await clock.advance(50)
+    let isClosed: boolean | undefined
+    const again: Promise<boolean>[] = []
+    const closed = t.b.cluster.disconnect(t.a.id).then((was) => (isClosed = was))
+    again.push(t.b.cluster.disconnect(t.a.id))
+    const outcomes: Promise<unknown>[] = []
+    for (let number = 1; isClosed === undefined && number < 900; number++) {
+      outcomes.push(outcomeOf(t.book.call.note(number)))
+      if (number === 200) t.book.cast.open()
+      await clock.advance(1)
+    }
+    expect([await waiting, await closed, outcomes.length < 400]).toEqual(['open', true, true])
+    await during(t.world, Promise.all(again))
+    await clock.advance(100)
+    const all = await Promise.all(outcomes)
+    const answered = all.filter((outcome) => typeof outcome === 'number')
+    expect(answered.length).toBeGreaterThan(0)
+    expect(t.noted.slice(0, answered.length)).toEqual(answered)
+    expect(t.noted.length).toBe(answered.length)
+  })
+
+  it('is closed at leaveTimeoutMs when an answer does not come', async () => {
+    await using t = await parting({ leaveTimeoutMs: 700 })
+    const waiting = outcomeOf(t.book.call.wait())
+    await t.world.clock.advance(50)
+    const closed = t.b.cluster.disconnect(t.a.id)
+    await t.world.clock.advance(699)
+    expect(t.b.mesh.linkTo(t.a.key.hex)).toBeDefined()
+    await t.world.clock.advance(1)
+    expect(t.b.mesh.linkTo(t.a.key.hex)).toBeUndefined()
+    await during(t.world, closed)
+    expect(await waiting).toBe('noconnection')
   })
 })

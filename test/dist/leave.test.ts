@@ -50,6 +50,16 @@ describe('who leaves', () => {
     expect(side.quiets).toBe(1)
   })
 
+  it('is told to leave once, however often it is wanted, and tells each that it is quiet', () => {
+    const side = new Side()
+    side.begin()
+    side.begin()
+    side.leave.hear('leave_ack')
+    expect([side.said, side.quiets]).toEqual([['leave'], 2])
+    side.begin()
+    expect([side.said, side.quiets]).toEqual([['leave'], 3])
+  })
+
   it('is quiet when the channel is lost, once', () => {
     const side = new Side()
     side.begin()

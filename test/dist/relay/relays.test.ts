@@ -235,7 +235,7 @@ describe('a session that is about to end', () => {
     })
     const origin = { node: peer, roles: [], path: 'direct', via: undefined } as const
     const hear = (kind: 'finNo' | 'finYes' | 'opened'): void => {
-      const rest = kind === 'opened' ? { kind, incarnation: 1 } : { kind }
+      const rest = kind === 'opened' ? { kind, incarnation: 1, knows: 1 } : { kind }
       take(origin, 0x1a, encodeRelay({ session, ...rest }))
     }
     relays.open(peer, (isUp) => events.push(`opened ${isUp}`))

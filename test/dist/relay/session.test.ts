@@ -215,12 +215,19 @@ describe('a relayed session', () => {
     const a = new Side('opener')
     a.take({ kind: 'data', session: ID, number: 1, ack: 0, type: 0xab, payload: Buffer.from('1') })
     expect(a.delivered).toEqual([])
-    a.take({ kind: 'opened', session: ID, incarnation: 2 })
+    a.take({ kind: 'opened', session: ID, incarnation: 2, knows: 0 })
     expect([a.delivered, a.events]).toEqual([['171 1'], ['up']])
   })
 })
 
 describe('relayed messages of a peer', () => {
+  it('may say nothing of what it knows, as nodes of earlier versions do', () => {
+    const message = { kind: 'open', session: ID, incarnation: 7, knows: 1 } as const
+    const bytes = encodeRelay(message)
+    expect(parseRelay(bytes)).toEqual(message)
+    expect(parseRelay(bytes.subarray(0, 17))).toEqual({ ...message, knows: 0 })
+  })
+
   const head = (kind: number): number[] => [kind, 1, 2, 3, 4, 5, 6, 7, 8]
   it.each([
     ['nothing', []],
