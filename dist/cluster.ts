@@ -224,12 +224,14 @@ export class ClusterView implements ClusterFunctions {
     callback: (nodeId: NodeId, node: ClusterNode) => void,
     { hidden = false }: NodesOptions = {},
   ): () => void {
+    checkCallback(callback)
     return listen(this.#up, (nodeId, node) => {
       if (hidden || !node.hidden) callback(nodeId, node)
     })
   }
 
   onNodeDown(callback: Down, { hidden = false }: NodesOptions = {}): () => void {
+    checkCallback(callback)
     return listen(this.#down, (nodeId, reason, node) => {
       if (hidden || !node.hidden) callback(nodeId, reason, node)
     })
@@ -292,6 +294,7 @@ export class ClusterView implements ClusterFunctions {
   }
 
   onStatusChange(callback: (status: ClusterStatus) => void): () => void {
+    checkCallback(callback)
     return listen(this.#statusHandlers, (status) => callback(status))
   }
 
@@ -432,6 +435,10 @@ function nodeOf(member: Member, status: ClusterNode['status']): ClusterNode {
 function addressOf(node: NodeTarget): { readonly host: string; readonly port: number } | undefined {
   if (!isNodeId(node)) return undefined
   return NodeId.components(node)
+}
+
+function checkCallback(callback: unknown): void {
+  if (typeof callback !== 'function') throw new ArgumentError('callback', 'a function', callback)
 }
 
 /** Adds a callback of its own identity, so that the same function given twice counts twice. */

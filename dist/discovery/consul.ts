@@ -93,7 +93,9 @@ const CHECKS: { readonly [K in keyof ConsulOptions]-?: OptionCheck } = {
  * consul({ service: 'shop', token: process.env.CONSUL_HTTP_TOKEN })
  */
 export function consul(given: Partial<ConsulOptions> & Pick<ConsulOptions, 'service'>): Strategy {
-  const options = resolveOptions('consul', DEFAULTS, CHECKS, given)
+  // An option that must be given is wrong when it is not.
+  const whole = { ...given, service: given.service ?? '' }
+  const options = resolveOptions('consul', DEFAULTS, CHECKS, whole)
   return { name: options.name, start: (sink, context) => watch(options, sink, context) }
 }
 

@@ -32,7 +32,8 @@ export function dnsPoll(given: Partial<DnsPollOptions> & Pick<DnsPollOptions, 'h
       host: { expected: 'a host name', test: isHost },
       port: numberOption(1, 65_535),
     },
-    given,
+    // An option that must be given is wrong when it is not.
+    { ...given, host: given.host ?? '' },
   )
   const { name, host, port } = options
   return {

@@ -41,7 +41,8 @@ export function dnsSrv(given: Partial<DnsSrvOptions> & Pick<DnsSrvOptions, 'serv
       service: { expected: 'the name of SRV records', test: isHost },
       targetsMax: numberOption(1, 4_096),
     },
-    given,
+    // An option that must be given is wrong when it is not.
+    { ...given, service: given.service ?? '' },
   )
   return {
     name: options.name,

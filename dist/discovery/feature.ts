@@ -13,6 +13,14 @@ import type { DistFeature, DistParts } from '../parts.ts'
 import { Claims } from './claims.ts'
 import type { DiscoveryFunctions, DiscoveryStats } from './discovery.ts'
 import { DiscoveryError } from './errors.ts'
+import {
+  checkHandler,
+  createTicketOptions,
+  findNodesOptions,
+  formedOptions,
+  lookupNodeOptions,
+  registerNodeOptions,
+} from './function-options.ts'
 import { Offers } from './offers.ts'
 import { checkStrategy, resolveDiscoveryOptions, type DiscoveryOptions } from './options.ts'
 import { NodeRegistry } from './registry.ts'
@@ -118,18 +126,18 @@ class NodeDiscovery {
       strategies: () => [...this.#strategies.keys()].map((name) => this.#offers.info(name)),
       addStrategy: (strategy) => this.#add(strategy),
       removeStrategy: (name) => this.#remove(name),
-      formed: (options) => this.#offers.whenFormed(options),
-      registerNode: async (name, options) => registry.register(name, options),
+      formed: async (options) => this.#offers.whenFormed(formedOptions(options)),
+      registerNode: async (name, options) => registry.register(name, registerNodeOptions(options)),
       unregisterNode: async (name) => registry.unregister(name),
-      lookupNode: (name, options) => registry.lookup(name, options),
+      lookupNode: async (name, options) => registry.lookup(name, lookupNodeOptions(options)),
       listNodes: () => registry.book.nodes(),
-      findNodes: (cluster, options) => registry.find(cluster, options),
-      subscribe: (handler) => registry.subscribe(handler),
+      findNodes: async (cluster, options) => registry.find(cluster, findNodesOptions(options)),
+      subscribe: (handler) => registry.subscribe(checkHandler(handler)),
       createTicket: (options) => {
         const { mesh, system } = this.#parts
         const { name, cluster, address } = this.#self
         const writer = { identity: mesh.identity, name, cluster, address }
-        return createTicket(writer, system.clock.wallNow(), options)
+        return createTicket(writer, system.clock.wallNow(), createTicketOptions(options))
       },
       stats: (): DiscoveryStats => ({
         addresses: this.#offers.size,

@@ -1,5 +1,5 @@
 /** Who wants to hear what happens to global names on this node. */
-import { asNobody } from '../../runtime/index.ts'
+import { ArgumentError, asNobody } from '../../runtime/index.ts'
 import { InOrder } from '../in-order.ts'
 import type { GlobalEntry } from './resolver.ts'
 
@@ -22,6 +22,10 @@ export interface GlobalRegistryEvents {
 /** Name of an event. */
 export type GlobalRegistryEvent = keyof GlobalRegistryEvents
 
+const EVENTS: Readonly<Record<GlobalRegistryEvent, true>> = Object.freeze({
+  ...{ registered: true, unregistered: true, conflictResolved: true, synced: true },
+})
+
 /** One call of `on`: the same handler may listen twice. */
 interface Listener {
   readonly handler: (...args: never[]) => void
@@ -39,6 +43,10 @@ export class NameEvents {
   }
 
   on<E extends GlobalRegistryEvent>(event: E, handler: GlobalRegistryEvents[E]): () => void {
+    if (typeof handler !== 'function') throw new ArgumentError('handler', 'a function', handler)
+    if (!Object.hasOwn(EVENTS, event)) {
+      throw new ArgumentError('event', `one of ${Object.keys(EVENTS).join(', ')}`, event)
+    }
     const handlers = this.#handlers.get(event) ?? new Set()
     this.#handlers.set(event, handlers)
     const listener: Listener = { handler }

@@ -134,6 +134,10 @@ describe('Cluster', () => {
     await world.start('n2')
     await world.clock.advance(1_000)
     expect(seen.slice(0, 2)).toEqual(['up', 'down'])
+    for (const name of ['onNodeUp', 'onNodeDown', 'onStatusChange'] as const) {
+      const code = expect.objectContaining({ code: 'ERR_ARGUMENT' }) as Error
+      expect(() => a.cluster[name](5 as never)).toThrow(code)
+    }
     expect(seen).not.toContain('told after its end')
   })
 

@@ -101,6 +101,7 @@ describe('consul', () => {
     expect(() => consul({ service: '' })).toThrow(
       expect.objectContaining({ code: 'ERR_OPTION_INVALID', option: 'service' }),
     )
+    expect(() => consul({} as never)).toThrow(expect.objectContaining({ option: 'service' }))
     expect(() => consul({ service: 's', url: 'ftp://x' })).toThrow(
       expect.objectContaining({ option: 'url' }),
     )

@@ -127,6 +127,8 @@ describe('polled strategies', () => {
 
   it.each([
     ['host', () => dnsPoll({ host: '' })],
+    ['host', () => dnsPoll({} as never)],
+    ['service', () => dnsSrv({ targetsMax: 1 } as never)],
     ['port', () => dnsPoll({ host: 'x', port: 0 })],
     ['family', () => dnsPoll({ host: 'x', family: 'ipv5' as never })],
     ['service', () => dnsSrv({ service: 'not a name' })],

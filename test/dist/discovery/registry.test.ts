@@ -130,6 +130,29 @@ describe('by mDNS', () => {
     expect(await failing(sim, a.discovery.registerNode(name, options))).toMatchObject({ code })
     expect(await failing(sim, a.discovery.lookupNode(name, options))).toMatchObject({ code })
   })
+
+  it('refuses options and handlers that are none', async () => {
+    const sim = await world(5)
+    const { discovery } = await onHub(sim, new Hub(sim.clock), 'a')
+    const unknown = { kind: 'dht' } as never
+    for (const ask of [
+      () => discovery.registerNode('a', unknown),
+      () => discovery.lookupNode('a', unknown),
+      () => discovery.findNodes('a', unknown),
+      () => discovery.formed(unknown),
+    ]) {
+      expect(await failing(sim, ask())).toMatchObject({ code: 'ERR_OPTION_UNKNOWN' })
+    }
+    const wrong = [{ timeoutMs: -1 }, { timeoutMs: NaN }, { signal: {} as never }]
+    for (const options of wrong) {
+      const asked = discovery.lookupNode('a', options)
+      expect(await failing(sim, asked)).toMatchObject({ code: 'ERR_OPTION_INVALID' })
+    }
+    const error = (code: string): unknown => expect.objectContaining({ code })
+    expect(() => discovery.createTicket({ ttlMs: 5 } as never)).toThrow(error('ERR_OPTION_UNKNOWN'))
+    expect(() => discovery.subscribe(5 as never)).toThrow(error('ERR_ARGUMENT'))
+    expect(discovery.stats().registrations).toBe(0)
+  })
 })
 
 describe('in the DHT', () => {

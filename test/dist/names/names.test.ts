@@ -311,6 +311,9 @@ describe('names of a connected cluster', () => {
     expect(heard).toEqual(['registered', 'twice', 'unregistered'])
     expect(names.whereis('brief')).toBeUndefined()
     for (const off of [...offs, ...twice]) off()
+    const wrong = expect.objectContaining({ code: 'ERR_ARGUMENT' }) as Error
+    expect(() => names.on('registred' as never, one as never)).toThrow(wrong)
+    expect(() => names.on('registered', 'handler' as never)).toThrow(wrong)
     a.system.exit(p, 'kill')
   })
 
