@@ -49,7 +49,11 @@ export interface CatalogSettings {
   readonly seekLeaseMs: number
   /** Names sought at once; the one that was unused for longest makes room. */
   readonly soughtMax: number
-  /** At most so many members whose entries are not known are asked themselves instead of the DHT. */
+  /**
+   * At most so many members whose entries are not known are asked themselves instead of the DHT: as many as it asks, which are of
+   * no use where few nodes can dial each other. Raising it makes more links in middling meshes, lowering it leaves those
+   * strict networks to the DHT.
+   */
   readonly seekMembersMax: number
   /** Lookups under way. */
   readonly lookupsParallel: number
@@ -112,7 +116,7 @@ export const CATALOG_DEFAULTS: CatalogSettings = Object.freeze({
   refreshMs: 30_000,
   seekLeaseMs: 120_000,
   soughtMax: 4_096,
-  seekMembersMax: 8,
+  seekMembersMax: 20,
   lookupsParallel: 32,
   linksParallel: 16,
   linkQueueMax: 256,

@@ -13,10 +13,10 @@ import { simulationSize } from './size.ts'
 
 /** Nobody can probe a node two apart, nor ask others to: suspicions are many, and must be refuted in time. */
 const MEMBERSHIP = { preset: 'wan', gossipIntervalMs: 100, joinRetryMs: 200 } as const
-const SETTLE_MS = 15_000
+const SETTLE_MS = 30_000
 
 const { full, seeds, firstSeed } = simulationSize()
-const rows = Array.from({ length: full ? Math.min(seeds, 256) : 3 }, (_, n) => firstSeed + n + 1)
+const rows = Array.from({ length: full ? Math.min(seeds, 256) : 2 }, (_, n) => firstSeed + n + 1)
 const webs = Array.from({ length: full ? Math.min(seeds, 64) : 1 }, (_, n) => firstSeed + n + 1)
 
 /** Nodes of which each reaches only those it is linked with here. */
@@ -59,28 +59,33 @@ async function crossed(cluster: Cluster, from: Mesh, to: Mesh, name: string): Pr
 }
 
 describe('services over several hops', () => {
-  it.each(rows)('MG1 reach the other end of a row of four with keys %i', async (seed) => {
-    const { cluster, nodes } = await start(seed, 4, [
-      [0, 1],
-      [1, 2],
-      [2, 3],
-    ])
-    await using _ = cluster
-    expect(await crossed(cluster, nodes[0]!, nodes[3]!, 'rooms.hall')).toBe('ok')
-    expect(await crossed(cluster, nodes[3]!, nodes[0]!, 'rooms.yard')).toBe('ok')
-  })
+  it.each(rows)(
+    'MG1 reach the other end of a row of four with keys %i',
+    async (seed) => {
+      const { cluster, nodes } = await start(seed, 4, [
+        [0, 1],
+        [1, 2],
+        [2, 3],
+      ])
+      await using _ = cluster
+      expect(await crossed(cluster, nodes[0]!, nodes[3]!, 'rooms.hall')).toBe('ok')
+      expect(await crossed(cluster, nodes[3]!, nodes[0]!, 'rooms.yard')).toBe('ok')
+    },
+    120_000,
+  )
 
   it.each(webs)(
-    'reach anybody where each of eight has a way to two others, with keys %i',
+    'reach anybody where each of twelve has a way to two others, with keys %i',
     async (seed) => {
       const random = new RandomStream(seed, 10)
-      const { cluster, nodes } = await start(seed, 8, strictLinks(8, 2, random))
+      const { cluster, nodes } = await start(seed, 12, strictLinks(12, 2, random))
       await using _ = cluster
-      for (let n = 0; n < 4; n++) {
-        const at = random.below(8)
-        const to = (at + 1 + random.below(7)) % 8
+      for (let n = 0; n < 2; n++) {
+        const at = random.below(12)
+        const to = (at + 1 + random.below(11)) % 12
         expect(await crossed(cluster, nodes[at]!, nodes[to]!, `rooms.r${n}`)).toBe('ok')
       }
     },
+    120_000,
   )
 })

@@ -52,7 +52,7 @@ describe('envelopes of a mesh', () => {
     const onDemand = envelopeDials({
       ...{ clock, refusals, dials: dialShares(16), handshakeTimeoutMs: 5_000 },
       options: resolveDht({ envelopes: { dialQueueMax: 2, waitingPerDialMax: 3 } })!,
-      serviceLinks: { accepting: true, link: () => undefined } as never,
+      serviceLinks: { accepting: true, usable: () => undefined } as never,
       dialer: {
         connect: ({ host }: { readonly host: string }, { timeoutMs }: { timeoutMs: number }) => {
           dialled.push(`${host} ${timeoutMs}`)
