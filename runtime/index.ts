@@ -11,6 +11,7 @@ export { silentLogger, withFields } from './log.ts'
 export type { OptionCheck } from './options.ts'
 export {
   booleanOption,
+  checkOptionNames,
   functionOption,
   numberOption,
   objectOption,

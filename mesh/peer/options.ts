@@ -1,7 +1,13 @@
 /** Options of `connect`: their defaults, their checks, and what each dial does. */
-import { booleanOption, numberOption, resolveOptions } from '../../runtime/index.ts'
+import {
+  booleanOption,
+  checkOptionNames,
+  numberOption,
+  resolveOptions,
+} from '../../runtime/index.ts'
 import type { OptionCheck } from '../../runtime/index.ts'
 import { lookupHost } from '../lookup.ts'
+import { MeshError } from '../mesh-error.ts'
 import { resolveMeshOptions } from '../options.ts'
 import type { MeshOptions, ResolvedMeshOptions } from '../options.ts'
 
@@ -109,8 +115,16 @@ export interface ResolvedPeerOptions {
   readonly mesh: ResolvedMeshOptions
 }
 
-/** Checks `given` and decides everything that is not given. Throws an `OptionError` or `ERR_REALM_REQUIRED`. */
+/**
+ * Checks `given` and decides everything that is not given. Throws an `OptionError`, `ERR_REALM_REQUIRED` or
+ * `ERR_MESH_OPTIONS`.
+ */
 export function resolvePeerOptions(given: PeerOptions): ResolvedPeerOptions {
+  checkOptionNames('connect', [...MESH_NAMES, ...Object.keys(CHECKS)], given)
+  if (given.realm === undefined) {
+    const text = "connect: 'realm' is required: the path of a realm file, or what createRealm gives"
+    throw new MeshError('ERR_REALM_REQUIRED', text)
+  }
   const shared: Record<string, unknown> = {}
   const own: Record<string, unknown> = {}
   for (const [name, value] of Object.entries(given)) {
@@ -118,7 +132,11 @@ export function resolvePeerOptions(given: PeerOptions): ResolvedPeerOptions {
     else own[name] = value
   }
   const settings = resolveOptions<PeerSettings>('connect', PEER_DEFAULTS, CHECKS, own)
-  const { connectTimeoutMs, keepaliveIntervalMs } = settings
+  const { connectTimeoutMs, keepaliveIntervalMs, reconnectBaseMs, reconnectMaxMs } = settings
+  if (reconnectMaxMs < reconnectBaseMs) {
+    const text = "connect: 'reconnectMaxMs' must be at least 'reconnectBaseMs'"
+    throw new MeshError('ERR_MESH_OPTIONS', text)
+  }
   const mesh = resolveMeshOptions(
     // Nobody dials a peer: any port will do, and it has no table that others could ask for.
     {

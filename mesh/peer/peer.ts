@@ -11,8 +11,16 @@
  */
 import { Supervisor } from '../../behaviours/index.ts'
 import type { Contract, SupervisorRef } from '../../behaviours/index.ts'
-import { createSystem, formatReason, ownPromise } from '../../runtime/index.ts'
-import type { ClockTimer, System } from '../../runtime/index.ts'
+import {
+  createSystem,
+  formatReason,
+  numberOption,
+  objectOption,
+  optional,
+  ownPromise,
+  resolveOptions,
+} from '../../runtime/index.ts'
+import type { ClockTimer, OptionCheck, System } from '../../runtime/index.ts'
 import { atMost } from '../at-most.ts'
 import { CONNECTIONS_MIN } from '../connections-max.ts'
 import { MeshCore } from '../core.ts'
@@ -98,6 +106,11 @@ export interface Peer extends AsyncDisposable {
 
 /** Time of `ready` when the caller names none. */
 const READY_TIMEOUT_MS = 30_000
+
+const READY_CHECKS: { readonly [K in keyof ReadyOptions]-?: OptionCheck } = {
+  timeoutMs: optional(numberOption(1, Infinity)),
+  signal: optional(objectOption),
+}
 
 /**
  * Starts a peer that connects to the first of `targets` that takes it in, and to another one when that is gone: addresses
@@ -236,9 +249,11 @@ class PeerNode implements Peer {
     return this.#context.memory.onState(handler)
   }
 
-  ready({ timeoutMs = READY_TIMEOUT_MS, signal }: ReadyOptions = {}): Promise<void> {
+  ready(options?: ReadyOptions): Promise<void> {
     const { memory, clock } = this.#context
     return ownPromise<void>((resolve, reject) => {
+      const checked = resolveOptions<ReadyOptions>('peer.ready', {}, READY_CHECKS, options)
+      const { timeoutMs = READY_TIMEOUT_MS, signal } = checked
       let timer: ClockTimer | undefined
       const settle = (state: PeerState, error?: PeerError): void => {
         if (error === undefined && state !== 'connected' && state !== 'closed') return

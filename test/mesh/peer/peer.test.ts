@@ -107,7 +107,17 @@ describe('connect', () => {
     )
     expect(await codeOf(connect('fovea://host:0', { realm }))).toBe('ERR_PEER_TARGET')
     expect(await codeOf(connect('g'))).toBe('ERR_REALM_REQUIRED')
-    expect(await codeOf(connect('g', { realm, dht: {} } as object))).toBe('ERR_OPTION_UNKNOWN')
+    await expect(connect('g', { realm, dht: {} } as object)).rejects.toMatchObject({
+      code: 'ERR_OPTION_UNKNOWN',
+      message: expect.stringMatching(/^connect: .*realm.*reconnectBaseMs/) as string,
+    })
+    const pauses = { reconnectBaseMs: 1_000, reconnectMaxMs: 999 }
+    expect(await codeOf(connect('g', { realm, ...pauses }))).toBe('ERR_MESH_OPTIONS')
+    const peer = await cluster.peer('p', 2, [1])
+    for (const timeoutMs of [0, -1, Number.NaN]) {
+      expect(await codeOf(peer.ready({ timeoutMs }))).toBe('ERR_OPTION_INVALID')
+    }
+    expect(await codeOf(peer.ready({ timeout: 5 } as object))).toBe('ERR_OPTION_RENAMED')
   })
 
   it('ends whoever waits when it is closed or aborted, and leaves nothing behind', async () => {
