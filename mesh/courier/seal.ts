@@ -24,6 +24,7 @@ import type { NodeKey } from '../identity/node-key.ts'
 import { checkMembership } from '../identity/realm.ts'
 import type { Realm } from '../identity/realm.ts'
 import { VerifiedMemberships } from '../identity/verified-memberships.ts'
+import { ByteStock } from '../machine/byte-stock.ts'
 import { ReplayGuard } from './replay.ts'
 import type { ReplayLimits, ReplayRefusal } from './replay.ts'
 
@@ -40,6 +41,9 @@ export const SEAL_OVERHEAD_BYTES: number =
 
 /** Nodes for which this one counts what it seals. */
 const COUNTERS_MAX = 4_096
+
+/** Heads that are known by their bytes: about 300 each. */
+const HEADS_MAX = 4_096
 
 /** What seals are made of. */
 export interface SealParts {
@@ -77,6 +81,11 @@ export class Seals {
   readonly #guard: ReplayGuard
   /** Number of the last message by node; the one used last is the last. */
   readonly #counters = new Map<string, number>()
+  /** Heads of those who seal for this node, by key; the one used last is the last. */
+  readonly #heads = new Map<string, KnownHead>()
+  /** Keys of nodes, by public keys as the key book has them. */
+  readonly #nodeKeys = new WeakMap<Uint8Array, NodeKey>()
+  readonly #chance: ByteStock
   /** What a node that is not in there begins above. */
   #floor = 0
   #head: { readonly of: Membership; readonly bytes: Uint8Array } | undefined
@@ -86,6 +95,7 @@ export class Seals {
     this.#own = nodeKeyOfPublicKey(parts.publicKey)
     this.#verified = new VerifiedMemberships(parts.limits.membershipsMax)
     this.#guard = new ReplayGuard(parts.limits)
+    this.#chance = new ByteStock(parts.entropy)
   }
 
   /** Seals frames for the owner of `publicKey`; undefined when nothing can be sealed for that key. */
@@ -94,7 +104,7 @@ export class Seals {
     frames: readonly Uint8Array[],
     via: string | undefined,
   ): Uint8Array | undefined {
-    const to = nodeKeyOfPublicKey(publicKey)
+    const to = this.#nodeKeyOf(publicKey)
     const nonce = this.#nonce(to)
     const viaBytes = via === undefined ? 0 : NODE_KEY_BYTES
     const length = frames.reduce((sum, frame) => sum + frame.length, 8 + 1 + viaBytes)
@@ -112,13 +122,13 @@ export class Seals {
 
   /** Opens what `source` is said to have sealed for this node. */
   open(sealed: Uint8Array, source: string): Opened | SealRefusal {
-    const head = readHead(sealed, this.#parts.realm.id)
+    const head = this.#knownHead(sealed, source) ?? readHead(sealed, this.#parts.realm.id)
     if (head === undefined) return 'ERR_COURIER_SEAL'
-    const { publicKey, membership, at } = head
-    const sender = nodeKeyOfPublicKey(publicKey)
+    const { publicKey, sender, membership, at } = head
     if (sender.hex !== source) return 'ERR_COURIER_SOURCE'
     const wallNowMs = this.#parts.wallNowMs()
     if (!this.#isMember(membership, sender, wallNowMs)) return 'ERR_COURIER_MEMBERSHIP'
+    this.#knows(head, sealed)
     const nonce = sealed.subarray(at, at + NONCE_BYTES)
     if (nonce[NONCE_BYTES - 1] !== direction(sender, this.#own)) return 'ERR_COURIER_SEAL'
     const content = this.#parts.boxes.open(publicKey, nonce, sealed.subarray(at + NONCE_BYTES))
@@ -130,6 +140,32 @@ export class Seals {
     const { sentAtMs, via, frames } = said
     const refusal = this.#guard.take({ sender: sender.hex, life, counter, sentAtMs }, wallNowMs)
     return refusal ?? { sender, publicKey, roles: membership.roles, via, frames }
+  }
+
+  /** The head of `source`, when it says what it said before: that was read and hashed then. */
+  #knownHead(sealed: Uint8Array, source: string): Head | undefined {
+    const known = this.#heads.get(source)
+    if (known === undefined || sealed.length < known.at + NONCE_BYTES + BOX_OVERHEAD_BYTES) {
+      return undefined
+    }
+    return known.bytes.equals(sealed.subarray(0, known.at)) ? known : undefined
+  }
+
+  #knows(head: Head, sealed: Uint8Array): void {
+    const { hex } = head.sender
+    if (this.#heads.get(hex) === head) return
+    this.#heads.delete(hex)
+    this.#heads.set(hex, { ...head, bytes: Buffer.from(sealed.subarray(0, head.at)) })
+    if (this.#heads.size <= HEADS_MAX) return
+    for (const oldest of this.#heads.keys()) return void this.#heads.delete(oldest)
+  }
+
+  #nodeKeyOf(publicKey: Uint8Array): NodeKey {
+    const known = this.#nodeKeys.get(publicKey)
+    if (known !== undefined) return known
+    const key = nodeKeyOfPublicKey(publicKey)
+    this.#nodeKeys.set(publicKey, key)
+    return key
   }
 
   #nonce(to: NodeKey): Uint8Array {
@@ -146,7 +182,7 @@ export class Seals {
     const nonce = Buffer.alloc(NONCE_BYTES)
     nonce.writeBigUInt64BE(BigInt(this.#parts.life), 0)
     nonce.writeBigUInt64BE(BigInt(counter), 8)
-    nonce.set(this.#parts.entropy.bytes(7), 16)
+    nonce.set(this.#chance.take(7), 16)
     nonce[NONCE_BYTES - 1] = direction(this.#own, to)
     return nonce
   }
@@ -188,9 +224,14 @@ function writeHead(publicKey: Uint8Array, membership: Membership): Uint8Array {
 
 interface Head {
   readonly publicKey: Uint8Array
+  readonly sender: NodeKey
   readonly membership: Membership
   /** Where the nonce begins. */
   readonly at: number
+}
+
+interface KnownHead extends Head {
+  readonly bytes: Buffer
 }
 
 /** What is in front of the nonce; undefined for what is not. Whether it is true is not judged here. */
@@ -211,10 +252,10 @@ function readHead(bytes: Uint8Array, realmId: Uint8Array): Head | undefined {
   }
   const end = at + SIGNATURE_BYTES
   if (sealed.length < end + NONCE_BYTES + BOX_OVERHEAD_BYTES) return undefined
-  const nodeKey = nodeKeyOfPublicKey(publicKey).bytes
+  const sender = nodeKeyOfPublicKey(publicKey)
   const signature = Uint8Array.from(sealed.subarray(at, end))
-  const membership = { realmId, nodeKey, notBeforeMs, notAfterMs, roles, signature }
-  return { publicKey, membership, at: end }
+  const membership = { realmId, nodeKey: sender.bytes, notBeforeMs, notAfterMs, roles, signature }
+  return { publicKey, sender, membership, at: end }
 }
 
 interface Content {

@@ -56,10 +56,10 @@ export class RouteProtocol {
   }
 
   /** Reads the payload of a frame of one of both types. */
-  decode(type: number, payload: Uint8Array): Envelope {
+  decode(type: number, bytes: Uint8Array): Envelope {
     const channel = type === WireType.rpcRoute ? 'rpc' : 'pubsub'
     const name = `${channel}_route`
-    const items = new Tuple(name, this.#codec.decode(payload))
+    const items = new Tuple(name, this.#codec.decode(bytes))
     const kind = KINDS[items.whole(0, 'kind', 0, KINDS.length - 1)]!
     const hopsMax = items.whole(4, 'hopsMax', 1, HOPS_CEILING)
     const envelope = {
@@ -82,9 +82,9 @@ export class RouteProtocol {
           throw new MessageError(name, 'kind', 'one of this type of frame')
         }
         const receipt = items.flag(10, 'receipt')
-        const bytes = items.bytesUpTo(11, 'payload', PAYLOAD_BYTES_CEILING)
-        // A view of the receive buffer would change under whoever keeps it.
-        const content = { type: kind, about, receipt, payload: Uint8Array.from(bytes) }
+        // The codec has copied it: a view of the receive buffer would change under whoever keeps it.
+        const payload = items.bytesUpTo(11, 'payload', PAYLOAD_BYTES_CEILING)
+        const content = { type: kind, about, receipt, payload }
         return { content, ...envelope }
       }
       case 'error': {

@@ -8,6 +8,7 @@ import type { FrameRouter } from '../../link/frame-router.ts'
 import type { Link } from '../../link/link.ts'
 import type { LinkPool } from '../../link/pool.ts'
 import type { Refusals } from '../../refusals.ts'
+import { ByteStock } from '../../machine/byte-stock.ts'
 import { Turns } from '../../machine/turns.ts'
 import { WireType } from '../../wire/messages.ts'
 import { keyFromHex } from '../kademlia/id.ts'
@@ -102,6 +103,7 @@ export class GreedyRouter {
   readonly #sink: GreedySink
   readonly #handlers: Map<RouteType, RouteHandler>
   readonly #turns: Turns<GreedyInput>
+  readonly #ids: ByteStock
   readonly #pending = new Map<number, Pending>()
   /** Ways to stop waiting for a link, by attempt. */
   readonly #waits = new Map<number, () => void>()
@@ -115,6 +117,7 @@ export class GreedyRouter {
     this.#parts = parts
     const { self, settings, view, pool, frames, clock, handlers = new Map() } = parts
     this.#handlers = handlers
+    this.#ids = new ByteStock(parts.entropy)
     this.#turns = new Turns({
       work: (input) => this.#core.step(clock.now(), input, this.#sink),
       worked: () => this.#setTimer(),
@@ -191,7 +194,7 @@ export class GreedyRouter {
         isUndialable: options.isUndialable === true,
         about: options.about,
         receipt: options.receipt ?? true,
-        payload: Uint8Array.from(payload),
+        payload: new Uint8Array(payload),
         hopsMax: Math.max(1, Math.min(maxHops, HOPS_CEILING)),
         deadlineMs: clock.now() + Math.min(timeoutMs, TTL_CEILING_MS),
       })
@@ -308,7 +311,7 @@ export class GreedyRouter {
   }
 
   #newId(): string {
-    return Buffer.from(this.#parts.entropy.bytes(ENVELOPE_ID_BYTES)).toString('hex')
+    return Buffer.from(this.#ids.take(ENVELOPE_ID_BYTES)).toString('hex')
   }
 }
 
