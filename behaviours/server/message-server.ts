@@ -234,7 +234,10 @@ export interface GenServerFunctions {
   /** Links two processes; linking twice is linking once (L-07). */
   link(a: Peer, b: Peer): void
   unlink(a: Peer, b: Peer): void
-  /** Casts `message` after `delayMs`; the timer ends with the server. */
+  /**
+   * Casts `message` after `delayMs`; the timer ends with the server. For one elsewhere it throws `ERR_ARGUMENT`, as
+   * `erlang:send_after/3` does: cast from a timer of your own.
+   */
   sendAfter<K>(ref: GenServerRef<never, K>, message: K, delayMs: number): TimerRef
   /** Milliseconds that were left, or false if it fired or was cancelled. */
   cancelTimer(ref: TimerRef, options?: { readonly system?: System }): number | false
@@ -357,6 +360,8 @@ function requestOf<O>(
 
 function sendAfter(ref: GenServerRef<never, never>, message: unknown, delayMs: number): TimerRef {
   const home = homeOf(ref.pid)
+  // The timer ends with the server, which only its own node sees; to say that it is dead would be a lie (NX-D25).
+  if (ref.pid.node !== home.node) throw new ArgumentError('ref', 'a server of this node', ref.pid)
   const process = home.process(ref.pid)
   const fire = (): void => void home.cast(ref.pid, undefined, message)
   if (process === undefined) throw new NoProcessError(ref.pid, 'GenServer.sendAfter')

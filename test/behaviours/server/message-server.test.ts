@@ -141,11 +141,11 @@ describe('GenServer', () => {
     expect(GenServer.isRunning(ref)).toBe(true)
   })
 
-  it('NX-D25 does not say whether a server of another node runs', () => {
+  it('NX-D25 does not say whether a server of another node runs, nor sets a timer that ends with it', () => {
     const elsewhere = system.pidFor('another-node', 1, 0)
-    expect(() => GenServer.isRunning(elsewhere)).toThrow(
-      expect.objectContaining({ code: 'ERR_ARGUMENT' }),
-    )
+    const wrong = expect.objectContaining({ code: 'ERR_ARGUMENT' }) as Error
+    expect(() => GenServer.isRunning(elsewhere)).toThrow(wrong)
+    expect(() => GenServer.sendAfter({ pid: elsewhere } as never, 0 as never, 1)).toThrow(wrong)
     expect(GenServer.isRunning(system.pidFor(system.node, 999, 0))).toBe(false)
   })
 
