@@ -206,6 +206,7 @@ export class Dispatcher implements Driver {
       ...{ self, publicKey, directory, now: () => clock.now() },
       keysMax: settings.keysMax,
       queriesMax: settings.keyQueriesMax,
+      queueMax: settings.keyQueueMax,
       timeoutMs: settings.lookupTimeoutMs,
       isLinked: (node) => pool.usable(node) !== undefined,
       defer: (work) => clock.microtask(() => this.#guard(work)),

@@ -39,10 +39,18 @@ export interface CourierOptions {
    * ones. Raising it makes better use of long ways, and lets more get out of order when a way changes.
    */
   readonly envelopesPerNodeMax?: number
-  /** Public keys that are kept beside those of members. Default 4,096. */
+  /**
+   * Public keys that are kept beside those of members. Default 16,384, about 250 bytes each. Whoever speaks to more peers at
+   * the edge than that asks for their keys again with each message.
+   */
   readonly keysMax?: number
-  /** Public keys that are asked for at once. Default 256; then `ERR_COURIER_UNREACHABLE`. */
+  /** Public keys that are asked for at once. Default 256; others wait for their turn. Raising it asks gateways for more at once. */
   readonly keyQueriesMax?: number
+  /**
+   * Public keys that wait for that, `lookupTimeoutMs` at most. Default 16,384; then `ERR_COURIER_UNREACHABLE`. Lowering it
+   * loses messages of who speaks to many new peers at once.
+   */
+  readonly keyQueueMax?: number
   /**
    * How old a sealed message may be, and how far the clock of its sender ahead. Default 600,000 ms; then
    * `ERR_COURIER_STALE`. Nodes whose clocks differ by more cannot speak through others.
@@ -75,8 +83,9 @@ export const COURIER_DEFAULTS: CourierSettings = Object.freeze({
   pathTtlMs: 30_000,
   lookupTimeoutMs: 5_000,
   envelopesPerNodeMax: 4,
-  keysMax: 4_096,
+  keysMax: 16_384,
   keyQueriesMax: 256,
+  keyQueueMax: 16_384,
   sealAgeMaxMs: 600_000,
   sendersMax: 16_384,
   assembliesPerPeerMax: 64,
@@ -99,6 +108,7 @@ const CHECKS: { readonly [K in keyof CourierOptions]-?: OptionCheck } = {
   envelopesPerNodeMax: numberOption(1, 1_024),
   keysMax: numberOption(1, 1_048_576),
   keyQueriesMax: numberOption(1, 1_048_576),
+  keyQueueMax: numberOption(0, 1_048_576),
   sealAgeMaxMs: numberOption(1_000, 2_147_483_647),
   sendersMax: numberOption(1, 1_048_576),
   assembliesPerPeerMax: numberOption(1, 1_048_576),

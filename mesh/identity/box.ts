@@ -20,8 +20,8 @@ export const NONCE_BYTES = 24
 /** Bytes that a box has beside its content. */
 export const BOX_OVERHEAD_BYTES = 16
 
-/** Shared keys that are kept; the one that was not used for longest gives way. */
-const SHARED_MAX = 4_096
+/** Shared keys that are kept; the one that was not used for longest gives way. As many as a courier keeps public keys. */
+const SHARED_MAX = 16_384
 
 /** Seals and opens for one node. */
 export interface Boxes {

@@ -14,7 +14,7 @@ const own = keysOf(1)
 const gateway = keysOf(2)
 const peer = keysOf(3)
 
-function make(more: Partial<Directory> = {}, { keysMax = 2, queriesMax = 2 } = {}) {
+function make(more: Partial<Directory> = {}, { keysMax = 2, queriesMax = 2, queueMax = 0 } = {}) {
   const sent: { to: string; what: string; payload: Uint8Array; lost: () => void; via?: string }[] =
     []
   const deferred: (() => void)[] = []
@@ -22,7 +22,8 @@ function make(more: Partial<Directory> = {}, { keysMax = 2, queriesMax = 2 } = {
   const linked = new Set<string>()
   let nowMs = 0
   const book = new KeyBook({
-    ...{ self: own.hex, publicKey: own.publicKey, keysMax, queriesMax, timeoutMs: 1_000 },
+    ...{ self: own.hex, publicKey: own.publicKey, timeoutMs: 1_000 },
+    ...{ keysMax, queriesMax, queueMax },
     directory: { address: () => undefined, publicKey: () => undefined, find: undefined, ...more },
     now: () => nowMs,
     isLinked: (node) => linked.has(node),
@@ -127,6 +128,49 @@ describe('KeyBook', () => {
     expect(heard).toEqual([])
     for (const work of deferred) work()
     expect(heard).toEqual(['5 none', '6 none'])
+  })
+
+  it('lets queueMax more wait for their turn, in order, and not one more', () => {
+    const { find, sent, heard, deferred, answer } = make({}, { queriesMax: 2, queueMax: 2 })
+    const asked = (): readonly string[] =>
+      sent.map(({ payload }) => Buffer.from(payload).toString('hex'))
+    for (const n of [3, 4, 5, 6, 7]) find(n, gateway.hex)
+    for (const work of deferred) work()
+    expect(heard).toEqual(['7 none'])
+    expect(asked()).toEqual([3, 4].map((n) => keysOf(n).hex))
+    // Nobody asked for it yet.
+    expect(answer(5)).toBe(false)
+    answer(4)
+    expect(asked()).toEqual([3, 4, 5].map((n) => keysOf(n).hex))
+    sent[0]!.lost()
+    sent[2]!.lost()
+    expect(asked()).toEqual([3, 4, 5, 6].map((n) => keysOf(n).hex))
+    answer(6)
+    expect(heard).toEqual(['7 none', '4 true', '3 none', '5 none', '6 true'])
+  })
+
+  it('counts the wait for a turn as part of the time, and forgets who waits with its end', () => {
+    const { find, sent, heard, book, advance } = make({}, { queriesMax: 1, queueMax: 2 })
+    find(3, gateway.hex)
+    advance(600)
+    find(4, gateway.hex)
+    find(5, gateway.hex)
+    advance(1_000)
+    expect(heard).toEqual(['3 none'])
+    expect(sent).toHaveLength(2)
+    advance(1_600)
+    expect(heard).toEqual(['3 none', '4 none', '5 none'])
+    find(6, gateway.hex)
+    find(7, gateway.hex)
+    book.close()
+    expect([sent.length, book.nextDueMs]).toEqual([3, Infinity])
+  })
+
+  it('goes through a long queue when nobody can be asked any more', () => {
+    const { find, sent, heard } = make({}, { queriesMax: 1, queueMax: 100 })
+    for (let n = 3; n < 60; n++) find(n, gateway.hex)
+    for (let at = 0; at < 57; at++) sent[at]!.lost()
+    expect(heard).toEqual(Array.from({ length: 57 }, (_, at) => `${at + 3} none`))
   })
 
   it('looks in the DHT for a node without a gateway', async () => {
