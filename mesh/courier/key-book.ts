@@ -1,7 +1,8 @@
 /**
  * Public keys of nodes, which messages for them are sealed with. A key proves itself: the node is its hash. Known are
  * those of members, those that came with sealed messages, and those that were asked for; for a node at the edge its
- * gateway is asked, for any other one the DHT.
+ * gateway is asked, for any other one the DHT. Whoever speaks to thousands at once asks for so many keys at a time; the
+ * others have their turn after them, within the time of one question.
  *
  *     key_query   node 32
  *     key_reply   node 32 | public key 32, or nothing for one that is not known
@@ -24,6 +25,8 @@ export interface KeyBookParts {
   readonly keysMax: number
   /** Keys that are asked for at once. */
   readonly queriesMax: number
+  /** Keys that wait for that. */
+  readonly queueMax: number
   readonly timeoutMs: number
   readonly now: () => number
   /** Sends a query or a reply to a node, by way of `via` if there is no link; `lost` when there is no way. */
@@ -47,6 +50,8 @@ interface Query {
   readonly at: string | undefined
   readonly waiters: Waiter[]
   readonly abort: AbortController
+  /** It had its turn. */
+  isAsked: boolean
 }
 
 /** See the file header. */
@@ -56,6 +61,10 @@ export class KeyBook {
   readonly #queries = new Map<string, Query>()
   readonly #byNumber = new Map<number, Query>()
   readonly #deadlines = new Deadlines()
+  /** Those that wait for their turn, in order. */
+  readonly #queue = new Set<Query>()
+  #asked = 0
+  #isPumping = false
   #number = 0
 
   constructor(parts: KeyBookParts) {
@@ -102,20 +111,42 @@ export class KeyBook {
   find(node: string, at: string | undefined, done: Waiter): void {
     const running = this.#queries.get(node)
     if (running !== undefined) return void running.waiters.push(done)
-    const { queriesMax, timeoutMs, now, directory, send } = this.#parts
-    const { find } = directory
-    if (this.#queries.size >= queriesMax || (at === undefined && find === undefined)) {
+    const { queriesMax, queueMax, timeoutMs, now, directory } = this.#parts
+    const isFull = this.#asked >= queriesMax && this.#queue.size >= queueMax
+    if (isFull || (at === undefined && directory.find === undefined)) {
       return this.#parts.defer(() => done(undefined))
     }
     this.#number += 1
     const number = this.#number
-    const query = { node, number, at, waiters: [done], abort: new AbortController() }
+    const abort = new AbortController()
+    const query: Query = { node, number, at, waiters: [done], abort, isAsked: false }
     this.#queries.set(node, query)
     this.#byNumber.set(query.number, query)
     this.#deadlines.set(query.number, now() + timeoutMs)
+    this.#queue.add(query)
+    this.#pump()
+  }
+
+  /** Asks as much as may be asked now. A question that fails at once makes room within, not by calling this again. */
+  #pump(): void {
+    if (this.#isPumping) return
+    this.#isPumping = true
+    for (const query of this.#queue) {
+      if (this.#asked >= this.#parts.queriesMax) break
+      this.#queue.delete(query)
+      this.#ask(query)
+    }
+    this.#isPumping = false
+  }
+
+  #ask(query: Query): void {
+    const { timeoutMs, directory, send } = this.#parts
+    const { node, at, abort } = query
+    query.isAsked = true
+    this.#asked += 1
     const failed = (): void => this.#end(query, undefined)
     if (at !== undefined) return send(at, queryFrame(node), { lost: failed })
-    find?.(node, timeoutMs, query.abort.signal).then((found) => {
+    directory.find?.(node, timeoutMs, abort.signal).then((found) => {
       if (found === undefined || !this.learn(node, found.publicKey)) failed()
     }, failed)
   }
@@ -138,7 +169,7 @@ export class KeyBook {
   answered(from: string, payload: Uint8Array): boolean {
     const node = Buffer.from(payload.subarray(0, NODE_KEY_BYTES)).toString('hex')
     const query = this.#queries.get(node)
-    if (query === undefined || query.at !== from) return false
+    if (query === undefined || !query.isAsked || query.at !== from) return false
     if (payload.length === NODE_KEY_BYTES) {
       this.#end(query, undefined)
       return true
@@ -147,9 +178,13 @@ export class KeyBook {
   }
 
   tick(nowMs: number): void {
+    // Whose time is over need not have a turn first.
+    this.#isPumping = true
     while (this.#deadlines.earliest() <= nowMs) {
       this.#end(this.#byNumber.get(this.#deadlines.first()), undefined)
     }
+    this.#isPumping = false
+    this.#pump()
   }
 
   /** Nobody hears of anything any more. */
@@ -158,6 +193,7 @@ export class KeyBook {
     this.#queries.clear()
     this.#byNumber.clear()
     this.#deadlines.clear()
+    this.#queue.clear()
   }
 
   #end(query: Query | undefined, publicKey: Uint8Array | undefined): void {
@@ -165,8 +201,11 @@ export class KeyBook {
     this.#queries.delete(query.node)
     this.#byNumber.delete(query.number)
     this.#deadlines.delete(query.number)
+    this.#queue.delete(query)
+    if (query.isAsked) this.#asked -= 1
     query.abort.abort()
     for (const waiter of query.waiters) waiter(publicKey)
+    this.#pump()
   }
 }
 
