@@ -132,7 +132,7 @@ describe('names of a connected cluster', () => {
     expect(views(nodes, 'mortal')[0]).toMatch(/^2\//)
   })
 
-  it('GL-05 NX-D5 reRegister moves a name at once, who had it lives, and unregister is told to all', async () => {
+  it('G1 GL-05 NX-D5 reRegister moves a name at once, who had it lives, and unregister is told to all', async () => {
     const [a, b, c] = nodes
     const p = probe(a)
     const q = idle(b)

@@ -27,7 +27,7 @@ function changesOf(events: readonly PresenceEvent[]): string[] {
 }
 
 describe('tracking and watching', () => {
-  it('PS14 every watcher hears of joins, updates and leaves', async () => {
+  it('PS14 G10 every watcher hears of joins, updates and leaves', async () => {
     const net = new PresenceNet()
     const [a, b, c] = await net.startAll(3)
     const mirrors = [mirrorOf(a!), mirrorOf(b!), mirrorOf(c!)]
