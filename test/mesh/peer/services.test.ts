@@ -179,6 +179,25 @@ describe('the services of a peer', () => {
     }
   })
 
+  it('PS6 get the first message to all of them at once, though few keys are asked for at a time', async () => {
+    await using cluster = new EdgeCluster()
+    const g = await cluster.gateway('g', 1, {}, { dht: {} })
+    const services = { courier: { keyQueriesMax: 2 } }
+    const m = await cluster.start('m', 3, { dht: {}, seeds: ['10.0.0.1:4433'], services })
+    await cluster.clock.advance(3_000)
+    const peers = await Promise.all(
+      [11, 12, 13, 14, 15, 16].map((at) => cluster.peer(`p${at}`, at, [1])),
+    )
+    await cluster.during(Promise.all(peers.map((peer) => peer.ready())))
+    const all = peers.map((peer) => collect(peer, 'to.all'))
+    await cluster.clock.advance(2_000)
+    expect(g.gateway!.stats().clients).toBe(6)
+    await cluster.during(m.pubsub.publish('to.all', 1))
+    await cluster.clock.advance(1_000)
+    expect(all).toEqual(Array.from({ length: 6 }, () => [1]))
+    expect(m.stats().refused['ERR_COURIER_UNREACHABLE'] ?? 0).toBe(0)
+  })
+
   it('lose no acknowledged publish while the gateway is restarted', async () => {
     await using cluster = new EdgeCluster()
     const { g, m } = await world(cluster)
