@@ -55,6 +55,15 @@ export class ContractTable {
     return other === undefined ? ref : refusing(ref, other, name)
   }
 
+  /** A ref to be used by `contract`; one that refuses if the process says it speaks another major version of it. */
+  refAs<P>(pid: Pid, contract: Contract<P>, spoken: string | undefined): Ref<P> {
+    const { name } = contract
+    if (spoken === undefined || spoken === name || baseOf(spoken) !== baseOf(name)) {
+      return contract.at(pid)
+    }
+    return refusing(bareRef(pid, spoken), contract as Contract<unknown>, spoken) as Ref<P>
+  }
+
   #forgetOldest(): void {
     for (const [name, contract] of this.#byName) {
       this.#byName.delete(name)

@@ -308,8 +308,8 @@ export class LocalScope implements GroupScope {
 
   #refOf<P>(member: Membership, contract: Contract<P> | undefined): Ref<P> {
     const pid = this.#pidOf(member)
-    if (contract !== undefined) return contract.at(pid)
     const { contracts } = this.#made.parts
+    if (contract !== undefined) return contracts.refAs(pid, contract, member.contract)
     const ref = member.contract === undefined ? bareRef(pid) : contracts.refTo(pid, member.contract)
     return ref as Ref<P>
   }

@@ -156,7 +156,9 @@ class GlobalNames {
     const memory = this.#memory
     const claim = memory.claims.holder(name)
     if (claim === undefined) return undefined
-    if (contract !== undefined) return contract.at(memory.pidOf(claim))
+    if (contract !== undefined) {
+      return this.#parts.contracts.refAs(memory.pidOf(claim), contract, claim.contract)
+    }
     return memory.refOf(claim) as Ref<P>
   }
 

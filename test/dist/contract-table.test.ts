@@ -56,6 +56,21 @@ describe('ContractTable', () => {
     expect(table.mismatch('counter/1')).toBeUndefined()
   })
 
+  it('gives a ref to be used by a contract, unless the process speaks another major version of it', async () => {
+    const table = new ContractTable()
+    const [one, two] = [named('counter/1'), named('counter/2')]
+    table.learn(one)
+    table.learn(two)
+    for (const spoken of [undefined, 'counter/1', 'tally/2']) {
+      expect(table.refAs(pid(), one, spoken).contract).toBe('counter/1')
+    }
+    const ref = table.refAs(pid(), two, 'counter/1')
+    await expect(ref.call.get()).rejects.toMatchObject({
+      ...{ code: 'ERR_CONTRACT_VERSION', known: 'counter/2', received: 'counter/1' },
+    })
+    expect(ref.cast.put(1)).toBe(false)
+  })
+
   it('keeps the first contract of a name', () => {
     const table = new ContractTable()
     const first = named('counter/1')

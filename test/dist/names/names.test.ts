@@ -2,7 +2,7 @@
 import { afterAll, beforeAll, describe, expect, it } from 'vitest'
 import type { FoveaNode } from '../../../dist/index.ts'
 import { pidEquals, type Pid } from '../../../runtime/index.ts'
-import { GenServer } from '../../../behaviours/index.ts'
+import { contract, GenServer } from '../../../behaviours/index.ts'
 import {
   Counter,
   CounterContract,
@@ -283,6 +283,32 @@ describe('names of a connected cluster', () => {
     expect(heard).toEqual(['+told true', '-told'])
     expect(b.stats().refused).toMatchObject({ ERR_GLOBAL_HANDLER: 1 })
     for (const off of offs) off()
+  })
+
+  it('a name and a member of another major version refuse who asks for them by this one', async () => {
+    const [a, b] = nodes
+    const ref = await during(world, a.remoteSpawn.spawn(CounterContract, a.id, { arg: 1 }))
+    await during(world, a.globalRegistry.register('versioned', ref))
+    a.groups.scope('versioned').join('g', ref)
+    const scope = b.groups.scope('versioned')
+    await world.clock.advance(1_000)
+    expect(
+      await during(world, b.globalRegistry.lookup('versioned', CounterContract).call.get()),
+    ).toBe(1)
+    const later = contract<{ call: { get(): number }; cast: {} }>('counter/2', {
+      call: { get: true },
+      cast: {},
+    })
+    const refused = { code: 'ERR_CONTRACT_VERSION', known: 'counter/2', received: 'counter/1' }
+    for (const found of [
+      b.globalRegistry.lookup('versioned', later),
+      scope.members('g', later)[0]!,
+    ]) {
+      expect(await failing(world, found.call.get())).toMatchObject(refused)
+    }
+    scope.close()
+    a.groups.scope('versioned').close()
+    a.system.exit(ref.pid, 'kill')
   })
 
   it('tells all who listen in one order, whatever one of them does meanwhile, and nobody who has stopped', async () => {
