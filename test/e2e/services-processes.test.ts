@@ -231,9 +231,21 @@ describe('three processes that reach each other', () => {
   )
 })
 
+/** Envelopes of that type that those between passed on, perhaps not the same ones there and back; and all frames. */
+async function passedBetween(
+  nodes: readonly Node[],
+  route: string,
+): Promise<{ passed: readonly string[]; all: Awaited<ReturnType<typeof traceOf>> }> {
+  const traces: Awaited<ReturnType<typeof traceOf>>[] = []
+  for (const node of nodes) traces.push(await traceOf(node, nodes))
+  const between = traces.slice(1, -1).flat()
+  const lines = between.filter(({ type }) => type === route).map(({ line }) => line)
+  return { passed: Array.from(new Set(lines)).sort(), all: traces.flat() }
+}
+
 describe('processes without a way to each other', () => {
   it.each([3, 5])(
-    'of %d the first calls the last through one between them, sealed, and gets its answer',
+    'MG1 MG2 MG10 ML3 ML25 of %d the first calls and tells the last through one between them, sealed, and is answered',
     async (size) => {
       const names = ['a', 'b', 'c', 'd', 'e'].slice(0, size)
       const nodes = await startAll(names, (x, y) => Math.abs(x - y) === size - 1)
@@ -250,24 +262,34 @@ describe('processes without a way to each other', () => {
       expect(await run(first, 'call', call)).toBe(input)
 
       expect(await run<string[]>(first, 'links')).not.toContain(last.key)
-      const traces = new Map<string, Awaited<ReturnType<typeof traceOf>>>()
-      for (const node of nodes) traces.set(node.name, await traceOf(node, nodes))
-      const routed = Array.from(traces, ([name, trace]) => ({
-        name,
-        lines: new Set(trace.filter(({ type }) => type === 'rpcRoute').map(({ line }) => line)),
-      }))
-      const between = routed.slice(1, -1).filter(({ lines }) => lines.size > 0)
-      // Those between pass on the call and its answer, perhaps not the same ones.
-      const passed = new Set(between.flatMap(({ lines }) => [...lines]))
-      expect([...passed].sort()).toEqual([
+      const called = await passedBetween(nodes, 'rpcRoute')
+      expect(called.passed).toEqual([
         'in rpc rpcRoute a',
         `in rpc rpcRoute ${last.name}`,
         'out rpc rpcRoute a',
         `out rpc rpcRoute ${last.name}`,
       ])
-      const all = Array.from(traces.values()).flat()
+      expect(called.all.filter(({ marked }) => marked)).toEqual([])
+      expect(called.all.filter(({ type }) => type === 'call' || type === 'reply')).toEqual([])
+
+      await run(last, 'subscribe', { filter: 'deep.*', name: 'deep' })
+      await heard(first, 'deep.news', 1)
+      for (const node of nodes) await run(node, 'watch', { mark: input })
+      const publish = { topic: 'deep.news', payload: input, qos: 1 }
+      expect(await run(first, 'publish', publish)).toMatchObject({ nodes: 1 })
+      await last.child.event('message', { payload: input, publisher: first.key })
+
+      expect(await run<string[]>(first, 'links')).not.toContain(last.key)
+      const { passed, all } = await passedBetween(nodes, 'pubsubRoute')
+      expect(passed).toEqual([
+        'in pubsub pubsubRoute a',
+        `in pubsub pubsubRoute ${last.name}`,
+        'out pubsub pubsubRoute a',
+        `out pubsub pubsubRoute ${last.name}`,
+      ])
       expect(all.filter(({ marked }) => marked)).toEqual([])
-      expect(all.filter(({ type }) => type === 'call' || type === 'reply')).toEqual([])
+      expect(all.filter(({ type }) => type === 'publish' || type === 'puback')).toEqual([])
+      expect(last.child.count('message', { payload: input })).toBe(1)
     },
     TEST_MS,
   )
