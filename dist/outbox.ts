@@ -30,6 +30,8 @@ const HEADER_BYTES = 8
 export interface OutboxLink {
   /** False: queued, but enough. Throws `ERR_LINK_QUEUE_FULL` when nothing was queued. */
   send(lane: 'dist', frame: Uint8Array, rest?: Uint8Array): boolean
+  /** Bytes that it holds still. */
+  readonly bytesQueued: number
 }
 
 /** Limits of {@link Outbox}; see `DistOptions`. */
@@ -45,7 +47,7 @@ export interface OutboxOptions {
   /** Bytes of chunks under way beside other messages, at least; undefined if the peer does not say what it took. */
   readonly chunkWindowBytes: number | undefined
   readonly now: () => number
-  /** The peer has all of a large message: nobody looks at its frame any more. */
+  /** The peer has all of a large message, and the link holds nothing of it: nobody looks at its frame any more. */
   readonly recycle: (frame: Uint8Array) => void
   /** Called once when the reserve is used up. */
   readonly overflow: () => void
@@ -125,8 +127,14 @@ export class Outbox {
   readonly #large = new Line()
   /** Under way, the next one first. */
   readonly #transfers: Waiting[] = []
-  /** Sent to the end, and how many bytes of chunks that made: the peer has not taken them all. */
-  readonly #spent: { readonly frame: Uint8Array; readonly bytesSent: number }[] = []
+  /** Sent to the end, and how many bytes of chunks, and of everything, that made: the peer has not taken them all. */
+  readonly #spent: {
+    readonly frame: Uint8Array
+    readonly bytesSent: number
+    readonly bytesGiven: number
+  }[] = []
+  /** Bytes that the link was given. */
+  #bytesGiven = 0
   #spentBytes = 0
   #wholeBytes = 0
   #largeBytes = 0
@@ -186,12 +194,18 @@ export class Outbox {
   /** The peer took so many bytes of chunks; false when that cannot be. */
   taken(bytes: number): boolean {
     if (this.#window?.taken(bytes, this.#options.now()) !== true) return false
-    for (let next = this.#spent[0]; next !== undefined; next = this.#spent[0]) {
-      if (next.bytesSent > this.#window.bytesTaken) break
-      this.#options.recycle(this.#forgetSpent())
-    }
+    this.#recycle(this.#window.bytesTaken)
     if (!this.#blocked) this.#pump()
     return true
+  }
+
+  /** The word of a peer is not enough: what the link holds still would bring it bytes that are for others. */
+  #recycle(bytesTaken: number): void {
+    const bytesGone = this.#bytesGiven - this.#link.bytesQueued
+    for (let next = this.#spent[0]; next !== undefined; next = this.#spent[0]) {
+      if (next.bytesSent > bytesTaken || next.bytesGiven > bytesGone) return
+      this.#options.recycle(this.#forgetSpent())
+    }
   }
 
   /** Drops what waits; nothing is sent any more. */
@@ -297,7 +311,8 @@ export class Outbox {
   /** Whatever waited for it may go on, as far as nothing else is in its way. */
   #finished({ key, payloadBytes, frame }: Waiting): void {
     if (this.#window !== undefined) {
-      this.#spent.push({ frame, bytesSent: this.#window.bytesSent })
+      const bytesGiven = this.#bytesGiven
+      this.#spent.push({ frame, bytesSent: this.#window.bytesSent, bytesGiven })
       this.#spentBytes += frame.length
       while (this.#spentBytes > SPENT_BYTES_MAX) this.#forgetSpent()
     }
@@ -332,6 +347,7 @@ export class Outbox {
   #send(frame: Uint8Array, rest?: Uint8Array): boolean {
     try {
       if (!this.#link.send('dist', frame, rest)) this.#blocked = true
+      this.#bytesGiven += frame.length + (rest?.length ?? 0)
       return true
     } catch (error) {
       if ((error as { code?: unknown }).code !== 'ERR_LINK_QUEUE_FULL') throw error

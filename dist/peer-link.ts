@@ -147,7 +147,8 @@ export class PeerLink {
       valueBytesMax: host.options.valueBytesMax,
       chunkWindowBytes: this.#tellsTaken ? host.options.chunkWindowBytes : undefined,
       now: () => host.system.clock.now(),
-      recycle: (frame) => host.codec.recycle(frame),
+      // A turn later: a link to a thread looks at what it was given until the end of this one.
+      recycle: (frame) => host.system.clock.nextTurn(() => host.codec.recycle(frame)),
       overflow: () => this.#giveUp(),
       retry: () => void host.system.clock.setTimer(RETRY_MS, () => this.#drained()),
     })

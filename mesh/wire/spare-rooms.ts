@@ -5,8 +5,8 @@
  * Nothing is kept alive here: what no new value has asked for until the next collection is gone with it.
  */
 
-/** Smaller rooms cost less than the search for one. */
-export const SPARE_BYTES_MIN = 65_536
+/** Smaller rooms cost less than the search for one. Above what the codec writes several small values into. */
+export const SPARE_BYTES_MIN = 98_304
 
 /** Larger ones are rare. */
 export const SPARE_BYTES_MAX = 8_388_608

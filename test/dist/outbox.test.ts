@@ -11,6 +11,7 @@ class FakeLink implements OutboxLink {
   readonly frames: Uint8Array[] = []
   willing = Infinity
   full = false
+  bytesQueued = 0
   send(_lane: 'dist', frame: Uint8Array, rest?: Uint8Array): boolean {
     if (this.full) throw Object.assign(new Error('full'), { code: 'ERR_LINK_QUEUE_FULL' })
     this.frames.push(rest === undefined ? frame : Buffer.concat([frame, rest]))
@@ -319,6 +320,21 @@ describe('Outbox', () => {
     outbox.taken(1_000)
     expect([recycled.length, recycled[1] === b]).toEqual([2, true])
     expect(outbox.taken(1)).toBe(false)
+  })
+
+  it('gives no frame back of which the link holds something, whatever the peer says', () => {
+    const { link, outbox, recycled } = made({ window: 1_000_000 })
+    const [a, b] = [large('a', 3_000), large('b', 2_000)]
+    outbox.offer(cast, a, 1)
+    outbox.offer(cast, b, 1)
+    link.bytesQueued = 2_000 + 2 * 17 + 1
+    outbox.taken(3_000)
+    expect(recycled).toHaveLength(0)
+    link.bytesQueued -= 1
+    outbox.taken(1)
+    expect([recycled.length, recycled[0] === a]).toEqual([1, true])
+    outbox.taken(1_999)
+    expect(recycled).toHaveLength(1)
   })
 
   it('remembers 8 MiB of frames for a peer that takes nothing, and not one byte more', () => {
