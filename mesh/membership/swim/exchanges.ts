@@ -244,7 +244,8 @@ export class Exchanges {
     })
     this.#given.spend(from, nowMs, selection.bytes)
     this.#start = ((selection.buckets.at(-1) ?? this.#start) + 1) % SYNC_BUCKETS
-    const wanted = occupied(digests, selection.buckets)
+    // When both ask at once, as over each new link, the answer to our own question brings what we lack.
+    const wanted = this.#isAsking(from) ? [] : occupied(digests, selection.buckets)
     if (wanted.length > 0) this.#answered.set(from, nowMs + settings.syncTimeoutMs)
     return {
       type: 'sync_reply',
@@ -321,6 +322,14 @@ export class Exchanges {
     const owed = entries.length > 0 || reply.wanted.length > 0
     if (owed && this.#own.phase === 'up') this.#push(asked, contact, { entries, again })
     else if (again) this.begin(contact, asked.purpose, asked)
+  }
+
+  /** True while a question to that peer waits for its answer. */
+  #isAsking(peer: MemberId): boolean {
+    for (const { kind, contact } of this.#asked.values()) {
+      if (kind === 'sync' && contact.id === peer) return true
+    }
+    return false
   }
 
   #push(

@@ -64,7 +64,9 @@ describe('joining', () => {
     await using cluster = new Cluster(12, { latencyMs: 1, jitterMs: 3, signatures })
     const seeds = [seed(1)]
     const numbers = Array.from({ length: 40 }, (_, i) => i + 1)
-    const meshes = await Promise.all(numbers.map((n) => cluster.start(`n${n}`, n, { seeds })))
+    const membership = { preset: 'lan', syncsMax: 2 } as const
+    const more = { seeds, membership }
+    const meshes = await Promise.all(numbers.map((n) => cluster.start(`n${n}`, n, more)))
     await until(cluster, () => allKnowAll(meshes), 5_000)
     expect(meshes[0]!.stats().refused['ERR_SWIM_SYNCS_MAX']).toBeGreaterThan(0)
   })

@@ -131,6 +131,29 @@ describe('a comparison of tables', () => {
     expect(y.core.nextDeadline()).toBeGreaterThan(y.nowMs)
   })
 
+  it('S33 when both ask at once, each table crosses once', () => {
+    const [y, z] = pair()
+    for (let i = 0; i < 20; i++) z.meet(`m${i}`)
+    y.meet('n0')
+    const contact = (bench: Bench) => {
+      const { id, host, port } = bench.core.self()
+      return { type: 'contact', contact: { id, host, port } } as const
+    }
+    const [ofY] = only(y.step(contact(z)), 'request')
+    const [ofZ] = only(z.step(contact(y)), 'request')
+    const asked = { type: 'request', replyId: 1 } as const
+    const [fromZ] = only(z.step({ ...asked, from: 'y', message: ofY!.message }), 'reply')
+    const [fromY] = only(y.step({ ...asked, from: 'z', message: ofZ!.message }), 'reply')
+    const [toY, toZ] = [fromZ!, fromY!].map(({ message }) => ({ type: 'reply', message }) as const)
+    const pushes = [
+      ...only(y.step({ ...toY!, requestId: ofY!.requestId, from: 'z' }), 'request'),
+      ...only(z.step({ ...toZ!, requestId: ofZ!.requestId, from: 'y' }), 'request'),
+    ]
+    expect(pushes).toEqual([])
+    expect(view(y)).toEqual(view(z))
+    expect(view(y)).toHaveLength(23)
+  })
+
   it('S34 a newcomer goes on comparing with growing pauses, whatever becomes of the comparisons', () => {
     const settings = { ...QUIET, syncIntervalMs: 30_000 }
     const [y, z] = [new Bench('y', { settings }), new Bench('z', { settings })]
