@@ -36,6 +36,8 @@ const NOTHING: readonly StepMessage[] = Object.freeze([])
 export class Speaker {
   readonly #parts: SpeakerParts
   readonly #listeners = new Map<string, Listener>()
+  /** What {@link isBusy} found; undefined after something has happened. It is asked at every step, of quiet links too. */
+  #busy: boolean | undefined = false
 
   constructor(parts: SpeakerParts) {
     this.#parts = parts
@@ -47,8 +49,8 @@ export class Speaker {
 
   /** Something is under way to somebody: {@link sweep} is to be called. */
   get isBusy(): boolean {
-    for (const listener of this.#listeners.values()) if (isOpen(listener)) return true
-    return false
+    this.#busy ??= this.#isOpenToAny()
+    return this.#busy
   }
 
   /** True when everybody who listens has acknowledged everything. */
@@ -72,6 +74,7 @@ export class Speaker {
   }
 
   unlinked(peer: string): void {
+    this.#busy = undefined
     this.#listeners.delete(peer)
   }
 
@@ -83,7 +86,9 @@ export class Speaker {
     const isOurs = life === this.#parts.life && version <= telling.version
     const base = isOurs ? version : 0
     if (mode === 'ack') {
-      if (isOurs && base <= listener.sent && base > listener.acked) listener.acked = base
+      if (!isOurs || base > listener.sent || base <= listener.acked) return
+      this.#busy = undefined
+      listener.acked = base
       return
     }
     // Words cross: the answer to the first of them is on its way already.
@@ -102,6 +107,7 @@ export class Speaker {
         listener.queue = step
         listener.at = 0
         listener.sent = to
+        this.#busy = undefined
       }
       this.#pump(nowMs, listener)
     }
@@ -111,6 +117,7 @@ export class Speaker {
     const listener = this.#listeners.get(peer)
     if (listener === undefined || !listener.blocked) return
     listener.blocked = false
+    this.#busy = undefined
     this.#pump(nowMs, listener)
   }
 
@@ -121,6 +128,7 @@ export class Speaker {
       const waitedMs = nowMs - listener.sentMs
       if (listener.blocked && waitedMs >= askRetryMs) {
         listener.blocked = false
+        this.#busy = undefined
         this.#pump(nowMs, listener)
       } else if (isOpen(listener) && waitedMs >= ackTimeoutMs) {
         this.#begin(nowMs, listener, listener.acked)
@@ -130,12 +138,18 @@ export class Speaker {
 
   #begin(nowMs: number, listener: Listener, base: number): void {
     const { telling } = this.#parts
+    this.#busy = undefined
     listener.base = base
     listener.acked = base
     listener.queue = (base > 0 ? telling.since(base) : undefined) ?? telling.full()
     listener.at = 0
     listener.sent = telling.version
     this.#pump(nowMs, listener)
+  }
+
+  #isOpenToAny(): boolean {
+    for (const listener of this.#listeners.values()) if (isOpen(listener)) return true
+    return false
   }
 
   #pump(nowMs: number, listener: Listener): void {
@@ -146,10 +160,12 @@ export class Speaker {
         listener.sentMs = nowMs
         if (outcome !== 'refused') listener.at += 1
         listener.blocked = outcome !== 'sent'
+        this.#busy = undefined
       } else if (listener.sent >= 0 && listener.sent < telling.version) {
         listener.queue = telling.since(listener.sent) ?? telling.full()
         listener.at = 0
         listener.sent = telling.version
+        this.#busy = undefined
       } else {
         listener.queue = NOTHING
         listener.at = 0
