@@ -10,6 +10,7 @@
 import {
   ArgumentError,
   formatReason,
+  FoveaError,
   type Logger,
   type Pid,
   type System,
@@ -101,7 +102,10 @@ export interface ClusterFunctions {
   monitorNode(node: NodeTarget, owner: Pid): () => void
   /** Sends `owner` `{ type: 'nodeup', node }` and `nodedown` of all nodes; gives the way to stop. */
   monitorNodes(owner: Pid, options?: MonitorNodesOptions): () => void
-  /** Connects with a node: a known one, or `name@host:port`. Rejects with `ERR_CLUSTER_CONNECT`. */
+  /**
+   * Connects with a node: a known one, or `name@host:port`. Rejects with `ERR_CLUSTER_CONNECT`, also when a node of another
+   * name is there.
+   */
   connect(node: NodeTarget, options?: ConnectNodeOptions): Promise<ClusterNode>
   /**
    * Says goodbye on the link to that node, once what it had asked here is answered, after `leaveTimeoutMs` at most; both sides see
@@ -275,11 +279,15 @@ export class ClusterView implements ClusterFunctions {
     const { host, port } = address
     const key = member?.key
     try {
-      const link = await mesh.connect(
+      const { peer } = await mesh.connect(
         { host, port, ...(key === undefined ? {} : { key }) },
         options,
       )
-      return this.#connected.get(link.peer.key.hex) ?? connected(link.peer)
+      // The host may be written in several ways, the name is one.
+      if (key === undefined && NodeId.getName(node as NodeId) !== nameOf(peer)) {
+        throw new FoveaError('ERR_CLUSTER_CONNECT', `${peer.nodeId} is there`)
+      }
+      return this.#connected.get(peer.key.hex) ?? connected(peer)
     } catch (error) {
       throw new ClusterConnectError(String(node), error)
     }
@@ -429,6 +437,10 @@ function nodeOf(member: Member, status: ClusterNode['status']): ClusterNode {
   const hidden = metadata[HIDDEN_FIELD] === true
   const { generation } = incarnation
   return Object.freeze({ id, key, host, port, incarnation: generation, status, hidden })
+}
+
+function nameOf({ nodeId }: PeerInfo): string {
+  return nodeId.slice(0, nodeId.indexOf('@'))
 }
 
 /** Where `name@host:port` is. */

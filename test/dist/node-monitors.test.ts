@@ -80,6 +80,11 @@ describe('processes that monitor nodes', () => {
       { type: 'nodeup', node: b.id },
       { type: 'nodedown', node: b.id, reason: 'graceful_shutdown' },
     ])
+    const misnamed = a.cluster.connect(b.id.replace('n2', 'n3'))
+    expect(await failing(world, misnamed)).toMatchObject({
+      ...{ code: 'ERR_CLUSTER_CONNECT', nodeId: 'n3@10.0.0.2:4433' },
+      message: expect.stringContaining('n2@10.0.0.2:4433 is there') as string,
+    })
     expect(await a.cluster.disconnect('nobody@10.9.9.9:4433')).toBe(false)
     const nowhere = await failing(world, a.cluster.connect('f'.repeat(64)))
     expect([nowhere['code'], nowhere.cause]).toEqual(['ERR_CLUSTER_CONNECT', undefined])
