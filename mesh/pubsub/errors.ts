@@ -33,6 +33,7 @@ export type PubSubErrorCode =
   | 'ERR_PUBSUB_UNACKNOWLEDGED'
   | 'ERR_PUBSUB_UNAUTHORIZED'
   | 'ERR_PUBSUB_UNWANTED'
+  | 'ERR_PUBSUB_GROUP_EMPTY'
   | 'ERR_PUBSUB_WINDOW'
 
 /** What is known about an operation that failed. */
@@ -198,6 +199,13 @@ const COUNTERS: ErrorCatalogue = {
     stateChanged: 'no',
     retry: 'no',
     action: 'normal for a moment after an unsubscribe',
+  },
+  ERR_PUBSUB_GROUP_EMPTY: {
+    when: 'a message came to a node whose last member of the group had left, and no other member can get it',
+    stateChanged: 'nobody of the group gets it',
+    retry: 'publish it again when there are members',
+    action:
+      'keep a member where messages must be taken; raise `groupLettersMax` when many are under way at once',
   },
   ERR_PUBSUB_FLOOD: {
     when: 'a peer sends more than `messagesPerSecondMax`',

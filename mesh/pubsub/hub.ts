@@ -36,13 +36,16 @@ export class Hub implements Driver {
     this.#ties = ties
     this.requests = new Requests(context.self, context.clock, context.settings.requestsMax)
     this.publisher = new Publisher(context, this.requests, (work) => this.#work(work))
-    this.receiver = new Receiver(context, this.requests)
+    this.receiver = new Receiver(context, this.requests, (node, sequence, groups) =>
+      this.publisher.returned(node, sequence, groups),
+    )
   }
 
   get nextDueMs(): number {
-    const { outbox, inbox, unwanted } = this.#context.memory
+    const { outbox, inbox, unwanted, drawn } = this.#context.memory
     const { queues } = this.publisher
-    return Math.min(outbox.nextDueMs, inbox.nextDueMs, unwanted.nextDueMs, queues.nextDueMs)
+    const dueMs = Math.min(unwanted.nextDueMs, drawn.nextDueMs, queues.nextDueMs)
+    return Math.min(outbox.nextDueMs, inbox.nextDueMs, dueMs)
   }
 
   /** Listens until `signal` is aborted. */
@@ -88,6 +91,7 @@ export class Hub implements Driver {
     if (memory.outbox.nextDueMs <= nowMs) memory.outbox.tick()
     memory.inbox.tick(nowMs)
     memory.unwanted.tick(nowMs)
+    memory.drawn.tick(nowMs)
     this.publisher.queues.tick(nowMs)
   }
 

@@ -9,6 +9,7 @@ import type { LocalSubscription, SubscriptionEvents } from './local-subscription
 import type { Publication } from './message.ts'
 import type { Hub } from './hub.ts'
 import { Inbox } from './inbox.ts'
+import { DrawnLetters } from './drawn.ts'
 import { frameOf } from './letter.ts'
 import type { PubSubSettings } from './options.ts'
 import { Outbox } from './outbox.ts'
@@ -45,6 +46,7 @@ export class PubSubMemory {
   readonly registry: Registry
   readonly unwanted: Unwanted
   readonly routes: Routes
+  readonly drawn: DrawnLetters
   readonly outbox: Outbox
   readonly inbox: Inbox<Arrival | undefined>
   /** Last values of own publishes. */
@@ -73,6 +75,7 @@ export class PubSubMemory {
         refusals.count(error instanceof FoveaError ? error.code : 'ERR_PUBSUB_STORE', { error }),
     })
     this.unwanted = new Unwanted(settings.unwantedTtlMs)
+    this.drawn = new DrawnLetters(settings)
     const { registry, unwanted } = this
     this.routes = new Routes({ catalog, registry, unwanted, routesMax: settings.routesMax })
     const limits = { entriesMax: settings.retainedMax, bytesMax: settings.retainedBytesMax }

@@ -73,6 +73,15 @@ export interface PubSubSettings {
   readonly routesMax: number
   /** How long a node that wanted no message of a topic is left out. Default 10,000. */
   readonly unwantedTtlMs: number
+  /**
+   * For how long a message is kept that went to a drawn member of a group on another node, so that another one gets it if that
+   * one was gone when it came. Default 5,000; more than a round trip.
+   */
+  readonly groupReturnMs: number
+  /** Messages kept so, one for each group. Default 4,096; of more than go out within a round trip the oldest may be lost. */
+  readonly groupLettersMax: number
+  /** Bytes of them. Default 8,388,608. */
+  readonly groupLettersBytesMax: number
 }
 
 /** What differs from {@link PUBSUB_DEFAULTS}. */
@@ -110,6 +119,9 @@ export const PUBSUB_DEFAULTS: PubSubSettings = Object.freeze({
   messagesPerSecondMax: 500_000,
   routesMax: 16_384,
   unwantedTtlMs: 10_000,
+  groupReturnMs: 5_000,
+  groupLettersMax: 4_096,
+  groupLettersBytesMax: 8_388_608,
 })
 
 /** A frame has 16 MiB at most, and needs room for topic, headers and groups. */
@@ -150,6 +162,9 @@ const CHECKS: { readonly [K in keyof PubSubSettings]-?: OptionCheck } = {
   messagesPerSecondMax: COUNT,
   routesMax: COUNT,
   unwantedTtlMs: TIME,
+  groupReturnMs: TIME,
+  groupLettersMax: COUNT,
+  groupLettersBytesMax: BYTES,
 }
 
 /** Settings from options. Throws an `OptionError`. */

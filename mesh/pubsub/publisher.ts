@@ -6,17 +6,20 @@
 import { asNobody } from '../../runtime/index.ts'
 import type { PubSubContext } from './context.ts'
 import { Deliveries } from './deliveries.ts'
+import type { Drawn } from './drawn.ts'
 import { PubSubError } from './errors.ts'
 import { frameOf } from './letter.ts'
 import type { LocalSubscription } from './local-subscription.ts'
 import type { Publication, ReplyTaker } from './message.ts'
 import { NodeQueues } from './node-queues.ts'
-import type { Outgoing } from './outgoing.ts'
+import { Outgoing } from './outgoing.ts'
 import { makeReply } from './replies.ts'
 import type { LocalGroup } from './registry.ts'
 import type { Requests } from './requests.ts'
 import type { GroupSite, RemoteNode, Route, RouteGroup } from './routes.ts'
 import { Waiting } from './waiting.ts'
+
+const NOBODY: ReadonlySet<string> = new Set()
 
 /** Publishes of a turn, of handlers of each other, before others get a turn. */
 const TURN_MAX = 10_000
@@ -84,6 +87,15 @@ export class Publisher {
       return
     }
     this.#workThrough(() => this.#begin(outgoing))
+  }
+
+  /** That node has no member any more of those groups, for which it was drawn: another one is. */
+  returned(node: string, sequence: number, groups: readonly string[]): void {
+    const { drawn } = this.#context.memory
+    for (const group of groups) {
+      const back = drawn.take(node, sequence, group)
+      if (back !== undefined) this.#workThrough(() => this.#drawAgain(node, back))
+    }
   }
 
   /** What waits fails. */
@@ -178,15 +190,51 @@ export class Publisher {
   }
 
   #send(outgoing: Outgoing, route: Route): void {
-    const { letter, delivery, exclude } = outgoing
+    const { letter, exclude } = outgoing
     const all = route.groups.length === 0 ? route.nodes : this.#choose(outgoing, route)
     const nodes = exclude === undefined ? all : all.filter(({ node }) => !exclude.has(node))
     if (letter.requestId !== undefined) {
       const asked = nodes.map(({ node }) => node)
       this.#requests.asked(letter.requestId, asked, outgoing.local > 0)
     }
-    if (delivery === 'at_most_once') this.#post(outgoing, nodes)
+    this.#dispatch(outgoing, nodes)
+  }
+
+  #dispatch(outgoing: Outgoing, nodes: readonly Target[]): void {
+    if (outgoing.delivery === 'at_most_once') this.#post(outgoing, nodes)
     else this.#register(outgoing, nodes)
+    for (const { node, groups } of nodes) {
+      if (groups !== undefined) this.#keep(outgoing, node, groups)
+    }
+  }
+
+  /** Until it must have come. Of a request its caller is told at once that nobody is there. */
+  #keep(outgoing: Outgoing, node: string, groups: readonly string[]): void {
+    const { memory, clock } = this.#context
+    const { letter, delivery, exclude = NOBODY, ttlMs } = outgoing
+    if (letter.requestId !== undefined) return
+    const nowMs = clock.now()
+    const expiresMs = outgoing.expiresMs ?? nowMs + ttlMs
+    for (const group of groups) {
+      memory.drawn.add(node, { letter, delivery, group, exclude, expiresMs }, nowMs)
+    }
+  }
+
+  /** A message that came to nobody: to another member of the group, or it is said that there is none. */
+  #drawAgain(node: string, { letter, delivery, group, exclude, expiresMs }: Drawn): void {
+    const { memory, clock, refusals } = this.#context
+    const { topic } = letter
+    const ttlMs = Math.max(1, expiresMs - clock.now())
+    const outgoing = new Outgoing({ letter, delivery, localFirst: false, exclude, ttlMs })
+    const members = memory.routes.route(topic).groups.find(({ name }) => name === group)
+    const isHere = members !== undefined && this.#here(outgoing, members.local) > 0
+    const site = members === undefined ? undefined : this.#pick(outgoing, members)
+    if (site !== undefined) {
+      return this.#dispatch(outgoing, [{ node: site.node, via: site.via, groups: [group] }])
+    }
+    if (isHere) return
+    refusals.count('ERR_PUBSUB_GROUP_EMPTY', { topic, group })
+    if (delivery === 'at_least_once') memory.unacknowledged(topic, [node])
   }
 
   #post(outgoing: Outgoing, nodes: readonly Target[]): void {

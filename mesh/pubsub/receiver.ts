@@ -31,12 +31,19 @@ const TOLD_MAX = 4_096
 export class Receiver {
   readonly #context: PubSubContext
   readonly #requests: Requests
+  readonly #returned: (node: string, sequence: number, groups: readonly string[]) => void
   readonly #rates: Rates
   readonly #unwantedRates: Rates
 
-  constructor(context: PubSubContext, requests: Requests) {
+  /** `returned`: a node has no member any more of groups for which it was drawn. */
+  constructor(
+    context: PubSubContext,
+    requests: Requests,
+    returned: (node: string, sequence: number, groups: readonly string[]) => void,
+  ) {
     this.#context = context
     this.#requests = requests
+    this.#returned = returned
     this.#rates = new Rates(context.clock, context.settings.messagesPerSecondMax)
     this.#unwantedRates = new Rates(context.clock, UNWANTED_PER_SECOND)
   }
@@ -76,6 +83,8 @@ export class Receiver {
         return memory.outbox.denied(origin.node, message.session)
       case 'wanted':
         return memory.unwanted.forget(origin.node)
+      case 'returned':
+        return this.#returned(origin.node, message.sequence, message.groups)
       case 'unwanted':
         if (memory.routes.has(message.topic)) {
           memory.unwanted.add(origin.node, message.topic, clock.now())
@@ -100,15 +109,21 @@ export class Receiver {
     if (stampMs !== undefined) this.#remember(arrival, stampMs)
     const publication = this.#publication(arrival, settlement)
     let isTaken = plain.length > 0
+    let empty: string[] | undefined
     asNobody(() => {
       for (let at = 0; at < plain.length; at++) this.#give(plain[at]!, publication)
       for (const name of groups ?? NO_GROUPS) {
         const member = members.get(name)?.pick(false)
-        if (member === undefined) continue
+        if (member === undefined) {
+          empty ??= []
+          empty.push(name)
+          continue
+        }
         isTaken = true
         this.#give(member, publication)
       }
     })
+    if (empty !== undefined && requestId === undefined) this.#giveBack(arrival, empty)
     if (isTaken) return
     if (members.size === 0) this.#unwanted(origin, topic, requestId)
     // There are members of groups, of which another node was drawn.
@@ -226,6 +241,12 @@ export class Receiver {
       memory.told.set(origin.node, origin.via)
       this.#answer(origin, { type: 'unwanted', topic, requestId })
     }
+  }
+
+  /** Another member of these groups may have it. */
+  #giveBack({ origin, sequence }: Arrival, groups: readonly string[]): void {
+    if (!this.#unwantedRates.allow(origin.node)) return
+    this.#answer(origin, { type: 'returned', sequence, groups })
   }
 
   #answer({ node, via }: Origin, message: Acknowledgement): void {

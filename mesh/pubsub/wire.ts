@@ -61,6 +61,7 @@ export interface PublishFrame {
  * - `unwanted`: nobody here wants that topic, nor that request.
  * - `wanted`: what was unwanted here may be wanted now.
  * - `denied`: the policy does not let you publish.
+ * - `returned`: of those groups there is no member here any more, and nobody got the message for them.
  */
 export type Acknowledgement =
   | {
@@ -73,6 +74,11 @@ export type Acknowledgement =
   | { readonly type: 'unwanted'; readonly topic: string; readonly requestId: number | undefined }
   | { readonly type: 'wanted' }
   | { readonly type: 'denied'; readonly session: number }
+  | {
+      readonly type: 'returned'
+      readonly sequence: number
+      readonly groups: readonly string[]
+    }
 
 /** Largest number of 48 bits. */
 export const UINT48_MAX = 281_474_976_710_655
@@ -240,13 +246,15 @@ function itemsOf(message: Acknowledgement): readonly unknown[] {
       return [2]
     case 'denied':
       return [3, message.session]
+    case 'returned':
+      return [4, message.sequence, message.groups]
   }
 }
 
 /** Reads the payload of a PUBACK frame. Throws `MessageError`, `CodecError`. */
 export function decodeAcknowledgement(payload: Uint8Array, codec: Codec): Acknowledgement {
   const items = new Tuple('puback', codec.decode(payload))
-  switch (items.whole(0, 'type', 0, 3)) {
+  switch (items.whole(0, 'type', 0, 4)) {
     case 0:
       return {
         type: 'state',
@@ -263,8 +271,17 @@ export function decodeAcknowledgement(payload: Uint8Array, codec: Codec): Acknow
       }
     case 2:
       return { type: 'wanted' }
-    default:
+    case 3:
       return { type: 'denied', session: items.whole(1, 'session', 0, UINT48_MAX) }
+    default:
+      return {
+        type: 'returned',
+        sequence: items.whole(1, 'sequence', 0, UINT48_MAX),
+        groups: items.list(2, 'groups', GROUPS_MAX).map((group) => {
+          if (!isText(group)) throw items.error('groups', 'names')
+          return group
+        }),
+      }
   }
 }
 

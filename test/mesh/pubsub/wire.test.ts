@@ -71,6 +71,7 @@ describe('PUBACK', () => {
     [{ type: 'unwanted', topic: 'x', requestId: undefined }],
     [{ type: 'wanted' }],
     [{ type: 'denied', session: 9 }],
+    [{ type: 'returned', sequence: 7, groups: ['workers', 'audit'] }],
   ])('comes back as it was: %o', (message) => {
     const frame = encodeAcknowledgement(message, codec)
     expect(decodeAcknowledgement(frame.subarray(HEADER_BYTES), codec)).toEqual(message)
