@@ -5,7 +5,7 @@
  */
 import { linesOf, type Findings, type Run } from './ledger.ts'
 
-/** What was waiting when a process went on is done within this time. */
+/** What was waiting when a process went on is done within this time, from its first line on. */
 const WAKING_US = 1_000_000
 
 interface Act {
@@ -42,7 +42,9 @@ export function checkHolders(runs: readonly Run[], what: string, isExact = false
       continue
     }
     refused += 1
-    const isWaking = run.pauses.some(({ toUs }) => atUs >= toUs && atUs <= toUs + WAKING_US)
+    const isWaking = run.pauses.some(
+      ({ toUs }) => atUs >= toUs && atUs <= wokenUs(run, toUs) + WAKING_US,
+    )
     if (isExact || !isWaking) {
       faults.push(`${what}: ${run.run} acted with token ${token} after token ${fence} had acted`)
     }
@@ -77,7 +79,8 @@ function overlaps(runs: readonly Run[], what: string): string[] {
   for (const [at, next] of holdings.entries()) {
     for (const before of holdings.slice(Math.max(0, at - 20), at)) {
       const isPaused = before.run.pauses.some(
-        ({ fromUs, toUs }) => fromUs <= next.atUs && next.atUs <= toUs + WAKING_US,
+        ({ fromUs, toUs }) =>
+          fromUs <= next.atUs && next.atUs <= wokenUs(before.run, toUs) + WAKING_US,
       )
       const isRunning = before.untilUs > next.atUs && before.run.endedUs > next.atUs && !isPaused
       if (isRunning) {
@@ -88,6 +91,11 @@ function overlaps(runs: readonly Run[], what: string): string[] {
     }
   }
   return faults
+}
+
+/** When a process that was told to go on had time of a processor for it. */
+function wokenUs({ lines }: Run, toUs: number): number {
+  return lines.find(({ atUs }) => atUs >= toUs)?.atUs ?? toUs
 }
 
 function lastAct(run: Run, what: string, token: number, fromUs: number): number {

@@ -212,6 +212,37 @@ const STORIES: readonly Story[] = [
     ],
   },
   {
+    ...{
+      name: 'the same of one that got no time for long',
+      check: (runs) => checkHolders(runs, 'x'),
+    },
+    runs: [
+      run('a.1', [], {
+        pauses: [{ fromUs: 1.5 * SECOND_US, toUs: 2.9 * SECOND_US }],
+        lines: [
+          { ...held(1), atUs: SECOND_US },
+          { ...act(1), atUs: 6 * SECOND_US },
+        ],
+      }),
+      run('b.1', [left(0), held(2), act(2)]),
+    ],
+  },
+  {
+    ...{ name: 'an old token of one that went on long ago', fault: 'after token 2' },
+    check: (runs) => checkHolders(runs, 'x'),
+    runs: [
+      run('a.1', [], {
+        pauses: [{ fromUs: 1.5 * SECOND_US, toUs: 2.9 * SECOND_US }],
+        lines: [
+          { ...held(1), atUs: SECOND_US },
+          { ...act(1), atUs: 6 * SECOND_US },
+          { ...act(1), atUs: 7.1 * SECOND_US },
+        ],
+      }),
+      run('b.1', [left(0), held(2), act(2)]),
+    ],
+  },
+  {
     ...{ name: 'the same of one that looked', fault: 'after token 2' },
     check: (runs) => checkHolders(runs, 'x', true),
     runs: [

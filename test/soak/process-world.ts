@@ -170,8 +170,9 @@ export class ProcessWorld {
       life.pauses.push(pause)
       life.child.process.kill('SIGSTOP')
       await until(untilMs)
-      life.child.process.kill('SIGCONT')
+      // Before it can write anything: this process may get no time after that.
       pause.toUs = nowUs()
+      life.child.process.kill('SIGCONT')
       return
     }
     Object.assign(life, { fate: kind === 'kill' ? 'killed' : 'stopped', endedUs: nowUs() })
