@@ -23,7 +23,7 @@ const io: CliIo = {
   terminalRows: () => (isatty(1) && process.stdout.rows > 0 ? process.stdout.rows : Infinity),
   out: (line) => void process.stdout.write(`${line}\n`),
   err: (line) => void process.stderr.write(`${line}\n`),
-  onStop,
+  onStop: stopSignals(),
   onOutputGone: (handler) => {
     process.stdout.on('error', handler)
     return () => void process.stdout.off('error', handler)
@@ -32,23 +32,32 @@ const io: CliIo = {
 }
 
 /**
- * Signal listeners stay after the release: without them a second Ctrl-C that comes between the end of
- * the command and the end of the program would kill it by the signal, and hide its exit code.
+ * Tells all who listen now; a command may begin to listen for one thing after the other. Signal listeners stay when nobody
+ * does any more: without them a second Ctrl-C that comes between the end of the command and the end of the program would
+ * kill it by the signal, and hide its exit code.
  */
-function onStop(handler: (cause: StopCause) => void): () => void {
-  let released = false
-  const stop = (cause: StopCause): void => {
-    if (released) process.exit()
-    else handler(cause)
+function stopSignals(): CliIo['onStop'] {
+  const handlers = new Set<(cause: StopCause) => void>()
+  const tell = (cause: StopCause): void => {
+    for (const handler of Array.from(handlers)) handler(cause)
   }
-  process.on('SIGINT', stop)
-  process.on('SIGTERM', stop)
-  const onParentGone = (): void => stop('parent_gone')
-  // Only when started by another Node program with an IPC channel, as `fovea demo` does.
-  if (process.channel !== undefined) process.once('disconnect', onParentGone)
-  return () => {
-    released = true
-    process.off('disconnect', onParentGone)
+  const stop = (cause: StopCause): void => {
+    if (handlers.size === 0) process.exit()
+    tell(cause)
+  }
+  let isListening = false
+  const listen = (): void => {
+    isListening = true
+    process.on('SIGINT', stop)
+    process.on('SIGTERM', stop)
+    // Only when started by another Node program with an IPC channel, as `fovea demo` does.
+    if (process.channel !== undefined) process.once('disconnect', () => tell('parent_gone'))
+  }
+  return (handler) => {
+    if (!isListening) listen()
+    const entry = (cause: StopCause): void => handler(cause)
+    handlers.add(entry)
+    return () => void handlers.delete(entry)
   }
 }
 

@@ -93,6 +93,14 @@ describe('topics and procedures on the command line', () => {
     expect(await heard.event('message')).toMatchObject({ topic: 'hall.heat', payload: 21 })
     const hello = await ask<RpcCallRow>(gate, 'call', 'io.fovea.diagnostics.hello')
     expect(hello.value).toMatchObject({ node: gate.id })
+    // One that is interrupted says goodbye: what it offered is nobody's at once.
+    const edge = ['--gateway', gate.id, '--realm', realm]
+    const offer = bench.start(['advertise', 'hall.lamp', '--reply', '1', '--json', ...edge])
+    await offer.event('advertised')
+    expect((await ask<RpcCallRow>(gate, 'call', 'hall.lamp')).value).toBe(1)
+    offer.kill('SIGTERM')
+    expect((await offer.ended).code).toBe(0)
+    expect(await ask<ServiceRow[]>(gate, 'services', 'hall.lamp')).toEqual([])
     const busy = await bench.run([
       ...['start', '--name', 'late', '--port', '0', '--realm', realm],
       ...['--health-port', String(gate.ready['healthPort'])],
