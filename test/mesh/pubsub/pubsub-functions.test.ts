@@ -3,6 +3,7 @@ import { bareRef } from '../../../behaviours/index.ts'
 import type { PubSubMessage, Subscription } from '../../../mesh/pubsub/pubsub.ts'
 import { TopicError } from '../../../mesh/topics/errors.ts'
 import { WireType } from '../../../mesh/wire/messages.ts'
+import { sizeOf } from '../../support/sizes.ts'
 import { collect, failureOf, PubSubNet } from './pubsub-net.ts'
 
 describe('publish and subscribe', () => {
@@ -131,13 +132,14 @@ describe('publish and subscribe', () => {
       numbers.push(payload as number)
     })
     await net.advance(5)
-    for (let i = 0; i < 10_000; i++) {
+    const count = sizeOf(10_000, 100_000)
+    for (let i = 0; i < count; i++) {
       for (const { pubsub } of nodes.slice(0, 3)) void pubsub.publish('load', i)
       if (i % 500 === 0) await net.advance(1)
     }
     await net.advance(5)
     expect(seen.size).toBe(3)
-    const all = Array.from({ length: 10_000 }, (_, i) => i)
+    const all = Array.from({ length: count }, (_, i) => i)
     for (const numbers of seen.values()) expect(numbers).toEqual(all)
   })
 

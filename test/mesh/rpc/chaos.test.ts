@@ -2,6 +2,7 @@
 import { describe, expect, it } from 'vitest'
 import { createSeededEntropy } from '../../../runtime/index.ts'
 import { WireType } from '../../../mesh/wire/messages.ts'
+import { sizeOf, written } from '../../support/sizes.ts'
 import { RpcNet } from './rpc-net.ts'
 import type { RpcNode } from './rpc-net.ts'
 
@@ -97,31 +98,36 @@ async function run(seed: number, total: number): Promise<{ tally: Tally; living:
 }
 
 describe('chaos', () => {
-  it('R20 of 10,000 calls under kills, cuts and losses each ends once, and nothing is left', async () => {
-    const { tally, living } = await run(20, 10_000)
-    expect(tally.twice).toBe(0)
-    expect(tally.results + tally.errors).toBe(tally.calls)
-    let accounted = 0
-    for (const { rpc } of living) {
-      const { calls, results, errors, ...sizes } = rpc.stats()
-      expect(results + errors).toBe(calls)
-      accounted += calls
-      expect(sizes).toMatchObject({ pending: 0, running: 0, queued: 0 })
-    }
-    expect(accounted).toBeGreaterThanOrEqual(tally.calls)
-    // It was no walk in the park.
-    for (const code of [
-      'TIMEOUT',
-      'CANCELLED',
-      'NO_PROVIDER',
-      'UNREACHABLE',
-      'REMOTE',
-      'OVERLOADED',
-    ]) {
-      expect(tally.codes.get(`ERR_RPC_${code}`), code).toBeGreaterThan(0)
-    }
-    expect(tally.results).toBeGreaterThan(tally.calls / 10)
-  }, 60_000)
+  const count = sizeOf(10_000, 100_000)
+  it(
+    `R20 of ${written(count)} calls under kills, cuts and losses each ends once, and nothing is left`,
+    async () => {
+      const { tally, living } = await run(20, count)
+      expect(tally.twice).toBe(0)
+      expect(tally.results + tally.errors).toBe(tally.calls)
+      let accounted = 0
+      for (const { rpc } of living) {
+        const { calls, results, errors, ...sizes } = rpc.stats()
+        expect(results + errors).toBe(calls)
+        accounted += calls
+        expect(sizes).toMatchObject({ pending: 0, running: 0, queued: 0 })
+      }
+      expect(accounted).toBeGreaterThanOrEqual(tally.calls)
+      // It was no walk in the park.
+      for (const code of [
+        'TIMEOUT',
+        'CANCELLED',
+        'NO_PROVIDER',
+        'UNREACHABLE',
+        'REMOTE',
+        'OVERLOADED',
+      ]) {
+        expect(tally.codes.get(`ERR_RPC_${code}`), code).toBeGreaterThan(0)
+      }
+      expect(tally.results).toBeGreaterThan(tally.calls / 10)
+    },
+    sizeOf(60_000, 600_000),
+  )
 
   it('R20 one seed is one run', async () => {
     const [one, other] = [await run(7, 500), await run(7, 500)]
