@@ -391,7 +391,8 @@ export class CoreWorld<P extends Protocol> {
       const luck = this.chance.uniform(Purpose.codec, node.index, target.index, this.#datagrams++)
       if (luck < codecShare) passed = codec(message)
     }
-    if (this.#links === undefined && !node.blocked) this.#carry(node, target, passed, bytes)
+    const passes = !node.blocked && (this.#links?.carries(node, target) ?? true)
+    if (passes) this.#carry(node, target, passed, bytes)
     else this.#go(node, target, () => this.#carry(node, target, passed, bytes))
   }
 

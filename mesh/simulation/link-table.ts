@@ -45,6 +45,16 @@ export class LinkTable<P extends Protocol> {
     }
   }
 
+  /** True when a link is up that carries a message now; most do, and need no task that waits. */
+  carries(from: SimulatedNode<P>, to: SimulatedNode<P>): boolean {
+    const link = from.links.get(to.index)
+    if (link === undefined || !link.up) return false
+    const { nowMs } = this.#host
+    if (nowMs - link.usedMs > this.#options.idleMs || !isCurrent(link)) return false
+    link.usedMs = nowMs
+    return true
+  }
+
   /** Runs `task` over a link from one node to the other, dialling if need be; perhaps never. */
   use(from: SimulatedNode<P>, to: SimulatedNode<P>, task: () => void): void {
     const link = this.#find(from, to) ?? this.#dial(from, to)
@@ -106,7 +116,8 @@ export class LinkTable<P extends Protocol> {
     link.up = true
     link.usedMs = this.#host.nowMs
     if (!acceptor.links.has(dialler.index)) acceptor.links.set(dialler.index, link)
-    for (const task of link.waiting.splice(0)) task()
+    for (const task of link.waiting) task()
+    link.waiting.length = 0
   }
 
   #fail(link: SimulatedLink<P>): void {
