@@ -28,6 +28,7 @@ import {
   type NodeOptions,
   type NodeStopOptions,
 } from './node.ts'
+import { givenOptions } from './options.ts'
 import type { StrictLeases } from './leases/leases.ts'
 import type { GlobalLocks } from './locks/locks.ts'
 import type { RemoteCallFunctions } from './remote-call.ts'
@@ -64,7 +65,8 @@ async function start(options: NodeOptions): Promise<FoveaNode> {
   if (running !== undefined || changing !== undefined) {
     throw new InvalidClusterConfigError('the default node is started already')
   }
-  const { system = defaultSystem(), behaviorRegistry = behaviors(), ...rest } = options
+  const given = givenOptions(options) as NodeOptions
+  const { system = defaultSystem(), behaviorRegistry = behaviors(), ...rest } = given
   const started = startNode({ ...rest, system, behaviorRegistry })
   changing = started
   try {

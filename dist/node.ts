@@ -49,7 +49,7 @@ import { TAKEN_CAPABILITY } from './chunk.ts'
 import { LEAVE_CAPABILITY } from './leave.ts'
 import { NodeDirectory } from './node-directory.ts'
 import type { NodeId } from './node-id.ts'
-import { resolveDistOptions, type DistOptions } from './options.ts'
+import { givenOptions, resolveDistOptions, type DistOptions } from './options.ts'
 import type { PeerHost, PeerStats } from './peer-link.ts'
 import { PeerClient, PeerServices } from './peer-services.ts'
 import { PROCESS_SERVICE, processService } from './process-service.ts'
@@ -118,7 +118,8 @@ export function createBehaviorRegistry(): BehaviorRegistry {
  * @example
  * await using node = await startNode({ realm: './my.realm', nodeName: 'shop', seeds: ['a@10.0.0.7:4433'] })
  */
-export async function startNode(given: NodeOptions): Promise<FoveaNode> {
+export async function startNode(nodeOptions: NodeOptions): Promise<FoveaNode> {
+  const given = givenOptions(nodeOptions) as NodeOptions
   const { contracts = [], behaviorRegistry, ...others } = given
   const { dist, rest: notDist } = resolveDistOptions(others)
   const { features, rest } = takeFeatureOptions(notDist)

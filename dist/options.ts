@@ -4,6 +4,7 @@
  */
 import { VALUE_LIMITS } from '../mesh/index.ts'
 import {
+  ArgumentError,
   booleanOption,
   numberOption,
   OptionError,
@@ -136,6 +137,13 @@ const RENAMED: Readonly<Record<string, string>> = {
   heartbeatMissThreshold: 'keepaliveMissesMax',
   reconnectBaseDelayMs: 'reconnectBaseMs',
   reconnectMaxDelayMs: 'reconnectMaxMs',
+}
+
+/** Throws an `ArgumentError` for what is no bag of options; without any, what is missing first is told. */
+export function givenOptions<T extends object>(given: T | undefined): Partial<T> {
+  if (given === undefined) return {}
+  if (typeof given === 'object' && given !== null) return given
+  throw new ArgumentError('options', 'an object', given)
 }
 
 /** The options of this layer in `given`, checked and completed, and the rest of `given`. */

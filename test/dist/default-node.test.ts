@@ -2,6 +2,7 @@ import { afterEach, describe, expect, it } from 'vitest'
 import {
   BehaviorRegistry,
   Cluster,
+  startNode,
   ClusterNotStartedError,
   InvalidClusterConfigError,
   RemoteCall,
@@ -100,6 +101,14 @@ describe('the default node', () => {
     await expect(Cluster.start({ ...options(), port: -1 })).rejects.toMatchObject({
       code: 'ERR_OPTION_INVALID',
     })
+    for (const [none, code] of [
+      [undefined, 'ERR_REALM_REQUIRED'],
+      [null, 'ERR_ARGUMENT'],
+      ['./my.realm', 'ERR_ARGUMENT'],
+    ] as const) {
+      await expect(Cluster.start(none as never)).rejects.toMatchObject({ code })
+      await expect(startNode(none as never)).rejects.toMatchObject({ code })
+    }
     expect(Cluster.getStatus()).toBe('stopped')
   })
 })
