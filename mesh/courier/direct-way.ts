@@ -26,6 +26,8 @@ export interface DirectWayParts {
 export interface Outgoing {
   readonly lane: ServiceLane
   readonly frame: Uint8Array
+  /** What follows the frame. */
+  readonly rest?: Uint8Array | undefined
   readonly lost: ((error: CourierError) => void) | undefined
 }
 
@@ -67,10 +69,12 @@ export class DirectWay {
 
   /** Sends a message on a link that stands. */
   send(link: Link, outgoing: Outgoing): Exclude<CourierOutcome, 'waiting'> {
-    const { lane, frame } = outgoing
+    const { lane, frame, rest, lost } = outgoing
     const bytesMax = Math.min(this.#parts.settings.chunkBytes, link.peer.frameBytesMax)
-    if (frame.length - HEADER_BYTES > bytesMax) return this.#cut(link, outgoing)
-    const taken = write(link, lane, frame)
+    if (frame.length + (rest?.length ?? 0) - HEADER_BYTES > bytesMax) {
+      return this.#cut(link, rest === undefined ? frame : Buffer.concat([frame, rest]), lost)
+    }
+    const taken = write(link, lane, frame, rest)
     if (taken === undefined) return 'refused'
     if (taken) return 'sent'
     this.#markFull(link, lane)
@@ -100,7 +104,7 @@ export class DirectWay {
     }
   }
 
-  #cut(link: Link, { frame, lost }: Outgoing): 'sent' | 'full' | 'refused' {
+  #cut(link: Link, frame: Uint8Array, lost: Outgoing['lost']): 'sent' | 'full' | 'refused' {
     const { waitingBytesPerNodeMax, waitingBytesMax } = this.#parts.settings
     const bytes = frame.length
     const waiting = this.#busy.get(link.peer.key.hex)?.bytes ?? 0

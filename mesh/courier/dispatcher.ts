@@ -100,23 +100,24 @@ export class Dispatcher implements Driver {
     to: string,
     lane: ServiceLane,
     frame: Uint8Array,
-    { via, timeoutMs, undialable, lost }: CourierSendOptions,
+    { via, rest, timeoutMs, undialable, lost }: CourierSendOptions,
   ): CourierOutcome {
     const { pool, settings, clock, self } = this.#context
     invariant(to !== self, 'ERR_INVARIANT_COURIER_SELF', 'a message to this node itself')
     invariant(isOfLane(lane, frame[1]!), 'ERR_INVARIANT_COURIER_LANE', 'a message on a wrong lane')
-    if (frame.length - HEADER_BYTES > settings.valueBytesMax) {
+    if (frame.length + (rest?.length ?? 0) - HEADER_BYTES > settings.valueBytesMax) {
       return this.#refuse('ERR_COURIER_TOO_LARGE', to)
     }
     if (!this.#waiting.has(to)) {
       const link = pool.usable(to)
       const isFree = link !== undefined && this.#relay?.isBusy(to) !== true
-      if (isFree) return this.#overLink(link, { lane, frame, lost })
+      if (isFree) return this.#overLink(link, { lane, frame, rest, lost })
     }
     if (undialable === true && this.#relay !== undefined) this.#paths.relay(to, clock.now())
     this.#number += 1
     const expiresMs = clock.now() + Math.min(timeoutMs ?? Infinity, settings.waitTimeoutMs)
-    const parcel: Parcel = { number: this.#number, to, lane, frame, via, expiresMs, lost }
+    const whole = rest === undefined ? frame : Buffer.concat([frame, rest])
+    const parcel: Parcel = { number: this.#number, to, lane, frame: whole, via, expiresMs, lost }
     if (!this.#waiting.add(parcel)) return this.#refuse('ERR_COURIER_BACKLOG', to)
     this.#move(to)
     this.#ties.worked()

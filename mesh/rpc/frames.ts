@@ -116,9 +116,24 @@ export function serviceFrame(
   head: readonly unknown[],
   body: Uint8Array = NO_BODY,
 ): Uint8Array {
+  const front = serviceFront(codec, type, head, body.length)
+  if (body.length === 0) return front
+  const frame = new Uint8Array(front.length + body.length)
+  frame.set(front)
+  frame.set(body, front.length)
+  return frame
+}
+
+/** The same without its body of so many bytes. */
+export function serviceFront(
+  codec: Codec,
+  type: number,
+  head: readonly unknown[],
+  bodyBytes: number,
+): Uint8Array {
   const headBytes = codec.encode(head)
-  const length = 2 + headBytes.length + body.length
-  const frame = new Uint8Array(HEADER_BYTES + length)
+  const length = 2 + headBytes.length + bodyBytes
+  const frame = new Uint8Array(HEADER_BYTES + 2 + headBytes.length)
   frame[0] = PROTOCOL_VERSION
   frame[1] = type
   frame[4] = length >>> 24
@@ -128,7 +143,6 @@ export function serviceFrame(
   frame[8] = headBytes.length >>> 8
   frame[9] = headBytes.length
   frame.set(headBytes, HEADER_BYTES + 2)
-  frame.set(body, HEADER_BYTES + 2 + headBytes.length)
   return frame
 }
 

@@ -29,6 +29,7 @@ import type { StreamSettings } from './stream-core.ts'
 import { StreamCore } from './stream-core.ts'
 import {
   encodeStreamFrame,
+  encodeStreamFront,
   encodeStreamOpen,
   readStreamFrame,
   readStreamOpen,
@@ -329,6 +330,7 @@ export class StreamDriver {
     const track = new StreamTrack({ key, side, streamId, node, via }, endpoint, {
       send: (from, frame) => this.#send(from, frame),
       reserve: (bytes) => this.#reserve(bytes),
+      spent: (bytes) => this.#recycle(node, bytes),
       violated: (what) =>
         this.#context.refusals.count('ERR_RPC_STREAM_INVALID', { from: node, what }),
       closed: (ended) => this.#untrack(ended),
@@ -356,12 +358,16 @@ export class StreamDriver {
   #send(track: StreamTrack, frame: AddressedFrame['frame']): void {
     const { streamId, side, node, via } = track
     const { codec, courier, self } = this.#context
-    const bytes = encodeStreamFrame(codec, { streamId, side, frame })
-    if (node === self) return this.#sendOwn(bytes)
+    if (node === self) return this.#sendOwn(encodeStreamFrame(codec, { streamId, side, frame }))
+    const part = frame.type === 'data' || frame.type === 'reply' ? frame : undefined
+    const bytes =
+      part === undefined
+        ? encodeStreamFrame(codec, { streamId, side, frame })
+        : encodeStreamFront(codec, streamId, side, part)
     // A question goes behind the data, so that its answer tells what has got lost of them.
     const isNumbered = frame.type !== 'credit' && frame.type !== 'abort'
     const isBulk = isNumbered || (frame.type === 'credit' && frame.asks > 0)
-    const outcome = courier.send(node, isBulk ? 'bulk' : 'rpc', bytes, { via })
+    const outcome = courier.send(node, isBulk ? 'bulk' : 'rpc', bytes, { via, rest: part?.bytes })
     if (outcome === 'refused') this.#loseLater(track, streamFault('unreachable', TOO_MUCH_WAITS))
     else if (outcome === 'full' && isNumbered && !this.#full.has(node)) {
       this.#full.add(node)
@@ -410,6 +416,14 @@ export class StreamDriver {
     for (const { core } of Array.from(this.#byNode.get(node) ?? [])) core.lose(fault)
     this.#full.delete(node)
     this.#peers.gone(node)
+  }
+
+  /** The word of a peer is not enough: what waits for it here would bring it bytes that are for others. */
+  #recycle(node: string, bytes: Uint8Array): void {
+    const { clock, courier, self, values } = this.#context
+    if (node === self || courier.bytesWaiting(node) > 0) return
+    // A turn later: a link to a thread looks at what it was given until the end of this one.
+    clock.nextTurn(() => values.recycle(bytes))
   }
 
   #reserve(bytes: number): boolean {

@@ -45,15 +45,17 @@ export interface StreamOpen {
   readonly input: Uint8Array
 }
 
+/** A piece of an item or of the result; `more` when its end comes with a later one. */
+export interface StreamDataPart {
+  readonly type: 'data' | 'reply'
+  readonly sequence: number
+  readonly more: boolean
+  readonly bytes: Uint8Array
+}
+
 /** A numbered part of what one side sends, in order of `sequence`. */
 export type StreamPart =
-  /** A piece of an item or of the result; `more` when its end comes with a later one. */
-  | {
-      readonly type: 'data' | 'reply'
-      readonly sequence: number
-      readonly more: boolean
-      readonly bytes: Uint8Array
-    }
+  | StreamDataPart
   /** The opener sends no more. */
   | { readonly type: 'end'; readonly sequence: number }
   /** The acceptor failed, after everything before it. */

@@ -20,6 +20,9 @@ export type EmitPart = (part: StreamPart) => void
 /** Acknowledged parts in front of the list before they are cut off. */
 const SPENT_MAX = 64
 
+/** Stands for what was acknowledged, so that its bytes are let go of at once. */
+const SPENT: StreamPart = Object.freeze({ type: 'end', sequence: -1 })
+
 /** The sending half of a stream. */
 export class Outgoing {
   readonly #waiting: Waiting[] = []
@@ -37,6 +40,12 @@ export class Outgoing {
   #bytesKept = 0
   #bytesWaiting = 0
   #isEnded = false
+  readonly #spentItem: (bytes: Uint8Array) => void
+
+  /** `spentItem` gets a view of each item of which the other side says that it has all. */
+  constructor(spentItem: (bytes: Uint8Array) => void) {
+    this.#spentItem = spentItem
+  }
 
   /** Number of the next part. */
   get next(): number {
@@ -110,6 +119,8 @@ export class Outgoing {
     while (this.#first < received) {
       const part = this.#kept[this.#spent]!
       this.#bytesKept -= sizeOf(part)
+      if (part.type === 'data' && !part.more) this.#spentItem(part.bytes)
+      this.#kept[this.#spent] = SPENT
       this.#spent += 1
       this.#first += 1
     }

@@ -44,6 +44,8 @@ export interface StreamSink {
   accepted(items: number): void
   /** Bytes beyond the window are to be kept, or no longer; false when there is no room for them. */
   reserve(bytes: number): boolean
+  /** The other side says that it has all of an item that was written, of whose bytes this is a view. */
+  spent(bytes: Uint8Array): void
   /** The other side acknowledged the opening. */
   opened(): void
   /** The result or the failure of the acceptor has come; what came before it may still be unread. */
@@ -81,7 +83,7 @@ export class StreamCore {
     this.side = side
     this.#settings = settings
     this.#sink = sink
-    this.#outgoing = new Outgoing()
+    this.#outgoing = new Outgoing((bytes) => sink.spent(bytes))
     this.#incoming = new Incoming(settings)
     this.#emit = (part) => sink.send(part)
     this.#isOpen = side === 'acceptor'

@@ -16,8 +16,14 @@ import { isTopic } from '../../topics/topic.ts'
 import type { Codec } from '../../wire/codec.ts'
 import { WireType } from '../../wire/messages.ts'
 import type { Tuple } from '../../wire/tuple.ts'
-import { failureItems, openServiceFrame, readFailure, serviceFrame } from '../frames.ts'
-import type { StreamFrame, StreamMode, StreamOpen, StreamSide } from './frames.ts'
+import {
+  failureItems,
+  openServiceFrame,
+  readFailure,
+  serviceFrame,
+  serviceFront,
+} from '../frames.ts'
+import type { StreamDataPart, StreamFrame, StreamMode, StreamOpen, StreamSide } from './frames.ts'
 import {
   FRAGMENT_BYTES_MAX,
   WINDOW_BYTES_MAX,
@@ -61,6 +67,19 @@ export function encodeStreamOpen(codec: Codec, open: StreamOpen): Uint8Array {
   return serviceFrame(codec, WireType.streamOpen, head, open.input)
 }
 
+/** A frame with data without them: what comes in front of `part.bytes`. */
+export function encodeStreamFront(
+  codec: Codec,
+  streamId: number,
+  side: StreamSide,
+  part: StreamDataPart,
+): Uint8Array {
+  const { type, sequence, more, bytes } = part
+  const head = [streamId, SIDES.indexOf(side), sequence, more]
+  const wireType = type === 'data' ? WireType.streamData : WireType.streamReply
+  return serviceFront(codec, wireType, head, bytes.length)
+}
+
 /** Any other frame. */
 export function encodeStreamFrame(
   codec: Codec,
@@ -69,10 +88,8 @@ export function encodeStreamFrame(
   const from = SIDES.indexOf(side)
   switch (frame.type) {
     case 'data':
-    case 'reply': {
-      const type = frame.type === 'data' ? WireType.streamData : WireType.streamReply
-      return serviceFrame(codec, type, [streamId, from, frame.sequence, frame.more], frame.bytes)
-    }
+    case 'reply':
+      return Buffer.concat([encodeStreamFront(codec, streamId, side, frame), frame.bytes])
     case 'end':
       return serviceFrame(codec, WireType.streamEnd, [streamId, from, frame.sequence])
     case 'error':

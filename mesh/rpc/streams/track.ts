@@ -20,6 +20,7 @@ export interface TrackNames {
 export interface TrackParts {
   readonly send: (track: StreamTrack, frame: StreamFrame) => void
   readonly reserve: (bytes: number) => boolean
+  readonly spent: (bytes: Uint8Array) => void
   readonly violated: (what: string) => void
   readonly closed: (track: StreamTrack) => void
 }
@@ -55,6 +56,10 @@ export class StreamTrack implements StreamSink {
 
   reserve(bytes: number): boolean {
     return this.#parts.reserve(bytes)
+  }
+
+  spent(bytes: Uint8Array): void {
+    this.#parts.spent(bytes)
   }
 
   violated(what: string): void {

@@ -45,6 +45,29 @@ describe('over a link', () => {
     }
   })
 
+  it('takes a frame in two parts as one, also where it is cut, waits, or is too large', async () => {
+    await using world = new CourierWorld(15)
+    const [a, b] = await world.startAll(2, { courier: { chunkBytes: 1_024, valueBytesMax: 9_000 } })
+    const sizes = [10, 1_024, 1_025, 9_000]
+    const send = (size: number): string => {
+      const whole = frameOf(pattern(size))
+      const rest = whole.subarray(12)
+      return a!.courier.send(b!.key, 'rpc', whole.slice(0, 12), { ...noting(a!), rest })
+    }
+    await unlink(world, 0, 1)
+    expect(sizes.map(send)).toEqual(['waiting', 'waiting', 'waiting', 'waiting'])
+    await world.advance(100)
+    const outcomes = new Set(sizes.map(send))
+    expect(outcomes.has('waiting') || outcomes.has('refused')).toBe(false)
+    expect(send(9_001)).toBe('refused')
+    await world.advance(100)
+    expect(b!.got).toHaveLength(8)
+    const got = b!.payloads.map((payload) => Buffer.from(payload))
+    const sent = [...sizes, ...sizes].map((size) => payloadOf(frameOf(pattern(size))))
+    for (const payload of sent) expect(got.some((one) => one.equals(payload))).toBe(true)
+    expect(a!.lost).toEqual([])
+  })
+
   it('says full when the link wants no more, and drains once for it', async () => {
     await using world = new CourierWorld(14)
     const [a, b] = await world.startAll(2)

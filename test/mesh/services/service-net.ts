@@ -169,10 +169,11 @@ export class NetCourier implements Courier {
   send(
     to: string,
     lane: ServiceLane,
-    frame: Uint8Array,
-    { lost, via }: CourierSendOptions = {},
+    given: Uint8Array,
+    { lost, via, rest }: CourierSendOptions = {},
   ): CourierOutcome {
     const net = this.#net
+    const frame = rest === undefined ? given : Buffer.concat([given, rest])
     const traced = { from: this.self, to, lane, type: frame[1]!, bytes: frame.length }
     net.trace.push(traced)
     this.#direct += 1

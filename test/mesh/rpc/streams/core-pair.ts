@@ -27,6 +27,7 @@ export class PairSide implements StreamSink {
   opens = 0
   reserved = 0
   largest = 0
+  readonly spents: Uint8Array[] = []
   readonly settles: StreamRead[] = []
   readonly closes: (StreamFault | undefined)[] = []
   readonly violations: string[] = []
@@ -51,6 +52,9 @@ export class PairSide implements StreamSink {
     this.reserved += bytes
     this.largest = Math.max(this.largest, this.reserved)
     return true
+  }
+  spent(bytes: Uint8Array): void {
+    this.spents.push(bytes)
   }
   opened(): void {
     this.opens += 1

@@ -210,6 +210,32 @@ describe('a stream', () => {
     )
   })
 
+  it('R8 lets go of each item once, in order, when the reader has all of it', () => {
+    const sizes = fc.array(fc.integer({ min: 4, max: 100_000 }), { minLength: 1, maxLength: 100 })
+    fc.assert(
+      fc.property(sizes, (lengths) => {
+        const pair = new CorePair()
+        pair.settle()
+        const items = lengths.map((length, at) => itemOf(at, length))
+        let whole = 0
+        for (const item of items) {
+          pair.opener.core.write(item, 0)
+          pair.settle()
+          while (pair.acceptor.read(0) !== undefined) whole += 1
+          pair.settle()
+          expect(pair.opener.spents.length).toBeLessThanOrEqual(whole)
+        }
+        pair.advance(PAIR_SETTINGS.probeMs)
+        pair.settle()
+        const spent = pair.opener.spents.map(({ buffer }) => buffer)
+        expect(spent.map((buffer, at) => buffer === items[at]!.buffer)).toEqual(
+          items.map(() => true),
+        )
+      }),
+      { numRuns: 20, seed: 64 },
+    )
+  })
+
   it('R8 a cancel of either side, at any moment, ends the other one within one way', () => {
     fc.assert(
       fc.property(actsOf(false), WHO, fc.nat(), (acts, who, at) => {

@@ -2,6 +2,7 @@ import { describe, expect, it } from 'vitest'
 import type { StreamOpen } from '../../../../mesh/rpc/streams/frames.ts'
 import {
   encodeStreamFrame,
+  encodeStreamFront,
   encodeStreamOpen,
   readStreamFrame,
   readStreamOpen,
@@ -26,6 +27,15 @@ describe('frames of streams keep nothing of the buffer that they came in', () =>
     const frame = encodeStreamFrame(codec, { streamId: 1, side: 'opener', frame: part })
     const read = received(frame, (payload, of) => readStreamFrame(codec, of, payload))
     expect(JSON.stringify(read)).toContain(JSON.stringify(body))
+  })
+
+  it.each([1, 4, 32_768])('a front and %i bytes of data are the frame', (length) => {
+    const part = { type: 'data', sequence: 7, more: true, bytes: new Uint8Array(length) } as const
+    const front = encodeStreamFront(codec, 9, 'acceptor', part)
+    const frame = encodeStreamFrame(codec, { streamId: 9, side: 'acceptor', frame: part })
+    expect(Buffer.concat([front, part.bytes]).equals(frame)).toBe(true)
+    const read = received(frame, (payload, of) => readStreamFrame(codec, of, payload))
+    expect(read).toMatchObject({ streamId: 9, frame: { type: 'data', sequence: 7, more: true } })
   })
 
   it('the input of an opening is a copy', () => {
