@@ -14,7 +14,7 @@ const PROCEDURE = 'bench.echo'
 const TOPIC = 'bench.data'
 const POLL_MS = 50
 const DELIVERY_TIMEOUT_MS = 60_000
-const REACH_TIMEOUT_MS = 15_000
+const REACH_TIMEOUT_MS = 30_000
 
 async function startMeshHop(realm: string, isTraced: boolean): Promise<Hop> {
   const wire: Wire = {

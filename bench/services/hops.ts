@@ -22,9 +22,6 @@ const ROUNDS = 3
 const BURST = 1_000
 const SIZES_BYTES = [128, 1_024]
 const HOPS = 3
-/** Sets of nodes that are tried until their keys make a row, and rows until one is found. */
-const TRIES_MAX = 50
-const ROWS_MAX = 20
 
 interface Work {
   readonly name: string
@@ -82,46 +79,6 @@ async function startNode(realmFile: string, isTraced: boolean): Promise<Node> {
   return { program, key: key!, nodeId: nodeId!, address: address! }
 }
 
-/** Whether `left` is nearer to `target` than `right` is; keys are hex. */
-function isNearer(target: string, left: string, right: string): boolean {
-  const of = (key: string): bigint => BigInt(`0x${key}`) ^ BigInt(`0x${target}`)
-  return of(left) < of(right)
-}
-
-/**
- * Whether envelopes find their way in this row, both ways: keys come nearer with each hop to the last node, and to the
- * neighbour of each end, by way of which answers and receipts come back (see the courier's README).
- */
-function isRow([a, b, c, d]: readonly Node[]): boolean {
-  const nearer = (target: Node, left: Node, right: Node): boolean =>
-    isNearer(target.key, left.key, right.key)
-  const there = nearer(d!, b!, a!) && nearer(d!, c!, b!)
-  return there && nearer(b!, c!, d!) && nearer(c!, b!, a!)
-}
-
-function* orders<T>(items: readonly T[]): Iterable<readonly T[]> {
-  if (items.length === 0) yield []
-  for (const [at, item] of items.entries()) {
-    for (const rest of orders(items.toSpliced(at, 1))) yield [item, ...rest]
-  }
-}
-
-/** Nodes whose keys make a row; others are started in place of those that do not. */
-async function rowOfNodes(realmFile: string, isTraced: boolean): Promise<readonly Node[]> {
-  let nodes: readonly Node[] = []
-  for (let tries = 0; tries < TRIES_MAX; tries++) {
-    const fresh = Array.from({ length: HOPS + 1 - nodes.length }, () =>
-      startNode(realmFile, isTraced),
-    )
-    nodes = [...nodes, ...(await Promise.all(fresh))]
-    for (const order of orders(nodes)) if (isRow(order)) return order
-    nodes[0]!.program.stop()
-    nodes = nodes.slice(1)
-  }
-  for (const { program } of nodes) program.stop()
-  throw new Error('no keys that make a row')
-}
-
 /** Nodes that know each other and have links only with those beside them; the first one reaches the last. */
 async function linked(name: string, nodes: readonly Node[]): Promise<Chain> {
   for (const [at, { program }] of nodes.entries()) {
@@ -137,21 +94,11 @@ async function linked(name: string, nodes: readonly Node[]): Promise<Chain> {
   return { name, programs: nodes.map(({ program }) => program) }
 }
 
-/**
- * A row in which calls and messages get through. Where only neighbours reach each other, nodes do not always learn who
- * wants a topic three nodes away: then other keys are tried.
- */
+/** A row of nodes, whatever their keys are. */
 async function meshChain(realmFile: string, isTraced: boolean): Promise<MeshChain> {
-  for (let tries = 1; ; tries++) {
-    const nodes = await rowOfNodes(realmFile, isTraced)
-    try {
-      return { nodes, chain: await linked('three hops', nodes) }
-    } catch (error) {
-      for (const { program } of nodes) program.stop()
-      if (tries === ROWS_MAX) throw error
-      console.log(`  another row, because of the last one: ${String(error)}`)
-    }
-  }
+  const starting = Array.from({ length: HOPS + 1 }, () => startNode(realmFile, isTraced))
+  const nodes = await Promise.all(starting)
+  return { nodes, chain: await linked('three hops', nodes) }
 }
 
 async function tcpChain(name: string): Promise<Chain> {
