@@ -104,6 +104,7 @@ export class GreedyRouter {
   readonly #handlers: Map<RouteType, RouteHandler>
   readonly #turns: Turns<GreedyInput>
   readonly #ids: ByteStock
+  readonly #contacts = new WeakMap<Link, Contact>()
   readonly #pending = new Map<number, Pending>()
   /** Ways to stop waiting for a link, by attempt. */
   readonly #waits = new Map<number, () => void>()
@@ -130,7 +131,7 @@ export class GreedyRouter {
       ...{ self, settings, newId: () => this.#newId() },
       view: {
         closest: (key, count) => view.closest(key, count),
-        linked: (id) => contactOf(pool.link(id)),
+        linked: (id) => this.#contactOf(pool.link(id)),
         neighbours: () => view.neighbours(),
         isClient: (id) => pool.link(id)?.peer.kind === 'edge',
         uplinks: view.uplinks,
@@ -221,6 +222,17 @@ export class GreedyRouter {
   #frame(link: Link, type: number, payload: Uint8Array): void {
     const envelope = this.#parts.protocol.decode(type, payload)
     this.#turns.take({ type: 'envelope', from: link.peer.key.hex, envelope })
+  }
+
+  /** Asked several times for each envelope: made once for each link. */
+  #contactOf(link: Link | undefined): Contact | undefined {
+    if (link === undefined) return undefined
+    const known = this.#contacts.get(link)
+    if (known !== undefined) return known
+    const { key, address } = link.peer
+    const contact = { id: key.hex, key: keyFromHex(key.hex), ...address }
+    this.#contacts.set(link, contact)
+    return contact
   }
 
   #setTimer(): void {
@@ -328,12 +340,6 @@ export function handle(
   return () => {
     if (handlers.get(type) === handler) handlers.delete(type)
   }
-}
-
-function contactOf(link: Link | undefined): Contact | undefined {
-  if (link === undefined) return undefined
-  const { key, address } = link.peer
-  return { id: key.hex, key: keyFromHex(key.hex), ...address }
 }
 
 function errorOf(
