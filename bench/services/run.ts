@@ -2,6 +2,7 @@
 import { benchFanout } from './fanout.ts'
 import { benchHops } from './hops.ts'
 import { benchLanes } from './lanes.ts'
+import { benchLocalFanout } from './local-fanout.ts'
 import { benchMatching } from './matching.ts'
 import { benchRpc } from './rpc.ts'
 
@@ -9,6 +10,7 @@ import { benchRpc } from './rpc.ts'
 export const serviceScenarios: Readonly<Record<string, () => Promise<void>>> = {
   'services-matching': benchMatching,
   'services-fanout': benchFanout,
+  'services-local-fanout': benchLocalFanout,
   'services-lanes': benchLanes,
   'services-rpc': benchRpc,
   'services-hops': benchHops,
