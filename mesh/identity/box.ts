@@ -109,21 +109,23 @@ export function boxPublicKey(publicKey: Uint8Array): Uint8Array | undefined {
     y = (y << 8n) | BigInt(i === PUBLIC_KEY_BYTES - 1 ? publicKey[i]! & 127 : publicKey[i]!)
   }
   if (y >= P || y === 1n) return undefined
-  let u = ((1n + y) * power(P + 1n - y, P - 2n)) % P
+  let u = ((1n + y) * inverse(P + 1n - y)) % P
   if (SMALL_ORDER.has(u)) return undefined
   const point = new Uint8Array(PUBLIC_KEY_BYTES)
   for (let i = 0; i < PUBLIC_KEY_BYTES; i++, u >>= 8n) point[i] = Number(u & 255n)
   return point
 }
 
-function power(base: bigint, exponent: bigint): bigint {
-  let result = 1n
-  let square = base % P
-  for (let rest = exponent; rest > 0n; rest >>= 1n) {
-    if ((rest & 1n) === 1n) result = (result * square) % P
-    square = (square * square) % P
+/** Of a number that P does not divide, by Euclid: a fifth of the time of a power. Keys are public, so it may depend on them. */
+function inverse(of: bigint): bigint {
+  let [before, rest] = [P, of % P]
+  let [last, factor] = [0n, 1n]
+  while (rest !== 0n) {
+    const times = before / rest
+    ;[before, rest] = [rest, before - times * rest]
+    ;[last, factor] = [factor, last - times * factor]
   }
-  return result
+  return last < 0n ? last + P : last
 }
 
 /** tweetnacl asks for the class itself, and a Buffer is another one. */
