@@ -32,6 +32,7 @@ import type { Extension } from './extension.ts'
 import { FRAME_BYTES_MAX_LIMIT, HEADER_BYTES, writeHeader } from './frame.ts'
 import { MESSAGE_LIMITS } from './limits.ts'
 import type { CodecLimits } from './limits.ts'
+import { loneBytes } from './lone-bytes.ts'
 import { loneText } from './lone-text.ts'
 import { Prescan } from './prescan.ts'
 import { revive } from './revive.ts'
@@ -127,7 +128,7 @@ export class Codec<Context = void> {
     prescan.run(bytes)
     // Later decodes inside an extension run the pre-scan again.
     const { extensions } = prescan
-    const value = loneText(bytes) ?? this.#unpack(bytes)
+    const value = loneText(bytes) ?? loneBytes(bytes) ?? this.#unpack(bytes)
     return extensions === 0 ? value : revive(value, this.#table, context, extensions)
   }
 
