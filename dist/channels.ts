@@ -18,6 +18,8 @@ import type { Carrier } from './relay/carrier.ts'
 interface Backlog {
   readonly waiting: (() => void)[]
   readonly abort: AbortController
+  /** The node refused a session: it may have a link already, so it is dialled once more. */
+  isRefused?: boolean
 }
 
 /** Refusals of a node itself: others would only pass on to it what it does not want. */
@@ -271,8 +273,11 @@ export class Channels {
   /** Members hold it for up, and it cannot be dialled from here. */
   #relay(keyHex: string, backlog: Backlog): void {
     if (this.#backlogs.get(keyHex) !== backlog) return
-    const isTried = this.#handOver.open(keyHex, (isUp) => {
-      if (!isUp) this.#dialFailed(keyHex, backlog)
+    const isTried = this.#handOver.open(keyHex, (isUp, isRefused) => {
+      if (isUp || this.#backlogs.get(keyHex) !== backlog) return
+      if (!isRefused || backlog.isRefused === true) return this.#dialFailed(keyHex, backlog)
+      backlog.isRefused = true
+      this.#dialFor(keyHex, backlog)
     })
     if (!isTried) this.#failLater(keyHex, backlog)
   }

@@ -12,6 +12,8 @@
  * Invariants:
  * - One channel per peer. While a session or link is about to end there is none, and what is said waits (`channels.ts`), so that
  *   nothing is said on the next one before everything that was said in it has arrived.
+ * - A link that comes up while a session is being opened waits for the answer: the peer may have accepted, and have spoken.
+ * - Nothing begins on a link that may be about to end.
  * - A session gives way only when nothing breaks with it on either side, so that no `noconnection` comes of it.
  * - However a session ends, what waits goes out over the link, looks for another way, or is `noconnection`.
  */
@@ -19,7 +21,7 @@ import type { Link, Mesh, PartingEvent, PeerInfo } from '../mesh/index.ts'
 import type { NodeDirectory } from './node-directory.ts'
 import type { PeerHost, PeerLink } from './peer-link.ts'
 import type { Carrier } from './relay/carrier.ts'
-import { Relays } from './relay/relays.ts'
+import { Relays, type Opened } from './relay/relays.ts'
 import type { SessionEnd } from './relay/session.ts'
 
 /** A node came within reach through others, or went out of it. */
@@ -68,6 +70,8 @@ export class HandOver {
   readonly #relays: Relays | undefined
   /** Channels whose sessions or links are about to end, if their peers agree. */
   readonly #parted = new Map<string, PeerLink>()
+  /** Links that may be about to end, whether they had a channel or not. */
+  readonly #ending = new Set<Link>()
   /** Until when nodes that could not be dialled are asked through others first. */
   readonly #relayFirst = new Map<string, number>()
   readonly #handlers = new Set<(event: RelayEvent) => void>()
@@ -100,30 +104,41 @@ export class HandOver {
   }
 
   /** Opens a session; false when none can be. `opened` is called once, later. */
-  open(keyHex: string, opened: (isUp: boolean) => void): boolean {
-    return this.#relays?.open(keyHex, opened) === true
+  open(keyHex: string, opened: Opened): boolean {
+    const settled: Opened = (isUp, isRefused) => {
+      const link = isUp ? undefined : this.#linkTo(keyHex)
+      if (link === undefined) opened(isUp, isRefused)
+      else this.#parts.channels.carrierUp(link)
+    }
+    return this.#relays?.open(keyHex, settled) === true
   }
 
   /** A link is up. */
   linkUp(link: Link): void {
     const { hex } = link.peer.key
     this.#relayFirst.delete(hex)
-    // First: what waits for a session that is being opened takes the link, and is not told that there is none.
-    if (!this.#parted.has(hex)) this.#parts.channels.carrierUp(link)
+    const isFree = this.#relays?.isOpening(hex) !== true && !this.#parted.has(hex)
+    if (isFree) this.#parts.channels.carrierUp(link)
     // A session that nobody needs any more makes room for it.
     this.#relays?.linked(hex)
   }
 
   /** A link may be about to end because nobody needs it, or goes on. */
   linkParting({ type, link }: PartingEvent<Link>): void {
-    if (type === 'parting') this.#part(link)
-    else this.#stay(link)
+    if (type === 'parting') {
+      this.#ending.add(link)
+      this.#part(link)
+    } else if (this.#ending.delete(link)) {
+      this.#stay(link)
+      this.linkUp(link)
+    }
   }
 
   /** A link is down that had no channel, or one that was about to end. */
   linkDown(link: Link, isLost: boolean): void {
     const { channels } = this.#parts
     const { hex } = link.peer.key
+    this.#ending.delete(link)
     const channel = this.#parted.get(hex)
     if (channel?.link !== link) return
     this.#parted.delete(hex)
@@ -141,6 +156,7 @@ export class HandOver {
     this.#relays?.close()
     for (const channel of this.#parted.values()) channel.lost()
     this.#parted.clear()
+    this.#ending.clear()
     this.#handlers.clear()
   }
 
@@ -182,7 +198,7 @@ export class HandOver {
   }
 
   #down(carrier: Carrier, end: SessionEnd): void {
-    const { channels, mesh } = this.#parts
+    const { channels } = this.#parts
     const { peer } = carrier
     const { hex } = peer.key
     const channel = this.#parted.get(hex) ?? channels.get(hex)
@@ -191,10 +207,16 @@ export class HandOver {
     const isLost = end !== 'idle'
     if (isLost) this.#relayFirst.delete(hex)
     channels.ended(channel, { isSuspended, isLost })
-    const link = mesh.linkTo(hex)
+    const link = this.#linkTo(hex)
     if (link !== undefined) channels.carrierUp(link)
     else if (isLost) this.#tell({ type: 'down', peer })
     channels.seek(hex)
+  }
+
+  /** The link to that node, unless it may be about to end. */
+  #linkTo(keyHex: string): Link | undefined {
+    const link = this.#parts.mesh.linkTo(keyHex)
+    return link === undefined || this.#ending.has(link) ? undefined : link
   }
 
   /** Nothing can be sent on it until its peer has answered. */

@@ -70,6 +70,9 @@ const FRAME_BYTES_MAX = 32_768
 /** Without a link, an unneeded session is kept this long: the next one costs a dial in vain. */
 const IDLE_MS = 30_000
 
+/** How an open ended; a peer that refused one may have a link that is not up here yet. */
+export type Opened = (isUp: boolean, isRefused: boolean) => void
+
 /** A session, its timer, and what waits for it. */
 class Relay implements Carrier {
   readonly #relays: Relays
@@ -80,7 +83,7 @@ class Relay implements Carrier {
   isUp = false
   timer: ClockTimer | undefined
   /** Of who opens. */
-  opened: ((isUp: boolean) => void) | undefined
+  opened: Opened | undefined
   unneededSinceMs = Infinity
   isAckScheduled = false
 
@@ -140,7 +143,7 @@ export class Relays {
   }
 
   /** Opens a session; false when none can be. `opened` is called once, later. */
-  open(keyHex: string, opened: (isUp: boolean) => void): boolean {
+  open(keyHex: string, opened: Opened): boolean {
     const member = this.#parts.member(keyHex)
     if (this.#closed || member === undefined || !isThere(member)) return false
     if (this.#relays.has(keyHex) || !this.#hasRoom(keyHex)) return false
@@ -151,19 +154,24 @@ export class Relays {
     return true
   }
 
-  /** A link came up: what is not needed now gives way to it. */
-  linked(keyHex: string): void {
-    const relay = this.#relays.get(keyHex)
-    if (relay === undefined) return
-    if (!relay.isUp) this.#apply(relay, relay.session.close('refused'))
-    else this.#rest(relay)
+  /** Whether that node has been asked for one and has not answered: it may have accepted, and have spoken in it. */
+  isOpening(keyHex: string): boolean {
+    return this.#relays.get(keyHex)?.isUp === false
   }
 
-  /** The peer speaks over the link that we both have: it has ended its session, and so do we. */
+  /** A link came up: what is not needed now gives way to it, and what is being opened asks again on it, as the shorter way. */
+  linked(keyHex: string): void {
+    const relay = this.#relays.get(keyHex)
+    if (relay?.isUp === true) this.#rest(relay)
+    else if (relay !== undefined) this.#apply(relay, relay.session.start())
+  }
+
+  /** The peer speaks over the link that we both have: it has ended its session, or takes none, and so do we. */
   overtaken(keyHex: string): void {
     const relay = this.#relays.get(keyHex)
     if (relay === undefined) return
-    const end = relay.session.state === 'closing' ? 'idle' : 'lost'
+    const { state } = relay.session
+    const end = state === 'closing' ? 'idle' : state === 'opening' ? 'refused' : 'lost'
     this.#apply(relay, relay.session.close(end))
   }
 
@@ -230,7 +238,7 @@ export class Relays {
     const isWelcome = member !== undefined && isThere(member) && events.mayOpen(node)
     if (this.#closed || !isWelcome || !this.#hasRoom(node)) {
       this.#transmit(node, { kind: 'refused', session })
-      waiting?.(false)
+      waiting?.(false, true)
       return
     }
     const relay = new Relay(this, this.#newSession('accepting', session), {
@@ -267,7 +275,7 @@ export class Relays {
   #tick(relay: Relay): void {
     const { clock } = this.#parts
     const now = clock.now()
-    if (relay.session.state === 'opening') this.#apply(relay, relay.session.close('refused'))
+    if (relay.session.state === 'opening') this.#apply(relay, relay.session.close())
     else this.#apply(relay, relay.session.tick(now))
     if (relay.session.state === 'up') this.#rest(relay)
     this.#arm(relay)
@@ -313,6 +321,7 @@ export class Relays {
           this.#arm(relay)
           events.up(relay)
           this.#settle(relay, true)
+          if (this.#parts.isLinked(hex)) this.#rest(relay)
           break
         case 'drained':
           relay.drained()
@@ -359,13 +368,13 @@ export class Relays {
       relay.isUp = false
       this.#parts.events.down(relay, end)
     }
-    this.#settle(relay, false)
+    this.#settle(relay, false, end === 'refused')
   }
 
-  #settle(relay: Relay, isUp: boolean): void {
+  #settle(relay: Relay, isUp: boolean, isRefused = false): void {
     const { opened } = relay
     relay.opened = undefined
-    opened?.(isUp)
+    opened?.(isUp, isRefused)
   }
 
   #transmit(to: string, message: RelayMessage, relay?: Relay): void {

@@ -164,7 +164,8 @@ export class RelaySession {
       case 'data':
         return [...this.#acked(message.ack, nowMs), ...this.#data(message, nowMs)]
       case 'open':
-        return NOTHING
+        // Asked again, because the answer has not come yet.
+        return this.#options.role === 'accepting' ? this.start() : NOTHING
     }
   }
 

@@ -1,0 +1,203 @@
+/**
+ * Links come and go between two nodes that can always speak through others: in schedules drawn by seed, a link is lost only while nobody
+ * speaks on it. So nothing may be lost, doubled, out of order, broken or waiting for ever, whatever gives way to what, and when.
+ */
+import fc from 'fast-check'
+import { expect, it } from 'vitest'
+import {
+  contract,
+  implement,
+  noreply,
+  reply,
+  type Contract,
+  type Ref,
+  type Server,
+} from '../../behaviours/index.ts'
+import { createSimClock, type MonitorRef, type Pid, type SimClock } from '../../runtime/index.ts'
+import { Gates, type Side } from './support/gates.ts'
+
+/** `npm run test:soak` runs more of them. */
+const RUNS = Math.min(20_000, 4 * Number(process.env['FOVEA_MODEL_RUNS'] ?? 200))
+const SEED = Number(process.env['FOVEA_HAND_OVER_SEED'] ?? 1)
+
+interface BookApi {
+  call: { note(number: number): number }
+  cast: { note(number: number): void }
+}
+
+const BookContract: Contract<BookApi> = contract('book/1', {
+  call: { note: true },
+  cast: { note: true },
+})
+
+interface Speech {
+  readonly side: Side
+  readonly owner: Pid
+  readonly far: Ref<BookApi>
+  readonly noted: number[]
+  readonly monitors: MonitorRef[]
+  readonly signals: string[]
+  waiting: number
+  last: number
+}
+
+async function during<T>(clock: SimClock, promise: Promise<T>): Promise<T> {
+  await clock.settle()
+  await clock.advance(1)
+  return promise
+}
+
+async function speech(clock: SimClock, side: Side): Promise<Speech> {
+  const noted: number[] = []
+  const Book: Server<BookApi> = implement<BookApi, undefined, undefined>(BookContract, {
+    init: () => undefined,
+    call: {
+      note: (state, number) => {
+        noted.push(number)
+        return reply(number, state)
+      },
+    },
+    cast: {
+      note: (state, number) => {
+        noted.push(number)
+        return noreply(state)
+      },
+    },
+  })
+  const { pid } = await during(clock, Book.start(undefined, { system: side.other.system }))
+  const signals: string[] = []
+  const owner = side.system.spawn(async (ctx) => {
+    ctx.trapExit(true)
+    for (;;) {
+      const item = (await ctx.receive(undefined, { timeoutMs: Infinity })) as { reason?: unknown }
+      signals.push(String(item.reason))
+    }
+  })
+  const far = BookContract.at(side.system.pidFor(side.other.keyHex, pid.id, pid.incarnation))
+  return { side, owner, far, noted, monitors: [], signals, waiting: 0, last: 0 }
+}
+
+const WHATS = [
+  ...(['cast', 'cast', 'cast', 'call', 'call', 'monitor', 'demonitor', 'demonitor'] as const),
+  ...([
+    'link',
+    'unlink',
+    'unlink',
+    'wait',
+    'up',
+    'up',
+    'up',
+    'break',
+    'break',
+    'rest',
+    'rest',
+  ] as const),
+]
+interface Command {
+  readonly what: (typeof WHATS)[number]
+  readonly by: 0 | 1
+  readonly ms: number
+}
+
+/** How often each thing happened that this is about. */
+const happened = { sessions: 0, links: 0, breaks: 0, swaps: 0 }
+
+async function run(commands: readonly Command[], seed: number): Promise<readonly string[]> {
+  const clock = createSimClock()
+  const gates = new Gates(clock, seed)
+  const [a, b] = gates.sides
+  const speeches = [await speech(clock, a), await speech(clock, b)] as const
+  const problems: string[] = []
+  for (const { gate } of gates.sides)
+    gate.onRelay(({ type }) => void (happened.sessions += Number(type === 'up')))
+  const say = (
+    what: Command['what'],
+    { side, owner, far, monitors }: Speech,
+    talk: Speech,
+  ): void => {
+    const { system } = side
+    switch (what) {
+      case 'cast':
+        if (!far.cast.note(++talk.last)) problems.push(`cast ${talk.last} is refused`)
+        return
+      case 'call':
+        talk.waiting++
+        void far.call.note(++talk.last, { timeoutMs: Infinity }).then(
+          () => void talk.waiting--,
+          (error: unknown) => void problems.push(String(error)),
+        )
+        return
+      case 'monitor':
+        return void monitors.push(system.monitor(owner, far.pid))
+      case 'demonitor':
+        if (monitors.length > 0) system.demonitor(monitors.shift()!)
+        return
+      case 'link':
+        return system.link(owner, far.pid)
+      case 'unlink':
+        return system.unlink(owner, far.pid)
+      case 'up':
+        return gates.up(side)
+      case 'break':
+        if (gates.isSpokenOn()) return
+        happened.breaks++
+        return gates.break(side)
+      case 'rest':
+        return gates.rest(side)
+      case 'wait':
+    }
+  }
+  for (const { what, by, ms } of commands) {
+    say(what, speeches[by], speeches[by])
+    await clock.advance(ms)
+  }
+  for (const talk of speeches) {
+    for (const _ of [...talk.monitors]) say('demonitor', talk, talk)
+    say('unlink', talk, talk)
+  }
+  await clock.advance(50)
+  gates.up(a)
+  // All that is needless ends: sessions beside the link ask again when they ping.
+  await clock.advance(4_000)
+  for (const talk of speeches) say('call', talk, talk)
+  await clock.advance(200)
+  for (const { side, noted, last, waiting, signals } of speeches) {
+    const all = Array.from({ length: last }, (_, i) => i + 1)
+    if (noted.join() !== all.join())
+      problems.push(`${noted.join()} of ${last} at ${side.keyHex[0]}`)
+    if (waiting > 0) problems.push(`${waiting} calls wait`)
+    if (signals.length > 0) problems.push(`signals ${signals.join()}`)
+    if (side.lost.length > 0) problems.push(`lost ${side.lost.join()}`)
+    const { gate, link, other } = side
+    if (gate.peer(other.keyHex)?.link !== (link as unknown)) problems.push('the link is not taken')
+    else happened.swaps++
+    if ([...gate.peers()].length !== 1) problems.push('more than one channel')
+  }
+  happened.links += gates.links
+  for (const { gate, system } of gates.sides) {
+    gate.close()
+    await during(clock, system.stop())
+  }
+  return problems
+}
+
+const commands: fc.Arbitrary<readonly Command[]> = fc.array(
+  fc.record({
+    what: fc.constantFrom(...WHATS),
+    by: fc.constantFrom(0, 1) as fc.Arbitrary<0 | 1>,
+    // A turn, about what a dial in vain or a way through others takes, and what lets a session rest.
+    ms: fc.oneof(fc.nat(5), fc.nat(5), fc.integer({ min: 20, max: 80 }), fc.nat(700)),
+  }),
+  { minLength: 20, maxLength: 80 },
+)
+
+it(`${RUNS} schedules of links that come and go beside sessions lose, double and break nothing`, async () => {
+  await fc.assert(
+    fc.asyncProperty(commands, fc.nat(), async (plan, seed) => {
+      expect(await run(plan, seed)).toEqual([])
+    }),
+    { seed: SEED, numRuns: RUNS },
+  )
+  const { sessions, links, breaks } = happened
+  expect([sessions > RUNS, links > RUNS, breaks > RUNS / 2]).toEqual([true, true, true])
+}, 600_000)
