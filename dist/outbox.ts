@@ -62,7 +62,7 @@ const CHUNK_BYTES = 65_536
 const WHOLE_BYTES_MAX = 98_304
 
 /** Frames that the peer has not taken yet are remembered for reuse up to so many bytes; of a peer that says nothing, no more. */
-const SPENT_BYTES_MAX = 8_388_608
+const SPENT_BYTES_MAX = 16_777_216
 
 /** One waiting message. */
 class Waiting {

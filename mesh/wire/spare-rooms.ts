@@ -9,7 +9,7 @@
 export const SPARE_BYTES_MIN = 98_304
 
 /** Larger ones are rare. */
-export const SPARE_BYTES_MAX = 8_388_608
+export const SPARE_BYTES_MAX = 16_777_216
 
 /** Rooms remembered. */
 export const SPARES_MAX = 16

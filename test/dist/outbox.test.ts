@@ -337,8 +337,8 @@ describe('Outbox', () => {
     expect(recycled).toHaveLength(1)
   })
 
-  it('remembers 8 MiB of frames for a peer that takes nothing, and not one byte more', () => {
-    const half = 4_194_304 - 8
+  it('remembers 16 MiB of frames for a peer that takes nothing, and not one byte more', () => {
+    const half = 8_388_608 - 8
     for (const [more, kept] of [
       [0, 'ab'],
       [1_025, 'bc'],
