@@ -36,7 +36,7 @@ const NOTHING: readonly StepMessage[] = Object.freeze([])
 export class Speaker {
   readonly #parts: SpeakerParts
   readonly #listeners = new Map<string, Listener>()
-  /** What {@link isBusy} found; undefined after something has happened. It is asked at every step, of quiet links too. */
+  /** What {@link isBusy} answers; undefined when it must look. It is asked at every step, mostly about quiet links. */
   #busy: boolean | undefined = false
 
   constructor(parts: SpeakerParts) {
@@ -74,8 +74,8 @@ export class Speaker {
   }
 
   unlinked(peer: string): void {
-    this.#busy = undefined
     this.#listeners.delete(peer)
+    if (this.#busy === true) this.#busy = undefined
   }
 
   /** A peer says what it holds. */
@@ -87,9 +87,8 @@ export class Speaker {
     const base = isOurs ? version : 0
     if (mode === 'ack') {
       if (!isOurs || base > listener.sent || base <= listener.acked) return
-      this.#busy = undefined
       listener.acked = base
-      return
+      return this.#noted(listener)
     }
     // Words cross: the answer to the first of them is on its way already.
     const isAnswered = listener.base === base && listener.acked === base && listener.sent >= 0
@@ -107,7 +106,6 @@ export class Speaker {
         listener.queue = step
         listener.at = 0
         listener.sent = to
-        this.#busy = undefined
       }
       this.#pump(nowMs, listener)
     }
@@ -117,7 +115,6 @@ export class Speaker {
     const listener = this.#listeners.get(peer)
     if (listener === undefined || !listener.blocked) return
     listener.blocked = false
-    this.#busy = undefined
     this.#pump(nowMs, listener)
   }
 
@@ -128,7 +125,6 @@ export class Speaker {
       const waitedMs = nowMs - listener.sentMs
       if (listener.blocked && waitedMs >= askRetryMs) {
         listener.blocked = false
-        this.#busy = undefined
         this.#pump(nowMs, listener)
       } else if (isOpen(listener) && waitedMs >= ackTimeoutMs) {
         this.#begin(nowMs, listener, listener.acked)
@@ -138,7 +134,6 @@ export class Speaker {
 
   #begin(nowMs: number, listener: Listener, base: number): void {
     const { telling } = this.#parts
-    this.#busy = undefined
     listener.base = base
     listener.acked = base
     listener.queue = (base > 0 ? telling.since(base) : undefined) ?? telling.full()
@@ -160,18 +155,23 @@ export class Speaker {
         listener.sentMs = nowMs
         if (outcome !== 'refused') listener.at += 1
         listener.blocked = outcome !== 'sent'
-        this.#busy = undefined
       } else if (listener.sent >= 0 && listener.sent < telling.version) {
         listener.queue = telling.since(listener.sent) ?? telling.full()
         listener.at = 0
         listener.sent = telling.version
-        this.#busy = undefined
       } else {
         listener.queue = NOTHING
         listener.at = 0
-        return
+        break
       }
     }
+    this.#noted(listener)
+  }
+
+  /** Something about that listener is new. */
+  #noted(listener: Listener): void {
+    if (isOpen(listener)) this.#busy = true
+    else if (this.#busy === true) this.#busy = undefined
   }
 }
 
