@@ -192,12 +192,12 @@ export class Gates {
     this.#establish(there)
   }
 
-  /** The link ends on one side, then on the other; what flies on it is lost. */
-  break(side: Side, reason: 'connection_closed' | 'idle' = 'connection_closed'): void {
+  /** The link is lost on both sides at once, or nobody could say that neither began to speak on it meanwhile. */
+  break(side: Side): void {
     const { link } = side
     if (link === undefined) return
-    this.#end(link, reason)
-    this.fly(link.other, LINK_MS, () => this.#end(link.other, reason))
+    this.#end(link, 'connection_closed')
+    this.#end(link.other, 'connection_closed')
   }
 
   /** Whether the loss of the link would lose anything: somebody speaks on it. */
@@ -220,7 +220,10 @@ export class Gates {
       if (!link.isAsking || !other.isUp) return
       const isNeeded = other.side.isKept(other as unknown as Link)
       const stays = isNeeded || link.flying > 0 || other.flying > 0
-      if (!stays) return this.break(other.side, 'idle')
+      if (!stays) {
+        this.#end(other, 'idle')
+        return this.fly(other, LINK_MS, () => this.#end(link, 'idle'))
+      }
       this.fly(other, LINK_MS, () => link.stay())
     })
   }
