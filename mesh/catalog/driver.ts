@@ -75,8 +75,6 @@ export class CatalogDriver implements RunningCatalog {
   readonly #edgeRates: Rates
   readonly #standing: StandingQuestions
   #edgeSeeks = 0
-  /** Who was just dialled in vain: the courier need not do it again. */
-  #undialable: string | undefined
   /** Frames of messages that go to many. */
   readonly #frames = new WeakMap<CatalogMessage, Uint8Array>()
   /** Own filters, at a gateway, which answers for itself too. */
@@ -335,12 +333,11 @@ export class CatalogDriver implements RunningCatalog {
     if (message.type !== 'unwanted' && !isLinked && round === undefined) return 'sent'
     const { courier } = this.#context
     const lost = (): void => this.#work.do((nowMs) => this.#pairs.lost(nowMs, to, round!))
-    const undialable = to === this.#undialable
     const outcome = courier.send(
       to,
       laneOfType(frame[1]!),
       frame,
-      round === undefined ? {} : { lost, undialable },
+      round === undefined ? {} : { lost },
     )
     return outcome === 'waiting' ? 'sent' : outcome
   }
@@ -423,10 +420,7 @@ export class CatalogDriver implements RunningCatalog {
 
   /** Nobody can dial it, perhaps; whoever both are linked with passes on. */
   #notLinked(nowMs: number, id: string): void {
-    this.#undialable = id
-    const isMet = this.#meet(nowMs, id)
-    this.#undialable = undefined
-    if (!isMet || this.#core.isSynced(id)) this.#rendezvous.settled(nowMs, id)
+    if (!this.#meet(nowMs, id) || this.#core.isSynced(id)) this.#rendezvous.settled(nowMs, id)
     else this.#rendezvous.linked(nowMs, id)
   }
 
