@@ -108,8 +108,9 @@ async function run(commands: readonly Command[], seed: number): Promise<readonly
   const [a, b] = gates.sides
   const speeches = [await speech(clock, a), await speech(clock, b)] as const
   const problems: string[] = []
-  for (const { gate } of gates.sides)
+  for (const { gate } of gates.sides) {
     gate.onRelay(({ type }) => void (happened.sessions += Number(type === 'up')))
+  }
   const say = (
     what: Command['what'],
     { side, owner, far, monitors }: Speech,
@@ -157,6 +158,9 @@ async function run(commands: readonly Command[], seed: number): Promise<readonly
   }
   // A session that was needed until now asks when it pings; one beside which a link comes up, at once.
   await clock.advance(1_200)
+  for (const { noted, last } of speeches) {
+    if (noted.length !== last) problems.push(`${noted.length} of ${last} came by themselves`)
+  }
   gates.up(a)
   await clock.advance(200)
   for (const talk of speeches) say('call', talk, talk)
