@@ -58,6 +58,9 @@ export interface ObservedBytes {
 /** What is said after a topic was learnt of, unless the other speaks first. */
 const FIRST_ASK_MS = 50
 
+/** So often is asked, without an answer, whether that stands which no catalog knows of; with the usual times for 7 s. */
+const GHOST_ATTEMPTS = 3
+
 const NOTHING = new Uint8Array(0)
 
 /** What is counted when a node tells of more than is kept. */
@@ -227,6 +230,10 @@ export class Observer {
     if (nowMs < this.#dueMs) return
     this.#dueMs = Infinity
     for (const remote of Array.from(this.#pending)) {
+      if (remote.askMs <= nowMs && this.#isGhost(remote)) {
+        this.untracked(remote.topic, remote.node)
+        continue
+      }
       if (remote.askMs <= nowMs) this.#askNow(remote, nowMs)
       else if (remote.tellMs <= nowMs) this.#say(remote, 'has')
       if (remote.dueMs === Infinity) this.#pending.delete(remote)
@@ -302,11 +309,12 @@ export class Observer {
   ): void {
     const { ackDelayMs } = this.#parts.settings
     const isNews = taken.type === 'delta' || taken.type === 'snapshot'
-    if (isNews) remote.attempts = 0
+    // Who is still to be asked whether that stands is asked, though it says meanwhile what is known.
+    const isAnswer = isNews || remote.attempts > 0
+    if (isNews) remote.doubts = remote.attempts = 0
     if (!remote.isMissing) {
-      remote.askMs = Infinity
       if (remote.tellMs === Infinity) this.#tell(remote, nowMs + ackDelayMs)
-      if (isNews && remote.entries.size > 0) this.#doubt(remote, nowMs)
+      if (isAnswer) this.#doubt(remote, nowMs)
     } else if (remote.askMs === Infinity || isNews) this.#ask(remote, nowMs)
     else if (taken.type === 'part') this.#wait(remote, nowMs)
     if (remote.askMs <= nowMs) this.#askNow(remote, nowMs)
@@ -323,13 +331,28 @@ export class Observer {
   }
 
   /**
-   * Who is in no topic by the catalog may have left it before this came, and told those who watched: it is asked once
-   * more, when the catalog has had time to learn better.
+   * Everything is known now. Who is not there by the catalog may have left before this came, and told those who watched;
+   * or it ends before the catalog learns of it, and then never says that it has. It is asked whether that stands, when the
+   * catalog has had time to learn better, and each time after twice as long, until it is listed.
    */
   #doubt(remote: Remote, nowMs: number): void {
-    const { trackersOf, settings } = this.#parts
-    for (const node of trackersOf(remote.topic)) if (node === remote.node) return
-    this.#ask(remote, nowMs + 4 * settings.askTimeoutMs)
+    remote.askMs = Infinity
+    remote.attempts = 0
+    if (remote.entries.size === 0 || this.#isListed(remote)) return
+    const waitMs = 4 * this.#parts.settings.askTimeoutMs * 2 ** Math.min(remote.doubts, 16)
+    remote.doubts += 1
+    this.#ask(remote, nowMs + waitMs)
+  }
+
+  /** It does not answer, and nobody else says that it is there. */
+  #isGhost(remote: Remote): boolean {
+    const { attempts, entries } = remote
+    return attempts >= GHOST_ATTEMPTS && entries.size > 0 && !this.#isListed(remote)
+  }
+
+  #isListed({ topic, node }: Remote): boolean {
+    for (const each of this.#parts.trackersOf(topic)) if (each === node) return true
+    return false
   }
 
   #ask(remote: Remote, atMs: number): void {

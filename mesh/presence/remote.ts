@@ -49,7 +49,10 @@ export class Remote {
   askMs: number = Infinity
   /** When it is told what is known. */
   tellMs: number = Infinity
+  /** How often it was asked since it answered. */
   attempts: number = 0
+  /** How often it was to be asked, since it said something new, whether that stands. */
+  doubts: number = 0
   #assembly: Assembly | undefined
 
   constructor(topic: string, node: string) {
