@@ -27,6 +27,8 @@ export interface Origin {
 export interface CourierSendOptions {
   /** Gateway that has a link with the node, for one that cannot be dialled. */
   readonly via?: string | undefined
+  /** Whoever sends has just dialled the node in vain: it goes through others, and the node is dialled again later. */
+  readonly undialable?: boolean | undefined
   /** What follows the frame that is given: the two are one frame, and need not be copied together. */
   readonly rest?: Uint8Array | undefined
   /** How long it may wait for a way to the node. Default, and at most, `waitTimeoutMs` of the settings, 10,000 ms. */

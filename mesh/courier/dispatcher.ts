@@ -100,7 +100,7 @@ export class Dispatcher implements Driver {
     to: string,
     lane: ServiceLane,
     frame: Uint8Array,
-    { via, rest, timeoutMs, lost }: CourierSendOptions,
+    { via, rest, timeoutMs, undialable, lost }: CourierSendOptions,
   ): CourierOutcome {
     const { pool, settings, clock, self } = this.#context
     invariant(to !== self, 'ERR_INVARIANT_COURIER_SELF', 'a message to this node itself')
@@ -113,6 +113,7 @@ export class Dispatcher implements Driver {
       const isFree = link !== undefined && this.#relay?.isBusy(to) !== true
       if (isFree) return this.#overLink(link, { lane, frame, rest, lost })
     }
+    if (undialable === true && this.#relay !== undefined) this.#paths.relay(to, clock.now())
     this.#number += 1
     const expiresMs = clock.now() + Math.min(timeoutMs ?? Infinity, settings.waitTimeoutMs)
     const whole = rest === undefined ? frame : Buffer.concat([frame, rest])
