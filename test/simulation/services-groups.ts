@@ -1,6 +1,8 @@
 /**
  * Accounting of what the members of a group share (PS9): one of them gets a message, on whichever node it is. A message
  * `at_least_once` of a publisher that certainly knew a member is not lost without a word, unless a member left meanwhile.
+ * One `at_most_once` may be lost on its way to the member that was drawn, so it has to come only if its publisher alone has
+ * members.
  */
 import type { Claim } from './services-claim.ts'
 import type { Life } from './services-life.ts'
@@ -20,6 +22,7 @@ const NOTICE_MS_MAX = 20_000
 
 /** Shares of a message by group, of those who match. */
 export function sharesOf(
+  { by, qos }: Pick<Publish, 'by' | 'qos'>,
   matching: readonly Subscriber[],
   isCertain: (subscriber: Subscriber) => boolean,
 ): Map<string, Share> {
@@ -27,7 +30,9 @@ export function sharesOf(
   for (const { group } of matching) {
     if (group === undefined || shares.has(group)) continue
     const members = matching.filter((each) => each.group === group)
-    shares.set(group, { certain: members.filter(isCertain), members, takenBy: undefined })
+    const mayBeLost = qos === 0 && members.some((each) => each.by !== by)
+    const certain = mayBeLost ? [] : members.filter(isCertain)
+    shares.set(group, { certain, members, takenBy: undefined })
   }
   return shares
 }

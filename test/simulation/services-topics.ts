@@ -144,7 +144,7 @@ export class TopicAccount {
       subscriber.by === by || (qos === 1 && this.#isCertain(by, subscriber))
     const matching = this.standing().filter(({ filter }) => matchesFilter(filter, topic))
     const wanted = matching.filter((each) => each.group === undefined && isCertain(each))
-    const shares = sharesOf(matching, isCertain)
+    const shares = sharesOf({ by, qos }, matching, isCertain)
     this.certain += wanted.filter((subscriber) => subscriber.by !== by).length
     const number = this.#publishes.length
     const publish: Publish = {
