@@ -38,7 +38,7 @@ function make(given: DhtOptions = {}, dialsMax = 2) {
     held: () => void (held += 1),
     pool: {
       accepting: true,
-      link: (hex: string) => (hex >= keyOf(100).hex ? linkOf({ hex }) : undefined),
+      usable: (hex: string) => (hex >= keyOf(100).hex ? linkOf({ hex }) : undefined),
     } as never,
     dialer: {
       connect: ({ host }: { host: string }, { timeoutMs }: { timeoutMs: number }) => {

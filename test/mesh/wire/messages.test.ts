@@ -43,7 +43,7 @@ describe('message types', () => {
   })
 
   it('an unknown id has a name for logs', () => {
-    expect(wireTypeName(0x0b)).toBe('unknown_0x0b')
+    expect(wireTypeName(0x0f)).toBe('unknown_0x0f')
     expect(isWireType(0)).toBe(false)
     expect(isWireType(0x1ff)).toBe(false)
   })
