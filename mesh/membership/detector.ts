@@ -239,7 +239,7 @@ export class Detector {
     return {
       send: (to, message) => this.#send(to, message),
       request: (id, to, message, deadlineMs) => {
-        requests.send(id, to, message, deadlineMs, () =>
+        requests.send(id, to, this.#current(message), deadlineMs, () =>
           this.input({ type: 'request_failed', requestId: id }),
         )
       },
@@ -249,6 +249,22 @@ export class Detector {
       persist,
       refused: (code, from) => this.#refused(code, from),
       left: () => void (this.#goodbyeSaid = true),
+    }
+  }
+
+  /**
+   * A question may wait for a link for seconds, and the link may be the first of its receiver's next life: what it says of
+   * this node is read when it goes out.
+   */
+  #current(message: SwimRequest): SwimRequest {
+    if (message.type !== 'sync') return message
+    const { type, digests, join } = message
+    const core = this.#core
+    return {
+      ...{ type, digests, join },
+      get self() {
+        return core.self()
+      },
     }
   }
 
