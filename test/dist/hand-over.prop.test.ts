@@ -8,17 +8,10 @@
  */
 import fc from 'fast-check'
 import { expect, it } from 'vitest'
-import {
-  contract,
-  implement,
-  noreply,
-  reply,
-  type Contract,
-  type Ref,
-  type Server,
-} from '../../behaviours/index.ts'
+import type { Ref } from '../../behaviours/index.ts'
 import type { FoveaNode } from '../../dist/index.ts'
 import { factsOf, type MonitorRef, type Pid } from '../../runtime/index.ts'
+import { BookContract, bookOf, type BookApi } from './support/book.ts'
 import { during, probe, startWorld, type LoggedWorld, type Probe } from './support/world.ts'
 
 /** `npm run test:soak` runs all of them. */
@@ -27,16 +20,6 @@ const SEED = Number(process.env['FOVEA_HAND_OVER_SEED'] ?? 1)
 
 /** After a fault so much may pass before its last consequence: keepalive, silence of a session, a dial in vain. */
 const FAULT_MS = 6_000
-
-interface BookApi {
-  call: { note(number: number): number }
-  cast: { note(page: { readonly number: number; readonly rest: Uint8Array }): void }
-}
-
-const BookContract: Contract<BookApi> = contract('book/1', {
-  call: { note: true },
-  cast: { note: true },
-})
 
 /** One node, a process that notes what it is told, and one that is linked and monitors. */
 interface Side {
@@ -62,24 +45,9 @@ interface Speech {
 async function side(world: LoggedWorld, node: FoveaNode): Promise<Side> {
   const noted: number[] = []
   const notedAtMs = new Map<number, number>()
-  const note = (number: number): void => {
+  const Book = bookOf((number) => {
     noted.push(number)
     notedAtMs.set(number, world.clock.now())
-  }
-  const Book: Server<BookApi> = implement<BookApi, undefined, undefined>(BookContract, {
-    init: () => undefined,
-    call: {
-      note: (state, number) => {
-        note(number)
-        return reply(number, state)
-      },
-    },
-    cast: {
-      note: (state, { number }) => {
-        note(number)
-        return noreply(state)
-      },
-    },
   })
   node.behaviorRegistry.register('book', Book)
   const { pid } = await during(world, node.remoteSpawn.spawn(BookContract, node.id))

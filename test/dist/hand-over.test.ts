@@ -4,31 +4,16 @@
  */
 import fc from 'fast-check'
 import { expect, it } from 'vitest'
-import {
-  contract,
-  implement,
-  noreply,
-  reply,
-  type Contract,
-  type Ref,
-  type Server,
-} from '../../behaviours/index.ts'
+import type { Ref } from '../../behaviours/index.ts'
 import { createSimClock, type MonitorRef, type Pid, type SimClock } from '../../runtime/index.ts'
+import { BookContract, bookOf, type BookApi } from './support/book.ts'
 import { Gates, type Side } from './support/gates.ts'
 
 /** `npm run test:soak` runs more of them. */
 const RUNS = Math.min(20_000, 4 * Number(process.env['FOVEA_MODEL_RUNS'] ?? 200))
 const SEED = Number(process.env['FOVEA_HAND_OVER_SEED'] ?? 1)
 
-interface BookApi {
-  call: { note(number: number): number }
-  cast: { note(number: number): void }
-}
-
-const BookContract: Contract<BookApi> = contract('book/1', {
-  call: { note: true },
-  cast: { note: true },
-})
+const NOTHING = new Uint8Array(0)
 
 interface Speech {
   readonly side: Side
@@ -49,21 +34,7 @@ async function during<T>(clock: SimClock, promise: Promise<T>): Promise<T> {
 
 async function speech(clock: SimClock, side: Side): Promise<Speech> {
   const noted: number[] = []
-  const Book: Server<BookApi> = implement<BookApi, undefined, undefined>(BookContract, {
-    init: () => undefined,
-    call: {
-      note: (state, number) => {
-        noted.push(number)
-        return reply(number, state)
-      },
-    },
-    cast: {
-      note: (state, number) => {
-        noted.push(number)
-        return noreply(state)
-      },
-    },
-  })
+  const Book = bookOf((number) => void noted.push(number))
   const { pid } = await during(clock, Book.start(undefined, { system: side.other.system }))
   const signals: string[] = []
   const owner = side.system.spawn(async (ctx) => {
@@ -119,7 +90,8 @@ async function run(commands: readonly Command[], seed: number): Promise<readonly
     const { system } = side
     switch (what) {
       case 'cast':
-        if (!far.cast.note(++talk.last)) problems.push(`cast ${talk.last} is refused`)
+        if (!far.cast.note({ number: ++talk.last, rest: NOTHING }))
+          problems.push(`cast ${talk.last} is refused`)
         return
       case 'call':
         talk.waiting++

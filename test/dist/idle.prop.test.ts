@@ -6,17 +6,10 @@
  */
 import fc from 'fast-check'
 import { expect, it } from 'vitest'
-import {
-  contract,
-  implement,
-  noreply,
-  reply,
-  type Contract,
-  type Ref,
-  type Server,
-} from '../../behaviours/index.ts'
+import type { Ref } from '../../behaviours/index.ts'
 import type { FoveaNode } from '../../dist/index.ts'
 import type { MonitorRef } from '../../runtime/index.ts'
+import { BookContract, bookOf, type BookApi } from './support/book.ts'
 import { during, probe, startWorld, type LoggedWorld, type Probe } from './support/world.ts'
 
 /** `npm run test:soak` runs more of them. */
@@ -33,16 +26,6 @@ const WHATS = [
   ...(['cast', 'cast', 'cast', 'call', 'call', 'large', 'monitor', 'demonitor'] as const),
   ...(['demonitor', 'link', 'unlink', 'unlink', 'wait', 'rest', 'rest', 'rest'] as const),
 ]
-
-interface BookApi {
-  call: { note(number: number): number }
-  cast: { note(page: { readonly number: number; readonly rest: Uint8Array }): void }
-}
-
-const BookContract: Contract<BookApi> = contract('book/1', {
-  call: { note: true },
-  cast: { note: true },
-})
 
 /** What one side says to the book of the other. */
 interface Speech {
@@ -64,21 +47,7 @@ interface Command {
 
 async function speech(world: LoggedWorld, node: FoveaNode, to: FoveaNode): Promise<Speech> {
   const noted: number[] = []
-  const Book: Server<BookApi> = implement<BookApi, undefined, undefined>(BookContract, {
-    init: () => undefined,
-    call: {
-      note: (state, number) => {
-        noted.push(number)
-        return reply(number, state)
-      },
-    },
-    cast: {
-      note: (state, { number }) => {
-        noted.push(number)
-        return noreply(state)
-      },
-    },
-  })
+  const Book = bookOf((number) => void noted.push(number))
   const { pid } = await during(world, Book.start(undefined, { system: to.system }))
   const far = node.system.pidFor(to.key.hex, pid.id, pid.incarnation)
   return {
