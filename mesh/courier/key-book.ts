@@ -64,7 +64,7 @@ export class KeyBook {
   /** Those that wait for their turn, in order. */
   readonly #queue = new Set<Query>()
   #asked = 0
-  #isPumping = false
+  #isHeld = false
   #number = 0
 
   constructor(parts: KeyBookParts) {
@@ -129,14 +129,24 @@ export class KeyBook {
 
   /** Asks as much as may be asked now. A question that fails at once makes room within, not by calling this again. */
   #pump(): void {
-    if (this.#isPumping) return
-    this.#isPumping = true
-    for (const query of this.#queue) {
-      if (this.#asked >= this.#parts.queriesMax) break
-      this.#queue.delete(query)
-      this.#ask(query)
+    if (this.#isHeld) return
+    this.#holding(() => {
+      for (const query of this.#queue) {
+        if (this.#asked >= this.#parts.queriesMax) return
+        this.#queue.delete(query)
+        this.#ask(query)
+      }
+    })
+  }
+
+  /** Nobody has a turn meanwhile; also when `work` throws they have theirs later. */
+  #holding(work: () => void): void {
+    this.#isHeld = true
+    try {
+      work()
+    } finally {
+      this.#isHeld = false
     }
-    this.#isPumping = false
   }
 
   #ask(query: Query): void {
@@ -179,11 +189,11 @@ export class KeyBook {
 
   tick(nowMs: number): void {
     // Whose time is over need not have a turn first.
-    this.#isPumping = true
-    while (this.#deadlines.earliest() <= nowMs) {
-      this.#end(this.#byNumber.get(this.#deadlines.first()), undefined)
-    }
-    this.#isPumping = false
+    this.#holding(() => {
+      while (this.#deadlines.earliest() <= nowMs) {
+        this.#end(this.#byNumber.get(this.#deadlines.first()), undefined)
+      }
+    })
     this.#pump()
   }
 
