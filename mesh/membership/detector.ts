@@ -37,6 +37,7 @@ import type {
 } from './swim/machine.ts'
 import type { MemberStatus, SwimDatagram, SwimReply, SwimRequest } from './swim/message.ts'
 import type { Incarnation, MemberId } from './swim/statement.ts'
+import { isLiving } from './swim/table.ts'
 import type { SwimProtocol } from './swim-protocol.ts'
 import type { MembershipView } from './view.ts'
 
@@ -228,10 +229,13 @@ export class Detector {
    */
   #met(key: NodeKey, { host, port }: TransportAddress, dialled: boolean): void {
     const contact = { id: key.hex, host, port }
-    const status = this.#core.member(key.hex)?.status
-    const stranger = status !== 'alive' && status !== 'suspect'
-    if (dialled && stranger) this.input({ type: 'join', contacts: [contact] })
+    if (dialled && !this.#isLiving(key.hex)) this.input({ type: 'join', contacts: [contact] })
     else this.input({ type: 'contact', contact })
+  }
+
+  #isLiving(id: MemberId): boolean {
+    const status = this.#core.member(id)?.status
+    return status !== undefined && isLiving(status)
   }
 
   #makeSink(): SwimSink {
@@ -277,13 +281,15 @@ export class Detector {
     if (link !== undefined) return void link.sendDatagram(frame)
     const member = this.#core.member(to)
     if (member === undefined) return
-    const { id, host, port } = member
-    // A probe that waited longer is over, and the news it carries may be none any more.
+    const { id, host, port, status } = member
+    // A probe that waited longer is over, and the news it carries may be none any more; so it is when the member has
+    // died meanwhile, and the link is one to its next life.
     const untilMs = clock.now() + this.#parts.core.settings.probeTimeoutMs
+    const hasDied = (): boolean => isLiving(status) && !this.#isLiving(to)
     onDemand.whenLinked(
       { id, host, port },
       (made) => {
-        if (clock.now() <= untilMs) made.sendDatagram(frame)
+        if (clock.now() <= untilMs && !hasDied()) made.sendDatagram(frame)
       },
       () => {},
     )

@@ -132,7 +132,8 @@ describe('one command trace', () => {
         c: ['up {"zone":"y"}', 'left'],
       },
     })
-    for (const seed of [2, 3, 4]) expect(await simulated(seed)).toEqual(first)
+    // With 27 a question about healing waits for a link, and that is one to the next life of its receiver.
+    for (const seed of [2, 3, 4, 27]) expect(await simulated(seed)).toEqual(first)
   })
 
   it('gives the same over real QUIC as in simulation', async () => {
