@@ -36,6 +36,10 @@ export type Entry =
   /** A request that ends once, as calls do. */
   | { readonly kind: 'ask'; readonly what: string; readonly n: number }
   | { readonly kind: 'told'; readonly what: string; readonly n: number; readonly code?: string }
+  /** The event loop could not run from then until this line, and the process used so much of processors meanwhile. */
+  | { readonly kind: 'stall'; readonly fromUs: number; readonly cpuUs: number }
+  /** The node that was begun then did not start. */
+  | { readonly kind: 'unstarted'; readonly sinceUs: number; readonly reason: string }
 
 /** A line that was written. */
 export type Line = Entry & { readonly atUs: number }

@@ -1,12 +1,15 @@
 /**
  * What there must be one of: tokens of those that act one after another only grow, and nobody begins while another one
- * has it. Who stands still (a stopped process) may act late, as the documents of leases say, and a storage that compares tokens
- * refuses that: it is counted, and allowed only right after a process went on.
+ * has it. Who stands still (a stopped process, or one without a processor) may act late, as the documents of leases say, and a
+ * storage that compares tokens refuses that: it is counted, and allowed only right after a process went on.
  */
-import { linesOf, type Findings, type Run } from './ledger.ts'
+import { standstills } from './ledger-time.ts'
+import { linesOf, type Findings, type Run, type Span } from './run.ts'
 
-/** What was waiting when a process went on is done within this time, from its first line on. */
+/** What was waiting when a process went on is done within this time. */
 const WAKING_US = 1_000_000
+/** Holders are told 750 ms before their lease ends (a quarter of its time): who stood still for less is not late. */
+const STALL_US = 600_000
 
 interface Act {
   readonly run: Run
@@ -32,6 +35,7 @@ export function checkHolders(runs: readonly Run[], what: string, isExact = false
     .sort((x, y) => x.atUs - y.atUs)
   const faults: string[] = []
   const holders = new Map<number, string>()
+  const wakings = new Map(runs.map((run) => [run, wakingsOf(run)]))
   let [fence, refused] = [0, 0]
   for (const { run, token, atUs } of acts) {
     const holder = holders.get(token) ?? run.run
@@ -42,14 +46,14 @@ export function checkHolders(runs: readonly Run[], what: string, isExact = false
       continue
     }
     refused += 1
-    const isWaking = run.pauses.some(
-      ({ toUs }) => atUs >= toUs && atUs <= wokenUs(run, toUs) + WAKING_US,
-    )
+    const isWaking = wakings
+      .get(run)!
+      .some(({ fromUs, toUs }) => fromUs <= atUs && atUs <= toUs + WAKING_US)
     if (isExact || !isWaking) {
       faults.push(`${what}: ${run.run} acted with token ${token} after token ${fence} had acted`)
     }
   }
-  faults.push(...overlaps(runs, what))
+  faults.push(...overlaps(runs, what, wakings))
   return {
     faults,
     counts: {
@@ -60,8 +64,12 @@ export function checkHolders(runs: readonly Run[], what: string, isExact = false
   }
 }
 
-/** Who began while another one ran, neither stopped nor killed. */
-function overlaps(runs: readonly Run[], what: string): string[] {
+/** Who began while another one ran, neither standing still nor killed. */
+function overlaps(
+  runs: readonly Run[],
+  what: string,
+  wakings: ReadonlyMap<Run, readonly Span[]>,
+): string[] {
   const holdings: Holding[] = runs.flatMap((run) => {
     const left = new Map(
       linesOf(run, 'left').map((line) => [`${line.what} ${line.token}`, line.atUs]),
@@ -78,11 +86,10 @@ function overlaps(runs: readonly Run[], what: string): string[] {
   const faults: string[] = []
   for (const [at, next] of holdings.entries()) {
     for (const before of holdings.slice(Math.max(0, at - 20), at)) {
-      const isPaused = before.run.pauses.some(
-        ({ fromUs, toUs }) =>
-          fromUs <= next.atUs && next.atUs <= wokenUs(before.run, toUs) + WAKING_US,
-      )
-      const isRunning = before.untilUs > next.atUs && before.run.endedUs > next.atUs && !isPaused
+      const isStill = wakings
+        .get(before.run)!
+        .some(({ fromUs, toUs }) => fromUs <= next.atUs && next.atUs <= toUs + WAKING_US)
+      const isRunning = before.untilUs > next.atUs && before.run.endedUs > next.atUs && !isStill
       if (isRunning) {
         faults.push(
           `${what}: token ${next.token} began at ${next.run.run} while ${before.run.run} ran with ${before.token}`,
@@ -93,10 +100,9 @@ function overlaps(runs: readonly Run[], what: string): string[] {
   return faults
 }
 
-/** When a process that was told to go on had time of a processor for it. */
-function wokenUs({ lines }: Run, toUs: number): number {
-  return lines.find(({ atUs }) => atUs >= toUs)?.atUs ?? toUs
-}
+/** Standstills that are long enough for a lease to end meanwhile. */
+const wakingsOf = (run: Run): Span[] =>
+  standstills(run).filter(({ fromUs, toUs }) => toUs - fromUs >= STALL_US)
 
 function lastAct(run: Run, what: string, token: number, fromUs: number): number {
   return linesOf(run, 'act').reduce(

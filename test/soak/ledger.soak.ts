@@ -2,9 +2,11 @@
 import { describe, expect, it } from 'vitest'
 import { planFaults } from './fault-plan.ts'
 import type { Entry, Line } from './journal.ts'
-import { checkAsks, checkCalls, checkCasts, checkLosses, checkSpawns } from './ledger.ts'
-import type { Findings, Run } from './ledger.ts'
+import { checkAsks, checkCalls, checkCasts, checkSpawns } from './ledger.ts'
 import { checkHolders } from './ledger-holders.ts'
+import { checkLosses } from './ledger-losses.ts'
+import { checkStalls, checkStarts } from './ledger-time.ts'
+import type { Findings, Run } from './run.ts'
 
 const SECOND_US = 1_000_000
 const A = 'a'.repeat(64)
@@ -39,6 +41,15 @@ const got = (epoch: number, n: number): Entry => ({ kind: 'got', from: 'a.1', ep
 const held = (token: number): Entry => ({ kind: 'held', what: 'x', token })
 const act = (token: number): Entry => ({ kind: 'act', what: 'x', token })
 const left = (token: number): Entry => ({ kind: 'left', what: 'x', token })
+/** Lines with times of their own, in seconds; a stall ends at its time. */
+const lines = (...given: readonly (readonly [number, Entry])[]): Line[] =>
+  given.map(([at, entry]) => ({ ...entry, atUs: at * SECOND_US }))
+const stall = (from: number, cpu = 0): Entry => ({
+  kind: 'stall',
+  fromUs: from * SECOND_US,
+  cpuUs: cpu * SECOND_US,
+})
+const unstarted = (reason: string): Entry => ({ kind: 'unstarted', sinceUs: 0, reason })
 const spawn: Entry = { kind: 'spawn', id: 's', key: B }
 const spawned: Entry = { kind: 'spawned', id: 's' }
 const born: Entry = { kind: 'born', id: 's' }
@@ -98,16 +109,84 @@ const STORIES: readonly Story[] = [
     runs: [run('a.1', [call, answer, answer]), run('b.1', [executed])],
   },
   {
-    ...{ name: 'a call that ended late', check: calls, fault: 'took 11000 ms' },
+    ...{ name: 'a call that ended late', check: calls, fault: 'ended 6000 ms late' },
     runs: [run('a.1', [call, ...new Array<Entry>(10).fill(held(1)), failed('ERR_CALL_TIMEOUT')])],
   },
   {
     ...{ name: 'a call that ended late because its process stood still', check: calls },
     runs: [
       run('a.1', [call, ...new Array<Entry>(10).fill(held(1)), failed('ERR_CALL_TIMEOUT')], {
-        pauses: [{ fromUs: 2 * SECOND_US, toUs: 5 * SECOND_US }],
+        pauses: [{ fromUs: 5 * SECOND_US, toUs: 11.5 * SECOND_US }],
       }),
     ],
+  },
+  {
+    ...{ name: 'a call that ended late because its process had no processor', check: calls },
+    runs: [
+      run('a.1', [], {
+        lines: lines([1, call], [11, stall(5.5)], [11.9, failed('ERR_CALL_TIMEOUT')]),
+      }),
+    ],
+  },
+  {
+    ...{ name: 'a call that was begun while its process had no processor', check: calls },
+    runs: [
+      run('a.1', [], {
+        lines: lines([1, call], [7, stall(0.5)], [12.5, failed('ERR_CALL_TIMEOUT')]),
+      }),
+    ],
+  },
+  {
+    ...{ name: 'a call that ended later than its process had no processor', check: calls },
+    fault: 'ended 1100 ms late',
+    runs: [
+      run('a.1', [], {
+        lines: lines([1, call], [11, stall(6)], [12.1, failed('ERR_CALL_TIMEOUT')]),
+      }),
+    ],
+  },
+  {
+    ...{ name: 'a call that ended late, and a stall before it was due', check: calls },
+    fault: 'ended 1100 ms late',
+    runs: [
+      run('a.1', [], {
+        lines: lines([1, call], [6, stall(2)], [7.1, failed('ERR_CALL_TIMEOUT')]),
+      }),
+    ],
+  },
+  {
+    ...{ name: 'a stall that is a pause as well is counted once', check: calls },
+    fault: 'ended 1100 ms late',
+    runs: [
+      run('a.1', [], {
+        pauses: [{ fromUs: 6 * SECOND_US, toUs: 9 * SECOND_US }],
+        lines: lines([1, call], [9, stall(6)], [10.1, failed('ERR_CALL_TIMEOUT')]),
+      }),
+    ],
+  },
+  {
+    ...{ name: 'a process without a processor', check: checkStalls },
+    runs: [run('a.1', [], { lines: lines([9, stall(1, 1)]) })],
+  },
+  {
+    ...{ name: 'a process that kept its event loop from its timers', check: checkStalls },
+    fault: 'was at work at 9000000 without a look',
+    runs: [run('a.1', [], { lines: lines([9, stall(1, 1.1)]) })],
+  },
+  {
+    ...{ name: 'a node that had no time to start', check: checkStarts },
+    runs: [
+      run('a.1', [], { lines: lines([4, stall(1.5)], [6, unstarted('the endpoint: timeout')]) }),
+    ],
+  },
+  {
+    ...{ name: 'a node that had the time to start', check: checkStarts, fault: 'did not start' },
+    runs: [run('a.1', [], { lines: lines([4, stall(1.6)], [6, unstarted('timeout')]) })],
+  },
+  {
+    ...{ name: 'a node that did not start for another reason', check: checkStarts },
+    fault: 'did not start for EADDRINUSE',
+    runs: [run('a.1', [], { lines: lines([4, stall(1)], [6, unstarted('EADDRINUSE')]) })],
   },
   {
     ...{ name: 'a failure without a known code', check: calls, fault: 'ended with ERR_INVARIANT' },
@@ -219,10 +298,7 @@ const STORIES: readonly Story[] = [
     runs: [
       run('a.1', [], {
         pauses: [{ fromUs: 1.5 * SECOND_US, toUs: 2.9 * SECOND_US }],
-        lines: [
-          { ...held(1), atUs: SECOND_US },
-          { ...act(1), atUs: 6 * SECOND_US },
-        ],
+        lines: lines([1, held(1)], [6, act(1)], [6.1, stall(1.6)]),
       }),
       run('b.1', [left(0), held(2), act(2)]),
     ],
@@ -233,12 +309,16 @@ const STORIES: readonly Story[] = [
     runs: [
       run('a.1', [], {
         pauses: [{ fromUs: 1.5 * SECOND_US, toUs: 2.9 * SECOND_US }],
-        lines: [
-          { ...held(1), atUs: SECOND_US },
-          { ...act(1), atUs: 6 * SECOND_US },
-          { ...act(1), atUs: 7.1 * SECOND_US },
-        ],
+        lines: lines([1, held(1)], [6, act(1)], [6, stall(1.6)], [7.1, act(1)]),
       }),
+      run('b.1', [left(0), held(2), act(2)]),
+    ],
+  },
+  {
+    ...{ name: 'an old token of one that stood still for less than a lease bears' },
+    ...{ check: (runs) => checkHolders(runs, 'x'), fault: 'after token 2' },
+    runs: [
+      run('a.1', [], { lines: lines([1, held(1)], [3.1, act(1)], [3.1, stall(2.6)]) }),
       run('b.1', [left(0), held(2), act(2)]),
     ],
   },
@@ -279,11 +359,16 @@ const STORIES: readonly Story[] = [
     ...{ name: 'a lost connection of one that got no time', check: losses },
     runs: [
       run('a.1', [], {
-        lines: [
-          { ...watch(1), atUs: SECOND_US },
-          { ...down(1), atUs: 3 * SECOND_US },
-        ],
+        lines: lines([1, watch(1)], [2.5, stall(1.4)], [3, down(1)]),
       }),
+      run('b.1', []),
+    ],
+  },
+  {
+    ...{ name: 'a lost connection of one that got no time for a moment', check: losses },
+    fault: 'without a cause',
+    runs: [
+      run('a.1', [], { lines: lines([1, watch(1)], [2.5, stall(1.6)], [3, down(1)]) }),
       run('b.1', []),
     ],
   },

@@ -3,47 +3,9 @@
  * once, what was said arrived in order and without a gap until a monitor told of the loss, and a monitor told the truth.
  * Pure: gives what is wrong, in words, and how much of each thing there was.
  */
-import type { Entry, Line } from './journal.ts'
+import { LATE_US, lateUs, standstills } from './ledger-time.ts'
+import { linesOf, type Findings, type Run } from './run.ts'
 
-/** Microseconds from and to. */
-export interface Span {
-  readonly fromUs: number
-  readonly toUs: number
-}
-
-/** One start of a process, and what became of it. */
-export interface Run {
-  readonly run: string
-  /** Of its node, hex. */
-  readonly key: string
-  readonly startedUs: number
-  /** `killed` ends anywhere, `stopped` ends what it has begun, and so does `rested`, which was there to the end. */
-  readonly fate: 'killed' | 'stopped' | 'rested'
-  /** When its end began; a killed one may have written a little later. */
-  readonly endedUs: number
-  /** Times in which it was stopped by a signal. */
-  readonly pauses: readonly Span[]
-  readonly lines: readonly Line[]
-}
-
-/** What a check found. */
-export interface Findings {
-  readonly faults: readonly string[]
-  readonly counts: Readonly<Record<string, number>>
-}
-
-type Of<K extends Entry['kind']> = Extract<Line, { readonly kind: K }>
-
-export function linesOf<K extends Entry['kind']>({ lines }: Run, kind: K): Of<K>[] {
-  return lines.filter((line): line is Of<K> => line.kind === kind)
-}
-
-/** Beyond its deadline a call may end so late on a machine that does other things. */
-const LATE_US = 5_000_000
-/** After a fault is over, links and dials may fail for so long. */
-export const AFTERMATH_US = 30_000_000
-/** Several times as long as the longest pause between two lines of a process that has work. */
-const STALL_US = 1_000_000
 const CALL_CODES =
   /^ERR_CALL_TIMEOUT$|^ERR_CALL_EXIT (?:noconnection|noproc|shutdown)$|^ERR_PEER_BACKLOG/
 const NOT_EXECUTED = /noproc|ERR_PEER_BACKLOG/
@@ -52,11 +14,12 @@ function tally(counts: Record<string, number>, what: string): void {
   counts[what] = (counts[what] ?? 0) + 1
 }
 
-/** Calls: one end each, in time; what was answered was executed once, what was not at most once. */
+/** Calls: one end each, in time but for standstills; what was answered was executed once, what was not at most once. */
 export function checkCalls(runs: readonly Run[], timeoutMs: number): Findings {
   const faults: string[] = []
   const counts: Record<string, number> = {}
   const executed = new Map<string, number>()
+  let latestUs = 0
   for (const run of runs) {
     for (const { from, n } of linesOf(run, 'executed')) {
       executed.set(`${from} ${n}`, (executed.get(`${from} ${n}`) ?? 0) + 1)
@@ -64,6 +27,7 @@ export function checkCalls(runs: readonly Run[], timeoutMs: number): Findings {
   }
   for (const run of runs) {
     const begun = new Map(linesOf(run, 'call').map((line) => [line.n, line]))
+    const still = standstills(run)
     const ended = new Set<number>()
     for (const { n, value, code, atUs } of linesOf(run, 'answer')) {
       const call = `call ${n} of ${run.run}`
@@ -81,8 +45,9 @@ export function checkCalls(runs: readonly Run[], timeoutMs: number): Findings {
         faults.push(`${call} was executed ${times} times, and ended with ${code ?? 'an answer'}`)
       }
       if (code !== undefined && !CALL_CODES.test(code)) faults.push(`${call} ended with ${code}`)
-      const tookUs = atUs - start.atUs - pausedUs(run, start.atUs, atUs)
-      if (tookUs > timeoutMs * 1_000 + LATE_US) faults.push(`${call} took ${tookUs / 1_000} ms`)
+      const late = lateUs(still, start.atUs, timeoutMs * 1_000, atUs)
+      latestUs = Math.max(latestUs, late)
+      if (late > LATE_US) faults.push(`${call} ended ${late / 1_000} ms late`)
     }
     if (run.fate !== 'killed') {
       for (const n of begun.keys())
@@ -91,14 +56,8 @@ export function checkCalls(runs: readonly Run[], timeoutMs: number): Findings {
     for (const n of begun.keys()) executed.delete(`${run.run} ${n}`)
   }
   for (const call of executed.keys()) faults.push(`call ${call} was executed and never made`)
-  return { faults, counts }
+  return { faults, counts: { ...counts, 'calls: latest ms': Math.round(latestUs / 1_000) } }
 }
-
-const pausedUs = ({ pauses }: Run, fromUs: number, toUs: number): number =>
-  pauses.reduce(
-    (sum, pause) => sum + Math.max(0, Math.min(toUs, pause.toUs) - Math.max(fromUs, pause.fromUs)),
-    0,
-  )
 
 interface Epoch {
   sent: number
@@ -235,46 +194,4 @@ export function checkAsks(runs: readonly Run[], codes: RegExp): Findings {
     for (const ask of open) faults.push(`${ask} of ${run.run} never ended`)
   }
   return { faults, counts }
-}
-
-/** Whoever works writes several lines per second: one that does not got no time from the machine. */
-function stallsOf({ startedUs, lines }: Run): Span[] {
-  return lines.flatMap(({ atUs }, at) => {
-    const fromUs = lines[at - 1]?.atUs ?? startedUs
-    return atUs - fromUs > STALL_US ? [{ fromUs, toUs: atUs }] : []
-  })
-}
-
-/** Times in which a node was stopped, away, starting, or without the time of a processor. */
-function troublesOf(runs: readonly Run[], key: string): Span[] {
-  const own = runs.filter((run) => run.key === key).sort((x, y) => x.startedUs - y.startedUs)
-  return own.flatMap((run, at) => {
-    const { startedUs, endedUs, pauses, lines } = run
-    const backUs = own[at + 1]?.lines[0]?.atUs ?? endedUs
-    return [
-      { fromUs: startedUs, toUs: lines[0]?.atUs ?? startedUs },
-      { fromUs: endedUs, toUs: Math.max(endedUs, backUs) },
-      ...pauses,
-      ...stallsOf(run),
-    ]
-  })
-}
-
-/** A lost connection has a cause: one of the two was killed, stopped or restarted, had just begun, or got no time. */
-export function checkLosses(runs: readonly Run[], aftermathUs: number = AFTERMATH_US): Findings {
-  const faults: string[] = []
-  const troubles = new Map(runs.map(({ key }) => [key, troublesOf(runs, key)]))
-  const stalls = runs.reduce((sum, run) => sum + stallsOf(run).length, 0)
-  let losses = 0
-  for (const run of runs) {
-    for (const { key, reason, atUs } of linesOf(run, 'down')) {
-      if (reason !== 'noconnection') continue
-      losses += 1
-      const hasCause = [...troubles.get(run.key)!, ...(troubles.get(key) ?? [])].some(
-        ({ fromUs, toUs }) => fromUs <= atUs && atUs <= toUs + aftermathUs,
-      )
-      if (!hasCause) faults.push(`${run.run} lost ${key} at ${atUs} without a cause`)
-    }
-  }
-  return { faults, counts: { losses, stalls } }
 }

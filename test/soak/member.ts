@@ -7,7 +7,8 @@ import process from 'node:process'
 import { createInterface } from 'node:readline'
 import { startNode } from '../../dist/index.ts'
 import { createSeededEntropy } from '../../runtime/index.ts'
-import { Journal } from './journal.ts'
+import { Heart } from './heart.ts'
+import { Journal, nowUs } from './journal.ts'
 import { Load, serve } from './member-load.ts'
 import { Names } from './member-names.ts'
 import { Strict } from './member-strict.ts'
@@ -43,11 +44,18 @@ const {
   ...options
 } = JSON.parse(process.argv[2]!) as MemberOptions
 const journal = new Journal(path)
+const heart = new Heart(journal)
+const sinceUs = nowUs()
 const node = await startNode({
   ...options,
   host: '127.0.0.1',
   membership: 'local',
   leases: { ttlMs },
+}).catch((error: unknown) => {
+  // The ledger judges whether it had the time for it.
+  journal.write({ kind: 'unstarted', sinceUs, reason: String(error) })
+  say({ event: 'begun', isReady: false })
+  process.exit(1)
 })
 const member = { node, journal, run, entropy: createSeededEntropy(seed) }
 await serve(member)
@@ -105,13 +113,17 @@ const commands: Readonly<Record<string, () => unknown>> = {
     await node.stop()
     await Promise.all([load.settled(), resting])
     isStopped = true
+    heart.stop()
     journal.close()
     lines.close()
     process.stdin.destroy()
   },
 }
 
-say({ event: 'ready', id: node.id, key: node.key.hex, port: node.mesh.address.port })
+say({
+  ...{ event: 'begun', isReady: true },
+  ...{ id: node.id, key: node.key.hex, port: node.mesh.address.port },
+})
 const lines = createInterface({ input: process.stdin })
 lines.on('line', (line) => {
   const { id, command } = JSON.parse(line) as { readonly id: number; readonly command: string }

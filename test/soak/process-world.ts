@@ -6,12 +6,14 @@ import { createRealClock } from '../../runtime/index.ts'
 import { Children, type Fields, type JsonChild } from '../support/json-child.ts'
 import type { PlannedFault } from './fault-plan.ts'
 import { nowUs, readJournal } from './journal.ts'
-import type { Run, Span } from './ledger.ts'
+import type { Run, Span } from './run.ts'
 import type { MemberOptions } from './member.ts'
 
 const TTL_MS = 3_000
 const END_MS = 30_000
 const WAIT_MS = 120_000
+/** Of one process, until its node has started. */
+const STARTS_MAX = 5
 
 /** One start of a process. */
 interface Life {
@@ -133,7 +135,15 @@ export class ProcessWorld {
     return this.#children.end()
   }
 
+  /** A node that did not start is started again, as a supervisor of processes does; the ledger judges why it did not. */
   async #begin(place: Place): Promise<void> {
+    for (let left = STARTS_MAX; left > 0; left--) {
+      if (await this.#tryToBegin(place)) return
+    }
+    throw new Error(`${place.name} did not start ${STARTS_MAX} times`)
+  }
+
+  async #tryToBegin(place: Place): Promise<boolean> {
     const { name } = place
     const run = `${name}.${place.lives.length + 1}`
     const journal = join(this.#folder, `${run}.jsonl`)
@@ -152,10 +162,16 @@ export class ProcessWorld {
       fate: 'rested',
     }
     place.lives.push(life)
-    const ready = await child.event('ready')
-    if (ready['key'] !== place.key) this.#problems.push(`${run} has another key`)
-    place.id = String(ready['id'])
-    place.port = Number(ready['port'])
+    const begun = await child.event('begun')
+    if (begun['isReady'] !== true) {
+      Object.assign(life, { fate: 'killed', endedUs: nowUs() })
+      await child.ended
+      return false
+    }
+    if (begun['key'] !== place.key) this.#problems.push(`${run} has another key`)
+    place.id = String(begun['id'])
+    place.port = Number(begun['port'])
+    return true
   }
 
   async #inflict(

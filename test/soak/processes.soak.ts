@@ -11,8 +11,10 @@ import process from 'node:process'
 import { afterAll, beforeAll, describe, expect, it } from 'vitest'
 import { Compiled } from '../support/compiled.ts'
 import { planFaults } from './fault-plan.ts'
-import { checkAsks, checkCalls, checkCasts, checkLosses, checkSpawns } from './ledger.ts'
+import { checkAsks, checkCalls, checkCasts, checkSpawns } from './ledger.ts'
 import { checkHolders } from './ledger-holders.ts'
+import { checkLosses } from './ledger-losses.ts'
+import { checkStalls, checkStarts } from './ledger-time.ts'
 import { CALL_TIMEOUT_MS } from './member-load.ts'
 import type { NamesView } from './member-names.ts'
 import { JOBS } from './member-strict.ts'
@@ -22,6 +24,7 @@ const SEED = Number(process.env['FOVEA_SOAK_SEED'] ?? 7)
 const SIZE = Number(process.env['FOVEA_SOAK_PROCESSES'] ?? 5)
 const TROUBLE_MS = Number(process.env['FOVEA_SOAK_PROCESSES_MS'] ?? 30_000)
 const AGREE_MS = 90_000
+const HOOK_MS = 120_000
 const PROGRAM = 'test/soak/member.ts'
 const ASK_CODES =
   /^ERR_(?:GLOBAL_(?:NAME_TAKEN|TIMEOUT|PROCESS|ABORTED|STOPPED|LOST)|LEASE_(?:HELD|NO_MAJORITY|ABORTED))\b/
@@ -33,7 +36,7 @@ let world: ProcessWorld
 beforeAll(async () => {
   folder = await mkdtemp(join(tmpdir(), 'fovea-soak-'))
   world = new ProcessWorld(compiled.file(PROGRAM), folder, SEED)
-})
+}, HOOK_MS)
 
 afterAll(async () => {
   await world.end()
@@ -42,7 +45,7 @@ afterAll(async () => {
   if (process.env['FOVEA_SOAK_KEEP'] === undefined)
     await rm(folder, { recursive: true, force: true })
   else process.stdout.write(`journals are in ${folder}\n`)
-})
+}, HOOK_MS)
 
 const namesOf = (view: View): NamesView => view['names'] as NamesView
 
@@ -104,6 +107,8 @@ describe(`${SIZE} processes under kill -9, SIGSTOP and restarts, seed ${SEED}`, 
         checkSpawns(runs),
         checkAsks(runs, ASK_CODES),
         checkLosses(runs),
+        checkStalls(runs),
+        checkStarts(runs),
         checkHolders(runs, 'lease', true),
         ...['singleton', 'strict name', ...jobs].map((what) => checkHolders(runs, what)),
       ]
