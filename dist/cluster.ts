@@ -2,7 +2,8 @@
  * `Cluster`: who is there. A node is connected from the first link to it, or from the moment the mesh holds
  * it for up, or is spoken to through others, until a link to it breaks, it says goodbye, or the mesh holds it for
  * down; a link that was closed because nobody needed it changes nothing, since the next message makes a new one. `onNodeUp` comes
- * when calls to it can go out, `onNodeDown` after everything that crossed the link got its `noconnection`.
+ * when calls to it can go out, `onNodeDown` after everything that crossed the link got its `noconnection`, `onNodeGone`
+ * when that start of the node never comes back (`lost-lives.ts`).
  *
  * Differs from noex: a node that is gone is forgotten after a while; a peer's word about a third node
  * changes nothing here; a callback that throws is logged and harms nobody.
@@ -28,6 +29,7 @@ import {
 import { ClusterConnectError, ClusterWaitError } from './errors.ts'
 import type { RelayEvent } from './hand-over.ts'
 import { InOrder } from './in-order.ts'
+import { goneReasonOf, LostLives, type NodeGoneReason } from './lost-lives.ts'
 import type { NodeDirectory, NodeTarget } from './node-directory.ts'
 import { isNodeId, NodeId } from './node-id.ts'
 import { checkOwner, NodeMonitors, type MonitorNodesOptions } from './node-monitors.ts'
@@ -90,17 +92,30 @@ export interface ClusterFunctions {
     callback: (nodeId: NodeId, node: ClusterNode) => void,
     options?: NodesOptions,
   ): () => void
-  /** Calls `callback` for every node that is lost. */
+  /** Calls `callback` for every node that is lost; not `permanent` when the same start of it may come back. */
   onNodeDown(
-    callback: (nodeId: NodeId, reason: NodeDownReason, node: ClusterNode) => void,
+    callback: (
+      nodeId: NodeId,
+      reason: NodeDownReason,
+      node: ClusterNode,
+      permanent: boolean,
+    ) => void,
     options?: NodesOptions,
   ): () => void
   /**
-   * Sends `owner` one `{ type: 'nodedown', node, reason }` when that node is lost: at once if it is not connected and cannot
-   * be. Counted: called twice, it sends two. Gives the way to stop.
+   * Calls `callback` for every node that was lost and does not come back, once: right after its `onNodeDown` if that was
+   * permanent, else when it is known. Whoever keeps something for a node that may come back lets go of it here.
+   */
+  onNodeGone(
+    callback: (nodeId: NodeId, reason: NodeGoneReason, node: ClusterNode) => void,
+    options?: NodesOptions,
+  ): () => void
+  /**
+   * Sends `owner` one `{ type: 'nodedown', node, reason, permanent }` when that node is lost: at once if it is not connected
+   * and cannot be. Counted: called twice, it sends two. Gives the way to stop.
    */
   monitorNode(node: NodeTarget, owner: Pid): () => void
-  /** Sends `owner` `{ type: 'nodeup', node }` and `nodedown` of all nodes; gives the way to stop. */
+  /** Sends `owner` `{ type: 'nodeup', node }`, `nodedown` and `nodegone` of all nodes; gives the way to stop. */
   monitorNodes(owner: Pid, options?: MonitorNodesOptions): () => void
   /**
    * Connects with a node: a known one, or `name@host:port`. Rejects with `ERR_CLUSTER_CONNECT`, also when a node of another
@@ -132,7 +147,8 @@ export interface ClusterParts {
   }
 }
 
-type Down = (nodeId: NodeId, reason: NodeDownReason, node: ClusterNode) => void
+type Down = Parameters<ClusterFunctions['onNodeDown']>[0]
+type Gone = Parameters<ClusterFunctions['onNodeGone']>[0]
 
 const WAIT_MS = 10_000
 
@@ -142,11 +158,13 @@ export class ClusterView implements ClusterFunctions {
   readonly #startedAtMs: number
   readonly #up = new Set<(nodeId: NodeId, node: ClusterNode) => void>()
   readonly #down = new Set<Down>()
+  readonly #gone = new Set<Gone>()
   readonly #statusHandlers = new Set<(status: ClusterStatus) => void>()
   /** Nodes that were told to be up and not to be down since, by key. */
   readonly #connected = new Map<string, ClusterNode>()
   /** Which start of those nodes was spoken to last. */
   readonly #lives = new Map<string, number>()
+  readonly #lost = new LostLives()
   readonly #stopListening: (() => void)[]
   readonly #monitors: NodeMonitors
   readonly #order = new InOrder()
@@ -236,7 +254,14 @@ export class ClusterView implements ClusterFunctions {
 
   onNodeDown(callback: Down, { hidden = false }: NodesOptions = {}): () => void {
     checkCallback(callback)
-    return listen(this.#down, (nodeId, reason, node) => {
+    return listen(this.#down, (nodeId, reason, node, permanent) => {
+      if (hidden || !node.hidden) callback(nodeId, reason, node, permanent)
+    })
+  }
+
+  onNodeGone(callback: Gone, { hidden = false }: NodesOptions = {}): () => void {
+    checkCallback(callback)
+    return listen(this.#gone, (nodeId, reason, node) => {
       if (hidden || !node.hidden) callback(nodeId, reason, node)
     })
   }
@@ -247,7 +272,7 @@ export class ClusterView implements ClusterFunctions {
     const { directory, relays } = this.#parts
     const keyHex = directory.keyOf(node)
     const name = (keyHex === undefined ? String(node) : directory.nameOf(keyHex)) as NodeId
-    if (keyHex === undefined) return this.#monitors.missing(name, owner)
+    if (keyHex === undefined) return this.#monitors.missing(name, owner, false)
     const isOwn = keyHex === directory.ownKeyHex
     if (isOwn || this.#connected.has(keyHex)) return this.#monitors.single(keyHex, owner)
     // As `erlang:monitor_node/2`: a node without a connection is connected with, or is down.
@@ -255,7 +280,10 @@ export class ClusterView implements ClusterFunctions {
     let isWanted = true
     const tell = (missing: boolean) => (): void => {
       if (!isWanted) return
-      stop = missing ? this.#monitors.missing(name, owner) : this.#monitors.single(keyHex, owner)
+      const hasLeft = directory.member(keyHex)?.state === 'left'
+      stop = missing
+        ? this.#monitors.missing(name, owner, hasLeft)
+        : this.#monitors.single(keyHex, owner)
     }
     const isTried = relays.whenLinked(keyHex, tell(false), tell(true))
     if (!isTried) tell(true)()
@@ -357,6 +385,8 @@ export class ClusterView implements ClusterFunctions {
     if (status !== 'stopped') return
     this.#up.clear()
     this.#down.clear()
+    this.#gone.clear()
+    this.#lost.clear()
     this.#monitors.close()
     this.#statusHandlers.clear()
   }
@@ -376,18 +406,25 @@ export class ClusterView implements ClusterFunctions {
     else if (type === 'left') {
       // With a link, its goodbye is the end: what crosses it until then still arrives.
       if (this.#parts.mesh.linkTo(hex) === undefined) this.#nodeDown(hex, 'graceful_shutdown')
-    } else if (type === 'up' || type === 'alive') this.#nodeUp(nodeOf(member, 'connected'))
-    else if (type === 'update' && this.#connected.has(hex)) {
+    } else if (type === 'up' || type === 'alive') {
+      const replaced = this.#lost.returned(member)
+      if (replaced !== undefined) this.#nodeGone(replaced, 'replaced')
+      this.#nodeUp(nodeOf(member, 'connected'))
+    } else if (type === 'update' && this.#connected.has(hex)) {
       this.#connected.set(hex, nodeOf(member, 'connected'))
     }
+    if (type === 'left' || type === 'forgotten') this.#judgeLost(hex)
   }
 
   /** A link that was closed because nobody needed it may have ended with its node, which has begun anew meanwhile. */
   #met(peer: PeerInfo): void {
     const { hex } = peer.key
     const life = this.#lives.get(hex)
-    if (life !== undefined && life < peer.incarnation) this.#nodeDown(hex, 'connection_closed')
+    if (life !== undefined && life < peer.incarnation) {
+      this.#nodeDown(hex, 'connection_closed', 'replaced')
+    }
     this.#lives.set(hex, peer.incarnation)
+    for (const replaced of this.#lost.met(peer)) this.#nodeGone(replaced, 'replaced')
     this.#nodeUp(connected(peer))
   }
 
@@ -399,13 +436,31 @@ export class ClusterView implements ClusterFunctions {
     this.#tell(this.#up, (callback) => callback(node.id, node))
   }
 
-  #nodeDown(keyHex: string, reason: NodeDownReason): void {
+  /** `replaced` if that is known already. */
+  #nodeDown(keyHex: string, reason: NodeDownReason, replaced?: 'replaced'): void {
     const known = this.#connected.get(keyHex)
+    const life = this.#lives.get(keyHex)
     this.#lives.delete(keyHex)
     if (!this.#connected.delete(keyHex) || known === undefined) return
     const node = Object.freeze({ ...known, status: 'disconnected' as const })
-    this.#monitors.down(node, reason)
-    this.#tell(this.#down, (callback) => callback(node.id, reason, node))
+    const member = this.#parts.mesh.membership.member(keyHex)
+    const permanent = (replaced ?? goneReasonOf(member)) !== undefined
+    this.#lost.add(node, life, member)
+    this.#monitors.down(node, reason, permanent)
+    this.#tell(this.#down, (callback) => callback(node.id, reason, node, permanent))
+    this.#judgeLost(keyHex, replaced)
+  }
+
+  /** Tells of a lost node that it is gone, if it is. */
+  #judgeLost(keyHex: string, replaced?: 'replaced'): void {
+    const reason = replaced ?? goneReasonOf(this.#parts.mesh.membership.member(keyHex))
+    const node = reason === undefined ? undefined : this.#lost.end(keyHex)
+    if (node !== undefined && reason !== undefined) this.#nodeGone(node, reason)
+  }
+
+  #nodeGone(node: ClusterNode, reason: NodeGoneReason): void {
+    this.#monitors.gone(node, reason)
+    this.#tell(this.#gone, (callback) => callback(node.id, reason, node))
   }
 
   #tell<C>(callbacks: ReadonlySet<C>, tell: (callback: C) => void): void {

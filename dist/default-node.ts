@@ -118,6 +118,7 @@ export const Cluster: DefaultClusterFunctions = Object.freeze<DefaultClusterFunc
   getUptimeMs: () => cluster('getUptimeMs').getUptimeMs(),
   onNodeUp: (callback, options) => cluster('onNodeUp').onNodeUp(callback, options),
   onNodeDown: (callback, options) => cluster('onNodeDown').onNodeDown(callback, options),
+  onNodeGone: (callback, options) => cluster('onNodeGone').onNodeGone(callback, options),
   monitorNode: (target, owner) => cluster('monitorNode').monitorNode(target, owner),
   monitorNodes: (owner, options) => cluster('monitorNodes').monitorNodes(owner, options),
   connect: async (target, options) => cluster('connect').connect(target, options),

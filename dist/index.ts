@@ -184,6 +184,7 @@ export type {
   NameResolver,
   ResolveName,
 } from './names/resolver.ts'
+export type { NodeGoneReason } from './lost-lives.ts'
 export type { MonitorNodesOptions, NodeMessage, NodeMonitorReason } from './node-monitors.ts'
 export type { NodeTarget } from './node-directory.ts'
 export type { WorkerNode, Workers } from './workers/workers.ts'

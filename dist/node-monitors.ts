@@ -3,7 +3,11 @@
  * all that come and go (`net_kernel:monitor_nodes/2`). They are told by messages:
  *
  *     { type: 'nodeup', node }                 node: 'name@host:port'
- *     { type: 'nodedown', node, reason }
+ *     { type: 'nodedown', node, reason, permanent }
+ *     { type: 'nodegone', node, reason }       to who monitors all: that start of the node never comes back (lost-lives.ts)
+ *
+ * After each `nodedown` of all nodes comes either `nodegone` or `nodeup` of the same start; `nodegone` at once if it was
+ * permanent, and before the `nodeup` of another start in its place.
  *
  * Invariants:
  * - Monitors are counted: two of one owner are two messages (X-07). One of `monitorNode` is spent when it has fired.
@@ -12,12 +16,20 @@
  */
 import { ArgumentError, isPid, type Pid, type System } from '../runtime/index.ts'
 import type { ClusterNode, NodeDownReason } from './cluster.ts'
+import type { NodeGoneReason } from './lost-lives.ts'
 import type { NodeId } from './node-id.ts'
 
 /** What a process gets that monitors nodes. */
 export type NodeMessage =
   | { readonly type: 'nodeup'; readonly node: NodeId }
-  | { readonly type: 'nodedown'; readonly node: NodeId; readonly reason: NodeMonitorReason }
+  | {
+      readonly type: 'nodedown'
+      readonly node: NodeId
+      readonly reason: NodeMonitorReason
+      /** False when that start of the node may come back: it was not heard of, or its link is lost. */
+      readonly permanent: boolean
+    }
+  | { readonly type: 'nodegone'; readonly node: NodeId; readonly reason: NodeGoneReason }
 
 /** Why a node is down for a monitor: `noconnection` when there was no connection to lose. */
 export type NodeMonitorReason = NodeDownReason | 'noconnection'
@@ -65,11 +77,11 @@ export class NodeMonitors {
   }
 
   /** The node is none that could be monitored. */
-  missing(node: NodeId, owner: Pid): () => void {
+  missing(node: NodeId, owner: Pid, permanent: boolean): () => void {
     checkOwner(owner)
     let isWanted = true
     this.#system.clock.microtask(() => {
-      if (isWanted) this.#tell(owner, { type: 'nodedown', node, reason: 'noconnection' })
+      if (isWanted) this.#tell(owner, { type: 'nodedown', node, reason: 'noconnection', permanent })
     })
     return () => (isWanted = false)
   }
@@ -82,20 +94,20 @@ export class NodeMonitors {
   }
 
   up({ id, hidden }: ClusterNode): void {
-    for (const [{ owner }, wantsHidden] of this.#all) {
-      if (wantsHidden || !hidden) this.#tell(owner, { type: 'nodeup', node: id })
-    }
+    this.#tellAll({ type: 'nodeup', node: id }, hidden)
   }
 
-  down({ id, key, hidden }: ClusterNode, reason: NodeMonitorReason): void {
-    const message = { type: 'nodedown', node: id, reason } as const
+  down({ id, key, hidden }: ClusterNode, reason: NodeDownReason, permanent: boolean): void {
+    const message = { type: 'nodedown', node: id, reason, permanent } as const
     for (const monitor of [...(this.#single.get(key.hex) ?? [])]) {
       this.#end(monitor)
       this.#tell(monitor.owner, message)
     }
-    for (const [{ owner }, wantsHidden] of this.#all) {
-      if (wantsHidden || !hidden) this.#tell(owner, message)
-    }
+    this.#tellAll(message, hidden)
+  }
+
+  gone({ id, hidden }: ClusterNode, reason: NodeGoneReason): void {
+    this.#tellAll({ type: 'nodegone', node: id, reason }, hidden)
   }
 
   /** The node has stopped: nobody is told any more. */
@@ -119,6 +131,12 @@ export class NodeMonitors {
     if (monitor.over) return
     monitor.over = true
     monitor.stopWatching()
+  }
+
+  #tellAll(message: NodeMessage, hidden: boolean): void {
+    for (const [{ owner }, wantsHidden] of this.#all) {
+      if (wantsHidden || !hidden) this.#tell(owner, message)
+    }
   }
 
   #tell(owner: Pid, message: NodeMessage): void {

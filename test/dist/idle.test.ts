@@ -70,8 +70,11 @@ describe('an idle link', () => {
     const second = await world.start('again', { dataDir })
     expect(second.key.hex).toBe(first.key.hex)
     await during(world, a.cluster.connect(second.id))
-    const down = { type: 'nodedown', node: first.id, reason: 'connection_closed' }
-    expect(seen.seen).toEqual([down, { type: 'nodeup', node: second.id }])
+    const down = {
+      ...{ type: 'nodedown', node: first.id, reason: 'connection_closed', permanent: true },
+    }
+    const gone = { type: 'nodegone', node: first.id, reason: 'replaced' }
+    expect(seen.seen).toEqual([down, gone, { type: 'nodeup', node: second.id }])
     expect(single.seen).toEqual([down])
   })
 

@@ -1,5 +1,6 @@
 import { describe, expect, it } from 'vitest'
 import type { FoveaNode } from '../../dist/index.ts'
+import { VoterDisk } from './support/voters.ts'
 import { during, failing, probe, startWorld } from './support/world.ts'
 
 const SECRET = 'a secret of the cluster'
@@ -23,7 +24,8 @@ describe('processes that monitor nodes', () => {
     a.cluster.monitorNode(unknown, missing.pid)
     expect(missing.seen).toEqual([])
     await clock.settle()
-    expect(missing.seen).toEqual([{ type: 'nodedown', node: unknown, reason: 'noconnection' }])
+    const absent = { type: 'nodedown', node: unknown, reason: 'noconnection', permanent: false }
+    expect(missing.seen).toEqual([absent])
     expect(() => a.cluster.monitorNode(b.id, 7 as never)).toThrow(/pid/)
 
     const h = await world.start('hidden', { hidden: true })
@@ -41,29 +43,89 @@ describe('processes that monitor nodes', () => {
     expect(await failing(world, counter)).toMatchObject({ reason: 'noproc' })
     await during(world, h.stop())
     await during(world, b.stop())
-    const down = { type: 'nodedown', node: b.id, reason: 'graceful_shutdown' }
+    const leaving = (node: string) => ({
+      ...{ type: 'nodedown', node, reason: 'graceful_shutdown', permanent: true },
+    })
+    const gone = (node: string) => ({ type: 'nodegone', node, reason: 'left' })
+    const down = leaving(b.id)
     expect(twice.seen).toEqual([down, down])
-    expect(all.seen).toEqual([{ type: 'nodeup', node: c.id }, down])
+    expect(all.seen).toEqual([{ type: 'nodeup', node: c.id }, down, gone(b.id)])
     expect(withHidden.seen).toEqual([
       { type: 'nodeup', node: h.id },
       { type: 'nodeup', node: c.id },
-      { type: 'nodedown', node: h.id, reason: 'graceful_shutdown' },
-      down,
+      ...[leaving(h.id), gone(h.id)],
+      ...[down, gone(b.id)],
     ])
     stop()
     // A node that is known and cannot be reached any more: the dial fails first.
     a.cluster.monitorNode(b.id, missing.pid)
     await clock.advance(5_000)
-    expect(missing.seen.length).toBe(2)
-    const gone = await world.start('gone')
+    expect(missing.seen).toMatchObject([absent, { node: b.id, permanent: true }])
+    const killed = await world.start('gone')
     await world.connected()
-    world.kill(gone)
+    world.kill(killed)
     await clock.advance(20_000)
     // It is dialled first, but what cannot be told is refused at once.
-    expect(() => a.cluster.monitorNode(gone.id, 7 as never)).toThrow(/pid/)
+    expect(() => a.cluster.monitorNode(killed.id, 7 as never)).toThrow(/pid/)
     await during(world, c.stop())
-    expect(all.seen.length).toBe(2)
+    expect(all.seen.length).toBe(3)
     expect(ended.seen).toEqual([])
+  })
+
+  it('G10 tell a loss that may end from one that does not: partition, newer start, oblivion', async () => {
+    const node = { keepaliveIntervalMs: 500, membership: { tombstoneMs: 30_000 } }
+    await using world = await startWorld(2, { node })
+    const [a, b] = world.nodes as [FoveaNode, FoveaNode]
+    const { clock } = world
+    const dataDir = new VoterDisk(1)
+    const first = await world.start('again', { dataDir })
+    await world.connected()
+    const seen = probe(a)
+    a.cluster.monitorNodes(seen.pid)
+    const heard: unknown[] = []
+    a.cluster.onNodeDown((id, _reason, _node, permanent) => void heard.push([id, permanent]))
+    const stop = a.cluster.onNodeGone((id, reason, { key }) => void heard.push([id, reason, key]))
+    const down = (id: string) => ({
+      ...{ type: 'nodedown', node: id, reason: 'heartbeat_timeout', permanent: false },
+    })
+    const up = (id: string) => ({ type: 'nodeup', node: id })
+
+    world.partition(a, b)
+    world.partition(first, b)
+    await clock.advance(15_000)
+    expect(seen.seen.splice(0)).toEqual([down(b.id)])
+    world.heal()
+    await clock.advance(15_000)
+    expect(seen.seen.splice(0)).toEqual([up(b.id)])
+
+    world.kill(first)
+    await clock.advance(15_000)
+    const second = await world.start('again', { dataDir })
+    await world.connected()
+    expect(seen.seen.splice(0)).toEqual([
+      ...[down(first.id), { type: 'nodegone', node: first.id, reason: 'replaced' }],
+      up(second.id),
+    ])
+
+    world.kill(b)
+    await clock.advance(15_000)
+    expect(seen.seen.splice(0)).toEqual([down(b.id)])
+    await clock.advance(45_000)
+    expect(seen.seen).toEqual([{ type: 'nodegone', node: b.id, reason: 'forgotten' }])
+    expect(heard).toEqual([
+      ...[[b.id, false]],
+      ...[
+        [first.id, false],
+        [first.id, 'replaced', first.key],
+      ],
+      ...[
+        [b.id, false],
+        [b.id, 'forgotten', b.key],
+      ],
+    ])
+    stop()
+    await during(world, second.stop())
+    expect(heard.at(-1)).toEqual([second.id, true])
   })
 
   it('connects by id and says goodbye; a wrong or missing secret is refused with its reason', async () => {
@@ -78,7 +140,8 @@ describe('processes that monitor nodes', () => {
     expect(await during(world, a.cluster.disconnect(b.id))).toBe(true)
     expect(seen.seen).toEqual([
       { type: 'nodeup', node: b.id },
-      { type: 'nodedown', node: b.id, reason: 'graceful_shutdown' },
+      // It said goodbye on the link and not to the mesh.
+      { type: 'nodedown', node: b.id, reason: 'graceful_shutdown', permanent: false },
     ])
     const misnamed = a.cluster.connect(b.id.replace('n2', 'n3'))
     expect(await failing(world, misnamed)).toMatchObject({
