@@ -12,7 +12,7 @@
  * Invariants:
  * - One channel per peer. While a session or link is about to end there is none, and what is said waits (`channels.ts`), so that
  *   nothing is said on the next one before everything that was said in it has arrived.
- * - A link that comes up while a session is being opened waits for the answer: the peer may have accepted, and have spoken.
+ * - A link that comes up while a session is being opened waits for the answer: the peer may have it for open, and have spoken.
  * - Nothing begins on a link that may be about to end.
  * - A session gives way only when nothing breaks with it on either side, so that no `noconnection` comes of it.
  * - However a session ends, what waits goes out over the link, looks for another way, or is `noconnection`.
@@ -105,12 +105,7 @@ export class HandOver {
 
   /** Opens a session; false when none can be. `opened` is called once, later. */
   open(keyHex: string, opened: Opened): boolean {
-    const settled: Opened = (isUp, isRefused) => {
-      const link = isUp ? undefined : this.#linkTo(keyHex)
-      if (link === undefined) opened(isUp, isRefused)
-      else this.#parts.channels.carrierUp(link)
-    }
-    return this.#relays?.open(keyHex, settled) === true
+    return this.#relays?.open(keyHex, opened) === true
   }
 
   /** A link is up. */
@@ -178,6 +173,7 @@ export class HandOver {
         },
         down: (carrier, end) => this.#down(carrier, end),
         isNeeded: (carrier) => channels.breaksWith(carrier),
+        missed: (keyHex) => this.#takeLink(keyHex),
         parting: (carrier) => this.#part(carrier),
         stays: (carrier) => this.#stay(carrier),
         mayOpen: (keyHex) =>
@@ -207,16 +203,16 @@ export class HandOver {
     const isLost = end !== 'idle'
     if (isLost) this.#relayFirst.delete(hex)
     channels.ended(channel, { isSuspended, isLost })
-    const link = this.#linkTo(hex)
-    if (link !== undefined) channels.carrierUp(link)
-    else if (isLost) this.#tell({ type: 'down', peer })
+    if (!this.#takeLink(hex) && isLost) this.#tell({ type: 'down', peer })
     channels.seek(hex)
   }
 
-  /** The link to that node, unless it may be about to end. */
-  #linkTo(keyHex: string): Link | undefined {
+  /** The link to that node carries the channel, unless it may be about to end; false when there is none. */
+  #takeLink(keyHex: string): boolean {
     const link = this.#parts.mesh.linkTo(keyHex)
-    return link === undefined || this.#ending.has(link) ? undefined : link
+    if (link === undefined || this.#ending.has(link)) return false
+    this.#parts.channels.carrierUp(link)
+    return true
   }
 
   /** Nothing can be sent on it until its peer has answered. */

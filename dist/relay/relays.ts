@@ -43,6 +43,8 @@ export interface RelayEvents {
   readonly down: (carrier: Carrier, end: SessionEnd) => void
   /** Whether anything would break without it. */
   readonly isNeeded: (carrier: Carrier) => boolean
+  /** One that was asked for, by either side, has not come up. */
+  readonly missed: (keyHex: string) => void
   /** Nothing can be sent on it until it is down or stays. */
   readonly parting: (carrier: Carrier) => void
   readonly stays: (carrier: Carrier) => void
@@ -69,6 +71,11 @@ const FRAME_BYTES_MAX = 32_768
 
 /** Without a link, an unneeded session is kept this long: the next one costs a dial in vain. */
 const IDLE_MS = 30_000
+
+type Welcome = Extract<RelayMessage, { readonly kind: 'open' | 'opened' }>
+
+/** Who says such a thing must know that there is no session. */
+const NEEDS_SESSION: ReadonlySet<RelayMessage['kind']> = new Set(['opened', 'data', 'ping', 'fin'])
 
 /** How an open ended; a peer that refused one may have a link that is not up here yet. */
 export type Opened = (isUp: boolean, isRefused: boolean) => void
@@ -146,15 +153,21 @@ export class Relays {
   open(keyHex: string, opened: Opened): boolean {
     const member = this.#parts.member(keyHex)
     if (this.#closed || member === undefined || !isThere(member)) return false
-    if (this.#relays.has(keyHex) || !this.#hasRoom(keyHex)) return false
-    const session = this.#newSession('opener', this.#draw())
-    const relay = new Relay(this, session, peerOf(member, [], 0))
+    const known = this.#relays.get(keyHex)
+    if (known !== undefined) {
+      // They have asked first: whether they still want it is known soon.
+      if (known.isUp || known.opened !== undefined) return false
+      known.opened = opened
+      return true
+    }
+    if (!this.#hasRoom(keyHex)) return false
+    const relay = new Relay(this, this.#newSession('opener', this.#draw()), peerOf(member))
     relay.opened = opened
     this.#begin(keyHex, relay)
     return true
   }
 
-  /** Whether that node has been asked for one and has not answered: it may have accepted, and have spoken in it. */
+  /** Whether one was asked for, by either side, and it is not known here yet whether the other wants it. */
   isOpening(keyHex: string): boolean {
     return this.#relays.get(keyHex)?.isUp === false
   }
@@ -163,7 +176,7 @@ export class Relays {
   linked(keyHex: string): void {
     const relay = this.#relays.get(keyHex)
     if (relay?.isUp === true) this.#rest(relay)
-    else if (relay !== undefined) this.#apply(relay, relay.session.start())
+    else if (relay !== undefined) this.#probe(relay)
   }
 
   /** The peer speaks over the link that we both have: it has ended its session, or takes none, and so do we. */
@@ -208,46 +221,60 @@ export class Relays {
     if (relay?.session.session === message.session) {
       if (message.kind === 'opened' && !relay.isUp) {
         // What the seal of its answer has proven.
-        const capabilities = capabilitiesOf(message)
-        relay.peer = { ...relay.peer, roles: origin.roles, capabilities }
+        relay.peer = { ...relay.peer, ...claimsOf(origin, message) }
       }
       this.#apply(relay, relay.session.input(message, clock.now()))
-    } else if (message.kind === 'open') this.#opened(origin, message)
-    else if (message.kind === 'data' || message.kind === 'ping' || message.kind === 'fin') {
-      this.#transmit(origin.node, { kind: 'refused', session: message.session })
-    }
+    } else if (message.kind === 'open') this.#asked(origin, message)
+    else if (NEEDS_SESSION.has(message.kind)) this.#refuse(origin.node, message)
   }
 
-  #opened(
-    origin: Origin,
-    message: Extract<RelayMessage, { readonly kind: 'open' | 'opened' }>,
-  ): void {
-    const { session, incarnation } = message
-    const { clock, ownKeyHex, events } = this.#parts
+  #asked(origin: Origin, message: Welcome): void {
     const { node } = origin
     const known = this.#relays.get(node)
-    // Ours stays, and they take it.
-    if (known?.isUp === false && known.opened !== undefined && ownKeyHex < node) return
-    // They have begun anew, or theirs takes the place of the one that we have asked for.
-    const waiting = known?.opened
-    if (known !== undefined) {
-      known.opened = undefined
-      this.#apply(known, known.session.close(known.session.state === 'closing' ? 'idle' : 'lost'))
+    if (known?.session.isAsking === true) {
+      // Ours stays, and they take it.
+      if (this.#parts.ownKeyHex < node) return
+    } else if (known !== undefined) {
+      if (message.incarnation <= known.peer.incarnation) {
+        // It is late, or they have lost the one that we have: they say so when they are asked.
+        this.#refuse(node, message)
+        return this.#probe(known)
+      }
+      // They have begun anew.
+      this.#apply(known, known.session.close())
+    }
+    this.#accept(origin, message, known)
+  }
+
+  /** Theirs takes the place of the one that was asked for here. */
+  #accept(origin: Origin, message: Welcome, asked: Relay | undefined): void {
+    const { node } = origin
+    const waiting = asked?.opened
+    if (asked !== undefined) {
+      asked.opened = undefined
+      this.#apply(asked, asked.session.close())
     }
     const member = this.#parts.member(node)
-    const isWelcome = member !== undefined && isThere(member) && events.mayOpen(node)
+    const isWelcome = member !== undefined && isThere(member) && this.#parts.events.mayOpen(node)
     if (this.#closed || !isWelcome || !this.#hasRoom(node)) {
-      this.#transmit(node, { kind: 'refused', session })
+      this.#refuse(node, message)
       waiting?.(false, true)
       return
     }
-    const relay = new Relay(this, this.#newSession('accepting', session), {
-      ...peerOf(member, origin.roles, incarnation),
-      capabilities: capabilitiesOf(message),
+    const relay = new Relay(this, this.#newSession('accepting', message.session), {
+      ...peerOf(member),
+      ...claimsOf(origin, message),
     })
     relay.opened = waiting
     this.#begin(node, relay)
-    this.#apply(relay, relay.session.accepted(incarnation, clock.now()))
+  }
+
+  #refuse(node: string, { session }: RelayMessage): void {
+    this.#transmit(node, { kind: 'refused', session })
+  }
+
+  #probe(relay: Relay): void {
+    this.#apply(relay, relay.session.probe(this.#parts.clock.now()))
   }
 
   #hasRoom(keyHex: string): boolean {
@@ -258,25 +285,20 @@ export class Relays {
 
   #newSession(role: 'opener' | 'accepting', session: string): RelaySession {
     const { settings, ownIncarnation, clock } = this.#parts
-    const { relayWindowBytes: windowBytes, relayTimeoutMs } = settings
-    const timeoutMs = relayTimeoutMs
-    const options = { session, role, ownIncarnation, windowBytes, timeoutMs }
+    const { relayWindowBytes: windowBytes, relayTimeoutMs, dialTimeoutMs } = settings
+    const times = { timeoutMs: relayTimeoutMs, openTimeoutMs: dialTimeoutMs }
+    const options = { session, role, ownIncarnation, windowBytes, ...times }
     return new RelaySession(options, clock.now())
   }
 
   #begin(keyHex: string, relay: Relay): void {
-    const { clock, settings } = this.#parts
     this.#relays.set(keyHex, relay)
     this.#apply(relay, relay.session.start())
-    if (relay.session.state !== 'opening') return
-    relay.timer = clock.setTimer(settings.dialTimeoutMs, () => this.#tick(relay))
+    this.#arm(relay)
   }
 
   #tick(relay: Relay): void {
-    const { clock } = this.#parts
-    const now = clock.now()
-    if (relay.session.state === 'opening') this.#apply(relay, relay.session.close())
-    else this.#apply(relay, relay.session.tick(now))
+    this.#apply(relay, relay.session.tick(this.#parts.clock.now()))
     if (relay.session.state === 'up') this.#rest(relay)
     this.#arm(relay)
   }
@@ -306,22 +328,21 @@ export class Relays {
 
   #apply(relay: Relay, effects: readonly SessionEffect[]): void {
     const { events, clock } = this.#parts
-    const { hex } = relay.peer.key
+    let isNew = false
     for (const effect of effects) {
       switch (effect.type) {
         case 'transmit':
-          this.#transmit(hex, effect.message, relay)
+          this.#transmit(relay.peer.key.hex, effect.message, relay)
           break
         case 'deliver':
           this.#deliver(relay, effect.frameType, effect.payload)
           break
         case 'up':
-          relay.peer = { ...relay.peer, incarnation: effect.incarnation }
+          isNew = true
           relay.isUp = true
           this.#arm(relay)
           events.up(relay)
           this.#settle(relay, true)
-          if (this.#parts.isLinked(hex)) this.#rest(relay)
           break
         case 'drained':
           relay.drained()
@@ -331,12 +352,15 @@ export class Relays {
           break
         case 'fin_denied':
           relay.unneededSinceMs = Infinity
+          this.#arm(relay)
           events.stays(relay)
           break
         case 'ended':
           this.#ended(relay, effect.end)
       }
     }
+    // Not before what has arrived in it is delivered: nothing is while it may end.
+    if (isNew && this.#parts.isLinked(relay.peer.key.hex)) this.#rest(relay)
     this.#acknowledgeSoon(relay)
   }
 
@@ -367,7 +391,7 @@ export class Relays {
     if (relay.isUp) {
       relay.isUp = false
       this.#parts.events.down(relay, end)
-    }
+    } else this.#parts.events.missed(hex)
     this.#settle(relay, false, end === 'refused')
   }
 
@@ -380,7 +404,9 @@ export class Relays {
   #transmit(to: string, message: RelayMessage, relay?: Relay): void {
     const frame = encodeFrame(WireType.distRelay, encodeRelay(message))
     const lost = (): void => {
-      if (relay !== undefined) this.#apply(relay, relay.session.close())
+      // What these say, the next one says, too; if none arrives, the silence tells.
+      if (relay === undefined || message.kind === 'ack' || message.kind === 'ping') return
+      this.#apply(relay, relay.session.close())
     }
     // Who opens has dialled, and who answers has no reason to.
     const undialable = message.kind === 'open' || message.kind === 'opened'
@@ -397,20 +423,25 @@ export class Relays {
   }
 }
 
-function capabilitiesOf({ knows }: { readonly knows: number }): readonly string[] {
-  return (knows & RelayKnows.leave) === 0 ? [] : [LEAVE_CAPABILITY]
+/** What a peer says of itself when it opens or accepts; the seal has proven who it is, and the realm its roles. */
+function claimsOf(
+  { roles }: Origin,
+  { incarnation, knows }: Welcome,
+): Pick<PeerInfo, 'roles' | 'incarnation' | 'capabilities'> {
+  const capabilities = (knows & RelayKnows.leave) === 0 ? [] : [LEAVE_CAPABILITY]
+  return { roles, incarnation, capabilities }
 }
 
 function isThere({ state }: Member): boolean {
   return state === 'up' || state === 'suspect'
 }
 
-function peerOf(member: Member, roles: readonly string[], incarnation: number): PeerInfo {
+function peerOf(member: Member): PeerInfo {
   const { key, nodeId, address, metadata } = member
   return {
     ...(metadata[HIDDEN_FIELD] === true ? { hidden: true } : {}),
     ...{ key, nodeId, name: nodeId.slice(0, nodeId.indexOf('@')), kind: 'member', address },
-    ...{ addressProven: false, incarnation, capabilities: [], roles, states: [] },
+    ...{ addressProven: false, incarnation: 0, capabilities: [], roles: [], states: [] },
     frameBytesMax: FRAME_BYTES_MAX,
   }
 }

@@ -4,7 +4,8 @@
  * sides see. The courier below keeps order nearly always and loses now and then; numbers make it "always" and "the end".
  *
  *     opener   open ---------------> accepting
- *     up     <--------------- opened    up
+ *     up     <--------------- opened
+ *              data or ack --------> up
  *     data, acks, pings both ways
  *     fin ------------------------->   (nothing needs it here either)
  *     ended  <-------------- fin_yes   ended, as an idle link
@@ -12,22 +13,25 @@
  * Invariants:
  * - A frame is delivered in the order of its number, once; a gap that does not close in `timeoutMs` is the end. Nothing is
  *   delivered while it is open whether the session ends.
+ * - Who accepts says nothing before it has heard that its answer arrived: an `open` may be late, or come again, when nobody
+ *   wants it any more, and who speaks to nobody loses what it says. So a session that was never up ends without a word.
  * - A frame is sent once. Its loss, when the courier tells or no ack comes in `timeoutMs`, is the end: nothing is sent again.
  * - At most `windowBytes` and one frame are sent and not acknowledged; at most twice that waits behind a gap.
  * - Silence of `timeoutMs` is the end, at the latest; a side that has nothing to say pings four times in it.
+ * - Who has asked whether it may end has lost nothing when the peer knows of no session: the answer was yes, and is lost.
  * - `ended` comes once, and nothing after it.
  */
 import { HeldFrames } from './held-frames.ts'
 import { RelayKnows, type RelayMessage } from './relay-wire.ts'
 
 /** Why a session ended. */
-export type SessionEnd = 'idle' | 'lost' | 'refused' | 'closed'
+export type SessionEnd = 'idle' | 'lost' | 'refused'
 
 /** What the driver does, in order. */
 export type SessionEffect =
   | { readonly type: 'transmit'; readonly message: RelayMessage }
   | { readonly type: 'deliver'; readonly frameType: number; readonly payload: Uint8Array }
-  | { readonly type: 'up'; readonly incarnation: number }
+  | { readonly type: 'up' }
   /** It takes frames again, or all have arrived. */
   | { readonly type: 'drained' }
   /** The peer asks whether it may end; answer with `fin`. */
@@ -43,6 +47,8 @@ export interface SessionOptions {
   readonly ownIncarnation: number
   readonly windowBytes: number
   readonly timeoutMs: number
+  /** How long the answer to `open` may take. */
+  readonly openTimeoutMs: number
 }
 
 type State = 'opening' | 'up' | 'closing' | 'ended'
@@ -65,6 +71,8 @@ export class RelaySession {
   #heardMs: number
   #spokeMs: number
   #progressMs: number
+  /** When `open` or `fin` was said. */
+  #askedMs: number
   #gapSinceMs = Infinity
 
   constructor(options: SessionOptions, nowMs: number) {
@@ -74,10 +82,16 @@ export class RelaySession {
     this.#heardMs = nowMs
     this.#spokeMs = nowMs
     this.#progressMs = nowMs
+    this.#askedMs = nowMs
   }
 
   get state(): State {
     return this.#state
+  }
+
+  /** Whether it was opened here and is not answered yet. */
+  get isAsking(): boolean {
+    return this.#state === 'opening' && this.#options.role === 'opener'
   }
 
   /** Bytes sent and not acknowledged. */
@@ -88,10 +102,7 @@ export class RelaySession {
   /** When `tick` has something to do. */
   get nextDueMs(): number {
     if (this.#state === 'ended') return Infinity
-    const { timeoutMs } = this.#options
-    const pingMs = this.#state === 'up' ? this.#spokeMs + timeoutMs / 4 : Infinity
-    const unackedMs = this.#unacked.length > 0 ? this.#progressMs + timeoutMs : Infinity
-    return Math.min(pingMs, unackedMs, this.#heardMs + timeoutMs, this.#gapSinceMs + timeoutMs)
+    return Math.min(this.#pingDueMs, this.#endDueMs)
   }
 
   /** Says the first word. */
@@ -101,10 +112,11 @@ export class RelaySession {
     return [transmit({ kind, session, incarnation, knows: RelayKnows.leave })]
   }
 
-  /** Both sides are there. What overtook the answer comes now. */
-  accepted(incarnation: number, nowMs: number): readonly SessionEffect[] {
-    this.#state = 'up'
-    return [{ type: 'up', incarnation }, ...this.#deliverHeld(nowMs)]
+  /** Says it again, or asks whether the peer knows of it still. */
+  probe(nowMs: number): readonly SessionEffect[] {
+    if (this.#state === 'opening') return this.start()
+    this.#spoke(nowMs)
+    return [transmit({ kind: 'ping', session: this.session, ack: this.#received })]
   }
 
   /** Sends a frame; the caller heeds `isFull`. Only in state `up`. */
@@ -143,29 +155,28 @@ export class RelaySession {
     if (this.#state === 'ended') return NOTHING
     this.#heardMs = nowMs
     switch (message.kind) {
+      case 'open':
+        // Asked again, because the answer has not come yet.
+        return this.#options.role === 'accepting' ? this.start() : NOTHING
       case 'opened':
-        if (this.#state !== 'opening' || this.#options.role !== 'opener') return NOTHING
-        return this.accepted(message.incarnation, nowMs)
+        return this.#opened(nowMs)
       case 'refused':
-        return this.#end(this.#state === 'opening' ? 'refused' : 'lost')
+        return this.#state === 'opening' ? this.#end('refused') : this.#over()
       case 'close':
-        return this.#end('closed')
+        return this.#over()
       case 'finYes':
         return this.#state === 'closing' ? this.#end('idle') : NOTHING
       case 'finNo':
         return this.#finDenied(nowMs)
       case 'ack':
-        return this.#acked(message.ack, nowMs)
       case 'ping':
-        this.#ackDue = true
-        return this.#acked(message.ack, nowMs)
       case 'fin':
-        return [...this.#acked(message.ack, nowMs), ...this.#finAsked(message.number)]
       case 'data':
-        return [...this.#acked(message.ack, nowMs), ...this.#data(message, nowMs)]
-      case 'open':
-        // Asked again, because the answer has not come yet.
-        return this.#options.role === 'accepting' ? this.start() : NOTHING
+        return [
+          ...this.#confirmed(),
+          ...this.#acked(message.ack, nowMs),
+          ...this.#said(message, nowMs),
+        ]
     }
   }
 
@@ -173,6 +184,7 @@ export class RelaySession {
   askFin(nowMs: number): readonly SessionEffect[] {
     if (this.#state !== 'up' || this.#unacked.length > 0) return NOTHING
     this.#state = 'closing'
+    this.#askedMs = nowMs
     this.#spoke(nowMs)
     const { session } = this
     return [transmit({ kind: 'fin', session, number: this.#sent, ack: this.#received })]
@@ -183,7 +195,8 @@ export class RelaySession {
     if (this.#state !== 'up' && this.#state !== 'closing') return NOTHING
     this.#spoke(nowMs)
     const { session } = this
-    if (isNeeded) return [transmit({ kind: 'finNo', session })]
+    // What is still on its way to the peer needs it.
+    if (isNeeded || this.#unacked.length > 0) return [transmit({ kind: 'finNo', session })]
     return [transmit({ kind: 'finYes', session }), ...this.#end('idle')]
   }
 
@@ -195,13 +208,21 @@ export class RelaySession {
 
   tick(nowMs: number): readonly SessionEffect[] {
     if (this.#state === 'ended') return NOTHING
-    const { timeoutMs } = this.#options
-    const isStuck = this.#unacked.length > 0 && nowMs >= this.#progressMs + timeoutMs
-    const isSilent = nowMs >= this.#heardMs + timeoutMs
-    if (isStuck || isSilent || nowMs >= this.#gapSinceMs + timeoutMs) return this.close()
-    if (this.#state !== 'up' || nowMs < this.#spokeMs + timeoutMs / 4) return NOTHING
-    this.#spoke(nowMs)
-    return [transmit({ kind: 'ping', session: this.session, ack: this.#received })]
+    if (nowMs >= this.#endDueMs) return this.close()
+    return nowMs >= this.#pingDueMs ? this.probe(nowMs) : NOTHING
+  }
+
+  get #pingDueMs(): number {
+    return this.#state === 'opening' ? Infinity : this.#spokeMs + this.#options.timeoutMs / 4
+  }
+
+  /** When something has not come in time. */
+  get #endDueMs(): number {
+    const { timeoutMs, openTimeoutMs } = this.#options
+    if (this.isAsking) return this.#askedMs + openTimeoutMs
+    const unackedMs = this.#unacked.length > 0 ? this.#progressMs : Infinity
+    const finMs = this.#state === 'closing' ? this.#askedMs : Infinity
+    return Math.min(this.#heardMs, unackedMs, finMs, this.#gapSinceMs) + timeoutMs
   }
 
   /** Whatever is sent says how far everything has arrived. */
@@ -210,11 +231,45 @@ export class RelaySession {
     this.#ackDue = false
   }
 
-  #finAsked(number: number): readonly SessionEffect[] {
+  /** The peer has accepted. What overtook its answer comes now. */
+  #opened(nowMs: number): readonly SessionEffect[] {
+    if (this.#options.role !== 'opener' || this.#state === 'closing') return NOTHING
+    this.#ackDue = true
+    if (this.#state === 'up') return NOTHING
+    this.#state = 'up'
+    return [{ type: 'up' }, ...this.#deliverHeld(nowMs)]
+  }
+
+  /** Whoever speaks in it has heard that it was accepted. */
+  #confirmed(): readonly SessionEffect[] {
+    if (this.#state !== 'opening' || this.#options.role === 'opener') return NOTHING
+    this.#state = 'up'
+    return [{ type: 'up' }]
+  }
+
+  #said(
+    message: Extract<RelayMessage, { readonly kind: 'ack' | 'ping' | 'fin' | 'data' }>,
+    nowMs: number,
+  ): readonly SessionEffect[] {
     if (this.#state === 'ended') return NOTHING
-    // What is still on its way here needs it.
-    if (number === this.#received && this.#unacked.length === 0) return [{ type: 'fin_asked' }]
-    return [transmit({ kind: 'finNo', session: this.session })]
+    switch (message.kind) {
+      case 'ack':
+        return NOTHING
+      case 'ping':
+        this.#ackDue = true
+        return NOTHING
+      case 'fin':
+        // What is still on its way here needs it.
+        if (message.number === this.#received) return [{ type: 'fin_asked' }]
+        return [transmit({ kind: 'finNo', session: this.session })]
+      case 'data':
+        return this.#data(message, nowMs)
+    }
+  }
+
+  /** The peer has none any more. Who has asked whether it may end has said nothing since that was not heard. */
+  #over(): readonly SessionEffect[] {
+    return this.#end(this.#state === 'closing' && this.#held.size === 0 ? 'idle' : 'lost')
   }
 
   #finDenied(nowMs: number): readonly SessionEffect[] {
@@ -244,7 +299,7 @@ export class RelaySession {
     { number, type, payload }: Extract<RelayMessage, { readonly kind: 'data' }>,
     nowMs: number,
   ): readonly SessionEffect[] {
-    if (this.#state === 'ended' || number <= this.#received) return NOTHING
+    if (number <= this.#received) return NOTHING
     this.#ackDue = true
     // One that overtook the answer to `open` waits for it, and so does one that crossed `fin`: nobody takes it before.
     if (number > this.#received + 1 || this.#state !== 'up') {

@@ -75,12 +75,15 @@ const happened = { sessions: 0, links: 0, breaks: 0, swaps: 0 }
 
 async function run(commands: readonly Command[], seed: number): Promise<readonly string[]> {
   const clock = createSimClock()
-  const gates = new Gates(clock, seed)
+  const gates = new Gates(clock, seed, { isOvertaken: seed % 2 === 1 })
   const [a, b] = gates.sides
   const speeches = [await speech(clock, a), await speech(clock, b)] as const
   const problems: string[] = []
   for (const { gate } of gates.sides) {
-    gate.onRelay(({ type }) => void (happened.sessions += Number(type === 'up')))
+    gate.onRelay(({ type }) => {
+      if (type === 'up') happened.sessions++
+      else problems.push('a node that lives is down')
+    })
   }
   const say = (
     what: Command['what'],

@@ -138,7 +138,8 @@ describe('NX-D1 garbage', () => {
     relayed(encodeRelay({ kind: 'finYes', session }))
     await t.world.clock.advance(50)
     expect(t.b.stats().refused).toMatchObject({ ERR_DIST_RELAY: 2 })
-    expect(answers).toEqual(['refused', 'refused'])
+    // To open, ping and opened.
+    expect(answers).toEqual(['refused', 'refused', 'refused'])
     expect(t.downs).toEqual([])
   })
 

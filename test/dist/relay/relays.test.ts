@@ -3,12 +3,14 @@ import { describe, expect, it } from 'vitest'
 import type { Ref } from '../../../behaviours/index.ts'
 import type { FoveaNode } from '../../../dist/index.ts'
 import type { Carrier } from '../../../dist/relay/carrier.ts'
-import { encodeRelay, parseRelay } from '../../../dist/relay/relay-wire.ts'
+import { encodeRelay, parseRelay, type RelayMessage } from '../../../dist/relay/relay-wire.ts'
 import { Relays } from '../../../dist/relay/relays.ts'
 import {
+  encodeFrame,
   HEADER_BYTES,
   HIDDEN_FIELD,
   nodeKeyFromHex,
+  WireType,
   type Courier,
   type CourierHandler,
   type Member,
@@ -187,86 +189,202 @@ describe('an overlapping partition: A-B, B-C, not A-C', () => {
   })
 })
 
-describe('a session that is about to end', () => {
+/** One side of a session, what it sends to its peer, and a way to be that peer. */
+function side({ isLinked = true, isNeeded = false, ownKeyHex = 'a'.repeat(64) } = {}) {
   const peer = 'b'.repeat(64)
+  const clock = createSimClock()
+  const said: string[] = []
+  const events: string[] = []
+  const losses: (() => void)[] = []
+  let session = ''
+  let take: CourierHandler = () => {}
+  const courier = {
+    handle: (_from: number, _to: number, handler: CourierHandler) => {
+      take = handler
+      return () => {}
+    },
+    onGone: () => () => {},
+    send: (
+      _to: string,
+      _lane: string,
+      frame: Uint8Array,
+      { lost }: { readonly lost: () => void },
+    ) => {
+      const message = parseRelay(frame.subarray(HEADER_BYTES))
+      if (message.kind === 'open') session = message.session
+      said.push(message.session === session ? message.kind : `${message.kind} another`)
+      losses.push(lost)
+      return 'sent'
+    },
+  } as unknown as Courier
+  const key = nodeKeyFromHex(peer)
+  const member = {
+    ...{ key, nodeId: 'b@10.0.0.2:1', address: key, state: 'up' },
+    metadata: { [HIDDEN_FIELD]: true },
+  } as unknown as Member
+  let carrier: Carrier | undefined
+  const relays = new Relays({
+    ...{ courier, clock, entropy: createSeededEntropy(1), ownKeyHex },
+    ownIncarnation: 1,
+    settings: {
+      ...{ relaysMax: 1, relayWindowBytes: 65_536, relayTimeoutMs: 2_000, dialTimeoutMs: 100 },
+    },
+    member: () => member,
+    isLinked: () => isLinked,
+    refused: () => {},
+    events: {
+      up: (up) => {
+        carrier = up
+        events.push(up.peer.hidden === true ? 'up' : 'listed')
+      },
+      frame: (_carrier, type) => void events.push(`frame ${type}`),
+      down: (_carrier, end) => void events.push(`down ${end}`),
+      isNeeded: () => isNeeded,
+      missed: () => void events.push('missed'),
+      parting: () => void events.push('parting'),
+      stays: () => void events.push('stays'),
+      mayOpen: () => true,
+    },
+  })
+  const origin = { node: peer, roles: [], path: 'direct', via: undefined } as const
+  const hear = (message: Heard): void =>
+    take(origin, WireType.distRelay, encodeRelay({ session, ...message } as RelayMessage))
+  const open = (): boolean =>
+    relays.open(peer, (isUp, isRefused) =>
+      events.push(`opened ${isUp}${isRefused ? ', refused' : ''}`),
+    )
+  return { clock, relays, peer, said, events, losses, hear, open, carrier: () => carrier }
+}
 
-  /** One side; what it sends to its peer, and a way to be that peer. */
-  function side(isLinked = true) {
-    const clock = createSimClock()
-    const said: string[] = []
-    const events: string[] = []
-    let session = ''
-    let take: CourierHandler = () => {}
-    const courier = {
-      handle: (_from: number, _to: number, handler: CourierHandler) => {
-        take = handler
-        return () => {}
-      },
-      onGone: () => () => {},
-      send: (_to: string, _lane: string, frame: Uint8Array) => {
-        const message = parseRelay(frame.subarray(HEADER_BYTES))
-        session = message.session
-        said.push(message.kind)
-        return 'sent'
-      },
-    } as unknown as Courier
-    const key = nodeKeyFromHex(peer)
-    const member = {
-      ...{ key, nodeId: 'b@10.0.0.2:1', address: key, state: 'up' },
-      metadata: { [HIDDEN_FIELD]: true },
-    } as unknown as Member
-    const relays = new Relays({
-      ...{ courier, clock, entropy: createSeededEntropy(1), ownKeyHex: 'a'.repeat(64) },
-      ownIncarnation: 1,
-      settings: {
-        ...{ relaysMax: 1, relayWindowBytes: 65_536, relayTimeoutMs: 2_000, dialTimeoutMs: 100 },
-      },
-      member: () => member,
-      isLinked: () => isLinked,
-      refused: () => {},
-      events: {
-        up: (carrier) => void events.push(carrier.peer.hidden === true ? 'up' : 'listed'),
-        frame: () => {},
-        down: (_carrier: Carrier, end) => void events.push(`down ${end}`),
-        isNeeded: () => false,
-        parting: () => void events.push('parting'),
-        stays: () => void events.push('stays'),
-        mayOpen: () => true,
-      },
-    })
-    const origin = { node: peer, roles: [], path: 'direct', via: undefined } as const
-    const hear = (kind: 'finNo' | 'finYes' | 'opened'): void => {
-      const rest = kind === 'opened' ? { kind, incarnation: 1, knows: 1 } : { kind }
-      take(origin, 0x1a, encodeRelay({ session, ...rest }))
-    }
-    relays.open(peer, (isUp) => events.push(`opened ${isUp}`))
-    hear('opened')
-    return { relays, said, events, hear }
-  }
+/** A message of the peer, by default in the session that was opened here. */
+type Heard = RelayMessage extends infer Message
+  ? Message extends RelayMessage
+    ? Omit<Message, 'session'> & { readonly session?: string }
+    : never
+  : never
 
+const THEIRS = '11'.repeat(8)
+const OPENED: Heard = { kind: 'opened', incarnation: 1, knows: 1 }
+const OPEN: Heard = { kind: 'open', session: THEIRS, incarnation: 1, knows: 1 }
+const data = (number: number): Heard => {
+  return { kind: 'data', number, ack: 0, type: 0xa0 + number, payload: Uint8Array.of(0) }
+}
+
+/** One that was opened here, and is up. */
+function opened(options: Parameters<typeof side>[0] = {}) {
+  const made = side(options)
+  made.open()
+  made.hear(OPENED)
+  return made
+}
+
+describe('a session that is about to end', () => {
   it('has ended when its peer speaks on the link, before its answer is there', () => {
-    const { relays, said, events, hear } = side()
+    const { relays, peer, said, events, hear } = opened()
     relays.linked(peer)
     expect(said).toEqual(['open', 'fin'])
     relays.overtaken(peer)
-    hear('finYes')
+    hear({ kind: 'finYes' })
     expect(events).toEqual(['up', 'opened true', 'parting', 'down idle'])
     expect(relays.size).toBe(0)
   })
 
   it('is lost when its peer speaks on a link and nobody asked to end it', () => {
-    const { relays, said, events } = side(false)
+    const { relays, peer, said, events } = opened({ isLinked: false })
     relays.overtaken(peer)
     expect(events).toEqual(['up', 'opened true', 'down lost'])
     expect(said).toEqual(['open', 'close'])
   })
 
-  it('goes on when its peer needs it', () => {
-    const { relays, events, hear } = side()
+  it('goes on when its peer needs it, and pings as before', async () => {
+    const { clock, relays, peer, said, events, hear } = opened()
     relays.linked(peer)
-    hear('finNo')
+    hear({ kind: 'finNo' })
     expect(events).toEqual(['up', 'opened true', 'parting', 'stays'])
+    said.length = 0
+    await clock.advance(500)
+    expect(said).toEqual(['ping', 'fin'])
     relays.close()
     expect(events.at(-1)).toBe('down lost')
+  })
+
+  it('begins to end behind what overtook the answer to its opening', () => {
+    const { events, hear, open } = side()
+    open()
+    hear(data(2))
+    hear(data(1))
+    hear(OPENED)
+    expect(events).toEqual(['up', 'opened true', 'frame 161', 'frame 162', 'parting'])
+  })
+})
+
+describe('a session that a peer opens', () => {
+  it('comes up with the first word of the peer in it; what waits here waits for that', async () => {
+    const { clock, relays, peer, said, events, hear, open } = side({ isLinked: false })
+    hear(OPEN)
+    expect([open(), open()]).toEqual([true, false])
+    expect([events, relays.isOpening(peer)]).toEqual([[], true])
+    relays.linked(peer)
+    hear({ kind: 'ack', session: THEIRS, ack: 0 })
+    expect([events, relays.isOpening(peer)]).toEqual([['up', 'opened true'], false])
+    await clock.advance(0)
+    expect(said).toEqual(['opened another', 'opened another'])
+  })
+
+  it('is missed, not lost, when the peer does not know of it any more', () => {
+    const { relays, events, hear, open } = side()
+    hear(OPEN)
+    open()
+    hear({ kind: 'refused', session: THEIRS })
+    expect([events, relays.size]).toEqual([['missed', 'opened false, refused'], 0])
+  })
+
+  it('is refused beside one that the same life of the peer knows of still', () => {
+    const { relays, said, events, hear } = opened({ isLinked: false })
+    hear(OPEN)
+    expect(said).toEqual(['open', 'refused another', 'ping'])
+    hear({ kind: 'refused' })
+    expect(events).toEqual(['up', 'opened true', 'down lost'])
+    hear(OPEN)
+    hear({ ...OPEN, session: '22'.repeat(8) } as Heard)
+    const again = ['opened another', 'refused another', 'opened another']
+    expect([said.slice(3), relays.size]).toEqual([again, 1])
+  })
+
+  it('takes the place of one with a former life of the peer', () => {
+    const { said, events, hear } = opened({ isLinked: false })
+    hear({ ...OPEN, incarnation: 2 } as Heard)
+    expect(said).toEqual(['open', 'close', 'opened another'])
+    expect(events).toEqual(['up', 'opened true', 'down lost'])
+  })
+
+  it.each([
+    ['smaller', 'a'.repeat(64), ['open']],
+    ['larger', 'c'.repeat(64), ['open', 'close', 'opened another']],
+  ])('while it opens one itself, a node with the %s key', (_what, ownKeyHex, expected) => {
+    const { said, hear, open } = side({ ownKeyHex })
+    open()
+    hear(OPEN)
+    expect(said).toEqual(expected)
+  })
+
+  it('is answered with a refusal by who did not open it', () => {
+    const { said, hear } = side()
+    hear({ ...OPENED, session: THEIRS } as Heard)
+    hear({ kind: 'ack', session: THEIRS, ack: 0 })
+    expect(said).toEqual(['refused another'])
+  })
+})
+
+describe('what is lost on the way', () => {
+  it('ends a session if it was data, and not if the next ping says the same', async () => {
+    const { clock, said, events, losses, carrier } = opened({ isLinked: false, isNeeded: true })
+    await clock.advance(500)
+    expect(said).toEqual(['open', 'ack', 'ping'])
+    for (const lost of losses.slice(1)) lost()
+    expect(events).toEqual(['up', 'opened true'])
+    carrier()!.send('dist', encodeFrame(0xa1, Uint8Array.of(1)))
+    losses.at(-1)!()
+    expect([events.at(-1), said.at(-1)]).toEqual(['down lost', 'close'])
   })
 })

@@ -6,6 +6,7 @@ import { RelaySession, type SessionEffect, type SessionEnd } from '../../../dist
 const ID = '00112233aabbccdd'
 const WINDOW_BYTES = 1_000
 const TIMEOUT_MS = 800
+const OPEN_MS = 300
 
 /** One side, what it delivered, and what it wants to send. */
 class Side {
@@ -19,7 +20,7 @@ class Side {
     this.session = new RelaySession(
       {
         ...{ session: ID, role, ownIncarnation: role === 'opener' ? 1 : 2 },
-        ...{ windowBytes: WINDOW_BYTES, timeoutMs: TIMEOUT_MS },
+        ...{ windowBytes: WINDOW_BYTES, timeoutMs: TIMEOUT_MS, openTimeoutMs: OPEN_MS },
       },
       nowMs,
     )
@@ -49,9 +50,10 @@ class Side {
 
 function pair(): readonly [Side, Side] {
   const [a, b] = [new Side('opener'), new Side('accepting')]
-  b.apply(b.session.accepted(1, 0))
   a.out.length = 0
   a.take(b.out.shift()!)
+  a.apply(a.session.acknowledge(0))
+  b.take(a.out.shift()!)
   return [a, b]
 }
 
@@ -187,6 +189,7 @@ describe('a relayed session', () => {
     a.apply(a.session.acknowledge(0))
     expect(a.delivered).toEqual([])
     b.take(a.out.shift()!)
+    b.apply(b.session.fin(false, 0))
     a.take(b.out.pop()!)
     expect([a.delivered, a.events, a.session.ackDue]).toEqual([
       ['171 1'],
@@ -202,7 +205,11 @@ describe('a relayed session', () => {
     b.say('2')
     b.out.length = 0
     b.take({ kind: 'fin', session: ID, number: 0, ack: 0 })
+    b.apply(b.session.fin(false, 0))
     expect(b.out).toMatchObject([{ kind: 'finNo' }])
+    b.take({ kind: 'fin', session: ID, number: 1, ack: 1 })
+    expect(b.out).toMatchObject([{ kind: 'finNo' }, { kind: 'finNo' }])
+    expect(b.events).toEqual(['up', 'fin_asked', 'drained'])
   })
 
   it('ends when a peer acknowledges what was not sent', () => {
@@ -217,6 +224,98 @@ describe('a relayed session', () => {
     expect(a.delivered).toEqual([])
     a.take({ kind: 'opened', session: ID, incarnation: 2, knows: 0 })
     expect([a.delivered, a.events]).toEqual([['171 1'], ['up']])
+  })
+})
+
+describe('who accepts a relayed session', () => {
+  it.each(['data', 'ack', 'ping', 'fin'] as const)(
+    'says nothing before a word of the opener, such as %s, shows that it wants it still',
+    (kind) => {
+      const b = new Side('accepting')
+      expect(b.session.send(0xab, Buffer.from('1'), 0)).toEqual([])
+      b.take({ kind: 'open', session: ID, incarnation: 1, knows: 0 })
+      b.take({ kind: 'opened', session: ID, incarnation: 1, knows: 0 })
+      expect([b.events, b.out.map((message) => message.kind)]).toEqual([[], ['opened', 'opened']])
+      const numbers = { session: ID, ack: 0, number: kind === 'fin' ? 0 : 1 }
+      b.take({ ...numbers, kind, type: 0xab, payload: Buffer.from('1') })
+      expect(b.events).toEqual(kind === 'fin' ? ['up', 'fin_asked'] : ['up'])
+      expect(b.delivered).toEqual(kind === 'data' ? ['171 1'] : [])
+    },
+  )
+
+  it('was never up when the opener does not want it any more, or is silent for timeoutMs', () => {
+    const refused = new Side('accepting')
+    refused.take({ kind: 'refused', session: ID })
+    const silent = new Side('accepting')
+    expect(silent.session.nextDueMs).toBe(TIMEOUT_MS)
+    silent.apply(silent.session.tick(TIMEOUT_MS))
+    expect([refused.end, refused.events]).toEqual(['refused', []])
+    expect([silent.end, silent.events]).toEqual(['lost', []])
+  })
+})
+
+describe('who opens a relayed session', () => {
+  it('confirms the answer, again when it comes again', () => {
+    const a = new Side('opener')
+    for (const count of [1, 2]) {
+      a.take({ kind: 'opened', session: ID, incarnation: 2, knows: 0 })
+      a.apply(a.session.acknowledge(0))
+      expect(a.out.filter(({ kind }) => kind === 'ack')).toHaveLength(count)
+    }
+    expect(a.events).toEqual(['up'])
+  })
+
+  it('waits openTimeoutMs for the answer, whatever else it hears', () => {
+    const a = new Side('opener')
+    a.take({ kind: 'open', session: ID, incarnation: 2, knows: 0 }, OPEN_MS - 1)
+    expect(a.session.nextDueMs).toBe(OPEN_MS)
+    a.apply(a.session.tick(OPEN_MS - 1))
+    expect([a.end, a.out.length]).toEqual([undefined, 1])
+    a.apply(a.session.tick(OPEN_MS))
+    expect([a.end, a.out.at(-1)]).toMatchObject(['lost', { kind: 'close' }])
+  })
+})
+
+describe('who has asked whether a relayed session may end', () => {
+  it.each(['refused', 'close'] as const)(
+    'has lost nothing when it hears %s: the answer was yes',
+    (kind) => {
+      const [a, b] = pair()
+      a.apply(a.session.askFin(0))
+      a.take({ kind, session: ID })
+      expect(a.end).toBe('idle')
+      // One that speaks, or waits for what is missing, has.
+      b.take({ kind, session: ID })
+      expect(b.end).toBe('lost')
+      const [c] = pair()
+      c.apply(c.session.askFin(0))
+      c.take({
+        kind: 'data',
+        session: ID,
+        number: 1,
+        ack: 0,
+        type: 0xab,
+        payload: Buffer.from('1'),
+      })
+      c.take({ kind, session: ID })
+      expect(c.end).toBe('lost')
+    },
+  )
+
+  it('asks by pings whether there is a session still, and waits timeoutMs for the answer', () => {
+    const [a] = pair()
+    a.apply(a.session.askFin(100))
+    a.out.length = 0
+    for (const now of [300, 500, 700]) {
+      expect(a.session.nextDueMs).toBe(now)
+      a.apply(a.session.tick(now))
+      a.take({ kind: 'ack', session: ID, ack: 0 }, now)
+    }
+    expect(a.out.map(({ kind }) => kind)).toEqual(['ping', 'ping', 'ping'])
+    a.apply(a.session.tick(100 + TIMEOUT_MS - 1))
+    expect(a.end).toBeUndefined()
+    a.apply(a.session.tick(100 + TIMEOUT_MS))
+    expect(a.end).toBe('lost')
   })
 })
 

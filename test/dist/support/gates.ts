@@ -40,6 +40,7 @@ import {
 const LINK_MS = 8
 const COURIER_MS = 40
 const DIAL_MS = 30
+const OVERTAKEN_CHANCE = 0.2
 
 /** One end of a link. */
 class End implements Partial<Link> {
@@ -151,11 +152,18 @@ export class Gates {
   readonly #random: () => number
   /** When the last of what flies in each direction and way lands, so that nothing overtakes. */
   readonly #landsMs = new Map<unknown, number>()
+  readonly #isOvertaken: boolean
   /** Links that came up and ended. */
   links = 0
 
-  constructor(clock: SimClock, seed: number, options: Partial<DistOptions> = {}) {
+  /** `isOvertaken`: what goes through others comes in another order now and then, as on a real way. */
+  constructor(
+    clock: SimClock,
+    seed: number,
+    { isOvertaken = false, ...options }: Partial<DistOptions> & { isOvertaken?: boolean } = {},
+  ) {
     this.clock = clock
+    this.#isOvertaken = isOvertaken
     const entropy = createSeededEntropy(seed)
     this.#random = () => entropy.random()
     const [a, b] = ['aa', 'bb'].map((byte) => new Side(this, byte.repeat(32), options)) as [
@@ -168,11 +176,11 @@ export class Gates {
     for (const { gate } of this.sides) gate.open()
   }
 
-  /** Runs `land` after at most `longestMs`, behind what flies the same way. */
+  /** Runs `land` after at most `longestMs`, behind what flies the same way; `undefined` keeps no order. */
   fly(way: unknown, longestMs: number, land: () => void): void {
     const landsMs = this.clock.now() + Math.floor(this.#random() * longestMs)
-    const atMs = Math.max(landsMs, this.#landsMs.get(way) ?? 0)
-    this.#landsMs.set(way, atMs)
+    const atMs = Math.max(landsMs, way === undefined ? 0 : (this.#landsMs.get(way) ?? 0))
+    if (way !== undefined) this.#landsMs.set(way, atMs)
     this.clock.setTimer(atMs - this.clock.now(), land)
   }
 
@@ -216,7 +224,7 @@ export class Gates {
     if (side.isKept(link as unknown as Link) || link.flying > 0) return
     link.isAsking = true
     side.onParting({ type: 'parting', link: link as unknown as Link })
-    this.fly({}, LINK_MS, () => {
+    this.fly(undefined, LINK_MS, () => {
       if (!link.isAsking || !other.isUp) return
       const isNeeded = other.side.isKept(other as unknown as Link)
       const stays = isNeeded || link.flying > 0 || other.flying > 0
@@ -273,7 +281,8 @@ export class Gates {
       },
       onGone: () => () => {},
       send: (_to: string, _lane: string, frame: Uint8Array) => {
-        this.fly(side, COURIER_MS, () => {
+        const isOvertaken = this.#isOvertaken && this.#random() < OVERTAKEN_CHANCE
+        this.fly(isOvertaken ? undefined : side, COURIER_MS, () => {
           const origin = { node: side.keyHex, roles: [], path: 'relayed', via: undefined } as const
           side.other.couriered(origin, frame[1]!, frame.subarray(HEADER_BYTES))
         })
