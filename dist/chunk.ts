@@ -11,7 +11,7 @@
 import { WireType } from '../mesh/index.ts'
 import { DistProtocolError } from './errors.ts'
 
-/** How nodes say in the handshake of a link that they tell how much they took of chunks (chunk-window.ts). */
+/** How nodes say in the handshake of a link that they tell how much they took of chunks (`mesh/link/shared-window.ts`). */
 export const TAKEN_CAPABILITY = 'dist.taken'
 
 /** Bytes in front of the data of a chunk. */

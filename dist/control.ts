@@ -19,7 +19,7 @@
  * | chunk | see chunk.ts; no array |
  * | cancel | id |
  * | leave, leave_ack | nothing (leave.ts) |
- * | taken | bytes of chunks taken since the last one (chunk-window.ts) |
+ * | taken | bytes of chunks taken since the last one (`mesh/link/shared-window.ts`) |
  *
  * `from` and `owner` are bare process numbers at the sender, 0 for code outside processes: a peer cannot
  * claim to speak for another node, because it has no way to say so (H32). `to` is a process number

@@ -11,7 +11,7 @@
  * Invariants:
  * - Two messages whose keys conflict leave in the order in which they came, the large one with its last chunk.
  * - Chunks and whole messages take turns by bytes: neither starves the other.
- * - Chunks wait when the peer has too many of them before it (chunk-window.ts); whole messages do not.
+ * - Chunks wait when the peer has too many of them before it (`mesh/link/shared-window.ts`); whole messages do not.
  * - Transfers under way are at most what the peer puts together at once: TRANSFERS_MAX, `valueBytesMax` in sum.
  *
  * Bounds: `outboxBytesMax` bytes of whole messages wait, and as many of large ones, what went out as chunks not
@@ -19,9 +19,8 @@
  * like must not be lost, so they may use a reserve beyond it; when that is used up too, the peer is given up: `overflow`
  * closes its link, and both sides see `noconnection` instead of a gap.
  */
-import { WireType, writeHeader } from '../mesh/index.ts'
+import { SharedWindow, WireType, writeHeader } from '../mesh/index.ts'
 import { CHUNK_HEADER_BYTES, TRANSFERS_MAX, writeChunkHeader } from './chunk.ts'
-import { ChunkWindow } from './chunk-window.ts'
 import { OrderKeys, type OrderKey } from './order-keys.ts'
 
 const HEADER_BYTES = 8
@@ -120,7 +119,7 @@ export class Outbox {
   readonly #options: OutboxOptions
   readonly #chunkBytes: number
   readonly #wholeBytesMax: number
-  readonly #window: ChunkWindow | undefined
+  readonly #window: SharedWindow | undefined
   readonly #keys = new OrderKeys()
   readonly #ready = new Line()
   readonly #held = new Line()
@@ -151,7 +150,7 @@ export class Outbox {
     this.#chunkBytes = Math.min(CHUNK_BYTES, options.frameBytesMax)
     this.#wholeBytesMax = Math.min(WHOLE_BYTES_MAX, options.frameBytesMax)
     const { chunkWindowBytes } = options
-    this.#window = chunkWindowBytes === undefined ? undefined : new ChunkWindow(chunkWindowBytes)
+    this.#window = chunkWindowBytes === undefined ? undefined : new SharedWindow(chunkWindowBytes)
   }
 
   /** Bytes that wait here; what the link has queued is not counted. */

@@ -21,6 +21,7 @@ import type { Hello, MembershipCheck } from './link/handshake.ts'
 import type { LinkEvent } from './link/link.ts'
 import { LinkJob, LinkServer } from './link/link-process.ts'
 import type { LinkProcessContext } from './link/link-process.ts'
+import { BULK_TAKEN_CAPABILITY } from './link/lane-window.ts'
 import { PARTING_CAPABILITY } from './link/parting.ts'
 import { LinkPool } from './link/pool.ts'
 import { LinkProtocol } from './link/protocol.ts'
@@ -219,7 +220,7 @@ export class MeshCore implements LinkProcessContext {
       realmId: realm.id,
       cluster: options.cluster,
       membership: identity.membership,
-      capabilities: [...options.capabilities, PARTING_CAPABILITY],
+      capabilities: [...options.capabilities, PARTING_CAPABILITY, BULK_TAKEN_CAPABILITY],
       frameBytesMax: options.frameBytesMax,
       states: this.states(),
       ...(options.hidden ? { hidden: true } : {}),

@@ -121,6 +121,7 @@ export {
 
 export type { FrameVia, LaneName, Link, LinkEvent, LinkState, PeerInfo } from './link/link.ts'
 export type { PartingEvent } from './link/parting.ts'
+export { SharedWindow } from './link/shared-window.ts'
 export type { LinkDownReason } from './link/reasons.ts'
 export type { LinkFrameHandler } from './link/frame-router.ts'
 export type { ConnectOptions, DialTarget } from './link/dialer.ts'

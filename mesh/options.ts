@@ -154,6 +154,12 @@ export interface MeshOptions {
   /** Bytes that may wait in one lane of one link. Default 16 MiB; then `ERR_LINK_QUEUE_FULL`. */
   readonly bytesQueuedMax?: number | undefined
   /**
+   * Bytes of the bulk lane that may be under way to a peer while other messages go there, at least. Default 128 KiB; more
+   * where the peer takes more within some milliseconds. Higher brings bulk faster over long ways from the start; lower lets
+   * calls wait less behind it. One frame is always let through.
+   */
+  readonly bulkWindowBytes?: number | undefined
+  /**
    * Datagrams taken from one peer within a second. Default 2,000; the rest is dropped and counted
    * (`ERR_LINK_DATAGRAM_FLOOD`). A neighbour sends some ten; lower it only to bound the work that a
    * hostile member can cause.
@@ -278,6 +284,7 @@ export const MESH_DEFAULTS: Readonly<
   membershipEventsMax: 1_024,
   frameBytesMax: FRAME_BYTES_MAX_DEFAULT,
   bytesQueuedMax: 16_777_216,
+  bulkWindowBytes: 131_072,
   datagramsPerSecondMax: 2_000,
   linkIdleMs: 60_000,
   linkIdleMinMs: 5_000,
@@ -373,6 +380,7 @@ const CHECKS: { readonly [K in keyof MeshOptions]-?: OptionCheck } = {
   membershipEventsMax: amount(0),
   frameBytesMax: amount(1_024, FRAME_BYTES_MAX_LIMIT),
   bytesQueuedMax: amount(4_096, 2_147_483_647),
+  bulkWindowBytes: amount(1_024, 2_147_483_647),
   datagramsPerSecondMax: amount(1),
   linkIdleMs: millis(1),
   linkIdleMinMs: millis(0),

@@ -20,6 +20,7 @@ export interface ConnectionOptions {
   readonly linkPartingTimeoutMs: number
   readonly frameBytesMax: number
   readonly bytesQueuedMax: number
+  readonly bulkWindowBytes: number
   readonly datagramsPerSecondMax: number
 }
 

@@ -96,7 +96,7 @@ export class Connection implements WatchedLink {
       checkMembership: context.checkMembership,
       secret: context.secret,
     })
-    this.#lanes = new Lanes(transport, context.options, {
+    this.#lanes = new Lanes(transport, context, {
       onFrame: (lane, type, payload) => this.#frame(lane, type, payload),
       onBytes: () => this.#watch.heard(),
       onDrain: ({ name }) => this.drained(name),
@@ -462,7 +462,7 @@ export class Connection implements WatchedLink {
     }
     this.#up = true
     if (this.#pool === this.#context.pool) this.#context.edges?.memberUp(this.peerKey)
-    this.#lanes.accepted()
+    this.#lanes.accepted(this.peer)
     this.#pool.announce({ type: 'up', link: this })
     this.#dial.succeed(this)
     // What the acceptor sent on the other lanes waits in the transport until here.

@@ -10,6 +10,7 @@ import { FrameDecoder } from '../wire/frame.ts'
 import type { FrameHandler } from '../wire/frame.ts'
 import type { TransportStream } from '../transport/transport.ts'
 import { LinkError } from './errors.ts'
+import type { LaneTally, LaneWindow } from './lane-window.ts'
 import type { LaneName } from './link.ts'
 
 /** First byte of the stream of each lane but control. */
@@ -92,6 +93,14 @@ export interface LaneOptions {
   readonly bytesQueuedMax: number
 }
 
+/** What a lane of large things has besides; see `lane-window.ts`. */
+export interface LaneFlow {
+  /** Of what we send on it. */
+  readonly window?: LaneWindow | undefined
+  /** Of what comes. */
+  readonly tally?: LaneTally | undefined
+}
+
 /** One channel. */
 export class Lane {
   readonly name: LaneName
@@ -101,13 +110,23 @@ export class Lane {
   readonly #frameBytesMax: number
   readonly #bytesQueuedMax: number
   readonly #onFrame: FrameHandler
+  readonly #flow: LaneFlow
   #ended = false
   #peerEnded = false
+  /** The stream has said "enough". */
+  #isFull = false
 
-  constructor(name: LaneName, stream: TransportStream, options: LaneOptions, events: LaneEvents) {
+  constructor(
+    name: LaneName,
+    stream: TransportStream,
+    options: LaneOptions,
+    events: LaneEvents,
+    flow: LaneFlow = {},
+  ) {
     this.name = name
     this.#stream = stream
     this.#events = events
+    this.#flow = flow
     this.#bytesQueuedMax = options.bytesQueuedMax
     this.#frameBytesMax = options.frameBytesMax
     const frameBytesMax = Math.min(options.frameBytesMax, HANDSHAKE_FRAME_BYTES_MAX)
@@ -123,7 +142,7 @@ export class Lane {
 
   /** Bytes accepted and not yet taken by the network. */
   get bytesQueued(): number {
-    return this.#stream.bytesQueued
+    return this.#stream.bytesQueued + (this.#flow.window?.bytesHeld ?? 0)
   }
 
   /** The link is accepted: frames may have their full size. */
@@ -147,14 +166,47 @@ export class Lane {
     this.#events.onBytes()
     try {
       this.#decoder.push(bytes, this.#onFrame)
+      this.#flow.tally?.took(bytes.length)
     } catch (error) {
       this.#events.onError(this, error)
     }
   }
 
-  /** `send` may go on. */
+  /** The stream takes more. */
   drained(): void {
+    this.#isFull = false
+    this.#goOn()
+  }
+
+  /** The peer took so many bytes of the lane; false when that cannot be. */
+  peerTook(bytes: number): boolean {
+    const { window } = this.#flow
+    if (window?.taken(bytes) !== true) return false
+    // Whoever was told "enough" because of the stream waits for that one.
+    if (window.bytesHeld > 0 && !this.#isFull) this.#goOn()
+    return true
+  }
+
+  /** What waits goes as far as there is room; then `send` may go on. */
+  #goOn(): void {
+    this.#pump('with_room')
+    if (this.#isFull || (this.#flow.window?.bytesHeld ?? 0) > 0) return
     this.#events.onDrain(this)
+  }
+
+  #pump(which: 'with_room' | 'any'): void {
+    const { window } = this.#flow
+    if (window === undefined) return
+    while (which === 'any' || !this.#isFull) {
+      const next = window.next(which)
+      if (next === undefined) return
+      try {
+        this.#write(next.frame, next.rest)
+      } catch (error) {
+        // The transport takes less than the lane may hold: that ends the link, not the order.
+        return this.#events.onError(this, error)
+      }
+    }
   }
 
   /** The peer finished its direction. */
@@ -172,9 +224,19 @@ export class Lane {
   send(frame: Uint8Array, rest?: Uint8Array): boolean {
     if (this.#ended) return false
     const length = frame.length + (rest?.length ?? 0)
-    if (this.#stream.bytesQueued + length > this.#bytesQueuedMax) throw this.#full(undefined)
+    if (this.bytesQueued + length > this.#bytesQueuedMax) throw this.#full(undefined)
+    const { window } = this.#flow
+    if (window === undefined || window.hasRoom(length)) return this.#write(frame, rest)
+    window.hold(frame, rest)
+    return false
+  }
+
+  #write(frame: Uint8Array, rest: Uint8Array | undefined): boolean {
     try {
-      return this.#stream.write(frame, rest)
+      const isWilling = this.#stream.write(frame, rest)
+      this.#flow.window?.sent(frame.length + (rest?.length ?? 0))
+      this.#isFull = !isWilling
+      return isWilling
     } catch (error) {
       const code = (error as { code?: unknown }).code
       if (code === 'ERR_TRANSPORT_QUEUE_FULL') throw this.#full(error)
@@ -187,6 +249,7 @@ export class Lane {
   /** Finishes our direction after what is queued. Idempotent. */
   end(): void {
     if (this.#ended) return
+    this.#pump('any')
     this.#ended = true
     try {
       this.#stream.end()
@@ -196,7 +259,7 @@ export class Lane {
   }
 
   #full(cause: unknown): LinkError {
-    const text = `the ${this.name} lane holds ${this.#stream.bytesQueued} bytes and takes no more`
+    const text = `the ${this.name} lane holds ${this.bytesQueued} bytes and takes no more`
     return new LinkError('ERR_LINK_QUEUE_FULL', text, cause === undefined ? {} : { cause })
   }
 }

@@ -11,10 +11,13 @@
  * that it has chosen to dial, unread, because `accepted` may be on its way behind them.
  */
 import type { TransportConnection, TransportStream } from '../transport/transport.ts'
+import { WireType } from '../wire/messages.ts'
+import type { ConnectionContext } from './connection-context.ts'
 import { LinkError } from './errors.ts'
 import { Lane, LANE_BYTES, LANE_URGENCY, laneOfFirstByte } from './lane.ts'
-import type { LaneEvents, LaneOptions } from './lane.ts'
-import type { LaneName } from './link.ts'
+import type { LaneEvents, LaneFlow, LaneOptions } from './lane.ts'
+import { BULK_TAKEN_CAPABILITY, LaneTally, LaneWindow } from './lane-window.ts'
+import type { LaneName, PeerInfo } from './link.ts'
 import { isOneWay, ONE_WAY_LANES, OneWayLanes } from './one-way-lanes.ts'
 import type { OneWayLaneName } from './one-way-lanes.ts'
 
@@ -33,16 +36,26 @@ const DIALLER_LANES = 3
  */
 export const LINK_STREAMS_MAX: number = DIALLER_LANES + ONE_WAY_LANES
 
+/** What lanes have from their connection. */
+export type LanesContext = Pick<ConnectionContext, 'clock' | 'protocol'> & {
+  readonly options: LaneOptions & Pick<ConnectionContext['options'], 'bulkWindowBytes'>
+}
+
 /** All lanes. */
 export class Lanes {
   readonly #transport: TransportConnection
+  readonly #context: LanesContext
   #options: LaneOptions
   readonly #events: LanesEvents
+  /** The control lane says how much of the bulk lane was taken; that is for us. */
+  readonly #controlEvents: LaneEvents
   #control: Lane | undefined
   #sync: Lane | undefined
   #dist: Lane | undefined
   /** Undefined until one of them is used. */
   #oneWay: OneWayLanes | undefined
+  /** Of the bulk lane, with a peer that tells what it took. */
+  #flow: LaneFlow = {}
   /** Streams of the peer, those that have named their lane, and as many as it says it has opened. */
   #streams = 0
   #named = 0
@@ -55,10 +68,23 @@ export class Lanes {
   #early: Uint8Array[] = []
   #earlyBytes = 0
 
-  constructor(transport: TransportConnection, options: LaneOptions, events: LanesEvents) {
+  constructor(transport: TransportConnection, context: LanesContext, events: LanesEvents) {
     this.#transport = transport
-    this.#options = options
+    this.#context = context
+    this.#options = context.options
     this.#events = events
+    this.#controlEvents = {
+      ...events,
+      onFrame: (lane, type, payload) => {
+        const isOurs = type === WireType.bulkTaken && this.#flow.window !== undefined
+        if (isOurs) this.#peerTook(payload)
+        else events.onFrame(lane, type, payload)
+      },
+      onDrain: (lane) => {
+        this.#flow.tally?.tell()
+        events.onDrain(lane)
+      },
+    }
   }
 
   get control(): Lane | undefined {
@@ -123,6 +149,7 @@ export class Lanes {
 
   /** Queues a frame; false means "enough", or that there is no such lane. Throws `ERR_LINK_QUEUE_FULL`. */
   send(name: LaneName, frame: Uint8Array, rest?: Uint8Array): boolean {
+    if (this.#flow.window !== undefined && isWaitedFor(name, frame[1]!)) this.#flow.window.shared()
     if (isOneWay(name)) return this.#sendOneWay(name, frame, rest)
     const lane = this.#of(name)
     if (lane !== undefined) return lane.send(frame, rest)
@@ -146,9 +173,10 @@ export class Lanes {
     return true
   }
 
-  /** The link is accepted: frames may have their full size. */
-  accepted(): void {
+  /** The link with `peer` is accepted: frames may have their full size. */
+  accepted(peer: PeerInfo): void {
     this.#accepted = true
+    if (peer.capabilities.includes(BULK_TAKEN_CAPABILITY)) this.#flow = this.#newFlow()
     this.#control?.accepted()
     this.#sync?.accepted()
     this.#dist?.accepted()
@@ -177,6 +205,21 @@ export class Lanes {
     this.#control?.end()
   }
 
+  #newFlow(): LaneFlow {
+    const { clock, protocol, options } = this.#context
+    const tell = (bytes: number): void => void this.#control?.send(protocol.bulkTaken(bytes))
+    return {
+      window: new LaneWindow(options.bulkWindowBytes, clock),
+      tally: new LaneTally({ clock, tell }),
+    }
+  }
+
+  #peerTook(payload: Uint8Array): void {
+    const bytes = this.#context.protocol.readBulkTaken(payload)
+    if (this.#oneWay?.peerTook(bytes) === true) return
+    this.#events.onStranger('the peer took more of the bulk lane than was sent')
+  }
+
   #open(name: LaneName, firstByte?: number): Lane {
     const stream = this.#transport.openStream({ urgency: LANE_URGENCY[name] })
     const lane = this.#lane(name, stream)
@@ -190,7 +233,12 @@ export class Lanes {
   }
 
   #oneWays(): OneWayLanes {
-    return (this.#oneWay ??= new OneWayLanes(this.#transport, this.#options, this.#events))
+    return (this.#oneWay ??= new OneWayLanes(
+      this.#transport,
+      this.#options,
+      this.#events,
+      this.#flow,
+    ))
   }
 
   #listen(stream: TransportStream): void {
@@ -276,6 +324,16 @@ export class Lanes {
   }
 
   #lane(name: LaneName, stream: TransportStream): Lane {
-    return new Lane(name, stream, this.#options, this.#events)
+    const events = name === 'control' ? this.#controlEvents : this.#events
+    return new Lane(name, stream, this.#options, events)
   }
+}
+
+/**
+ * Whether something that somebody waits for goes there: what processes, callers and topics say. Not what only says how much
+ * was taken, of the one or the other kind, and not what keeps the mesh alive.
+ */
+function isWaitedFor(name: LaneName, type: number): boolean {
+  if (name === 'bulk' || name === 'control' || name === 'sync') return false
+  return type !== WireType.streamCredit && type !== WireType.distTaken
 }

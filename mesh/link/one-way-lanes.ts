@@ -11,7 +11,7 @@
  */
 import type { TransportConnection, TransportStream } from '../transport/transport.ts'
 import { Lane, LANE_BYTES, LANE_URGENCY } from './lane.ts'
-import type { LaneEvents, LaneOptions } from './lane.ts'
+import type { LaneEvents, LaneFlow, LaneOptions } from './lane.ts'
 import type { LaneName } from './link.ts'
 
 /** A lane whose streams go one way. */
@@ -32,14 +32,22 @@ export class OneWayLanes {
   readonly #transport: TransportConnection
   readonly #options: LaneOptions
   readonly #events: LaneEvents
+  /** Of the bulk lane. */
+  readonly #flow: LaneFlow
   /** By first byte: what we send on, and what the peer does. */
   readonly #own: (Lane | undefined)[] = [undefined, undefined, undefined]
   readonly #peers: (Lane | undefined)[] = [undefined, undefined, undefined]
 
-  constructor(transport: TransportConnection, options: LaneOptions, events: LaneEvents) {
+  constructor(
+    transport: TransportConnection,
+    options: LaneOptions,
+    events: LaneEvents,
+    flow: LaneFlow,
+  ) {
     this.#transport = transport
     this.#options = options
     this.#events = events
+    this.#flow = flow
   }
 
   /** Streams that we have opened. */
@@ -74,10 +82,15 @@ export class OneWayLanes {
   accept(name: OneWayLaneName, stream: TransportStream): Lane | undefined {
     const place = placeOf(name)
     if (this.#peers[place] !== undefined) return undefined
-    const lane = this.#lane(name, stream)
+    const lane = this.#lane(name, stream, { tally: this.#flow.tally })
     lane.accepted()
     this.#peers[place] = lane
     return lane
+  }
+
+  /** The peer took so many bytes of our bulk lane; false when that cannot be. */
+  peerTook(bytes: number): boolean {
+    return this.#own[placeOf('bulk')]?.peerTook(bytes) === true
   }
 
   /** Finishes what we send. */
@@ -96,7 +109,7 @@ export class OneWayLanes {
       this.#events.onStranger(`no stream for the ${name} lane: ${reason}`)
       return undefined
     }
-    const lane = this.#lane(name, stream)
+    const lane = this.#lane(name, stream, { window: this.#flow.window })
     this.#own[placeOf(name)] = lane
     stream.handle({
       onData: () => {
@@ -111,8 +124,8 @@ export class OneWayLanes {
     return lane
   }
 
-  #lane(name: LaneName, stream: TransportStream): Lane {
-    return new Lane(name, stream, this.#options, this.#events)
+  #lane(name: OneWayLaneName, stream: TransportStream, flow: LaneFlow): Lane {
+    return new Lane(name, stream, this.#options, this.#events, name === 'bulk' ? flow : {})
   }
 }
 

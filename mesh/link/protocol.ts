@@ -7,6 +7,7 @@ import type { Codec } from '../wire/codec.ts'
 import {
   helloFields,
   MESSAGE_FIELD_LIMITS,
+  parseBulkTaken,
   parseChallenge,
   parseConnect,
   parseDisconnect,
@@ -74,6 +75,9 @@ export class LinkProtocol {
   staying(question: number): Uint8Array {
     return this.#codec.encodeFrame(WireType.staying, { question })
   }
+  bulkTaken(bytes: number): Uint8Array {
+    return this.#codec.encodeFrame(WireType.bulkTaken, { bytes })
+  }
   ping(sequence: number): Uint8Array {
     return this.#codec.encodeFrame(WireType.ping, { sequence })
   }
@@ -133,6 +137,9 @@ export class LinkProtocol {
   }
   readStaying(payload: Uint8Array): StayingMessage {
     return parseStaying(this.#codec.decode(payload))
+  }
+  readBulkTaken(payload: Uint8Array): number {
+    return parseBulkTaken(this.#codec.decode(payload))
   }
   /** Of `error` and `rejected`, once there is a link: why the peer ends it. */
   readEnd(type: number, payload: Uint8Array): string {

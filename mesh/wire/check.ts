@@ -190,6 +190,11 @@ export function parseStaying(value: unknown): StayingMessage {
   return { question: new Fields('staying', value).whole('question', 1, Number.MAX_SAFE_INTEGER) }
 }
 
+/** Checks a `bulkTaken` message; gives the bytes. */
+export function parseBulkTaken(value: unknown): number {
+  return new Fields('bulkTaken', value).whole('bytes', 1, Number.MAX_SAFE_INTEGER)
+}
+
 /** Checks an `error` message. */
 export function parseError(value: unknown): ErrorMessage {
   const fields = new Fields('error', value)

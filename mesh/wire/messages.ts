@@ -19,6 +19,8 @@ export const WireType = {
   /** Both of a link that ends because nobody needs it: may it, and no. */
   parting: 0x0a,
   staying: 0x0b,
+  /** How much was taken of what came on the bulk lane. */
+  bulkTaken: 0x0c,
 
   publish: 0x10,
   subscribe: 0x11,

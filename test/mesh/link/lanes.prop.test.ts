@@ -114,7 +114,10 @@ describe('the lanes of a link', () => {
                 name,
                 { host: `10.0.0.${n}`, port: 4433 },
                 // The tests of limits are elsewhere: here everybody has the time that it needs.
-                { leaveTimeoutMs: 600_000, handshakeTimeoutMs: 60_000, keepaliveMissesMax: 1_000 },
+                {
+                  ...{ leaveTimeoutMs: 600_000, handshakeTimeoutMs: 60_000 },
+                  ...{ keepaliveMissesMax: 1_000, bulkWindowBytes: w.windowBytes },
+                },
               ),
             ),
           )

@@ -10,6 +10,7 @@ import { Connection } from '../../../mesh/link/connection.ts'
 import type { ConnectionContext, ConnectionOptions } from '../../../mesh/link/connection-context.ts'
 import { EdgeLinks } from '../../../mesh/link/edge-links.ts'
 import { FrameRouter } from '../../../mesh/link/frame-router.ts'
+import { BULK_TAKEN_CAPABILITY } from '../../../mesh/link/lane-window.ts'
 import type { Link } from '../../../mesh/link/link.ts'
 import { PARTING_CAPABILITY } from '../../../mesh/link/parting.ts'
 import { LinkPool } from '../../../mesh/link/pool.ts'
@@ -39,6 +40,7 @@ const OPTIONS: ConnectionOptions = {
   linkPartingTimeoutMs: 5_000,
   frameBytesMax: 1_048_576,
   bytesQueuedMax: 16_777_216,
+  bulkWindowBytes: 131_072,
   datagramsPerSecondMax: 2_000,
 }
 
@@ -52,7 +54,7 @@ export interface LinkNodeOptions extends Partial<ConnectionOptions> {
   readonly clientsMax?: number
   /** Of another node that it is as well. Default: new ones. */
   readonly keys?: NodeKeys
-  /** Whether it answers when its peer asks whether a link may end. Default true. */
+  /** Whether it knows what came after the first version: questions whether a link may end, what was taken of bulk. Default true. */
   readonly parts?: boolean
 }
 
@@ -117,7 +119,7 @@ export class LinkNode {
         realmId: realm.id,
         cluster: 'main',
         membership,
-        capabilities: parts ? [PARTING_CAPABILITY] : [],
+        capabilities: parts ? [PARTING_CAPABILITY, BULK_TAKEN_CAPABILITY] : [],
         frameBytesMax: 1_048_576,
         states: [],
       }),

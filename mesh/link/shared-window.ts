@@ -1,6 +1,7 @@
 /**
- * How far chunks of large values may run ahead of their receiver. Bytes that are under way cannot be overtaken: a call
- * that is sent now arrives behind them. So while other messages share the way, as little is under way as keeps it busy;
+ * How far large things may run ahead of their receiver: chunks of large values between processes (`dist/outbox.ts`), frames
+ * of the bulk lane (`lane-window.ts`). Bytes that are under way cannot be overtaken: a call that is sent now arrives behind
+ * them, whatever its stream. So while other messages share the way, as little is under way as keeps it busy;
  * as long as nobody else speaks, what the transport takes.
  *
  * What keeps it busy is measured, without a clock of the peer: what the peer took within the shortest round trip of a
@@ -24,7 +25,7 @@ const SHARED_MS = 1_000
 const GROWTH = 1.5
 
 /** Bytes of chunks that one peer has not taken yet, and how many they may be. */
-export class ChunkWindow {
+export class SharedWindow {
   readonly #bytesMin: number
   #windowBytes: number
   /** Since the link came up. */

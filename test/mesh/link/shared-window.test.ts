@@ -1,11 +1,11 @@
 import { describe, expect, it } from 'vitest'
-import { ChunkWindow } from '../../dist/chunk-window.ts'
+import { SharedWindow } from '../../../mesh/link/shared-window.ts'
 
 const CHUNK = 1_000
 const MIN = 4_000
 
 /** Sends what the window lets through at that time; gives how many chunks it was. */
-function fill(window: ChunkWindow, nowMs: number, chunksMax = 1_000): number {
+function fill(window: SharedWindow, nowMs: number, chunksMax = 1_000): number {
   let chunks = 0
   while (chunks < chunksMax && window.hasRoom(CHUNK, nowMs)) {
     window.sent(CHUNK, nowMs)
@@ -16,7 +16,7 @@ function fill(window: ChunkWindow, nowMs: number, chunksMax = 1_000): number {
 
 /** A way that brings `perMs` bytes and answers after `wayMs`, for `forMs`. Others share it all the time. */
 function run(
-  window: ChunkWindow,
+  window: SharedWindow,
   way: { readonly perMs: number; readonly wayMs: number; readonly forMs: number },
   fromMs = 0,
 ): { readonly taken: number; readonly endMs: number } {
@@ -41,9 +41,9 @@ function run(
   return { taken, endMs: fromMs + way.forMs }
 }
 
-describe('ChunkWindow', () => {
+describe('SharedWindow', () => {
   it('D3 lets bytesMin under way beside others, and not one chunk more until some are taken', () => {
-    const window = new ChunkWindow(MIN)
+    const window = new SharedWindow(MIN)
     window.shared()
     expect(fill(window, 0)).toBe(4)
     expect(window.bytesUnderWay).toBe(MIN)
@@ -53,7 +53,7 @@ describe('ChunkWindow', () => {
   })
 
   it('lets one chunk out when nothing is under way, however large', () => {
-    const window = new ChunkWindow(10)
+    const window = new SharedWindow(10)
     window.shared()
     expect(fill(window, 0)).toBe(1)
     window.taken(CHUNK, 1)
@@ -61,7 +61,7 @@ describe('ChunkWindow', () => {
   })
 
   it('holds nothing back while nobody else speaks, nor a second after the last word', () => {
-    const window = new ChunkWindow(MIN)
+    const window = new SharedWindow(MIN)
     expect(fill(window, 0, 100)).toBe(100)
     window.shared()
     expect(fill(window, 5)).toBe(0)
@@ -70,7 +70,7 @@ describe('ChunkWindow', () => {
   })
 
   it('counts nothing that was never sent', () => {
-    const window = new ChunkWindow(MIN)
+    const window = new SharedWindow(MIN)
     expect(window.taken(1, 0)).toBe(false)
     window.sent(CHUNK, 0)
     expect([window.taken(CHUNK + 1, 1), window.bytesUnderWay]).toEqual([false, CHUNK])
@@ -85,7 +85,7 @@ describe('ChunkWindow', () => {
     { perMs: 3_000, wayMs: 1 },
     { perMs: 500, wayMs: 20 },
   ])('keeps a way of $perMs bytes per ms and $wayMs ms busy with some ms in front', (way) => {
-    const window = new ChunkWindow(MIN)
+    const window = new SharedWindow(MIN)
     const { endMs } = run(window, { ...way, forMs: 2_000 })
     const { taken } = run(window, { ...way, forMs: 500 }, endMs)
     expect(taken).toBeGreaterThan(0.9 * way.perMs * (500 - way.wayMs))
@@ -95,7 +95,7 @@ describe('ChunkWindow', () => {
   })
 
   it('becomes smaller when the way becomes slower, bytesMin at least, and larger again', () => {
-    const window = new ChunkWindow(MIN)
+    const window = new SharedWindow(MIN)
     let { endMs } = run(window, { perMs: 100_000, wayMs: 2, forMs: 1_000 })
     const wide = window.windowBytes
     ;({ endMs } = run(window, { perMs: 1_000, wayMs: 2, forMs: 1_500 }, endMs))
@@ -108,7 +108,7 @@ describe('ChunkWindow', () => {
   })
 
   it('is not made smaller by a sender that has little to say', () => {
-    const window = new ChunkWindow(MIN)
+    const window = new SharedWindow(MIN)
     const { endMs } = run(window, { perMs: 100_000, wayMs: 2, forMs: 1_000 })
     const wide = window.windowBytes
     for (let nowMs = endMs; nowMs < endMs + 500; nowMs++) {
