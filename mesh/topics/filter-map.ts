@@ -5,7 +5,7 @@
 import type { Held, HeldValue } from './held.ts'
 import { countOf, holds, Several, visitHeld, withoutValue, withValue } from './held.ts'
 import { FilterTrie } from './filter-trie.ts'
-import type { TrieNode } from './filter-trie.ts'
+import type { TrieFilter } from './filter-trie.ts'
 import { ResultCache } from './result-cache.ts'
 import type { ResultCacheOptions } from './result-cache.ts'
 import { isWildcard } from './topic.ts'
@@ -29,10 +29,10 @@ export interface FilterMapStats {
 export class FilterMap<Value extends HeldValue> {
   readonly #exact = new Map<string, Held<Value>>()
   readonly #trie = new FilterTrie<Value>()
-  readonly #cache: ResultCache<TrieNode<Value>>
+  readonly #cache: ResultCache<TrieFilter<Value>>
   #size = 0
   /** What is found and not remembered, unless a visit of it is under way. */
-  readonly #scratch: TrieNode<Value>[] = []
+  readonly #scratch: TrieFilter<Value>[] = []
   #isScratchInUse = false
 
   constructor(options: ResultCacheOptions = {}) {
@@ -148,11 +148,11 @@ export class FilterMap<Value extends HeldValue> {
     return isWildcard(filter) ? this.#trie.find(filter) : this.#exact.get(filter)
   }
 
-  #collect(topic: string): readonly TrieNode<Value>[] {
+  #collect(topic: string): readonly TrieFilter<Value>[] {
     const known = this.#cache.get(topic)
     if (known !== undefined) return known
     if (this.#cache.isOn) {
-      const found: TrieNode<Value>[] = []
+      const found: TrieFilter<Value>[] = []
       this.#trie.collect(topic, found)
       this.#cache.set(topic, found)
       return found

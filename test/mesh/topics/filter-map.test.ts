@@ -133,6 +133,43 @@ describe('a filter map', () => {
   })
 })
 
+describe('many filters that went', () => {
+  it('PS2 leave no room behind that those who stay would pay for, and those are found', () => {
+    const trie = new FilterTrie<string>()
+    const name = (i: number): string => `site${i % 100}.*.machine${i}`
+    const found = (topic: string): string[] => {
+      const filters: { readonly filter: string }[] = []
+      trie.collect(topic, filters as never)
+      return filters.map(({ filter }) => filter)
+    }
+    for (let i = 0; i < 5_000; i++) trie.add(name(i), `${i}`)
+    expect(trie.nodes).toBe(100 + 100 + 5_000)
+    const rows = trie.rows
+    expect(rows).toBeLessThan(5_200 * 1.6)
+    for (let i = 10; i < 5_000; i++) trie.delete(name(i), `${i}`)
+    expect([trie.filters, trie.nodes]).toEqual([10, 30])
+    expect(trie.rows).toBeLessThan(rows / 20)
+    for (let i = 0; i < 20; i++) {
+      expect(found(`site${i}.line.machine${i}`)).toEqual(i < 10 ? [name(i)] : [])
+      expect(trie.find(name(i))).toBe(i < 10 ? `${i}` : undefined)
+    }
+    for (let i = 0; i < 10; i++) trie.delete(name(i), `${i}`)
+    expect([trie.filters, trie.nodes, Array.from(trie.holders()).length]).toEqual([0, 0, 0])
+  })
+
+  it('PS20 a filter that comes in the place of one that was taken away during a match is not visited for it', () => {
+    const map = mapOf('a.*', '*.b', '**')
+    const visited: string[] = []
+    map.match('a.b', (_value, filter) => {
+      visited.push(filter)
+      for (const each of ['a.*', '*.b', '**']) map.delete(each, each)
+      for (const each of ['x.*', '*.y', 'z.**']) map.add(each, each)
+    })
+    expect(visited).toEqual(['**'])
+    expect(matched(map, 'x.y')).toEqual(['x.*', '*.y'])
+  })
+})
+
 describe('the cache of results', () => {
   /** Every one of `topics` in turn, `times` in all. */
   function ask(map: FilterMap<string>, topics: number, times: number): void {
