@@ -198,7 +198,7 @@ export interface AdvertiseArguments extends EdgeClientArguments {
 }
 
 /** `fovea services`. */
-export interface ServicesListArguments extends ClientArguments {
+export interface ServicesListArguments extends EdgeClientArguments {
   readonly command: 'services'
   readonly name: string | undefined
   readonly timeoutMs: number

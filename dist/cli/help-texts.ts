@@ -54,7 +54,7 @@ export const RPC_CALL_TEXT: string = `Calls a procedure at one of the nodes that
 export const ADVERTISE_TEXT: string = `Offers a procedure through the running node until Ctrl-C. Every caller gets the same reply, and each
 call is printed. For anything else, advertise from a program: mesh.rpc.advertise.`
 export const SERVICES_TEXT: string = `Shows the procedures that the running node knows and who offers them, its own included.
-With NAME those who offer it are looked for in the mesh as well.`
+With NAME those who offer it are looked for in the mesh as well. At the edge the gateway is asked.`
 export const TOPICS_TEXT: string = `Shows the filters that the running node subscribes to, and which other nodes want the same.`
 export const PRESENCE_TEXT: string = `Shows who is present in TOPIC, on whatever node: what programs track with mesh.presence.track.
 With --watch it goes on until Ctrl-C with everybody who joins, leaves, or changes.`
@@ -146,7 +146,8 @@ Examples:
 export const SERVICES_EXAMPLES: string = `
 Examples:
   $ fovea services --data-dir a
-  $ fovea services shop.price --data-dir b --json`
+  $ fovea services shop.price --data-dir b --json
+  $ fovea services 'shop.**' --gateway gate@127.0.0.1:4433 --realm realm.json`
 export const TOPICS_EXAMPLES: string = `
 Examples:
   $ fovea topics --data-dir a

@@ -113,6 +113,7 @@ export const SERVICE_COMMANDS: readonly ServiceCommandRow[] = [
   },
   {
     ...{ name: 'services', summary: 'who offers which procedures', text: SERVICES_TEXT },
+    isForEdge: true,
     examples: SERVICES_EXAMPLES,
     arguments: [{ name: '[name]', help: 'only this name or pattern', parse: parseText }],
     flags: [timeout(5_000)],

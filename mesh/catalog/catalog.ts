@@ -64,7 +64,7 @@ export interface Catalog {
   entries(kind: CatalogKind): Iterable<CatalogEntry>
   /**
    * True when there is nobody to ask: whoever wants or offers `name` is known already, because every member's entries are,
-   * or because it was asked a moment ago.
+   * or because it was asked a moment ago. Of a filter it is as for {@link seek}.
    */
   isSought(kind: CatalogKind, name: string): boolean
   /**
@@ -81,8 +81,16 @@ export interface Catalog {
   /**
    * Resolves when whoever wants or offers `name` is known as well as can be, at the latest after its time; never rejects
    * but for its signal. Several for one name are one. It also lets those who come later find this node, for a while.
+   *
+   * With a filter, whatever it matches is looked for: a member seeks what stands before its first wildcard, and nothing for
+   * `**`; a peer at the edge asks its gateway, and finds the answer among the {@link entries}, kept true while it is used.
    */
   seek(kind: CatalogKind, name: string, options?: SeekOptions): Promise<void>
+  /**
+   * A peer at the edge asks its gateway for what a name or filter matches and is kept told of it, until it calls what this
+   * gives. A member is told anyway what those change that it knows, so there it does nothing.
+   */
+  follow(kind: CatalogKind, filter: string): () => void
   /**
    * A node sent this one something under `name`, which nobody here wants or offers: tells it, so that it looks again at
    * what it knows.

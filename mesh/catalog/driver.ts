@@ -5,7 +5,6 @@
 import type { Clock, Logger } from '../../runtime/index.ts'
 import type { Courier, Origin } from '../courier/courier.ts'
 import { OnDemand } from '../exchange/on-demand.ts'
-import { Rates } from '../exchange/rates.ts'
 import type { Dialer } from '../link/dialer.ts'
 import type { Link, LinkEvent } from '../link/link.ts'
 import type { LinkPool } from '../link/pool.ts'
@@ -13,23 +12,21 @@ import type { MemberEvent } from '../membership/membership.ts'
 import type { MembershipView } from '../membership/view.ts'
 import type { Refusals } from '../refusals.ts'
 import type { Dht } from '../routing/dht.ts'
-import { FilterMap } from '../topics/filter-map.ts'
-import { answersOf } from './answers.ts'
-import type { CatalogDetail, CatalogEntry, CatalogKind } from './catalog.ts'
+import { literalPrefix } from '../topics/topic.ts'
+import type { CatalogDetail, CatalogKind } from './catalog.ts'
 import { CatalogCore } from './core.ts'
-import { NO_DETAIL } from './detail.ts'
 import { DhtPlaces } from './dht-places.ts'
+import { EdgeQuestions } from './edge-questions.ts'
 import type { CatalogInput, CatalogSent, CatalogSink, CatalogState, LinkStates } from './machine.ts'
 import type { CatalogMemory, RunningCatalog } from './memory.ts'
 import { CATALOG_KINDS } from './message.ts'
-import type { CatalogMessage, QuestionMessage } from './message.ts'
+import type { CatalogMessage } from './message.ts'
 import { Pairs } from './pairs.ts'
 import { laneOfType } from './protocol.ts'
 import type { CatalogProtocol } from './protocol.ts'
 import type { Address } from './reach.ts'
 import { Rendezvous } from './rendezvous.ts'
 import type { CatalogSettings } from './settings.ts'
-import { StandingQuestions } from './standing.ts'
 import { CatalogWork } from './work.ts'
 import type { CatalogTies } from './work.ts'
 
@@ -72,14 +69,10 @@ export class CatalogDriver implements RunningCatalog {
   readonly #pairs: Pairs
   readonly #places: DhtPlaces | undefined
   readonly #onDemand: OnDemand
-  readonly #edgeRates: Rates
-  readonly #standing: StandingQuestions
-  #edgeSeeks = 0
+  /** At a gateway. */
+  readonly #edge: EdgeQuestions | undefined
   /** Frames of messages that go to many. */
   readonly #frames = new WeakMap<CatalogMessage, Uint8Array>()
-  /** Own filters, at a gateway, which answers for itself too. */
-  readonly #own: Readonly<Record<CatalogKind, FilterMap<{ readonly pattern: string }>>> | undefined
-  readonly #ownValues = new Map<string, { readonly pattern: string }>()
 
   constructor(context: CatalogContext, ties: CatalogTies) {
     this.#context = context
@@ -99,14 +92,7 @@ export class CatalogDriver implements RunningCatalog {
     this.#onDemand = this.#openDials()
     this.#rendezvous = this.#openRendezvous()
     this.#pairs = this.#openPairs()
-    this.#edgeRates = new Rates(clock, settings.edgeSeeksPerSecondMax)
-    this.#standing = new StandingQuestions(settings, {
-      answer: (peer, question) => this.#answer(peer, question),
-      refused: (code, peer) => this.#work.refuse(code, peer),
-    })
-    if (context.edges !== undefined) {
-      this.#own = { topic: new FilterMap(), procedure: new FilterMap() }
-    }
+    this.#edge = this.#openEdge()
     const nowMs = clock.now()
     this.#core.restore(nowMs, former?.snapshot() ?? [])
     for (const kind of CATALOG_KINDS) {
@@ -122,8 +108,8 @@ export class CatalogDriver implements RunningCatalog {
 
   /** When `tick` must be called. */
   get nextDueMs(): number {
-    const machines = [this.#core, this.#rendezvous, this.#pairs, this.#standing]
-    return Math.min(...machines.map((each) => each.nextDeadline()))
+    const machines = [this.#core, this.#rendezvous, this.#pairs, this.#edge]
+    return Math.min(...machines.map((each) => each?.nextDeadline() ?? Infinity))
   }
 
   get seeks(): number {
@@ -157,8 +143,7 @@ export class CatalogDriver implements RunningCatalog {
   link({ type, link }: LinkEvent): void {
     if (type === 'up') return this.#linked(link, linkStatesOf(link))
     const peer = link.peer.key.hex
-    this.#edgeRates.forget(peer)
-    this.#standing.forget(peer)
+    this.#edge?.forget(peer)
     this.#input({ type: 'unlinked', peer }, true)
     this.#work.do((nowMs) => this.#rendezvous.settled(nowMs, peer))
   }
@@ -197,8 +182,11 @@ export class CatalogDriver implements RunningCatalog {
     if (message === undefined) return
     if (message.type === 'unwanted') return this.#input({ type: 'unwanted', from, message })
     if (origin.path !== 'direct') return this.#relayed(from, message)
-    if (message.type === 'question') return this.#question(from, message)
-    if (message.type === 'answer') return this.#work.refuse('ERR_CATALOG_MESSAGE', from)
+    if (message.type === 'question' && this.#edge !== undefined) {
+      return this.#edge.take(from, message)
+    }
+    if (message.type === 'question' || message.type === 'answer')
+      return this.#work.refuse('ERR_CATALOG_MESSAGE', from)
     this.#input({ type: 'message', from, message })
   }
 
@@ -225,7 +213,7 @@ export class CatalogDriver implements RunningCatalog {
       this.#pairs.tick(nowMs)
       if (this.#core.nextDeadline() <= nowMs) this.#core.step(nowMs, { type: 'tick' })
       if (this.#rendezvous.nextDeadline() <= nowMs) this.#rendezvous.tick(nowMs)
-      this.#standing.tick(nowMs)
+      this.#edge?.tick(nowMs)
     })
   }
 
@@ -234,7 +222,7 @@ export class CatalogDriver implements RunningCatalog {
     const isNew = !this.#core.own(kind).has(pattern)
     this.#core.set(nowMs, kind, pattern, detail)
     if (isNew) this.#begins(nowMs, kind, pattern)
-    this.#standing.changed(nowMs, kind, pattern)
+    this.#edge?.changed(nowMs, kind, pattern)
     this.#work.arm()
   }
 
@@ -242,15 +230,14 @@ export class CatalogDriver implements RunningCatalog {
     const nowMs = this.#context.clock.now()
     if (!this.#core.delete(nowMs, kind, pattern)) return
     this.#rendezvous.unoffer(nowMs, kind, pattern)
-    const value = this.#ownValues.get(`${kind} ${pattern}`)
-    if (value !== undefined) this.#own?.[kind].delete(pattern, value)
-    this.#ownValues.delete(`${kind} ${pattern}`)
-    this.#standing.changed(nowMs, kind, pattern)
+    this.#edge?.ends(kind, pattern)
+    this.#edge?.changed(nowMs, kind, pattern)
     this.#work.arm()
   }
 
-  isSought(kind: CatalogKind, name: string): boolean {
-    return this.#rendezvous.isSought(this.#context.clock.now(), kind, name)
+  isSought(kind: CatalogKind, filter: string): boolean {
+    const name = literalPrefix(filter)
+    return name === '' || this.#rendezvous.isSought(this.#context.clock.now(), kind, name)
   }
 
   isUnanswered(): boolean {
@@ -261,13 +248,24 @@ export class CatalogDriver implements RunningCatalog {
     return false
   }
 
-  seek(kind: CatalogKind, name: string, timeoutMs: number, done: () => void): () => void {
+  /** Of a filter, those are sought who meet under what stands before its first wildcard; of `**` nobody is. */
+  seek(kind: CatalogKind, filter: string, timeoutMs: number, done: () => void): () => void {
+    const name = literalPrefix(filter)
+    if (name === '') {
+      done()
+      return () => {}
+    }
     return this.#work.seek(
       (nowMs, id) => this.#rendezvous.seek(nowMs, id, kind, name, timeoutMs),
       (id) => this.#rendezvous.giveUp(id),
       done,
     )
   }
+
+  /** A member is told anyway what changes. */
+  follow(): void {}
+
+  unfollow(): void {}
 
   unwanted(kind: CatalogKind, name: string, from: string): void {
     this.#work.do((nowMs) => this.#core.sayUnwanted(nowMs, kind, name, from))
@@ -284,10 +282,7 @@ export class CatalogDriver implements RunningCatalog {
 
   #begins(nowMs: number, kind: CatalogKind, pattern: string): void {
     this.#rendezvous.offer(nowMs, kind, pattern)
-    if (this.#own === undefined) return
-    const value = { pattern }
-    this.#ownValues.set(`${kind} ${pattern}`, value)
-    this.#own[kind].add(pattern, value)
+    this.#edge?.begins(kind, pattern)
   }
 
   #input(input: CatalogInput, membersToo = false): void {
@@ -302,7 +297,7 @@ export class CatalogDriver implements RunningCatalog {
       send: (to, message) => this.#send(to, message),
       changed: (change) => {
         const { kind, pattern } = change.entry
-        this.#standing.changed(this.#context.clock.now(), kind, pattern)
+        this.#edge?.changed(this.#context.clock.now(), kind, pattern)
         this.#work.changed(change)
       },
       relayed: (kind, pattern, there) => {
@@ -458,46 +453,18 @@ export class CatalogDriver implements RunningCatalog {
     })
   }
 
-  /** What a peer at the edge may use: of others, also at this edge, and of this node itself. */
-  #entriesFor(from: string, kind: CatalogKind, name: string): readonly CatalogEntry[] {
-    const { edges, self, memory, clock } = this.#context
-    const found: CatalogEntry[] = []
-    this.#core.match(kind, name, (entry) => {
-      if (entry.node === from) return
-      const isHere = entry.via === undefined && edges?.link(entry.node) !== undefined
-      found.push(isHere ? { ...entry, via: self } : entry)
+  #openEdge(): EdgeQuestions | undefined {
+    const { edges, self, settings, clock, memory } = this.#context
+    if (edges === undefined) return undefined
+    return new EdgeQuestions({
+      ...{ self, settings, clock, own: memory.own, others: this.#core },
+      isHere: (peer) => edges.link(peer) !== undefined,
+      isSought: (kind, name) => this.isSought(kind, name),
+      seek: (kind, name, done) => void this.seek(kind, name, settings.seekTimeoutMs, done),
+      send: (to, message) => void this.#send(to, message),
+      refused: (code, peer, times) => this.#work.refuse(code, peer, times),
+      isClosed: () => this.#work.closed,
     })
-    this.#own?.[kind].match(name, ({ pattern }) => {
-      const detail = memory.own[kind].get(pattern) ?? NO_DETAIL
-      found.push({ kind, pattern, node: self, via: undefined, detail, sinceMs: clock.now() })
-    })
-    return found
-  }
-
-  /** A peer at the edge asks; it gets what is known when that is all that can be known, or its time is over. */
-  #question(from: string, question: QuestionMessage): void {
-    const { edges, settings, clock } = this.#context
-    const { kind, name } = question
-    if (edges?.link(from) === undefined) return this.#work.refuse('ERR_CATALOG_MESSAGE', from)
-    if (!this.#edgeRates.allow(from) || this.#edgeSeeks >= settings.edgeSeeksMax) {
-      return this.#work.refuse('ERR_CATALOG_SEEKS_MAX', from)
-    }
-    const answer = (): void => {
-      if (edges.link(from) === undefined) return
-      this.#standing.add(clock.now(), from, question)
-      this.#answer(from, question)
-    }
-    if (this.isSought(kind, name)) return answer()
-    this.#edgeSeeks += 1
-    this.seek(kind, name, settings.seekTimeoutMs, () => {
-      this.#edgeSeeks -= 1
-      if (!this.#work.closed) answer()
-    })
-  }
-
-  #answer(to: string, { number, kind, name }: QuestionMessage): void {
-    const found = this.#entriesFor(to, kind, name)
-    for (const message of answersOf(number, found, this.#context.settings)) this.#send(to, message)
   }
 }
 

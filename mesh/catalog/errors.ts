@@ -24,6 +24,7 @@ export type CatalogErrorCode =
   | 'ERR_CATALOG_PROVISION'
   | 'ERR_CATALOG_SEEKS_MAX'
   | 'ERR_CATALOG_STANDING_MAX'
+  | 'ERR_CATALOG_ANSWER_MAX'
   | 'ERR_CATALOG_HANDLER'
 
 /** Something could not be said or sought. */
@@ -166,13 +167,19 @@ const SEEK_REFUSALS: ErrorCatalogue = {
     action: 'look at the code in the log; `ERR_DHT_PROVIDERS_FULL` means that the name is crowded',
   },
   ERR_CATALOG_SEEKS_MAX: {
-    when: 'a peer at the edge asks more than `edgeSeeksPerSecondMax` questions within a second, or `edgeSeeksMax` of all are under way',
+    when: 'a peer at the edge asks more than `edgeSeeksPerSecondMax` questions within a second, or `edgeFilterSeeksPerSecondMax` with wildcards, or `edgeSeeksMax` of all are under way',
     stateChanged: 'no; the question is not answered',
     retry: 'the peer asks again',
     action: 'raise the limits, or find out which peer asks so much',
   },
+  ERR_CATALOG_ANSWER_MAX: {
+    when: 'what a peer at the edge asks for has more than `answerEntriesMax` entries',
+    stateChanged: 'the peer does not hear of what is above it',
+    retry: 'no',
+    action: 'ask for less with a longer filter, or raise the limit at gateways and peers',
+  },
   ERR_CATALOG_STANDING_MAX: {
-    when: 'a peer at the edge uses more names than `edgeStandingMax`: its oldest answer is not kept true any more',
+    when: 'a peer at the edge uses more names than `edgeStandingMax`, or filters than `edgeStandingFiltersMax`: its oldest answer is not kept true any more',
     stateChanged: 'that answer is true again when the peer asks again by itself',
     retry: 'the peer asks again',
     action: 'raise the limit, or find out which peer uses so many names',

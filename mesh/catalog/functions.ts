@@ -131,6 +131,23 @@ export class CatalogFunctions implements Catalog {
     })
   }
 
+  follow(kind: CatalogKind, filter: string): () => void {
+    const { memory } = this.#parts
+    const followed = memory.followed[kind]
+    const count = followed.get(filter) ?? 0
+    followed.set(filter, count + 1)
+    if (count === 0) memory.running?.follow(kind, filter)
+    let isOver = false
+    return () => {
+      if (isOver) return
+      isOver = true
+      const left = followed.get(filter)! - 1
+      if (left > 0) return void followed.set(filter, left)
+      followed.delete(filter)
+      memory.running?.unfollow(kind, filter)
+    }
+  }
+
   unwanted(kind: CatalogKind, name: string, from: string): void {
     this.#parts.memory.running?.unwanted(kind, name, from)
   }

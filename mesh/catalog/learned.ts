@@ -1,16 +1,21 @@
 /**
- * What a peer at the edge has learned from its gateway: entries by the names that it asked for. An entry is known as
- * long as one of these names is sought. A name is *doubtful* from when a node that it had was lost until the next answer.
+ * What a peer at the edge has learned from its gateway: entries by the names and filters that it asked for. An entry is known
+ * as long as one of these is sought. A name is *doubtful* from when a node that it had was lost until the next answer.
+ *
+ * Whoever looks up a name finds only what an answer for a name has: answers for filters may be a second old, which is good
+ * enough to show and not to choose by.
  */
 import { FilterMap } from '../topics/filter-map.ts'
+import { isWildcard } from '../topics/topic.ts'
 import type { CatalogChange, CatalogEntry, CatalogKind } from './catalog.ts'
 import { CATALOG_KINDS, sameDetail } from './message.ts'
 import type { AnswerGroup } from './message.ts'
 
 interface Known {
   entry: CatalogEntry
-  /** Names whose answers have it. */
+  /** Names, and filters, whose answers have it. */
   names: number
+  filters: number
 }
 
 /** See the head of this file. */
@@ -41,23 +46,24 @@ export class Learned {
     return { known: this.#entries.size, nodes: nodes.size }
   }
 
-  /** The answer for one name: this, and nothing else, is known for it. */
+  /** The answer for one name or filter: this, and nothing else, is known for it. */
   answer(nowMs: number, kind: CatalogKind, name: string, groups: readonly AnswerGroup[]): void {
     const before = this.#byName.get(`${kind} ${name}`)
     const now = new Set<string>()
+    const by = isWildcard(name) ? 'filters' : 'names'
     for (const { node, via, items } of groups) {
       for (const { pattern, detail } of items) {
         const entry: CatalogEntry = { kind, pattern, node, via, detail, sinceMs: nowMs }
         const id = idOf(entry)
         // An answer may say it twice.
-        this.#put(entry, before?.has(id) === true || now.has(id))
+        this.#put(entry, before?.has(id) === true || now.has(id) ? undefined : by)
         now.add(id)
       }
     }
     if (now.size > 0) this.#byName.set(`${kind} ${name}`, now)
     else this.#byName.delete(`${kind} ${name}`)
     this.#doubtful.delete(`${kind} ${name}`)
-    for (const id of before ?? []) if (!now.has(id)) this.#release(id)
+    for (const id of before ?? []) if (!now.has(id)) this.#release(id, by)
   }
 
   /** That name is not sought any more. */
@@ -65,7 +71,8 @@ export class Learned {
     const ids = this.#byName.get(`${kind} ${name}`)
     this.#byName.delete(`${kind} ${name}`)
     this.#doubtful.delete(`${kind} ${name}`)
-    for (const id of ids ?? []) this.#release(id)
+    const by = isWildcard(name) ? 'filters' : 'names'
+    for (const id of ids ?? []) this.#release(id, by)
   }
 
   /** Names for which something is known. */
@@ -106,9 +113,9 @@ export class Learned {
     } else for (const each of CATALOG_KINDS) matching.push(...this.#of(node, each))
     for (const entry of matching) {
       const id = idOf(entry)
+      const known = this.#entries.get(id)
       for (const ids of this.#byName.values()) ids.delete(id)
-      this.#entries.delete(id)
-      this.#remove(entry)
+      if (known !== undefined) this.#remove(known)
     }
   }
 
@@ -116,33 +123,40 @@ export class Learned {
     return Array.from(this.entries(kind)).filter((entry) => entry.node === node)
   }
 
-  #put(entry: CatalogEntry, isCounted: boolean): void {
+  /** One more answer has it; none if it was counted before. */
+  #put(entry: CatalogEntry, by: 'names' | 'filters' | undefined): void {
     const id = idOf(entry)
     const known = this.#entries.get(id)
     if (known === undefined) {
-      this.#entries.set(id, { entry, names: 1 })
-      this.#index[entry.kind].add(entry.pattern, entry)
+      const isNamed = by === 'names'
+      this.#entries.set(id, { entry, names: isNamed ? 1 : 0, filters: isNamed ? 0 : 1 })
+      if (isNamed) this.#index[entry.kind].add(entry.pattern, entry)
       return this.changed({ type: 'added', entry })
     }
-    if (!isCounted) known.names += 1
-    if (known.entry.via === entry.via && sameDetail(known.entry.detail, entry.detail)) return
-    this.#index[entry.kind].delete(entry.pattern, known.entry)
-    this.#index[entry.kind].add(entry.pattern, entry)
-    known.entry = entry
-    this.changed({ type: 'changed', entry })
+    const wasNamed = known.names > 0
+    if (by !== undefined) known[by] += 1
+    const isSame = known.entry.via === entry.via && sameDetail(known.entry.detail, entry.detail)
+    if (wasNamed && isSame) return
+    if (wasNamed) this.#index[entry.kind].delete(entry.pattern, known.entry)
+    if (!isSame) known.entry = entry
+    if (known.names > 0) this.#index[entry.kind].add(entry.pattern, known.entry)
+    if (!isSame) this.changed({ type: 'changed', entry })
   }
 
-  #release(id: string): void {
+  #release(id: string, by: 'names' | 'filters'): void {
     const known = this.#entries.get(id)
     if (known === undefined) return
-    known.names -= 1
-    if (known.names > 0) return
+    const { entry } = known
+    known[by] -= 1
+    if (by === 'names' && known.names === 0) this.#index[entry.kind].delete(entry.pattern, entry)
+    if (known.names + known.filters > 0) return
     this.#entries.delete(id)
-    this.#remove(known.entry)
+    this.changed({ type: 'removed', entry })
   }
 
-  #remove(entry: CatalogEntry): void {
-    this.#index[entry.kind].delete(entry.pattern, entry)
+  #remove({ entry, names }: Known): void {
+    this.#entries.delete(idOf(entry))
+    if (names > 0) this.#index[entry.kind].delete(entry.pattern, entry)
     this.changed({ type: 'removed', entry })
   }
 }

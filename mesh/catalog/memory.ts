@@ -10,6 +10,9 @@ export interface RunningCatalog {
   isDoubtful(kind: CatalogKind, name: string): boolean
   /** Calls `done` when it is over; gives the way to give it up. */
   seek(kind: CatalogKind, name: string, timeoutMs: number, done: () => void): () => void
+  /** Whoever is found for that name or filter is to be kept known, until `unfollow`. */
+  follow(kind: CatalogKind, filter: string): void
+  unfollow(kind: CatalogKind, filter: string): void
   unwanted(kind: CatalogKind, name: string, from: string): void
   readonly seeks: number
   readonly isTold: boolean
@@ -33,6 +36,8 @@ export interface CatalogMemory {
   readonly handlers: Readonly<Record<CatalogKind, Set<(change: CatalogChange) => void>>>
   /** Keys under which this node is published. */
   readonly published: Set<string>
+  /** What is followed, and how often. */
+  readonly followed: Readonly<Record<CatalogKind, Map<string, number>>>
   /** Nodes that the former driver told through others. */
   pairs: readonly string[]
   /** Of drivers before. */
@@ -49,6 +54,7 @@ export function catalogMemory(): CatalogMemory {
     own: { topic: new Map(), procedure: new Map() },
     handlers: { topic: new Set(), procedure: new Set() },
     published: new Set(),
+    followed: { topic: new Map(), procedure: new Map() },
     pairs: [],
     seeks: 0,
     version: 0,

@@ -80,7 +80,7 @@ export interface UnwantedMessage {
   readonly version: number
 }
 
-/** A peer at the edge asks its gateway who wants or offers `name`. */
+/** A peer at the edge asks its gateway who wants or offers `name`, or what a filter matches: everything there is below it. */
 export interface QuestionMessage {
   readonly type: 'question'
   readonly number: number

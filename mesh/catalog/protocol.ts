@@ -10,7 +10,7 @@
  *     unsubscribe, unregister    [0, life, from, to, part, last, groups]; group: [owner | null, life, stamp, patterns]
  *                                [1, life, version, name]: the receiver sent what nobody here wants or offers
  *     suback                     [kind, mode, life, version]: what is held of the receiver; hello, ask or ack
- *     interest                   [0, number, kind, name]: who wants or offers that? asked of a gateway
+ *     interest                   [0, number, kind, name or filter]: who wants or offers that? asked of a gateway
  *                                [1, number, last, groups]; group: [node, via | null, items]
  *
  * Bytes of a peer raise `MessageError` or `CodecError` and nothing else. An entry that no catalog takes, in a message
@@ -129,7 +129,7 @@ export class CatalogProtocol {
     const number = items.whole(1, 'number', 0, UINT32_MAX)
     if (form === FORM.question) {
       const kind = readKind(items, 2)
-      const name = items.text(3, 'name', (value) => isTopic(value), 'a topic')
+      const name = items.text(3, 'name', (value) => isFilter(value), 'a topic or a filter')
       return { type: 'question', number, kind, name }
     }
     let over = 0

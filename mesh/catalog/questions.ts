@@ -1,11 +1,14 @@
 /**
  * Questions of a peer at the edge to its gateway, as a synchronous machine: who wants or offers a name? A gateway takes
  * so many within a second; what is above that waits here. Names that are used are asked again: now and then, and all of
- * them when another gateway takes over.
+ * them when another gateway takes over. A name may be a filter: then everything is asked for that it matches. Of these a
+ * gateway takes fewer, so they wait by themselves.
  */
+import { isWildcard } from '../topics/topic.ts'
 import type { CatalogKind } from './catalog.ts'
 import type { CatalogErrorCode } from './errors.ts'
 import type { AnswerGroup, AnswerMessage, QuestionMessage } from './message.ts'
+import { Pace } from './pace.ts'
 import type { CatalogSettings } from './settings.ts'
 import { SoughtNames } from './sought.ts'
 import type { Sought } from './sought.ts'
@@ -39,6 +42,10 @@ interface Asked {
 /** Part of what a gateway takes within a second that is asked. */
 const RATE_PART = 0.5
 
+/** Questions for names and for filters that may be asked at once after a rest. */
+const BURST = 8
+const FILTER_BURST = 2
+
 const SWEEP_MS = 1_000
 
 /** See the head of this file. */
@@ -53,9 +60,10 @@ export class Questions {
   readonly #standing = new Map<number, Sought>()
   readonly #numbers = new Map<Sought, number>()
   readonly #seeks = new Map<number, Seek>()
+  readonly #namePace: Pace
+  readonly #filterPace: Pace
   #number: number
   #isLinked = false
-  #nextMs = -Infinity
   #sweepDueMs = Infinity
   #seeksBegun = 0
 
@@ -63,6 +71,8 @@ export class Questions {
     this.#settings = settings
     this.#sink = sink
     this.#number = Math.floor(chance() * 0x1_0000_0000)
+    this.#namePace = new Pace(settings.edgeSeeksPerSecondMax * RATE_PART, BURST)
+    this.#filterPace = new Pace(settings.edgeFilterSeeksPerSecondMax * RATE_PART, FILTER_BURST)
     this.#sought = new SoughtNames(settings, chance, (sought, isForced) => {
       if (isForced) sink.refused('ERR_CATALOG_SOUGHT_MAX')
       this.#queue.delete(sought)
@@ -114,11 +124,27 @@ export class Questions {
     this.#seeks.delete(id)
   }
 
+  /** Whoever is found for that name is to be known until it is not followed any more. */
+  follow(nowMs: number, kind: CatalogKind, name: string): void {
+    const { sought } = this.#sought.open(nowMs, kind, name)
+    sought.isFollowed = true
+    if (nowMs >= sought.freshUntilMs) this.#want(nowMs, sought)
+    this.#watch(nowMs)
+  }
+
+  unfollow(nowMs: number, kind: CatalogKind, name: string): void {
+    const sought = this.#sought.get(kind, name)
+    if (sought === undefined) return
+    sought.isFollowed = false
+    sought.usedMs = nowMs
+  }
+
   /** A gateway takes questions: all that counts is asked, of this one. */
   linked(nowMs: number): void {
     this.#isLinked = true
     // That the one before took nothing says nothing about this one.
-    this.#nextMs = -Infinity
+    this.#namePace.reset()
+    this.#filterPace.reset()
     this.#asked.clear()
     this.#standing.clear()
     this.#numbers.clear()
@@ -168,8 +194,14 @@ export class Questions {
   }
 
   nextDeadline(): number {
-    const canAsk = this.#isLinked && this.#queue.size > 0
-    return Math.min(this.#sweepDueMs, canAsk ? this.#nextMs : Infinity)
+    if (!this.#isLinked) return this.#sweepDueMs
+    let dueMs = this.#sweepDueMs
+    for (const sought of this.#queue) {
+      dueMs = Math.min(dueMs, this.#paceOf(sought).nextMs)
+      // Both paces are seen when filters wait as well, which are few.
+      if (dueMs <= this.#namePace.nextMs && dueMs <= this.#filterPace.nextMs) break
+    }
+    return dueMs
   }
 
   tick(nowMs: number): void {
@@ -197,22 +229,28 @@ export class Questions {
 
   #pump(nowMs: number): void {
     if (!this.#isLinked) return
-    const everyMs = 1_000 / Math.max(1, this.#settings.edgeSeeksPerSecondMax * RATE_PART)
-    // What was not used for a moment may be made up for at once.
-    this.#nextMs = Math.max(this.#nextMs, nowMs - 8 * everyMs)
     for (const sought of this.#queue) {
-      if (this.#nextMs > nowMs) return
+      const pace = this.#paceOf(sought)
+      if (!pace.mayGo(nowMs)) {
+        if (!this.#namePace.mayGo(nowMs) && !this.#filterPace.mayGo(nowMs)) return
+        continue
+      }
       this.#number = (this.#number + 1) >>> 0
       const { kind, name } = sought
       if (!this.#sink.ask({ type: 'question', number: this.#number, kind, name })) {
-        this.#nextMs = nowMs + SWEEP_MS
+        this.#namePace.rest(nowMs + SWEEP_MS)
+        this.#filterPace.rest(nowMs + SWEEP_MS)
         return
       }
       this.#queue.delete(sought)
-      this.#nextMs += everyMs
+      pace.gone(nowMs)
       const overMs = nowMs + 2 * this.#settings.seekTimeoutMs
       this.#asked.set(this.#number, { sought, groups: [], entries: 0, overMs })
     }
+  }
+
+  #paceOf({ name }: Sought): Pace {
+    return isWildcard(name) ? this.#filterPace : this.#namePace
   }
 
   /** An answer that nobody waits for begins. */

@@ -89,6 +89,13 @@ export interface CatalogSettings {
   readonly edgeStandingMax: number
   /** Changes are told to edge peers together after this. Higher costs fewer answers where much changes. */
   readonly answerDelayMs: number
+  /**
+   * The three limits above for questions with wildcards, such as those of `services.list` and `services.watch`. Each costs a
+   * gateway a look at everything that it knows, and an answer of up to `answerEntriesMax` entries: raise them with care.
+   */
+  readonly edgeFilterSeeksPerSecondMax: number
+  readonly edgeStandingFiltersMax: number
+  readonly filterAnswerDelayMs: number
 }
 
 /** What differs from the defaults. */
@@ -132,6 +139,9 @@ export const CATALOG_DEFAULTS: CatalogSettings = Object.freeze({
   answerEntriesMax: 4_096,
   edgeStandingMax: 256,
   answerDelayMs: 20,
+  edgeFilterSeeksPerSecondMax: 8,
+  edgeStandingFiltersMax: 16,
+  filterAnswerDelayMs: 1_000,
 })
 
 const millis: OptionCheck = numberOption(1, 2_147_483_647)
@@ -143,6 +153,7 @@ const CHECKS: { readonly [K in keyof CatalogSettings]-?: OptionCheck } = {
   ) as { readonly [K in keyof CatalogSettings]-?: OptionCheck }),
   batchMs: numberOption(0, 60_000),
   answerDelayMs: numberOption(0, 60_000),
+  filterAnswerDelayMs: numberOption(0, 60_000),
   ackDelayMs: numberOption(0, 60_000),
   settleMs: numberOption(0, 2_147_483_647),
   seekMembersMax: numberOption(0, 1_048_576),

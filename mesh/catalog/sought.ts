@@ -18,6 +18,8 @@ export interface Sought {
   /** Until then nobody is to be asked. */
   freshUntilMs: number
   refreshAtMs: number
+  /** It counts as used until it is not followed any more. */
+  isFollowed?: boolean
   /** Its time was over before anybody answered. */
   isUnanswered?: boolean
 }
@@ -87,7 +89,7 @@ export class SoughtNames {
   due(nowMs: number): readonly Sought[] {
     const due: Sought[] = []
     for (const [id, sought] of this.#byId) {
-      if (nowMs - sought.usedMs >= this.#settings.seekLeaseMs) {
+      if (sought.isFollowed !== true && nowMs - sought.usedMs >= this.#settings.seekLeaseMs) {
         this.#byId.delete(id)
         this.#released(sought, false)
       } else if (sought.refreshAtMs <= nowMs) due.push(sought)
@@ -101,9 +103,11 @@ export class SoughtNames {
 
   #makeRoom(): void {
     for (const [id, sought] of this.#byId) {
+      if (sought.isFollowed === true) continue
       this.#byId.delete(id)
       return this.#released(sought, true)
     }
+    // What is followed is bounded by whoever follows.
   }
 }
 

@@ -4,9 +4,10 @@
  * or ceases to want a topic that it publishes to, and does not ask again and again.
  *
  * A question stands until its peer is gone, or has not asked it again for `seekLeaseMs`. Each peer has `edgeStandingMax`;
- * one more takes the place of its oldest, which is asked again by itself as everything that is used is.
+ * one more takes the place of its oldest, which is asked again by itself as everything that is used is. Of filters, whose
+ * answers may be long, each peer has `edgeStandingFiltersMax`, and they are answered again after `filterAnswerDelayMs`.
  */
-import { matchesFilter } from '../topics/topic.ts'
+import { isWildcard, matchesFilter } from '../topics/topic.ts'
 import type { CatalogKind } from './catalog.ts'
 import type { CatalogErrorCode } from './errors.ts'
 import type { QuestionMessage } from './message.ts'
@@ -24,99 +25,143 @@ interface Standing {
   readonly untilMs: number
 }
 
+/** Dials of {@link StandingQuestions}. */
+export type StandingSettings = Pick<
+  CatalogSettings,
+  | 'edgeStandingMax'
+  | 'edgeStandingFiltersMax'
+  | 'answerDelayMs'
+  | 'filterAnswerDelayMs'
+  | 'seekLeaseMs'
+>
+
+/** Questions for names, or those for filters. */
+interface Book {
+  /** Of one peer. */
+  readonly max: number
+  readonly delayMs: number
+  /** By peer and name; the oldest first. */
+  readonly byPeer: Map<string, Map<string, Standing>>
+  /** Peers that asked for a name. */
+  readonly peers: Map<string, Set<string>>
+  /** Names for which something has changed. */
+  readonly changed: Set<string>
+  dueMs: number
+}
+
 /** See the head of this file. */
 export class StandingQuestions {
-  readonly #settings: Pick<CatalogSettings, 'edgeStandingMax' | 'answerDelayMs' | 'seekLeaseMs'>
+  readonly #leaseMs: number
   readonly #sink: StandingSink
-  /** By peer and name; the oldest first. */
-  readonly #byPeer = new Map<string, Map<string, Standing>>()
-  /** Peers that asked for a name. */
-  readonly #peers = new Map<string, Set<string>>()
-  /** Names for which something has changed. */
-  readonly #changed = new Set<string>()
-  #dueMs = Infinity
+  readonly #names: Book
+  readonly #filters: Book
 
-  constructor(
-    settings: Pick<CatalogSettings, 'edgeStandingMax' | 'answerDelayMs' | 'seekLeaseMs'>,
-    sink: StandingSink,
-  ) {
-    this.#settings = settings
+  constructor(settings: StandingSettings, sink: StandingSink) {
+    const { edgeStandingMax, edgeStandingFiltersMax, answerDelayMs, filterAnswerDelayMs } = settings
+    this.#leaseMs = settings.seekLeaseMs
     this.#sink = sink
+    this.#names = openBook(edgeStandingMax, answerDelayMs)
+    this.#filters = openBook(edgeStandingFiltersMax, filterAnswerDelayMs)
   }
 
   /** Questions of all peers. */
   get size(): number {
     let size = 0
-    for (const standing of this.#byPeer.values()) size += standing.size
+    for (const { byPeer } of [this.#names, this.#filters]) {
+      for (const standing of byPeer.values()) size += standing.size
+    }
     return size
   }
 
   /** When `tick` must be called. */
   nextDeadline(): number {
-    return this.#dueMs
+    return Math.min(this.#names.dueMs, this.#filters.dueMs)
   }
 
   /** A peer was answered. */
   add(nowMs: number, peer: string, question: QuestionMessage): void {
-    const { edgeStandingMax, seekLeaseMs } = this.#settings
+    const book = isWildcard(question.name) ? this.#filters : this.#names
     const id = idOf(question.kind, question.name)
-    const standing = this.#byPeer.get(peer) ?? new Map<string, Standing>()
-    this.#byPeer.set(peer, standing)
+    const standing = book.byPeer.get(peer) ?? new Map<string, Standing>()
+    book.byPeer.set(peer, standing)
     standing.delete(id)
-    standing.set(id, { question, untilMs: nowMs + seekLeaseMs })
-    const peers = this.#peers.get(id) ?? new Set()
-    this.#peers.set(id, peers.add(peer))
-    if (standing.size <= edgeStandingMax) return
+    standing.set(id, { question, untilMs: nowMs + this.#leaseMs })
+    const peers = book.peers.get(id) ?? new Set()
+    book.peers.set(id, peers.add(peer))
+    if (standing.size <= book.max) return
     for (const oldest of standing.keys()) {
       this.#sink.refused('ERR_CATALOG_STANDING_MAX', peer)
-      return this.#remove(peer, oldest)
+      return remove(book, peer, oldest)
     }
   }
 
   /** Somebody wants or offers that, or does not any more. */
   changed(nowMs: number, kind: CatalogKind, pattern: string): void {
-    if (this.#peers.size === 0) return
-    const before = this.#changed.size
-    if (!pattern.includes('*')) {
-      const id = idOf(kind, pattern)
-      if (this.#peers.has(id)) this.#changed.add(id)
-    } else {
-      const start = idOf(kind, '')
-      for (const id of this.#peers.keys()) {
-        if (!id.startsWith(start) || this.#changed.has(id)) continue
-        if (matchesFilter(pattern, id.slice(start.length))) this.#changed.add(id)
-      }
-    }
-    if (before === 0 && this.#changed.size > 0) this.#dueMs = nowMs + this.#settings.answerDelayMs
+    this.#mark(nowMs, this.#names, kind, pattern, (name) => matchesFilter(pattern, name))
+    this.#mark(nowMs, this.#filters, kind, pattern, (filter) => matchesFilter(filter, pattern))
   }
 
   tick(nowMs: number): void {
-    if (nowMs < this.#dueMs) return
-    this.#dueMs = Infinity
-    const ids = Array.from(this.#changed)
-    this.#changed.clear()
-    for (const id of ids) {
-      for (const peer of Array.from(this.#peers.get(id) ?? [])) {
-        const standing = this.#byPeer.get(peer)!.get(id)!
-        if (standing.untilMs > nowMs) this.#sink.answer(peer, standing.question)
-        else this.#remove(peer, id)
-      }
-    }
+    for (const book of [this.#names, this.#filters])
+      if (book.dueMs <= nowMs) this.#tell(nowMs, book)
   }
 
   /** The peer is gone. */
   forget(peer: string): void {
-    for (const id of Array.from(this.#byPeer.get(peer)?.keys() ?? [])) this.#remove(peer, id)
+    for (const book of [this.#names, this.#filters]) {
+      for (const id of Array.from(book.byPeer.get(peer)?.keys() ?? [])) remove(book, peer, id)
+    }
   }
 
-  #remove(peer: string, id: string): void {
-    const standing = this.#byPeer.get(peer)
-    standing?.delete(id)
-    if (standing?.size === 0) this.#byPeer.delete(peer)
-    const peers = this.#peers.get(id)
-    peers?.delete(peer)
-    if (peers?.size === 0) this.#peers.delete(id)
+  #mark(
+    nowMs: number,
+    book: Book,
+    kind: CatalogKind,
+    pattern: string,
+    concerns: (name: string) => boolean,
+  ): void {
+    const { peers, changed } = book
+    if (peers.size === 0) return
+    const before = changed.size
+    if (book === this.#names && !isWildcard(pattern)) {
+      const id = idOf(kind, pattern)
+      if (peers.has(id)) changed.add(id)
+    } else {
+      const start = idOf(kind, '')
+      for (const id of peers.keys()) {
+        if (!id.startsWith(start) || changed.has(id)) continue
+        if (concerns(id.slice(start.length))) changed.add(id)
+      }
+    }
+    if (before === 0 && changed.size > 0) book.dueMs = nowMs + book.delayMs
   }
+
+  #tell(nowMs: number, book: Book): void {
+    book.dueMs = Infinity
+    const ids = Array.from(book.changed)
+    book.changed.clear()
+    for (const id of ids) {
+      for (const peer of Array.from(book.peers.get(id) ?? [])) {
+        const standing = book.byPeer.get(peer)!.get(id)!
+        if (standing.untilMs > nowMs) this.#sink.answer(peer, standing.question)
+        else remove(book, peer, id)
+      }
+    }
+  }
+}
+
+function openBook(max: number, delayMs: number): Book {
+  const empty = { byPeer: new Map(), peers: new Map(), changed: new Set<string>() }
+  return { max, delayMs, ...empty, dueMs: Infinity }
+}
+
+function remove({ byPeer, peers }: Book, peer: string, id: string): void {
+  const standing = byPeer.get(peer)
+  standing?.delete(id)
+  if (standing?.size === 0) byPeer.delete(peer)
+  const of = peers.get(id)
+  of?.delete(peer)
+  if (of?.size === 0) peers.delete(id)
 }
 
 function idOf(kind: CatalogKind, name: string): string {

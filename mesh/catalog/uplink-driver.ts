@@ -82,6 +82,9 @@ export class UplinkDriver implements RunningCatalog {
     }
     // What the process before this one has learned may be out of date, and nobody else asks for it again.
     for (const { kind, name } of this.#learned.names()) this.#questions.again(nowMs, kind, name)
+    for (const kind of CATALOG_KINDS) {
+      for (const filter of memory.followed[kind].keys()) this.#questions.follow(nowMs, kind, filter)
+    }
     memory.reader = this.#learned
     memory.running = this
   }
@@ -188,6 +191,14 @@ export class UplinkDriver implements RunningCatalog {
       (id) => this.#questions.giveUp(id),
       done,
     )
+  }
+
+  follow(kind: CatalogKind, filter: string): void {
+    this.#work.do((nowMs) => this.#questions.follow(nowMs, kind, filter))
+  }
+
+  unfollow(kind: CatalogKind, filter: string): void {
+    this.#work.do((nowMs) => this.#questions.unfollow(nowMs, kind, filter))
   }
 
   unwanted(kind: CatalogKind, name: string, from: string): void {

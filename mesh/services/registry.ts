@@ -33,7 +33,7 @@ import { comparePatterns } from '../rpc/patterns.ts'
 import { checkPattern, metadataOf, offers } from '../rpc/procedures.ts'
 import type { ProcedureKind } from '../rpc/procedures.ts'
 import type { RpcMetadata } from '../rpc/rpc.ts'
-import { isWildcard, literalPrefix, matchesFilter } from '../topics/topic.ts'
+import { isWildcard, matchesFilter } from '../topics/topic.ts'
 import { ServicesError } from './errors.ts'
 import { ToldWaits } from './told.ts'
 
@@ -104,7 +104,10 @@ export interface ServicesStats {
 
 /** See the head of this file. */
 export interface Services {
-  /** Everything that is known, this node's own included: by procedure, then by node. */
+  /**
+   * Everything that is known, this node's own included: by procedure, then by node. A peer at the edge knows what it asked its
+   * gateway for: `list` asks for everything there, and shows it from the next time on; `find('**')` waits for it.
+   */
   list(): readonly ServiceEntry[]
   /** What this node offers. */
   own(): readonly ServiceEntry[]
@@ -112,9 +115,8 @@ export interface Services {
   known(procedure: string): readonly ServiceEntry[]
   /**
    * Who offers a name, the best pattern first; or with a pattern, who offers something that it matches (what they offer as
-   * patterns counts as it is written). Asks the network when not everybody is known; a peer at the edge asks its gateway
-   * for names only, so that a pattern finds there what it knows already. Rejects with
-   * `ERR_RPC_PROCEDURE_INVALID`, `ERR_SERVICES_ABORTED`.
+   * patterns counts as it is written). Asks the network when not everybody is known; a peer at the edge asks its gateway.
+   * Rejects with `ERR_RPC_PROCEDURE_INVALID`, `ERR_SERVICES_ABORTED`.
    *
    * @example
    * for (const { node, metadata } of await mesh.services.find('printer.**')) console.log(node, metadata)
@@ -131,7 +133,7 @@ export interface Services {
   told(options?: ToldOptions): Promise<boolean>
   /**
    * Tells every change from now on; what is there now is in `entries`, so there is no gap. Ends with the process in which it
-   * was begun. Throws `ERR_SERVICES_WATCHES_MAX`, `ERR_RPC_PROCEDURE_INVALID`.
+   * was begun. At the edge what the gateway knows comes as the first changes, later ones within about a second. Throws `ERR_SERVICES_WATCHES_MAX`, `ERR_RPC_PROCEDURE_INVALID`.
    */
   watch(handler: (change: ServiceChange) => void, options?: WatchServicesOptions): ServiceWatch
   /** Forgets what was looked for longer ago than `cacheTtlMs`; gives how many. It is done by itself, too. */
@@ -184,12 +186,16 @@ const WATCH_CHECKS: { readonly [Name in keyof WatchServicesOptions]-?: OptionChe
   procedure: optional({ expected: 'a name or pattern', test: (v) => typeof v === 'string' }),
 }
 
+/** The filter that matches every name. */
+const EVERYTHING = '**'
+
 /** Time of a `find`, and of a `told`, whose caller names none. */
 const FIND_MS = 2_000
 
 interface Watch {
   readonly filter: string | undefined
   readonly handler: (change: ServiceChange) => void
+  readonly unfollow: () => void
 }
 
 /** The registry of one node. Throws an `OptionError`. */
@@ -222,7 +228,10 @@ export class ServiceRegistry implements Services {
 
   list(): readonly ServiceEntry[] {
     this.#check()
-    return this.#all().toSorted(byName)
+    const { catalog } = this.#context
+    // Only a peer at the edge has somebody to ask for everything; the answer is there the next time.
+    if (!catalog.isSought('procedure', EVERYTHING)) void catalog.seek('procedure', EVERYTHING)
+    return this.#all()
   }
 
   own(): readonly ServiceEntry[] {
@@ -268,16 +277,18 @@ export class ServiceRegistry implements Services {
     if (this.#watches.size >= watchesMax) {
       throw new ServicesError('ERR_SERVICES_WATCHES_MAX', `${watchesMax} watches are there`)
     }
-    const watch: Watch = { filter, handler }
+    const unfollow = this.#context.catalog.follow('procedure', filter ?? EVERYTHING)
+    const watch: Watch = { filter, handler, unfollow }
     this.#watches.add(watch)
     const owner = currentProcess()?.pid
     let unwatch = (): void => {}
     const stop = (): boolean => {
       unwatch()
+      unfollow()
       return this.#watches.delete(watch)
     }
     if (owner !== undefined) unwatch = this.#context.system.watch(owner, () => void stop())
-    const entries = filter === undefined ? this.list() : this.#matching(filter)
+    const entries = filter === undefined ? this.#all() : this.#matching(filter)
     return { entries, stop }
   }
 
@@ -316,6 +327,7 @@ export class ServiceRegistry implements Services {
   close(): void {
     for (const stop of this.#stops) stop()
     this.#toldWaits.close()
+    for (const { unfollow } of this.#watches) unfollow()
     this.#watches.clear()
     this.#asked.clear()
   }
@@ -324,9 +336,7 @@ export class ServiceRegistry implements Services {
 
   #matching(filter: string): readonly ServiceEntry[] {
     if (isWildcard(filter)) {
-      return this.#all()
-        .filter(({ procedure }) => matchesFilter(filter, procedure))
-        .toSorted(byName)
+      return this.#all().filter(({ procedure }) => matchesFilter(filter, procedure))
     }
     const { catalog } = this.#context
     const others = catalog.lookup('procedure', filter).map((entry) => this.#entryOf(entry))
@@ -340,7 +350,7 @@ export class ServiceRegistry implements Services {
     const others = Array.from(this.#context.catalog.entries('procedure'), (entry) =>
       this.#entryOf(entry),
     )
-    return [...this.#offers(), ...others]
+    return [...this.#offers(), ...others].toSorted(byName)
   }
 
   #offers(): readonly ServiceEntry[] {
@@ -415,11 +425,10 @@ export class ServiceRegistry implements Services {
 
   async #seek(filter: string, { timeoutMs, signal }: FindServicesOptions): Promise<void> {
     const { catalog, refusals, clock } = this.#context
-    const name = literalPrefix(filter)
     this.#searches += 1
-    if (name !== '' && !catalog.isSought('procedure', name)) {
+    if (!catalog.isSought('procedure', filter)) {
       try {
-        await catalog.seek('procedure', name, { timeoutMs: timeoutMs ?? FIND_MS, signal })
+        await catalog.seek('procedure', filter, { timeoutMs: timeoutMs ?? FIND_MS, signal })
       } catch (cause) {
         if (signal?.aborted !== true) throw cause
         throw aborted(filter, signal)

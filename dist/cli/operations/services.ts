@@ -63,7 +63,8 @@ export async function askServices(
         nodes: nodes.map((key) => idOf(mesh, key) ?? key),
       }))
     case 'services': {
-      const { name } = question
+      // Everything: at the edge the gateway is asked for it.
+      const { name = mesh.membership === undefined ? '**' : undefined } = question
       const found =
         name === undefined ? mesh.services.list() : await mesh.services.find(name, limits)
       return found.map(({ procedure, node, via, kinds, metadata, ageMs }) => ({

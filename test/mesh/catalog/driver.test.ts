@@ -72,7 +72,7 @@ describe('the catalog over links', () => {
 describe('the catalog among strangers', () => {
   const options = { mesh: SPARSE, catalog: { seekMembersMax: 0 } }
 
-  it('ML3 ML14 finds who wants a name over the DHT, also late comers, and forgets who dies', async () => {
+  it('MG3 ML3 ML14 finds who wants a name over the DHT, also late comers, and forgets who dies', async () => {
     await using world = new CatalogWorld()
     await world.startAll(12, options, 6_000)
     const [publisher, subscriber] = strangers(world)

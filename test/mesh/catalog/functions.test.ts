@@ -26,6 +26,8 @@ function make(isRunning = true): Made {
     isSought: () => true,
     isUnanswered: () => false,
     isDoubtful: () => false,
+    follow: () => {},
+    unfollow: () => {},
     seek: (_kind, name, timeoutMs, end) => {
       log.push(`seek ${name} ${timeoutMs}`)
       done.push(end)

@@ -17,7 +17,7 @@ type Act =
   | { readonly type: 'forget'; readonly node: string }
 
 const kind = fc.constantFrom('topic' as const, 'procedure' as const)
-const name = fc.constantFrom('a', 'a.b', 'c')
+const name = fc.constantFrom('a', 'a.b', 'a.*', '**')
 const node = fc.constantFrom('n1', 'n2', 'n3')
 const group: fc.Arbitrary<AnswerGroup> = fc.record({
   node,
@@ -75,6 +75,14 @@ describe('what an edge peer has learned', () => {
         const expected = new Set(Array.from(answers.values()).flatMap((ids) => [...ids]))
         expect(new Set(told.keys())).toEqual(expected)
         expect(learned.size).toBe(expected.size)
+        // Looked up is only what an answer for a name has.
+        const named = Array.from(answers).flatMap(([of, ids]) => (of.includes('*') ? [] : [...ids]))
+        const found: string[] = []
+        for (const each of ['topic', 'procedure'] as const) {
+          learned.match(each, 'a', (entry) => found.push(`${each} ${entry.node} ${entry.pattern}`))
+        }
+        const matching = new Set(named.filter((id) => id.endsWith(' a') || id.endsWith(' **')))
+        expect(found.toSorted()).toEqual([...matching].toSorted())
         expect([...learned.entries('topic'), ...learned.entries('procedure')]).toHaveLength(
           expected.size,
         )

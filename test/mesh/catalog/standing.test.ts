@@ -80,4 +80,33 @@ describe('questions that stand', () => {
     expect(scene.change('**')).toBe('b x 1, a y 3, a z 4')
     expect(scene.standing.size).toBe(3)
   })
+
+  it('with wildcards are answered again when what is said is matched by them, later than those for names', () => {
+    const scene = new Scene({ answerDelayMs: 20, filterAnswerDelayMs: 1_000 })
+    for (const name of ['x.y', 'x.*', '**']) scene.ask('a', name)
+    scene.ask('a', 'x.**', 'procedure')
+    expect(scene.change('x.y')).toBe('a x.y 1')
+    expect(scene.standing.nextDeadline()).toBe(1_000)
+    // What is wanted with wildcards counts as it is written.
+    expect(scene.change('y.*')).toBe('')
+    scene.nowMs = 1_000
+    scene.log.length = 0
+    scene.standing.tick(scene.nowMs)
+    expect(scene.log).toEqual(['a x.* 2', 'a ** 3'])
+    expect(scene.standing.nextDeadline()).toBe(Infinity)
+  })
+
+  it('with wildcards are edgeStandingFiltersMax of each peer, beside those for names', () => {
+    const scene = new Scene({
+      ...{ edgeStandingMax: 1, edgeStandingFiltersMax: 2, filterAnswerDelayMs: 0 },
+    })
+    for (const name of ['x', 'x.*', 'y.*']) scene.ask('a', name)
+    expect(scene.log).toEqual([])
+    scene.ask('a', '*')
+    expect(scene.log).toEqual(['ERR_CATALOG_STANDING_MAX a'])
+    expect(scene.change('x.z')).toBe('')
+    expect(scene.change('y.z')).toBe('a y.* 3')
+    scene.standing.forget('a')
+    expect(scene.standing.size).toBe(0)
+  })
 })

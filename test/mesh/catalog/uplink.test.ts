@@ -293,6 +293,87 @@ describe('a peer at the edge', () => {
     await expect(sixth).resolves.toBe(undefined)
   })
 
+  it('is told of everything that a filter matches, and kept true while it follows it', async () => {
+    const edges = new Edges()
+    const gateway = await edges.gateway()
+    const [edge, other] = [await edges.edge(), await edges.edge()]
+    for (const each of [edge, other]) edges.link(each, gateway)
+    gateway.catalog.set('procedure', 'shop.tea')
+    other.catalog.set('procedure', 'shop.*.price')
+    edge.catalog.set('procedure', 'shop.own')
+    gateway.catalog.set('procedure', 'bar.tea')
+    await edges.advance(200)
+    const known = (): string =>
+      Array.from(edge.catalog.entries('procedure'), ({ pattern }) => pattern)
+        .sort()
+        .join(' ')
+    const release = edge.catalog.follow('procedure', 'shop.**')
+    await edges.advance(50)
+    expect(known()).toBe('shop.*.price shop.tea')
+    // It is shown, and nobody is called by it: it may be a second old.
+    expect(edge.catalog.lookup('procedure', 'shop.tea')).toEqual([])
+    // Also after its process was restarted, and at another gateway, long after it was last asked for.
+    const { system } = edge.node
+    for (const { pid, label } of system.processes()) {
+      if (label.includes('fovea.catalog.uplink/')) system.exit(pid, 'kill')
+    }
+    await edges.advance(200_000)
+    gateway.catalog.delete('procedure', 'shop.tea')
+    gateway.catalog.set('procedure', 'shop.milk')
+    await edges.advance(1_100)
+    expect(known()).toBe('shop.*.price shop.milk')
+    release()
+    release()
+    await edges.advance(125_000)
+    expect(known()).toBe('')
+    expect(gateway.node.refusals.counters()).toEqual({})
+  })
+
+  it('may ask for edgeFilterSeeksPerSecondMax filters a second, and itself asks fewer', async () => {
+    const edges = new Edges()
+    const gateway = await edges.gateway({ edgeFilterSeeksPerSecondMax: 4 })
+    const count = (): number | undefined =>
+      gateway.node.refusals.counters()['ERR_CATALOG_SEEKS_MAX']
+    const polite = await edges.edge({ edgeFilterSeeksPerSecondMax: 4 })
+    edges.link(polite, gateway)
+    const seeks = Array.from({ length: 6 }, (_, at) =>
+      polite.catalog.seek('procedure', `a${at}.*`, { timeoutMs: 10_000 }),
+    )
+    // Those for names do not wait behind them.
+    const named = polite.catalog.seek('procedure', 'a', { timeoutMs: 10_000 })
+    await edges.advance(10)
+    await named
+    await edges.advance(3_000)
+    await Promise.all(seeks)
+    expect(count()).toBe(undefined)
+    const pushing = await edges.edge({ edgeFilterSeeksPerSecondMax: 64 })
+    edges.link(pushing, gateway)
+    await edges.advance(1_500)
+    for (let at = 0; at < 4; at++) pushing.catalog.follow('procedure', `b${at}.*`)
+    await edges.advance(200)
+    expect(count()).toBe(undefined)
+    pushing.catalog.follow('procedure', 'c.*')
+    await edges.advance(50)
+    expect(count()).toBe(1)
+  })
+
+  it('gets answerEntriesMax entries for one question; what is above is counted at its gateway', async () => {
+    const edges = new Edges()
+    const gateway = await edges.gateway({ answerEntriesMax: 3 })
+    const edge = await edges.edge()
+    edges.link(edge, gateway)
+    for (const name of ['a', 'b', 'c']) gateway.catalog.set('procedure', name)
+    await edges.advance(100)
+    edge.catalog.follow('procedure', '**')
+    await edges.advance(100)
+    expect([...edge.catalog.entries('procedure')]).toHaveLength(3)
+    expect(gateway.node.refusals.counters()).toEqual({})
+    gateway.catalog.set('procedure', 'd')
+    await edges.advance(1_100)
+    expect([...edge.catalog.entries('procedure')]).toHaveLength(3)
+    expect(gateway.node.refusals.counters()['ERR_CATALOG_ANSWER_MAX']).toBe(1)
+  })
+
   it('H32 is refused what only members and gateways may say, each with its counter', async () => {
     const edges = new Edges()
     const gateway = await edges.gateway()

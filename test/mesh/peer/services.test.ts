@@ -134,6 +134,38 @@ describe('the services of a peer', () => {
     expect(await cluster.during(p.rpc.call('shop.buy'))).toBe('m')
   })
 
+  it('MG6 find, list and watch what their gateway knows, by patterns too', async () => {
+    await using cluster = new EdgeCluster()
+    const { m } = await world(cluster)
+    const offer = await cluster.during(m.rpc.advertise('shop.tea', () => 1))
+    const other = await cluster.readyPeer('other', 8, [2])
+    await cluster.during(other.rpc.advertise('shop.*.price', () => 2))
+    await cluster.clock.advance(2_000)
+    const peer = await cluster.readyPeer('p', 9, [1])
+    const names = (entries: readonly { readonly procedure: string }[]): string =>
+      entries.map(({ procedure }) => procedure).join(' ')
+    expect(names(await cluster.during(peer.services.find('shop.**')))).toBe('shop.*.price shop.tea')
+    expect(names(await cluster.during(peer.services.find('bar.**')))).toBe('')
+    // The diagnostics of both gateways, under the names of the reference as well, are there with the rest.
+    expect(names(peer.services.list())).toBe('shop.*.price shop.tea')
+    await cluster.clock.advance(100)
+    const all = await cluster.during(m.services.find('**'))
+    const listed = peer.services.list()
+    expect(names(listed)).toBe(names(all))
+    expect(listed.map(({ node }) => node)).toEqual(all.map(({ node }) => node))
+    const seen: string[] = []
+    const watch = peer.services.watch(
+      ({ type, entry }) => void seen.push(`${type} ${entry.procedure}`),
+      { procedure: 'shop.**' },
+    )
+    expect(names(watch.entries)).toBe('shop.*.price shop.tea')
+    offer.unadvertise()
+    await cluster.during(m.rpc.advertise('shop.milk', () => 3))
+    await cluster.close(other)
+    await cluster.clock.advance(1_500)
+    expect(seen.toSorted()).toEqual(['added shop.milk', 'removed shop.*.price', 'removed shop.tea'])
+  })
+
   it("R5 are nobody's any more as soon as it is closed", async () => {
     await using cluster = new EdgeCluster()
     const { g, h, m } = await world(cluster)

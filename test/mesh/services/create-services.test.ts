@@ -34,6 +34,53 @@ describe('the services of a mesh', () => {
     await expect(nobody).rejects.toMatchObject({ code: 'ERR_RPC_NO_PROVIDER' })
   })
 
+  it('ML15 ML23 MG11 speak with one key in everything, in numbers of their own, and refuse no word of each other', async () => {
+    await using cluster = dhtCluster()
+    const nodes = (await startAll(cluster, 3, { more: { services: {} } })) as [Mesh, Mesh, Mesh]
+    const [a, b, c] = nodes
+    const heard: string[] = []
+    c.pubsub.subscribe(
+      'shop.**',
+      ({ publisher, sequence }) => void heard.push(`${publisher} ${sequence}`),
+    )
+    await c.rpc.advertise('shop.who', (_input, { caller }) => caller.node)
+    await c.rpc.advertiseStream('shop.count', async function* () {
+      yield await Promise.resolve(1)
+    })
+    await a.rpc.advertise('shop.mine', () => 1)
+    a.presence.track('shop', 'ann')
+    const watch = c.presence.watch('shop', () => {})
+    await cluster.clock.advance(1_000)
+    for (const delivery of ['at_most_once', 'at_least_once'] as const) {
+      for (const node of [a, b]) {
+        await cluster.during(node.pubsub.publish('shop.sold', 1, { delivery, retain: true }))
+      }
+    }
+    await cluster.during(a.rpc.stream('shop.count').result)
+    await cluster.during(a.dht.put({ name: 'shop.key', value: Buffer.from('value') }))
+    const said = {
+      called: await cluster.during(a.rpc.call('shop.who')),
+      offered: (await c.services.find('shop.mine')).map(({ node }) => node),
+      present: (await cluster.during(c.presence.list('shop'))).map(({ node }) => node),
+      linked: c.linkTo(a.key.hex)?.peer.key.hex,
+      member: c.membership.members().filter(({ key }) => key.hex === a.key.hex).length,
+      routed: c.dht.table().filter(({ contact }) => contact.key.hex === a.key.hex).length,
+    }
+    const { hex } = a.key
+    expect(said).toEqual({
+      ...{ called: hex, offered: [hex], present: [hex], linked: hex, member: 1, routed: 1 },
+    })
+    // Both numbered alike, and nothing of one was taken for that of the other.
+    expect(heard.toSorted()).toEqual(
+      [a, b].flatMap(({ key }) => [1, 2].map((n) => `${key.hex} ${n}`)).toSorted(),
+    )
+    watch.close()
+    await cluster.clock.advance(30_000)
+    // A dial may lose its race with one of the peer; nothing else goes wrong.
+    const refused = nodes.flatMap((node) => Object.keys(node.stats().refused))
+    expect(refused.filter((code) => code !== 'ERR_TRANSPORT_TIMEOUT')).toEqual([])
+  })
+
   it('PS14 presence shows who is here on other nodes, and who stopped at once', async () => {
     await using cluster = dhtCluster()
     const [a, b] = (await startAll(cluster, 3, { more: { services: {} } })) as [Mesh, Mesh, Mesh]

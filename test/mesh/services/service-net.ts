@@ -323,6 +323,14 @@ export class NetCatalog implements Catalog {
     return this.sought
   }
 
+  /** What is followed, with each filter as often as it is. */
+  readonly followed: string[] = []
+
+  follow(_kind: CatalogKind, filter: string): () => void {
+    this.followed.push(filter)
+    return () => void this.followed.splice(this.followed.indexOf(filter), 1)
+  }
+
   /** Whether searches end without an answer. */
   unanswered = false
 

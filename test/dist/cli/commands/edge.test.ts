@@ -107,6 +107,17 @@ describe('commands at the edge of a mesh', () => {
     expect(await call.code).toBe(0)
     expect(JSON.parse(call.lines[0]!)).toMatchObject({ value: { euro: 3 } })
     await offer.sees('shop.price tea from ')
+    const shown = async (...name: readonly string[]): Promise<readonly unknown[]> => {
+      const list = edge('services', ...name, '--json')
+      expect({ code: await list.code, errors: list.errors }).toEqual({ code: 0, errors: [] })
+      return (JSON.parse(list.lines[0]!) as { procedure: string }[]).map(
+        ({ procedure }) => procedure,
+      )
+    }
+    expect(await shown('shop.**')).toEqual(['shop.price'])
+    expect(await shown()).toEqual(
+      expect.arrayContaining(['io.fovea.diagnostics.echo', 'shop.price']),
+    )
     expect(await offer.interrupt()).toBe(0)
     const late = edge('call', 'shop.price')
     expect(await late.code).toBe(1)
