@@ -1,6 +1,6 @@
 /**
  * Whether a peer at the edge may come in now: not too many at once from one address, nor from all together; and there must
- * be room, for which a client that was idle for long makes way. Pure but for what it is given.
+ * be room, for which a client that was idle for long is asked to make way. Pure but for what it is given.
  */
 import type { NoRoom } from '../link/handshake.ts'
 import { Buckets } from './buckets.ts'
@@ -14,10 +14,14 @@ const BURST = 10
 
 /** Who is in. */
 export interface Room {
-  readonly size: number
   has(key: string): boolean
-  /** Sends the client away that was idle for longest; false when none was idle for long. */
-  makeRoom(nowMs: number): boolean
+  /** Places that are taken, or kept for others than that newcomer. */
+  taken(key: string, nowMs: number): number
+  /**
+   * Asks the client to go that was idle for longest, if it was for long, and keeps its place for that newcomer; true when
+   * there is room now.
+   */
+  makeRoom(key: string, nowMs: number): boolean
 }
 
 /** See the file header. */
@@ -48,7 +52,7 @@ export class Admission {
   /** The reason why not. One that is in and comes again takes its own place. */
   judge(key: string, host: string, room: Room, nowMs: number): NoRoom | undefined {
     if (!this.#addresses.take(host, nowMs) || !this.#all.take('', nowMs)) return 'rate_limited'
-    const isRoom = room.has(key) || room.size < this.#settings.clientsMax || room.makeRoom(nowMs)
-    return isRoom ? undefined : 'too_many_clients'
+    if (room.has(key) || room.taken(key, nowMs) < this.#settings.clientsMax) return undefined
+    return room.makeRoom(key, nowMs) ? undefined : 'too_many_clients'
   }
 }

@@ -233,9 +233,9 @@ export class Connection implements WatchedLink {
     return false
   }
 
-  hold(): () => void {
+  hold(options?: { readonly yields?: boolean | undefined }): () => void {
     this.#watch.wakeUp()
-    return this.use.hold()
+    return this.use.hold(options)
   }
 
   onDrain(fn: (lane: LaneName) => void): () => void {

@@ -96,7 +96,7 @@ export class EdgeLinks {
   #refusal({ peerKey, remote }: Connection): NoRoom | undefined {
     const door = this.#door
     if (door === undefined || !this.#members.accepting) return 'not_accepting'
-    if (this.#members.link(peerKey.hex) !== undefined) return 'not_accepting'
+    if (this.#members.link(peerKey.hex) !== undefined) return 'key_in_use'
     return door(peerKey, remote)
   }
 }

@@ -39,6 +39,7 @@ export type RejectReason =
   | 'no_gateway'
   | 'too_many_clients'
   | 'rate_limited'
+  | 'key_in_use'
 
 /**
  * What a node says about itself in `connect` and in `accepted`. `nodeKey` must be the key that the
@@ -98,7 +99,8 @@ export type HandshakeInput =
   | { readonly type: 'tick' }
 
 /** Refusals for want of room. */
-export type NoRoom = 'too_many_links' | 'not_accepting' | 'too_many_clients' | 'rate_limited'
+export type NoRoom =
+  'too_many_links' | 'not_accepting' | 'too_many_clients' | 'rate_limited' | 'key_in_use'
 
 /** A {@link DialVerdict}, or a refusal for want of room. */
 export type Verdict = DialVerdict | { readonly type: 'reject'; readonly reason: NoRoom }
@@ -366,12 +368,13 @@ export const REJECT_TEXTS: Readonly<Record<RejectReason, string>> = Object.freez
   version_unsupported: 'no common version of the link protocol',
   simultaneous_dial: 'another connection between these two nodes takes precedence',
   stale_incarnation: 'a newer incarnation of this node is known',
-  self: 'this is the node itself',
+  self: 'both ends have the same key: this is the node itself, or one with a copy of its key',
   too_many_links: 'this node has as many links as it may have',
-  not_accepting: 'this node is stopping',
+  not_accepting: 'this node takes in nobody now: it is starting or stopping',
   no_gateway: 'peers at the edge have links with gateways only',
   too_many_clients: 'this gateway has as many peers at the edge as it may have',
   rate_limited: 'too many connections from this address within a short time',
+  key_in_use: 'a running member has this key; a peer at the edge needs one of its own',
 })
 
 function sameBytes(a: Uint8Array, b: Uint8Array): boolean {

@@ -3,12 +3,19 @@
 /** Marks of one link; `idle-process.ts` reads those of any use, the keepalive those of work. */
 export class LinkUse {
   #holds = 0
+  /** Holds that give way when the peer asks. */
+  #yielding = 0
   #used = true
   #worked = false
 
-  /** True while somebody holds it. */
+  /** True while somebody holds it who does not give way. */
   get held(): boolean {
     return this.#holds > 0
+  }
+
+  /** True while anybody holds it: its peer is watched closely. */
+  get watched(): boolean {
+    return this.#holds + this.#yielding > 0
   }
 
   /** A frame or datagram of the layers above passed. One store: this is on the path of every message. */
@@ -37,12 +44,17 @@ export class LinkUse {
   }
 
   /** See `Link.hold`. */
-  hold(): () => void {
-    this.#holds += 1
+  hold({ yields = false }: { readonly yields?: boolean | undefined } = {}): () => void {
+    this.#count(yields, 1)
     let mine = true
     return () => {
-      if (mine) this.#holds -= 1
+      if (mine) this.#count(yields, -1)
       mine = false
     }
+  }
+
+  #count(yields: boolean, change: 1 | -1): void {
+    if (yields) this.#yielding += change
+    else this.#holds += change
   }
 }

@@ -90,9 +90,9 @@ export interface Link {
   readonly datagramBytesMax: number
   /**
    * Keeps an idle link open until the release that it gives is called (once counts, more do no harm).
-   * It keeps no link alive whose peer is gone.
+   * It keeps no link alive whose peer is gone, and with `yields` none that the peer asks to end.
    */
-  hold(): () => void
+  hold(options?: { readonly yields?: boolean | undefined }): () => void
   /** Calls `fn` whenever a lane takes frames again after `send` gave false; gives the way to stop. */
   onDrain(fn: (lane: LaneName) => void): () => void
   /** Ends the link for cause: the peer is told `code`, and both sides see `connection_closed`. */

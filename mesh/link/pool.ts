@@ -152,7 +152,7 @@ export class LinkPool {
   /** Whether somebody needs that link, or has used it for work since the last question. */
   isNeeded(link: Connection): boolean {
     const { use } = link
-    return use.takeWork() || use.held || this.isKept(link)
+    return use.takeWork() || use.watched || this.isKept(link)
   }
 
   /** True when one more handshake may begin. */

@@ -90,7 +90,8 @@ class UplinkDriver implements Driver {
   #up(link: Link): void {
     const { memory, clock } = this.#context
     this.#release()
-    this.#release = link.hold()
+    // Watched closely, but a gateway without room may ask for it back.
+    this.#release = link.hold({ yields: true })
     if (memory.link !== link) memory.linksMade += 1
     memory.link = link
     memory.lastError = undefined

@@ -204,6 +204,8 @@ class PeerNode implements Peer {
       options: options.services ?? {},
       check: () => this.#check(),
     })
+    // A gateway without room asks whether it may end the link of a peer that rests.
+    core.pool.keepLinks(() => this.made.isWaiting())
   }
 
   get pubsub(): PubSub {

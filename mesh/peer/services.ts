@@ -32,6 +32,8 @@ export interface PeerServices extends Omit<Applications, 'children'> {
   readonly children: readonly ChildSpec[]
   /** True when the gateway has acknowledged what this peer wants and offers. */
   readonly isTold: () => boolean
+  /** True while something is under way that this peer waits for, or others wait for. */
+  readonly isWaiting: () => boolean
 }
 
 /** Once per peer, before its tree starts. Throws an `OptionError`. */
@@ -62,9 +64,17 @@ export function createPeerServices({
       children.presence,
     ],
     isTold: () => uplink.isTold(),
+    isWaiting: () => isWaiting(applications),
     leaving: () => {
       applications.leaving()
       uplink.leave()
     },
   }
+}
+
+function isWaiting({ pubsub, rpc }: Pick<Applications, 'pubsub' | 'rpc'>): boolean {
+  const { waiting, queued, outbox, requests } = pubsub.stats()
+  const { pending, running } = rpc.stats()
+  const { outbound, inbound } = rpc.streamStats()
+  return waiting + queued + outbox + requests + pending + running + outbound + inbound > 0
 }

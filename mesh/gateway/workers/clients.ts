@@ -1,6 +1,10 @@
 /**
  * The worker `clients`: the book of the peers at the edge that are connected, which is made of their links: a restarted one
  * finds them all. An entry goes with its link, at once.
+ *
+ * A client that makes room for others is asked first (`link/parting.ts`): what it says at that moment is not lost, and one
+ * that waits for something stays. So the newcomer is told that there is no room, and finds it when it comes again: its
+ * place is kept for a while, for the one that made it wants to come back as well.
  */
 import { contract, implement, noreply } from '../../../behaviours/index.ts'
 import type { Contract, Server } from '../../../behaviours/index.ts'
@@ -8,7 +12,7 @@ import { Alarm, ALARM } from '../../alarm.ts'
 import type { Catalog } from '../../catalog/catalog.ts'
 import type { Connection } from '../../link/connection.ts'
 import { IDLE_REASON } from '../../link/link-watch.ts'
-import type { LinkEvent } from '../../link/link.ts'
+import type { Link, LinkEvent } from '../../link/link.ts'
 import type { Room } from '../admission.ts'
 import type { GatewayContext } from '../context.ts'
 import type { ClientInfo } from '../gateway.ts'
@@ -16,6 +20,12 @@ import type { PassiveApi } from '../quic-server.ts'
 
 /** Looks at what passed this often within the time that makes a client idle. */
 const SWEEPS = 8
+
+/** So many clients are asked to make room at once. */
+const ASKED_MAX = 64
+
+/** A place is kept for longer than a newcomer waits before it comes again, as a rule. */
+const KEPT_MS = 60_000
 
 interface Client {
   readonly link: Connection
@@ -27,6 +37,10 @@ interface Client {
 export class Clients implements Room {
   readonly #context: GatewayContext
   readonly #clients = new Map<string, Client>()
+  /** Links whose clients are asked to make room, each with the key of the newcomer. */
+  readonly #asked = new Map<Link, string>()
+  /** Until when places are kept for newcomers, by key. */
+  readonly #kept = new Map<string, number>()
   /** Nobody is idle before that. */
   #idleFromMs = -Infinity
 
@@ -61,10 +75,23 @@ export class Clients implements Room {
   }
 
   /** A link came up or went down. */
-  linkEvent({ type, link }: LinkEvent): void {
-    const key = link.peer.key.hex
-    if (type === 'up') this.#add(link as Connection)
-    else if (this.#clients.get(key)?.link === link) this.#clients.delete(key)
+  linkEvent(event: LinkEvent): void {
+    const { link } = event
+    if (event.type === 'up') return this.#add(link as Connection)
+    const { hex } = link.peer.key
+    if (this.#clients.get(hex)?.link === link) this.#clients.delete(hex)
+    if (!this.#asked.delete(link) || event.reason !== 'idle') return
+    const { memory, core } = this.#context
+    memory.counts.evicted += 1
+    core.refusals.count('ERR_GATEWAY_CLIENT_IDLE', { peer: link.peer.nodeId })
+  }
+
+  /** A client was asked whether it makes room, and stays. */
+  stays(link: Link): void {
+    const newcomer = this.#asked.get(link)
+    if (newcomer === undefined) return
+    this.#asked.delete(link)
+    this.#kept.delete(newcomer)
   }
 
   /** Marks the clients for whom something passed. */
@@ -74,15 +101,23 @@ export class Clients implements Room {
     }
   }
 
-  makeRoom(nowMs: number): boolean {
-    const { settings, services, memory, core } = this.#context
-    if (nowMs < this.#idleFromMs) return false
+  taken(key: string, nowMs: number): number {
+    for (const [newcomer, untilMs] of this.#kept) {
+      if (untilMs <= nowMs) this.#kept.delete(newcomer)
+    }
+    return this.#clients.size + this.#kept.size - (this.#kept.has(key) ? 1 : 0)
+  }
+
+  makeRoom(key: string, nowMs: number): boolean {
+    const { settings, services } = this.#context
+    if (nowMs < this.#idleFromMs || this.#asked.size >= ASKED_MAX || this.#kept.has(key))
+      return false
     this.sweep(nowMs)
     const busy = nodesWithEntries(services?.catalog)
     let found: Client | undefined
     let nextMs = Infinity
     for (const client of this.#clients.values()) {
-      if (busy.has(client.link.peer.key.hex)) continue
+      if (busy.has(client.link.peer.key.hex) || this.#asked.has(client.link)) continue
       nextMs = Math.min(nextMs, client.usedMs + settings.clientIdleMs)
       if (found === undefined || client.usedMs < found.usedMs) found = client
     }
@@ -91,15 +126,20 @@ export class Clients implements Room {
       this.#idleFromMs = Math.min(nextMs, nowMs + settings.clientIdleMs / SWEEPS)
       return false
     }
-    memory.counts.evicted += 1
-    core.refusals.count('ERR_GATEWAY_CLIENT_IDLE', { peer: found.link.peer.nodeId })
-    void found.link.close(IDLE_REASON)
-    return true
+    const { link } = found
+    this.#asked.set(link, key)
+    this.#kept.set(key, nowMs + KEPT_MS)
+    // Who has taken nothing of what waits for it for so long would not answer.
+    if (link.bytesQueued > 0) void link.close(IDLE_REASON)
+    else link.part()
+    return this.taken(key, nowMs) < settings.clientsMax
   }
 
   #add(link: Connection): void {
     const nowMs = this.#context.clock.now()
-    this.#clients.set(link.peer.key.hex, { link, sinceMs: nowMs, usedMs: nowMs })
+    const { hex } = link.peer.key
+    this.#kept.delete(hex)
+    this.#clients.set(hex, { link, sinceMs: nowMs, usedMs: nowMs })
   }
 }
 
@@ -132,10 +172,15 @@ export const ClientsServer: Server<PassiveApi, GatewayContext> = implement<
   init: (context, ctx): State => {
     const { memory, edges, clock } = context
     const clients = new Clients(context)
-    const off = edges.pool.onLink((event) => clients.linkEvent(event))
+    const offs = [
+      edges.pool.onLink((event) => clients.linkEvent(event)),
+      edges.pool.onParting(({ type, link }) => {
+        if (type === 'stays') clients.stays(link)
+      }),
+    ]
     memory.clients = clients
     ctx.signal.addEventListener('abort', () => {
-      off()
+      for (const off of offs) off()
       if (memory.clients === clients) memory.clients = undefined
     })
     memory.runs('clients', ctx.signal)

@@ -5,7 +5,7 @@ import type { Room } from '../../../mesh/gateway/admission.ts'
 const SETTINGS = { clientsMax: 2, connectsPerAddressPerSecond: 1, connectsPerSecond: 2 }
 
 function room(keys: readonly string[], makeRoom: () => boolean = () => false): Room {
-  return { size: keys.length, has: (key) => keys.includes(key), makeRoom }
+  return { taken: () => keys.length, has: (key) => keys.includes(key), makeRoom }
 }
 
 describe('admission', () => {

@@ -41,7 +41,7 @@ describe('when a part of a gateway crashes', () => {
     ['pubsub', ['pubsub', 'rpc', 'mesh']],
     ['rpc', ['rpc', 'mesh']],
     ['mesh', ['mesh']],
-  ])('%s restarts %j and disconnects no client', async (part, expected) => {
+  ])('MG14 ML35 %s restarts %j and disconnects no client', async (part, expected) => {
     await using cluster = new EdgeCluster()
     const g = await cluster.gateway('g', 1, { health: { port: 0 } }, { dht: {} })
     const m = await cluster.start('m', 2, { dht: {}, seeds: ['10.0.0.1:4433'] })

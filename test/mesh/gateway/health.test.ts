@@ -48,7 +48,7 @@ function ask(
 }
 
 describe('the health server of a gateway', () => {
-  it('says that it lives, is ready and well, and gives numbers', async () => {
+  it('ML37 says that it lives, is ready and well, and gives numbers', async () => {
     await using cluster = new EdgeCluster()
     const g = await cluster.gateway('g', 1, { health: { port: 0 } })
     await cluster.readyPeer('p', 2, [1])

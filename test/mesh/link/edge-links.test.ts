@@ -150,7 +150,7 @@ describe('links with peers at the edge', () => {
     expect(await links.dial(m, g)).toBe('linked')
     expect(events).toEqual(['edge down', 'member up'])
     expect([g.edges!.pool.linkCount, g.pool.linkCount]).toEqual([0, 1])
-    expect(await links.dial(e, g)).toBe('not_accepting')
+    expect(await links.dial(e, g)).toBe('key_in_use')
   })
 
   it('a newer connection of a peer takes the place of its old one', async () => {

@@ -63,6 +63,7 @@ describe('Handshake, dialler', () => {
     'self',
     'too_many_links',
     'not_accepting',
+    'key_in_use',
   ])('names the reason %s of a rejection', (reason) => {
     const h = new Handshake(options({ role: 'dialer' }))
     h.input({ type: 'start' }, 0)

@@ -25,7 +25,7 @@ function pidsOf(peer: Peer): ReadonlyMap<Part, string> {
 
 describe('when a part of a peer crashes', () => {
   it.each<[Part]>(ORDER.map((part) => [part]))(
-    '%s takes along what stands after it, and the peer keeps its link and what it has',
+    'MG14 %s takes along what stands after it, and the peer keeps its link and what it has',
     async (part) => {
       await using cluster = new EdgeCluster()
       const g = await cluster.gateway('g', 1, {}, { dht: {} })
