@@ -12,6 +12,7 @@ import type { ChildSpec, Contract, SupervisorRef } from '../behaviours/index.ts'
 import { createSystem, formatReason, ownPromise } from '../runtime/index.ts'
 import type { ExitReason, System } from '../runtime/index.ts'
 import { atMost } from './at-most.ts'
+import { callHandler } from './call-handler.ts'
 import { connectionsMaxOf } from './connections-max.ts'
 import { MeshCore } from './core.ts'
 import { DiscoveryContract } from './discovery/driver.ts'
@@ -390,7 +391,10 @@ class MeshNode implements Mesh {
   }
 
   onLink(handler: (event: LinkEvent) => void): () => void {
-    return this.#core.pool.onLink(handler)
+    const { pool, refusals } = this.#core
+    const failed = (err: unknown): void => refusals.count('ERR_LINK_HANDLER', { err })
+    // A link's process tells of its end: what the handler does and throws is not that process's.
+    return pool.onLink((event) => callHandler(() => handler(event), failed))
   }
 
   onParting(handler: (event: PartingEvent<Link>) => void): () => void {

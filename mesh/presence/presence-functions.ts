@@ -48,11 +48,11 @@ export class PresenceFunctions implements Presence {
     const checked = resolveOptions<TrackOptions>('presence.track', {}, TRACK_CHECKS, options)
     checkPresenceTopic(topic)
     if (!isKey(key, settings.keyBytesMax)) {
-      const text = `a key is a text of 1 to ${settings.keyBytesMax} bytes`
+      const text = `a key is a text of 1 to ${settings.keyBytesMax} bytes (keyBytesMax), received ${keyShown(key)}`
       throw new PresenceError('ERR_PRESENCE_KEY_INVALID', text)
     }
     if (memory.owner.size >= settings.ownEntriesMax) {
-      const text = `this node tracks ${settings.ownEntriesMax} entries`
+      const text = `'${key}' in '${topic}' is not tracked: this node tracks ${memory.owner.size} entries already, at most ownEntriesMax (${settings.ownEntriesMax}) may be`
       throw new PresenceError('ERR_PRESENCE_ENTRIES_MAX', text)
     }
     const pid = checked.process === undefined ? undefined : this.#alive(pidOf(checked.process))
@@ -150,7 +150,7 @@ export class PresenceFunctions implements Presence {
     )
     checkPresenceTopic(topic)
     if (memory.observer.watches >= settings.watchesMax) {
-      const text = `this node has ${settings.watchesMax} watches`
+      const text = `'${topic}' is not watched: this node has ${memory.observer.watches} watches already, at most watchesMax (${settings.watchesMax}) may be`
       throw new PresenceError('ERR_PRESENCE_WATCHES_MAX', text)
     }
     return memory.watch(topic, timeoutMs, listener)
@@ -192,10 +192,14 @@ export class PresenceFunctions implements Presence {
 function checkPresenceTopic(topic: string): void {
   checkTopic(topic)
   if (topic.startsWith('$')) {
-    const text = `the topic '${topic}' begins with '$'`
+    const text = `the topic '${topic}' begins with '$': such topics are those of parts of nodes, choose another one`
     throw new PresenceError('ERR_PRESENCE_RESERVED', text)
   }
   checkTopic(filterOf(topic, 'watches'))
+}
+
+function keyShown(key: unknown): string {
+  return typeof key === 'string' ? `one of ${Buffer.byteLength(key)} bytes` : typeof key
 }
 
 function pidOf(given: Pid | Ref<never>): Pid {

@@ -74,7 +74,10 @@ const REQUEST_CHECKS: Checks<RequestManyOptions> = {
   count: optional(numberOption(1, Infinity)),
 }
 
-const DRAIN_CHECKS: Checks<DrainOptions> = { timeoutMs: optional(TIME) }
+const DRAIN_CHECKS: Checks<DrainOptions> = {
+  timeoutMs: optional(TIME),
+  signal: optional(signalOption),
+}
 
 const NO_OPTIONS: object = Object.freeze({})
 

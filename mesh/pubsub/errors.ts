@@ -126,7 +126,7 @@ const OPERATION_ERRORS: ErrorCatalogue = {
   },
   ERR_PUBSUB_ABORTED: {
     when: 'the `signal` of an operation was aborted; its reason is the cause',
-    stateChanged: 'what was published stays so',
+    stateChanged: 'what was published stays so, and what drains goes on',
     retry: 'as the caller likes',
     action: 'nothing',
   },

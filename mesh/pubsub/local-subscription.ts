@@ -6,7 +6,9 @@
  */
 import type { Clock } from '../../runtime/index.ts'
 import { isThenable, ownPromise } from '../../runtime/index.ts'
+import { drainOptions } from './checks.ts'
 import { PubSubError } from './errors.ts'
+import { unlessAborted } from './give-up.ts'
 import type { Publication } from './message.ts'
 import type {
   DrainOptions,
@@ -193,7 +195,14 @@ export class LocalSubscription implements Subscription {
     for (const waiter of this.#roomWaiters.splice(0)) waiter()
   }
 
-  drain({ timeoutMs = this.settings.drainTimeoutMs }: DrainOptions = {}): Promise<void> {
+  async drain(options?: DrainOptions): Promise<void> {
+    const { timeoutMs = this.settings.drainTimeoutMs, signal } = drainOptions(options)
+    const { filter: topic } = this
+    const what = `the drain of the subscription to ${topic}`
+    return unlessAborted(() => this.#drain(timeoutMs), signal, { what, topic })
+  }
+
+  #drain(timeoutMs: number): Promise<void> {
     if (this.#state === 'closed') return Promise.resolve()
     if (this.#state === 'open') {
       this.#state = 'draining'

@@ -14,6 +14,7 @@ import {
 } from './checks.ts'
 import type { PubSubContext } from './context.ts'
 import { PubSubError } from './errors.ts'
+import { unlessAborted } from './give-up.ts'
 import { restarted } from './hub.ts'
 import { LocalSubscription } from './local-subscription.ts'
 import { LocalStream } from './local-stream.ts'
@@ -129,7 +130,11 @@ export class PubSubFunctions implements PubSub {
   }
 
   async drain(options?: DrainOptions): Promise<void> {
-    const { timeoutMs = this.#context.settings.drainTimeoutMs } = drainOptions(options)
+    const { timeoutMs = this.#context.settings.drainTimeoutMs, signal } = drainOptions(options)
+    return unlessAborted(() => this.#drain(timeoutMs), signal, { what: 'the drain of pub/sub' })
+  }
+
+  async #drain(timeoutMs: number): Promise<void> {
     const { memory, clock } = this.#context
     if (this.#draining === 'no') this.#draining = 'subscriptions'
     const untilMs = clock.now() + timeoutMs

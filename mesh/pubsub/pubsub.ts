@@ -164,6 +164,8 @@ export interface Subscription extends Disposable {
 /** Options of the two `drain`. */
 export interface DrainOptions {
   readonly timeoutMs?: number | undefined
+  /** Ends the waiting with `ERR_PUBSUB_ABORTED`; what drains goes on. With one that is aborted already nothing is drained. */
+  readonly signal?: AbortSignal | undefined
 }
 
 /** A subscription that is read in a loop: `for await (const message of pubsub.subscribe('a.*'))`. */

@@ -2,6 +2,7 @@ import { describe, expect, it } from 'vitest'
 import { createRealm } from '../../mesh/identity/realm.ts'
 import type { Mesh } from '../../mesh/mesh.ts'
 import { startMesh } from '../../mesh/mesh.ts'
+import { currentProcess } from '../../runtime/index.ts'
 import type { Clock } from '../../runtime/index.ts'
 import { Cluster, codeOf, linkTo, membersOf, peersOf } from './cluster.ts'
 
@@ -235,7 +236,7 @@ describe('losing each other', () => {
     expect([again, b].map(peersOf)).toEqual(['b', 'a'])
   })
 
-  it('NX-D3 a node that crashed and comes back is one down and one up, and then it is quiet', async () => {
+  it('MG20 NX-D3 a node that crashed and comes back is one down and one up, and then it is quiet', async () => {
     await using cluster = new Cluster()
     const dataDir = await cluster.dir()
     const a = await cluster.start('a', 1)
@@ -288,7 +289,7 @@ describe('losing each other', () => {
     expect(peersOf(a)).toBe('')
   })
 
-  it('a lookup that never answers ends with its dial', async () => {
+  it('ML40 a lookup that never answers ends with its dial', async () => {
     await using cluster = new Cluster()
     const a = await cluster.start('a', 1, { lookup: () => new Promise(() => {}) })
     const before = [...a.system.processes()].length
@@ -328,7 +329,7 @@ describe('losing each other', () => {
 })
 
 describe('who is refused', () => {
-  it('H4 a node of another realm: the dialler is told so, nothing crosses', async () => {
+  it('MG19 ML43 H4 a node of another realm: the dialler is told so, nothing crosses', async () => {
     await using cluster = new Cluster()
     const a = await cluster.start('a', 1)
     const stranger = await cluster.start('x', 2, {
@@ -431,6 +432,29 @@ describe('parts that fail', () => {
     const downs = cluster.events.filter((line) => line.startsWith('a down'))
     expect(downs).toHaveLength(1)
     expect([a, b, c].map(peersOf)).toEqual(['b c', 'a c', 'a b'])
+  })
+
+  it('what handlers of links throw or reject with is counted, and no link or process is the worse for it', async () => {
+    await using cluster = new Cluster()
+    const a = await cluster.start('a', 1)
+    const within: (string | undefined)[] = []
+    a.onLink(() => {
+      throw new Error('broken')
+    })
+    const late = async (): Promise<void> => {
+      await new Promise<void>((resolve) => void cluster.clock.setTimer(300, () => resolve()))
+      throw new Error('broken later')
+    }
+    a.onLink(late as () => unknown as () => void)
+    a.onLink(({ type }) => void within.push(`${type} ${currentProcess()?.label ?? 'nobody'}`))
+    const b = await cluster.start('b', 2, { seeds: [seed(1)] })
+    await cluster.clock.advance(1_000)
+    expect(peersOf(a)).toBe('b')
+    expect(a.stats().refused['ERR_LINK_HANDLER']).toBe(2)
+    await cluster.during(b.disconnect(a.key.hex))
+    await cluster.clock.advance(500)
+    expect(within.slice(0, 2)).toEqual(['up nobody', 'down nobody'])
+    expect(a.stats().refused['ERR_LINK_HANDLER']).toBe(2 * within.length)
   })
 
   it.each(['endpoint', 'membership', 'discovery', 'identity'])(

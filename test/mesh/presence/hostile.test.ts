@@ -246,6 +246,9 @@ describe('H30 what an application asks for', () => {
     expect(code('room', 'k', 1, { ttl: 1 })).toBe('ERR_OPTION_UNKNOWN')
     const last = presence.track('x'.repeat(1_006), 'k')
     expect(code('room', 'k')).toBe('ERR_PRESENCE_ENTRIES_MAX')
+    expect(() => presence.track('room', 'k')).toThrow(
+      "'k' in 'room' is not tracked: this node tracks 3 entries already, at most ownEntriesMax (3) may be",
+    )
     expect(codeOf(() => last.update('x'.repeat(20)))).toBe('ERR_PRESENCE_META_TOO_LARGE')
     expect(last.isTracked).toBe(true)
     last.untrack()

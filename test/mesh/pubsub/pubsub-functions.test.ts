@@ -700,6 +700,39 @@ describe('drain', () => {
     expect(got).toHaveLength(length)
   })
 
+  it.each(['a subscription', 'all'])(
+    'PS12 of %s is waited for until its signal is aborted, and goes on',
+    async (of) => {
+      const net = new PubSubNet()
+      const [a] = await net.startAll(1)
+      let handled = 0
+      const subscription = a!.pubsub.subscribe('x', async () => {
+        await new Promise<void>((resolve) => void net.clock.setTimer(500, () => resolve()))
+        handled += 1
+      })
+      const drain = (signal: AbortSignal): Promise<string> =>
+        (of === 'all' ? a!.pubsub : subscription).drain({ signal }).then(
+          () => 'drained',
+          (error: unknown) => (error as { code: string }).code,
+        )
+      // One that is aborted before begins nothing.
+      expect(await drain(AbortSignal.abort())).toBe('ERR_PUBSUB_ABORTED')
+      void a!.pubsub.publish('x', 1)
+      await net.advance(0)
+      const waiting = new AbortController()
+      const outcome = drain(waiting.signal)
+      await net.advance(100)
+      waiting.abort()
+      expect(await outcome).toBe('ERR_PUBSUB_ABORTED')
+      expect([handled, subscription.closed]).toEqual([0, false])
+      await net.advance(500)
+      expect([handled, await subscription.ended]).toEqual([1, 'drained'])
+      await expect(subscription.drain({ timeout: 1 } as object)).rejects.toMatchObject({
+        code: 'ERR_OPTION_RENAMED',
+      })
+    },
+  )
+
   it('PS12 of a subscription ends although others keep publishing, and at once when it is closed', async () => {
     const net = new PubSubNet()
     const [a] = await net.startAll(1)
