@@ -72,7 +72,7 @@ export function describeStreams(current: CurrentKit): void {
       expect(isInOrder(Buffer.concat(out.chunks))).toBe(true)
     })
 
-    it('carries a thousand streams at once', async () => {
+    it('ML19 carries a thousand streams at once', async () => {
       const { near, far } = await current().pair()
       echo(far)
       const streams = Array.from({ length: 1_000 }, () => near.open())
@@ -190,7 +190,7 @@ export function describeStreams(current: CurrentKit): void {
       },
     )
 
-    it('keeps what arrives before handle()', async () => {
+    it('ML19 keeps what arrives before handle()', async () => {
       const kit = current()
       const { world } = kit
       const listener = await kit.node()

@@ -117,7 +117,7 @@ describe('resolveMeshOptions', () => {
     )
   })
 
-  it('refuses an unknown option', () => {
+  it('ML49 refuses an unknown option', () => {
     expect(() => resolve({ keepAliveMs: 1 })).toThrow(
       expect.objectContaining({ code: 'ERR_OPTION_UNKNOWN' }),
     )

@@ -344,7 +344,7 @@ describe('requests at the wrong time', () => {
     expect(await Supervisor.countChildren(sup)).toMatchObject({ specs: 0 })
   })
 
-  it('a child that asks its own supervisor while it starts fails by its initTimeoutMs, nobody hangs', async () => {
+  it('ML4 a child that asks its own supervisor while it starts fails by its initTimeoutMs, nobody hangs', async () => {
     const sup = await start({ name: 'top' })
     const server = scripted({
       init: async () => {

@@ -137,7 +137,7 @@ describe('DhtRegistrar', () => {
 })
 
 describe('dhtNodes', () => {
-  it('D1 proposes providers, each with its key, not this node; a lookup that fails is a failure', async () => {
+  it('MG21 D1 proposes providers, each with its key, not this node; a lookup that fails is a failure', async () => {
     const fake = new FakeDht()
     fake.found.push(provider(1, new Uint8Array()), provider(2, new Uint8Array()))
     const one = running(dhtNodes({ intervalMs: 1_000 }), { number: 1, dht: fake.dht })

@@ -67,7 +67,7 @@ async function open(port: number, interfaces = () => [LOOPBACK]): Promise<Open> 
 }
 
 describe('mDNS on real sockets', () => {
-  it('D11 two sockets of one machine share the port with a third, and packets come back as they were', async () => {
+  it('MG21 D11 two sockets of one machine share the port with a third, and packets come back as they were', async () => {
     const port = await freePort()
     const avahi: Socket = createSocket({ type: 'udp4', reuseAddr: true })
     await new Promise<void>((resolve) => avahi.bind(port, resolve))

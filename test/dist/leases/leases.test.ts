@@ -74,7 +74,7 @@ describe('a lease', () => {
     expect(world.clock.now() - cutMs).toBeLessThanOrEqual(TTL_MS + 1_000)
   })
 
-  it('G11: outlives a minority of the voters, and is lost with a majority', async () => {
+  it('MG22 G11: outlives a minority of the voters, and is lost with a majority', async () => {
     await start(3, 0)
     const [a, b, c] = world.voters
     const lease = await during(world, a!.leases.acquire('billing'))

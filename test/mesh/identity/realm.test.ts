@@ -63,7 +63,7 @@ describe('a realm', () => {
     expect(realm.alpn).toBe(`fovea/1:${id.slice(0, 16)}`)
   })
 
-  it('is not another one of the same name', () => {
+  it('MG19 is not another one of the same name', () => {
     expect(createRealm('com.example.shop').idHex).not.toBe(realm.idHex)
   })
 
@@ -262,7 +262,7 @@ describe('a membership', () => {
     expect(checkMembership(realm, sent, node, NOW_MS).roles).toEqual(['db', 'ops'])
   })
 
-  it('H4 of another realm is refused, also of one with the same name', async () => {
+  it('MG19 H4 of another realm is refused, also of one with the same name', async () => {
     const twin = createRealm(realm.name)
     const membership = issueMembership(twin, node, { wallNowMs: NOW_MS })
     expect(await check(membership)).toBe('ERR_REALM_MISMATCH')

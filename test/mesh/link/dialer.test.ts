@@ -157,7 +157,7 @@ describe('Dialer', () => {
     ])
   })
 
-  it('an attempt ends at handshakeTimeoutMs and makes room', async () => {
+  it('ML40 an attempt ends at handshakeTimeoutMs and makes room', async () => {
     const { clock, dialer, started } = make({ dialsMax: 1 })
     const first = code(dialer.connect(target(1)))
     const second = dialer.connect(target(2))

@@ -91,7 +91,7 @@ const quantile = (list: number[], part: number): number =>
   list.sort((x, y) => x - y)[Math.min(list.length - 1, Math.floor(list.length * part))]!
 
 describe('a link whose nodes flood each other on rpc, pubsub and bulk', () => {
-  it('brings all in order, and control stays quicker than a keepalive', async () => {
+  it('ML21 brings all in order, and control stays quicker than a keepalive', async () => {
     const options = { keepaliveIntervalMs: KEEPALIVE_MS }
     const [a, b] = [await open('a', options), await open('b', options)]
     const seen = [count(a), count(b)]

@@ -34,7 +34,7 @@ async function kill(cluster: Cluster, mesh: Mesh): Promise<void> {
 }
 
 describe('joining', () => {
-  it('S34 ML11 twelve nodes in a chain of seeds know each other within two seconds, without a full mesh of links', async () => {
+  it('S34 ML11 ML20 twelve nodes in a chain of seeds know each other within two seconds, without a full mesh of links', async () => {
     await using cluster = new Cluster(1, { latencyMs: 1, jitterMs: 3 })
     const meshes = await startAll(cluster, 12)
     const tookMs = await until(cluster, () => allKnowAll(meshes), 5_000)

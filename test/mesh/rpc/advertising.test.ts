@@ -42,7 +42,7 @@ describe('advertising', () => {
     expect(await codeOf('c', { ttlMs: 10_000 })).toMatchObject({ procedure: 'c' })
   })
 
-  it('tells its entry again 60 s before its time, and deletes it at once', async () => {
+  it('MG12 MG17 tells its entry again 60 s before its time, and deletes it at once', async () => {
     const net = new RpcNet()
     const [provider, other] = [await net.rpcNode(), await net.rpcNode()]
     const toldMs: number[] = []

@@ -28,7 +28,7 @@ function patient(log: string[], end?: () => unknown) {
 }
 
 describe('cancelling', () => {
-  it('R3 aborts the handler within one round trip and ends the call at once', async () => {
+  it('ML48 R3 aborts the handler within one round trip and ends the call at once', async () => {
     const { net, caller, provider } = await pair(10)
     const log: string[] = []
     await net.told(provider.rpc.advertise('long.one', patient(log)))

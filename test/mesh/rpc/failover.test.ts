@@ -79,7 +79,7 @@ describe('failover', () => {
     expect(runs).toBeGreaterThanOrEqual(4)
   })
 
-  it('R11 asks at most as many as it may, and says how many', async () => {
+  it('MG13 R11 asks at most as many as it may, and says how many', async () => {
     const { net, all } = await nodes(7)
     const [caller, ...providers] = all as [RpcNode, ...RpcNode[]]
     for (const { node, rpc } of providers) {
@@ -153,7 +153,7 @@ describe('breakers', () => {
     expect(caller.rpc.providers('work')[0]).toMatchObject({ breaker: 'closed' })
   })
 
-  it('R13 with all of them open a call fails at once', async () => {
+  it('MG13 R13 with all of them open a call fails at once', async () => {
     const { net, all } = await nodes(2)
     const [caller, hanging] = all as [RpcNode, RpcNode]
     await net.told(hanging.rpc.advertise('work', () => new Promise(() => {})))

@@ -60,7 +60,7 @@ describe('the gate of a procedure', () => {
     expect(gate.offer(new Job('normal', 201), 100).type).toBe('queued')
   })
 
-  it('R2 does not run what has expired while it waited', () => {
+  it('ML32 R2 does not run what has expired while it waited', () => {
     const gate = gateOf()
     const [first, second] = [new Job('normal', 50), new Job()]
     gate.offer(new Job(), 0)

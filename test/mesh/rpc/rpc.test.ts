@@ -14,7 +14,7 @@ describe('calls', () => {
     expect(provider.rpc.stats()).toMatchObject({ served: 1, running: 0, queued: 0, advertised: 1 })
   })
 
-  it('R1 reach a local handler without the network, with copies of input and result', async () => {
+  it('MG16 R1 reach a local handler without the network, with copies of input and result', async () => {
     const net = new RpcNet()
     const { rpc } = await net.rpcNode()
     const seen: unknown[] = []

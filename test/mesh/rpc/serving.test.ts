@@ -165,7 +165,7 @@ describe('serving', () => {
     expect(await codeOf('give', 79)).toBe('ERR_RPC_PAYLOAD_TOO_LARGE')
   })
 
-  it('the policy of the realm decides who may call and cast', async () => {
+  it('ML46 the policy of the realm decides who may call and cast', async () => {
     const net = new RpcNet()
     const caller = await net.rpcNode()
     let runs = 0

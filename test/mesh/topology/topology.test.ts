@@ -83,7 +83,7 @@ describe('standing links', () => {
     expect(one!.neighbours()).toEqual([])
   })
 
-  it('connect thirty nodes, and again after any third of them is killed at once', async () => {
+  it('ML20 connect thirty nodes, and again after any third of them is killed at once', async () => {
     const signatures = simulatedSignatures()
     await using cluster = new Cluster(2, { latencyMs: 1, jitterMs: 3, signatures })
     const meshes = await startAll(cluster, 30, noIdle)

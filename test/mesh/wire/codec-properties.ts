@@ -75,7 +75,7 @@ export function codecProperties(): void {
     )
   })
 
-  it('H26 H27 arbitrary bytes give a value or a FoveaError, and never touch a prototype', () => {
+  it('ML45 H26 H27 arbitrary bytes give a value or a FoveaError, and never touch a prototype', () => {
     const before = prototypeKeys()
     fc.assert(
       fc.property(hostileBytes, (bytes) => {

@@ -46,7 +46,7 @@ describe('encodeFrame', () => {
 })
 
 describe('FrameDecoder', () => {
-  it('H13 finds 10,000 frames in one chunk and reads no byte twice', () => {
+  it('MG9 H13 finds 10,000 frames in one chunk and reads no byte twice', () => {
     const frame = encodeFrame(ping, bytesOf(0x80))
     const chunk = bytesOf(...Array.from({ length: 10_000 }, () => frame))
     const reads = countReads(chunk)
@@ -73,7 +73,7 @@ describe('FrameDecoder', () => {
     expect(kept).toEqual(bytesOf(1, 2, 3))
   })
 
-  it('H12 waits at every byte offset of every message type, and delivers when the rest comes', () => {
+  it('MG9 ML17 ML31 H12 waits at every byte offset of every message type, and delivers when the rest comes', () => {
     for (let type = 0; type < 256; type++) {
       if (!isWireType(type)) continue
       const frame = encodeFrame(type, bytesOf(0x81, 0xa1, 'k', 1))

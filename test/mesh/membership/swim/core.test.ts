@@ -136,7 +136,7 @@ describe('a restart', () => {
     for (const id of ids) expect(world.core(id).member('n2')?.generation).toBe(10)
   })
 
-  it('S36 case 1, memberlist #311: all but one restart, and all are one cluster again', () => {
+  it('MG20 S36 case 1, memberlist #311: all but one restart, and all are one cluster again', () => {
     const world = new FakeWorld()
     const ids = world.cluster(6)
     for (const id of ids.slice(1)) world.restart(id, { generation: 2 }, 'n1', 'n2')

@@ -134,7 +134,7 @@ describe('what others say', () => {
     expect(z.core.member('a')).toMatchObject({ status: 'suspect', sinceMs: 3_000 })
   })
 
-  it('S15 the timer of a refuted suspicion does nothing, however late', () => {
+  it('MG20 S15 the timer of a refuted suspicion does nothing, however late', () => {
     const z = bench()
     z.gossip('b', accuse('suspect', 'a'))
     z.gossip('c', alive('a', { counter: 1 }))

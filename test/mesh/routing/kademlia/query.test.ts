@@ -5,7 +5,7 @@ import { distanceOf, LookupScene, peerAt, SMALL, TARGET } from './lookup-scene.t
 const table = (...distances: number[]) => distances.map((distance) => peerAt(distance))
 
 describe('whom a path asks', () => {
-  it('K14 has at most alpha requests in flight, to the nearest', () => {
+  it('MG18 K14 has at most alpha requests in flight, to the nearest', () => {
     const scene = new LookupScene(table(10, 20, 30, 40, 50))
     scene.start()
     expect(scene.asking()).toEqual([10, 20])

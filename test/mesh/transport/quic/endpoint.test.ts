@@ -157,7 +157,7 @@ describe('QUIC and strangers', () => {
 })
 
 describe('QUIC and wrong identities', () => {
-  it('H3 refuses a dialler without a certificate', async () => {
+  it('MG19 ML43 H3 refuses a dialler without a certificate', async () => {
     const node = await kit.node()
     const end = await rawDial(node.endpoint.address, {})
     expect(end).toMatchObject({ isApp: false, errorCode: 0x174 }) // certificate_required
@@ -296,7 +296,7 @@ describe('QUIC on bad paths', () => {
     relay.stop()
   })
 
-  it('carries 300 KB there and back although every tenth packet is lost', async () => {
+  it('ML31 carries 300 KB there and back although every tenth packet is lost', async () => {
     const listener = await kit.node()
     const dialler = await kit.node()
     const relay = await new UdpRelay(listener.endpoint.address).start()
