@@ -9,9 +9,10 @@ import { createRealClock } from '../../runtime/index.ts'
 import type { ClockTimer } from '../../runtime/index.ts'
 import { nowUs, type Journal } from './journal.ts'
 
-const BEAT_US = 100_000
+/** A process may have stood still for so long before a stall that it wrote down. */
+export const BEAT_US = 100_000
 /** Shorter ones are not written down: they are within what the ledger bears. */
-export const STALL_LEAST_US = 100_000
+const STALL_LEAST_US = 100_000
 
 const busyUs = (): number => {
   const { user, system } = process.cpuUsage()

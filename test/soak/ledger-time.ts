@@ -2,6 +2,7 @@
  * What a process may be late for: the times in which it stood still, because a signal stopped it or because its machine gave it
  * no time, as its own heart wrote down. With them it can be said on any machine whether something was late by itself.
  */
+import { BEAT_US } from './heart.ts'
 import { linesOf, type Findings, type Run, type Span } from './run.ts'
 
 /** Beside standstills. A turn of the event loop, and what is too short for the heart. */
@@ -33,7 +34,7 @@ export const stoodUs = (still: readonly Span[], fromUs: number, toUs: number): n
 
 /**
  * By how much something that was begun then ended after its time, without standstills. A deadline counts from the first
- * reading of the clock after the begin, which is after a standstill in which it was begun.
+ * reading of the clock after the begin, which is after a standstill in which, or just before which, it was begun.
  */
 export function lateUs(
   still: readonly Span[],
@@ -41,7 +42,7 @@ export function lateUs(
   timeoutUs: number,
   atUs: number,
 ): number {
-  const within = still.find(({ fromUs, toUs }) => fromUs <= begunUs && begunUs <= toUs)
+  const within = still.find(({ fromUs, toUs }) => fromUs - BEAT_US <= begunUs && begunUs <= toUs)
   const dueUs = (within?.toUs ?? begunUs) + timeoutUs
   return atUs <= dueUs ? 0 : atUs - dueUs - stoodUs(still, dueUs, atUs)
 }

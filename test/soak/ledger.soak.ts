@@ -137,6 +137,24 @@ const STORIES: readonly Story[] = [
     ],
   },
   {
+    // The beat that would have told was still to come.
+    ...{ name: 'a call that was begun just before its process had no processor', check: calls },
+    runs: [
+      run('a.1', [], {
+        lines: lines([1, call], [9, stall(1.1)], [13, failed('ERR_CALL_TIMEOUT')]),
+      }),
+    ],
+  },
+  {
+    ...{ name: 'a call that was begun well before that', check: calls },
+    fault: 'ended 4100 ms late',
+    runs: [
+      run('a.1', [], {
+        lines: lines([1, call], [9, stall(1.101)], [13.1, failed('ERR_CALL_TIMEOUT')]),
+      }),
+    ],
+  },
+  {
     ...{ name: 'a call that ended later than its process had no processor', check: calls },
     fault: 'ended 1100 ms late',
     runs: [
