@@ -219,13 +219,12 @@ export class Dispatcher implements Driver {
   }
 
   #makeRelay(): RelayWay | undefined {
-    const { relays, settings, seals, memory, clock, pool } = this.#context
+    const { relays, settings, seals, memory, clock } = this.#context
     if (relays === undefined) return undefined
     const { send, payloadBytesMax, home, helpers, isEdge } = relays
     return new RelayWay({
       ...{ settings, seals, send, payloadBytesMax, keys: this.#keys, waiting: this.#waiting },
       ...{ home, helpers, isEdge, now: () => clock.now() },
-      isLinked: (node) => pool.usable(node) !== undefined,
       keysAt: () => (isEdge ? home() : undefined),
       relayed: (messages) => void (memory.counts.relayed += messages),
       lose: (parcel, code, text, mayHaveArrived) => this.#lose(parcel, code, text, mayHaveArrived),

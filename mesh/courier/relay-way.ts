@@ -51,8 +51,6 @@ export interface RelayWayParts {
   readonly waiting: Waiting
   /** A node with a link, through which this one can be answered. */
   readonly home: () => string | undefined
-  /** Whether that node has a link with this one. */
-  readonly isLinked: (node: string) => boolean
   /** Whether everything goes by `home`. */
   readonly isEdge: boolean
   /** Nodes with links that may have one with that node, too; best first. */
@@ -251,20 +249,23 @@ export class RelayWay {
     const way = via ?? line.helper
     const back = line.helper ?? home()
     const sealed = seals.seal(key, frames, back)
-    const options = { via: keyOrNone(way), sourceVia: keyOrNone(back), isUndialable: true }
     line[kind] += 1
-    const end = this.#underWay.begin(this.#hopOf(way), () => {
+    const crossing = this.#underWay.begin(() => {
       line[kind] -= 1
       line.detached += 1
       this.#after(node, line)
     })
+    const options = {
+      ...{ via: keyOrNone(way), sourceVia: keyOrNone(back), isUndialable: true },
+      firstHop: (hop: string) => crossing.by(hop),
+    }
     const sent =
       sealed === undefined
         ? Promise.reject(new RouteError('ERR_ROUTE_UNHANDLED', 'nothing can be sealed for it'))
         : send(routeType(lane), keyFromHex(node), sealed, options)
     sent.then(
       () => {
-        line[end() ? kind : 'detached'] -= 1
+        line[crossing.end() ? kind : 'detached'] -= 1
         line.arrived(way)
         if (way === line.helper) this.#remember(node, way)
         ended({ code: 'arrived', text: '', isUnknown: false })
@@ -272,7 +273,7 @@ export class RelayWay {
       },
       (error: unknown) => {
         const { code, message } = error as RouteError
-        line[end() ? kind : 'detached'] -= 1
+        line[crossing.end() ? kind : 'detached'] -= 1
         ended({ code: endOf(code), text: message, isUnknown: UNKNOWN.has(code) })
         guard(() => {
           if (GIVEN_UP.has(code)) this.#tryNext(node, line, way)
@@ -280,13 +281,6 @@ export class RelayWay {
         })
       },
     )
-  }
-
-  /** The node that an envelope goes to first, if that is known: tables lead over several, which may change. */
-  #hopOf(way: Helper): string | undefined {
-    const { isEdge, home, isLinked } = this.#parts
-    if (isEdge) return home()
-    return way !== undefined && isLinked(way) ? way : undefined
   }
 
   /** The way was none: the next one, or everything is lost that waits for it. */

@@ -63,6 +63,8 @@ export interface RouteSendOptions {
   /** The call that a reply answers; the caller's send then ends as delivered. */
   readonly about?: string
   readonly signal?: AbortSignal
+  /** Told over the link with whom it was sent, each time: by the next one, when the one before had nobody for it. */
+  readonly firstHop?: (node: string) => void
 }
 
 /** What has arrived. */
@@ -106,6 +108,8 @@ export class GreedyRouter {
   readonly #ids: ByteStock
   readonly #contacts = new WeakMap<Link, Contact>()
   readonly #pending = new Map<number, Pending>()
+  /** Those of them that want to know their first hop, by envelope. */
+  readonly #watched = new Map<string, (node: string) => void>()
   /** Ways to stop waiting for a link, by attempt. */
   readonly #waits = new Map<number, () => void>()
   readonly #release: readonly (() => void)[]
@@ -183,7 +187,9 @@ export class GreedyRouter {
       const abort = (): void => this.#aborted(sendId, signal)
       signal?.addEventListener('abort', abort)
       const release = (): void => signal?.removeEventListener('abort', abort)
+      const { firstHop } = options
       this.#pending.set(sendId, { destination, resolve, reject, id, release })
+      if (firstHop !== undefined) this.#watched.set(id, firstHop)
       this.#turns.take({
         type: 'send',
         sendId,
@@ -213,6 +219,7 @@ export class GreedyRouter {
     this.#turns.close()
     const pending = Array.from(this.#pending.values())
     this.#pending.clear()
+    this.#watched.clear()
     for (const { release, reject } of pending) {
       release()
       reject(stopped())
@@ -275,6 +282,10 @@ export class GreedyRouter {
     try {
       link.send(envelope.channel, this.#parts.protocol.encode(envelope))
       if (envelope.sourceVia?.hex === this.#parts.self.hex) this.#parts.passedOn?.(link)
+      // Ids are drawn by lot, but that of a stranger's envelope is the stranger's to choose.
+      if (envelope.source.hex === this.#parts.self.hex) {
+        this.#watched.get(envelope.id)?.(link.peer.key.hex)
+      }
       return true
     } catch (error) {
       // The link has counted it under its own code.
@@ -317,8 +328,10 @@ export class GreedyRouter {
 
   #take(sendId: number): Pending | undefined {
     const pending = this.#pending.get(sendId)
+    if (pending === undefined) return undefined
     this.#pending.delete(sendId)
-    pending?.release()
+    this.#watched.delete(pending.id)
+    pending.release()
     return pending
   }
 

@@ -11,12 +11,16 @@ import { frameOf } from './courier-world.ts'
 
 const NODE = 'ab'.repeat(32)
 const HELPER = 'cd'.repeat(32)
+const OTHER = 'ef'.repeat(32)
 
 /** A way whose envelopes, and whose questions for a key, end when the test says so. */
 function scene() {
   const waiting = new Waiting(courierSettings('test', {}))
-  const envelopes: { readonly via: string | undefined; end(error?: RouteError): Promise<void> }[] =
-    []
+  const envelopes: {
+    readonly via: string | undefined
+    readonly firstHop: (node: string) => void
+    end(error?: RouteError): Promise<void>
+  }[] = []
   const questions: ((key: Uint8Array | undefined) => void)[] = []
   const said: string[] = []
   const state = { key: new Uint8Array(32) as Uint8Array | undefined }
@@ -29,17 +33,16 @@ function scene() {
       find: (_node: string, _at: unknown, found: (key: Uint8Array | undefined) => void) =>
         void questions.push(found),
     } as unknown as KeyBook,
-    send: (_type, _destination, _payload, { via }) =>
+    send: (_type, _destination, _payload, { via, firstHop = () => {} }) =>
       new Promise((resolve, reject) => {
         const end = (error?: RouteError): Promise<void> => {
           if (error === undefined) resolve('id')
           else reject(error)
           return settled()
         }
-        envelopes.push({ via: via?.hex, end })
+        envelopes.push({ via: via?.hex, firstHop, end })
       }),
     home: () => undefined,
-    isLinked: () => false,
     helpers: () => [HELPER],
     keysAt: () => undefined,
     now: () => 0,
@@ -80,5 +83,26 @@ describe('messages that come back while the key of their node is not known any m
     questions[0]!(undefined)
     expect(said).toEqual(['lost ERR_COURIER_UNREACHABLE', 'broken'])
     expect([way.isBusy(NODE), way.bytesOf(NODE)]).toEqual([false, 0])
+  })
+})
+
+describe('what is under way when the link of its first hop breaks', () => {
+  it.each([
+    { hops: [], lost: OTHER, waits: true, what: 'that has not gone anywhere yet' },
+    { hops: [OTHER], lost: HELPER, waits: true, what: 'that went by another link' },
+    { hops: [OTHER, HELPER], lost: OTHER, waits: true, what: 'that came back and went by another' },
+    { hops: [OTHER], lost: OTHER, waits: false, what: 'that went by that link' },
+    { hops: [OTHER, HELPER], lost: HELPER, waits: false, what: 'that went by that link at last' },
+  ])('MG10 others wait: $waits, for one $what', async ({ hops, lost, waits }) => {
+    const { way, envelopes, said } = scene()
+    for (const hop of hops) envelopes[0]!.firstHop(hop)
+    way.unlinked(lost)
+    expect([way.isBusy(NODE), said]).toEqual([waits, waits ? [] : ['rested']])
+    // What became of it is told once all the same, and again means nothing.
+    way.unlinked(lost)
+    await envelopes[0]!.end(new RouteError('ERR_ROUTE_TIMEOUT', 'nothing came back'))
+    expect([way.isBusy(NODE), said.filter((what) => what !== 'rested')]).toEqual([
+      ...[false, ['lost ERR_COURIER_TIMEOUT']],
+    ])
   })
 })

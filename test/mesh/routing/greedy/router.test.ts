@@ -120,6 +120,20 @@ describe('GreedyRouter', () => {
     expect(nodes[1]!.router.stats()).toMatchObject({ forwarded: 2, delivered: 0 })
   })
 
+  it('says by whom an envelope has gone first, not who passed it on, and nothing of one that went nowhere', async () => {
+    const { clock, nodes, down } = row(4)
+    const hops: string[] = []
+    const options = { firstHop: (hop: string): void => void hops.push(hop) }
+    const done = outcome(nodes[0]!.router.send('call', keyOf(3), payload, options))
+    await clock.advance(10)
+    expect([await done, hops]).toEqual(['delivered', [hexOf(1)]])
+    down.add(hexOf(1))
+    expect(await outcome(nodes[0]!.router.send('call', keyOf(3), payload, options))).toBe(
+      'ERR_ROUTE_NONE',
+    )
+    expect(hops).toHaveLength(1)
+  })
+
   it('takes the bytes as they are at the call', async () => {
     const { clock, nodes } = row(2)
     const bytes = Uint8Array.from(payload)
