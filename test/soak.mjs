@@ -2,8 +2,9 @@
  * Long runs of the tests that draw their cases by chance or repeat a life many times: `npm run test:soak`.
  * The same tests run in `npm test` with smaller numbers. Bounded: about an hour. A failure prints its
  * seed; put it into the test's list of seeds. `test/soak` is an hour of churn of services in virtual time, ten
- * minutes on real sockets, ten minutes of real processes that are killed, stopped and restarted, and pools at their
- * full size; all print memory, and what was counted. `npm run test:soak -- processes` runs the files whose names match.
+ * minutes on real sockets, ten minutes of real processes that are killed, stopped and restarted, pools at their
+ * full size, and 4,100 peers at one gateway on QUIC; all print memory, and what was counted.
+ * `npm run test:soak -- processes` runs the files whose names match.
  */
 import { execFileSync } from 'node:child_process'
 import { dirname, join } from 'node:path'
@@ -31,6 +32,7 @@ const PARTS = [
     ...['pubsub/outbox-kill', 'pubsub/pubsub-functions', 'pubsub/retained', 'rpc/chaos'],
     ...['catalog/core.test', 'rpc/streams/streams.test'],
   ].map((name) => `test/mesh/${name}`),
+  ['test/soak/crowd'],
   ['test/soak/processes'],
 ]
 const wanted = process.argv.slice(2)
