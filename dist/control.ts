@@ -361,7 +361,7 @@ export class MessageEncoder {
 
 const FRAME_HEADER_BYTES = 8
 
-/** The user's own code ran and threw: a getter, a proxy. */
+/** The user's own code threw, and only when it ran for the second time: its place is not known. */
 function readingFailed(type: number, cause: unknown): MessageSerializationError {
   const root = USER_VALUES.get(type)?.[1] ?? 'message'
   const text = `${root} can not be sent: reading it failed`
@@ -373,5 +373,10 @@ function serializationError(type: number, error: UnsendableError): MessageSerial
   const prefix = `[${place}]`
   const path = error.path.startsWith(prefix) ? root + error.path.slice(prefix.length) : root
   const message = error.message.replace(error.path === '' ? 'the value' : error.path, () => path)
-  return new MessageSerializationError(error.code, message, path, error)
+  return new MessageSerializationError(
+    error.code,
+    message,
+    path,
+    error.reason === 'reading' ? error.cause : error,
+  )
 }

@@ -1,6 +1,6 @@
 /** Errors of the wire: frames, codec, mesh messages, and values that do not travel. */
 import { FoveaError } from '../../runtime/index.ts'
-import type { ErrorCatalogue } from '../../runtime/index.ts'
+import type { ErrorCatalogue, FoveaErrorOptions } from '../../runtime/index.ts'
 import type { CodecLimits } from './limits.ts'
 
 /** A byte stream from a peer is not a sequence of frames; the stream can not be trusted any more. */
@@ -37,6 +37,7 @@ export type UnsendableReason =
   | 'class_instance'
   | 'cycle'
   | 'reference'
+  | 'reading'
   | 'key'
   | 'bigint'
   | 'depth'
@@ -52,9 +53,16 @@ export class UnsendableError extends FoveaError {
   readonly path: string
   /** More about the reason, e.g. the name of the class. */
   readonly detail: string
-  constructor(reason: UnsendableReason, path: string, detail: string, limits: CodecLimits) {
+  constructor(
+    reason: UnsendableReason,
+    path: string,
+    detail: string,
+    limits: CodecLimits,
+    options: FoveaErrorOptions = {},
+  ) {
     const why = explain(reason, limits) + (detail === '' ? '' : ` (${detail})`)
-    super('ERR_VALUE_UNSENDABLE', `${path === '' ? 'the value' : path} can not be sent: ${why}`)
+    const text = `${path === '' ? 'the value' : path} can not be sent: ${why}`
+    super('ERR_VALUE_UNSENDABLE', text, options)
     this.reason = reason
     this.path = path
     this.detail = detail
@@ -75,6 +83,8 @@ function explain(reason: UnsendableReason, limits: CodecLimits): string {
       return 'it contains itself'
     case 'reference':
       return 'it names something that the other node cannot know'
+    case 'reading':
+      return 'reading it failed'
     case 'key':
       return 'the key is __proto__ or not well-formed Unicode'
     case 'bigint':

@@ -9,11 +9,12 @@
  * properties of arrays stay behind. An object that occurs twice is copied twice.
  *
  * Refused: functions, symbols (also as keys), other class instances, cycles, keys that are
- * `__proto__` or not well-formed Unicode, and what exceeds a limit.
+ * `__proto__` or not well-formed Unicode, what cannot be read because a getter or a proxy throws, and what exceeds a limit.
  *
  * The walk gives the value itself when msgpackr can write it as it is, which is the common case, and
  * otherwise a copy of the containers on the way to what it cannot (see `extension.ts`).
  */
+import { InvariantError } from '../../runtime/index.ts'
 import { CodecError, UnsendableError } from './errors.ts'
 import type { UnsendableReason } from './errors.ts'
 import {
@@ -122,6 +123,10 @@ export class WireForm<Context = void> {
     this.#busy = true
     try {
       return this.#value(value)
+    } catch (error) {
+      // A bug of ours is no property of the value.
+      if (error instanceof UnsendableError || error instanceof InvariantError) throw error
+      throw this.#unreadable(error)
     } finally {
       this.#busy = false
       this.#context = undefined as Context
@@ -300,6 +305,17 @@ export class WireForm<Context = void> {
   #addBytes(count: number): void {
     this.#bytes += count
     if (this.#bytes > this.#limits.bytesMax) this.#fail('bytes')
+  }
+
+  /** The user's own code ran and threw. */
+  #unreadable(cause: unknown): UnsendableError {
+    let path = this.#root
+    try {
+      path = formatPath(this.#root, this.#ancestors, this.#places, this.#depth)
+    } catch {
+      // A proxy that throws for whatever is asked of it: the root is all that can be said.
+    }
+    return new UnsendableError('reading', path, '', this.#limits, { cause })
   }
 
   #fail(reason: UnsendableReason, detail = '', tail = ''): never {

@@ -450,7 +450,7 @@ describe('a value that does not travel', () => {
       },
     }
     expect(await failing(world, ref.call.echo(bad))).toMatchObject({
-      ...{ code: 'ERR_VALUE_UNSENDABLE', path: 'input', cause: { message: 'a bad getter' } },
+      ...{ code: 'ERR_VALUE_UNSENDABLE', path: 'input.secret', cause: { message: 'a bad getter' } },
     })
     expect(ref.cast.add(bad as never)).toBe(false)
     const watcher = probe(a!)

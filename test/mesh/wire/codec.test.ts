@@ -243,7 +243,7 @@ describe('frames', () => {
         throw new Error('getter')
       },
     }
-    expect(() => codec.encode([1, 2, trap])).toThrow('getter')
+    expect(() => codec.encode([1, 2, trap])).toThrow('[2].a can not be sent: reading it failed')
     expect(trip({ a: 1 })).toEqual({ a: 1 })
   })
 })

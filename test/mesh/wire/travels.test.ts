@@ -73,9 +73,33 @@ describe('checkTravels', () => {
       },
       'function input.late',
     ],
+    [
+      'a getter that throws',
+      {
+        list: [
+          0,
+          {
+            get late() {
+              throw new Error('a bad getter')
+            },
+          },
+        ],
+      },
+      'reading input.list[1].late',
+    ],
     ['a very long key', { ['k'.repeat(100)]: f }, `function input.${'k'.repeat(40)}…`],
   ])('refuses %s with its path', (_, value, expected) => {
     expect(refusal(value)).toBe(expected)
+  })
+
+  it('names the place of what throws for whatever is asked of it, with the error as cause', () => {
+    const cause = new Error('asked')
+    const trap = (): never => {
+      throw cause
+    }
+    const value = { inside: [new Proxy({}, { getPrototypeOf: trap, ownKeys: trap, get: trap })] }
+    expect(refusal(value)).toBe('reading input.inside[0]')
+    expect(() => checkTravels(value)).toThrow(expect.objectContaining({ cause }))
   })
 
   it('finds a cycle and names the reference that closes it', () => {
