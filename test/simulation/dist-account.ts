@@ -14,8 +14,10 @@ export interface Numbered {
 /** A call that enters its number where it is handled. */
 export interface CallRecord {
   readonly id: number
+  readonly by: number
   /** The life that it is for. */
   readonly to: number
+  readonly atMs: number
   answers: number
   replies: number
 }
@@ -36,12 +38,21 @@ export interface LinkRecord {
   readonly far: WatchRecord
 }
 
+/** What was lost of what was said from some moment on. */
+export interface Losses {
+  readonly unexplained: number
+  /** In sessions that had lost something before that moment already, until they ended. */
+  readonly doomed: number
+}
+
 /** See the head of this file. */
 export class DistAccount {
   sent = 0
   received = 0
   open = 0
-  readonly #last = new Map<string, number>()
+  readonly #now: () => number
+  /** When each message was said, by pair; they are numbered from 1. */
+  readonly #said = new Map<string, number[]>()
   readonly #seen = new Map<string, number[]>()
   readonly #calls: CallRecord[] = []
   /** By number of a call: the lives that have handled it. */
@@ -50,13 +61,18 @@ export class DistAccount {
   readonly #links: LinkRecord[] = []
   readonly #faults: string[] = []
 
+  constructor(now: () => number) {
+    this.#now = now
+  }
+
   /** The next message from one life to another. */
   message(from: number, to: number): Numbered {
     const pair = `${from} to ${to}`
-    const n = (this.#last.get(pair) ?? 0) + 1
-    this.#last.set(pair, n)
+    const said = this.#said.get(pair) ?? []
+    this.#said.set(pair, said)
+    said.push(this.#now())
     this.sent += 1
-    return { from, to, n }
+    return { from, to, n: said.length }
   }
 
   /** A message has come to `life`. */
@@ -69,8 +85,8 @@ export class DistAccount {
     this.received += 1
   }
 
-  call(to: number): CallRecord {
-    const call = { id: this.#calls.length, to, answers: 0, replies: 0 }
+  call(by: number, to: number): CallRecord {
+    const call = { id: this.#calls.length, by, to, atMs: this.#now(), answers: 0, replies: 0 }
     this.#calls.push(call)
     this.open += 1
     return call
@@ -99,6 +115,41 @@ export class DistAccount {
     const link = { near: watchOf('link', by, of), far: watchOf('link', of, by) }
     this.#links.push(link)
     return link
+  }
+
+  /**
+   * What was said between those lives from `fromMs` on and never came. A session that loses something ends within `timeoutMs`
+   * with all that was said in it, so what went into it in this time is lost with what was lost before.
+   */
+  losses(lives: readonly number[], fromMs: number, timeoutMs: number): Losses {
+    let [unexplained, doomed] = [0, 0]
+    for (const from of lives) {
+      for (const to of lives) {
+        const missing = this.#missing(from, to).filter((atMs) => atMs >= fromMs)
+        if (missing.length === 0) continue
+        const isDoomed = this.#lostSomething(from, to, fromMs - timeoutMs, fromMs)
+        const explained = isDoomed ? missing.filter((atMs) => atMs < fromMs + timeoutMs).length : 0
+        doomed += explained
+        unexplained += missing.length - explained
+      }
+    }
+    return { unexplained, doomed }
+  }
+
+  /** When those messages were said that never came. */
+  #missing(from: number, to: number): readonly number[] {
+    const pair = `${from} to ${to}`
+    const seen = new Set(this.#seen.get(pair))
+    return (this.#said.get(pair) ?? []).filter((_, index) => !seen.has(index + 1))
+  }
+
+  /** Whether a message or a call of two lives to each other from that time never arrived; of signals it cannot be seen. */
+  #lostSomething(a: number, b: number, fromMs: number, untilMs: number): boolean {
+    const isThen = (atMs: number): boolean => atMs >= fromMs && atMs < untilMs
+    const isOfBoth = (x: number, y: number): boolean => (x === a && y === b) || (x === b && y === a)
+    const isLost = ({ id, by, to, atMs }: CallRecord): boolean =>
+      isOfBoth(by, to) && isThen(atMs) && !this.#applied.has(id)
+    return [...this.#missing(a, b), ...this.#missing(b, a)].some(isThen) || this.#calls.some(isLost)
   }
 
   /** What is wrong when everything has had its time; `isDead` says which lives were killed. */

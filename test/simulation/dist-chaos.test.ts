@@ -4,12 +4,14 @@
  */
 import { describe, expect, it } from 'vitest'
 import { distChaos } from './dist-chaos.ts'
+import pastFailures from './seeds.json' with { type: 'json' }
 import { simulationSize } from './size.ts'
 
 const { full, seeds, firstSeed } = simulationSize()
 const RUNS = full ? Math.min(Math.ceil(seeds / 8), 10_000) : 1
 /** Odd, so that a cut is the last. */
-const PHASES = full ? 9 : 3
+const PHASES_FULL = 9
+const PHASES = full ? PHASES_FULL : 3
 /** All speak with all in the end, sixty times. */
 const TALK_MIN = 60 * 4 * 3
 /** Enough to see what they have in common. */
@@ -40,5 +42,15 @@ describe('messages, monitors, links and calls of whole nodes', () => {
       expect(killed > 0).toBe(kills)
     },
     36_000_000,
+  )
+
+  it.each(full ? pastFailures.distChaos : pastFailures.distChaos.slice(0, 1))(
+    'seed %i, which once failed, holds now',
+    async (seed) => {
+      const report = await distChaos(seed, { phases: PHASES_FULL, kills: seed % 2 === 0 })
+      expect(report.faults).toEqual([])
+      expect(report.received).toBeGreaterThan(TALK_MIN)
+    },
+    60_000,
   )
 })
