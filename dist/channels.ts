@@ -91,7 +91,6 @@ export class Channels {
 
   /** Gives everything up; every peer is `noconnection` from now on. */
   close(): void {
-    if (this.#closed) return
     this.#closed = true
     for (const release of this.#release) release()
     this.#handOver.close()
@@ -112,10 +111,9 @@ export class Channels {
     return this.#peers.values()
   }
 
-  /** Whether that node is spoken to through others. */
+  /** See `HandOver.isRelayed`. */
   isRelayed(keyHex: string): boolean {
-    const peer = this.#peers.get(keyHex) ?? this.#handOver.parted(keyHex)
-    return peer !== undefined && peer.link !== this.#parts.mesh.linkTo(keyHex)
+    return this.#handOver.isRelayed(keyHex)
   }
 
   /** See `HandOver.onRelay`. */

@@ -21,7 +21,8 @@ import type { Link, Mesh, PartingEvent, PeerInfo } from '../mesh/index.ts'
 import type { NodeDirectory } from './node-directory.ts'
 import type { PeerHost, PeerLink } from './peer-link.ts'
 import type { Carrier } from './relay/carrier.ts'
-import { Relays, type Opened } from './relay/relays.ts'
+import type { Opened } from './relay/relay.ts'
+import { Relays } from './relay/relays.ts'
 import type { SessionEnd } from './relay/session.ts'
 
 /** A node came within reach through others, or went out of it. */
@@ -81,9 +82,10 @@ export class HandOver {
     this.#relays = this.#createRelays()
   }
 
-  /** The channel to that node whose session or link is about to end. */
-  parted(keyHex: string): PeerLink | undefined {
-    return this.#parted.get(keyHex)
+  /** Whether that node is spoken to through others. */
+  isRelayed(keyHex: string): boolean {
+    const peer = this.#parts.channels.get(keyHex) ?? this.#parted.get(keyHex)
+    return peer !== undefined && this.#isRelay(peer)
   }
 
   /** Whether that node is asked through others before it is dialled. */
@@ -99,8 +101,7 @@ export class HandOver {
 
   /** Channels that go through others. */
   relayed(): readonly PeerLink[] {
-    const { channels, mesh } = this.#parts
-    return [...channels.all()].filter(({ keyHex, link }) => link !== mesh.linkTo(keyHex))
+    return [...this.#parts.channels.all()].filter((peer) => this.#isRelay(peer))
   }
 
   /** Opens a session; false when none can be. `opened` is called once, later. */
@@ -213,6 +214,10 @@ export class HandOver {
     if (link === undefined || this.#ending.has(link)) return false
     this.#parts.channels.carrierUp(link)
     return true
+  }
+
+  #isRelay({ keyHex, link }: PeerLink): boolean {
+    return link !== this.#parts.mesh.linkTo(keyHex)
   }
 
   /** Nothing can be sent on it until its peer has answered. */

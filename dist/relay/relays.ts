@@ -9,21 +9,26 @@
  * - One session per peer. When both sides open one, that of the smaller key stays.
  * - Only a member that is held for up may open one, within `relaysMax`; who it is, the seal has proven.
  */
-import type { Clock, ClockTimer, Entropy } from '../../runtime/index.ts'
+import type { Clock, Entropy } from '../../runtime/index.ts'
 import {
   encodeFrame,
   HEADER_BYTES,
-  HIDDEN_FIELD,
   WireType,
   type Courier,
-  type LaneName,
   type Member,
   type Origin,
-  type PeerInfo,
 } from '../../mesh/index.ts'
-import { LEAVE_CAPABILITY } from '../leave.ts'
 import type { Carrier } from './carrier.ts'
-import { encodeRelay, parseRelay, RelayKnows, type RelayMessage } from './relay-wire.ts'
+import {
+  claimsOf,
+  peerOf,
+  Relay,
+  type Asked,
+  type Opened,
+  type RelayDriver,
+  type Welcome,
+} from './relay.ts'
+import { encodeRelay, parseRelay, type RelayMessage } from './relay-wire.ts'
 import { RelaySession, type SessionEffect, type SessionEnd } from './session.ts'
 
 /** Dials of {@link Relays}; see `DistOptions`. */
@@ -66,68 +71,21 @@ export interface RelayParts {
   readonly refused: (code: string, fields: Readonly<Record<string, unknown>>) => void
 }
 
-/** Largest payload of a frame: what travels in one envelope with others. */
-const FRAME_BYTES_MAX = 32_768
+/** Nodes of which it is remembered what they were refused. */
+const TURNED_AWAY_MAX = 4_096
 
 /** Without a link, an unneeded session is kept this long: the next one costs a dial in vain. */
 const IDLE_MS = 30_000
 
-type Welcome = Extract<RelayMessage, { readonly kind: 'open' | 'opened' }>
-
 /** Who says such a thing must know that there is no session. */
 const NEEDS_SESSION: ReadonlySet<RelayMessage['kind']> = new Set(['opened', 'data', 'ping', 'fin'])
 
-/** How an open ended; a peer that refused one may have a link that is not up here yet. */
-export type Opened = (isUp: boolean, isRefused: boolean) => void
-
-/** A session, its timer, and what waits for it. */
-class Relay implements Carrier {
-  readonly #relays: Relays
-  readonly session: RelaySession
-  readonly #drains = new Set<(lane: LaneName) => void>()
-  readonly acknowledges = true
-  peer: PeerInfo
-  isUp = false
-  timer: ClockTimer | undefined
-  /** Of who opens. */
-  opened: Opened | undefined
-  unneededSinceMs = Infinity
-  isAckScheduled = false
-
-  constructor(relays: Relays, session: RelaySession, peer: PeerInfo) {
-    this.#relays = relays
-    this.session = session
-    this.peer = peer
-  }
-
-  get bytesQueued(): number {
-    return this.session.bytesQueued
-  }
-
-  send(_lane: 'dist', frame: Uint8Array, rest?: Uint8Array): boolean {
-    if (this.session.state !== 'up') return false
-    this.#relays.transmitFrame(this, rest === undefined ? frame : Buffer.concat([frame, rest]))
-    return !this.session.isFull
-  }
-
-  onDrain(fn: (lane: LaneName) => void): () => void {
-    this.#drains.add(fn)
-    return () => void this.#drains.delete(fn)
-  }
-
-  drained(): void {
-    for (const fn of this.#drains) fn('dist')
-  }
-
-  fail(code: string, message: string): void {
-    this.#relays.fail(this, code, message)
-  }
-}
-
 /** See the file header. */
-export class Relays {
+export class Relays implements RelayDriver {
   readonly #parts: RelayParts
   readonly #relays = new Map<string, Relay>()
+  /** Which one each node asked for in vain last: asked for again it gets the same answer, whatever has changed, for two could cross. */
+  readonly #turnedAway = new Map<string, string>()
   readonly #release: (() => void)[]
   #closed = false
 
@@ -138,6 +96,7 @@ export class Relays {
         this.#receive(origin, payload),
       ),
       parts.courier.onGone((node) => {
+        this.#turnedAway.delete(node)
         const relay = this.#relays.get(node)
         if (relay !== undefined) this.#apply(relay, relay.session.close())
       }),
@@ -224,40 +183,41 @@ export class Relays {
         relay.peer = { ...relay.peer, ...claimsOf(origin, message) }
       }
       this.#apply(relay, relay.session.input(message, clock.now()))
+      if (message.kind !== 'open') this.#stays(relay)
     } else if (message.kind === 'open') this.#asked(origin, message)
     else if (NEEDS_SESSION.has(message.kind)) this.#refuse(origin.node, message)
   }
 
   #asked(origin: Origin, message: Welcome): void {
     const { node } = origin
+    if (this.#turnedAway.get(node) === message.session) return this.#refuse(node, message)
     const known = this.#relays.get(node)
-    if (known?.session.isAsking === true) {
-      // Ours stays, and they take it.
-      if (this.#parts.ownKeyHex < node) return
-    } else if (known !== undefined) {
-      if (message.incarnation <= known.peer.incarnation) {
-        // It is late, or they have lost the one that we have: they say so when they are asked.
-        this.#refuse(node, message)
-        return this.#probe(known)
-      }
-      // They have begun anew.
+    if (known === undefined) return this.#accept({ origin, message }, undefined)
+    const { isAsking } = known.session
+    // Ours stays, and they take it.
+    if (isAsking && this.#parts.ownKeyHex < node) return
+    known.next = { origin, message }
+    // Theirs takes the place of the one that was asked for here, or they have begun anew.
+    if (isAsking || message.incarnation > known.peer.incarnation) {
       this.#apply(known, known.session.close())
     }
-    this.#accept(origin, message, known)
+    // It is late, or they have lost the one that is here: they say which when they are asked.
+    else this.#probe(known)
   }
 
-  /** Theirs takes the place of the one that was asked for here. */
-  #accept(origin: Origin, message: Welcome, asked: Relay | undefined): void {
+  /** The peer speaks in it: what it asked for beside it was late. */
+  #stays(relay: Relay): void {
+    const { next } = relay
+    relay.next = undefined
+    if (next !== undefined) this.#turnAway(next)
+  }
+
+  #accept({ origin, message }: Asked, waiting: Opened | undefined): void {
     const { node } = origin
-    const waiting = asked?.opened
-    if (asked !== undefined) {
-      asked.opened = undefined
-      this.#apply(asked, asked.session.close())
-    }
     const member = this.#parts.member(node)
     const isWelcome = member !== undefined && isThere(member) && this.#parts.events.mayOpen(node)
     if (this.#closed || !isWelcome || !this.#hasRoom(node)) {
-      this.#refuse(node, message)
+      this.#turnAway({ origin, message })
       waiting?.(false, true)
       return
     }
@@ -267,6 +227,14 @@ export class Relays {
     })
     relay.opened = waiting
     this.#begin(node, relay)
+  }
+
+  #turnAway({ origin, message }: Asked): void {
+    const { node } = origin
+    this.#turnedAway.delete(node)
+    this.#turnedAway.set(node, message.session)
+    if (this.#turnedAway.size > TURNED_AWAY_MAX) this.#turnedAway.clear()
+    this.#refuse(node, message)
   }
 
   #refuse(node: string, { session }: RelayMessage): void {
@@ -392,6 +360,12 @@ export class Relays {
       relay.isUp = false
       this.#parts.events.down(relay, end)
     } else this.#parts.events.missed(hex)
+    const { next, opened } = relay
+    relay.next = undefined
+    if (next !== undefined) {
+      relay.opened = undefined
+      this.#accept(next, opened)
+    }
     this.#settle(relay, false, end === 'refused')
   }
 
@@ -423,25 +397,6 @@ export class Relays {
   }
 }
 
-/** What a peer says of itself when it opens or accepts; the seal has proven who it is, and the realm its roles. */
-function claimsOf(
-  { roles }: Origin,
-  { incarnation, knows }: Welcome,
-): Pick<PeerInfo, 'roles' | 'incarnation' | 'capabilities'> {
-  const capabilities = (knows & RelayKnows.leave) === 0 ? [] : [LEAVE_CAPABILITY]
-  return { roles, incarnation, capabilities }
-}
-
 function isThere({ state }: Member): boolean {
   return state === 'up' || state === 'suspect'
-}
-
-function peerOf(member: Member): PeerInfo {
-  const { key, nodeId, address, metadata } = member
-  return {
-    ...(metadata[HIDDEN_FIELD] === true ? { hidden: true } : {}),
-    ...{ key, nodeId, name: nodeId.slice(0, nodeId.indexOf('@')), kind: 'member', address },
-    ...{ addressProven: false, incarnation: 0, capabilities: [], roles: [], states: [] },
-    frameBytesMax: FRAME_BYTES_MAX,
-  }
 }

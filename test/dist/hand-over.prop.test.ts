@@ -2,8 +2,8 @@
  * Two nodes whose way to each other changes while they speak: a link, a session through a third one, the link again. In
  * schedules drawn by seed, messages of every kind cross each change.
  *
- * Held against them: what one process says to another arrives in order, each once; nothing is lost and nothing is
- * `noconnection` but for a fault of a moment ago; a link of processes is on both sides or on none; a monitor fires once; nobody waits
+ * Held against them: what one process says to another arrives in order, each once; nothing is lost, nothing is
+ * `noconnection` and no node is down but for a fault of a moment ago; a link of processes is on both sides or on none; a monitor fires once; nobody waits
  * for ever.
  */
 import fc from 'fast-check'
@@ -131,7 +131,7 @@ class Schedule {
       [a, c],
       [c, a],
     ] as const) {
-      this.#watch(own, other.node.key.hex)
+      this.#watch(own, other.node)
     }
   }
 
@@ -176,11 +176,14 @@ class Schedule {
     return this.#world.clock.now()
   }
 
-  #watch({ node }: Side, otherHex: string): void {
+  #watch({ node }: Side, other: FoveaNode): void {
+    node.cluster.onNodeDown((id) => {
+      if (id === other.id) this.#refused('node that lives')
+    })
     const inbound = node.system.inbound as { connectionLost: (keyHex: string) => void }
     const lost = inbound.connectionLost.bind(inbound)
     inbound.connectionLost = (keyHex) => {
-      if (keyHex === otherHex) this.#lost()
+      if (keyHex === other.key.hex) this.#lost()
       lost(keyHex)
     }
   }

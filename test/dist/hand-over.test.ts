@@ -1,6 +1,7 @@
 /**
  * Links come and go between two nodes that can always speak through others: in schedules drawn by seed, a link is lost only while nobody
- * speaks on it. So nothing may be lost, doubled, out of order, broken or waiting for ever, whatever gives way to what, and when.
+ * speaks on it; in half of them what goes through others comes in another order now and then. So nothing may be lost, doubled, out of
+ * order, broken or waiting for ever, and no node be down, whatever gives way to what, and when.
  */
 import fc from 'fast-check'
 import { expect, it } from 'vitest'
@@ -201,6 +202,32 @@ const commands: fc.Arbitrary<readonly Command[]> = fc
     { minLength: 15, maxLength: 60 },
   )
   .map((parts) => parts.flat())
+
+/** What was found once, in as few words as show it: what, by which side, for how long. */
+it.each([
+  [
+    'asked for again after it was refused is not accepted',
+    12,
+    'cast0 20, cast0 20, up0 0, rest0 20',
+  ],
+  ['asked for twice is not refused and accepted', 810730241, 'call1 41, up1 5, unlink1 4, rest1 0'],
+  [
+    'that both ask for beside a link that goes is found in the end',
+    9,
+    'cast0 0, cast1 43, up0 5, rest1 2',
+  ],
+  [
+    'asked for before the former one has ended comes behind it',
+    730362121,
+    'cast1 300, up1 4, cast1 8, break1 9, up1 4, link1 3, rest0 4',
+  ],
+])('a session %s', async (_what, seed, words) => {
+  const plan = words.split(', ').map((word) => {
+    const [, what, by, ms] = /^([a-z]+)([01]) (\d+)$/.exec(word) as unknown as string[]
+    return { what: what as Command['what'], by: Number(by) as 0 | 1, ms: Number(ms) }
+  })
+  expect(await run(plan, seed)).toEqual([])
+})
 
 it(`${RUNS} schedules of links that come and go beside sessions lose, double and break nothing`, async () => {
   await fc.assert(

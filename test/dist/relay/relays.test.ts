@@ -190,7 +190,12 @@ describe('an overlapping partition: A-B, B-C, not A-C', () => {
 })
 
 /** One side of a session, what it sends to its peer, and a way to be that peer. */
-function side({ isLinked = true, isNeeded = false, ownKeyHex = 'a'.repeat(64) } = {}) {
+function side({
+  isLinked = true,
+  isNeeded = false,
+  ownKeyHex = 'a'.repeat(64),
+  mayOpen = [] as boolean[],
+} = {}) {
   const peer = 'b'.repeat(64)
   const clock = createSimClock()
   const said: string[] = []
@@ -243,7 +248,7 @@ function side({ isLinked = true, isNeeded = false, ownKeyHex = 'a'.repeat(64) } 
       missed: () => void events.push('missed'),
       parting: () => void events.push('parting'),
       stays: () => void events.push('stays'),
-      mayOpen: () => true,
+      mayOpen: () => mayOpen.shift() ?? true,
     },
   })
   const origin = { node: peer, roles: [], path: 'direct', via: undefined } as const
@@ -263,9 +268,11 @@ type Heard = RelayMessage extends infer Message
     : never
   : never
 
-const THEIRS = '11'.repeat(8)
 const OPENED: Heard = { kind: 'opened', incarnation: 1, knows: 1 }
-const OPEN: Heard = { kind: 'open', session: THEIRS, incarnation: 1, knows: 1 }
+const openOf = (which: number, incarnation = 1) => {
+  return { kind: 'open', session: `${which}`.repeat(16), incarnation, knows: 1 } as const
+}
+const OPEN = openOf(1)
 const data = (number: number): Heard => {
   return { kind: 'data', number, ack: 0, type: 0xa0 + number, payload: Uint8Array.of(0) }
 }
@@ -325,7 +332,7 @@ describe('a session that a peer opens', () => {
     expect([open(), open()]).toEqual([true, false])
     expect([events, relays.isOpening(peer)]).toEqual([[], true])
     relays.linked(peer)
-    hear({ kind: 'ack', session: THEIRS, ack: 0 })
+    hear({ kind: 'ack', session: OPEN.session, ack: 0 })
     expect([events, relays.isOpening(peer)]).toEqual([['up', 'opened true'], false])
     await clock.advance(0)
     expect(said).toEqual(['opened another', 'opened another'])
@@ -335,25 +342,30 @@ describe('a session that a peer opens', () => {
     const { relays, events, hear, open } = side()
     hear(OPEN)
     open()
-    hear({ kind: 'refused', session: THEIRS })
+    hear({ kind: 'refused', session: OPEN.session })
     expect([events, relays.size]).toEqual([['missed', 'opened false, refused'], 0])
   })
 
-  it('is refused beside one that the same life of the peer knows of still', () => {
-    const { relays, said, events, hear } = opened({ isLinked: false })
+  it('waits beside one that the same life of the peer may know of still, until the peer says so', () => {
+    const { said, events, hear } = opened({ isLinked: false })
     hear(OPEN)
-    expect(said).toEqual(['open', 'refused another', 'ping'])
+    hear({ kind: 'ack', ack: 0 })
+    expect([said.splice(0), events.splice(0)]).toEqual([
+      ['open', 'ping', 'refused another'],
+      ['up', 'opened true'],
+    ])
+    hear(openOf(2))
     hear({ kind: 'refused' })
-    expect(events).toEqual(['up', 'opened true', 'down lost'])
-    hear(OPEN)
-    hear({ ...OPEN, session: '22'.repeat(8) } as Heard)
-    const again = ['opened another', 'refused another', 'opened another']
-    expect([said.slice(3), relays.size]).toEqual([again, 1])
+    expect([said.splice(0), events.splice(0)]).toEqual([['ping', 'opened another'], ['down lost']])
+    // Also one that was accepted here, and was not spoken in.
+    hear(openOf(3))
+    hear({ kind: 'refused', session: openOf(2).session })
+    expect([said, events]).toEqual([['opened another', 'opened another'], ['missed']])
   })
 
   it('takes the place of one with a former life of the peer', () => {
     const { said, events, hear } = opened({ isLinked: false })
-    hear({ ...OPEN, incarnation: 2 } as Heard)
+    hear(openOf(1, 2))
     expect(said).toEqual(['open', 'close', 'opened another'])
     expect(events).toEqual(['up', 'opened true', 'down lost'])
   })
@@ -368,10 +380,18 @@ describe('a session that a peer opens', () => {
     expect(said).toEqual(expected)
   })
 
+  it('is refused again when it was refused once, whatever has changed meanwhile', () => {
+    const { said, hear } = side({ mayOpen: [false] })
+    hear(OPEN)
+    hear(OPEN)
+    hear(openOf(2))
+    expect(said).toEqual(['refused another', 'refused another', 'opened another'])
+  })
+
   it('is answered with a refusal by who did not open it', () => {
     const { said, hear } = side()
-    hear({ ...OPENED, session: THEIRS } as Heard)
-    hear({ kind: 'ack', session: THEIRS, ack: 0 })
+    hear({ ...OPENED, session: OPEN.session } as Heard)
+    hear({ kind: 'ack', session: OPEN.session, ack: 0 })
     expect(said).toEqual(['refused another'])
   })
 })
