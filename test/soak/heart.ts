@@ -24,6 +24,9 @@ export class Heart {
   readonly #journal: Journal
   readonly #clock = createRealClock()
   #timer: ClockTimer | undefined
+  /** Of the last beat. Each counts from there, so that a stall within a beat, as in its write, is in the next one. */
+  #atUs = nowUs()
+  #cpuUs = busyUs()
 
   constructor(journal: Journal) {
     this.#journal = journal
@@ -36,16 +39,18 @@ export class Heart {
   }
 
   #arm(): void {
-    const dueUs = nowUs() + BEAT_US
-    const startedUs = busyUs()
-    this.#timer = this.#clock.setTimer(BEAT_US / 1_000, () => {
-      const atUs = nowUs()
-      if (atUs - dueUs >= STALL_LEAST_US) {
-        const cpuUs = busyUs() - startedUs
-        this.#journal.write({ kind: 'stall', fromUs: dueUs, cpuUs }, atUs)
-      }
-      this.#arm()
-    })
+    this.#timer = this.#clock.setTimer(BEAT_US / 1_000, () => this.#beat())
     this.#timer.unref()
+  }
+
+  #beat(): void {
+    const fromUs = this.#atUs + BEAT_US
+    const cpuUs = busyUs() - this.#cpuUs
+    this.#atUs = nowUs()
+    this.#cpuUs += cpuUs
+    if (this.#atUs - fromUs >= STALL_LEAST_US) {
+      this.#journal.write({ kind: 'stall', fromUs, cpuUs }, this.#atUs)
+    }
+    this.#arm()
   }
 }
