@@ -3,6 +3,7 @@
  * are for reading, and written to bench/results with the commit they belong to.
  */
 import { benchBulk } from './cluster/bulk.ts'
+import { benchGarbage } from './cluster/garbage.ts'
 import { benchLossy } from './cluster/lossy.ts'
 import { benchNames } from './cluster/names.ts'
 import { benchFormation } from './cluster/formation.ts'
@@ -22,6 +23,7 @@ const BENCHMARKS: Readonly<Record<string, () => Promise<void>>> = {
   'names-quiet': benchNamesQuiet,
   'cluster-lossy': benchLossy,
   'cluster-bulk': benchBulk,
+  'cluster-garbage': benchGarbage,
   swim: benchSwim,
   dht: benchDht,
   services: benchServices,

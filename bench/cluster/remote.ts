@@ -1,7 +1,7 @@
 /**
  * Calls to a process of another node, between two programs on loopback: Fovea over QUIC (encrypted, both sides
- * authenticated, with deadlines) against plain TCP with msgpackr, moleculer over its TCP and @grpc/grpc-js, in turns. The
- * processor time is that of both programs. Beside each cell stands what noex took for it over plain TCP on a machine of two
+ * authenticated, with deadlines) against plain TCP with msgpackr, moleculer over its TCP and @grpc/grpc-js, and with large
+ * values against a bare stream of the same transport (`quic-peer.ts`), in turns. The processor time is that of both programs. Beside each cell stands what noex took for it over plain TCP on a machine of two
  * cores (two programs, medians of three quiet runs).
  */
 import { mkdtempSync, rmSync, writeFileSync } from 'node:fs'
@@ -19,6 +19,7 @@ const PEERS = join(process.cwd(), 'bench', 'peers', 'services')
 const ROUNDS = 5
 const OURS = 'Fovea'
 const FLOOR = 'TCP + msgpackr'
+const TRANSPORT = 'bare QUIC stream'
 
 /** One cell: payload, calls in flight, calls per round, and what noex did. */
 interface Cell {
@@ -41,9 +42,11 @@ const BURST = 1_000
 const NOEX_CASTS = 55_000
 /** gRPC takes 4 MiB, but its text fields are slow; large values are not what it is compared for. */
 const PEER_BYTES_MAX = 1_024
+/** What is held against the bare transport: with less, what is said beside the value counts. */
+const TRANSPORT_BYTES_MIN = 65_536
 
 async function cellRows(contenders: readonly Contender[], cell: Cell): Promise<Row[]> {
-  const all = contenders.filter(({ name }) => cell.bytes <= PEER_BYTES_MAX || isOwn(name))
+  const all = contenders.filter(({ name }) => takesPart(name, cell.bytes))
   const payload = 'x'.repeat(cell.bytes)
   const figures = all.map((): Figures[] => [])
   for (let i = -1; i < ROUNDS; i++) {
@@ -54,6 +57,10 @@ async function cellRows(contenders: readonly Contender[], cell: Cell): Promise<R
   }
   const of = (c: number, pick: (f: Figures) => number): number => median(figures[c]!.map(pick))
   const floor = all.findIndex(({ name }) => name === FLOOR)
+  const transport = all.findIndex(({ name }) => name === TRANSPORT)
+  /** Within each round, as all that takes turns. */
+  const toTransport = (c: number): number =>
+    median(figures[c]!.map((f, i) => f.perSecond / figures[transport]![i]!.perSecond))
   return all.map(({ name }, c) => ({
     way: name,
     'payload bytes': cell.bytes,
@@ -70,11 +77,15 @@ async function cellRows(contenders: readonly Contender[], cell: Cell): Promise<R
     ),
     'CPU to TCP': round(of(c, (f) => f.microseconds) / of(floor, (f) => f.microseconds), 2),
     'calls / s to TCP': round(of(c, (f) => f.perSecond) / of(floor, (f) => f.perSecond), 2),
+    'calls / s to bare QUIC': transport < 0 ? '' : round(toTransport(c), 2),
     'noex calls / s': cell.noex.perSecond ?? '',
   }))
 }
 
-const isOwn = (name: string): boolean => name === OURS || name === FLOOR
+function takesPart(name: string, bytes: number): boolean {
+  if (name === TRANSPORT) return bytes >= TRANSPORT_BYTES_MIN
+  return bytes <= PEER_BYTES_MAX || name === OURS || name === FLOOR
+}
 
 /**
  * Until the other side has taken the last one; after each `burst` the event loop has a turn, as in a program that
@@ -117,6 +128,8 @@ function judge(rows: readonly Row[], casts: number): void {
     if (Number.isNaN(theirs)) continue
     targets.atLeast(`${peer}, 256 in flight`, at(OURS, 64, 256, 'calls / s') / theirs, 1, 'x its')
   }
+  const toTransport = at(OURS, 1_048_576, 16, 'calls / s to bare QUIC')
+  targets.atLeast('1 MiB, 16 in flight', toTransport, 0.5, 'of the bare transport')
   targets.atLeast('casts / s', casts, 300_000, '/ s')
   targets.atMost('p50, 64 B, 1 in flight (noex)', at(OURS, 64, 1, 'p50 ms'), 0.241, 'ms')
   for (const { bytes, inFlight, noex } of CELLS) {
@@ -139,6 +152,7 @@ export async function benchRemote(): Promise<void> {
   const ways = [
     { name: OURS, way: 'dist' },
     { name: FLOOR, way: 'tcp' },
+    { name: TRANSPORT, way: 'quic' },
     ...(has('moleculer') ? [{ name: 'moleculer', way: join(PEERS, 'moleculer.mjs') }] : []),
     ...(has('@grpc/grpc-js') ? [{ name: '@grpc/grpc-js', way: join(PEERS, 'grpc.mjs') }] : []),
   ]
@@ -157,12 +171,14 @@ export async function benchRemote(): Promise<void> {
         title: 'Processor time of a call of 64 bytes, both programs',
         x: 'calls in flight',
         y: 'microseconds',
-        series: ways.map(({ name }) => ({
-          name,
-          points: rows
-            .filter((row) => row['way'] === name && row['payload bytes'] === 64)
-            .map((row) => [Number(row['in flight']), Number(row['CPU us / call'])]),
-        })),
+        series: ways
+          .filter(({ name }) => name !== TRANSPORT)
+          .map(({ name }) => ({
+            name,
+            points: rows
+              .filter((row) => row['way'] === name && row['payload bytes'] === 64)
+              .map((row) => [Number(row['in flight']), Number(row['CPU us / call'])]),
+          })),
       },
     })
     judge(rows, casts)

@@ -1,11 +1,12 @@
 /**
- * Ways to call a function of another program: `mesh.rpc`, a process of another node (`dist`), bare TCP with msgpackr,
- * and the libraries under `bench/peers/services`. Each serves and calls an echo.
+ * Ways to call a function of another program: `mesh.rpc`, a process of another node (`dist`), bare TCP with msgpackr, a
+ * bare stream of our transport, and the libraries under `bench/peers/services`. Each serves and calls an echo.
  */
 import { pathToFileURL } from 'node:url'
 import { startNode } from 'fovea/dist'
 import { startMesh } from 'fovea/mesh'
 import { Echo, EchoContract } from '../cluster/echo.ts'
+import { QuicClient, serveQuic } from '../cluster/quic-peer.ts'
 import { serveTcp, TcpClient } from '../cluster/tcp-peer.ts'
 
 /** The side that answers. */
@@ -62,6 +63,14 @@ const tcp: RpcWay = {
   },
 }
 
+const quic: RpcWay = {
+  serve: async () => {
+    const endpoint = await serveQuic()
+    return { address: JSON.stringify(endpoint.address), close: () => endpoint.close() }
+  },
+  client: (address) => QuicClient.connect(JSON.parse(address) as { host: string; port: number }),
+}
+
 const dist: RpcWay = {
   serve: async (realm) => {
     const node = await startNode({ nodeName: 'server', realm, host: '127.0.0.1', port: 0 })
@@ -82,10 +91,11 @@ const dist: RpcWay = {
   },
 }
 
-/** `mesh`, `dist`, `tcp`, or the path of a peer's module. */
+/** `mesh`, `dist`, `tcp`, `quic`, or the path of a peer's module. */
 export async function rpcWay(name: string): Promise<RpcWay> {
   if (name === 'mesh') return mesh
   if (name === 'dist') return dist
   if (name === 'tcp') return tcp
+  if (name === 'quic') return quic
   return (await import(pathToFileURL(name).href)) as RpcWay
 }
