@@ -155,7 +155,7 @@ export interface MeshOptions {
   readonly bytesQueuedMax?: number | undefined
   /**
    * Bytes of the bulk lane that may be under way to a peer while other messages go there, at least. Default 128 KiB; more
-   * where the peer takes more within some milliseconds. Higher brings bulk faster over long ways from the start; lower lets
+   * where the peer takes more within little more than a round trip. Higher brings bulk faster over long ways from the start; lower lets
    * calls wait less behind it. One frame is always let through.
    */
   readonly bulkWindowBytes?: number | undefined
