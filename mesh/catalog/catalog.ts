@@ -68,8 +68,8 @@ export interface Catalog {
    */
   isSought(kind: CatalogKind, name: string): boolean
   /**
-   * True when the last search for `name` ended without an answer: this peer at the edge has no gateway, or a silent one.
-   * Then it is not known at all who wants or offers it. Never true for a member.
+   * True when the last search for `name` ended without an answer: this peer at the edge has no gateway, or a silent one; or
+   * nobody was found by a member in a DHT of which most is out of reach. Then it is not known at all who wants or offers it.
    */
   isUnanswered(kind: CatalogKind, name: string): boolean
   /**

@@ -1,13 +1,13 @@
 /** Places of the rendezvous as keys of the DHT: provider records whose metadata says what for, as bits. */
 import type { Refusals } from '../refusals.ts'
-import type { Dht } from '../routing/dht.ts'
+import type { Dht, DhtLookup } from '../routing/dht.ts'
 import type { Found } from './lookups.ts'
 import { PLACE_BELOW, PLACE_EXACT } from './place.ts'
 import type { CatalogSettings } from './settings.ts'
 
 /** What it works with. */
 export interface DhtPlacesParts {
-  readonly dht: Pick<Dht, 'joined' | 'provide' | 'withdraw' | 'providers'>
+  readonly dht: Pick<Dht, 'joined' | 'provide' | 'withdraw' | 'providers' | 'lookup'>
   readonly settings: Pick<CatalogSettings, 'seekTimeoutMs' | 'provisionTtlMs'>
   readonly refusals: Refusals
   /** Keys that are published; kept here. */
@@ -21,6 +21,9 @@ const FORMAT = 1
 
 /** A lookup in the background may take longer than who waits for it. */
 const LOOKUP_TIMES = 2
+
+/** Fewer nodes that cannot be reached say nothing: some are always gone. */
+const NARROW_LEAST = 3
 
 /** Time for a put. */
 const PUT_TIMEOUT_MS = 10_000
@@ -58,6 +61,17 @@ export class DhtPlaces {
           }),
         )
       },
+      (error) => this.#failed(error, () => tell(undefined)),
+    )
+  }
+
+  /** Whether a lookup hears of more nodes than it can reach; undefined when that failed. */
+  check(key: string, tell: (isNarrow: boolean | undefined) => void): void {
+    const { dht, settings } = this.#parts
+    const timeoutMs = LOOKUP_TIMES * settings.seekTimeoutMs
+    this.#run(
+      (signal) => isNarrow(dht.lookup(key, { timeoutMs, signal })),
+      tell,
       (error) => this.#failed(error, () => tell(undefined)),
     )
   }
@@ -121,6 +135,23 @@ export class DhtPlaces {
     this.#parts.refusals.count(code, { part: 'catalog' }, { level: 'debug' })
     tell()
   }
+}
+
+/** Whether most of those failed who were asked, as far as that is known when its time is over. */
+async function isNarrow(lookup: DhtLookup): Promise<boolean> {
+  let answered = 0
+  let failed = 0
+  // What it throws at its end, the loop throws, too.
+  lookup.result.catch(() => {})
+  try {
+    for await (const { outcome } of lookup) {
+      if (outcome === 'answered') answered += 1
+      else if (outcome === 'failed') failed += 1
+    }
+  } catch (error) {
+    if ((error as { code?: unknown }).code !== 'ERR_DHT_TIMEOUT') throw error
+  }
+  return failed >= NARROW_LEAST && failed > answered
 }
 
 /** A record of a newer format is found for everything. */

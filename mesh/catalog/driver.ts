@@ -240,8 +240,8 @@ export class CatalogDriver implements RunningCatalog {
     return name === '' || this.#rendezvous.isSought(this.#context.clock.now(), kind, name)
   }
 
-  isUnanswered(): boolean {
-    return false
+  isUnanswered(kind: CatalogKind, name: string): boolean {
+    return this.#rendezvous.isUnanswered(kind, name)
   }
 
   isDoubtful(): boolean {
@@ -391,6 +391,11 @@ export class CatalogDriver implements RunningCatalog {
         withdraw: (key) => {
           places?.withdraw(key, (ok) =>
             this.#work.do((nowMs) => this.#rendezvous.provided(nowMs, key, ok)),
+          )
+        },
+        check: (key) => {
+          this.#places?.check(key, (isNarrow) =>
+            this.#work.do((nowMs) => this.#rendezvous.checked(nowMs, isNarrow)),
           )
         },
         link: (node, address) => this.#reach(node, address),

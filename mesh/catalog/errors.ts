@@ -25,6 +25,7 @@ export type CatalogErrorCode =
   | 'ERR_CATALOG_SEEKS_MAX'
   | 'ERR_CATALOG_STANDING_MAX'
   | 'ERR_CATALOG_ANSWER_MAX'
+  | 'ERR_CATALOG_NARROW'
   | 'ERR_CATALOG_HANDLER'
 
 /** Something could not be said or sought. */
@@ -141,6 +142,13 @@ const SEEK_REFUSALS: ErrorCatalogue = {
     stateChanged: 'no; that one is not reached',
     retry: 'with the next seek',
     action: 'raise `linksParallel`, or use names that fewer nodes want',
+  },
+  ERR_CATALOG_NARROW: {
+    when: 'nobody was found for a name, and the DHT hears of more nodes than it can reach: each node here can dial few others',
+    stateChanged: 'no; who wants or offers it far from here is not known',
+    retry: 'with the next seek',
+    action:
+      'let some nodes be dialled by all, or keep such networks below `seekMembersMax` (20) nodes that are no neighbours',
   },
   ERR_CATALOG_DIALS_MAX: {
     when: 'the catalog dials its share of `dialsMax` nodes, and as many wait as may',

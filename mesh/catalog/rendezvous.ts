@@ -8,6 +8,9 @@
  *
  * Both write before they read, so of two that begin together one finds the other. While the entries of all members are
  * known nothing of this is needed, and none of it is done.
+ *
+ * In a network in which each node can dial few others the DHT is *narrow*: lookups hear of nodes that they cannot reach, and
+ * whoever is published there is not found. Then that nobody was found says nothing, and it is said so (`isUnanswered`).
  */
 import type { CatalogKind } from './catalog.ts'
 import type { CatalogErrorCode } from './errors.ts'
@@ -31,6 +34,8 @@ export interface RendezvousSink {
   /** `provided` is called afterwards. */
   provide(key: string, bits: number): void
   withdraw(key: string): void
+  /** Look whether lookups reach whom they hear of; `checked` is called afterwards. */
+  check(key: string): void
   /** `linked` or `unlinked` is called afterwards. */
   link(node: string, address: Address): void
   /** A seek is over: whoever can be known is, or its time is over. */
@@ -67,6 +72,8 @@ interface Seek {
   readonly keys: Set<string>
   readonly nodes: Set<string>
   readonly deadlineMs: number
+  /** Nobody but the DHT was asked. */
+  isByDht: boolean
 }
 
 /** How many have something at a place, or look for something there. */
@@ -79,6 +86,13 @@ interface Counts {
 const MEMBERS_MAX = 256
 
 const SWEEP_MS = 1_000
+
+/** While names are sought it is looked so often whether the DHT is narrow. */
+const CHECK_EVERY_MS = 60_000
+
+/** Among the keys that a seek waits for: whether the DHT is narrow; that it is worth while to ask it again. */
+const CHECK = ''
+const AGAIN = ' '
 
 /** What another one published before is left alone for so long: most of it is wanted again. */
 const ADOPT_MS = 10_000
@@ -105,6 +119,9 @@ export class Rendezvous {
   #settleDueMs = Infinity
   #seeksBegun = 0
   #begun = false
+  #isNarrow = false
+  #isChecking = false
+  #checkDueMs = -Infinity
 
   constructor(options: RendezvousOptions, sink: RendezvousSink) {
     const { settings, chance } = options
@@ -179,13 +196,33 @@ export class Rendezvous {
     if (isNew) this.#publishSought(sought, 1)
     const seek: Seek = {
       ...{ id, sought, keys: new Set(), nodes: new Set(), deadlineMs: nowMs + timeoutMs },
+      isByDht: false,
     }
     this.#seeks.set(id, seek)
     const few = view.unsynced(hasDht ? settings.seekMembersMax : MEMBERS_MAX)
     if (few !== undefined) for (const member of few) this.#meet(member.node, member, seek)
-    else if (hasDht) for (const key of sought.keys) this.#lookUp(nowMs, key, seek)
+    else if (hasDht) {
+      seek.isByDht = true
+      // Who asks again and again gets no other answer at once.
+      if (sought.isUnanswered === true && nowMs < sought.freshUntilMs) seek.keys.add(AGAIN)
+      else this.#ask(nowMs, seek)
+    }
     this.#watch(nowMs)
     this.#look(nowMs, seek)
+  }
+
+  /** Whether the last search for a name ended without anybody, in a DHT in which that says nothing. */
+  isUnanswered(kind: CatalogKind, name: string): boolean {
+    return this.#sought.get(kind, name)?.isUnanswered === true
+  }
+
+  /** Whether the DHT is narrow; undefined when that could not be found out. */
+  checked(nowMs: number, isNarrow: boolean | undefined): void {
+    this.#isChecking = false
+    this.#isNarrow = isNarrow ?? this.#isNarrow
+    for (const seek of this.#seeks.values()) {
+      if (seek.keys.delete(CHECK)) this.#look(nowMs, seek)
+    }
   }
 
   /** Nobody waits for that seek any more. */
@@ -262,8 +299,28 @@ export class Rendezvous {
       if (this.#options.view.isComplete() || !this.#options.hasDht) continue
       for (const key of sought.keys) this.#lookUp(nowMs, key, undefined)
     }
-    for (const seek of this.#seeks.values()) if (seek.deadlineMs <= nowMs) this.#end(nowMs, seek)
+    for (const seek of this.#seeks.values()) {
+      const isAgain = seek.sought.freshUntilMs <= nowMs && seek.keys.delete(AGAIN)
+      if (isAgain) this.#ask(nowMs, seek)
+      if (seek.deadlineMs <= nowMs) this.#end(nowMs, seek)
+      else if (isAgain) this.#look(nowMs, seek)
+    }
     this.#watch(nowMs)
+  }
+
+  #ask(nowMs: number, seek: Seek): void {
+    this.#check(nowMs, seek)
+    for (const key of seek.sought.keys) this.#lookUp(nowMs, key, seek)
+  }
+
+  /** A seek that asks the DHT hears what it is worth; it is known for a while. */
+  #check(nowMs: number, seek: Seek): void {
+    if (!this.#isChecking && this.#checkDueMs <= nowMs) {
+      this.#isChecking = true
+      this.#checkDueMs = nowMs + CHECK_EVERY_MS
+      this.#sink.check(seek.sought.keys.at(-1)!)
+    }
+    if (this.#isChecking) seek.keys.add(CHECK)
   }
 
   #lookUp(nowMs: number, key: string, seek: Seek | undefined): void {
@@ -306,8 +363,11 @@ export class Rendezvous {
     const { settings, view } = this.#options
     const { sought } = seek
     const isDone = seek.keys.size === 0 && seek.nodes.size === 0
-    const isKnown = isDone && view.isKnown(sought.kind, sought.name)
+    const isFound = view.isKnown(sought.kind, sought.name)
+    const isKnown = isDone && isFound
     sought.freshUntilMs = nowMs + (isKnown ? settings.seekFreshMs : settings.seekIntervalMs)
+    sought.isUnanswered = seek.isByDht && this.#isNarrow && !isFound
+    if (sought.isUnanswered) this.#sink.refused('ERR_CATALOG_NARROW')
     this.#sink.sought(seek.id)
   }
 

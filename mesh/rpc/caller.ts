@@ -45,6 +45,10 @@ const LOST: Readonly<Record<Exclude<AttemptEnd['type'], 'refused'>, string>> = {
   slow: 'the provider gave no answer in the time of the attempt',
 }
 
+/** After "nobody offers it", where that is not known. */
+const UNSURE =
+  ', as far as can be found out: the DHT reaches few nodes from here (ERR_CATALOG_NARROW), or there is no gateway'
+
 /** See the head of this file. */
 export class Caller {
   readonly #parts: CallerParts
@@ -161,9 +165,15 @@ export class Caller {
       this.#fail(call, this.#error(call, 'ERR_RPC_UNREACHABLE', message), 'told')
     } else if (request.node !== undefined || call.isSought || this.#isSought(request)) {
       const where = request.node === undefined ? 'nobody offers' : `${request.node} does not offer`
-      const message = `${where} '${request.procedure}'`
+      const message = `${where} '${request.procedure}'${this.#doubt(request)}`
       this.#fail(call, this.#error(call, 'ERR_RPC_NO_PROVIDER', message), 'told')
     } else this.#seek(call)
+  }
+
+  /** What is to be said of nobody having been found. */
+  #doubt({ procedure }: CallTarget): string {
+    const { catalog } = this.#parts.context
+    return catalog.isUnanswered('procedure', procedure) ? UNSURE : ''
   }
 
   /** As of now: others may have come or gone, and a long call may outlive what is remembered. */

@@ -74,6 +74,26 @@ describe('services over several hops', () => {
     120_000,
   )
 
+  // Half a minute each, on a machine that has nothing else to do.
+  it.each(full ? webs.slice(0, 4) : [])(
+    'say where the DHT reaches few that nobody found is no answer, with keys %i',
+    async (seed) => {
+      const random = new RandomStream(seed, 11)
+      const { cluster, nodes } = await start(seed, 30, strictLinks(30, 3, random))
+      await using _ = cluster
+      await cluster.clock.advance(SETTLE_MS)
+      const from = nodes[random.below(30)]!
+      const publish = from.pubsub.publish('rooms.empty', 1, { qos: 1, timeoutMs: 10_000 })
+      await expect(cluster.during(publish)).rejects.toMatchObject({
+        code: 'ERR_PUBSUB_UNACKNOWLEDGED',
+      })
+      const call = cluster.during(from.rpc.call('rooms.empty', 1, { timeoutMs: 10_000 }))
+      await expect(call).rejects.toThrow(/^nobody offers 'rooms.empty', .*ERR_CATALOG_NARROW/)
+      expect(from.stats().refused['ERR_CATALOG_NARROW']).toBeGreaterThan(0)
+    },
+    120_000,
+  )
+
   it.each(webs)(
     'reach anybody where each of twelve has a way to two others, with keys %i',
     async (seed) => {

@@ -18,6 +18,8 @@ interface Asked {
 class Play {
   readonly asked: Asked[] = []
   readonly told: string[] = []
+  /** Of a lookup step by step; an error is thrown. */
+  hops: Iterable<{ readonly outcome: string }> = []
   readonly refusals = new Refusals(createSimClock(), silentLogger)
   readonly places: DhtPlaces
 
@@ -34,6 +36,10 @@ class Play {
         providers: (_key, options) => ask(options?.signal),
         provide: (_key, _metadata, options) => ask(options?.signal),
         withdraw: () => Promise.resolve(true),
+        lookup: () => ({
+          result: Promise.resolve(undefined as never),
+          [Symbol.asyncIterator]: () => this.hops[Symbol.iterator]() as never,
+        }),
       },
       settings: catalogSettings(),
       refusals: this.refusals,
@@ -77,6 +83,25 @@ describe('places in the DHT', () => {
     await settled()
     expect(play.told).toEqual(['a: 1', 'b: undefined', 'TypeError: a bug'])
     expect(play.refusals.counters()).toEqual({ ERR_DHT_TIMEOUT: 1 })
+  })
+
+  it('are in a narrow DHT when a lookup hears of more nodes than it reaches', async () => {
+    const play = new Play()
+    const check = async (words: string, code?: string): Promise<void> => {
+      play.hops = (function* () {
+        for (const outcome of words.split(' ')) yield { outcome }
+        if (code !== undefined) throw new DhtError(code as 'ERR_DHT_TIMEOUT', 'over')
+      })()
+      play.places.check('k', (isNarrow) => void play.told.push(String(isNarrow)))
+      for (let turn = 0; turn < 20; turn++) await settled()
+    }
+    await check('answered failed failed')
+    await check('answered answered failed slow failed failed')
+    await check('answered answered answered failed failed failed')
+    await check('failed failed failed', 'ERR_DHT_TIMEOUT')
+    await check('failed failed failed', 'ERR_DHT_REFUSED')
+    expect(play.told).toEqual(['false', 'true', 'false', 'true', 'undefined'])
+    expect(play.refusals.counters()).toEqual({ ERR_DHT_REFUSED: 1 })
   })
 
   it('end what is under way when they are closed, tell nobody, and begin nothing', async () => {

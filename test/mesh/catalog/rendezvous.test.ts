@@ -15,6 +15,8 @@ class Play {
   complete = false
   members: { node: string; host: string; port: number }[] = []
   known = false
+  /** Where it was looked whether the DHT is narrow; undefined when it is found at once that it is not. */
+  checks: string[] | undefined
   readonly rendezvous: Rendezvous
   #id = 0
 
@@ -39,6 +41,10 @@ class Play {
         lookup: (key) => void this.log.push(`lookup ${short(key)}`),
         provide: (key, bits) => void this.log.push(`provide ${short(key)} ${bits}`),
         withdraw: (key) => void this.log.push(`withdraw ${short(key)}`),
+        check: (key) => {
+          if (this.checks === undefined) this.rendezvous.checked(this.nowMs, false)
+          else this.checks.push(short(key))
+        },
         link: (node, { host }) => void this.log.push(`link ${node} ${host}`),
         sought: (id) => void this.log.push(`sought ${id}`),
         refused: (code) => void this.log.push(code),
@@ -216,6 +222,43 @@ describe('a seek', () => {
     none.seek('a')
     expect(none.take('link ')).toHaveLength(9)
     expect(none.take('provide ')).toEqual([])
+  })
+
+  it('says of a DHT that reaches few of whom it hears that nobody found is no answer', () => {
+    const play = new Play({ seekIntervalMs: 2_000 })
+    play.checks = []
+    const { rendezvous } = play
+    play.seek('a')
+    play.answer()
+    // What nobody found is worth is found out with it.
+    expect(play.take('sought ')).toEqual([])
+    rendezvous.checked(play.nowMs, true)
+    expect(play.take('sought ')).toEqual(['1'])
+    expect(play.take('ERR_CATALOG_NARROW')).toEqual([''])
+    expect(rendezvous.isUnanswered('topic', 'a')).toBe(true)
+    expect(rendezvous.isUnanswered('procedure', 'a')).toBe(false)
+    // Who asks again at once has to wait, and gets what is found then.
+    play.seek('a', 10_000)
+    expect([play.take('lookup '), play.take('sought ')]).toEqual([[], []])
+    play.advance(2_000)
+    play.known = true
+    play.answer({ 'offer/a': [somebody('x', PLACE_EXACT)] })
+    rendezvous.settled(play.nowMs, 'x')
+    expect(play.take('sought ')).toEqual(['2'])
+    expect(rendezvous.isUnanswered('topic', 'a')).toBe(false)
+    expect(play.take('ERR_CATALOG_NARROW')).toEqual([])
+    // It is looked once a minute, while somebody seeks; that it failed changes nothing.
+    expect(play.checks).toEqual(['offer/a'])
+    play.known = false
+    play.advance(60_000)
+    for (const isNarrow of [undefined, false]) {
+      play.seek('b')
+      play.answer()
+      rendezvous.checked(play.nowMs, isNarrow)
+      expect(rendezvous.isUnanswered('topic', 'b')).toBe(isNarrow === undefined)
+      play.advance(60_000)
+    }
+    expect(play.checks).toEqual(['offer/a', 'offer/b', 'offer/b'])
   })
 
   it('dials linksParallel nodes at once; linkQueueMax wait, and one more is left out', () => {

@@ -30,13 +30,17 @@ describe('calls', () => {
 
   it('R5 fail at once when nobody offers the procedure and nobody is to be asked', async () => {
     const net = new RpcNet()
-    const { rpc } = await net.rpcNode()
+    const { rpc, node } = await net.rpcNode()
     const call = net.watch(rpc.call('nobody.home'))
     await net.clock.settle()
     expect(call.ended).toMatchObject({
       type: 'error',
       error: { code: 'ERR_RPC_NO_PROVIDER', procedure: 'nobody.home', attempts: 0 },
     })
+    expect((call.ended as { error: Error }).error.message).toBe("nobody offers 'nobody.home'")
+    // Where the search says nothing, the error does not pretend that it does.
+    node.catalog.unanswered = true
+    await expect(net.during(rpc.call('nobody.home'))).rejects.toThrow('as far as can be found out')
   })
 
   it('R5 look for providers when not all are known, and find those who come up meanwhile', async () => {
