@@ -83,7 +83,8 @@ async function stateAfter(rounds: number): Promise<State> {
 
 describe('global names that come and go', () => {
   it('G14 leave the state of nodes that have seen none: as many entries, as many bytes, as much memory', async () => {
-    // Code and tables of the runtime are made by the first world.
+    // Code and tables of the runtime are made by the first world: they would hide a leak of their size.
+    if (full) await stateAfter(0)
     const fresh = await stateAfter(0)
     const churned = await stateAfter(ROUNDS)
     expect(churned.names).toEqual(fresh.names)
