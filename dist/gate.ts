@@ -39,7 +39,8 @@ export class DistGate implements RemoteGate {
     this.#channels = new Channels({
       ...{ host, mesh, directory },
       lost: (keyHex) => this.#connectionLost(keyHex),
-      isWatched: (keyHex) => this.#isWatched(keyHex),
+      // A monitor of a name is known to its channel.
+      isWatched: (keyHex) => this.#system.inbound.isConnected(keyHex),
     })
   }
 
@@ -142,7 +143,7 @@ export class DistGate implements RemoteGate {
       const dialling = this.#channels.wait(to.node, () => {
         if (!call.settled) this.#callLinked(call, to)
       })
-      if (!dialling && !call.settled) call.fail(this.#unreachable(call, to.node))
+      if (!dialling) call.fail(this.#unreachable(call, to.node))
       return
     }
     const target = this.#target(peer, to)
@@ -216,12 +217,6 @@ export class DistGate implements RemoteGate {
     inbound.connectionLost(keyHex)
     for (const alias of this.#aliases.get(keyHex) ?? []) inbound.connectionLost(alias)
     this.#aliases.delete(keyHex)
-  }
-
-  #isWatched(keyHex: string): boolean {
-    const { inbound } = this.#system
-    if (inbound.isConnected(keyHex)) return true
-    return [...(this.#aliases.get(keyHex) ?? [])].some((alias) => inbound.isConnected(alias))
   }
 
   // --- who ------------------------------------------------------------------------------------

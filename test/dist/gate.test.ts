@@ -2,6 +2,8 @@
 import { describe, expect, it } from 'vitest'
 import type { Ref } from '../../behaviours/index.ts'
 import type { FoveaNode, NodeOptions } from '../../dist/index.ts'
+import { createSimClock } from '../../runtime/index.ts'
+import { Gates, type Side } from './support/gates.ts'
 import {
   CounterContract,
   during,
@@ -209,5 +211,53 @@ describe('two nodes that talk at once', () => {
     expect(onA.seen).toEqual(Array.from({ length: 50 }, (_, i) => i))
     expect(await during(t.world, back.call.get())).toBe(0)
     expect(t.a.cluster.getConnectedNodeCount()).toBe(1)
+  })
+})
+
+describe('a process of an earlier start of a node', () => {
+  /** Two gates with a link, a process at each, and how the one sees the other: as it is, and as one of before. */
+  async function scene() {
+    const clock = createSimClock()
+    const gates = new Gates(clock, 1)
+    const [a, b] = gates.sides
+    gates.up(a)
+    await clock.advance(20)
+    const probeOf = ({ system }: Side) => probe({ system } as FoveaNode)
+    const [here, there] = [probeOf(a), probeOf(b)]
+    const { id } = there.pid
+    const [far, old] = [a.system.pidFor(b.keyHex, id, 1), a.system.pidFor(b.keyHex, id, 0)]
+    return { clock, gates, a, b, here, there, far, old }
+  }
+
+  it('X-18 hides nothing from the process that has its number now, and costs no link', async () => {
+    const { clock, a, b, here, there, far, old } = await scene()
+    a.system.link(here.pid, far)
+    a.system.link(here.pid, old)
+    a.system.unlink(here.pid, old)
+    a.system.monitor(here.pid, old)
+    await clock.advance(50)
+    expect([here.signals(), there.signals()]).toEqual([['down noconnection'], []])
+    b.system.exit(there.pid, 'kill')
+    await clock.advance(50)
+    expect(here.signals()).toEqual(['down noconnection', 'exit killed'])
+  })
+
+  it('is noconnection only once who asks has what it is told by', async () => {
+    const { clock, a, here, old } = await scene()
+    const told: string[] = []
+    const { inbound } = a.system
+    const spied = inbound as { -readonly [K in 'down' | 'exit']: (typeof inbound)[K] }
+    for (const name of ['down', 'exit'] as const) {
+      const tell = inbound[name].bind(inbound) as (...args: unknown[]) => void
+      spied[name] = (...args: unknown[]) => {
+        told.push(name)
+        tell(...args)
+      }
+    }
+    a.system.monitor(here.pid, old)
+    a.system.link(here.pid, old)
+    expect(told).toEqual([])
+    await clock.advance(1)
+    expect(told).toEqual(['down', 'exit'])
   })
 })
