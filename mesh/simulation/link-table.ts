@@ -63,7 +63,8 @@ export class LinkTable<P extends Protocol> {
       // The other side answers the first packet to a connection of an earlier life with a reset.
       if (isCurrent(link)) task()
       else this.#close(link)
-    } else if (link.waiting.length < this.#options.waitingMax) link.waiting.push(task)
+    } else if (link.waiting === undefined) link.waiting = [task]
+    else if (link.waiting.length < this.#options.waitingMax) link.waiting.push(task)
   }
 
   /** Forgets every link of a node that stops; its peers notice when they use theirs. */
@@ -89,7 +90,7 @@ export class LinkTable<P extends Protocol> {
       acceptorLife: to.life,
       up: false,
       usedMs: host.nowMs,
-      waiting: [],
+      waiting: undefined,
     }
     from.load.handshakes++
     this.#makeRoom(from)
@@ -116,13 +117,14 @@ export class LinkTable<P extends Protocol> {
     link.up = true
     link.usedMs = this.#host.nowMs
     if (!acceptor.links.has(dialler.index)) acceptor.links.set(dialler.index, link)
-    for (const task of link.waiting) task()
-    link.waiting.length = 0
+    const { waiting } = link
+    link.waiting = undefined
+    if (waiting !== undefined) for (const task of waiting) task()
   }
 
   #fail(link: SimulatedLink<P>): void {
     if (link.up) return
-    link.waiting.length = 0
+    link.waiting = undefined
     this.#close(link)
   }
 

@@ -11,8 +11,8 @@ export interface SimulatedLink<P extends Protocol> {
   up: boolean
   /** When something passed last. */
   usedMs: number
-  /** What waits for the handshake. */
-  readonly waiting: (() => void)[]
+  /** What waits for the handshake; undefined for nothing. */
+  waiting: (() => void)[] | undefined
 }
 
 /** What one node has done since the world began. */
@@ -45,6 +45,8 @@ export class SimulatedNode<P extends Protocol> {
   blocked = false
   /** How far its monotonic clock is ahead of the world. */
   clockAheadMs = 0
+  /** World time at which its core wants a tick, as of its last step. */
+  dueMs: number = Infinity
   /** World time of the tick that is queued; Infinity for none. */
   tickAtMs: number = Infinity
   /** An entry of the queue that is out of it and can be used again. */

@@ -105,10 +105,12 @@ export class SwimCore {
     const lateMs = context.nowMs - Math.max(this.#deadline, lastMs)
     if (lateMs > context.settings.probeIntervalMs * SLEPT_INTERVALS) this.#wake(lateMs)
     const { changes } = context.table
+    const isQuiet = this.#isQuietInput(input)
     this.#ledger.begin()
-    this.#take(input)
-    if (input.type === 'tick') this.#tick()
-    if (this.#isQuietTraffic(input, changes)) {
+    if (input.type !== 'tick') this.#take(input)
+    else if (isQuiet) this.#probe(changes)
+    else this.#tick()
+    if (isQuiet && this.#taughtNothing(changes)) {
       this.#deadline = Math.min(this.#restAtMs, this.#prober.deadline())
     } else {
       this.#settle()
@@ -278,6 +280,16 @@ export class SwimCore {
     this.#relays.expire()
     if (this.#own.phase === 'leaving') return this.#sayGoodbye()
     this.#prober.tick()
+    this.#tickOthers()
+  }
+
+  /** A tick that is for the next probe only, unless that brings news. */
+  #probe(changesBefore: number): void {
+    this.#prober.tick()
+    if (!this.#taughtNothing(changesBefore)) this.#tickOthers()
+  }
+
+  #tickOthers(): void {
     this.#gossiper.tick()
     this.#exchanges.tick()
     this.#joiner.tick()
@@ -349,18 +361,22 @@ export class SwimCore {
   }
 
   /**
-   * True for a ping or an ack that told us nothing: nearly all there is in a healthy cluster. Only the
-   * prober's timer can have moved, and ten thousand cores need not touch all their parts for it.
+   * True for a ping, an ack, and a tick for the next probe: nearly all there is in a healthy cluster. If they tell us
+   * nothing, only the prober's timer has moved, and ten thousand cores need not touch all their parts for it.
    */
-  #isQuietTraffic(input: SwimInput, changesBefore: number): boolean {
-    if (input.type !== 'datagram' || this.#own.phase !== 'up') return false
+  #isQuietInput(input: SwimInput): boolean {
+    if (!this.#quiet || this.#relaysAtMs !== Infinity || this.#own.phase !== 'up') return false
+    if (input.type === 'tick') return this.#restAtMs > this.#context.nowMs
+    if (input.type !== 'datagram') return false
     const { type } = input.message
-    if (type !== 'ping' && type !== 'ack') return false
+    return type === 'ping' || type === 'ack'
+  }
+
+  /** True when a quiet input changed nothing, and nobody waits for anything. */
+  #taughtNothing(changesBefore: number): boolean {
     const { table, queue } = this.#context
     if (table.changes !== changesBefore || table.counts.suspect > 0) return false
-    return (
-      this.#quiet && queue.size === 0 && this.#relays.size === 0 && this.#relaysAtMs === Infinity
-    )
+    return queue.size === 0 && this.#relays.size === 0 && this.#own.phase === 'up'
   }
 
   /** Timers that did not run until this step: what they missed is not overdue. */
