@@ -481,7 +481,7 @@ export class Connection implements WatchedLink {
     } else if (code === 'ERR_LINK_REJECTED' && reason === 'simultaneous_dial') {
       this.#dial.supersede(this.peerKey)
     } else {
-      const text = `${this.peerKey.hex.slice(0, 8)} ${message} (${reason})`
+      const text = `${this.peerKey.hex.slice(0, 8)}: ${message} (${reason})`
       this.#dial.fail(new LinkError(code, text, { reason }))
     }
     this.#exitReason = { shutdown: reason }

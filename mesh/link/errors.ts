@@ -94,7 +94,7 @@ export const LINK_ERRORS: ErrorCatalogue & Readonly<Record<LinkErrorCode, ErrorE
       action: 'give both nodes the same realm file',
     },
     ERR_LINK_SELF: {
-      when: 'the dialled address belongs to this very node',
+      when: 'the node at the dialled address has the key of this one: it is this node, or one with a copy of its key',
       stateChanged: 'no',
       retry: 'no',
       action: 'nothing for a seed list that all nodes share; else check the address',

@@ -371,7 +371,7 @@ export const REJECT_TEXTS: Readonly<Record<RejectReason, string>> = Object.freez
   self: 'both ends have the same key: this is the node itself, or one with a copy of its key',
   too_many_links: 'this node has as many links as it may have',
   not_accepting: 'this node takes in nobody now: it is starting or stopping',
-  no_gateway: 'peers at the edge have links with gateways only',
+  no_gateway: 'this node is no gateway, and peers at the edge have links with gateways only',
   too_many_clients: 'this gateway has as many peers at the edge as it may have',
   rate_limited: 'too many connections from this address within a short time',
   key_in_use: 'a running member has this key; a peer at the edge needs one of its own',

@@ -180,7 +180,12 @@ function handshake(job: LinkJob, self: Self): boolean {
       attempt.supersede(reached.peerKey)
       break
     case 'self':
-      attempt.fail(new LinkError('ERR_LINK_SELF', 'the address belongs to this very node'))
+      attempt.fail(
+        new LinkError(
+          'ERR_LINK_SELF',
+          'the node at that address has the key of this one: it is this node, or one with a copy of its key',
+        ),
+      )
       break
     case 'full':
       attempt.fail(new LinkError('ERR_LINK_LIMIT', 'this node has as many links as it may have'))

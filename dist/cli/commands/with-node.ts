@@ -21,7 +21,7 @@ export async function withNode<T>(
   const client =
     edge === undefined
       ? await connectControl({ dataDir: options.dataDir ?? '', clock: io.clock })
-      : await atEdge(edge, io, gatewayMs)
+      : await atEdge(edge, io, gatewayMs, options.json)
   try {
     return await ask(client)
   } finally {
@@ -30,14 +30,27 @@ export async function withNode<T>(
   }
 }
 
-async function atEdge(edge: EdgeArguments, io: CliIo, timeoutMs: number): Promise<ControlClient> {
+async function atEdge(
+  edge: EdgeArguments,
+  io: CliIo,
+  timeoutMs: number,
+  isJson: boolean,
+): Promise<ControlClient> {
   // Who asks a running node does not wait for the code of the mesh.
   const { connectEdge } = await import('../control/edge-client.ts')
   const { clock, entropy } = io
   const stopped = new AbortController()
   const release = io.onStop(() => stopped.abort())
+  const onGateway = (isThere: boolean): void => {
+    const event = isThere ? 'gateway_found' : 'gateway_lost'
+    const text = isThere
+      ? 'there is a gateway again'
+      : 'the gateway is gone: looking for it, what is said meanwhile does not come here'
+    io.err(isJson ? JSON.stringify({ event }) : text)
+  }
+  const { signal } = stopped
   try {
-    return await connectEdge({ ...edge, clock, entropy, timeoutMs, signal: stopped.signal })
+    return await connectEdge({ ...edge, clock, entropy, timeoutMs, signal, onGateway })
   } finally {
     release()
   }

@@ -29,17 +29,19 @@ export interface EdgeClientOptions extends EdgeArguments {
   readonly timeoutMs: number
   /** Gives it up. */
   readonly signal: AbortSignal
+  /** Told when the gateway is lost, and when there is one again. */
+  readonly onGateway?: (isThere: boolean) => void
 }
 
 /** Connects; rejects with `ERR_PEER_TIMEOUT` and the like, or as interrupted. */
 export async function connectEdge(options: EdgeClientOptions): Promise<ControlClient> {
-  const { gateways, realm, dataDir, clock, entropy, timeoutMs, signal } = options
+  const { gateways, realm, dataDir, clock, entropy, timeoutMs, signal, onGateway } = options
   const place = { realm, clock, entropy, ...(dataDir === undefined ? {} : { dataDir }) }
   const times = { connectTimeoutMs: timeoutMs, reconnectBaseMs: RECONNECT_BASE_MS }
   const peer = await connect(gateways, { name: 'cli', ...place, ...times })
   try {
     await peer.ready({ timeoutMs, signal })
-    return new EdgeClient(peer, clock)
+    return new EdgeClient(peer, clock, onGateway ?? (() => {}))
   } catch (error) {
     await peer.close()
     throw signal.aborted ? new InterruptedError() : error
@@ -56,12 +58,13 @@ class EdgeClient implements ControlClient {
   readonly ended: Promise<void>
   #leave: () => void = () => {}
 
-  constructor(peer: Peer, clock: Clock) {
+  constructor(peer: Peer, clock: Clock, onGateway: (isThere: boolean) => void) {
     this.ended = new Promise<void>((resolve) => (this.#leave = resolve)).then(() => this.#end())
     this.#peer = peer
     this.#clock = clock
     peer.onState((state) => {
       if (state === 'closed') this.#abort.abort(closed())
+      else onGateway(state === 'connected')
     })
   }
 

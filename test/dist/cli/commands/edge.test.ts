@@ -138,6 +138,30 @@ describe('commands at the edge of a mesh', () => {
     expect(await watching.interrupt()).toBe(0)
   })
 
+  test('a gateway that is lost and found again is told of, and what is subscribed to is so again', async () => {
+    const realm = createRealm('test.fovea.other')
+    const file = join(directory, 'other')
+    await writeFile(file, formatRealm(realm), { mode: 0o600 })
+    const options = { realm, name: 'lone', host: '127.0.0.1' }
+    const health = { health: false } as const
+    let lone = await startMesh({ ...options, port: 0, gateway: health })
+    const { nodeId } = lone
+    const run = new Run(['subscribe', 'news', '--gateway', nodeId, '--realm', file, '--count', '1'])
+    // It waits for messages when its gateway knows what it wants.
+    await expect.poll(() => lone.gateway?.clients().length, { timeout: 10_000 }).toBe(1)
+    await run.listens
+    await lone.stop()
+    await expect.poll(() => run.errors.join()).toContain('the gateway is gone')
+    lone = await startMesh({ ...options, port: Number(nodeId.split(':').at(-1)), gateway: health })
+    await expect.poll(() => run.errors.at(-1), { timeout: 10_000 }).toBe('there is a gateway again')
+    await expect
+      .poll(async () => (await lone.pubsub.publish('news', 1)).nodes, { timeout: 10_000 })
+      .toBe(1)
+    expect(await run.code).toBe(0)
+    expect(run.lines).toEqual([expect.stringContaining('news')])
+    await lone.stop()
+  })
+
   test('what is wrong has a code and a hint', async () => {
     const wrong = edge('subscribe', 'a..b')
     expect(await wrong.code).toBe(1)
