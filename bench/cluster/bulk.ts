@@ -1,6 +1,6 @@
 /**
- * Calls to a process of another program while a gigabyte goes there over the same connection (D3): as items of a stream, on
- * the lane bulk, and as large casts to another process, on the lane of the calls themselves. Idle and busy take turns.
+ * Calls to a process of another program while a gigabyte goes there over the same connection (D3): as items of one stream and
+ * of eight, on the lane bulk, and as large casts to another process, on the lane of the calls themselves. Idle and busy take turns.
  * Beside them, frames of the control lane stand for keepalives, which travel there.
  */
 import { fork, type ChildProcess } from 'node:child_process'
@@ -26,6 +26,7 @@ const PROGRAM = fileURLToPath(new URL('./bulk-program.js', import.meta.url))
 const GIB = 1_073_741_824
 const CAST_BYTES = 1_048_576
 const ITEM_BYTES = 262_144
+const STREAMS = 8
 /** Large casts that the other side has not taken yet. */
 const CASTS_AHEAD = 4
 const ROUNDS = 3
@@ -88,12 +89,17 @@ async function nothing(): Promise<number> {
   return 0
 }
 
-async function stream({ node }: Stage): Promise<number> {
+async function stream({ node }: Stage, bytes = GIB): Promise<number> {
   const sink = node.mesh.rpc.stream<never, number, Uint8Array>(SINK, undefined, { mode: 'client' })
   const item = new Uint8Array(ITEM_BYTES)
-  for (let left = GIB / ITEM_BYTES; left > 0; left--) await sink.write(item)
+  for (let left = bytes / ITEM_BYTES; left > 0; left--) await sink.write(item)
   sink.end()
   return sink.result
+}
+
+async function streams(stage: Stage): Promise<number> {
+  const each = Array.from({ length: STREAMS }, () => stream(stage, GIB / STREAMS))
+  return (await Promise.all(each)).reduce((sum, bytes) => sum + bytes, 0)
 }
 
 async function casts({ sink }: Stage): Promise<number> {
@@ -109,7 +115,8 @@ async function casts({ sink }: Stage): Promise<number> {
 
 const WAYS = [
   { name: 'nothing', work: nothing },
-  { name: '1 GiB of a stream', work: stream },
+  { name: '1 GiB of a stream', work: (stage: Stage): Promise<number> => stream(stage) },
+  { name: `1 GiB of ${STREAMS} streams`, work: streams },
   { name: '1 GiB of casts of 1 MiB', work: casts },
 ] as const
 
