@@ -19,7 +19,10 @@ const USAGE = `usage: 07-chat.js NICK [--room ROOM] [--seed NAME@HOST:PORT]... [
 try {
   process.exitCode = await main()
 } catch (error) {
-  console.error(`${(error as Error).message}\n${USAGE}`)
+  const { message, code } = error as Error & { code?: string }
+  // How it is called is of use to who called it wrongly, and to nobody else.
+  const isUsage = code === undefined || /^ERR_(PARSE_ARGS|OPTION)_/.test(code)
+  console.error(isUsage ? `${message}\n${USAGE}` : message)
   process.exitCode = 2
 }
 
@@ -42,7 +45,7 @@ async function main(): Promise<number> {
   for (const name of [nick, room])
     if (!isName(name)) throw new Error(`'${name as string}': ${NAME_RULE}`)
   if (preset !== 'local' && preset !== 'lan' && preset !== 'wan')
-    throw new Error(`--preset ${preset}`)
+    throw new Error(`there is no preset ${preset}`)
   const { runTerminal } = await import('./07-chat/terminal.ts')
   return await runTerminal({ ...rest, nick, room, seeds, preset, port: Number(port) })
 }

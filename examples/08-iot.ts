@@ -24,7 +24,10 @@ const USAGE = `usage: 08-iot.js control|gate|device HALL [--realm FILE] [--data 
 try {
   process.exitCode = await main()
 } catch (error) {
-  console.error(`${(error as Error).message}\n${USAGE}`)
+  const { message, code } = error as Error & { code?: string }
+  // How it is called is of use to who called it wrongly, and to nobody else.
+  const isUsage = code === undefined || /^ERR_(PARSE_ARGS|OPTION)_/.test(code)
+  console.error(isUsage ? `${message}\n${USAGE}` : message)
   process.exitCode = 2
 }
 
@@ -53,7 +56,9 @@ async function main(): Promise<number> {
   if (role === 'control') await runControl(member)
   else if (role === 'gate') await runGate(member)
   else if (role !== 'device') throw new Error(`nothing here is called ${role}`)
+  else if (hall === '') throw new Error('a device is in a hall: device HALL')
   else if (!isHall(hall)) throw new Error(`no hall is called '${hall}'`)
+  else if (gates.length === 0) throw new Error('a device needs a gateway: --gate NAME@HOST:PORT')
   else await runDevice({ hall, realm, data, gates, everyMs: Number(values['every-ms']) })
   return 0
 }

@@ -30,10 +30,24 @@ export async function runTerminal(options: TerminalOptions): Promise<number> {
   const mesh = await startMesh({ name: nick, realm, host, port, seeds, membership: preset })
   try {
     // Alone is no mistake: others may come.
-    if (seeds.length > 0) await mesh.dht.joined()
+    if (seeds.length > 0 && !(await joins(mesh, seeds))) return 1
     return await talk(mesh, options)
   } finally {
     await mesh.stop()
+  }
+}
+
+/** Says whom it looks for, and when nobody is there. */
+async function joins(mesh: Mesh, seeds: readonly string[]): Promise<boolean> {
+  console.error(`* looking for ${seeds.join(', ')}`)
+  try {
+    await mesh.dht.joined()
+    return true
+  } catch {
+    console.error(
+      '! nobody answers there. Does it run, is that its address, and is the realm file the same?',
+    )
+    return false
   }
 }
 

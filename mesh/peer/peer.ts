@@ -171,7 +171,7 @@ function parseTargets(
 ): readonly DialTarget[] {
   const list = typeof targets === 'string' ? [targets] : targets
   if (list.length === 0 || list.length > settings.targetsMax) {
-    const text = `1 to ${settings.targetsMax} gateways, received ${list.length}`
+    const text = `a peer is given 1 to ${settings.targetsMax} gateways, received ${list.length}`
     throw new PeerError('ERR_PEER_TARGETS', text)
   }
   const parsed = list.map(parseTarget)
