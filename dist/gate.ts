@@ -141,7 +141,8 @@ export class DistGate implements RemoteGate {
     const peer = this.#channels.get(to.node)
     if (peer === undefined) {
       const dialling = this.#channels.wait(to.node, () => {
-        if (!call.settled) this.#callLinked(call, to)
+        // A wait in vain has settled it: the node is lost.
+        if (!call.settled) this.call(call, to)
       })
       if (!dialling) call.fail(this.#unreachable(call, to.node))
       return
@@ -227,11 +228,6 @@ export class DistGate implements RemoteGate {
 
   #castLinked(to: Pid, name: string | undefined, input: unknown): boolean {
     return this.peer(to.node) !== undefined && this.cast(to, name, input)
-  }
-
-  #callLinked(call: Call, to: Pid): void {
-    if (this.peer(to.node) !== undefined) this.call(call, to)
-    else call.fail(new CallExitError(call, 'noconnection'))
   }
 
   /** What `to` is at its node; undefined for a process of an earlier start of that node. */

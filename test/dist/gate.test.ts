@@ -2,6 +2,7 @@
 import { describe, expect, it } from 'vitest'
 import type { Ref } from '../../behaviours/index.ts'
 import type { FoveaNode, NodeOptions } from '../../dist/index.ts'
+import { DIST_DEFAULTS } from '../../dist/options.ts'
 import { createSimClock } from '../../runtime/index.ts'
 import { Gates, type Side } from './support/gates.ts'
 import {
@@ -214,21 +215,21 @@ describe('two nodes that talk at once', () => {
   })
 })
 
-describe('a process of an earlier start of a node', () => {
-  /** Two gates with a link, a process at each, and how the one sees the other: as it is, and as one of before. */
-  async function scene() {
-    const clock = createSimClock()
-    const gates = new Gates(clock, 1)
-    const [a, b] = gates.sides
-    gates.up(a)
-    await clock.advance(20)
-    const probeOf = ({ system }: Side) => probe({ system } as FoveaNode)
-    const [here, there] = [probeOf(a), probeOf(b)]
-    const { id } = there.pid
-    const [far, old] = [a.system.pidFor(b.keyHex, id, 1), a.system.pidFor(b.keyHex, id, 0)]
-    return { clock, gates, a, b, here, there, far, old }
-  }
+/** Two gates, a process at each, and how the one sees the other: as it is, and as one of an earlier start. */
+async function scene({ isLinked = true } = {}) {
+  const clock = createSimClock()
+  const gates = new Gates(clock, 1)
+  const [a, b] = gates.sides
+  if (isLinked) gates.up(a)
+  await clock.advance(20)
+  const probeOf = ({ system }: Side) => probe({ system } as FoveaNode)
+  const [here, there] = [probeOf(a), probeOf(b)]
+  const { id } = there.pid
+  const [far, old] = [a.system.pidFor(b.keyHex, id, 1), a.system.pidFor(b.keyHex, id, 0)]
+  return { clock, gates, a, b, here, there, far, old }
+}
 
+describe('a process of an earlier start of a node', () => {
   it('X-18 hides nothing from the process that has its number now, and costs no link', async () => {
     const { clock, a, b, here, there, far, old } = await scene()
     a.system.link(here.pid, far)
@@ -259,5 +260,43 @@ describe('a process of an earlier start of a node', () => {
     expect(told).toEqual([])
     await clock.advance(1)
     expect(told).toEqual(['down', 'exit'])
+  })
+})
+
+describe('a gate', () => {
+  it('that is closed leaves its system to the next one, also when it is closed again', async () => {
+    const { a, b } = await scene()
+    a.gate.close()
+    expect(a.system.hasRemote).toBe(false)
+    a.system.setRemote(b.gate)
+    a.gate.close()
+    expect(a.system.hasRemote).toBe(true)
+  })
+
+  it.each(['send', 'cast', 'call'] as const)(
+    'does not try again what was tried in vain: %s',
+    async (what) => {
+      const { clock, a, b, far } = await scene({ isLinked: false })
+      b.gate.close()
+      const says = {
+        send: () => a.system.send(far, 'in vain'),
+        cast: () => a.system.cast(far, 'in vain', 1),
+        call: () => a.system.call(far, 'in vain', 1).catch((error: unknown) => error),
+      }
+      const said = says[what]()
+      await clock.advance(2_000)
+      if (what === 'call') expect(await said).toMatchObject({ reason: 'noconnection' })
+      // Refused through others, it is dialled once more.
+      expect(a.dials).toBe(2)
+    },
+  )
+
+  it('removes a monitor behind what made it, also when that waits for a large value', async () => {
+    const { clock, a, b, here, far } = await scene({ isLinked: false })
+    a.system.send(far, new Uint8Array(3 * DIST_DEFAULTS.relayWindowBytes))
+    const ref = a.system.monitor(here.pid, far)
+    a.system.demonitor(ref)
+    await clock.advance(1_000)
+    expect(b.gate.peer(a.keyHex)?.stats.monitorsIn).toBe(0)
   })
 })

@@ -103,6 +103,8 @@ export class Side {
   readonly system: System
   readonly gate: DistGate
   readonly lost: string[] = []
+  /** How often the other was dialled. */
+  dials = 0
   link: End | undefined
   onLink: (event: LinkEvent) => void = () => {}
   onParting: (event: PartingEvent<Link>) => void = () => {}
@@ -264,6 +266,7 @@ export class Gates {
         return () => {}
       },
       connect: async () => {
+        side.dials += 1
         await new Promise<void>((resolve) => void this.clock.setTimer(DIAL_MS, resolve))
         if (side.link === undefined || side.link.isAsking)
           throw new Error('nobody can be dialled here')
