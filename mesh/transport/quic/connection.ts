@@ -28,6 +28,7 @@ import type {
   TransportConnection,
   TransportStream,
 } from '../transport.ts'
+import { AckDelay } from './ack-delay.ts'
 import type { BindingAddress, BindingPath } from './binding.ts'
 import { closeInfoOf, dialErrorOf, refusalCodeOf } from './close-info.ts'
 import type { ResolvedQuicOptions } from './config.ts'
@@ -125,6 +126,7 @@ export class QuicConnection implements TransportConnection, StreamOwner {
   #closing = false
   #closedDelivered = false
   #heard = false
+  readonly #ackDelay = new AckDelay()
   /** Packets came, or somebody began to listen, since everything was read. */
   #readDue = false
   #heardAtMs = 0
@@ -208,6 +210,7 @@ export class QuicConnection implements TransportConnection, StreamOwner {
   }
 
   touch(): void {
+    this.#ackDelay.news()
     this.#owner.touch(this)
   }
 
@@ -230,6 +233,13 @@ export class QuicConnection implements TransportConnection, StreamOwner {
     return this.#state
   }
 
+  /** @internal Nothing is to be sent but an acknowledgement that may wait. */
+  get ackMayWait(): boolean {
+    return (
+      this.#ackDelay.mayWait && this.#state === 'open' && !this.#closing && !this.native.isOver()
+    )
+  }
+
   /** @internal The last words are being said. */
   get closing(): boolean {
     return this.#closing
@@ -248,9 +258,14 @@ export class QuicConnection implements TransportConnection, StreamOwner {
     }
     if (used) {
       this.#heard = true
+      this.#ackDelay.heard(packet.length)
       this.packetsUsed++
     }
-    if (!same) this.#maintain()
+    if (!same) {
+      // The new path is to be proven.
+      this.#ackDelay.news()
+      this.#maintain()
+    }
     return used
   }
 
@@ -262,6 +277,8 @@ export class QuicConnection implements TransportConnection, StreamOwner {
     }
     if (this.#heard) {
       this.#heard = false
+      // What was acknowledged makes room for what waits.
+      if (this.bytesQueued > 0) this.#ackDelay.news()
       this.#readDue = true
       this.#heardAtMs = nowMs
       this.#streams.heard()
@@ -279,6 +296,7 @@ export class QuicConnection implements TransportConnection, StreamOwner {
 
   /** @internal After sending: notices the end. */
   settle(): void {
+    this.#ackDelay.sent()
     if (this.#state === 'open' && (this.#closing || this.native.isOver())) this.finish()
     else if (this.#state === 'handshaking' && this.native.isOver()) this.#handshakeOver()
   }
@@ -286,6 +304,7 @@ export class QuicConnection implements TransportConnection, StreamOwner {
   /** @internal The binding's timer. */
   timedOut(): void {
     this.wakeDue = false
+    this.#ackDelay.news()
     this.native.onTimeout()
     this.#streams.heard() // lost packets make room in the congestion window
   }
@@ -369,6 +388,7 @@ export class QuicConnection implements TransportConnection, StreamOwner {
     }
     this.peerKey = peerKey
     this.#state = 'open'
+    this.#ackDelay.news()
     this.#heardAtMs = nowMs
     this.datagramBytesMax = this.native.datagramBytesMax()
     this.#owner.renewIds(this)
@@ -400,6 +420,7 @@ export class QuicConnection implements TransportConnection, StreamOwner {
 
   #probeStops(): void {
     this.probeDue = false
+    this.#ackDelay.news()
     if (this.#streams.probeStops()) return
     this.probeDue = true
     this.touch()

@@ -394,6 +394,7 @@ export class QuicEndpoint implements Endpoint, ConnectionOwner {
   readonly #send = (connection: QuicConnection): void => {
     const { native } = connection
     if (native.released) return
+    if (connection.ackMayWait) return this.#armWake(connection)
     this.sendPackets(connection)
     connection.settle()
     if (connection.state === 'over') this.#release(connection)

@@ -60,6 +60,9 @@ describe('QUIC between processes', () => {
     const out = near.open()
     out.stream.write(Buffer.from('1'))
     await kit.world.until(() => out.text === '1', 'an echo')
+    // The peer counts anew only when it speaks after all that it said was acknowledged.
+    const { packetsSent } = dialler.endpoint.stats()
+    await kit.world.until(() => dialler.endpoint.stats().packetsSent > packetsSent, 'that')
     // Deaf for longer than our timeout. The peer speaks after a third of it, which starts its own
     // count again, so it is still there when we wake up.
     Atomics.wait(new Int32Array(new SharedArrayBuffer(4)), 0, 0, idleTimeoutMs * 1.15)
