@@ -66,7 +66,7 @@ class AdvertisementDriver implements Driver {
     this.#sinceMs = Math.min(this.#sinceMs, nowMs)
     if (nowMs - this.#sinceMs < advertiseTimeoutMs) return
     this.#sinceMs = Infinity
-    core.refusals.count('ERR_PEER_ADVERTISEMENT', { gateway: link.peer.nodeId })
+    // It counts that, and says so.
     link.fail(
       'ERR_PEER_ADVERTISEMENT',
       'nothing of what this peer wants and offers is acknowledged',

@@ -121,7 +121,7 @@ describe('losing each other', () => {
     return [a, b]
   }
 
-  it('ML1 ML22 an idle link stays up for an hour', async () => {
+  it('ML1 ML22 ML29 an idle link stays up for an hour', async () => {
     await using cluster = new Cluster()
     const [a, b] = await pair(cluster)
     await cluster.clock.advance(3_600_000)
@@ -424,7 +424,7 @@ describe('parts that fail', () => {
     mesh.system.exit(found[0]!.pid, 'kill')
   }
 
-  it('a link process that is killed closes its link only, and the mesh dials again', async () => {
+  it('ML36 a link process that is killed closes its link only, and the mesh dials again', async () => {
     await using cluster = new Cluster()
     const [a, b, c] = (await trio(cluster)) as [Mesh, Mesh, Mesh]
     kill(a, /fovea\.link/)

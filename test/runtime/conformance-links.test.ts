@@ -447,7 +447,7 @@ describe('propagation', () => {
   })
 
   it.each(['normal', 'shutdown', { shutdown: 1 }])(
-    'G-55 ending with %s is not a crash',
+    'ML30 G-55 ending with %s is not a crash',
     async (reason) => {
       const { clock, system, errors } = createWorld()
       system.spawn(() => exit(reason))

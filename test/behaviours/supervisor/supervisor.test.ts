@@ -359,6 +359,17 @@ describe('requests at the wrong time', () => {
     expect((await Supervisor.whichChildren(sup)).map(({ id }) => id)).toEqual(['b'])
   })
 
+  it('ML28 outlives the process that started it without a link, with its children', async () => {
+    let sup: SupervisorRef | undefined
+    const starter = system.spawn(async () => {
+      sup = await start({ children: [childSpecOf('a')] })
+      throw new Error('the shell is gone')
+    })
+    await w.clock.settle()
+    expect([system.isAlive(starter), system.isAlive(sup!.pid)]).toEqual([false, true])
+    expect(system.isAlive((await pidOf(sup!, 'a'))!)).toBe(true)
+  })
+
   it('a child that has itself stopped and waits for it ends by its shutdown, as a crash of nobody', async () => {
     const sup = await start({ name: 'top', children: [{ ...childSpecOf('a'), shutdown: 100 }] })
     const pid = (await pidOf(sup, 'a'))!

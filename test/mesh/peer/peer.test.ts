@@ -74,6 +74,22 @@ describe('connect', () => {
     expect(peer.gateway()?.name).toBe('b')
   })
 
+  it('ML42 ML51 leaves a gateway that takes it in and does not take over what it wants, after advertiseTimeoutMs', async () => {
+    await using cluster = new EdgeCluster()
+    await cluster.gateway('a', 1, {}, { services: false })
+    const b = await cluster.gateway('b', 2)
+    const peer = await cluster.readyPeer('p', 3, [1, 2], { advertiseTimeoutMs: 2_000 })
+    const heard: unknown[] = []
+    peer.pubsub.subscribe('news', ({ payload }) => void heard.push(payload))
+    await cluster.clock.advance(1_900)
+    expect([peer.gateway()?.name, peer.stats().isAdvertised]).toEqual(['a', false])
+    await cluster.clock.advance(1_000)
+    expect([peer.gateway()?.name, peer.stats().isAdvertised]).toEqual(['b', true])
+    expect(peer.stats().refused['ERR_PEER_ADVERTISEMENT']).toBe(1)
+    await cluster.during(b.pubsub.publish('news', 1, { delivery: 'at_least_once' }))
+    expect(heard).toEqual([1])
+  })
+
   it('says why when no gateway takes it in', async () => {
     await using cluster = new EdgeCluster()
     await cluster.start('m', 1)
