@@ -152,6 +152,9 @@ describe('a peer at the edge', () => {
     const gateway = await edges.gateway()
     const edge = await edges.edge()
     const changes: string[] = []
+    edge.catalog.onChange('topic', () => {
+      throw new Error('broken')
+    })
     edge.catalog.onChange(
       'topic',
       ({ type, entry }) => void changes.push(`${type} ${entry.pattern}`),
@@ -173,6 +176,7 @@ describe('a peer at the edge', () => {
       await edges.advance(100)
     }
     expect(changes).toEqual(['added x', 'changed x', 'added *', 'removed *', 'removed x'])
+    expect(edge.node.refusals.counters()).toEqual({ ERR_CATALOG_HANDLER: 5 })
     expect(edge.catalog.stats()).toMatchObject({ known: 0, seeks: 1 })
   })
 
@@ -390,8 +394,19 @@ describe('a peer at the edge', () => {
       'pubsub',
       codec.encodeFrame(0x11, [1, 0, 1, 0, true, []]),
     )
+    // What is no filter, or goes with too much, is left out; the rest of its message counts.
+    const long = { text: 'x'.repeat(600) }
+    const life = edge.node.incarnation
+    const items = ['a..b', null, 'good', null, 'large', long]
+    const entries = [life, 0, 1_000, 0, true, [[null, life, 1_000, items]]]
+    courier.send(gateway.node.self, 'pubsub', codec.encodeFrame(0x11, entries))
     await edges.advance(50)
-    expect(gateway.node.refusals.counters()).toMatchObject({ ERR_CATALOG_MESSAGE: 2 })
+    expect(gateway.node.refusals.counters()).toMatchObject({
+      ...{ ERR_CATALOG_MESSAGE: 2, ERR_CATALOG_ENTRY: 2 },
+    })
+    expect(gateway.catalog.lookup('topic', 'good').map(({ node }) => node)).toEqual([
+      edge.node.self,
+    ])
     expect(refusals.counters()).toMatchObject({ ERR_CATALOG_MESSAGE: 2 })
   })
 })

@@ -16,6 +16,22 @@ describe('over a link', () => {
     expect(b!.courier.stats()).toMatchObject({ received: 3 })
   })
 
+  it('counts what handlers throw, and words about keys that nobody asked for', async () => {
+    await using world = new CourierWorld(13)
+    const [a, b] = await world.startAll(2)
+    b!.courier.onGone(() => {
+      throw new Error('broken')
+    })
+    a!.courier.send(b!.key, 'pubsub', frameOf('garbage', WireType.keyReply))
+    await world.advance(10)
+    await world.stop(a!)
+    await world.advance(10)
+    expect(b!.core.refusals.counters()).toMatchObject({
+      ...{ ERR_COURIER_KEY: 1, ERR_COURIER_HANDLER: 1 },
+    })
+    expect(b!.got).toEqual([])
+  })
+
   it('refuses a message of one byte more than valueBytesMax, and takes one of just that', async () => {
     await using world = new CourierWorld(12)
     const [a, b] = await world.startAll(2, { courier: { valueBytesMax: 2_000 } })

@@ -196,7 +196,8 @@ describe('a realm bridge', () => {
       createRealmBridge({
         ...{ from, to, audit: log.audit },
         procedures: ['factory.stock.*'],
-        translate: (name) => name.replace('factory.', ''),
+        translate: (name) =>
+          name === 'factory.stock.secret' ? undefined : name.replace('factory.', ''),
       }),
     )
     await realms.advance(10)
@@ -205,12 +206,15 @@ describe('a realm bridge', () => {
     expect(await realms.during(codeOf(a.rpc.call('stock.get')))).toBe('ERR_RPC_NO_PROVIDER')
     const nobody = a.rpc.call('factory.stock.nothing').catch((thrown: unknown) => thrown)
     expect(await realms.during(nobody)).toMatchObject({ remote: { code: 'ERR_RPC_NO_PROVIDER' } })
+    const denied = a.rpc.call('factory.stock.secret').catch((thrown: unknown) => thrown)
+    expect(await realms.during(denied)).toMatchObject({ remote: { code: 'ERR_BRIDGE_DENIED' } })
     expect(log.entries.map(({ outcome, as, code }) => `${outcome} ${as} ${code}`)).toEqual([
       'bridged stock.get undefined',
       'bridged stock.fail undefined',
       'failed stock.fail ERR_RPC_REMOTE',
       'bridged stock.nothing undefined',
       'failed stock.nothing ERR_RPC_NO_PROVIDER',
+      'denied undefined ERR_BRIDGE_DENIED',
     ])
   })
 
@@ -299,11 +303,16 @@ describe('a realm bridge', () => {
     const audit = (): void => {
       throw new Error('the disk is full')
     }
-    const bridge = await realms.during(createRealmBridge({ from, to, topics: ['t'], audit }))
+    const names = { topics: ['t'], procedures: ['p'] }
+    let ran = 0
+    await realms.during(b.rpc.advertise('p', () => (ran += 1)))
+    const bridge = await realms.during(createRealmBridge({ from, to, audit, ...names }))
     await realms.advance(10)
     await realms.during(a.pubsub.publish('t', 1))
+    const call = await realms.during(a.rpc.call('p').catch((thrown: unknown) => thrown))
+    expect(call).toMatchObject({ code: 'ERR_RPC_REMOTE', remote: { code: 'ERR_BRIDGE_AUDIT' } })
     await realms.advance(20)
-    expect(b.got).toEqual([])
+    expect([b.got, ran]).toEqual([[], 0])
     expect(bridge.stats().bridged).toBe(0)
   })
 

@@ -10,9 +10,13 @@ describe('connect', () => {
     const g = await cluster.gateway('g', 1)
     const peer = await cluster.peer('p', 2, [1])
     const states: string[] = [peer.state]
+    peer.onState(() => {
+      throw new Error('broken')
+    })
     peer.onState((state) => states.push(state))
     await cluster.during(peer.ready())
     expect(states).toEqual(['connecting', 'connected'])
+    expect(peer.stats().refused).toEqual({ ERR_PEER_HANDLER: 1 })
     expect(peer.gateway()?.key.hex).toBe(g.key.hex)
     expect(clientsOf(g)).toBe('p')
   })
