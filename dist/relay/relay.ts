@@ -48,7 +48,7 @@ export class Relay implements Carrier {
   opened: Opened | undefined
   /** What takes its place when it has ended. */
   next: Asked | undefined
-  unneededSinceMs = Infinity
+  unneededSinceMs: number = Infinity
   isAckScheduled = false
 
   constructor(driver: RelayDriver, session: RelaySession, peer: PeerInfo) {
