@@ -30,8 +30,8 @@ export interface HealthOptions {
 /** Dials of a gateway. */
 export interface GatewaySettings {
   /**
-   * Peers at the edge that are connected at once. Above it the one that was idle for longest makes room, if it was idle
-   * for `clientIdleMs`; else newcomers are told `too_many_clients`. Each costs a QUIC connection.
+   * Peers at the edge that are connected at once. Above it newcomers are told `too_many_clients`, and the one that was idle
+   * for longest is asked to make room for when they come again, if it was for `clientIdleMs`. Each costs a QUIC connection.
    */
   readonly clientsMax: number
   /** A client is idle when nothing passed for so long and it wants and offers nothing. */
