@@ -3,7 +3,8 @@
  *
  * - What cannot be changed (texts, numbers, booleans, null, undefined) is handed on as it is, and encoded only when it
  *   leaves the node.
- * - Everything else is encoded once, when it is published, and decoded for each subscriber that reads it.
+ * - Everything else is encoded once, when it is published, and decoded for each subscriber that reads it. Of bytes that is
+ *   known from the first time on, and each further subscriber gets a copy of them; what is left is the memory for it.
  */
 import { CodecError, UnsendableError } from '../wire/errors.ts'
 import type { Codec } from '../wire/codec.ts'
@@ -13,6 +14,8 @@ import { PubSubError } from './errors.ts'
 const SMALL_BYTES = 9
 /** Bytes before the characters of a text. */
 const TEXT_HEAD_BYTES = 5
+/** Where the bytes begin in a value that is nothing else, by its first byte (`bin` 8, 16, 32 of MessagePack). */
+const BYTES_AT: Readonly<Record<number, number>> = { 0xc4: 2, 0xc5: 3, 0xc6: 5 }
 
 /** See the head of this file. */
 export class Payload {
@@ -20,6 +23,8 @@ export class Payload {
   /** The value itself, if it cannot be changed; otherwise a copy that nobody has yet. */
   #value: unknown
   #state: 'shared' | 'spare' | 'encoded'
+  /** What further copies are made of, when the value is bytes. */
+  #original: Uint8Array | undefined
   #bytes: Uint8Array | undefined
   /** Bytes that it counts for while it waits; those of a text are estimated. */
   readonly size: number
@@ -78,12 +83,21 @@ export class Payload {
   /** A value for one subscriber alone. */
   take(): unknown {
     if (this.#state === 'shared') return this.#value
-    if (this.#state === 'encoded') return this.#values.decode(this.#bytes!)
-    const value = this.#value
+    if (this.#original !== undefined) return new Uint8Array(this.#original)
+    const bytes = this.#bytes!
+    const value = this.#state === 'encoded' ? this.#values.decode(bytes) : this.#value
     this.#state = 'encoded'
     this.#value = undefined
+    if (value instanceof Uint8Array) this.#original = originalOf(value, bytes)
     return value
   }
+}
+
+/** The bytes that `value` is a copy of, if they are all that was encoded. */
+function originalOf(value: Uint8Array, encoded: Uint8Array): Uint8Array | undefined {
+  const start = BYTES_AT[encoded[0]!]
+  if (start === undefined || start + value.length !== encoded.length) return undefined
+  return encoded.subarray(start)
 }
 
 function isImmutable(value: unknown): boolean {
