@@ -47,8 +47,6 @@ export interface HandOverChannels {
   seek(keyHex: string): void
   /** Whether something is under way or watched on it. */
   breaksWith(carrier: Carrier): boolean
-  /** Whether a channel may come up. */
-  readonly isOpen: boolean
 }
 
 /** What a {@link HandOver} needs of its node. */
@@ -72,7 +70,7 @@ export class HandOver {
   /** Channels whose sessions or links are about to end, if their peers agree. */
   readonly #parted = new Map<string, PeerLink>()
   /** Links that may be about to end, whether they had a channel or not. */
-  readonly #ending = new Set<Link>()
+  readonly #ending = new WeakSet<Link>()
   /** Until when nodes that could not be dialled are asked through others first. */
   readonly #relayFirst = new Map<string, number>()
   readonly #handlers = new Set<(event: RelayEvent) => void>()
@@ -134,7 +132,6 @@ export class HandOver {
   linkDown(link: Link, isLost: boolean): void {
     const { channels } = this.#parts
     const { hex } = link.peer.key
-    this.#ending.delete(link)
     const channel = this.#parted.get(hex)
     if (channel?.link !== link) return
     this.#parted.delete(hex)
@@ -152,7 +149,6 @@ export class HandOver {
     this.#relays?.close()
     for (const channel of this.#parted.values()) channel.lost()
     this.#parted.clear()
-    this.#ending.clear()
     this.#handlers.clear()
   }
 
@@ -168,19 +164,12 @@ export class HandOver {
       isLinked: (keyHex) => mesh.linkTo(keyHex) !== undefined,
       events: {
         up: (carrier) => this.#up(carrier),
-        frame: (carrier, type, payload) => {
-          const peer = channels.get(carrier.peer.key.hex)
-          if (peer?.link === carrier) peer.receive(type, payload)
-        },
+        frame: ({ peer }, type, payload) => channels.get(peer.key.hex)?.receive(type, payload),
         down: (carrier, end) => this.#down(carrier, end),
         isNeeded: (carrier) => channels.breaksWith(carrier),
         missed: (keyHex) => this.#takeLink(keyHex),
         parting: (carrier) => this.#part(carrier),
         stays: (carrier) => this.#stay(carrier),
-        mayOpen: (keyHex) =>
-          channels.isOpen &&
-          channels.get(keyHex) === undefined &&
-          mesh.linkTo(keyHex) === undefined,
       },
     })
   }

@@ -7,7 +7,7 @@
  *
  * Invariants:
  * - One session per peer. When both sides open one, that of the smaller key stays.
- * - Only a member that is held for up may open one, within `relaysMax`; who it is, the seal has proven.
+ * - Only a member that is held for up and has no link with us may open one, within `relaysMax`; who it is, the seal has proven.
  */
 import type { Clock, Entropy } from '../../runtime/index.ts'
 import {
@@ -53,8 +53,6 @@ export interface RelayEvents {
   /** Nothing can be sent on it until it is down or stays. */
   readonly parting: (carrier: Carrier) => void
   readonly stays: (carrier: Carrier) => void
-  /** Whether that node may open one now: it has no other channel with us. */
-  readonly mayOpen: (keyHex: string) => boolean
 }
 
 /** What they are made of. */
@@ -215,7 +213,7 @@ export class Relays implements RelayDriver {
   #accept({ origin, message }: Asked, waiting: Opened | undefined): void {
     const { node } = origin
     const member = this.#parts.member(node)
-    const isWelcome = member !== undefined && isThere(member) && this.#parts.events.mayOpen(node)
+    const isWelcome = member !== undefined && isThere(member) && !this.#parts.isLinked(node)
     if (this.#closed || !isWelcome || !this.#hasRoom(node)) {
       this.#turnAway({ origin, message })
       waiting?.(false, true)

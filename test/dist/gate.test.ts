@@ -291,6 +291,37 @@ describe('a gate', () => {
     },
   )
 
+  it('that is closed has no channel left, also none whose link may be about to end', async () => {
+    const { clock, gates, a, b } = await scene()
+    const peer = a.gate.peer(b.keyHex)!
+    gates.rest(a)
+    await clock.advance(0)
+    expect(a.gate.peer(b.keyHex)).toBeUndefined()
+    a.gate.close()
+    expect(() => peer.lost()).toThrow(
+      expect.objectContaining({ code: 'ERR_INVARIANT_PEER_LOST_TWICE' }),
+    )
+  })
+
+  it('dials a node first again that had a link, or was lost, behind others', async () => {
+    const { clock, gates, a, b, far } = await scene({ isLinked: false })
+    const dialsFor = async (text: string) => {
+      const before = a.dials
+      a.system.send(far, text)
+      await clock.advance(200)
+      return a.dials - before
+    }
+    expect(await dialsFor('in vain, then through others')).toBe(1)
+    gates.up(b)
+    await clock.advance(200)
+    gates.rest(a)
+    await clock.advance(200)
+    expect([a.link, await dialsFor('in vain again')]).toEqual([undefined, 1])
+    a.gate.peer(b.keyHex)!.link.fail('ERR_TEST', 'for the test')
+    await clock.advance(200)
+    expect(await dialsFor('in vain again')).toBe(1)
+  })
+
   it('removes a monitor behind what made it, also when that waits for a large value', async () => {
     const { clock, a, b, here, far } = await scene({ isLinked: false })
     a.system.send(far, new Uint8Array(3 * DIST_DEFAULTS.relayWindowBytes))

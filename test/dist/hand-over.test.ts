@@ -203,25 +203,44 @@ const commands: fc.Arbitrary<readonly Command[]> = fc
   )
   .map((parts) => parts.flat())
 
-/** What was found once, in as few words as show it: what, by which side, for how long. */
+/** Schedules that showed what a rule is for, in as few words as show it: what, by which side, for how long. */
 it.each([
   [
-    'asked for again after it was refused is not accepted',
+    'a session that was refused and asked for again is not accepted',
     12,
     'cast0 20, cast0 20, up0 0, rest0 20',
   ],
-  ['asked for twice is not refused and accepted', 810730241, 'call1 41, up1 5, unlink1 4, rest1 0'],
   [
-    'that both ask for beside a link that goes is found in the end',
+    'one that was asked for twice is not refused and accepted',
+    810730241,
+    'call1 41, up1 5, unlink1 4, rest1 0',
+  ],
+  [
+    'one that both ask for beside a link that goes comes up',
     9,
     'cast0 0, cast1 43, up0 5, rest1 2',
   ],
   [
-    'asked for before the former one has ended comes behind it',
+    'one that was asked for before the former has ended comes behind it',
     730362121,
     'cast1 300, up1 4, cast1 8, break1 9, up1 4, link1 3, rest0 4',
   ],
-])('a session %s', async (_what, seed, words) => {
+  [
+    'what waits for the end of a session finds another way',
+    6,
+    'call0 403, up0 2, rest1 1, call1 548',
+  ],
+  [
+    'a link that stays does not bring back a session that ends',
+    3,
+    'cast0 300, up0 4, monitor0 0, call1 9, rest1 35',
+  ],
+  [
+    'a link that stays takes the place of a session that has ended',
+    11,
+    'cast1 138, call0 63, call0 3, break0 700, cast0 300, up0 4, link0 0, rest1 52',
+  ],
+])('%s', async (_what, seed, words) => {
   const plan = words.split(', ').map((word) => {
     const [, what, by, ms] = /^([a-z]+)([01]) (\d+)$/.exec(word) as unknown as string[]
     return { what: what as Command['what'], by: Number(by) as 0 | 1, ms: Number(ms) }

@@ -194,7 +194,7 @@ function side({
   isLinked = true,
   isNeeded = false,
   ownKeyHex = 'a'.repeat(64),
-  mayOpen = [] as boolean[],
+  links = [] as boolean[],
 } = {}) {
   const peer = 'b'.repeat(64)
   const clock = createSimClock()
@@ -235,7 +235,7 @@ function side({
       ...{ relaysMax: 1, relayWindowBytes: 65_536, relayTimeoutMs: 2_000, dialTimeoutMs: 100 },
     },
     member: () => member,
-    isLinked: () => isLinked,
+    isLinked: () => links.shift() ?? isLinked,
     refused: () => {},
     events: {
       up: (up) => {
@@ -248,7 +248,6 @@ function side({
       missed: () => void events.push('missed'),
       parting: () => void events.push('parting'),
       stays: () => void events.push('stays'),
-      mayOpen: () => mayOpen.shift() ?? true,
     },
   })
   const origin = { node: peer, roles: [], path: 'direct', via: undefined } as const
@@ -339,7 +338,7 @@ describe('a session that a peer opens', () => {
   })
 
   it('is missed, not lost, when the peer does not know of it any more', () => {
-    const { relays, events, hear, open } = side()
+    const { relays, events, hear, open } = side({ isLinked: false })
     hear(OPEN)
     open()
     hear({ kind: 'refused', session: OPEN.session })
@@ -374,14 +373,14 @@ describe('a session that a peer opens', () => {
     ['smaller', 'a'.repeat(64), ['open']],
     ['larger', 'c'.repeat(64), ['open', 'close', 'opened another']],
   ])('while it opens one itself, a node with the %s key', (_what, ownKeyHex, expected) => {
-    const { said, hear, open } = side({ ownKeyHex })
+    const { said, hear, open } = side({ isLinked: false, ownKeyHex })
     open()
     hear(OPEN)
     expect(said).toEqual(expected)
   })
 
   it('is refused again when it was refused once, whatever has changed meanwhile', () => {
-    const { said, hear } = side({ mayOpen: [false] })
+    const { said, hear } = side({ isLinked: false, links: [true] })
     hear(OPEN)
     hear(OPEN)
     hear(openOf(2))
