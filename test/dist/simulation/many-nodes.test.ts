@@ -5,8 +5,8 @@ import { simulate, type Simulation } from '../../../dist/simulation/index.ts'
 const NODES = 50
 const SECONDS = 10
 
-/** Links that a node may have: its standing ones, and what it and others left over from probes. */
-const LINKS_MAX = 44
+/** Fewer than `linksIdleMax` on each side of the links, so all that probes have made may stay. */
+const LINKS_MAX = NODES - 1
 
 interface Counts {
   readonly links: number
@@ -73,19 +73,19 @@ describe('fifty whole nodes', () => {
     seen = (await simulate({ seed: 1, nodes: NODES, network, run: observe })).value
   }, 120_000)
 
-  it('S28 have a bounded number of links, handshakes and pings, and no news when nothing is new', () => {
+  it('S28 have a bounded number of links and pings, and neither handshakes nor news when nothing is new', () => {
     const { links, news, quiet } = seen
     expect(news).toBe(0)
-    expect(links).toBeLessThan(LINKS_MAX)
-    // Each node probes one other per second: at most one handshake of its own and one of somebody else.
-    expect(quiet.made).toBeLessThan(2)
+    expect(links).toBeLessThanOrEqual(LINKS_MAX)
+    // Each node probes one other per second, over the link of an earlier probe.
+    expect(quiet.made).toBeLessThan(0.1)
     // One per second on standing links, one in ten on others, one on each new link.
     expect(quiet.pings).toBeLessThan(8 + LINKS_MAX / 10 + 2)
-    expect(quiet.packets).toBeLessThan(40)
+    expect(quiet.packets).toBeLessThan(30)
   })
 
   it('S27 hear of news within three seconds over the links that there are: no handshake more', () => {
     expect(seen.tookMs).toBeLessThan(3_000)
-    expect(seen.telling.made).toBeLessThan(2)
+    expect(seen.telling.made).toBeLessThan(0.1)
   })
 })
