@@ -112,8 +112,8 @@ await simulate({
     // The news of so many joins at once go round for a while: that is no steady state.
     while (count(simulation)['news']! > 0) await simulation.sleep(1_000)
     const settledMs = simulation.node(0).nowMs - 1_800_000_000_000
-    const settledSeconds = cpuSeconds() - startSeconds
     const before = count(simulation)
+    const settledSeconds = cpuSeconds() - startSeconds
     const beganMs = performance.now()
     await simulation.sleep(virtualSeconds * 1_000)
     const wallSeconds = (performance.now() - beganMs) / 1_000

@@ -4,7 +4,7 @@
  * uses this one representation: 32 raw bytes in a value that only the constructors below can make,
  * so a checked key is never checked again and hex can not be hashed twice (ML9).
  */
-import { createHash } from 'node:crypto'
+import { hash } from 'node:crypto'
 import { KeyError } from './errors.ts'
 
 /** Bytes of a node key. */
@@ -53,8 +53,9 @@ export function nodeKeyOfPublicKey(publicKey: Uint8Array): NodeKey {
   if (!(publicKey instanceof Uint8Array) || publicKey.length !== 32) {
     throw new KeyError('ERR_KEY_INVALID', 'an Ed25519 public key has 32 bytes')
   }
-  const digest = createHash('sha256').update(publicKey).digest()
-  return new NodeKeyValue(new Uint8Array(digest), digest.toString('hex'))
+  // For each statement that comes: in one go it costs less than half of what a hash object does.
+  const hex = hash('sha256', publicKey, 'hex')
+  return new NodeKeyValue(new Uint8Array(Buffer.from(hex, 'hex')), hex)
 }
 
 /** The node key written as 64 lower-case hex digits. */
