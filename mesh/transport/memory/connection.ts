@@ -246,6 +246,7 @@ export class MemoryConnection implements TransportConnection, StreamOwner, Memor
     this.state = 'over'
     this.timer?.cancel()
     this.other?.outgoing?.stop()
+    this.outgoing?.abandon()
     for (const stream of this.#streams.values()) stream.abandon()
     this.#streams.clear()
     this.#early = []

@@ -2,7 +2,7 @@
  * One direction of a simulated connection. Frames arrive after the latency; those of one stream in
  * order, those of different streams in any. While the direction is cut nothing arrives: datagrams
  * and closes are lost, stream frames are held and come after the cut heals, as if they had been sent
- * again and again. A cut works at arrival, so it also stops what was already on its way. While the
+ * again and again; those of a sender that is gone are lost, for nobody sends them again. A cut works at arrival, so it also stops what was already on its way. While the
  * receiver is paused everything waits at its door, as in the buffers of its machine.
  */
 import { asNobody } from '../../../runtime/index.ts'
@@ -49,6 +49,9 @@ export class Pipe {
   #waitingDatagrams = 0
   #cut = false
   #receiverPaused = false
+  #senderGone = false
+  /** Of a stream nothing comes after a gap. */
+  #gap = false
   #stopped = false
   /** Nothing may arrive before the end of the handshake, and no close before other frames. */
   #firstMs = 0
@@ -135,6 +138,13 @@ export class Pipe {
     this.#schedule(Math.max(afterMs, delayMs), () => this.#arriveOnce(frame))
   }
 
+  /** The sender is gone; what is on its way without a cut arrives. */
+  abandon(): void {
+    this.#senderGone = true
+    if (this.#cut && this.#held.length > 0) this.#gap = true
+    if (this.#cut) this.#held = []
+  }
+
   /** The receiver is gone. */
   stop(): void {
     this.#stopped = true
@@ -171,6 +181,8 @@ export class Pipe {
   }
 
   #arrive(frame: Frame): void {
+    if (this.#cut && this.#senderGone) this.#gap = true
+    if (this.#gap) return
     if (this.#cut || this.#held.length > 0) this.#held.push(frame)
     else this.#hand(frame)
   }

@@ -75,6 +75,31 @@ describe('Pipe', () => {
     expect(arrived.map((line) => line.split(' ')[1])).toEqual(['0:1', '0:2', 'datagram', '0:3'])
   })
 
+  it.each([
+    { goneAtMs: 9, heals: 11, arrives: ['0:1', '0:2', '0:3'], what: 'before a cut stopped any' },
+    {
+      goneAtMs: 11,
+      heals: 30,
+      arrives: [],
+      what: 'when a cut held some, which nobody sends again',
+    },
+    { goneAtMs: 9, heals: 30, arrives: [], what: 'before a cut stopped some' },
+    { goneAtMs: 9, heals: 12, arrives: [], what: 'and a gap is never passed by what follows' },
+  ])('of a sender that is gone $arrives come, $what', async ({ goneAtMs, heals, arrives }) => {
+    const { clock, pipe, arrived } = setUp()
+    const order = { arrivesAtMs: 0 }
+    pipe.send(numbered(0, 1), order)
+    await clock.advance(2)
+    for (const n of [2, 3]) pipe.send(numbered(0, n), order)
+    if (heals > 11) pipe.setCut(true)
+    for (let atMs = 3; atMs < 50; atMs++) {
+      await clock.advance(1)
+      if (atMs === goneAtMs) pipe.abandon()
+      if (atMs === heals) pipe.setCut(false)
+    }
+    expect(arrived.map((line) => line.split(' ')[1])).toEqual(arrives)
+  })
+
   it('a cut inside a delivery holds the rest', async () => {
     const { clock, pipe, arrived } = setUp()
     pipe.setCut(true)
