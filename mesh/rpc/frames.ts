@@ -21,7 +21,7 @@
  */
 import type { Codec } from '../wire/codec.ts'
 import { MessageError } from '../wire/errors.ts'
-import { HEADER_BYTES, PROTOCOL_VERSION } from '../wire/frame.ts'
+import { HEADER_BYTES, writeHeader } from '../wire/frame.ts'
 import { WireType } from '../wire/messages.ts'
 import { Tuple } from '../wire/tuple.ts'
 import { isTopic } from '../topics/topic.ts'
@@ -109,6 +109,9 @@ export interface Opened<Message> {
 
 const NO_BODY: Uint8Array = new Uint8Array(0)
 
+/** Bytes before the head. */
+const FRONT_BYTES = HEADER_BYTES + 2
+
 /** Head and body in one frame. The body may be larger than what one frame of a link takes: the courier cuts it. */
 export function serviceFrame(
   codec: Codec,
@@ -116,11 +119,11 @@ export function serviceFrame(
   head: readonly unknown[],
   body: Uint8Array = NO_BODY,
 ): Uint8Array {
-  const front = serviceFront(codec, type, head, body.length)
-  if (body.length === 0) return front
-  const frame = new Uint8Array(front.length + body.length)
-  frame.set(front)
-  frame.set(body, front.length)
+  const front = codec.encode(head)
+  // Small ones share the pool of Buffers: memory of its own would cost a short frame more than all the rest.
+  const frame = Buffer.allocUnsafe(FRONT_BYTES + front.length + body.length)
+  writeFront(frame, type, front, body.length)
+  frame.set(body, FRONT_BYTES + front.length)
   return frame
 }
 
@@ -131,19 +134,17 @@ export function serviceFront(
   head: readonly unknown[],
   bodyBytes: number,
 ): Uint8Array {
-  const headBytes = codec.encode(head)
-  const length = 2 + headBytes.length + bodyBytes
-  const frame = new Uint8Array(HEADER_BYTES + 2 + headBytes.length)
-  frame[0] = PROTOCOL_VERSION
-  frame[1] = type
-  frame[4] = length >>> 24
-  frame[5] = length >>> 16
-  frame[6] = length >>> 8
-  frame[7] = length
-  frame[8] = headBytes.length >>> 8
-  frame[9] = headBytes.length
-  frame.set(headBytes, HEADER_BYTES + 2)
+  const front = codec.encode(head)
+  const frame = Buffer.allocUnsafe(FRONT_BYTES + front.length)
+  writeFront(frame, type, front, bodyBytes)
   return frame
+}
+
+function writeFront(frame: Uint8Array, type: number, head: Uint8Array, bodyBytes: number): void {
+  writeHeader(frame, 0, type, 2 + head.length + bodyBytes)
+  frame[HEADER_BYTES] = head.length >>> 8
+  frame[HEADER_BYTES + 1] = head.length
+  frame.set(head, FRONT_BYTES)
 }
 
 /** The head of a payload, and the bytes that follow it. */
