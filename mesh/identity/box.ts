@@ -4,12 +4,14 @@
  *
  * The X25519 secret is the clamped first half of SHA-512 of the Ed25519 seed, as in RFC 8032, 5.1.5; the public key is
  * the image of the Ed25519 point, u = (1 + y) / (1 - y) modulo 2^255 - 19 (RFC 7748, 4.1). The key that two nodes share
- * is computed once, which takes milliseconds, and kept in a bounded cache.
+ * is computed once and kept in a bounded cache. OpenSSL multiplies the point for it, in an eighth of the time of tweetnacl, which
+ * was three quarters of what a publisher did for ten thousand peers.
  *
  * Both ends have the same key, so a box does not say which of them made it: whoever uses boxes tells directions apart
  * by the nonce. A nonce must never be used twice for one pair.
  */
-import { createHash, createPrivateKey } from 'node:crypto'
+import { createHash, createPrivateKey, createPublicKey, diffieHellman } from 'node:crypto'
+import type { KeyObject } from 'node:crypto'
 import nacl from 'tweetnacl'
 import type { NodeKeys } from './keys.ts'
 import { PUBLIC_KEY_BYTES } from './keys.ts'
@@ -38,6 +40,8 @@ export function createBoxes(keys: NodeKeys): Boxes {
 
 class NaclBoxes implements Boxes {
   readonly #secretKey: Uint8Array
+  /** The same for OpenSSL, from the first use on: many nodes never seal anything. */
+  #privateKey: KeyObject | undefined
   /** By public key, latin1; the one used last is the last. */
   readonly #shared = new Map<string, Uint8Array>()
 
@@ -68,7 +72,8 @@ class NaclBoxes implements Boxes {
     }
     const point = boxPublicKey(publicKey)
     if (point === undefined) return undefined
-    const shared = nacl.box.before(point, this.#secretKey)
+    this.#privateKey ??= agreementKey(this.#secretKey)
+    const shared = sharedKey(this.#privateKey, point)
     this.#shared.set(name, shared)
     if (this.#shared.size > SHARED_MAX) {
       for (const oldest of this.#shared.keys()) {
@@ -78,6 +83,39 @@ class NaclBoxes implements Boxes {
     }
     return shared
   }
+}
+
+/** DER of PKCS#8 for X25519 up to the 32 secret bytes (RFC 8410, 7). */
+const PKCS8_PREFIX: Buffer = Buffer.from('302e020100300506032b656e04220420', 'hex')
+/** Input and constant of HSalsa20 where NaCl makes a key of a product (`crypto_box_beforenm`). */
+const HSALSA_INPUT: Uint8Array = new Uint8Array(16)
+const HSALSA_CONSTANT: Uint8Array = Uint8Array.from(Buffer.from('expand 32-byte k'))
+
+/** The parts that tweetnacl's boxes are made of: there, and not in its types. */
+const { lowlevel } = nacl as unknown as {
+  readonly lowlevel: {
+    crypto_core_hsalsa20(
+      out: Uint8Array,
+      input: Uint8Array,
+      key: Uint8Array,
+      constant: Uint8Array,
+    ): void
+  }
+}
+
+function agreementKey(secretKey: Uint8Array): KeyObject {
+  const key = Buffer.concat([PKCS8_PREFIX, secretKey])
+  return createPrivateKey({ key, format: 'der', type: 'pkcs8' })
+}
+
+/** What `nacl.box.before` gives. OpenSSL refuses products that are zero: those are of the points of small order. */
+function sharedKey(privateKey: KeyObject, point: Uint8Array): Uint8Array {
+  const x = Buffer.from(point).toString('base64url')
+  const publicKey = createPublicKey({ key: { kty: 'OKP', crv: 'X25519', x }, format: 'jwk' })
+  const shared = new Uint8Array(nacl.box.sharedKeyLength)
+  const product = diffieHellman({ privateKey, publicKey })
+  lowlevel.crypto_core_hsalsa20(shared, HSALSA_INPUT, product, HSALSA_CONSTANT)
+  return shared
 }
 
 /** The X25519 secret key of a node, 32 bytes. */

@@ -121,6 +121,33 @@ for (const signatures of [
   })
 }
 
+describe('boxes under OpenSSL', () => {
+  it("are NaCl's, both ways", () => {
+    fc.assert(
+      fc.property(seeds, seeds, (mine, yours) => {
+        const [ours, theirs] = [nodeKeysFromSeed(mine), nodeKeysFromSeed(yours)]
+        const [point, secret] = [boxPublicKey(ours.publicKey)!, boxSecretKey(theirs)]
+        const box = createBoxes(ours).seal(theirs.publicKey, nonce, text)!
+        expect(nacl.box.open(box, nonce, point, secret)).toEqual(text)
+        const other = nacl.box(text, nonce, point, secret)
+        expect(createBoxes(ours).open(theirs.publicKey, nonce, other)).toEqual(text)
+      }),
+      { numRuns: 10, seed: 6_002 },
+    )
+  })
+
+  it('are made or refused, never thrown about, for whatever 32 bytes a peer calls its key', () => {
+    const boxes = createBoxes(keysOf(1))
+    fc.assert(
+      fc.property(seeds, (bytes) => {
+        const box = boxes.seal(bytes, nonce, text)
+        expect(box === undefined).toBe(boxPublicKey(bytes) === undefined)
+      }),
+      { numRuns: 200, seed: 6_003 },
+    )
+  })
+})
+
 describe('boxes of different simulations', () => {
   it('do not know each other', () => {
     const [here, there] = [1, 2].map(() => simulatedSignatures({ realShare: 0 }))
