@@ -94,7 +94,6 @@ export class Relays implements RelayDriver {
         this.#receive(origin, payload),
       ),
       parts.courier.onGone((node) => {
-        this.#turnedAway.delete(node)
         const relay = this.#relays.get(node)
         if (relay !== undefined) this.#apply(relay, relay.session.close())
       }),
@@ -229,9 +228,8 @@ export class Relays implements RelayDriver {
 
   #turnAway({ origin, message }: Asked): void {
     const { node } = origin
-    this.#turnedAway.delete(node)
+    if (this.#turnedAway.size >= TURNED_AWAY_MAX) this.#turnedAway.clear()
     this.#turnedAway.set(node, message.session)
-    if (this.#turnedAway.size > TURNED_AWAY_MAX) this.#turnedAway.clear()
     this.#refuse(node, message)
   }
 
@@ -331,6 +329,7 @@ export class Relays implements RelayDriver {
   }
 
   #deliver(relay: Relay, type: number, payload: Uint8Array): void {
+    // What came behind a frame that broke it is for no channel that takes its place.
     if (relay.session.state === 'ended') return
     try {
       this.#parts.events.frame(relay, type, payload)
@@ -353,7 +352,7 @@ export class Relays implements RelayDriver {
   #ended(relay: Relay, end: SessionEnd): void {
     const { hex } = relay.peer.key
     relay.timer?.cancel()
-    if (this.#relays.get(hex) === relay) this.#relays.delete(hex)
+    this.#relays.delete(hex)
     if (relay.isUp) {
       relay.isUp = false
       this.#parts.events.down(relay, end)

@@ -2,6 +2,7 @@
 import { describe, expect, it } from 'vitest'
 import type { Ref } from '../../../behaviours/index.ts'
 import type { FoveaNode } from '../../../dist/index.ts'
+import { LEAVE_CAPABILITY } from '../../../dist/leave.ts'
 import type { Carrier } from '../../../dist/relay/carrier.ts'
 import { encodeRelay, parseRelay, type RelayMessage } from '../../../dist/relay/relay-wire.ts'
 import { Relays } from '../../../dist/relay/relays.ts'
@@ -192,9 +193,12 @@ describe('an overlapping partition: A-B, B-C, not A-C', () => {
 /** One side of a session, what it sends to its peer, and a way to be that peer. */
 function side({
   isLinked = true,
-  isNeeded = false,
+  need = { isNeeded: false },
   ownKeyHex = 'a'.repeat(64),
   links = [] as boolean[],
+  state = 'up',
+  outcome = 'sent',
+  broken = 0,
 } = {}) {
   const peer = 'b'.repeat(64)
   const clock = createSimClock()
@@ -219,12 +223,12 @@ function side({
       if (message.kind === 'open') session = message.session
       said.push(message.session === session ? message.kind : `${message.kind} another`)
       losses.push(lost)
-      return 'sent'
+      return outcome
     },
   } as unknown as Courier
   const key = nodeKeyFromHex(peer)
   const member = {
-    ...{ key, nodeId: 'b@10.0.0.2:1', address: key, state: 'up' },
+    ...{ key, nodeId: 'b@10.0.0.2:1', address: key, state },
     metadata: { [HIDDEN_FIELD]: true },
   } as unknown as Member
   let carrier: Carrier | undefined
@@ -242,17 +246,24 @@ function side({
         carrier = up
         events.push(up.peer.hidden === true ? 'up' : 'listed')
       },
-      frame: (_carrier, type) => void events.push(`frame ${type}`),
+      frame: (_carrier, type) => {
+        if (type === broken) throw new Error('broken')
+        events.push(`frame ${type}`)
+      },
       down: (_carrier, end) => void events.push(`down ${end}`),
-      isNeeded: () => isNeeded,
+      isNeeded: () => need.isNeeded,
       missed: () => void events.push('missed'),
       parting: () => void events.push('parting'),
       stays: () => void events.push('stays'),
     },
   })
   const origin = { node: peer, roles: [], path: 'direct', via: undefined } as const
-  const hear = (message: Heard): void =>
-    take(origin, WireType.distRelay, encodeRelay({ session, ...message } as RelayMessage))
+  const hear = (message: Heard, from = peer): void =>
+    take(
+      { ...origin, node: from },
+      WireType.distRelay,
+      encodeRelay({ session, ...message } as RelayMessage),
+    )
   const open = (): boolean =>
     relays.open(peer, (isUp, isRefused) =>
       events.push(`opened ${isUp}${isRefused ? ', refused' : ''}`),
@@ -312,6 +323,27 @@ describe('a session that is about to end', () => {
     expect(said).toEqual(['ping', 'fin'])
     relays.close()
     expect(events.at(-1)).toBe('down lost')
+  })
+
+  it('is not asked for without a link before nobody has needed it for half a minute, nor sooner again', async () => {
+    const need = { isNeeded: false }
+    const { clock, said, hear } = opened({ isLinked: false, need })
+    const fins = async (seconds: number): Promise<number> => {
+      said.length = 0
+      for (let at = 0; at < 2 * seconds; at++) {
+        hear({ kind: 'ack', ack: 0 })
+        await clock.advance(500)
+      }
+      return said.filter((kind) => kind === 'fin').length
+    }
+    expect(await fins(25)).toBe(0)
+    need.isNeeded = true
+    expect(await fins(1)).toBe(0)
+    need.isNeeded = false
+    expect(await fins(29)).toBe(0)
+    expect(await fins(2)).toBe(1)
+    hear({ kind: 'finNo' })
+    expect(await fins(29)).toBe(0)
   })
 
   it('begins to end behind what overtook the answer to its opening', () => {
@@ -379,12 +411,46 @@ describe('a session that a peer opens', () => {
     expect(said).toEqual(expected)
   })
 
+  it.each(['suspect', 'down', 'left'])('is a matter of members: one that is %s', (state) => {
+    const { said, hear, open } = side({ isLinked: false, state })
+    const isThere = state === 'suspect'
+    hear(OPEN)
+    expect(said).toEqual([isThere ? 'opened another' : 'refused another'])
+    expect(open()).toBe(isThere)
+  })
+
+  it('is refused above relaysMax', () => {
+    const { said, relays, hear } = side({ isLinked: false })
+    hear(OPEN)
+    hear(openOf(2), 'd'.repeat(64))
+    expect([said, relays.size]).toEqual([['opened another', 'refused another'], 1])
+  })
+
   it('is refused again when it was refused once, whatever has changed meanwhile', () => {
     const { said, hear } = side({ isLinked: false, links: [true] })
     hear(OPEN)
     hear(OPEN)
     hear(openOf(2))
     expect(said).toEqual(['refused another', 'refused another', 'opened another'])
+  })
+
+  it('tells who waits for one that it took the place of how it ended, also when it was refused', () => {
+    const refused = side({ ownKeyHex: 'c'.repeat(64) })
+    refused.open()
+    refused.hear(OPEN)
+    expect(refused.events).toEqual(['missed', 'opened false, refused'])
+    const taken = side({ ownKeyHex: 'c'.repeat(64), isLinked: false })
+    taken.open()
+    taken.hear(OPEN)
+    taken.hear({ kind: 'refused', session: OPEN.session })
+    expect(taken.events).toEqual(['missed', 'missed', 'opened false, refused'])
+  })
+
+  it('is with the life that accepted it, whatever is said later', () => {
+    const { hear, carrier } = opened()
+    hear({ ...OPENED, incarnation: 2, knows: 0 } as Heard)
+    const { incarnation, capabilities } = carrier()!.peer
+    expect([incarnation, capabilities]).toEqual([1, [LEAVE_CAPABILITY]])
   })
 
   it('is answered with a refusal by who did not open it', () => {
@@ -397,7 +463,10 @@ describe('a session that a peer opens', () => {
 
 describe('what is lost on the way', () => {
   it('ends a session if it was data, and not if the next ping says the same', async () => {
-    const { clock, said, events, losses, carrier } = opened({ isLinked: false, isNeeded: true })
+    const { clock, said, events, losses, carrier } = opened({
+      isLinked: false,
+      need: { isNeeded: true },
+    })
     await clock.advance(500)
     expect(said).toEqual(['open', 'ack', 'ping'])
     for (const lost of losses.slice(1)) lost()
@@ -405,5 +474,20 @@ describe('what is lost on the way', () => {
     carrier()!.send('dist', encodeFrame(0xa1, Uint8Array.of(1)))
     losses.at(-1)!()
     expect([events.at(-1), said.at(-1)]).toEqual(['down lost', 'close'])
+  })
+
+  it('is what the courier refuses, too', async () => {
+    const { clock, events, open } = side({ outcome: 'refused' })
+    open()
+    expect(events).toEqual([])
+    await clock.advance(0)
+    expect(events).toEqual(['missed', 'opened false'])
+  })
+
+  it('is what came behind a frame that ended its session', () => {
+    const { relays, events, hear } = opened({ isLinked: false, broken: 161 })
+    hear(data(2))
+    hear(data(1))
+    expect([events, relays.size]).toEqual([['up', 'opened true', 'down lost'], 0])
   })
 })
