@@ -74,7 +74,7 @@ describe('services over several hops', () => {
     120_000,
   )
 
-  // Half a minute each, on a machine that has nothing else to do.
+  // 20 to 40 s each, on a loaded machine.
   it.each(full ? webs.slice(0, 4) : [])(
     'say where the DHT reaches few that nobody found is no answer, with keys %i',
     async (seed) => {
