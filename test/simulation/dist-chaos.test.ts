@@ -1,6 +1,6 @@
 /**
  * Whole nodes under cuts and kills: one seed in `npm test`, an eighth of `--seeds` in `npm run test:sim`, at most ten
- * thousand (`--seeds 80000`).
+ * thousand (`--seeds 80000`); and seeds that once failed.
  */
 import { describe, expect, it } from 'vitest'
 import { distChaos } from './dist-chaos.ts'
