@@ -136,6 +136,44 @@ describe('a relayed session', () => {
     expect([a.session.isFull, a.events]).toEqual([false, ['up', 'drained']])
   })
 
+  it('waits for half of windowBytes, not for the next acknowledgement', () => {
+    const [a] = pair()
+    for (const _ of [1, 2]) a.say('x'.repeat(0.6 * WINDOW_BYTES))
+    a.take({ kind: 'ack', session: ID, ack: 1 })
+    expect(a.session.isFull).toBe(true)
+    a.take({ kind: 'ack', session: ID, ack: 2 })
+    expect(a.session.isFull).toBe(false)
+  })
+
+  it('ends when a gap has not closed in timeoutMs, whatever comes behind it', () => {
+    const [, b] = pair()
+    const hear = (number: number, nowMs: number): void =>
+      b.take(
+        { kind: 'data', session: ID, number, ack: 0, type: 0xab, payload: Buffer.from('1') },
+        nowMs,
+      )
+    hear(2, 0)
+    hear(3, TIMEOUT_MS - 1)
+    b.apply(b.session.tick(TIMEOUT_MS - 1))
+    expect(b.end).toBeUndefined()
+    b.apply(b.session.tick(TIMEOUT_MS))
+    expect(b.end).toBe('lost')
+  })
+
+  it('gives a frame timeoutMs to arrive, however long nothing was said before', () => {
+    const [a] = pair()
+    const hear = (nowMs: number): void => a.take({ kind: 'ack', session: ID, ack: 0 }, nowMs)
+    for (const nowMs of [700, 1_400]) hear(nowMs)
+    a.say('1', 1_500)
+    for (const nowMs of [1_501, 1_500 + TIMEOUT_MS - 1]) {
+      hear(nowMs)
+      a.apply(a.session.tick(nowMs))
+      expect(a.end).toBeUndefined()
+    }
+    a.apply(a.session.tick(1_500 + TIMEOUT_MS))
+    expect(a.end).toBe('lost')
+  })
+
   it('ends when more than twice windowBytes waits behind a gap', () => {
     const [a, b] = pair()
     a.say('missing')
@@ -210,6 +248,13 @@ describe('a relayed session', () => {
     b.take({ kind: 'fin', session: ID, number: 1, ack: 1 })
     expect(b.out).toMatchObject([{ kind: 'finNo' }, { kind: 'finNo' }])
     expect(b.events).toEqual(['up', 'fin_asked', 'drained'])
+  })
+
+  it('delivers once what comes twice', () => {
+    const [a, b] = pair()
+    for (const text of ['1', '2']) a.say(text)
+    for (const message of [...a.out, ...a.out]) b.take(message)
+    expect(b.delivered).toEqual(['171 1', '171 2'])
   })
 
   it('ends when a peer acknowledges what was not sent', () => {
