@@ -4,8 +4,11 @@
  *
  * Last values for those who came later go the same way, pulled one by one when there is room: however many they are,
  * no more of them is in memory than the window.
+ *
+ * Time concerns only the nodes that something is due for: each has its deadline in a heap, as there may be thousands.
  */
 import type { CourierOutcome, GoneReason } from '../courier/courier.ts'
+import { Deadlines } from '../machine/deadlines.ts'
 import type { Deliveries } from './deliveries.ts'
 import type { Letter } from './letter.ts'
 import { LETTER_BYTES } from './letter.ts'
@@ -49,6 +52,8 @@ interface Replay {
 
 interface Destination {
   readonly node: string
+  /** Of its deadline. */
+  readonly number: number
   via: string | undefined
   /** The last one is that of this life. */
   readonly sessions: SendSession<Parcel>[]
@@ -65,10 +70,12 @@ interface Destination {
 export class Outbox {
   readonly #parts: OutboxParts
   readonly #destinations = new Map<string, Destination>()
+  readonly #byNumber = new Map<number, Destination>()
+  readonly #deadlines = new Deadlines()
+  #number = 0
   #bytes = 0
   #size = 0
   #repeated = 0
-  #nextDueMs = Infinity
   #lastSession = 0
 
   constructor(parts: OutboxParts) {
@@ -94,7 +101,7 @@ export class Outbox {
   }
 
   get nextDueMs(): number {
-    return this.#nextDueMs
+    return this.#deadlines.earliest()
   }
 
   /** Those of the nodes that a message of so many bytes cannot wait for. */
@@ -131,9 +138,12 @@ export class Outbox {
 
   /** That node wants the filter no more. */
   stopReplay(node: string, filter: string): void {
-    const { replays } = this.#destinations.get(node) ?? NO_REPLAYS
-    const at = replays.findIndex((replay) => replay.filter === filter)
-    if (at !== -1) replays.splice(at, 1)
+    const destination = this.#destinations.get(node)
+    const at = destination?.replays.findIndex((replay) => replay.filter === filter) ?? -1
+    if (destination === undefined || at === -1) return
+    destination.replays.splice(at, 1)
+    // It may be that nothing waits for the node any more.
+    this.#schedule(destination)
   }
 
   /** A node says what it has. */
@@ -189,20 +199,22 @@ export class Outbox {
       }
     }
     this.#destinations.clear()
+    this.#byNumber.clear()
+    this.#deadlines.clear()
     this.#size = 0
     this.#bytes = 0
-    this.#nextDueMs = Infinity
   }
 
-  /** Time has passed. */
+  /** Time has passed. Each node has one turn, also if something is due for it again at once. */
   tick(): void {
     const nowMs = this.#parts.now()
-    this.#nextDueMs = Infinity
-    for (const destination of this.#destinations.values()) {
-      const { node, sessions } = destination
+    for (const destination of this.#takeDue(nowMs)) {
+      // What one is told may end others.
+      if (!this.#byNumber.has(destination.number)) continue
+      const { sessions } = destination
       const session = sessions[0]!
       if (this.#forgetMs(destination) <= nowMs) {
-        this.#destinations.delete(node)
+        this.#forget(destination)
         continue
       }
       if (session.nextDueMs <= nowMs) {
@@ -216,6 +228,17 @@ export class Outbox {
       this.#pump(destination)
       this.#end(destination)
     }
+  }
+
+  #takeDue(nowMs: number): Destination[] {
+    const due: Destination[] = []
+    while (this.#deadlines.earliest() <= nowMs) {
+      const number = this.#deadlines.first()
+      this.#deadlines.delete(number)
+      const destination = this.#byNumber.get(number)
+      if (destination !== undefined) due.push(destination)
+    }
+    return due
   }
 
   #restore(stored: StoredLetter): void {
@@ -235,7 +258,7 @@ export class Outbox {
     if (session === undefined) sessions.splice(-1, 0, (session = this.#session(id)))
     const parcel = { letter, groups, deliveries: undefined, isStored: true }
     this.#put(session, parcel, now() + leftMs, number)
-    this.#nextDueMs = now()
+    this.#deadlines.set(destination.number, now())
   }
 
   #put(session: SendSession<Parcel>, parcel: Parcel, expiresMs: number, number?: number): number {
@@ -260,8 +283,15 @@ export class Outbox {
         session.pump(this.#parts.now(), sink)
       }
     }
-    const dueMs = sessions.map(({ nextDueMs }) => nextDueMs)
-    this.#nextDueMs = Math.min(this.#nextDueMs, this.#forgetMs(destination), ...dueMs)
+    this.#schedule(destination)
+  }
+
+  /** When time concerns it next. */
+  #schedule(destination: Destination): void {
+    let dueMs = this.#forgetMs(destination)
+    for (const session of destination.sessions) dueMs = Math.min(dueMs, session.nextDueMs)
+    if (dueMs === Infinity) this.#deadlines.delete(destination.number)
+    else this.#deadlines.set(destination.number, dueMs)
   }
 
   /**
@@ -274,15 +304,22 @@ export class Outbox {
   }
 
   /** Forgets a node that is gone when nothing waits for it any more. */
-  #end({ node, isGone, sessions }: Destination): void {
-    if (isGone && sessions.every(({ size }) => size === 0)) this.#destinations.delete(node)
+  #end(destination: Destination): void {
+    const { isGone, sessions } = destination
+    if (isGone && sessions.every(({ size }) => size === 0)) this.#forget(destination)
+  }
+
+  #forget({ node, number }: Destination): void {
+    this.#destinations.delete(node)
+    this.#byNumber.delete(number)
+    this.#deadlines.delete(number)
   }
 
   #again(destination: Destination): void {
     destination.isFull = false
     destination.isGone = false
     destination.sessions[0]!.resend(this.#parts.now())
-    this.#nextDueMs = this.#parts.now()
+    this.#deadlines.set(destination.number, this.#parts.now())
   }
 
   #sink(
@@ -316,8 +353,12 @@ export class Outbox {
     if (destination === undefined) {
       const sessions = [this.#session(this.#newSession())]
       const usedMs = this.#parts.now()
-      destination = { node, via, sessions, replays: [], isFull: false, isGone: false, usedMs }
+      const number = ++this.#number
+      destination = {
+        ...{ node, number, via, sessions, replays: [], isFull: false, isGone: false, usedMs },
+      }
       this.#destinations.set(node, destination)
+      this.#byNumber.set(number, destination)
     }
     destination.usedMs = this.#parts.now()
     destination.via = via ?? destination.via
@@ -339,5 +380,3 @@ export class Outbox {
 
 /** 48 bits last until the year 2109. */
 const SESSIONS_PER_MS = 64
-
-const NO_REPLAYS: Pick<Destination, 'replays'> = Object.freeze({ replays: [] })

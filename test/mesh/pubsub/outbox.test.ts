@@ -388,6 +388,30 @@ describe('nodes of which nobody says that they are gone', () => {
     expect(places.at(-1)).toBeGreaterThan(places[0]!)
   })
 
+  it('ML6 cost nothing when time passes for another one', () => {
+    let [nowMs, looks] = [0, 0]
+    const sent: string[] = []
+    const outbox = new Outbox({
+      settings: pubsubSettings({ sessionTtlMs: 400_000 }),
+      ...{ chance: () => 0.5, wallNow: () => nowMs, store: undefined, lost: () => {} },
+      now: () => ((looks += 1), nowMs),
+      send: (node) => (sent.push(node), 'sent'),
+    })
+    // Each is to be repeated a millisecond after the one before.
+    for (let n = 0; n < 1_000; n++, nowMs++) {
+      outbox.add(`n${n}`, 'gateway', parcel, 300_000)
+    }
+    sent.length = 0
+    const dueMs = outbox.nextDueMs
+    for (let n = 0; n < 10; n++) {
+      nowMs = dueMs + n
+      looks = 0
+      outbox.tick()
+      expect([sent.pop(), sent.length]).toEqual([`n${n}`, 0])
+      expect(looks).toBeLessThan(10)
+    }
+  })
+
   it('MG10 get what comes later once and in order', async () => {
     const net = new PubSubNet()
     const a = await net.start({ pubsub: { sessionTtlMs: 400_000 } })
