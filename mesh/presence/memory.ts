@@ -150,7 +150,7 @@ export class PresenceMemory {
   /** A node is gone, or its former life is. */
   gone(node: string, isRestarted: boolean, nowMs: number): void {
     for (const { owner, observer } of this.#spaces.values()) {
-      owner.gone(node)
+      owner.gone(node, nowMs)
       observer.gone(node, isRestarted, nowMs)
     }
     if (!isRestarted) return

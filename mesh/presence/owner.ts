@@ -193,9 +193,18 @@ export class Owner {
     this.#parts.heard?.(topic)
   }
 
-  /** It is gone. */
-  gone(node: string): void {
-    for (const { topic } of this.topics.values()) this.unwatched(topic, node)
+  /** It is gone. Whom the catalog names still is only out of reach, and is told again, for nothing else would begin anew. */
+  gone(node: string, nowMs: number): void {
+    const { settings, watchersOf, entryOf } = this.#parts
+    for (const own of this.topics.values()) {
+      if (!own.watchers.has(node)) continue
+      this.unwatched(own.topic, node)
+      // Who waits for acknowledgements in a space does not wait for those out of reach.
+      if (entryOf !== undefined || !own.hasSaid) continue
+      if ([...watchersOf(own.topic)].includes(node)) {
+        this.#watch(own, node, nowMs + settings.retryMaxMs)
+      }
+    }
   }
 
   /** A watcher says what it has. `answer` is asked before much is sent. */

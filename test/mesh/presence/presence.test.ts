@@ -482,6 +482,25 @@ describe('ends', () => {
     expect(mirror.keys()).toEqual(['ann'])
   })
 
+  it.each([
+    { reason: 'unreachable', isListed: true, knows: ['ann', 'bob'] },
+    { reason: 'down', isListed: false, knows: ['ann'] },
+  ] as const)(
+    'PS14 who watches and is $reason is told again if it is listed still ($isListed)',
+    async ({ reason, isListed, knows }) => {
+      const net = new PresenceNet()
+      const [a, b] = await net.startAll(2)
+      const mirror = mirrorOf(b!)
+      a!.presence.track('room', 'ann')
+      await net.advance(100)
+      if (!isListed) a!.node.catalog.forget(b!.node.self)
+      a!.node.courier.gone(b!.node.self, reason)
+      a!.presence.track('room', 'bob')
+      await net.advance(31_000)
+      expect([mirror.keys(), mirror.faults]).toEqual([knows, []])
+    },
+  )
+
   it('a restarted process of presence goes on, on either side', async () => {
     const net = new PresenceNet()
     const nodes = await net.startAll(2)
