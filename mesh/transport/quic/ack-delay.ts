@@ -4,6 +4,8 @@
  * alone costs as much as a message, at both ends. A second packet has it sent, as section 13.2.2 asks, and so has the
  * turn in which stopped streams are looked for, 5 ms later: nobody wakes up for it, and it is well within the 25 ms that
  * the peer allows (`max_ack_delay`). What was written never waits; what that packet shows to be lost may, as long.
+ *
+ * A packet that is more than half full is one of many, whose sender may wait for room: its acknowledgement does not wait.
  */
 
 /** Packets that hold no more than an acknowledgement are not longer. */
@@ -14,6 +16,12 @@ export class AckDelay {
   /** Packets that are to be acknowledged. */
   #owed = 0
   #hasNews = true
+  readonly #halfBytes: number
+
+  /** `packetBytesMax`: bytes of a full packet. */
+  constructor(packetBytesMax: number) {
+    this.#halfBytes = packetBytesMax / 2
+  }
 
   /** Nothing is to be sent but one acknowledgement. */
   get mayWait(): boolean {
@@ -22,8 +30,9 @@ export class AckDelay {
 
   /** A packet came. One that only acknowledges is owed nothing, and may make room for something. */
   heard(packetBytes: number): void {
-    if (packetBytes > ACK_PACKET_BYTES_MAX) this.#owed += 1
-    else this.#hasNews = true
+    const isAck = packetBytes <= ACK_PACKET_BYTES_MAX
+    if (!isAck) this.#owed += 1
+    if (isAck || packetBytes > this.#halfBytes) this.#hasNews = true
   }
 
   /** There may be something else to send, or it has waited long enough. */

@@ -126,7 +126,7 @@ export class QuicConnection implements TransportConnection, StreamOwner {
   #closing = false
   #closedDelivered = false
   #heard = false
-  readonly #ackDelay = new AckDelay()
+  readonly #ackDelay: AckDelay
   /** Packets came, or somebody began to listen, since everything was read. */
   #readDue = false
   #heardAtMs = 0
@@ -137,6 +137,7 @@ export class QuicConnection implements TransportConnection, StreamOwner {
     this.native = start.native
     this.initiator = start.initiator
     this.payloadBytes = start.payloadBytes
+    this.#ackDelay = new AckDelay(start.payloadBytes)
     this.zone = start.zone
     this.#expect = start.expect
     this.#path = { from: start.remote, to: owner.local }
