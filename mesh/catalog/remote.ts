@@ -73,6 +73,8 @@ export class Remote {
   readonly #parts: RemoteParts
   readonly claims: Readonly<Record<CatalogKind, Claims>>
   readonly #tellers = new Map<string, Teller>()
+  /** All that something was done to since they were found quiet: nodes have many links, most of which are. */
+  readonly #restless = new Set<Teller>()
   /** Whose last step is not acknowledged. */
   readonly #owed = new Set<Hearing>()
   #size = 0
@@ -98,12 +100,9 @@ export class Remote {
 
   /** {@link sweep} or {@link acknowledge} has something to do, sooner or later. */
   get isBusy(): boolean {
-    for (const { leaseEndsMs, hearings } of this.#tellers.values()) {
-      if (leaseEndsMs !== Infinity) return true
-      for (const kind of CATALOG_KINDS) {
-        const { askAtMs, orphans } = hearings[kind]
-        if (askAtMs !== Infinity || orphans.size > 0) return true
-      }
+    for (const teller of this.#restless) {
+      if (!isQuiet(teller)) return true
+      this.#restless.delete(teller)
     }
     return false
   }
@@ -135,6 +134,7 @@ export class Remote {
     states?: Readonly<Record<CatalogKind, CatalogState>>,
   ): void {
     const teller = this.#tellers.get(peer) ?? this.#open(peer, life, role)
+    this.#restless.add(teller)
     if (teller.life !== life) this.#end(nowMs, teller, life, role === 'gateway')
     teller.role = role
     teller.linked = true
@@ -146,6 +146,7 @@ export class Remote {
   unlinked(nowMs: number, peer: string): void {
     const teller = this.#tellers.get(peer)
     if (teller === undefined) return
+    this.#restless.add(teller)
     const { leaseMs, edgeLeaseMs } = this.#parts.settings
     teller.linked = false
     this.#unsync(teller)
@@ -158,6 +159,7 @@ export class Remote {
   forget(nowMs: number, peer: string): void {
     const teller = this.#tellers.get(peer)
     if (teller === undefined) return
+    this.#restless.add(teller)
     this.#end(nowMs, teller, teller.life, true)
     this.#release(teller)
   }
@@ -166,6 +168,7 @@ export class Remote {
   complete(nowMs: number, peer: string): void {
     const teller = this.#tellers.get(peer)
     if (teller?.linked !== true || teller.synced) return
+    this.#restless.add(teller)
     for (const kind of CATALOG_KINDS) {
       const hearing = teller.hearings[kind]
       if (!hearing.complete && hearing.askAtMs === Infinity) this.#ask(nowMs, teller, kind, 'ask')
@@ -177,7 +180,7 @@ export class Remote {
     const teller = this.#tellers.get(peer)
     if (teller === undefined) return
     this.#end(nowMs, teller, teller.life)
-    this.#tellers.delete(peer)
+    this.#close(teller)
   }
 
   /** It is a member now: what gateways say about it does not count any more. */
@@ -193,6 +196,7 @@ export class Remote {
     const teller = this.#tellers.get(from)
     if (teller?.linked !== true) return this.#parts.refused('ERR_CATALOG_UNLINKED', from)
     if (teller.life !== message.life) return this.#parts.refused('ERR_CATALOG_LIFE', from)
+    this.#restless.add(teller)
     const { kind, to, last } = message
     const hearing = teller.hearings[kind]
     const heard = hearing.take(nowMs, message)
@@ -225,6 +229,7 @@ export class Remote {
     const isOlder = at.life < held.life || (at.life === held.life && at.stamp < held.stamp)
     if (isOlder) return
     if (teller?.linked === true) {
+      this.#restless.add(teller)
       // Either the change that says so is on its way, or the two do not agree on what was said.
       const disagree = at.stamp === held.stamp && hearing?.complete === true
       if (disagree && hearing.distrust(nowMs)) this.#gap(nowMs, teller, hearing)
@@ -304,6 +309,12 @@ export class Remote {
     const teller = this.#tellers.get(peer)
     if (teller === undefined || teller.linked) return
     teller.leaseEndsMs = nowMs + this.#parts.settings.leaseMs
+    this.#restless.add(teller)
+  }
+
+  #close(teller: Teller): void {
+    this.#tellers.delete(teller.peer)
+    this.#restless.delete(teller)
   }
 
   #open(peer: string, life: number, role: NodeKind): Teller {
@@ -322,6 +333,7 @@ export class Remote {
       hearings,
     }
     this.#tellers.set(peer, teller)
+    this.#restless.add(teller)
     return teller
   }
 
@@ -531,8 +543,17 @@ export class Remote {
   }
 
   /** Without a link and with nothing told it is not remembered. */
-  #release({ peer, linked, hearings }: Teller): void {
-    const isHeld = CATALOG_KINDS.some((kind) => hearings[kind].count > 0)
-    if (!linked && !isHeld) this.#tellers.delete(peer)
+  #release(teller: Teller): void {
+    const isHeld = CATALOG_KINDS.some((kind) => teller.hearings[kind].count > 0)
+    if (!teller.linked && !isHeld) this.#close(teller)
   }
+}
+
+/** True when neither a sweep nor time has anything to do for it. */
+function isQuiet({ leaseEndsMs, hearings }: Teller): boolean {
+  if (leaseEndsMs !== Infinity) return false
+  return CATALOG_KINDS.every((kind) => {
+    const { askAtMs, orphans } = hearings[kind]
+    return askAtMs === Infinity && orphans.size === 0
+  })
 }
