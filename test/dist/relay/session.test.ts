@@ -145,6 +145,17 @@ describe('a relayed session', () => {
     expect(a.session.isFull).toBe(false)
   })
 
+  it('gives what is under way timeoutMs again whenever some of it has arrived', () => {
+    const [a] = pair()
+    for (const text of ['1', '2']) a.say(text)
+    a.take({ kind: 'ack', session: ID, ack: 1 }, TIMEOUT_MS - 1)
+    a.apply(a.session.tick(2 * TIMEOUT_MS - 2))
+    expect(a.end).toBeUndefined()
+    a.take({ kind: 'ack', session: ID, ack: 1 }, 2 * TIMEOUT_MS - 2)
+    a.apply(a.session.tick(2 * TIMEOUT_MS - 1))
+    expect(a.end).toBe('lost')
+  })
+
   it('ends when a gap has not closed in timeoutMs, whatever comes behind it', () => {
     const [, b] = pair()
     const hear = (number: number, nowMs: number): void =>
