@@ -3,7 +3,7 @@
  * The same tests run in `npm test` with smaller numbers. Bounded: about an hour. A failure prints its
  * seed; put it into the test's list of seeds. `test/soak` is an hour of churn of services in virtual time, ten
  * minutes on real sockets, ten minutes of real processes that are killed, stopped and restarted, pools at their
- * full size, and 4,100 connections and peers on QUIC; all print memory, and what was counted.
+ * full size, and 4,100 connections on QUIC; all print memory, and what was counted.
  * `npm run test:soak -- processes` runs the files whose names match.
  */
 import { execFileSync } from 'node:child_process'
@@ -32,8 +32,7 @@ const PARTS = [
     ...['pubsub/outbox-kill', 'pubsub/pubsub-functions', 'pubsub/retained', 'rpc/chaos'],
     ...['catalog/core.test', 'rpc/streams/streams.test'],
   ].map((name) => `test/mesh/${name}`),
-  ['test/soak/connections'],
-  ['test/soak/crowd'],
+  ['test/soak/connections', 'test/soak/crowd'],
   ['test/soak/processes'],
 ]
 const wanted = process.argv.slice(2)

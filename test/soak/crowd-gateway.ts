@@ -6,7 +6,9 @@ import process from 'node:process'
 import { createInterface } from 'node:readline'
 import { setFlagsFromString } from 'node:v8'
 import { runInNewContext } from 'node:vm'
+import { connectionsMaxOf } from '../../mesh/connections-max.ts'
 import { startMesh } from '../../mesh/index.ts'
+import { crowdTransport, PATIENCE_MS } from './crowd-transport.ts'
 
 /** The argument of the program. */
 export interface CrowdGatewayOptions {
@@ -21,10 +23,12 @@ const say = (event: object): void => void process.stdout.write(`${JSON.stringify
 const { realm, clientsMax, keepaliveIntervalMs } = JSON.parse(
   process.argv[2]!,
 ) as CrowdGatewayOptions
+const gateway = { clientsMax, health: false } as const
 const mesh = await startMesh({
-  ...{ realm, name: 'gateway', host: '127.0.0.1', port: 0, keepaliveIntervalMs },
-  gateway: { clientsMax, health: false },
-  services: {},
+  ...{ realm, name: 'gateway', host: '127.0.0.1', port: 0, keepaliveIntervalMs, gateway },
+  ...{ services: {}, handshakeTimeoutMs: PATIENCE_MS },
+  // As many as a gateway has that is given no transport.
+  transport: crowdTransport(connectionsMaxOf({ gateway })),
 })
 await mesh.rpc.advertise('echo', (input) => input)
 

@@ -6,6 +6,7 @@ import process from 'node:process'
 import { createInterface } from 'node:readline'
 import { connect, loadRealm } from '../../mesh/index.ts'
 import type { Peer } from '../../mesh/index.ts'
+import { crowdTransport, PATIENCE_MS } from './crowd-transport.ts'
 
 /** The argument of the program. */
 export interface CrowdPeersOptions {
@@ -21,9 +22,9 @@ interface Input {
 }
 
 /** This program does one thing at a time, and on a machine that does others that takes long. */
-const PATIENCE_MS = 300_000
+const WAIT_MS = 600_000
 /** Peers that come at once: their handshakes share one thread, and each has a deadline. */
-const BATCH = 20
+const BATCH = 8
 
 const say = (event: object): void => void process.stdout.write(`${JSON.stringify(event)}\n`)
 const { gateway, keepaliveIntervalMs, ...given } = JSON.parse(process.argv[2]!) as CrowdPeersOptions
@@ -33,8 +34,8 @@ let heard = 0
 
 function begin(host: string): Promise<Peer> {
   return connect(gateway, {
-    ...{ realm, host, port: 0, keepaliveIntervalMs },
-    ...{ connectTimeoutMs: 30_000, handshakeTimeoutMs: 30_000 },
+    ...{ realm, host, port: 0, keepaliveIntervalMs, transport: crowdTransport(16) },
+    ...{ connectTimeoutMs: PATIENCE_MS, handshakeTimeoutMs: PATIENCE_MS },
   })
 }
 
@@ -43,9 +44,9 @@ async function come(host: string): Promise<void> {
   const peer = await begin(host)
   peers.push(peer)
   peer.pubsub.subscribe('to.all', () => void (heard += 1))
-  await peer.ready({ timeoutMs: PATIENCE_MS })
+  await peer.ready({ timeoutMs: WAIT_MS })
   const n = peers.length
-  const answer = await peer.rpc.call('echo', n, { timeoutMs: PATIENCE_MS })
+  const answer = await peer.rpc.call('echo', n, { timeoutMs: WAIT_MS })
   if (answer !== n) throw new Error(`echo of ${n} was ${String(answer)}`)
 }
 
