@@ -82,7 +82,7 @@ export const SERVICES_MUTANTS: readonly ServicesMutant[] = [
   {
     rule: 'a gateway answers its peers again when something has changed',
     file: 'mesh/catalog/standing.ts',
-    from: 'if (this.#peers.has(id)) this.#changed.add(id)',
+    from: 'if (peers.has(id)) changed.add(id)',
     to: '',
     seeds: [13],
     ids: ['PS14'],
