@@ -182,6 +182,12 @@ export class MeshCore implements LinkProcessContext {
     this.#port = options.port
   }
 
+  /** Whether there are addresses at which others may be found, or sources of such. */
+  get hasAddresses(): boolean {
+    const { candidates, discovery } = this.parts.options
+    return candidates.length + discovery.length + this.#added.length > 0
+  }
+
   /** The port to bind: after the first time always the same, because peers know it. */
   get port(): number {
     return this.#port

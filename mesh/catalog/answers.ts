@@ -13,6 +13,7 @@ export function answersOf(
   number: number,
   entries: readonly CatalogEntry[],
   { frameBytesMax, answerEntriesMax }: Pick<CatalogSettings, 'frameBytesMax' | 'answerEntriesMax'>,
+  isPartial = false,
 ): readonly AnswerMessage[] {
   const parts: Map<string, AnswerGroup & { readonly items: Item[] }>[] = [new Map()]
   let bytes = GROUP_BYTES
@@ -29,11 +30,8 @@ export function answersOf(
     bytes += size
   }
   return parts.map((groups, at): AnswerMessage => {
-    return {
-      type: 'answer',
-      number,
-      last: at === parts.length - 1,
-      groups: Array.from(groups.values()),
-    }
+    const last = at === parts.length - 1
+    const answer: AnswerMessage = { type: 'answer', number, last, groups: [...groups.values()] }
+    return last && isPartial ? { ...answer, isPartial } : answer
   })
 }

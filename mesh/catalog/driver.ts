@@ -52,6 +52,8 @@ export interface CatalogContext {
   readonly dialsMax: number
   readonly dialTimeoutMs: number
   readonly view: MembershipView
+  /** Whether there are addresses at which others may be found. */
+  hasAddresses(): boolean
   /** Undefined, or of mode `disabled`, for none. */
   readonly dht: Dht | undefined
   readonly memory: CatalogMemory
@@ -69,6 +71,8 @@ export class CatalogDriver implements RunningCatalog {
   readonly #pairs: Pairs
   readonly #places: DhtPlaces | undefined
   readonly #onDemand: OnDemand
+  /** Until then others may not have been heard of. */
+  readonly #beginsUntilMs: number
   /** At a gateway. */
   readonly #edge: EdgeQuestions | undefined
   /** Frames of messages that go to many. */
@@ -94,6 +98,7 @@ export class CatalogDriver implements RunningCatalog {
     this.#pairs = this.#openPairs()
     this.#edge = this.#openEdge()
     const nowMs = clock.now()
+    this.#beginsUntilMs = nowMs + settings.edgeLeaseMs
     this.#core.restore(nowMs, former?.snapshot() ?? [])
     for (const kind of CATALOG_KINDS) {
       for (const [pattern, detail] of memory.own[kind]) {
@@ -458,6 +463,12 @@ export class CatalogDriver implements RunningCatalog {
     })
   }
 
+  #isBeginning(): boolean {
+    const { clock, view, hasAddresses } = this.#context
+    if (clock.now() >= this.#beginsUntilMs) return false
+    return !this.#core.isComplete || (view.members().length === 0 && hasAddresses())
+  }
+
   #openEdge(): EdgeQuestions | undefined {
     const { edges, self, settings, clock, memory } = this.#context
     if (edges === undefined) return undefined
@@ -465,6 +476,7 @@ export class CatalogDriver implements RunningCatalog {
       ...{ self, settings, clock, own: memory.own, others: this.#core },
       isHere: (peer) => edges.link(peer) !== undefined,
       isSought: (kind, name) => this.isSought(kind, name),
+      isBeginning: () => this.#isBeginning(),
       seek: (kind, name, done) => void this.seek(kind, name, settings.seekTimeoutMs, done),
       send: (to, message) => void this.#send(to, message),
       refused: (code, peer, times) => this.#work.refuse(code, peer, times),

@@ -3,6 +3,9 @@
  * own filter it matches as it is written. A peer gets what is known when that is all that can be known, or its time is over,
  * and again when it has changed (`standing.ts`).
  *
+ * A gateway that has just begun may not have heard of others, or not yet what they want: of topics it says so. Then a peer
+ * keeps for them what is at least once, and asks again. Procedures it does not wait for: a call would only wait.
+ *
  * A name costs a look into an index. A filter costs a look at everything that is known, and its answer may be long, so
  * filters have limits of their own.
  */
@@ -33,6 +36,8 @@ export interface EdgeQuestionsParts {
     entries(kind: CatalogKind): Iterable<CatalogEntry>
   }
   isSought(kind: CatalogKind, name: string): boolean
+  /** Whether there may be others of which this gateway has not heard yet, because it has just begun. */
+  isBeginning(): boolean
   /** Calls `done` when it is over. */
   seek(kind: CatalogKind, name: string, done: () => void): void
   send(to: string, message: AnswerMessage): void
@@ -129,7 +134,8 @@ export class EdgeQuestions {
     const found = isWildcard(name) ? this.#below(to, kind, name) : this.#matching(to, kind, name)
     const over = found.length - settings.answerEntriesMax
     if (over > 0) refused('ERR_CATALOG_ANSWER_MAX', to, over)
-    for (const message of answersOf(number, found, settings)) send(to, message)
+    const isPartial = kind === 'topic' && !isWildcard(name) && this.#parts.isBeginning()
+    for (const message of answersOf(number, found, settings, isPartial)) send(to, message)
   }
 
   /** What a peer may use: of others, also at this edge, and of this gateway itself. */

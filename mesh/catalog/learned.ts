@@ -1,6 +1,7 @@
 /**
  * What a peer at the edge has learned from its gateway: entries by the names and filters that it asked for. An entry is known
- * as long as one of these is sought. A name is *doubtful* from when a node that it had was lost until the next answer.
+ * as long as one of these is sought. A name is *doubtful* from when a node that it had was lost until the next answer,
+ * and when there may be more than that says.
  *
  * Whoever looks up a name finds only what an answer for a name has: answers for filters may be a second old, which is good
  * enough to show and not to choose by.
@@ -47,7 +48,13 @@ export class Learned {
   }
 
   /** The answer for one name or filter: this, and nothing else, is known for it. */
-  answer(nowMs: number, kind: CatalogKind, name: string, groups: readonly AnswerGroup[]): void {
+  answer(
+    nowMs: number,
+    kind: CatalogKind,
+    name: string,
+    groups: readonly AnswerGroup[],
+    isPartial = false,
+  ): void {
     const before = this.#byName.get(`${kind} ${name}`)
     const now = new Set<string>()
     const by = isWildcard(name) ? 'filters' : 'names'
@@ -62,7 +69,8 @@ export class Learned {
     }
     if (now.size > 0) this.#byName.set(`${kind} ${name}`, now)
     else this.#byName.delete(`${kind} ${name}`)
-    this.#doubtful.delete(`${kind} ${name}`)
+    if (isPartial) this.#doubtful.add(`${kind} ${name}`)
+    else this.#doubtful.delete(`${kind} ${name}`)
     for (const id of before ?? []) if (!now.has(id)) this.#release(id, by)
   }
 

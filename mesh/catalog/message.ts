@@ -100,6 +100,8 @@ export interface AnswerMessage {
   readonly type: 'answer'
   readonly number: number
   readonly last: boolean
+  /** True of a gateway that has just begun: there may be others of which it has not heard yet. Goes with the last part. */
+  readonly isPartial?: boolean | undefined
   readonly groups: readonly AnswerGroup[]
 }
 

@@ -11,7 +11,8 @@
  *                                [1, life, version, name]: the receiver sent what nobody here wants or offers
  *     suback                     [kind, mode, life, version]: what is held of the receiver; hello, ask or ack
  *     interest                   [0, number, kind, name or filter]: who wants or offers that? asked of a gateway
- *                                [1, number, last, groups]; group: [node, via | null, items]
+ *                                [1, number, last, groups]; group: [node, via | null, items];
+ *                                one element more, true, when there may be more than is known
  *
  * Bytes of a peer raise `MessageError` or `CodecError` and nothing else. An entry that no catalog takes, in a message
  * that is in order, is left out and counted.
@@ -144,7 +145,8 @@ export class CatalogProtocol {
       }
     })
     if (over > 0) refused(over)
-    return { type: 'answer', number, last: items.flag(2, 'last'), groups }
+    const answer: AnswerMessage = { type: 'answer', number, last: items.flag(2, 'last'), groups }
+    return items.has(4) && items.flag(4, 'partial') ? { ...answer, isPartial: true } : answer
   }
 
   #items(
@@ -209,7 +211,8 @@ function fieldsOf(message: CatalogMessage): readonly unknown[] {
       const written = message.groups.map(({ node, via, items }) => {
         return [keyBytes(node), via === undefined ? null : keyBytes(via), itemFields(items)]
       })
-      return [FORM.answer, message.number, message.last, written]
+      const fields = [FORM.answer, message.number, message.last, written]
+      return message.isPartial === true ? [...fields, true] : fields
     }
   }
 }

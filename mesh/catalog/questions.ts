@@ -17,8 +17,13 @@ import type { Sought } from './sought.ts'
 export interface QuestionsSink {
   /** False when there is no gateway that takes it. */
   ask(message: QuestionMessage): boolean
-  /** The whole answer for a name. */
-  answered(kind: CatalogKind, name: string, groups: readonly AnswerGroup[]): void
+  /** The whole answer for a name; partial when its gateway may not have heard of everybody yet. */
+  answered(
+    kind: CatalogKind,
+    name: string,
+    groups: readonly AnswerGroup[],
+    isPartial: boolean,
+  ): void
   /** A name is not sought any more. */
   released(kind: CatalogKind, name: string): void
   /** A seek is over. */
@@ -95,10 +100,10 @@ export class Questions {
     const sought = this.#sought.get(kind, name)
     if (sought === undefined) return false
     sought.usedMs = nowMs
-    return nowMs < sought.freshUntilMs
+    return isKnown(nowMs, sought)
   }
 
-  /** Whether the last search for it ended without an answer. */
+  /** Whether the last search for it ended without an answer, or with a partial one. */
   isUnanswered(kind: CatalogKind, name: string): boolean {
     return this.#sought.get(kind, name)?.isUnanswered === true
   }
@@ -106,9 +111,10 @@ export class Questions {
   seek(nowMs: number, id: number, kind: CatalogKind, name: string, timeoutMs: number): void {
     this.#seeksBegun += 1
     const { sought } = this.#sought.open(nowMs, kind, name)
-    if (nowMs < sought.freshUntilMs) return this.#sink.sought(id)
+    if (isKnown(nowMs, sought)) return this.#sink.sought(id)
     this.#seeks.set(id, { sought, deadlineMs: nowMs + timeoutMs })
-    this.#want(nowMs, sought)
+    // A gateway whose answer was partial is asked again later, and says by itself what it hears meanwhile.
+    if (nowMs >= sought.freshUntilMs) this.#want(nowMs, sought)
     this.#watch(nowMs)
   }
 
@@ -168,7 +174,7 @@ export class Questions {
   }
 
   /** Part of an answer has come. */
-  answer(nowMs: number, { number, last, groups }: AnswerMessage): void {
+  answer(nowMs: number, { number, last, isPartial = false, groups }: AnswerMessage): void {
     const asked = this.#asked.get(number) ?? this.#askedBefore(nowMs, number)
     if (asked === undefined) return
     const { answerEntriesMax, seekFreshMs, seekIntervalMs } = this.#settings
@@ -181,14 +187,14 @@ export class Questions {
     if (!last) return
     this.#asked.delete(number)
     const { sought } = asked
-    const isKnown = asked.entries > 0
-    sought.freshUntilMs = nowMs + (isKnown ? seekFreshMs : seekIntervalMs)
-    sought.isUnanswered = false
+    const isFound = asked.entries > 0 && !isPartial
+    sought.freshUntilMs = nowMs + (isFound ? seekFreshMs : seekIntervalMs)
+    sought.isUnanswered = isPartial
     if (this.#sought.get(sought.kind, sought.name) === sought) {
       this.#unstand(sought)
       this.#standing.set(number, sought)
       this.#numbers.set(sought, number)
-      this.#sink.answered(sought.kind, sought.name, asked.groups)
+      this.#sink.answered(sought.kind, sought.name, asked.groups, isPartial)
     }
     this.#end((seek) => seek.sought === sought)
   }
@@ -212,6 +218,9 @@ export class Questions {
     for (const sought of this.#sought.due(nowMs)) {
       sought.refreshAtMs = this.#sought.nextRefreshMs(nowMs)
       this.#want(nowMs, sought)
+    }
+    for (const { sought } of this.#seeks.values()) {
+      if (nowMs >= sought.freshUntilMs) this.#want(nowMs, sought)
     }
     this.#end(({ deadlineMs, sought }) => {
       if (deadlineMs > nowMs) return false
@@ -283,4 +292,9 @@ export class Questions {
     for (const { deadlineMs } of this.#seeks.values()) dueMs = Math.min(dueMs, deadlineMs)
     this.#sweepDueMs = dueMs
   }
+}
+
+/** Whether nobody is to be asked for it now. */
+function isKnown(nowMs: number, { freshUntilMs, isUnanswered }: Sought): boolean {
+  return nowMs < freshUntilMs && isUnanswered !== true
 }

@@ -49,6 +49,8 @@ export interface TellerSnapshot {
   readonly peer: string
   readonly life: number
   readonly role: NodeKind
+  /** Infinity while it was linked. */
+  readonly leaseEndsMs: number
   readonly kinds: readonly {
     readonly kind: CatalogKind
     readonly version: number
@@ -147,11 +149,10 @@ export class Remote {
     const teller = this.#tellers.get(peer)
     if (teller === undefined) return
     this.#restless.add(teller)
-    const { leaseMs, edgeLeaseMs } = this.#parts.settings
     teller.linked = false
     this.#unsync(teller)
     for (const kind of CATALOG_KINDS) teller.hearings[kind].interrupt()
-    teller.leaseEndsMs = nowMs + (teller.role === 'edge' ? edgeLeaseMs : leaseMs)
+    teller.leaseEndsMs = nowMs + this.#leaseMsOf(teller.role)
     this.#release(teller)
   }
 
@@ -272,8 +273,8 @@ export class Remote {
 
   /** What is known, for the one that comes after this. */
   snapshot(): readonly TellerSnapshot[] {
-    return Array.from(this.#tellers.values(), ({ peer, life, role, hearings }) => ({
-      ...{ peer, life, role },
+    return Array.from(this.#tellers.values(), ({ peer, life, role, leaseEndsMs, hearings }) => ({
+      ...{ peer, life, role, leaseEndsMs },
       kinds: CATALOG_KINDS.map((kind) => {
         const { version, owners, orphans } = hearings[kind]
         const claims = Array.from(owners, (node) => ({
@@ -285,11 +286,14 @@ export class Remote {
     }))
   }
 
-  /** Takes over what one before this knew. Its peers have no link yet. */
+  /**
+   * Takes over what one before this knew. Its peers have no link yet; a lease that ran goes on, for a restart is no word of
+   * theirs.
+   */
   restore(nowMs: number, former: readonly TellerSnapshot[]): void {
-    for (const { peer, life, role, kinds } of former) {
+    for (const { peer, life, role, leaseEndsMs, kinds } of former) {
       const teller = this.#open(peer, life, role)
-      teller.leaseEndsMs = nowMs + this.#parts.settings.leaseMs
+      teller.leaseEndsMs = Math.min(leaseEndsMs, nowMs + this.#leaseMsOf(role))
       for (const { kind, version, claims, orphans } of kinds) {
         const hearing = teller.hearings[kind]
         hearing.version = version
@@ -308,8 +312,14 @@ export class Remote {
   heard(nowMs: number, peer: string): void {
     const teller = this.#tellers.get(peer)
     if (teller === undefined || teller.linked) return
-    teller.leaseEndsMs = nowMs + this.#parts.settings.leaseMs
+    teller.leaseEndsMs = nowMs + this.#leaseMsOf(teller.role)
     this.#restless.add(teller)
+  }
+
+  /** How long entries of a peer of that role count without a link. */
+  #leaseMsOf(role: NodeKind): number {
+    const { leaseMs, edgeLeaseMs } = this.#parts.settings
+    return role === 'edge' ? edgeLeaseMs : leaseMs
   }
 
   #close(teller: Teller): void {

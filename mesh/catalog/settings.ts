@@ -11,7 +11,10 @@ export interface CatalogSettings {
   readonly batchMs: number
   /** Entries of a node without a link are forgotten after this, unless it comes back. */
   readonly leaseMs: number
-  /** The same for a peer at the edge of this gateway, which has no other way to say that it is there. */
+  /**
+   * The same for a peer at the edge of this gateway, which has no other way to say that it is there. For as long a gateway
+   * that has begun tells its peers at the edge that it may not have heard yet of all who want a topic.
+   */
   readonly edgeLeaseMs: number
   /** Entries of this node, and of any other; of a gateway with those of all its edge peers. All nodes alike. */
   readonly entriesPerNodeMax: number

@@ -20,7 +20,7 @@ export interface Sought {
   refreshAtMs: number
   /** It counts as used until it is not followed any more. */
   isFollowed?: boolean
-  /** Its time was over before anybody answered. */
+  /** Its time was over before anybody answered, or there may be more than the answer says. */
   isUnanswered?: boolean
 }
 

@@ -68,9 +68,9 @@ export class UplinkDriver implements RunningCatalog {
       ask: (message) => {
         return this.#gateway !== undefined && this.#send(this.#gateway, message) !== 'refused'
       },
-      answered: (kind, name, groups) => {
+      answered: (kind, name, groups, isPartial) => {
         const others = groups.filter(({ node }) => node !== self)
-        this.#learned.answer(clock.now(), kind, name, others)
+        this.#learned.answer(clock.now(), kind, name, others, isPartial)
       },
       released: (kind, name) => this.#learned.drop(kind, name),
       sought: (id) => this.#work.sought(id),

@@ -105,6 +105,7 @@ function catalogParts({
     self: identity.nodeKey.hex,
     incarnation: identity.incarnation,
     ...{ clock, chance, logger, refusals, codec, pool, dialer, view, dht },
+    hasAddresses: () => core.hasAddresses,
     edges: edges?.pool,
     dialsMax: dialShares(mesh.dialsMax).catalog,
     dialTimeoutMs: Math.min(mesh.handshakeTimeoutMs, DIAL_TIMEOUT_MS),

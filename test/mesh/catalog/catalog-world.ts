@@ -80,6 +80,7 @@ export class CatalogWorld implements AsyncDisposable {
     const created = createCatalog({
       ...{ self: hex, incarnation, clock, chance, logger: core.logger, refusals, codec, courier },
       ...{ pool, dialer, view, dht, edges: undefined, dialsMax: 4, dialTimeoutMs: 2_000 },
+      hasAddresses: () => true,
       options: given,
     })
     const { catalog } = created

@@ -202,16 +202,21 @@ describe('entries of others', () => {
     expect(b.core.stats()).toMatchObject({ known: 0, nodes: 0, tellers: 0 })
   })
 
-  it('end after their lease without a link', () => {
-    const { scene, a, b } = pairOf({ leaseMs: 5_000 })
-    scene.set(a, 'topic', 'x')
-    scene.advance(100)
-    scene.unlink(a, b)
-    scene.advance(4_900)
-    expect(scene.lookup(b, 'topic', 'x')).toEqual(['01'])
-    scene.advance(1_200)
-    expect(scene.lookup(b, 'topic', 'x')).toEqual([])
-  })
+  it.each([false, true])(
+    'end after their lease without a link; restart of the process %s',
+    (isRestarted) => {
+      const { scene, a, b } = pairOf({ leaseMs: 5_000 })
+      scene.set(a, 'topic', 'x')
+      scene.advance(100)
+      scene.unlink(a, b)
+      scene.advance(2_500)
+      if (isRestarted) scene.restartProcess(b)
+      scene.advance(2_400)
+      expect(scene.lookup(b, 'topic', 'x')).toEqual(['01'])
+      scene.advance(1_200)
+      expect(scene.lookup(b, 'topic', 'x')).toEqual([])
+    },
+  )
 
   it('are all known when every member that is there has told them, and then only', () => {
     const { scene, a, b } = pairOf()
@@ -505,6 +510,19 @@ describe('peers at the edge', () => {
     scene.unlink(edge, g1)
     scene.advance(9_000)
     expect(scene.lookup(m, 'topic', 'x')).toEqual(['01(02)'])
+    scene.advance(3_000)
+    expect(scene.lookup(m, 'topic', 'x')).toEqual([])
+    expect(g1.core.stats()).toMatchObject({ relayed: 0, told: 0 })
+  })
+
+  it('ML6 are forgotten after the same short lease when its process is restarted meanwhile, however often', () => {
+    const { scene, edge, g1, m } = edgeScene()
+    scene.unlink(edge, g1)
+    for (let round = 0; round < 3; round++) {
+      scene.advance(3_000)
+      expect(scene.lookup(m, 'topic', 'x')).toEqual(['01(02)'])
+      scene.restartProcess(g1)
+    }
     scene.advance(3_000)
     expect(scene.lookup(m, 'topic', 'x')).toEqual([])
     expect(g1.core.stats()).toMatchObject({ relayed: 0, told: 0 })

@@ -122,6 +122,14 @@ describe('a name of an edge peer', () => {
     expect(learned.isDoubtful('topic', 'a')).toBe(false)
   })
 
+  it('PS6 is doubtful when there may be more than an answer says, until one that says all', () => {
+    const learned = learnedOf({ a: ['n1'] })
+    for (const isPartial of [true, true, false]) {
+      learned.answer(2, 'topic', 'a', [], isPartial)
+      expect(learned.isDoubtful('topic', 'a')).toBe(isPartial)
+    }
+  })
+
   it('is not when that node said itself that it has no use for it, or nobody seeks it any more', () => {
     const learned = learnedOf({ a: ['n1', 'n2'] })
     learned.forget('n1', 'topic', 'a')

@@ -56,6 +56,7 @@ const message: fc.Arbitrary<CatalogMessage> = fc.oneof(
   fc.record({
     type: fc.constant('answer' as const),
     ...{ number: fc.nat(2 ** 31), last: fc.boolean() },
+    isPartial: fc.constantFrom(true, undefined),
     groups: fc.array(fc.record({ node: key, via: fc.option(key, { nil: undefined }), items }), {
       maxLength: 3,
     }),

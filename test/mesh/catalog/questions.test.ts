@@ -34,11 +34,11 @@ class Play {
   }
 
   /** Answers what was asked, each with so many entries. */
-  answer(entries = 1): void {
+  answer(entries = 1, isPartial?: boolean): void {
     const items = Array.from({ length: entries }, (_, at) => ({ pattern: `p${at}`, detail: {} }))
     const groups = entries === 0 ? [] : [{ node: 'n', via: undefined, items }]
     for (const { number } of this.asked.splice(0)) {
-      this.questions.answer(this.nowMs, { type: 'answer', number, last: true, groups })
+      this.questions.answer(this.nowMs, { type: 'answer', number, last: true, isPartial, groups })
     }
   }
 
@@ -168,6 +168,26 @@ describe('questions to a gateway', () => {
     const [last] = play.asked
     play.questions.answer(play.nowMs, { ...answer, number: last!.number - 1 })
     expect(play.log.length).toBe(5)
+  })
+
+  it('PS6 are asked again after seekIntervalMs while the answer is partial, and a seek waits for that', () => {
+    const play = new Play()
+    play.questions.linked(play.nowMs)
+    play.seek('a')
+    play.answer(1, true)
+    expect(play.log.splice(0)).toEqual(['a: 1', 'sought 1'])
+    expect(play.questions.isUnanswered('topic', 'a')).toBe(true)
+    expect(play.questions.isSought(play.nowMs, 'topic', 'a')).toBe(false)
+    // What is not to be known yet is neither said at once nor asked at once.
+    play.seek('a', 3_000)
+    play.advance(1_999)
+    expect([play.asked.length, play.log.length]).toEqual([0, 0])
+    play.advance(1)
+    expect(play.asked).toHaveLength(1)
+    play.answer(2)
+    expect(play.log.splice(0)).toEqual(['a: 2', 'sought 2'])
+    expect(play.questions.isUnanswered('topic', 'a')).toBe(false)
+    expect(play.questions.isSought(play.nowMs, 'topic', 'a')).toBe(true)
   })
 
   it('take answerEntriesMax entries of an answer in parts, not one more', () => {

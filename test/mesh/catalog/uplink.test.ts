@@ -64,7 +64,7 @@ interface Edge extends CreatedUplinkCatalog {
 class Edges {
   readonly net = new ServiceNet()
 
-  async gateway(options: CatalogOptions = {}): Promise<Gateway> {
+  async gateway(options: CatalogOptions = {}, hasAddresses = false): Promise<Gateway> {
     const node = this.net.node()
     const { self, incarnation, clock, chance, logger, refusals, codec, courier } = node
     const edges = new Links()
@@ -85,6 +85,7 @@ class Edges {
         dialsMax: 1,
         dialTimeoutMs: 1_000,
         dht: undefined,
+        hasAddresses: () => hasAddresses,
       },
     })
     await Supervisor.start({ system: node.system, children: [created.child] })
@@ -229,6 +230,34 @@ describe('a peer at the edge', () => {
     expect(edge.catalog.lookup('topic', 'x').map(({ node }) => node)).toEqual([next.node.self])
     expect(edge.catalog.isDoubtful('topic', 'x')).toBe(false)
   })
+
+  it.each([
+    { hasAddresses: true, what: 'has begun and found nobody yet' },
+    { hasAddresses: false, what: 'has nobody to find' },
+  ])(
+    'PS6 hears from a gateway that $what whether that is all, for edgeLeaseMs',
+    async ({ hasAddresses }) => {
+      const edges = new Edges()
+      const gateway = await edges.gateway({ edgeLeaseMs: 6_000 }, hasAddresses)
+      const edge = await edges.edge()
+      edges.link(edge, gateway)
+      gateway.catalog.set('topic', 'x')
+      gateway.catalog.set('procedure', 'x')
+      // What is known is known, and may not be all.
+      expect(await edges.sought(edge, 'x')).toBe('01')
+      expect(edge.catalog.isUnanswered('topic', 'x')).toBe(hasAddresses)
+      expect(edge.catalog.isDoubtful('topic', 'x')).toBe(hasAddresses)
+      // Calls are for whoever is there.
+      const seek = edge.catalog.seek('procedure', 'x')
+      await edges.advance(100)
+      await seek
+      expect(edge.catalog.isUnanswered('procedure', 'x')).toBe(false)
+      await edges.advance(4_000)
+      expect(await edges.sought(edge, 'x')).toBe('01')
+      expect(edge.catalog.isUnanswered('topic', 'x')).toBe(false)
+      expect(edge.catalog.isDoubtful('topic', 'x')).toBe(false)
+    },
+  )
 
   it('ML17 tells the next gateway all of it after each of twenty links', async () => {
     const edges = new Edges()
