@@ -161,6 +161,8 @@ export class Channels {
   }
 
   #linkUp(link: Link): void {
+    // It is there, whether the link carries the channel yet or waits for a session that is being opened.
+    this.#holdOffs.forget(link.peer.key.hex)
     this.#handOver.linkUp(link)
   }
 

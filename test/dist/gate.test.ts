@@ -216,9 +216,9 @@ describe('two nodes that talk at once', () => {
 })
 
 /** Two gates, a process at each, and how the one sees the other: as it is, and as one of an earlier start. */
-async function scene({ isLinked = true } = {}) {
+async function scene({ isLinked = true, dialHoldOffMs = 0, seed = 1 } = {}) {
   const clock = createSimClock()
-  const gates = new Gates(clock, 1)
+  const gates = new Gates(clock, seed, { dialHoldOffMs })
   const [a, b] = gates.sides
   if (isLinked) gates.up(a)
   await clock.advance(20)
@@ -320,6 +320,25 @@ describe('a gate', () => {
     a.gate.peer(b.keyHex)!.link.fail('ERR_TEST', 'for the test')
     await clock.advance(200)
     expect(await dialsFor('in vain again')).toBe(1)
+  })
+
+  it('X-11 holds nobody off that has a link, also one that waits for the session that the peer has asked for', async () => {
+    const { clock, gates, a, b, here, there, far } = await scene({
+      ...{ isLinked: false, dialHoldOffMs: 1_000, seed: 1 },
+    })
+    // Its dial is in vain, and it asks for a session.
+    b.system.send(b.system.pidFor(a.keyHex, here.pid.id, 1), 'through others')
+    await clock.advance(31)
+    gates.up(b)
+    gates.break(a)
+    expect(a.gate.send(far, 'held off')).toBe(false)
+    await clock.advance(30)
+    gates.up(b)
+    // It has accepted, and nobody has spoken in it yet.
+    expect([a.link?.isUp, a.gate.peer(b.keyHex)]).toEqual([true, undefined])
+    expect(a.gate.send(far, 'while the link waits')).toBe(true)
+    await clock.advance(500)
+    expect([here.seen, there.seen]).toEqual([['through others'], ['while the link waits']])
   })
 
   it('removes a monitor behind what made it, also when that waits for a large value', async () => {
