@@ -13,6 +13,8 @@ export interface Letter {
   readonly stampMs: number | undefined
   /** Told to one that came later. */
   readonly isReplay: boolean
+  /** Given back and drawn again: for a member of the groups alone, because subscribers in none have got it before. */
+  readonly isDrawnAgain?: boolean | undefined
   /** Number of the request that it is. */
   readonly requestId: number | undefined
   readonly payload: Payload
@@ -23,7 +25,7 @@ export const LETTER_BYTES = 128
 
 /** The frame of a letter. */
 export function frameOf(
-  { topic, sequence, headers, stampMs, isReplay, requestId, payload }: Letter,
+  { topic, sequence, headers, stampMs, isReplay, isDrawnAgain, requestId, payload }: Letter,
   codec: Codec,
   groups?: readonly string[],
   place?: SessionPlace,
@@ -39,6 +41,7 @@ export function frameOf(
       isReplay,
       headers,
       groups,
+      isDrawnAgain,
       payload: payload.bytes,
     },
     codec,

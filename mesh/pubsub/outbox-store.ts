@@ -45,10 +45,10 @@ export class OutboxStore {
   /** Keeps a message. */
   keep(stored: StoredLetter): void {
     const { letter, groups, via, expiresWallMs } = stored
-    const { topic, sequence, headers, stampMs, payload } = letter
+    const { topic, sequence, headers, stampMs, isDrawnAgain = false, payload } = letter
     const bytes = this.#values.encode([
       ...[expiresWallMs, topic, sequence, headers ?? null, stampMs ?? null],
-      ...[groups ?? [], via ?? null, payload.bytes],
+      ...[groups ?? [], via ?? null, payload.bytes, isDrawnAgain],
     ])
     this.#store.keep(nameOf(stored), bytes)
   }
@@ -85,6 +85,7 @@ export class OutboxStore {
         headers: isFlat(headers) ? headers : undefined,
         stampMs: items.get(4) === null ? undefined : items.whole(4, 'stamp', 0, UINT48_MAX),
         isReplay: false,
+        isDrawnAgain: items.get(8) === true,
         requestId: undefined,
         payload: Payload.received(this.#values, payload),
       }

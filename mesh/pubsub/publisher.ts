@@ -221,9 +221,11 @@ export class Publisher {
   }
 
   /** A message that came to nobody: to another member of the group, or it is said that there is none. */
-  #drawAgain(node: string, { letter, delivery, group, exclude, expiresMs }: Drawn): void {
+  #drawAgain(node: string, { letter: drawn, delivery, group, exclude, expiresMs }: Drawn): void {
     const { memory, clock, refusals } = this.#context
-    const { topic } = letter
+    const { topic } = drawn
+    // Subscribers in no group have got it the first time, wherever they are.
+    const letter = { ...drawn, isDrawnAgain: true }
     const ttlMs = Math.max(1, expiresMs - clock.now())
     const outgoing = new Outgoing({ letter, delivery, localFirst: false, exclude, ttlMs })
     const members = memory.routes.route(topic).groups.find(({ name }) => name === group)

@@ -111,7 +111,8 @@ export class Receiver {
     let isTaken = plain.length > 0
     let empty: string[] | undefined
     asNobody(() => {
-      for (let at = 0; at < plain.length; at++) this.#give(plain[at]!, publication)
+      const count = arrival.isDrawnAgain === true ? 0 : plain.length
+      for (let at = 0; at < count; at++) this.#give(plain[at]!, publication)
       for (const name of groups ?? NO_GROUPS) {
         const member = members.get(name)?.pick(false)
         if (member === undefined) {
@@ -218,6 +219,7 @@ export class Receiver {
         isReplay: frame.isReplay,
         headers: frame.headers,
         groups: frame.groups,
+        isDrawnAgain: frame.isDrawnAgain,
         payload,
       }
     } catch (error) {

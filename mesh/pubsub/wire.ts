@@ -8,7 +8,7 @@
  *     acknowledged: session u48, number u48, previous u48
  *     request, reply: id u48
  *     retain, replay: stamp u48
- *     extras: bytes u16, MessagePack [headers or null, groups]
+ *     extras: bytes u16, MessagePack [headers or null, groups], and true for those groups alone
  *     topic UTF-8 | payload: the rest, one value of the user codec
  *
  * What lies between `previous` and `number` is over: acknowledged, or given up. So whoever has everything up to
@@ -28,6 +28,8 @@ export interface PublishExtras {
   readonly headers: Headers | undefined
   /** Groups for which the receiver shall choose a member. */
   readonly groups: readonly string[] | undefined
+  /** For a member of each of them alone; others there have got it before. */
+  readonly isDrawnAgain?: boolean | undefined
 }
 
 /** Place of a message in the session of its publisher with one node. */
@@ -51,6 +53,7 @@ export interface PublishFrame {
   readonly isReplay: boolean
   readonly headers: Headers | undefined
   readonly groups: readonly string[] | undefined
+  readonly isDrawnAgain?: boolean | undefined
   /** Encoded; after reading a view that is valid as long as that of the frame. */
   readonly payload: Uint8Array
 }
@@ -157,9 +160,13 @@ function flagsOf(message: PublishFrame, hasExtras: boolean): number {
   return hasExtras ? flags | Flag.extras : flags
 }
 
-function encodeExtras({ headers, groups }: PublishExtras, codec: Codec): Uint8Array | undefined {
+function encodeExtras(
+  { headers, groups, isDrawnAgain }: PublishExtras,
+  codec: Codec,
+): Uint8Array | undefined {
   if (headers === undefined && groups === undefined) return undefined
-  return codec.encode([headers ?? null, groups ?? []])
+  const extras = [headers ?? null, groups ?? []]
+  return codec.encode(isDrawnAgain === true ? [...extras, true] : extras)
 }
 
 /** Reads the payload of a PUBLISH frame; the topic is not checked. Throws `MessageError`, `CodecError`. */
@@ -193,6 +200,7 @@ export function decodePublish(payload: Uint8Array, codec: Codec): PublishFrame {
     isReplay,
     headers: extras.headers,
     groups: extras.groups,
+    ...(extras.isDrawnAgain === true ? { isDrawnAgain: true } : {}),
     payload: reader.rest(),
   }
 }
@@ -208,6 +216,7 @@ function decodeExtras(bytes: Uint8Array, codec: Codec): PublishExtras {
   return {
     headers: headers === null ? undefined : Object.freeze(headers),
     groups: groups.length === 0 ? undefined : (groups as readonly string[]),
+    isDrawnAgain: items.has(2) && items.flag(2, 'drawn again'),
   }
 }
 

@@ -102,6 +102,27 @@ describe('a message that comes to a node without members', () => {
     },
   )
 
+  it.each(['at_most_once', 'at_least_once'] as const)(
+    'PS6 does not come again to subscribers in no group of the node that is drawn next: %s',
+    async (delivery) => {
+      const { net, nodes, a, seen, subscriptions } = await members(3)
+      const plain = nodes.map(({ pubsub }) => {
+        const each = collect()
+        pubsub.subscribe('jobs', each.handler)
+        return each
+      })
+      await net.advance(20)
+      const sent = numbers.map((n) => {
+        if (n === 20) subscriptions[0]!.unsubscribe()
+        return a.pubsub.publish('jobs', n, { delivery })
+      })
+      await net.advance(200)
+      await Promise.all(sent)
+      expect(plain.map(({ payloads }) => payloads)).toEqual(plain.map(() => numbers))
+      expect(seen.toSorted((x, y) => Number(x) - Number(y))).toEqual(numbers)
+    },
+  )
+
   it('goes to a member of its publisher, when that is who is left', async () => {
     const { net, a, subscriptions } = await members(1)
     void a.pubsub.publish('jobs', 'work')

@@ -40,6 +40,7 @@ describe('PUBLISH', () => {
     ['replay', { stampMs: 7, isReplay: true, place: PLACE }],
     ['headers', { headers: { a: 'b', c: 1, d: true } }],
     ['groups', { groups: ['x g', '** h'] }],
+    ['drawn again', { groups: ['x g'], isDrawnAgain: true }],
     ['all', { place: PLACE, requestId: 1, stampMs: 2, headers: { a: 1 }, groups: ['x g'] }],
   ])('comes back as it was: %s', (_name, fields) => {
     const message = { ...PLAIN, ...fields }
