@@ -64,3 +64,35 @@ describe('messages that are lost although all have links', () => {
     expect(lossesAfter(steps)).toBe(expected)
   })
 })
+
+/** What becomes of the two ends of a link that was made just before all had links. */
+interface LinkStory {
+  readonly nearAtMs?: number
+  readonly isFarTold?: boolean
+  readonly isFarKilled?: boolean
+}
+
+function lossesAfterLink({ nearAtMs, isFarTold = false, isFarKilled = false }: LinkStory): string {
+  let nowMs = 9_999
+  const account = new DistAccount(() => nowMs)
+  const { near, far } = account.link(2, 1)
+  if (nearAtMs !== undefined) Object.assign(near, { fired: 1, firedMs: nearAtMs })
+  if (isFarTold) Object.assign(far, { fired: 1, firedMs: nearAtMs })
+  far.isDead = isFarKilled
+  nowMs = CALM_MS
+  account.message(1, 2)
+  const { unexplained, doomed } = account.losses([1, 2], CALM_MS, TIMEOUT_MS)
+  return `${unexplained} unexplained, ${doomed} doomed`
+}
+
+describe('a link as a sign that a session had lost something', () => {
+  it.each<[string, LinkStory, string]>([
+    ['only who made it hears of an end', { nearAtMs: 10_001 }, '0 unexplained, 1 doomed'],
+    ['nobody hears of one', {}, '1 unexplained, 0 doomed'],
+    ['both hear of it', { nearAtMs: 10_001, isFarTold: true }, '1 unexplained, 0 doomed'],
+    ['it ended before', { nearAtMs: 9_999 }, '1 unexplained, 0 doomed'],
+    ['the other was killed', { nearAtMs: 10_001, isFarKilled: true }, '1 unexplained, 0 doomed'],
+  ])('X-04 %s', (_what, story, expected) => {
+    expect(lossesAfterLink(story)).toBe(expected)
+  })
+})

@@ -28,12 +28,15 @@ export interface WatchRecord {
   readonly by: number
   readonly of: number
   fired: number
+  /** When it fired last. */
+  firedMs: number
   /** What is watched was killed. */
   isDead: boolean
 }
 
 /** A link from a process of one life to one of another. */
 export interface LinkRecord {
+  readonly atMs: number
   readonly near: WatchRecord
   readonly far: WatchRecord
 }
@@ -112,7 +115,8 @@ export class DistAccount {
   }
 
   link(by: number, of: number): LinkRecord {
-    const link = { near: watchOf('link', by, of), far: watchOf('link', of, by) }
+    const [near, far] = [watchOf('link', by, of), watchOf('link', of, by)]
+    const link = { atMs: this.#now(), near, far }
     this.#links.push(link)
     return link
   }
@@ -143,13 +147,24 @@ export class DistAccount {
     return (this.#said.get(pair) ?? []).filter((_, index) => !seen.has(index + 1))
   }
 
-  /** Whether a message or a call of two lives to each other from that time never arrived; of signals it cannot be seen. */
+  /**
+   * Whether a message, a call or a link of two lives to each other from that time never arrived; of other signals it cannot
+   * be seen. A link has not if only its near side hears, later, that the connection is gone: the far one knew of no link.
+   */
   #lostSomething(a: number, b: number, fromMs: number, untilMs: number): boolean {
     const isThen = (atMs: number): boolean => atMs >= fromMs && atMs < untilMs
     const isOfBoth = (x: number, y: number): boolean => (x === a && y === b) || (x === b && y === a)
     const isLost = ({ id, by, to, atMs }: CallRecord): boolean =>
       isOfBoth(by, to) && isThen(atMs) && !this.#applied.has(id)
-    return [...this.#missing(a, b), ...this.#missing(b, a)].some(isThen) || this.#calls.some(isLost)
+    const isLinkLost = ({ near, far, atMs }: LinkRecord): boolean =>
+      isOfBoth(near.by, near.of) &&
+      isThen(atMs) &&
+      near.firedMs >= untilMs &&
+      far.fired === 0 &&
+      !near.isDead &&
+      !far.isDead
+    const isMessageLost = [...this.#missing(a, b), ...this.#missing(b, a)].some(isThen)
+    return isMessageLost || this.#calls.some(isLost) || this.#links.some(isLinkLost)
   }
 
   /** What is wrong when everything has had its time; `isDead` says which lives were killed. */
@@ -184,7 +199,7 @@ export class DistAccount {
 }
 
 function watchOf(what: string, by: number, of: number): WatchRecord {
-  return { what, by, of, fired: 0, isDead: false }
+  return { what, by, of, fired: 0, firedMs: 0, isDead: false }
 }
 
 function atMostOnce({ what, by, of, fired }: WatchRecord): string[] {

@@ -311,7 +311,9 @@ function trap({ system }: FoveaNode, other: Pid | undefined, seen: WatchRecord):
     if (other !== undefined) ctx.link(other)
     for (;;) {
       const { type } = (await ctx.receive(undefined, { timeoutMs: Infinity })) as { type?: unknown }
-      if (type === 'exit') seen.fired += 1
+      if (type !== 'exit') continue
+      seen.fired += 1
+      seen.firedMs = system.clock.now()
     }
   })
 }
