@@ -37,7 +37,7 @@ describe('detection', LONG, () => {
   it.each(sizes)(
     'S25 the first probe of a crashed node comes after one period, N = %i',
     (nodes) => {
-      const delays = seeds(runsAt(nodes, 30, 3)).flatMap((seed) =>
+      const delays = seeds(runsAt(nodes, 30, 2)).flatMap((seed) =>
         firstProbes({ seed, nodes, crashes: nodes === 100 ? 10 : 80, links: false }),
       )
       const { low, high } = meanInterval(delays)

@@ -1,8 +1,8 @@
-/** What fifty whole nodes do when nobody works: counts per node and second, never times. */
+/** What dozens of whole nodes do when nobody works: counts per node and second, never times. */
 import { beforeAll, describe, expect, it } from 'vitest'
 import { simulate, type Simulation } from '../../../dist/simulation/index.ts'
 
-const NODES = 50
+const NODES = 36
 const SECONDS = 10
 
 /** Fewer than `linksIdleMax` on each side, so all links that probes have made stay; what bounds them is in idle-links.test.ts. */
@@ -64,7 +64,7 @@ async function observe(simulation: Simulation) {
   }
 }
 
-describe('fifty whole nodes', () => {
+describe('three dozen whole nodes', () => {
   let seen: Awaited<ReturnType<typeof observe>>
   beforeAll(async () => {
     const network = { latencyMs: 1, jitterMs: 2 }
