@@ -7,8 +7,12 @@ import { defineConfig } from 'vitest/config'
  */
 const SHARING = ['runtime', 'behaviours', 'mesh', 'dist', 'tidy']
 
-/** Tests in those that change their whole process, as their heads say. */
-const ALONE = ['test/mesh/wire/codec-taken.test.ts', 'test/mesh/wire/codec-native.prop.test.ts']
+/** Tests in those that change their whole process, or judge its heap, as their heads say. */
+const ALONE = [
+  'test/behaviours/leaks.test.ts',
+  'test/mesh/wire/codec-taken.test.ts',
+  'test/mesh/wire/codec-native.prop.test.ts',
+]
 
 /** Set by hand: some defaults leave out every folder called dist, and ours is source. */
 const NEVER = ['**/node_modules/**', 'build/**']

@@ -1,7 +1,8 @@
 /**
  * Nothing is left of what has ended. Cycles of everything that a process can hold: servers that crash, stop,
  * are killed and restarted, calls with deadlines and signals, links, monitors, timers, names, aborted starts.
- * Judged by what the system counts, by Node's handles and listeners, and by the heap after a collection.
+ * Judged by what the system counts, by Node's handles and listeners, and by the heap after a collection, in a process that no
+ * other test shares: what those left to the compiler moves the heap by megabytes.
  */
 import { getEventListeners } from 'node:events'
 import { setFlagsFromString } from 'node:v8'
