@@ -14,24 +14,8 @@ import type {
   TransportConnection,
   TransportStream,
 } from '../../mesh/transport/transport.ts'
+import type { TransportLimits } from '../../mesh/transport/limits.ts'
 import { createRealClock } from '../../runtime/index.ts'
-import type { Logger } from '../../runtime/index.ts'
-
-/** Limits that every transport has under the same names. */
-export interface TransportLimits {
-  readonly idleTimeoutMs?: number
-  readonly keepaliveIntervalMs?: number
-  readonly handshakeTimeoutMs?: number
-  readonly connectionsMax?: number
-  readonly connectionsPerAddressMax?: number
-  readonly streamsMax?: number
-  readonly streamWindowBytes?: number
-  readonly streamHighWaterBytes?: number
-  readonly streamQueueBytesMax?: number
-  readonly connectionQueueBytesMax?: number
-  readonly datagramQueueMax?: number
-  readonly logger?: Logger
-}
 
 /** A transport under test. */
 export interface TransportWorld {
