@@ -33,13 +33,14 @@ export class TypedProgram {
     this.#child.stdin!.write(`${line}\n`)
   }
 
-  /** Resolves with the first line that has `text` in it, whether it came before or comes now. */
-  sees(text: string): Promise<string> {
+  /** Resolves with the first line that has one of `texts` in it, whether it came before or comes now. */
+  sees(...texts: readonly string[]): Promise<string> {
     const late = AbortSignal.timeout(LINE_MS_MAX)
     return new Promise((resolve, reject) => {
-      const fail = (): void => over(() => reject(new Error(`${this.name} never showed: ${text}`)))
+      const fail = (): void =>
+        over(() => reject(new Error(`${this.name} never showed: ${texts.join(', or: ')}`)))
       const look = (): void => {
-        const line = this.#lines.find((one) => one.includes(text))
+        const line = this.#lines.find((one) => texts.some((text) => one.includes(text)))
         if (line !== undefined) over(() => resolve(line))
         else if (this.#hasEnded()) fail()
       }

@@ -48,6 +48,8 @@ async function play(
   bob.type('/get 1')
   await bob.sees('* got')
 
+  // Both came at once: bob may hear of her later than ann does, and whom he never saw he does not see leave.
+  await bob.sees('with ann, eve', 'with eve', '* eve is in general')
   eve.type('/join garden')
   await eve.sees('you are in garden')
   await bob.sees('eve has left general')

@@ -51,7 +51,8 @@ describe('a chat of three processes', { timeout: TEST_MS }, () => {
     const line = await ann.asks('good evening', '<ann> good evening')
     expect(line).toMatch(/^\[\d\d:\d\d:\d\d] <ann> good evening$/)
     await Promise.all([bob, eve].map((screen) => screen.sees('<ann> good evening')))
-    for (const screen of [ann, bob, eve]) await screen.asks('/who', '* here: ann, bob, eve')
+    const everybody = '* here: ann, bob, eve'
+    for (const screen of [ann, bob, eve]) await screen.asksUntil('/who', '* here:', everybody)
     await bob.asksUntil(
       '/people',
       '* online:',
