@@ -38,18 +38,11 @@ export class DiffBuilder {
   }
 
   /** What another one has found since. */
-  append({ joins, leaves }: Diff): void {
-    const after = new Map(joins.map((entry) => [entry.previousRef, entry]))
-    const replacing = new Set<PresenceEntry>()
-    for (const before of leaves) {
-      const entry = after.get(before.ref)
-      if (entry === undefined) this.leave(before)
-      else {
-        this.replace(before, entry)
-        replacing.add(entry)
-      }
-    }
-    for (const entry of joins) if (!replacing.has(entry)) this.join(entry)
+  append(diff: Diff): void {
+    const { updates, leaves, joins } = partsOf(diff)
+    for (const [before, entry] of updates) this.replace(before, entry)
+    for (const entry of leaves) this.leave(entry)
+    for (const entry of joins) this.join(entry)
   }
 
   /** What was gathered; begins anew. */
@@ -58,4 +51,25 @@ export class DiffBuilder {
     this.#joins.clear()
     return { type: 'diff', topic: this.topic, joins, leaves: this.#leaves.splice(0) }
   }
+}
+
+/** A difference in its parts: what took the place of what, what only left, and what only came. */
+export function partsOf({ joins, leaves }: Diff): {
+  readonly updates: readonly (readonly [PresenceEntry, PresenceEntry])[]
+  readonly leaves: readonly PresenceEntry[]
+  readonly joins: readonly PresenceEntry[]
+} {
+  const after = new Map(joins.map((entry) => [entry.previousRef, entry]))
+  const updates: [PresenceEntry, PresenceEntry][] = []
+  const left: PresenceEntry[] = []
+  const replacing = new Set<PresenceEntry>()
+  for (const before of leaves) {
+    const entry = after.get(before.ref)
+    if (entry === undefined) left.push(before)
+    else {
+      updates.push([before, entry])
+      replacing.add(entry)
+    }
+  }
+  return { updates, leaves: left, joins: joins.filter((entry) => !replacing.has(entry)) }
 }

@@ -47,6 +47,12 @@ export const PRESENCE_ERRORS: ErrorCatalogue = Object.freeze({
     retry: 'when others are closed',
     action: 'close watches, or raise `watchesMax`',
   },
+  ERR_PRESENCE_LEAVES_MAX: {
+    when: 'more than `lateLeavesMax` leaves wait in a watch with `leaveDelayMs`; a counter',
+    stateChanged: 'no; the oldest is told at once',
+    retry: 'by itself',
+    action: 'raise it, or take a shorter `leaveDelayMs`',
+  },
   ERR_PRESENCE_UNTRACKED: {
     when: 'an update of an entry that was untracked, or whose process has ended',
     stateChanged: 'no',

@@ -18,6 +18,8 @@ export interface PresenceSettings {
   readonly remoteEntriesMax: number
   /** Watches of this node. Default 65,536. */
   readonly watchesMax: number
+  /** Leaves that one watch with `leaveDelayMs` holds back; beyond it the oldest is told at once. Default 65,536. */
+  readonly lateLeavesMax: number
   /** Changes of one topic that are remembered for watchers that missed some; those that missed more get all. Default 4,096. */
   readonly logMax: number
   /** How long the first snapshot waits for nodes that have not told theirs. Default 2,000. */
@@ -54,6 +56,7 @@ export const PRESENCE_DEFAULTS: PresenceSettings = Object.freeze({
   nodeEntriesMax: 100_000,
   remoteEntriesMax: 1_000_000,
   watchesMax: 65_536,
+  lateLeavesMax: 65_536,
   logMax: 4_096,
   syncTimeoutMs: 2_000,
   idleMs: 30_000,
@@ -79,6 +82,7 @@ const CHECKS: { readonly [K in keyof PresenceSettings]-?: OptionCheck } = {
   nodeEntriesMax: COUNT,
   remoteEntriesMax: COUNT,
   watchesMax: COUNT,
+  lateLeavesMax: COUNT,
   logMax: COUNT,
   syncTimeoutMs: TIME,
   idleMs: TIME,

@@ -7,6 +7,7 @@ import { checkTopic } from '../topics/topic.ts'
 import { filterOf } from './announcer.ts'
 import type { PresenceContext } from './context.ts'
 import { PresenceError } from './errors.ts'
+import { LateLeaves, LateListener } from './late-leaves.ts'
 import { HandlerListener, LocalStream, LoopListener, ProcessListener } from './local-watch.ts'
 import type { Listener, LocalWatch } from './local-watch.ts'
 import type {
@@ -142,7 +143,7 @@ export class PresenceFunctions implements Presence {
 
   #watch(topic: string, listener: Listener, options: WatchOptions | undefined): LocalWatch {
     const { memory, settings } = this.#context
-    const { timeoutMs = settings.syncTimeoutMs } = resolveOptions<WatchOptions>(
+    const { timeoutMs = settings.syncTimeoutMs, leaveDelayMs = 0 } = resolveOptions<WatchOptions>(
       'presence.watch',
       {},
       WATCH_CHECKS,
@@ -153,7 +154,15 @@ export class PresenceFunctions implements Presence {
       const text = `'${topic}' is not watched: this node has ${memory.observer.watches} watches already, at most watchesMax (${settings.watchesMax}) may be`
       throw new PresenceError('ERR_PRESENCE_WATCHES_MAX', text)
     }
-    return memory.watch(topic, timeoutMs, listener)
+    const late = leaveDelayMs > 0 ? this.#late(topic, leaveDelayMs, listener) : listener
+    return memory.watch(topic, timeoutMs, late)
+  }
+
+  #late(topic: string, delayMs: number, listener: Listener): Listener {
+    const { settings, clock, refusals } = this.#context
+    const exceeded = (): void => refusals.count('ERR_PRESENCE_LEAVES_MAX', { topic })
+    const leaves = new LateLeaves(topic, { delayMs, heldMax: settings.lateLeavesMax, exceeded })
+    return new LateListener(listener, leaves, clock)
   }
 
   #list(
@@ -207,7 +216,10 @@ function pidOf(given: Pid | Ref<never>): Pid {
 }
 
 const TIMEOUT: OptionCheck = optional(numberOption(0, 2_147_483_647))
-const WATCH_CHECKS: Readonly<Record<keyof WatchOptions, OptionCheck>> = { timeoutMs: TIMEOUT }
+const WATCH_CHECKS: Readonly<Record<keyof WatchOptions, OptionCheck>> = {
+  timeoutMs: TIMEOUT,
+  leaveDelayMs: TIMEOUT,
+}
 const LIST_CHECKS: Readonly<Record<keyof ListOptions, OptionCheck>> = {
   timeoutMs: TIMEOUT,
   signal: optional({ expected: 'an AbortSignal', test: (value) => value instanceof AbortSignal }),

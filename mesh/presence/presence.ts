@@ -74,6 +74,12 @@ export interface TrackedPresence<Meta = unknown> extends Disposable {
 export interface WatchOptions {
   /** How long the snapshot waits for nodes that have not told theirs. Default `syncTimeoutMs`, 2,000 ms. */
   readonly timeoutMs?: number | undefined
+  /**
+   * A leave is told only after so long; when its key is there again by then, on any node, the two are told as one update.
+   * So who watches sees nobody go while a node restarts, and hears as much later who is really gone; `list` shows what is
+   * there. Default 0: at once.
+   */
+  readonly leaveDelayMs?: number | undefined
 }
 
 /** A watch that is on. */
@@ -88,7 +94,7 @@ export interface PresenceStream<Meta = unknown>
   extends PresenceWatch, AsyncIterable<PresenceEvent<Meta>> {}
 
 /** Options of {@link Presence.list}. */
-export interface ListOptions extends WatchOptions {
+export interface ListOptions extends Pick<WatchOptions, 'timeoutMs'> {
   readonly signal?: AbortSignal | undefined
 }
 
