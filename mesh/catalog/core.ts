@@ -12,6 +12,7 @@
  * Links deliver in order and for sure; what is lost when one ends is said again on the next one. All the same a step
  * that was not acknowledged within `ackTimeoutMs` is repeated: processes restart on links that stand.
  */
+import { setNewest } from '../machine/newest.ts'
 import type { NodeKind } from '../wire/check.ts'
 import type { CatalogDetail, CatalogEntry, CatalogKind } from './catalog.ts'
 import { CatalogError } from './errors.ts'
@@ -223,14 +224,7 @@ export class CatalogCore {
     if (telling.isWidened) return
     const id = `${kind} ${to} ${name}`
     if ((this.#unwanted.get(id) ?? -Infinity) > nowMs - 1_000) return
-    this.#unwanted.delete(id)
-    this.#unwanted.set(id, nowMs)
-    if (this.#unwanted.size > UNWANTED_MAX) {
-      for (const oldest of this.#unwanted.keys()) {
-        this.#unwanted.delete(oldest)
-        break
-      }
-    }
+    setNewest(this.#unwanted, id, nowMs, UNWANTED_MAX)
     // First what changed: it may say just that.
     this.#step(nowMs, kind)
     const { life } = this.#options

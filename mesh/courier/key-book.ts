@@ -10,6 +10,7 @@
 import { PUBLIC_KEY_BYTES } from '../identity/keys.ts'
 import { NODE_KEY_BYTES, nodeKeyOfPublicKey } from '../identity/node-key.ts'
 import { Deadlines } from '../machine/deadlines.ts'
+import { setNewest } from '../machine/newest.ts'
 import { encodeFrame } from '../wire/frame.ts'
 import { WireType } from '../wire/messages.ts'
 import type { Origin } from './courier.ts'
@@ -93,14 +94,7 @@ export class KeyBook {
   learn(node: string, publicKey: Uint8Array): boolean {
     // It was found to be right when it was learnt.
     if (this.#keys.get(node) !== publicKey && !isOf(publicKey, node)) return false
-    this.#keys.delete(node)
-    this.#keys.set(node, publicKey)
-    if (this.#keys.size > this.#parts.keysMax) {
-      for (const oldest of this.#keys.keys()) {
-        this.#keys.delete(oldest)
-        break
-      }
-    }
+    setNewest(this.#keys, node, publicKey, this.#parts.keysMax)
     this.#end(this.#queries.get(node), publicKey)
     return true
   }

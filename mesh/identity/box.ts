@@ -13,6 +13,7 @@
 import { createHash, createPrivateKey, createPublicKey, diffieHellman } from 'node:crypto'
 import type { KeyObject } from 'node:crypto'
 import nacl from 'tweetnacl'
+import { setNewest } from '../machine/newest.ts'
 import type { NodeKeys } from './keys.ts'
 import { PUBLIC_KEY_BYTES } from './keys.ts'
 
@@ -74,13 +75,7 @@ class NaclBoxes implements Boxes {
     if (point === undefined) return undefined
     this.#privateKey ??= agreementKey(this.#secretKey)
     const shared = sharedKey(this.#privateKey, point)
-    this.#shared.set(name, shared)
-    if (this.#shared.size > SHARED_MAX) {
-      for (const oldest of this.#shared.keys()) {
-        this.#shared.delete(oldest)
-        break
-      }
-    }
+    setNewest(this.#shared, name, shared, SHARED_MAX)
     return shared
   }
 }

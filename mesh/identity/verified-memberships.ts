@@ -3,6 +3,7 @@
  * signed is compared; whoever changes the times under a known signature is a stranger. Bounded: the one
  * that was added first gives way.
  */
+import { setNewest } from '../machine/newest.ts'
 import type { Membership } from './membership.ts'
 import type { NodeKey } from './node-key.ts'
 
@@ -30,14 +31,7 @@ export class VerifiedMemberships {
 
   /** Remembers one that was checked for its realm. */
   add(membership: Membership): void {
-    const key = keyOf(membership.signature)
-    this.#bySignature.delete(key)
-    this.#bySignature.set(key, membership)
-    if (this.#bySignature.size <= this.#max) return
-    for (const oldest of this.#bySignature.keys()) {
-      this.#bySignature.delete(oldest)
-      return
-    }
+    setNewest(this.#bySignature, keyOf(membership.signature), membership, this.#max)
   }
 }
 

@@ -10,6 +10,7 @@
  */
 import { compareNodeKeys } from '../identity/node-key.ts'
 import type { NodeKey } from '../identity/node-key.ts'
+import { setNewest } from '../machine/newest.ts'
 import type { Connection } from './connection.ts'
 import { judgeDial } from './dial-race.ts'
 import type { DialOffer } from './dial-race.ts'
@@ -234,14 +235,8 @@ export class LinkPool {
     this.#pending.delete(connection)
     this.#links.set(hex, connection)
     this.#linksMade += 1
-    this.#incarnations.delete(hex)
-    this.#incarnations.set(hex, connection.peer.incarnation)
-    if (this.#incarnations.size > this.#options.incarnationsMax) {
-      for (const oldest of this.#incarnations.keys()) {
-        this.#incarnations.delete(oldest)
-        break
-      }
-    }
+    const { incarnation } = connection.peer
+    setNewest(this.#incarnations, hex, incarnation, this.#options.incarnationsMax)
     return undefined
   }
 

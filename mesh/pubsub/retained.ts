@@ -6,6 +6,7 @@
  * wall clock of the publisher, and larger than every stamp it gave before.
  */
 import { createHash } from 'node:crypto'
+import { setNewest } from '../machine/newest.ts'
 import type { Codec } from '../wire/codec.ts'
 import { Tuple } from '../wire/tuple.ts'
 import { matchesFilter, isWildcard } from '../topics/topic.ts'
@@ -104,13 +105,7 @@ export class RetainedTable {
   /** The value was deleted. */
   bury({ topic, stampMs, publisher }: Omit<RetainedValue, 'payload'>): void {
     this.delete(topic)
-    this.#graves.delete(topic)
-    this.#graves.set(topic, { stampMs, publisher })
-    if (this.#graves.size <= GRAVES_MAX) return
-    for (const oldest of this.#graves.keys()) {
-      this.#graves.delete(oldest)
-      return
-    }
+    setNewest(this.#graves, topic, { stampMs, publisher }, GRAVES_MAX)
   }
 
   /** Whether there is room for a value instead of what is there. */

@@ -3,6 +3,7 @@
  * is newer than those before: two within a millisecond keep their order, and a clock that was set back undoes
  * nothing. In memory, so many names at most; what is older is known from the store.
  */
+import { setNewest } from '../machine/newest.ts'
 import { DhtError } from './errors.ts'
 import { SEQUENCE_MAX } from './records/checks.ts'
 
@@ -29,14 +30,7 @@ export class Sequences {
   remember(name: string, sequence: number): () => void {
     const before = this.#last.get(name)
     const last = Math.max(sequence, before ?? 0)
-    this.#last.delete(name)
-    this.#last.set(name, last)
-    if (this.#last.size > this.#max) {
-      for (const oldest of this.#last.keys()) {
-        this.#last.delete(oldest)
-        break
-      }
-    }
+    setNewest(this.#last, name, last, this.#max)
     return () => {
       if (before === last || this.#last.get(name) !== last) return
       if (before === undefined) this.#last.delete(name)

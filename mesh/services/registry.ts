@@ -27,6 +27,7 @@ import {
 import type { OptionCheck } from '../../runtime/index.ts'
 import { callHandler } from '../call-handler.ts'
 import type { CatalogChange, CatalogEntry } from '../catalog/catalog.ts'
+import { setNewest } from '../machine/newest.ts'
 import type { RpcContext } from '../rpc/context.ts'
 import { CALL_MANY_CHECKS } from '../rpc/options.ts'
 import { comparePatterns } from '../rpc/patterns.ts'
@@ -434,14 +435,8 @@ export class ServiceRegistry implements Services {
         throw aborted(filter, signal)
       }
     }
-    this.#asked.delete(filter)
-    this.#asked.set(filter, clock.now())
-    if (this.#asked.size <= this.#settings.findsMax) return
+    if (!setNewest(this.#asked, filter, clock.now(), this.#settings.findsMax)) return
     refusals.count('ERR_SERVICES_FINDS_MAX', {}, { level: 'debug' })
-    for (const oldest of this.#asked.keys()) {
-      this.#asked.delete(oldest)
-      return
-    }
   }
 }
 

@@ -15,6 +15,7 @@
  * a link that is down is held by nobody.
  */
 import { Backoff } from '../link/backoff.ts'
+import { setNewest } from '../machine/newest.ts'
 import { chooseNeighbours } from './neighbours.ts'
 
 /** Dials of {@link Neighbourhood}. */
@@ -205,12 +206,7 @@ export class Neighbourhood {
     const long = trouble === 'refused' || trouble === 'goodbye'
     const chance = this.#chance()
     const waitMs = long ? backoff.longestMs(chance) : backoff.nextMs(chance)
-    this.#pauses.delete(key)
-    this.#pauses.set(key, { untilMs: nowMs + waitMs, refused: trouble === 'refused', backoff })
-    if (this.#pauses.size <= PAUSES_MAX) return
-    for (const oldest of this.#pauses.keys()) {
-      this.#pauses.delete(oldest)
-      return
-    }
+    const pause = { untilMs: nowMs + waitMs, refused: trouble === 'refused', backoff }
+    setNewest(this.#pauses, key, pause, PAUSES_MAX)
   }
 }

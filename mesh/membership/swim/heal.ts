@@ -3,6 +3,7 @@
  * it answers, the tables are compared, each side learns that the other holds it dead, refutes, and both
  * are one cluster again. The addresses outlive the tombstones; their number is the bound, not their age.
  */
+import { setNewest } from '../../machine/newest.ts'
 import type { SwimContext } from './context.ts'
 import type { Exchanges } from './exchanges.ts'
 import type { Contact } from './machine.ts'
@@ -39,13 +40,7 @@ export class Healer {
 
   remember(contact: Contact): void {
     if (contact.id === undefined) return
-    this.#dead.delete(contact.id)
-    this.#dead.set(contact.id, contact)
-    if (this.#dead.size <= this.#context.settings.healAddressesMax) return
-    for (const oldest of this.#dead.keys()) {
-      this.#dead.delete(oldest)
-      return
-    }
+    setNewest(this.#dead, contact.id, contact, this.#context.settings.healAddressesMax)
   }
 
   forget(id: MemberId): void {

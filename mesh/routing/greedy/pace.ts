@@ -5,6 +5,7 @@
  *
  * A leaky bucket by virtual scheduling (ITU-T I.371, GCRA): an eighth may go at once, the rest evenly.
  */
+import { setNewest } from '../../machine/newest.ts'
 
 /** Peers that are remembered; beyond it the oldest is, as if nothing had gone to it. */
 const PEERS_MAX = 4_096
@@ -32,14 +33,7 @@ export class Pace {
   /** When one more may go to that peer: now or later. It is taken to go then. */
   reserve(peer: string, nowMs: number): number {
     const dueMs = Math.max(nowMs, this.#dueMs.get(peer) ?? nowMs)
-    this.#dueMs.delete(peer)
-    this.#dueMs.set(peer, dueMs + this.#intervalMs)
-    if (this.#dueMs.size > PEERS_MAX) {
-      for (const oldest of this.#dueMs.keys()) {
-        this.#dueMs.delete(oldest)
-        break
-      }
-    }
+    setNewest(this.#dueMs, peer, dueMs + this.#intervalMs, PEERS_MAX)
     // Whole milliseconds, as timers are.
     return Math.max(nowMs, Math.floor(dueMs - this.#toleranceMs))
   }

@@ -3,6 +3,7 @@
  * given to. So a second copy is known; a receipt or an error goes back as its envelope came, whoever is near by key; and
  * only the one that has an envelope may give it back.
  */
+import { setNewest } from '../../machine/newest.ts'
 
 /** How an envelope passed. Keys are hex. */
 export interface Passage {
@@ -37,18 +38,8 @@ export class Passages {
   add(source: string, id: string, from: string | undefined): boolean {
     const name = `${source}${id}`
     if (this.#passages.has(name)) return false
-    this.#passages.set(name, {
-      from,
-      given: NOBODY,
-      isOut: false,
-      isDetour: false,
-      isCounted: false,
-    })
-    if (this.#passages.size <= this.#max) return true
-    for (const oldest of this.#passages.keys()) {
-      this.#passages.delete(oldest)
-      break
-    }
+    const fresh = { from, given: NOBODY, isOut: false, isDetour: false, isCounted: false }
+    setNewest(this.#passages, name, fresh, this.#max)
     return true
   }
 

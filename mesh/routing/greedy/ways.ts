@@ -3,6 +3,7 @@
  * back from whom the envelope was given to; nobody can make a node learn one who was not on the way himself. One that is
  * not confirmed for `ttlMs` is forgotten, so that whoever drops what he is given is not believed for longer than that.
  */
+import { setNewest } from '../../machine/newest.ts'
 
 interface Way {
   readonly next: string
@@ -33,13 +34,7 @@ export class Ways {
   }
 
   learn(destination: string, next: string, nowMs: number): void {
-    this.#ways.delete(destination)
-    this.#ways.set(destination, { next, untilMs: nowMs + this.#ttlMs })
-    if (this.#ways.size <= this.#max) return
-    for (const oldest of this.#ways.keys()) {
-      this.#ways.delete(oldest)
-      break
-    }
+    setNewest(this.#ways, destination, { next, untilMs: nowMs + this.#ttlMs }, this.#max)
   }
 
   /** That neighbour is no way to it, or nobody is. */

@@ -2,6 +2,7 @@
  * Who has failed lately or is held for down, in the table or not. Others name such nodes for a while; a lookup
  * asks them last. Forgotten after a time, when there are too many, and when they answer.
  */
+import { setNewest } from '../../machine/newest.ts'
 
 /** How many are remembered; the one that fell first gives way. */
 const FALLEN_MAX = 256
@@ -15,14 +16,7 @@ export class Fallen {
   }
 
   add(id: string, untilMs: number): void {
-    this.#untilMs.delete(id)
-    if (this.#untilMs.size >= FALLEN_MAX) {
-      for (const first of this.#untilMs.keys()) {
-        this.#untilMs.delete(first)
-        break
-      }
-    }
-    this.#untilMs.set(id, untilMs)
+    setNewest(this.#untilMs, id, untilMs, FALLEN_MAX)
   }
 
   forget(id: string): void {

@@ -6,6 +6,7 @@
  * In a network that is whole such an answer names nobody new, and then nothing follows from it. Only when
  * somebody whom it named, and for whom there is room in the table, has answered as well, there is another side.
  */
+import { setNewest } from '../../machine/newest.ts'
 import type { RandomStream } from '../../machine/random-stream.ts'
 import type { SeedContact } from './machine.ts'
 import type { RoutingSettings } from './settings.ts'
@@ -34,15 +35,7 @@ export class Lost {
   }
 
   add(id: string, contact: SeedContact): void {
-    this.#contacts.delete(id)
-    if (this.#settings.lostMax <= 0) return
-    if (this.#contacts.size >= this.#settings.lostMax) {
-      for (const first of this.#contacts.keys()) {
-        this.#contacts.delete(first)
-        break
-      }
-    }
-    this.#contacts.set(id, contact)
+    setNewest(this.#contacts, id, contact, this.#settings.lostMax)
   }
 
   forget(id: string): void {

@@ -3,6 +3,7 @@
  * there (K25), so a request that takes much longer than is usual for that peer, or for all peers when it is
  * not known, gives its place in flight to another one.
  */
+import { setNewest } from '../../machine/newest.ts'
 import type { RoutingSettings } from './settings.ts'
 
 /** Samples over all peers that count. */
@@ -37,16 +38,8 @@ export class RttTracker {
   record(id: string, rttMs: number): void {
     const rtt = Math.max(0, rttMs)
     const before = this.#peers.get(id)
-    // Deleted first, so that the order of the map is the order of the last answers.
-    if (before !== undefined) this.#peers.delete(id)
-    else if (this.#peers.size >= PEERS_MAX) {
-      for (const oldest of this.#peers.keys()) {
-        this.#peers.delete(oldest)
-        break
-      }
-    }
     const sunk = before === undefined ? rtt : before + (rtt - before) * SINK
-    this.#peers.set(id, Math.max(rtt, sunk))
+    setNewest(this.#peers, id, Math.max(rtt, sunk), PEERS_MAX)
     this.#samples[this.#count % SAMPLES] = rtt
     this.#count++
     this.#fresh++

@@ -4,6 +4,7 @@
  * its publisher would be undone (K32). So the sequence is remembered until the older record is over, too. In
  * memory only, and so many at most: the one that was remembered first is forgotten.
  */
+import { setNewest } from '../../machine/newest.ts'
 import type { StoredEntry } from './machine.ts'
 import type { DhtRecord } from './record.ts'
 
@@ -47,17 +48,11 @@ export class Floors {
     const floor = this.#floors.get(entryId)
     const older = replaced !== undefined && replaced.sequence < record.sequence
     const untilMs = Math.max(floor?.untilMs ?? 0, older ? replaced.expiresAtMs : 0)
-    if (floor !== undefined) this.#floors.delete(entryId)
-    if (untilMs <= keepUntilMs) return
-    this.#floors.set(entryId, {
-      sequence: Math.max(floor?.sequence ?? 0, record.sequence),
-      untilMs,
-    })
-    if (this.#floors.size <= this.#max) return
-    for (const oldest of this.#floors.keys()) {
-      this.#floors.delete(oldest)
-      this.#dropped += 1
-      break
+    if (untilMs <= keepUntilMs) {
+      this.#floors.delete(entryId)
+      return
     }
+    const sequence = Math.max(floor?.sequence ?? 0, record.sequence)
+    if (setNewest(this.#floors, entryId, { sequence, untilMs }, this.#max)) this.#dropped += 1
   }
 }
