@@ -1,6 +1,7 @@
 /**
  * Entries of other nodes, by node and by who told them: the node itself, or a gateway that says it is connected to it.
- * Of one node the entries of one teller count: those it told itself, or else what was told newest, by life and stamp.
+ * Of one node the entries of one teller count: those it told itself, or else what was told newest, by life and stamp. When
+ * that teller has taken back all of them, that counts as well, as long as it is there: older words of others do not come back.
  */
 import { FilterMap } from '../topics/filter-map.ts'
 import type { CatalogChange, CatalogDetail, CatalogEntry, CatalogKind } from './catalog.ts'
@@ -23,13 +24,19 @@ interface Node {
 export class Claims {
   readonly kind: CatalogKind
   readonly #changed: (change: CatalogChange) => void
+  readonly #ended: (node: string, teller: string) => void
   readonly #nodes = new Map<string, Node>()
   readonly #index = new FilterMap<CatalogEntry>()
-  #size = 0
 
-  constructor(kind: CatalogKind, changed: (change: CatalogChange) => void) {
+  /** `ended` hears that nothing is kept any more of what one teller says about one node. */
+  constructor(
+    kind: CatalogKind,
+    changed: (change: CatalogChange) => void,
+    ended: (node: string, teller: string) => void,
+  ) {
     this.kind = kind
     this.#changed = changed
+    this.#ended = ended
   }
 
   /** Entries that count. */
@@ -37,17 +44,8 @@ export class Claims {
     return this.#index.size
   }
 
-  /** All of them, those that do not count included. */
-  get sizeAll(): number {
-    return this.#size
-  }
-
   nodes(): IterableIterator<string> {
     return this.#nodes.keys()
-  }
-
-  hasNode(node: string): boolean {
-    return this.#nodes.has(node)
   }
 
   match(name: string, visit: (entry: CatalogEntry) => void): void {
@@ -83,7 +81,6 @@ export class Claims {
     const via = teller === node ? undefined : teller
     const entry: CatalogEntry = { kind, pattern, node, via, detail, sinceMs: nowMs }
     claim.entries.set(pattern, entry)
-    if (before === undefined) this.#size += 1
     if (state.chosen !== claim) return
     if (before !== undefined) this.#index.delete(pattern, before)
     this.#index.add(pattern, entry)
@@ -96,9 +93,8 @@ export class Claims {
     const entry = claim?.entries.get(pattern)
     if (state === undefined || claim === undefined || entry === undefined) return false
     claim.entries.delete(pattern)
-    this.#size -= 1
     if (state.chosen === claim) this.#remove(entry)
-    if (claim.entries.size === 0) this.#end(node, state, claim)
+    if (claim.entries.size === 0) this.#tidy(node, state)
     return true
   }
 
@@ -111,6 +107,7 @@ export class Claims {
     claim.life = life
     claim.stamp = stamp
     this.#choose(node, state)
+    this.#tidy(node, state)
   }
 
   /** Everything that one teller says about one node; gives how much that was. */
@@ -120,9 +117,11 @@ export class Claims {
     if (state === undefined || claim === undefined) return 0
     const entries = Array.from(claim.entries.values())
     claim.entries.clear()
-    this.#size -= entries.length
     if (state.chosen === claim) for (const entry of entries) this.#remove(entry)
-    this.#end(node, state, claim)
+    state.claims.delete(teller)
+    this.#ended(node, teller)
+    if (state.chosen === claim) this.#choose(node, state)
+    this.#tidy(node, state)
     return entries.length
   }
 
@@ -139,10 +138,15 @@ export class Claims {
     return known
   }
 
-  #end(node: string, state: Node, claim: Claim): void {
-    state.claims.delete(claim.teller)
+  /** Of claims without entries the one that counts is kept, as long as there are older ones with entries. */
+  #tidy(node: string, state: Node): void {
+    const isOver = Array.from(state.claims.values()).every(({ entries }) => entries.size === 0)
+    for (const claim of state.claims.values()) {
+      if (claim.entries.size > 0 || (claim === state.chosen && !isOver)) continue
+      state.claims.delete(claim.teller)
+      this.#ended(node, claim.teller)
+    }
     if (state.claims.size === 0) this.#nodes.delete(node)
-    else if (state.chosen === claim) this.#choose(node, state)
   }
 
   #choose(node: string, state: Node): void {

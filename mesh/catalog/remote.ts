@@ -84,10 +84,9 @@ export class Remote {
   constructor(parts: RemoteParts) {
     this.#parts = parts
     const changed = (change: CatalogChange): void => parts.changed(change)
-    this.claims = {
-      topic: new Claims('topic', changed),
-      procedure: new Claims('procedure', changed),
-    }
+    const open = (kind: CatalogKind): Claims =>
+      new Claims(kind, changed, (node, teller) => this.#ended(kind, node, teller))
+    this.claims = { topic: open('topic'), procedure: open('procedure') }
   }
 
   /** Entries, those that do not count because another gateway says it newer included. */
@@ -449,6 +448,7 @@ export class Remote {
         this.#set(nowMs, teller, hearing, owner, age, pattern, detail)
       }
       this.claims[kind].renew(owner, teller.peer, age.life, age.stamp)
+      this.#moved(kind, owner)
     }
   }
 
@@ -473,7 +473,19 @@ export class Remote {
         this.#set(nowMs, teller, hearing, node, age, pattern, detail)
       }
       this.claims[kind].renew(node, teller.peer, age.life, age.stamp)
+      this.#moved(kind, node)
     }
+  }
+
+  /** A peer that was at this edge, and of which another gateway says something newer, is there: it is not told of any more. */
+  #moved(kind: CatalogKind, node: string): void {
+    const here = this.#tellers.get(node)
+    if (here?.role !== 'edge' || here.linked || this.claims[kind].chosen(node)?.teller === node)
+      return
+    this.#dropOwner(here, kind, node)
+    // When it comes back it says all of it again.
+    here.hearings[kind].reset(here.life)
+    this.#release(here)
   }
 
   #set(
@@ -526,12 +538,14 @@ export class Remote {
 
   #gone(teller: Teller | undefined, kind: CatalogKind, node: string, count: number): void {
     this.#size -= count
-    if (teller === undefined) return
-    const hearing = teller.hearings[kind]
-    hearing.count -= count
-    if (this.claims[kind].get(node, teller.peer) !== undefined) return
-    hearing.owners.delete(node)
-    hearing.orphans.delete(node)
+    if (teller !== undefined) teller.hearings[kind].count -= count
+  }
+
+  /** Nothing is kept any more of what that peer says about a node. */
+  #ended(kind: CatalogKind, node: string, peer: string): void {
+    const hearing = this.#tellers.get(peer)?.hearings[kind]
+    hearing?.owners.delete(node)
+    hearing?.orphans.delete(node)
   }
 
   /** What it told in its life is over; topics of peers at its edge are orphaned, or over as well. */
@@ -554,7 +568,7 @@ export class Remote {
 
   /** Without a link and with nothing told it is not remembered. */
   #release(teller: Teller): void {
-    const isHeld = CATALOG_KINDS.some((kind) => teller.hearings[kind].count > 0)
+    const isHeld = CATALOG_KINDS.some((kind) => teller.hearings[kind].owners.size > 0)
     if (!teller.linked && !isHeld) this.#close(teller)
   }
 }

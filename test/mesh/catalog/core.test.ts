@@ -505,6 +505,72 @@ describe('peers at the edge', () => {
     expect(m.core.stats().known).toBe(1)
   })
 
+  it.each([
+    { what: 'hears of that', isHeard: true },
+    { what: 'does not hear of that', isHeard: false },
+  ])('that moved do not come back by a former gateway that $what', ({ isHeard }) => {
+    const { scene, edge, g1, g2, m } = edgeScene()
+    if (!isHeard) scene.unlink(g1, g2)
+    scene.unlink(edge, g1)
+    scene.link(edge, g2)
+    scene.advance(100)
+    expect(g1.core.stats()).toMatchObject({ relayed: isHeard ? 0 : 1 })
+    scene.delete(edge, 'topic', 'x')
+    m.changes.length = 0
+    for (let ms = 0; ms < 60_000; ms += 1_000) {
+      scene.advance(1_000)
+      expect(scene.lookup(m, 'topic', 'x')).toEqual([])
+    }
+    expect(m.changes.map(({ type }) => type)).toEqual(['removed'])
+    expect(m.core.stats()).toMatchObject({ known: 0, nodes: 0 })
+    // At the first one again, which has forgotten all of it.
+    scene.set(edge, 'topic', 'y')
+    scene.unlink(edge, g2)
+    scene.link(edge, g1)
+    scene.advance(100)
+    expect(scene.lookup(m, 'topic', 'y')).toEqual(['01(02)'])
+  })
+
+  it('that moved and come back are known by all that they want, also what did not change meanwhile', () => {
+    const { scene, edge, g1, g2, m } = edgeScene()
+    scene.set(edge, 'procedure', 'p')
+    scene.advance(100)
+    scene.unlink(edge, g1)
+    scene.link(edge, g2)
+    scene.advance(100)
+    scene.unlink(edge, g2)
+    scene.link(edge, g1)
+    scene.advance(100)
+    const found = [scene.lookup(m, 'topic', 'x'), scene.lookup(m, 'procedure', 'p')]
+    expect(found).toEqual([['01(02)'], ['01(02)']])
+    expect(g1.core.stats()).toMatchObject({ relayed: 2 })
+  })
+
+  it('are hidden by a gateway that lies about them only as long as it is there', () => {
+    const { scene, edge, g1, g2, m } = edgeScene()
+    const lie = { owner: edge.key, life: 9, stamp: 9 }
+    const items = [{ pattern: 'lie', detail: {} }]
+    const part = { kind: 'topic', life: 1, part: 0, last: true } as const
+    const version = g2.core.version('topic')
+    const steps: readonly StepMessage[] = [
+      { ...part, type: 'entries', from: version, to: version + 1, groups: [{ ...lie, items }] },
+      {
+        ...{ ...part, type: 'removals', from: version + 1, to: version + 2 },
+        groups: [{ ...lie, patterns: ['lie'] }],
+      },
+    ]
+    scene.member(g2, true)
+    for (const message of steps)
+      m.core.step(scene.nowMs, { type: 'message', from: g2.key, message })
+    expect(scene.lookup(m, 'topic', 'x')).toEqual([])
+    scene.unlink(g2, m)
+    scene.member(g2, false)
+    scene.advance(12_000)
+    expect(scene.lookup(m, 'topic', 'x')).toEqual(['01(02)'])
+    expect(scene.isLinked(edge, g1)).toBe(true)
+    expect(m.core.stats()).toMatchObject({ known: 1, nodes: 1, tellers: 1 })
+  })
+
   it('are forgotten a short lease after their link, everywhere', () => {
     const { scene, edge, g1, m } = edgeScene()
     scene.unlink(edge, g1)
