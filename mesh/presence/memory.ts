@@ -118,8 +118,9 @@ export class PresenceMemory {
     if (nowMs < this.#seekMs) return
     this.#seekMs = nowMs + this.#settings.seekIntervalMs
     for (const topic of Array.from(this.announcer.topics())) {
-      if (this.announcer.isKnown(topic)) this.#compare(topic, nowMs)
-      else for (const does of this.announcer.partsIn(topic)) this.#seek(topic, COUNTERPART[does])
+      if (topic.startsWith(SPACE_PREFIX)) this.#compare(topic, nowMs)
+      if (this.announcer.isKnown(topic)) continue
+      for (const does of this.announcer.partsIn(topic)) this.#seek(topic, COUNTERPART[does])
     }
   }
 
@@ -132,7 +133,10 @@ export class PresenceMemory {
     else observer.untracked(topic, node)
   }
 
-  /** Words cross: who was taken for somebody that does not watch any more may have begun anew. Costs no message. */
+  /**
+   * Words cross: who was taken for somebody that does not watch any more may have begun anew; and who was out of reach, and
+   * is listed still, may be back without a word. Costs no message. Of topics of users the owner sees to that itself.
+   */
   #compare(topic: string, nowMs: number): void {
     const { owner, observer } = this.spaceOf(topic)
     for (const node of this.announcer.nodes(topic, 'watches')) owner.watched(topic, node, nowMs)

@@ -119,6 +119,23 @@ describe('a space of presence', () => {
     expect(order).toEqual(['acknowledged', 'gone'])
   })
 
+  it.each([{ isRostered: true }, { isRostered: false }])(
+    'GL-15 who was only out of reach is told again, and nobody waits for it meanwhile (by statements: $isRostered)',
+    async ({ isRostered }) => {
+      const net = new PresenceNet({ isRostered })
+      const [a, b] = (await spaces(net, 2)) as [SpaceNode, SpaceNode]
+      a.topic.join('x', null)
+      await net.advance(100)
+      a.node.courier.gone(b.node.self, 'unreachable')
+      a.topic.join('y', null)
+      let isAcknowledged = false
+      a.topic.whenAcknowledged(a.topic.flush(), () => (isAcknowledged = true))
+      expect(isAcknowledged).toBe(true)
+      await net.advance(31_000)
+      expect([b.mirror.keys(), b.mirror.faults]).toEqual([['x', 'y'], []])
+    },
+  )
+
   it('who does not wait for a change any more is not told that it is acknowledged', async () => {
     const net = new PresenceNet({ latencyMs: 10 })
     const [a] = (await spaces(net, 2)) as [SpaceNode, SpaceNode]
