@@ -476,6 +476,7 @@ export class CatalogDriver implements RunningCatalog {
       ...{ self, settings, clock, own: memory.own, others: this.#core },
       isHere: (peer) => edges.link(peer) !== undefined,
       isSought: (kind, name) => this.isSought(kind, name),
+      isUnanswered: (kind, name) => this.isUnanswered(kind, name),
       isBeginning: () => this.#isBeginning(),
       seek: (kind, name, done) => void this.seek(kind, name, settings.seekTimeoutMs, done),
       send: (to, message) => void this.#send(to, message),

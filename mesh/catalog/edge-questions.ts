@@ -5,6 +5,7 @@
  *
  * A gateway that has just begun may not have heard of others, or not yet what they want: of topics it says so. Then a peer
  * keeps for them what is at least once, and asks again. Procedures it does not wait for: a call would only wait.
+ * Of both it says so when it found nobody in a DHT of which most is out of reach.
  *
  * A name costs a look into an index. A filter costs a look at everything that is known, and its answer may be long, so
  * filters have limits of their own.
@@ -36,6 +37,8 @@ export interface EdgeQuestionsParts {
     entries(kind: CatalogKind): Iterable<CatalogEntry>
   }
   isSought(kind: CatalogKind, name: string): boolean
+  /** Whether the search for it found nobody, where that says nothing. */
+  isUnanswered(kind: CatalogKind, name: string): boolean
   /** Whether there may be others of which this gateway has not heard yet, because it has just begun. */
   isBeginning(): boolean
   /** Calls `done` when it is over. */
@@ -134,8 +137,14 @@ export class EdgeQuestions {
     const found = isWildcard(name) ? this.#below(to, kind, name) : this.#matching(to, kind, name)
     const over = found.length - settings.answerEntriesMax
     if (over > 0) refused('ERR_CATALOG_ANSWER_MAX', to, over)
-    const isPartial = kind === 'topic' && !isWildcard(name) && this.#parts.isBeginning()
+    const isPartial = !isWildcard(name) && this.#isPartial(kind, name, found.length === 0)
     for (const message of answersOf(number, found, settings, isPartial)) send(to, message)
+  }
+
+  /** Whether there may be more than is known. */
+  #isPartial(kind: CatalogKind, name: string, isNobody: boolean): boolean {
+    const { isBeginning, isUnanswered } = this.#parts
+    return (kind === 'topic' && isBeginning()) || (isNobody && isUnanswered(kind, name))
   }
 
   /** What a peer may use: of others, also at this edge, and of this gateway itself. */

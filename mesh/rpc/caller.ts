@@ -16,6 +16,7 @@ import type { CallPort } from './attempts.ts'
 import type { CallIds } from './call-ids.ts'
 import type { CallRequest, CallTarget } from './call-request.ts'
 import type { RpcContext } from './context.ts'
+import { doubtOf } from './doubt.ts'
 import { RpcError } from './errors.ts'
 import type { RpcErrorCode } from './errors.ts'
 import { hedgeDelayMs } from './hedging.ts'
@@ -44,10 +45,6 @@ const LOST: Readonly<Record<Exclude<AttemptEnd['type'], 'refused'>, string>> = {
   gone: 'the provider is gone',
   slow: 'the provider gave no answer in the time of the attempt',
 }
-
-/** After "nobody offers it", where that is not known. */
-const UNSURE =
-  ', as far as can be found out: the DHT reaches few nodes from here (ERR_CATALOG_NARROW), or there is no gateway'
 
 /** See the head of this file. */
 export class Caller {
@@ -165,15 +162,11 @@ export class Caller {
       this.#fail(call, this.#error(call, 'ERR_RPC_UNREACHABLE', message), 'told')
     } else if (request.node !== undefined || call.isSought || this.#isSought(request)) {
       const where = request.node === undefined ? 'nobody offers' : `${request.node} does not offer`
-      const message = `${where} '${request.procedure}'${this.#doubt(request)}`
+      const { procedure } = request
+      const doubt = doubtOf(this.#parts.context.catalog, procedure)
+      const message = `${where} '${procedure}'${doubt}`
       this.#fail(call, this.#error(call, 'ERR_RPC_NO_PROVIDER', message), 'told')
     } else this.#seek(call)
-  }
-
-  /** What is to be said of nobody having been found. */
-  #doubt({ procedure }: CallTarget): string {
-    const { catalog } = this.#parts.context
-    return catalog.isUnanswered('procedure', procedure) ? UNSURE : ''
   }
 
   /** As of now: others may have come or gone, and a long call may outlive what is remembered. */

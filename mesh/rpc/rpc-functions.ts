@@ -11,6 +11,7 @@ import type {
 } from './client/contract.ts'
 import { serveContract } from './client/serve.ts'
 import type { RpcContext } from './context.ts'
+import { doubtOf } from './doubt.ts'
 import { RpcError } from './errors.ts'
 import { Invoker } from './invoke.ts'
 import { advertiseSettings, CALL_MANY_CHECKS } from './options.ts'
@@ -184,7 +185,7 @@ export class RpcFunctions implements Rpc {
     input: Uint8Array,
     options: RpcCallManyOptions,
   ): Promise<readonly ProviderResult<Output>[]> {
-    const { memory, clock, settings } = this.#context
+    const { catalog, memory, clock, settings } = this.#context
     const { signal } = options
     if (signal?.aborted === true) throw cancelled(procedure, signal.reason)
     const startedMs = clock.now()
@@ -195,7 +196,8 @@ export class RpcFunctions implements Rpc {
     await this.#seek(procedure, seekMs, options.signal)
     const nodes = (memory.engine?.candidates(procedure) ?? []).map(({ node }) => node)
     if (nodes.length === 0) {
-      throw new RpcError('ERR_RPC_NO_PROVIDER', `nobody offers '${procedure}'`, { procedure })
+      const message = `nobody offers '${procedure}'${doubtOf(catalog, procedure)}`
+      throw new RpcError('ERR_RPC_NO_PROVIDER', message, { procedure })
     }
     const leftMs = Math.max(1, timeoutMs - (clock.now() - startedMs))
     const results = await Promise.all(

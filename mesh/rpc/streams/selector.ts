@@ -3,6 +3,7 @@
  * default. Asks the network when nobody is known.
  */
 import type { RpcContext } from '../context.ts'
+import { doubtOf } from '../doubt.ts'
 import { RpcError } from '../errors.ts'
 import type { SelectionStrategy } from '../rpc.ts'
 import { LookAgain } from '../look-again.ts'
@@ -81,7 +82,7 @@ export class StreamSelector {
     if (isWorth) await catalog.seek('procedure', procedure, { signal })
     const found = isWorth ? this.#known(target, tried) : undefined
     if (found !== undefined) return found
-    const message = `nobody offers streams of '${procedure}'`
+    const message = `nobody offers streams of '${procedure}'${doubtOf(catalog, procedure)}`
     throw new RpcError('ERR_RPC_NO_PROVIDER', message, { procedure, node })
   }
 

@@ -40,7 +40,11 @@ describe('calls', () => {
     expect((call.ended as { error: Error }).error.message).toBe("nobody offers 'nobody.home'")
     // Where the search says nothing, the error does not pretend that it does.
     node.catalog.unanswered = true
-    await expect(net.during(rpc.call('nobody.home'))).rejects.toThrow('as far as can be found out')
+    const unsure = 'as far as can be found out'
+    for (const way of ['call', 'callMany'] as const) {
+      await expect(net.during(rpc[way]('nobody.home'))).rejects.toThrow(unsure)
+    }
+    await expect(net.during(rpc.stream('nobody.home').result)).rejects.toThrow(unsure)
   })
 
   it('R5 look for providers when not all are known, and find those who come up meanwhile', async () => {
