@@ -3,7 +3,12 @@
  * travels and is not too large; stacks stay at home. Errors of processes that serve calls become what they mean to a
  * caller.
  */
-import { CallExitError, CallTimeoutError, MailboxFullError } from '../../runtime/index.ts'
+import {
+  CallExitError,
+  CallTimeoutError,
+  formatReason,
+  MailboxFullError,
+} from '../../runtime/index.ts'
 import { CallInputError } from '../../behaviours/index.ts'
 import type { Codec } from '../wire/codec.ts'
 import { UnsendableError } from '../wire/errors.ts'
@@ -27,12 +32,8 @@ export function refusal(kind: FailureKind, message: string, retryAfterMs?: numbe
 
 /** What a handler threw. */
 export function failureOf(thrown: unknown, values: Codec, detailsBytesMax: number): SentFailure {
-  const kind = kindOf(thrown)
-  const isObject = typeof thrown === 'object' && thrown !== null
-  const { name, message, code, details } = isObject
-    ? fieldsOf(thrown)
-    : { name: 'Error', message: String(thrown), code: undefined, details: undefined }
-  const failure = { kind, name, message, code, retryAfterMs: undefined }
+  const { details, ...texts } = read(thrown)
+  const failure = { ...texts, retryAfterMs: undefined }
   return { failure, details: encoded(details, values, detailsBytesMax) }
 }
 
@@ -72,27 +73,37 @@ function kindOf(thrown: unknown): FailureKind {
   return 'remote'
 }
 
-/** Getters of a thrown object may throw themselves. */
-function fieldsOf(thrown: object): {
+interface Thrown {
+  readonly kind: FailureKind
   readonly name: string
   readonly message: string
   readonly code: string | undefined
   readonly details: unknown
-} {
+}
+
+/** A getter, a `toString` or a proxy may throw at any question, `instanceof` included. */
+function read(thrown: unknown): Thrown {
   try {
+    const kind = kindOf(thrown)
+    if (typeof thrown !== 'object' || thrown === null) return { kind, ...bare(String(thrown)) }
     const { name, message, code, details } = thrown as Readonly<Record<string, unknown>>
     return {
+      kind,
       name: textOf(name) ?? 'Error',
       message: textOf(message) ?? 'the handler threw an object',
       code: textOf(code) ?? (typeof code === 'number' ? String(code) : undefined),
       details,
     }
   } catch (error) {
-    const message = error instanceof Error ? error.message : 'unknown'
-    const told = `the handler threw what cannot be read: ${message}`
-    return { name: 'Error', message: told, code: undefined, details: undefined }
+    const told = `the handler threw what cannot be read: ${formatReason(error)}`
+    return { kind: 'remote', ...bare(told) }
   }
 }
+
+const bare = (message: string): Omit<Thrown, 'kind'> => ({
+  ...{ name: 'Error', message },
+  ...{ code: undefined, details: undefined },
+})
 
 function textOf(value: unknown): string | undefined {
   return typeof value === 'string' ? value : undefined

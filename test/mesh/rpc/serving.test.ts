@@ -284,6 +284,11 @@ describe('serving', () => {
         throw undefined
       }),
       provider.rpc.advertise('rejects', () => Promise.reject({ no: 'error' })),
+      provider.rpc.advertise('revoked', () => {
+        const { proxy, revoke } = Proxy.revocable({}, {})
+        revoke()
+        throw proxy
+      }),
       provider.rpc.advertise('traps', () => ({
         get then() {
           throw new Error('a getter that throws')
@@ -304,6 +309,8 @@ describe('serving', () => {
     expect(thrown).toMatchObject({ code: 'ERR_RPC_REMOTE', remote: { message: 'undefined' } })
     const trapped = await net.errorOf(caller.rpc.call('traps'))
     expect(trapped).toMatchObject({ code: 'ERR_RPC_REMOTE', message: 'a getter that throws' })
+    const revoked = await net.errorOf(caller.rpc.call('revoked'))
+    expect(revoked).toMatchObject({ code: 'ERR_RPC_REMOTE', remote: { name: 'Error' } })
     const rejected = await net.errorOf(caller.rpc.call('rejects'))
     expect(rejected.remote).toMatchObject({ name: 'Error', code: undefined })
     const onProgress = (): void => {}
