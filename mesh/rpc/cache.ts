@@ -198,7 +198,9 @@ export class ResultCache {
         leave(new RpcError('ERR_RPC_TIMEOUT', message, { procedure, timeoutMs: ofCall }))
       })
       const stop = onGivenUp((cause) =>
-        leave(new RpcError('ERR_RPC_CANCELLED', 'the call was given up', { procedure, cause })),
+        leave(
+          new RpcError('ERR_RPC_CANCELLED', `'${procedure}' was given up`, { procedure, cause }),
+        ),
       )
       flight.result.then(
         (bytes) => void (end() && resolve(bytes)),

@@ -94,8 +94,9 @@ export class Caller {
   /** The caller does not want it any more. */
   cancel(call: OutgoingCall, reason: unknown): void {
     if (call.isOver || call.givenUp !== undefined) return
-    const { cancelMode } = call.request
-    const error = this.#error(call, 'ERR_RPC_CANCELLED', 'the call was given up', reason)
+    const { cancelMode, procedure } = call.request
+    const message = `'${procedure}' was given up`
+    const error = this.#error(call, 'ERR_RPC_CANCELLED', message, reason)
     if (cancelMode !== 'kill' || call.attempts.length === 0) {
       this.#fail(call, error, cancelMode === 'skip' ? 'untold' : 'told')
       return

@@ -280,5 +280,5 @@ function restarting(procedure: string): RpcError {
 }
 
 function givenUp(procedure: string, cause: unknown): RpcError {
-  return new RpcError('ERR_RPC_CANCELLED', 'the call was given up', { procedure, cause })
+  return new RpcError('ERR_RPC_CANCELLED', `'${procedure}' was given up`, { procedure, cause })
 }

@@ -229,7 +229,7 @@ export class RpcFunctions implements Rpc {
 }
 
 function cancelled(procedure: string, cause: unknown): RpcError {
-  return new RpcError('ERR_RPC_CANCELLED', 'the call was given up', { procedure, cause })
+  return new RpcError('ERR_RPC_CANCELLED', `'${procedure}' was given up`, { procedure, cause })
 }
 
 /** Resolves when nothing of it runs or waits any more. */

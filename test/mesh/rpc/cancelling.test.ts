@@ -37,7 +37,8 @@ describe('cancelling', () => {
     await net.clock.advance(50)
     giver.abort(new Error('enough'))
     await net.clock.settle()
-    expect(call.ended).toMatchObject({ type: 'error', error: { code: 'ERR_RPC_CANCELLED' } })
+    const error = { code: 'ERR_RPC_CANCELLED', message: "'long.one' was given up" }
+    expect(call.ended).toMatchObject({ type: 'error', error })
     expect((call.ended as { error: Error }).error.cause).toMatchObject({ message: 'enough' })
     await net.clock.advance(10)
     expect(log).toEqual(['run', 'abort ERR_RPC_CANCELLED'])
