@@ -19,6 +19,7 @@
 export type {
   Caller,
   CallOptions,
+  DefaultSystemOptions,
   DemonitorOptions,
   MailboxPolicy,
   Match,

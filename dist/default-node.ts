@@ -53,7 +53,10 @@ function node(what: string): FoveaNode {
 
 /** The functions of the static {@link Cluster}. */
 export interface DefaultClusterFunctions extends ClusterFunctions {
-  /** Starts the default node; a second start before a stop is refused. */
+  /**
+   * Starts the default node; a second start before a stop is refused. Without `system` the `logger`, if given, also gets
+   * the crash reports of the default system.
+   */
   start(options: NodeOptions): Promise<FoveaNode>
   /** Stops the default node; nothing if there is none. The default system goes on. */
   stop(options?: NodeStopOptions): Promise<void>
@@ -66,7 +69,11 @@ async function start(options: NodeOptions): Promise<FoveaNode> {
     throw new InvalidClusterConfigError('the default node is started already')
   }
   const given = givenOptions(options) as NodeOptions
-  const { system = defaultSystem(), behaviorRegistry = behaviors(), ...rest } = given
+  const {
+    system = defaultSystem({ logger: given.logger }),
+    behaviorRegistry = behaviors(),
+    ...rest
+  } = given
   const started = startNode({ ...rest, system, behaviorRegistry })
   changing = started
   try {

@@ -7,6 +7,7 @@ import {
   booleanOption,
   functionOption,
   numberOption,
+  loggerOption,
   objectOption,
   optional,
   OptionError,
@@ -399,7 +400,7 @@ const CHECKS: { readonly [K in keyof MeshOptions]-?: OptionCheck } = {
   lookup: optional(functionOption),
   clock: optional(objectOption),
   entropy: optional(objectOption),
-  logger: objectOption,
+  logger: loggerOption,
   system: optional(objectOption),
 }
 

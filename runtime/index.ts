@@ -7,12 +7,13 @@ export { createRealClock } from './clock.ts'
 export type { Entropy } from './entropy.ts'
 export { createSeededEntropy, createSystemEntropy } from './entropy.ts'
 export type { LogMethod, Logger } from './log.ts'
-export { silentLogger, withFields } from './log.ts'
+export { isSilent, silentLogger, withFields } from './log.ts'
 export type { OptionCheck } from './options.ts'
 export {
   booleanOption,
   checkOptionNames,
   functionOption,
+  loggerOption,
   numberOption,
   objectOption,
   oneOfOption,
@@ -124,6 +125,7 @@ export type {
   TimerOptions,
 } from './system.ts'
 export { createSystem, SYSTEM_DEFAULTS } from './system.ts'
+export type { DefaultSystemOptions } from './default-system.ts'
 export { defaultSystem } from './default-system.ts'
 export type { SystemWatch } from './watch.ts'
 export { isBusy, ownPromise, ownWait, waitsInVain } from './watch.ts'

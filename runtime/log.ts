@@ -30,6 +30,29 @@ export const silentLogger: Logger = Object.freeze({
   error: ignore,
 })
 
+/** A logger that speaks to another one, which can be given later: for what is there before anybody listens. */
+export class LoggerRelay implements Logger {
+  target: Logger = silentLogger
+
+  debug(fields: Readonly<Record<string, unknown>>, message: string): void {
+    this.target.debug(fields, message)
+  }
+  info(fields: Readonly<Record<string, unknown>>, message: string): void {
+    this.target.info(fields, message)
+  }
+  warn(fields: Readonly<Record<string, unknown>>, message: string): void {
+    this.target.warn(fields, message)
+  }
+  error(fields: Readonly<Record<string, unknown>>, message: string): void {
+    this.target.error(fields, message)
+  }
+}
+
+/** Whether nobody hears what `logger` is told. */
+export function isSilent(logger: Logger): boolean {
+  return (logger instanceof LoggerRelay ? logger.target : logger) === silentLogger
+}
+
 /** `logger` as the runtime calls it: one that throws must not end the process that has something to say. */
 export function unthrowing(logger: Logger): Logger {
   const guard =

@@ -69,6 +69,16 @@ export const objectOption: OptionCheck = {
   test: (v) => typeof v === 'object' && v !== null,
 }
 
+const LOG_METHODS = ['debug', 'info', 'warn', 'error'] as const
+
+/** A logger; lines to a method that is not there would be lost without a word. */
+export const loggerOption: OptionCheck = {
+  expected: `a logger with ${LOG_METHODS.join(', ')}`,
+  test: (v) =>
+    objectOption.test(v) &&
+    LOG_METHODS.every((name) => typeof (v as Record<string, unknown>)[name] === 'function'),
+}
+
 /** `check`, or `undefined` given on purpose. */
 export function optional(check: OptionCheck): OptionCheck {
   return {

@@ -11,6 +11,7 @@ import { SystemCore } from './core.ts'
 import { silentLogger } from './log.ts'
 import {
   booleanOption,
+  loggerOption,
   numberOption,
   objectOption,
   oneOfOption,
@@ -283,7 +284,7 @@ const durationMs: OptionCheck = numberOption(0, Infinity, true)
 const CHECKS: { readonly [K in keyof SystemOptions]-?: OptionCheck } = {
   clock: objectOption,
   entropy: objectOption,
-  logger: objectOption,
+  logger: loggerOption,
   node: optional(stringOption),
   incarnation: numberOption(0, Number.MAX_SAFE_INTEGER),
   callTimeoutMs: durationMs,

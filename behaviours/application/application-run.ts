@@ -14,10 +14,10 @@
 import {
   formatReason,
   functionOption,
+  isSilent,
   objectOption,
   optional,
   resolveOptions,
-  silentLogger,
   defaultSystem,
   type ClockTimer,
   type ExitReason,
@@ -240,8 +240,9 @@ class Run {
   #report(name: string, { cause, exitCode, reason, forced }: RunStatus): void {
     const { signalSource, stopTimeoutMs } = this.#options
     if (cause === 'ended' && exitCode !== 0) {
-      const silent = this.#system.options.logger === silentLogger
-      const more = silent ? '. For more, give { system: createSystem({ logger: console }) }' : ''
+      const more = isSilent(this.#system.options.logger)
+        ? '. For more, give { system: createSystem({ logger: console }) }'
+        : ''
       signalSource.report(`application '${name}' ended: ${formatReason(reason)}${more}`)
     }
     if (forced === 'deadline') {

@@ -2,6 +2,7 @@
 import {
   createRealClock,
   functionOption,
+  loggerOption,
   numberOption,
   objectOption,
   oneOfOption,
@@ -115,7 +116,7 @@ const CHECKS: { readonly [K in keyof RealmBridgeOptions]-?: OptionCheck } = {
   hopsMax: numberOption(1, 16),
   audit: optional(functionOption),
   clock: optional(objectOption),
-  logger: objectOption,
+  logger: loggerOption,
 }
 
 /** Checks `given` and decides everything that is not given. Throws an `OptionError` or a `TopicError`. */

@@ -2,7 +2,7 @@
  * The limits that every transport has, under one name each: QUIC, message ports and the simulated network. What only one of
  * them has stands with it.
  */
-import { numberOption, objectOption, OptionError, silentLogger } from '../../runtime/index.ts'
+import { loggerOption, numberOption, OptionError, silentLogger } from '../../runtime/index.ts'
 import type { Logger, OptionCheck } from '../../runtime/index.ts'
 
 /** Dials of an endpoint; all of them have a default that suits a mesh of servers. */
@@ -96,7 +96,7 @@ export const TRANSPORT_LIMIT_CHECKS: { readonly [K in keyof TransportLimits]-?: 
   streamQueueBytesMax: numberOption(1, 2 ** 40),
   connectionQueueBytesMax: numberOption(1, 2 ** 40),
   datagramQueueMax: numberOption(1, 65_536),
-  logger: objectOption,
+  logger: loggerOption,
 }
 
 /** The keepalive interval, after what the limits must be to one another. */

@@ -10,7 +10,12 @@ import {
   RemoteSpawn,
 } from '../../dist/index.ts'
 import { createRealm, MemoryNetwork } from '../../mesh/index.ts'
-import { createRealClock, createSeededEntropy, defaultSystem } from '../../runtime/index.ts'
+import {
+  createRealClock,
+  createSeededEntropy,
+  defaultSystem,
+  silentLogger,
+} from '../../runtime/index.ts'
 import { Counter, CounterContract } from './support/world.ts'
 
 /** The default system runs on the real clock; the network has no latency, so nothing waits for time. */
@@ -95,6 +100,16 @@ describe('the default node', () => {
     await second.stop()
     await second.ended
     expect(Cluster.getStatus()).toBe('stopped')
+  })
+
+  it('gives its logger to the default system, also to one that is there already', async () => {
+    const reasons: unknown[] = []
+    const logger = { ...silentLogger, error: (fields: object) => void reasons.push(fields) }
+    const counter = await Counter.start(1)
+    await Cluster.start({ ...options(), logger })
+    await expect(counter.call.crash()).rejects.toMatchObject({ code: 'ERR_CALL_EXIT' })
+    expect(reasons).toMatchObject([{ reason: { code: 'ERR_TOLD' } }])
+    defaultSystem({ logger: silentLogger })
   })
 
   it('is not there after a start that failed', async () => {

@@ -2,12 +2,14 @@ import { describe, expect, it } from 'vitest'
 import {
   booleanOption,
   functionOption,
+  loggerOption,
   numberOption,
   objectOption,
   oneOfOption,
   OptionError,
   optional,
   resolveOptions,
+  silentLogger,
   stringOption,
 } from '../../runtime/index.ts'
 
@@ -89,6 +91,7 @@ describe('options', () => {
     [stringOption, ['x'], ['', 1]],
     [functionOption, [() => {}], [{}]],
     [objectOption, [{}, []], [null, 1]],
+    [loggerOption, [silentLogger, console], [{}, { ...silentLogger, warn: 1 }, null, () => {}]],
     [optional(booleanOption), [true, undefined], [null]],
   ])('%o accepts and refuses', (check, good, bad) => {
     expect(good.map((value) => check.test(value))).toEqual(good.map(() => true))
