@@ -27,7 +27,7 @@ export interface Origin {
 export interface CourierSendOptions {
   /** Gateway that has a link with the node, for one that cannot be dialled. */
   readonly via?: string | undefined
-  /** Whoever sends has just dialled the node in vain: it goes through others, and the node is dialled again later. */
+  /** Without a link it goes through others at once: whoever sends has dialled in vain, or will not wait. The node is dialled later. */
   readonly undialable?: boolean | undefined
   /** What follows the frame that is given: the two are one frame, and need not be copied together. */
   readonly rest?: Uint8Array | undefined

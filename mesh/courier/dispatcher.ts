@@ -82,7 +82,10 @@ export class Dispatcher implements Driver {
   }
 
   get nextDueMs(): number {
-    return Math.min(this.#waiting.nextDueMs, this.#assembly.nextDueMs, this.#keys.nextDueMs)
+    return Math.min(
+      ...[this.#waiting.nextDueMs, this.#assembly.nextDueMs, this.#keys.nextDueMs],
+      this.#relay?.nextDueMs ?? Infinity,
+    )
   }
 
   /** Bytes that wait for a way, all nodes together. */
@@ -113,7 +116,8 @@ export class Dispatcher implements Driver {
       const isFree = link !== undefined && this.#relay?.isBusy(to) !== true
       if (isFree) return this.#overLink(link, { lane, frame, rest, lost })
     }
-    if (undialable === true && this.#relay !== undefined) this.#paths.relay(to, clock.now())
+    const isNews = undialable === true && !this.#paths.isRelayed(to)
+    if (isNews && this.#relay !== undefined) this.#paths.relay(to, clock.now())
     this.#number += 1
     const expiresMs = clock.now() + Math.min(timeoutMs ?? Infinity, settings.waitTimeoutMs)
     const whole = rest === undefined ? frame : Buffer.concat([frame, rest])
@@ -176,6 +180,7 @@ export class Dispatcher implements Driver {
     const nowMs = this.#context.clock.now()
     this.#assembly.tick(nowMs)
     this.#keys.tick(nowMs)
+    this.#relay?.tick(nowMs)
     for (const parcel of this.#waiting.takeExpired(nowMs)) {
       this.#lose(parcel, 'ERR_COURIER_TIMEOUT', `no way to ${parcel.to} was found in time`)
     }

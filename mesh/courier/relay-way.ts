@@ -7,7 +7,8 @@
  * An envelope that was given up was not delivered, so its messages are sent again another way (`line.ts` says which)
  * until there is none left; then they are lost. Until the first one has arrived only one is under way, and those that
  * came back go before those that wait, so that messages of one lane keep their order. Nothing waits for
- * envelopes whose first link is gone (`under-way.ts`): their messages end as ever, but others may pass them.
+ * envelopes whose first link is gone, or of which nothing was heard for `envelopeWaitMs` (`under-way.ts`): their messages end
+ * as ever, but others may pass them.
  */
 import { HEADER_BYTES } from '../wire/frame.ts'
 import { RouteError } from '../routing/greedy/errors.ts'
@@ -42,7 +43,7 @@ export type SendEnvelope = (
 
 /** What it works with. */
 export interface RelayWayParts {
-  readonly settings: Pick<CourierSettings, 'envelopesPerNodeMax'>
+  readonly settings: Pick<CourierSettings, 'envelopesPerNodeMax' | 'envelopeWaitMs'>
   readonly send: SendEnvelope
   /** Bytes of the payload of an envelope. */
   readonly payloadBytesMax: number
@@ -104,13 +105,19 @@ export class RelayWay {
   readonly #lines = new Map<string, Line>()
   /** By way of whom messages for a node arrived last; oldest first. */
   readonly #helpers = new Map<string, string>()
-  readonly #underWay = new UnderWay()
+  readonly #underWay: UnderWay
   readonly #frameBytesMax: number
   #id = 0
 
   constructor(parts: RelayWayParts) {
     this.#parts = parts
+    this.#underWay = new UnderWay(parts.settings.envelopeWaitMs)
     this.#frameBytesMax = parts.payloadBytesMax - SEAL_OVERHEAD_BYTES
+  }
+
+  /** When `tick` has something to do. */
+  get nextDueMs(): number {
+    return this.#underWay.nextDueMs
   }
 
   /** Whether whole messages for that node are under way. */
@@ -126,6 +133,10 @@ export class RelayWay {
   /** The link with that node is gone: what went by it is waited for no more. */
   unlinked(node: string): void {
     this.#underWay.lost(node)
+  }
+
+  tick(nowMs: number): void {
+    this.#underWay.tick(nowMs)
   }
 
   /** Sends what waits for that node, as far as it may. */
@@ -245,12 +256,12 @@ export class RelayWay {
     frames: readonly Uint8Array[],
     ended: (how: Ended) => void,
   ): void {
-    const { seals, send, guard, home } = this.#parts
+    const { seals, send, guard, home, now } = this.#parts
     const way = via ?? line.helper
     const back = line.helper ?? home()
     const sealed = seals.seal(key, frames, back)
     line[kind] += 1
-    const crossing = this.#underWay.begin(() => {
+    const crossing = this.#underWay.begin(now(), () => {
       line[kind] -= 1
       line.detached += 1
       this.#after(node, line)

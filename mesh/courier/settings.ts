@@ -40,6 +40,12 @@ export interface CourierOptions {
    */
   readonly envelopesPerNodeMax?: number
   /**
+   * How long other messages for a node wait for an envelope of which nothing is heard: one that is lost on its way holds up all
+   * that follows it for so long. Default 3,000 ms. Lowering it lets messages pass those that wait on their way for a dial, which
+   * may take 2 seconds at each node.
+   */
+  readonly envelopeWaitMs?: number
+  /**
    * Public keys that are kept beside those of members. Default 16,384, about 250 bytes each. Whoever speaks to more peers at
    * the edge than that asks for their keys again with each message.
    */
@@ -83,6 +89,7 @@ export const COURIER_DEFAULTS: CourierSettings = Object.freeze({
   pathTtlMs: 30_000,
   lookupTimeoutMs: 5_000,
   envelopesPerNodeMax: 4,
+  envelopeWaitMs: 3_000,
   keysMax: 16_384,
   keyQueriesMax: 256,
   keyQueueMax: 16_384,
@@ -106,6 +113,7 @@ const CHECKS: { readonly [K in keyof CourierOptions]-?: OptionCheck } = {
   pathTtlMs: numberOption(0, 2_147_483_647),
   lookupTimeoutMs: numberOption(1, 2_147_483_647),
   envelopesPerNodeMax: numberOption(1, 1_024),
+  envelopeWaitMs: numberOption(1, 2_147_483_647),
   keysMax: numberOption(1, 1_048_576),
   keyQueriesMax: numberOption(1, 1_048_576),
   keyQueueMax: numberOption(0, 1_048_576),

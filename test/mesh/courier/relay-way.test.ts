@@ -23,7 +23,7 @@ function scene() {
   }[] = []
   const questions: ((key: Uint8Array | undefined) => void)[] = []
   const said: string[] = []
-  const state = { key: new Uint8Array(32) as Uint8Array | undefined }
+  const state = { key: new Uint8Array(32) as Uint8Array | undefined, nowMs: 0 }
   const settled = (): Promise<void> => new Promise((resolve) => setImmediate(resolve))
   const way = new RelayWay({
     ...{ settings: courierSettings('test', {}), payloadBytesMax: 65_536, isEdge: false, waiting },
@@ -45,7 +45,7 @@ function scene() {
     home: () => undefined,
     helpers: () => [HELPER],
     keysAt: () => undefined,
-    now: () => 0,
+    now: () => state.nowMs,
     relayed: () => {},
     lose: (_parcel, code) => void said.push(`lost ${code}`),
     broken: () => void said.push('broken'),
@@ -104,5 +104,24 @@ describe('what is under way when the link of its first hop breaks', () => {
     expect([way.isBusy(NODE), said.filter((what) => what !== 'rested')]).toEqual([
       ...[false, ['lost ERR_COURIER_TIMEOUT']],
     ])
+  })
+})
+
+describe('what is under way and of which nothing is heard', () => {
+  it('MG10 others wait for envelopeWaitMs, no longer, and its end counts as ever', async () => {
+    const { way, envelopes, said, state } = scene()
+    const { envelopeWaitMs } = courierSettings('test', {})
+    envelopes[0]!.firstHop(OTHER)
+    expect(way.nextDueMs).toBe(envelopeWaitMs)
+    way.tick((state.nowMs = envelopeWaitMs - 1))
+    expect([way.isBusy(NODE), said]).toEqual([true, []])
+    way.tick((state.nowMs = envelopeWaitMs))
+    expect([way.isBusy(NODE), said, way.nextDueMs]).toEqual([false, ['rested'], Infinity])
+    way.unlinked(OTHER)
+    await envelopes[0]!.end(NONE)
+    // Nobody had it: it goes by another node, and others wait for that.
+    expect([envelopes.map(({ via }) => via), way.isBusy(NODE)]).toEqual([[undefined, HELPER], true])
+    await envelopes[1]!.end()
+    expect([said, way.isBusy(NODE), way.nextDueMs]).toEqual([['rested', 'rested'], false, Infinity])
   })
 })
