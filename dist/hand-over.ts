@@ -133,7 +133,7 @@ export class HandOver {
     const { channels } = this.#parts
     const { hex } = link.peer.key
     const channel = this.#parted.get(hex)
-    if (channel?.link !== link) return
+    if (channel?.link !== link) return this.#relays?.unlinked(hex)
     this.#parted.delete(hex)
     channels.ended(channel, { isSuspended: true, isLost })
     channels.seek(hex)

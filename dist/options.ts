@@ -67,14 +67,15 @@ export interface DistOptions {
   readonly dialMessagesMax: number
   /**
    * Nodes that are spoken to through others at once, because they cannot be dialled. Default 256; then
-   * `noconnection`, `ERR_DIST_RELAYS_MAX`. Each may cost twice `relayWindowBytes` here.
+   * `noconnection`, `ERR_DIST_RELAYS_MAX`. Each may cost three times `relayWindowBytes` here.
    */
   readonly relaysMax: number
   /** Bytes sent through others to one node and not acknowledged. Default 1 MiB. More is faster over long ways. */
   readonly relayWindowBytes: number
   /**
    * Silence, or a frame that does not arrive, for so long ends a conversation through others with
-   * `noconnection`. Default 8,000 ms; a quarter of it is the pause between pings.
+   * `noconnection`. Default 8,000 ms; a quarter of it is the pause between pings, and after as long what is not
+   * acknowledged is sent again.
    */
   readonly relayTimeoutMs: number
   /** Wait for `RemoteSpawn.spawn` when the caller names none. Default 10,000 ms. */

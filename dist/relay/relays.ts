@@ -15,6 +15,7 @@ import {
   HEADER_BYTES,
   WireType,
   type Courier,
+  type CourierError,
   type Member,
   type Origin,
 } from '../../mesh/index.ts'
@@ -133,6 +134,12 @@ export class Relays implements RelayDriver {
     const relay = this.#relays.get(keyHex)
     if (relay?.isUp === true) this.#rest(relay)
     else if (relay !== undefined) this.#probe(relay)
+  }
+
+  /** A link is gone: what went over it and is not acknowledged may be gone with it. */
+  unlinked(keyHex: string): void {
+    const relay = this.#relays.get(keyHex)
+    if (relay !== undefined) this.#apply(relay, relay.session.sendAgain(this.#parts.clock.now()))
   }
 
   /** The peer speaks over the link that we both have: it has ended its session, or takes none, and so do we. */
@@ -374,15 +381,17 @@ export class Relays implements RelayDriver {
 
   #transmit(to: string, message: RelayMessage, relay?: Relay): void {
     const frame = encodeFrame(WireType.distRelay, encodeRelay(message))
-    const lost = (): void => {
+    const lost = (error?: CourierError): void => {
       // What these say, the next one says, too; if none arrives, the silence tells.
       if (relay === undefined || message.kind === 'ack' || message.kind === 'ping') return
+      // It may be there, or was sent again since; if not, no progress tells.
+      const isKnown = error?.mayHaveArrived !== true
+      if (message.kind === 'data' && !(isKnown && relay.session.isUnderWay(message.number))) return
       this.#apply(relay, relay.session.close())
     }
-    // Who opens has dialled, and who answers has no reason to.
-    const undialable = message.kind === 'open' || message.kind === 'opened'
+    // Who opens has dialled, who answers has no reason to, and when a link is gone that it went over, others are sooner.
     const outcome = this.#parts.courier.send(to, 'pubsub', frame, {
-      ...{ lost, undialable },
+      ...{ lost, undialable: true },
       timeoutMs: this.#parts.settings.relayTimeoutMs,
     })
     // Whoever sends is in the middle of something.

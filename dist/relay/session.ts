@@ -1,7 +1,7 @@
 /**
  * One conversation of two nodes through others, as a pure machine: what arrives and the time go in, effects come out.
  * It gives what a link gives: frames in order, each once or never, "enough" and drain, and an end that both
- * sides see. The courier below keeps order nearly always and loses now and then; numbers make it "always" and "the end".
+ * sides see. The courier below keeps order nearly always and loses now and then; numbers and repetition make it "always" and "never".
  *
  *     opener   open ---------------> accepting
  *     up     <--------------- opened
@@ -15,7 +15,9 @@
  *   delivered while it is open whether the session ends.
  * - Who accepts says nothing before it has heard that its answer arrived: an `open` may be late, or come again, when nobody
  *   wants it any more, and who speaks to nobody loses what it says. So a session that was never up ends without a word.
- * - A frame is sent once. Its loss, when the courier tells or no ack comes in `timeoutMs`, is the end: nothing is sent again.
+ * - A frame of which nothing is heard for a quarter of `timeoutMs` is sent again, and so is the next one when that was not all that
+ *   is missing (RFC 6582); what comes twice is delivered once. No progress in `timeoutMs` is the end, and so is a frame of which
+ *   the courier says that nobody took it.
  * - At most `windowBytes` and one frame are sent and not acknowledged; at most twice that waits behind a gap.
  * - Silence of `timeoutMs` is the end, at the latest; a side that has nothing to say pings four times in it.
  * - Who has asked whether it may end has lost nothing when the peer knows of no session: the answer was yes, and is lost.
@@ -51,6 +53,13 @@ export interface SessionOptions {
   readonly openTimeoutMs: number
 }
 
+/** A frame that may have to be sent again; nobody writes to its payload. */
+interface SentFrame {
+  readonly number: number
+  readonly type: number
+  readonly payload: Uint8Array
+}
+
 type State = 'opening' | 'up' | 'closing' | 'ended'
 
 const NOTHING: readonly SessionEffect[] = Object.freeze([])
@@ -60,8 +69,8 @@ export class RelaySession {
   readonly session: string
   readonly #options: SessionOptions
   readonly #held: HeldFrames
-  /** Sent and not acknowledged: number and bytes, oldest first. */
-  readonly #unacked: { readonly number: number; readonly bytes: number }[] = []
+  /** Sent and not acknowledged, oldest first. */
+  readonly #unacked: SentFrame[] = []
   #state: State = 'opening'
   #unackedBytes = 0
   #blocked = false
@@ -74,6 +83,10 @@ export class RelaySession {
   /** When `open` or `fin` was said. */
   #askedMs: number
   #gapSinceMs = Infinity
+  /** When a frame was sent again last. */
+  #againMs = -Infinity
+  /** Of those up to this one, which were under way then, the next that is missing is sent again at once. */
+  #againUpTo = 0
 
   constructor(options: SessionOptions, nowMs: number) {
     this.session = options.session
@@ -102,7 +115,7 @@ export class RelaySession {
   /** When `tick` has something to do. */
   get nextDueMs(): number {
     if (this.#state === 'ended') return Infinity
-    return Math.min(this.#pingDueMs, this.#endDueMs)
+    return Math.min(this.#pingDueMs, this.#againDueMs, this.#endDueMs)
   }
 
   /** Says the first word. */
@@ -124,13 +137,26 @@ export class RelaySession {
     if (this.#state !== 'up') return NOTHING
     if (this.#unacked.length === 0) this.#progressMs = nowMs
     this.#sent += 1
-    this.#unacked.push({ number: this.#sent, bytes: payload.length })
+    const sent = { number: this.#sent, type: frameType, payload }
+    this.#unacked.push(sent)
     this.#unackedBytes += payload.length
     this.#blocked = this.#unackedBytes >= this.#options.windowBytes
-    this.#spoke(nowMs)
-    const { session } = this
-    const ack = this.#received
-    return [transmit({ kind: 'data', session, number: this.#sent, ack, type: frameType, payload })]
+    return [this.#transmitData(sent, nowMs)]
+  }
+
+  /** The way that they took is gone: what is under way is sent again. */
+  sendAgain(nowMs: number): readonly SessionEffect[] {
+    const [first] = this.#unacked
+    if (this.#state === 'ended' || first === undefined) return NOTHING
+    this.#againMs = nowMs
+    this.#againUpTo = this.#sent
+    return [this.#transmitData(first, nowMs)]
+  }
+
+  /** Whether the peer has not said yet that it has that frame. */
+  isUnderWay(number: number): boolean {
+    const [first] = this.#unacked
+    return first !== undefined && first.number <= number
   }
 
   /** Whether the window is full: wait for `drained`. */
@@ -209,7 +235,13 @@ export class RelaySession {
   tick(nowMs: number): readonly SessionEffect[] {
     if (this.#state === 'ended') return NOTHING
     if (nowMs >= this.#endDueMs) return this.close()
+    if (nowMs >= this.#againDueMs) return this.sendAgain(nowMs)
     return nowMs >= this.#pingDueMs ? this.probe(nowMs) : NOTHING
+  }
+
+  get #againDueMs(): number {
+    if (this.#unacked.length === 0) return Infinity
+    return Math.max(this.#progressMs, this.#againMs) + this.#options.timeoutMs / 4
   }
 
   get #pingDueMs(): number {
@@ -223,6 +255,12 @@ export class RelaySession {
     const unackedMs = this.#unacked.length > 0 ? this.#progressMs : Infinity
     const finMs = this.#state === 'closing' ? this.#askedMs : Infinity
     return Math.min(this.#heardMs, unackedMs, finMs, this.#gapSinceMs) + timeoutMs
+  }
+
+  #transmitData({ number, type, payload }: SentFrame, nowMs: number): SessionEffect {
+    this.#spoke(nowMs)
+    const { session } = this
+    return transmit({ kind: 'data', session, number, ack: this.#received, type, payload })
   }
 
   /** Whatever is sent says how far everything has arrived. */
@@ -281,26 +319,36 @@ export class RelaySession {
   #acked(ack: number, nowMs: number): readonly SessionEffect[] {
     if (ack > this.#sent) return this.close()
     let count = 0
-    for (const { number, bytes } of this.#unacked) {
+    for (const { number, payload } of this.#unacked) {
       if (number > ack) break
-      this.#unackedBytes -= bytes
+      this.#unackedBytes -= payload.length
       count += 1
     }
     if (count === 0) return NOTHING
     this.#unacked.splice(0, count)
     this.#progressMs = nowMs
+    const again = this.#missing(nowMs)
     const isTaken = this.#blocked && this.#unackedBytes <= this.#options.windowBytes / 2
-    if (!isTaken && this.#unacked.length > 0) return NOTHING
+    if (!isTaken && this.#unacked.length > 0) return again
     this.#blocked = false
-    return [{ type: 'drained' }]
+    return [...again, { type: 'drained' }]
+  }
+
+  /** What was sent again has arrived, and that was not all that was missing. */
+  #missing(nowMs: number): readonly SessionEffect[] {
+    const [first] = this.#unacked
+    if (first === undefined || first.number > this.#againUpTo) return NOTHING
+    this.#againMs = nowMs
+    return [this.#transmitData(first, nowMs)]
   }
 
   #data(
     { number, type, payload }: Extract<RelayMessage, { readonly kind: 'data' }>,
     nowMs: number,
   ): readonly SessionEffect[] {
-    if (number <= this.#received) return NOTHING
+    // Also of what comes again: the word that it had arrived may be lost.
     this.#ackDue = true
+    if (number <= this.#received) return NOTHING
     // One that overtook the answer to `open` waits for it, and so does one that crossed `fin`: nobody takes it before.
     if (number > this.#received + 1 || this.#state !== 'up') {
       if (this.#gapSinceMs === Infinity) this.#gapSinceMs = nowMs

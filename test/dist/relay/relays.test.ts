@@ -13,7 +13,9 @@ import {
   nodeKeyFromHex,
   WireType,
   type Courier,
+  CourierError,
   type CourierHandler,
+  type CourierSendOptions,
   type Member,
 } from '../../../mesh/index.ts'
 import { createSeededEntropy, createSimClock } from '../../../runtime/index.ts'
@@ -204,7 +206,7 @@ function side({
   const clock = createSimClock()
   const said: string[] = []
   const events: string[] = []
-  const losses: (() => void)[] = []
+  const losses: ((error?: CourierError) => void)[] = []
   let session = ''
   let take: CourierHandler = () => {}
   const courier = {
@@ -217,12 +219,13 @@ function side({
       _to: string,
       _lane: string,
       frame: Uint8Array,
-      { lost }: { readonly lost: () => void },
+      { lost, undialable }: CourierSendOptions,
     ) => {
+      if (undialable !== true || lost === undefined) throw new Error('it would wait for a dial')
       const message = parseRelay(frame.subarray(HEADER_BYTES))
       if (message.kind === 'open') session = message.session
       said.push(message.session === session ? message.kind : `${message.kind} another`)
-      losses.push(lost)
+      losses.push((error) => lost(error as CourierError))
       return outcome
     },
   } as unknown as Courier
@@ -474,6 +477,24 @@ describe('what is lost on the way', () => {
     carrier()!.send('dist', encodeFrame(0xa1, Uint8Array.of(1)))
     losses.at(-1)!()
     expect([events.at(-1), said.at(-1)]).toEqual(['down lost', 'close'])
+  })
+
+  it('ends nothing if it may be there, or was acknowledged since, and is said again when a link is gone', () => {
+    const { relays, peer, said, events, losses, hear, carrier } = opened({
+      isLinked: false,
+      need: { isNeeded: true },
+    })
+    for (const type of [0xa1, 0xa2]) carrier()!.send('dist', encodeFrame(type, Uint8Array.of(1)))
+    const [first, second] = losses.slice(-2)
+    second!(new CourierError('ERR_COURIER_TIMEOUT', 'nobody said', { mayHaveArrived: true }))
+    hear({ kind: 'ack', ack: 1 })
+    first!()
+    expect([events.at(-1), said.length]).toEqual(['opened true', 3])
+    relays.unlinked(peer)
+    relays.unlinked('c'.repeat(64))
+    expect([said.at(-1), said.length]).toEqual(['data', 4])
+    second!()
+    expect(events.at(-1)).toBe('down lost')
   })
 
   it('is what the courier refuses, too', async () => {

@@ -83,7 +83,7 @@ class End implements Partial<Link> {
   }
 
   stay(): void {
-    if (!this.isAsking) return
+    if (!this.isAsking || !this.isUp) return
     this.isAsking = false
     this.side.onParting({ type: 'stays', link: this as unknown as Link })
   }
@@ -155,6 +155,8 @@ export class Gates {
   /** When the last of what flies in each direction and way lands, so that nothing overtakes. */
   readonly #landsMs = new Map<unknown, number>()
   readonly #isOvertaken: boolean
+  /** How likely what goes through others is lost there, and nobody says so. */
+  lossChance = 0
   /** Links that came up and ended. */
   links = 0
 
@@ -284,6 +286,7 @@ export class Gates {
       },
       onGone: () => () => {},
       send: (_to: string, _lane: string, frame: Uint8Array) => {
+        if (this.lossChance > 0 && this.#random() < this.lossChance) return 'sent'
         const isOvertaken = this.#isOvertaken && this.#random() < OVERTAKEN_CHANCE
         this.fly(isOvertaken ? undefined : side, COURIER_MS, () => {
           const origin = { node: side.keyHex, roles: [], path: 'relayed', via: undefined } as const
