@@ -2,6 +2,7 @@
  * Who is who: node ids, node keys and members of the mesh. A node may be named by its id
  * (`name@host:port`), by its key, or by the key's 64 hex digits.
  */
+import { ArgumentError } from '../runtime/index.ts'
 import { isNodeKey, type Member, type Mesh, type NodeKey } from '../mesh/index.ts'
 import type { NodeId } from './node-id.ts'
 
@@ -45,8 +46,9 @@ export class NodeDirectory {
     return [...this.#members.values()]
   }
 
-  /** The key that `node` means; undefined for an id that nobody has. */
+  /** The key that `node` means; undefined for an id that nobody has. Throws for what is no {@link NodeTarget}. */
   keyOf(node: NodeTarget): string | undefined {
+    checkNode(node)
     if (isNodeKey(node)) return node.hex
     if (node === this.#mesh.nodeId || node === this.ownKeyHex) return this.ownKeyHex
     const known = this.#keys.get(node)
@@ -102,6 +104,12 @@ export class NodeDirectory {
   #dropId(nodeId: string, keyHex: string): void {
     if (this.#keys.get(nodeId) === keyHex) this.#keys.delete(nodeId)
   }
+}
+
+/** Refuses what cannot name a node: that is the caller's mistake, and no node that is not there. */
+export function checkNode(node: NodeTarget): void {
+  if (typeof node === 'string' || isNodeKey(node)) return
+  throw new ArgumentError('node', 'a node id or key', node)
 }
 
 function isThere({ state }: Member): boolean {

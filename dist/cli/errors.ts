@@ -80,7 +80,7 @@ export const cliErrors: ErrorCatalogue = Object.freeze({
     when: 'no node answers at the control socket of this data directory',
     stateChanged: NOTHING,
     retry: 'after starting the node',
-    action: 'start one with: fovea start --data-dir DIR --realm FILE',
+    action: 'start one with: fovea start --name NAME --data-dir DIR --realm FILE',
   },
   ERR_NODE_UNKNOWN: {
     when: 'no member, or more than one, is called by this name',

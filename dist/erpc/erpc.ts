@@ -18,8 +18,7 @@ import {
   CallTimeoutError,
   ownPromise,
 } from '../../runtime/index.ts'
-import { isNodeKey } from '../../mesh/index.ts'
-import type { NodeTarget } from '../node-directory.ts'
+import { checkNode, type NodeTarget } from '../node-directory.ts'
 import type { DistFeature, DistParts } from '../parts.ts'
 import type { PeerOrigin } from '../peer-services.ts'
 import { ErpcError, failureOf, type ErpcCallNames, type ErpcFailure } from './errors.ts'
@@ -235,9 +234,7 @@ class ErpcCaller {
 
 /** RP-09: what cannot be a call is the caller's mistake, and never leaves it. */
 function checked(node: NodeTarget, name: string, args: readonly unknown[]): ErpcCall {
-  if (typeof node !== 'string' && !isNodeKey(node)) {
-    throw new ArgumentError('node', 'a node id or key', node)
-  }
+  checkNode(node)
   if (typeof name !== 'string' || name === '' || name.length > FUNCTION_NAME_CHARS_MAX) {
     const expected = `a name of 1 to ${FUNCTION_NAME_CHARS_MAX} characters`
     throw new ArgumentError('name', expected, name)

@@ -9,7 +9,7 @@
  * - Of one entity one process runs here: the next one starts after the end of the one before.
  */
 import { stopProcess } from '../../behaviours/index.ts'
-import type { ClockTimer, Pid } from '../../runtime/index.ts'
+import { formatReason, type ClockTimer, type Pid } from '../../runtime/index.ts'
 import type { DistParts } from '../parts.ts'
 import { ShardError } from './errors.ts'
 import type { CheckedShardingOptions } from './options.ts'
@@ -175,7 +175,8 @@ export class Entities {
     // Its shard was taken from it before it had begun: its messages were handled by nobody.
     if (abort.signal.aborted) for (const message of entity.waiting.splice(0)) message.bounce()
     const about = { entity: this.#options.entity, id }
-    const error = new ShardError('ERR_SHARD_ENTITY_START', about, 'did not start', { cause })
+    const what = `did not start: ${formatReason(cause)}`
+    const error = new ShardError('ERR_SHARD_ENTITY_START', about, what, { cause })
     for (const message of entity.waiting.splice(0)) message.fail(error)
     this.#remove(entity)
   }

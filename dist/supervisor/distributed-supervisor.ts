@@ -23,7 +23,14 @@ import {
   type Contract,
   type Server,
 } from '../../behaviours/index.ts'
-import { ArgumentError, formatReason, isPid, pidKey, type Pid } from '../../runtime/index.ts'
+import {
+  ArgumentError,
+  CallExitError,
+  formatReason,
+  isPid,
+  pidKey,
+  type Pid,
+} from '../../runtime/index.ts'
 import { InOrder } from '../in-order.ts'
 import { LeaseError } from '../leases/errors.ts'
 import type { StrictLeases } from '../leases/leases.ts'
@@ -150,8 +157,13 @@ class Supervisors {
   }
 
   functions(): DistributedSupervisorFunctions {
-    const ask = (target: DistributedSupervisorTarget): DistributedSupervisorRef['call'] =>
-      this.#ref(target).call
+    const ask = (target: DistributedSupervisorTarget): DistributedSupervisorRef['call'] => {
+      if (typeof target === 'string' && this.#parts.system.whereis(target) === undefined) {
+        // As the call would, but with the name that nobody has.
+        throw new CallExitError({ server: target, request: undefined }, 'noproc')
+      }
+      return this.#ref(target).call
+    }
     const forever = { timeoutMs: Infinity }
     return Object.freeze<DistributedSupervisorFunctions>({
       start: (options) => this.#start(options),

@@ -115,13 +115,10 @@ export function createRealm(name: string, options: CreateRealmOptions = {}): Rea
   const { policy = OPEN_POLICY, signatures = ed25519Signatures } = options
   const { authority = signatures.generateKeys() } = options
   if (!isRealmName(name)) {
-    throw new RealmError(
-      'ERR_REALM_NAME',
-      'a realm is named like com.example.shop, in lower case',
-      {
-        field: 'name',
-      },
-    )
+    const wrong: unknown = name
+    const given = typeof wrong === 'string' ? `'${wrong.slice(0, 64)}'` : typeof wrong
+    const text = `a realm is named like com.example.shop, in lower case, not ${given}`
+    throw new RealmError('ERR_REALM_NAME', text, { field: 'name' })
   }
   const checked = parsePolicy(policy, 'the policy')
   return new RealmValue(name, authority.publicKey, authority, checked, signatures)

@@ -68,6 +68,13 @@ describe('NodeDirectory', () => {
     expect(known.nameOf('f'.repeat(64))).toBe('f'.repeat(64))
   })
 
+  it.each([undefined, null, 5, {}])('refuses %o, which cannot name a node', (target) => {
+    const { known } = directory()
+    expect(() => known.keyOf(target as never)).toThrow(
+      expect.objectContaining({ code: 'ERR_ARGUMENT', argument: 'node' }),
+    )
+  })
+
   it('does not let a claim take an id from who has it, until that is gone', () => {
     const { known, tell } = directory(member(A, 'a@10.0.0.1:1', 'up'))
     tell('up', member(B, 'a@10.0.0.1:1', 'up'))

@@ -174,7 +174,7 @@ function closed(): CliError {
 
 function notRunning(dataDir: string, why: string): CliError {
   return new CliError('ERR_NODE_NOT_RUNNING', `no node is running in ${dataDir}: ${why}`, {
-    hint: `start one with: fovea start --data-dir ${dataDir} --realm FILE`,
+    hint: `start one with: fovea start --name NAME --data-dir ${dataDir} --realm FILE`,
   })
 }
 

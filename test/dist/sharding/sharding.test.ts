@@ -187,6 +187,7 @@ describe('entities', () => {
     const broken = t.carts[0]!.entityRef('broken')
     expect(await failing(t.world, broken.call('add', 1))).toMatchObject({
       ...{ code: 'ERR_SHARD_ENTITY_START', entity: 'cart/1', id: 'broken' },
+      message: expect.stringMatching(/^cart\/1 'broken': did not start: Error: ./),
     })
     expect(broken.cast('put', 1)).toBe(true)
     await t.world.clock.advance(50)

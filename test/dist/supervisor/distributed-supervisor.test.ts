@@ -190,6 +190,9 @@ describe('children on many nodes', () => {
     await during(t.world, functions.stop('jobs'))
     expect(t.journal).toEqual(['+x@n2', '+y@n1', '+z@n3', '-z@n3', '-y@n1', '-x@n2'])
     expect([t.alive(), functions.isRunning(sup)]).toEqual([0, false])
+    await expect(functions.getChild('jobs', 'x')).rejects.toMatchObject({
+      ...{ code: 'ERR_CALL_EXIT', reason: 'noproc', message: "call to 'jobs' failed: 'noproc'" },
+    })
     expect(types(t.events)).toEqual([
       ...['child_started', 'child_started', 'child_started', 'supervisor_started'],
       ...['child_stopped', 'child_stopped', 'child_stopped', 'supervisor_stopped'],

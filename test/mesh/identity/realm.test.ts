@@ -97,6 +97,12 @@ describe('a realm', () => {
     expect(await refusal(() => createRealm(name))).toBe('ERR_REALM_NAME name')
   })
 
+  it('that is refused is in the message, cut, and only if it is a text', () => {
+    expect(() => createRealm('Shop')).toThrow(/in lower case, not 'Shop'$/)
+    expect(() => createRealm('A'.repeat(99))).toThrow(/, not 'A{64}'$/)
+    expect(() => createRealm({ secret: 1 } as never)).toThrow(/, not object$/)
+  })
+
   it('is recognised, and look-alikes are not', async () => {
     expect(isRealm(realm)).toBe(true)
     expect(isRealm({ ...realm })).toBe(false)
