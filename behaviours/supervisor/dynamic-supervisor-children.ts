@@ -163,11 +163,7 @@ export class DynamicChildren implements Supervision {
   async #restart(child: DynamicChild): Promise<Verdict> {
     if (!this.rules.intensity.add(this.#process.system.clock.now())) {
       this.#children.delete(child.pid)
-      this.#keeper.report(
-        child,
-        'shutdown',
-        'restart intensity exceeded: the supervisor shuts down',
-      )
+      this.#keeper.reportTooMany(child)
       return 'shut_down'
     }
     child.restarts++

@@ -60,6 +60,9 @@ export interface Stoppable {
   readonly restart: string
 }
 
+/** A child that the log tells of. */
+type Reported = Pick<Stoppable, 'id' | 'restart'>
+
 /** Its own properties are what start options are called, so that it can be spread into them. */
 class StartContext implements ChildContext {
   readonly system: System
@@ -273,12 +276,18 @@ export class ChildKeeper {
     this.process.system.exit(child.pid, 'kill', this.process.pid)
   }
 
-  report(child: Omit<Stoppable, 'pid' | 'shutdown'>, reason: ExitReason, text: string): void {
-    const { system, pid } = this.process
-    system.logger.warn(
-      { supervisor: formatPid(pid), child: child.id, restart: child.restart, reason },
-      text,
-    )
+  report(child: Reported, reason: ExitReason, text: string): void {
+    this.process.system.logger.warn(this.#fieldsOf(child, reason), text)
+  }
+
+  /** The end of the supervisor itself: what the crashes of its children come to, so it is told as loudly as they are. */
+  reportTooMany(child: Reported): void {
+    const text = 'restart intensity exceeded: the supervisor shuts down'
+    this.process.system.logger.error(this.#fieldsOf(child, 'shutdown'), text)
+  }
+
+  #fieldsOf({ id, restart }: Reported, reason: ExitReason): Readonly<Record<string, unknown>> {
+    return { supervisor: formatPid(this.process.pid), child: id, restart, reason }
   }
 }
 

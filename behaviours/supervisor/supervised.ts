@@ -200,11 +200,7 @@ export class Supervised implements Supervision {
   async restart(failed: Child): Promise<Verdict> {
     const { strategy, intensity } = this.rules
     if (!intensity.add(this.#process.system.clock.now())) {
-      this.#keeper.report(
-        failed,
-        'shutdown',
-        'restart intensity exceeded: the supervisor shuts down',
-      )
+      this.#keeper.reportTooMany(failed)
       return 'shut_down'
     }
     failed.restarts++

@@ -221,7 +221,7 @@ export class DistributedChildren {
     const { intensity, periodMs } = options
     const nowMs = parts.system.clock.now()
     if (!this.#ledger.mayRestart(child.keyHex ?? '', reason, nowMs)) {
-      this.#log(child, reason, 'restart intensity exceeded: the supervisor shuts down')
+      this.#log(child, reason, 'restart intensity exceeded: the supervisor shuts down', 'error')
       const { supervisorId } = this
       const error = new DistributedMaxRestartsExceededError(supervisorId, intensity, periodMs)
       return { end: { shutdown: error } }
@@ -347,10 +347,15 @@ export class DistributedChildren {
     this.#context.tell(event)
   }
 
-  #log({ id, spec }: DistributedChild, reason: unknown, text: string): void {
+  #log(
+    { id, spec }: DistributedChild,
+    reason: unknown,
+    text: string,
+    level: 'warn' | 'error' = 'warn',
+  ): void {
     const { logger } = this.#context.parts
     const { supervisorId } = this
-    logger.warn({ supervisor: supervisorId, child: id, restart: spec.restart, reason }, text)
+    logger[level]({ supervisor: supervisorId, child: id, restart: spec.restart, reason }, text)
   }
 }
 

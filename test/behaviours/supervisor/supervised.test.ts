@@ -103,16 +103,16 @@ describe.each(kinds)('$kind', ({ kind, strategy, start, add }) => {
     system.exit(pid, 'boom', sup.pid)
     system.exit(pid, 'kill')
     await w.clock.settle()
-    const line = (reason: unknown, text: string): object => ({
-      level: 'warn',
+    const line = (reason: unknown, text: string, level = 'warn'): object => ({
+      level,
       fields: { supervisor: formatPid(sup.pid), child: 'a', restart: 'permanent', reason },
       text,
     })
-    expect(w.lines.filter(({ level }) => level === 'warn')).toEqual([
+    expect(w.lines.filter(({ fields }) => 'supervisor' in fields)).toEqual([
       line(expect.anything(), 'child terminated'),
       line(new Error('no'), 'child did not start again'),
       line(new Error('no'), 'child did not start again'),
-      line('shutdown', 'restart intensity exceeded: the supervisor shuts down'),
+      line('shutdown', 'restart intensity exceeded: the supervisor shuts down', 'error'),
     ])
     expect(system.isAlive(sup.pid)).toBe(false)
   })
