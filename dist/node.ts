@@ -113,7 +113,9 @@ export function createBehaviorRegistry(): BehaviorRegistry {
 }
 
 /**
- * Starts a node and resolves when its port is bound; it finds others in the background.
+ * Starts a node and resolves when its port is bound; it finds others in the background. Rejects with `ERR_REALM_REQUIRED`,
+ * `ERR_REALM_FILE_*`, `ERR_OPTION_*`, `ERR_TRANSPORT_PORT_BUSY`, `_BAD_ADDRESS`, `_UNAVAILABLE`, `ERR_DATA_DIR_LOCKED` and
+ * the like; then nothing of it is left.
  *
  * @example
  * await using node = await startNode({ realm: './my.realm', nodeName: 'shop', seeds: ['a@10.0.0.7:4433'] })

@@ -98,7 +98,7 @@ export interface RemoteCallFunctions {
     message: M,
     options?: CallOptions,
   ): Promise<ReplyOf<M>>
-  /** Tells and does not wait; false when the message was refused on this side. Never throws (G-36). */
+  /** Tells and does not wait; false when the message was refused on this side. Throws only for what is no target (G-36). */
   cast<P, K extends keyof CastsOf<P> & string>(
     target: TypedTarget<P>,
     name: K,

@@ -68,7 +68,11 @@ export interface RemoteSpawnOwnerOptions extends RemoteSpawnOptions {
 
 /** The functions of `RemoteSpawn`. */
 export interface RemoteSpawnFunctions {
-  /** Starts the server of `contract`, or the behaviour of that name, on `node`. */
+  /**
+   * Starts the server of `contract`, or the behaviour of that name, on `node`, and resolves when its `init` is done. Rejects
+   * with `ERR_BEHAVIOR_NOT_FOUND`, `ERR_SPAWN_INIT`, `_TIMEOUT`, `_DENIED`, `_REGISTRATION`, and with `ERR_CALL_EXIT`, reason
+   * `noconnection`, when the node cannot be reached.
+   */
   spawn<P>(contract: Contract<P>, node: NodeTarget, options?: RemoteSpawnOptions): Promise<Ref<P>>
   spawn<P = unknown>(name: string, node: NodeTarget, options?: RemoteSpawnOptions): Promise<Ref<P>>
   /** As `spawn`, linked to `owner`; the owner always sees the real reason, never noproc. */

@@ -45,7 +45,10 @@ export interface Ref<P> {
   readonly pid: Pid
   /** The name of the contract, if the ref was made by one. */
   readonly contract?: string | undefined
-  /** Asks and waits; rejects as `system.call` does. */
+  /**
+   * Asks and waits, 5000 ms unless `timeoutMs` says otherwise. Rejects with `ERR_CALL_TIMEOUT`, with `ERR_CALL_EXIT` when the
+   * process is not there or ends before it answers (`reason` is why), and as `system.call` does.
+   */
   readonly call: {
     readonly [K in keyof CallsOf<P>]: (
       ...a: CallArgs<CallsOf<P>[K]>

@@ -78,7 +78,10 @@ export interface ChildOptions {
 /** A kind of server that can be started. */
 export interface Server<P, A = void> {
   readonly contract: Contract<P>
-  /** Resolves when `init` is done. */
+  /**
+   * Resolves when `init` is done. Rejects with `ERR_INIT_FAILED` (`reason` says why), `ERR_INIT_TIMEOUT`, `ERR_START_IGNORED`,
+   * `ERR_ALREADY_STARTED` for a name that is taken, `ERR_OPTION_*`.
+   */
   start(arg: A, options?: ServerOptions): Promise<Ref<P>>
   /** As `start`, linked to `options.parent` or else the running process. */
   startLink(arg: A, options?: ServerOptions): Promise<Ref<P>>

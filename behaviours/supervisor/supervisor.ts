@@ -32,7 +32,11 @@ import { supervisorServer } from './supervisor-server.ts'
 
 /** The functions of {@link Supervisor}. Requests wait as long as it takes, as in OTP (U-68). */
 export interface SupervisorFunctions {
-  /** Starts a supervisor and its children; rejects if one of them fails, after stopping the others. */
+  /**
+   * Starts a supervisor and its children, in order. If one of them fails the others are stopped and it rejects with
+   * `ERR_INIT_FAILED`, whose `reason` names the child and says why; also with `ERR_CHILD_SPEC`, `ERR_CHILD_DUPLICATE`,
+   * `ERR_OPTION_*`.
+   */
   start(options?: SupervisorOptions): Promise<SupervisorRef>
   /** As `start`, linked to `options.parent` or else the running process. */
   startLink(options?: SupervisorOptions): Promise<SupervisorRef>
