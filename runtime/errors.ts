@@ -145,10 +145,11 @@ export const runtimeErrors: ErrorCatalogue = Object.freeze({
     action: 'Use a registry process for names in bulk, or raise the limit.',
   },
   ERR_NOPROC: {
-    when: 'A process that does not trap exits linked itself to a dead local process (L-11), or a dead process was to own something.',
+    when: 'A process that does not trap exits linked itself to a dead local process (L-11), a dead process was to own something, or its context was used.',
     stateChanged: 'No.',
     retry: 'No.',
-    action: 'Catch it, or trap exits and get the signal as a message.',
+    action:
+      'Catch it, or trap exits and get the signal as a message. For a context: end timers and listeners with its signal.',
   },
   ERR_PROCESSES_MAX: {
     when: 'A system held `processesMax` processes.',

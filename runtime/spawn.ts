@@ -7,7 +7,7 @@
  */
 import { callAs, castAs } from './addressee.ts'
 import { ExitThrow, reasonOfThrown } from './exit-reason.ts'
-import { ArgumentError } from './errors.ts'
+import { ArgumentError, NoProcessError } from './errors.ts'
 import { ItemKind } from './item.ts'
 import { BUSY } from './process-flags.ts'
 import { Receiver } from './receive.ts'
@@ -25,6 +25,14 @@ import type { TimerRef } from './timer.ts'
 
 /** The code of a plain process. */
 export type ProcessBody = (context: ProcessContext) => unknown
+
+/**
+ * What a context throws once its process has ended. An error with a stack, not an exit: mostly it ends a continuation that
+ * nobody sees any more, but a timer or an emitter that was left behind throws it at the program.
+ */
+export function contextEnded(pid: Pid): NoProcessError {
+  return new NoProcessError(pid, 'a context was used after the end of its process, see its signal')
+}
 
 /** A plain process and the monitor that was made with it. */
 export interface Monitored {
@@ -75,7 +83,7 @@ class PlainContext implements ProcessContext {
 
   /** The cell, or the end of a zombie continuation. */
   #live(): ProcessCell {
-    if (!this.#cell.alive) throw new ExitThrow('noproc')
+    if (!this.#cell.alive) throw contextEnded(this.self)
     return this.#cell
   }
 

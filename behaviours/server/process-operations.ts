@@ -5,6 +5,7 @@
 import {
   callAs,
   castAs,
+  contextEnded,
   exit,
   type ArgumentsOf,
   type Callable,
@@ -61,7 +62,7 @@ const pidOf = (target: Peer): Pid => ('pid' in target ? target.pid : target)
 
 /** The process, or the end of a continuation that outlived it: it starts and sends nothing. */
 function live({ process }: ProcessOperator): Process {
-  if (!process.alive) exit('noproc')
+  if (!process.alive) throw contextEnded(process.pid)
   return process
 }
 

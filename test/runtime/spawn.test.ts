@@ -112,9 +112,11 @@ describe('the context of a plain process', () => {
       () => context.spawn(() => {}),
       () => context.spawnMonitor(() => {}),
       () => context.sendAfter(1, target.pid, 'x'),
-      () => context.exit('x'),
     ]
-    for (const operation of operations) expect(operation).toThrow(ExitThrow)
+    for (const operation of operations) {
+      expect(operation).toThrow(expect.objectContaining({ code: 'ERR_NOPROC', pid }))
+    }
+    expect(() => context.exit('x')).toThrow(ExitThrow)
     await clock.settle()
     expect(target.seen).toEqual([])
     expect(system.stats().processes).toBe(1)
