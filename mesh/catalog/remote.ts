@@ -137,6 +137,11 @@ export class Remote {
     const teller = this.#tellers.get(peer) ?? this.#open(peer, life, role)
     this.#restless.add(teller)
     if (teller.life !== life) this.#end(nowMs, teller, life, role === 'gateway')
+    if (teller.role !== role) {
+      // Met through others it counted as a member, and what it told of peers at its edge was not heard: it is told again.
+      for (const kind of CATALOG_KINDS) teller.hearings[kind].reset(life)
+      this.#unsync(teller)
+    }
     teller.role = role
     teller.linked = true
     teller.leaseEndsMs = Infinity
@@ -186,8 +191,9 @@ export class Remote {
   /** It is a member now: what gateways say about it does not count any more. */
   isMemberNow(node: string): void {
     for (const kind of CATALOG_KINDS) {
-      for (const teller of this.#tellers.values()) {
-        if (teller.peer !== node) this.#dropOwner(teller, kind, node)
+      for (const peer of this.claims[kind].tellers(node)) {
+        const teller = this.#tellers.get(peer)
+        if (teller !== undefined && peer !== node) this.#dropOwner(teller, kind, node)
       }
     }
   }

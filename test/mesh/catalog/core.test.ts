@@ -571,6 +571,26 @@ describe('peers at the edge', () => {
     expect(m.core.stats()).toMatchObject({ known: 1, nodes: 1, tellers: 1 })
   })
 
+  it('of a gateway that was met through others, where it counts as a member, are known as soon as there is a link', () => {
+    const scene = new Scene()
+    scene.greets = true
+    const [edge, gateway, m] = [scene.add('edge'), scene.add('gateway'), scene.add()]
+    scene.set(gateway, 'topic', 'own')
+    scene.set(edge, 'topic', 'x')
+    scene.link(edge, gateway)
+    scene.advance(100)
+    Object.assign(gateway, { role: 'member' })
+    scene.link(gateway, m)
+    scene.advance(100)
+    expect(scene.lookup(m, 'topic', 'x')).toEqual([])
+    expect(m.refusals.get('ERR_CATALOG_FOREIGN')).toBe(1)
+    scene.unlink(gateway, m)
+    Object.assign(gateway, { role: 'gateway' })
+    scene.link(gateway, m)
+    scene.advance(100)
+    expect(scene.lookup(m, 'topic', 'x')).toEqual(['01(02)'])
+  })
+
   it('are forgotten a short lease after their link, everywhere', () => {
     const { scene, edge, g1, m } = edgeScene()
     scene.unlink(edge, g1)
