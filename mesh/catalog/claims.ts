@@ -61,6 +61,11 @@ export class Claims {
     return this.#nodes.get(node)?.claims.get(teller)
   }
 
+  /** Who says something about that node. */
+  tellers(node: string): string[] {
+    return Array.from(this.#nodes.get(node)?.claims.keys() ?? [])
+  }
+
   /** What counts for that node. */
   chosen(node: string): Claim | undefined {
     return this.#nodes.get(node)?.chosen
