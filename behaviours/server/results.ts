@@ -7,6 +7,7 @@
  * Follows gen_server's return values: `{reply,R,S}`, `{noreply,S}`, `{stop,R,S}`, `{stop,R,Reply,S}`,
  * `{ok,S}` and `ignore`, each with `{continue,C}`, a timeout or `hibernate`.
  */
+import { ArgumentError } from '../../runtime/index.ts'
 
 /** What happens after a handler's result was applied. */
 export interface After {
@@ -153,6 +154,7 @@ export function isResult(value: unknown): boolean {
  * await GenServer.stop(counter)
  */
 export function reply<R, S>(value: R, state: S, after?: After): Reply<R, S> {
+  if (state === undefined && arguments.length < 2) throw stateMissing('reply(value, state)')
   return new Reply(value, state, after)
 }
 
@@ -171,6 +173,7 @@ export function reply<R, S>(value: R, state: S, after?: After): Reply<R, S> {
  * await GenServer.stop(counter)
  */
 export function noreply<S>(state: S, after?: After): NoReply<S> {
+  if (state === undefined && arguments.length < 1) throw stateMissing('noreply(state)')
   return new NoReply(state, after)
 }
 
@@ -262,4 +265,9 @@ export function ok<S>(state: S, after?: After): Ok<S> {
  */
 export function ignore(): Ignore {
   return IGNORE
+}
+
+/** Where no compiler looks, a forgotten state would be lost without a word, and missed much later. */
+function stateMissing(form: string): ArgumentError {
+  return new ArgumentError('state', `given, be it undefined: ${form}`, undefined)
 }

@@ -16,6 +16,24 @@ const start = (script: Script = {}): Promise<ScriptRef> =>
 
 const label = 'gen_server script/1'
 
+describe('a result without a state is refused, where no compiler does', () => {
+  const [bareReply, bareNoreply] = [reply, noreply] as unknown as ((...a: unknown[]) => never)[]
+
+  it('the caller learns it, and no state is lost', async () => {
+    for (const forgotten of [() => bareReply!(1), () => bareNoreply!()]) {
+      const ref = await start()
+      await expect(ref.call.run(forgotten)).rejects.toMatchObject({
+        reason: { code: 'ERR_ARGUMENT', argument: 'state' },
+      })
+    }
+  })
+
+  it('undefined is a state when it is given', () => {
+    expect(reply(1, undefined).state).toBeUndefined()
+    expect(noreply(undefined).state).toBeUndefined()
+  })
+})
+
 describe('a bad return names the handler', () => {
   it('init', async () => {
     const started = start({ init: () => reply(1, 2) as never })
