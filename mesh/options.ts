@@ -99,8 +99,9 @@ export interface MeshOptions {
   readonly keepaliveMissesMax?: number | undefined
   /**
    * A link that nobody holds, that no layer above needs and no frame of one has passed since the last ping, rests:
-   * it pings once in so many intervals. Default 10, at most 30. With 1 every cached link pings every
-   * interval; a dead node is found by membership whatever this is.
+   * it pings once in so many intervals. Default 30, which is the most: membership and the transport's `idleTimeoutMs` find a
+   * dead node whatever this is, and a link that is wanted again pings every interval. Lower measures the round trip of
+   * links at rest more often; with 1 every cached link pings every interval.
    */
   readonly keepaliveRestFactor?: number | undefined
   /** Time of one handshake, transport included. Default 5,000 ms. */
@@ -181,7 +182,7 @@ export interface MeshOptions {
   /**
    * Links that may stay open although nobody holds them, counted at the side that dialled. Default 64;
    * beyond it the least recently used are closed. In a mesh of up to about twice as many nodes no probe has to dial:
-   * a link at rest costs a ping in ten seconds, a handshake some fifteen packets. Raise it when nodes talk to many
+   * a link at rest costs a ping in thirty seconds, a handshake some fifteen packets. Raise it when nodes talk to many
    * others in turn; lower it to save the memory of links in a larger mesh, where most probes dial anyway.
    */
   readonly linksIdleMax?: number | undefined
@@ -273,7 +274,7 @@ export const MESH_DEFAULTS: Readonly<
   capabilities: Object.freeze([]),
   keepaliveIntervalMs: 1_000,
   keepaliveMissesMax: 3,
-  keepaliveRestFactor: 10,
+  keepaliveRestFactor: 30,
   handshakeTimeoutMs: 5_000,
   connectTimeoutMs: 10_000,
   leaveTimeoutMs: 1_000,
