@@ -69,6 +69,11 @@ export class PeerInbound {
     }
   }
 
+  /** Whether the peer waits for an answer. */
+  get isAsked(): boolean {
+    return this.#calls.size + this.#served.size + this.#spawns.size > 0
+  }
+
   handle(message: Request): void {
     switch (message.type) {
       case 'call':

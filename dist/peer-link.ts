@@ -136,7 +136,7 @@ export class PeerLink {
       errorStacks: host.options.errorStacks,
     }
     this.#encoder = new MessageEncoder(host.codec, this.context)
-    this.#assembler = new ChunkAssembler(host.options.valueBytesMax)
+    this.#assembler = new ChunkAssembler(host.options.valueBytesMax, host.codec)
     this.#inbound = new PeerInbound(this)
     this.unlinks = new Unlinks(host.options.peerUnlinksMax)
     this.#tellsTaken = link.peer.capabilities.includes(TAKEN_CAPABILITY)
@@ -350,7 +350,10 @@ export class PeerLink {
     if (this.#lost) return
     if (type !== WireType.distChunk) return this.#receiveMessage(type, payload)
     const whole = this.#assembler.push(payload)
-    if (whole !== undefined) this.#receiveMessage(whole.type, whole.payload)
+    if (whole !== undefined) {
+      this.#receiveMessage(whole.type, whole.payload)
+      this.#assembler.recycle(whole)
+    }
     if (!this.#tellsTaken) return
     // Once for all that came in this turn, and with its other answers.
     if (this.#takenBytes === 0) this.host.system.clock.microtask(() => this.#tellTaken())

@@ -432,13 +432,13 @@ class MeshNode implements Mesh {
   stats(): MeshStats {
     const { pool, dialer, view, refusals, detectorMemory } = this.#core
     return {
-      links: pool.links().length,
-      linksHeld: pool.links().filter(({ use }) => use.held).length,
+      links: pool.linkCount,
+      linksHeld: pool.heldCount,
       handshakes: pool.pendingCount,
       linksMade: pool.linksMade,
       pingsSent: pool.pingsSent,
       dials: dialer.size,
-      members: view.members().length,
+      members: view.size,
       membership: detectorMemory.detector?.stats(),
       refused: refusals.counters(),
       endpoint: this.#core.endpoint()?.stats(),

@@ -47,13 +47,18 @@ import type { LinkDownReason } from './reasons.ts'
 export class Connection implements WatchedLink {
   readonly initiator: boolean
   readonly peerKey: NodeKey
+  /** Of an established link. */
+  states: readonly number[] = []
+  /** Latest dial number of the peer that we know; see `dial-race.ts`. */
+  peerDials = 0
   readonly #context: ConnectionContext
   /** Where links of its kind belong, once the kind of the peer is known. */
   #pool: LinkPool
   #frames: FrameRouter
   readonly #transport: TransportConnection
   readonly #dial: PendingDial
-  readonly #handshake: Handshake
+  /** Until it is over: a link at rest need not keep what both sides said. */
+  #handshake: Handshake | undefined
   readonly #drainHandlers = new DrainHandlers()
   readonly #lanes: Lanes
   readonly #datagrams: DatagramDoor
@@ -61,8 +66,6 @@ export class Connection implements WatchedLink {
   #process: ConnectionProcess | undefined
   #state: LinkState = 'handshaking'
   #peer: PeerInfo | undefined
-  /** Latest dial number of the peer that we know; see `dial-race.ts`. */
-  #peerDials = 0
   #up = false
   #draining = false
   /** What the peer's goodbye makes of `down`. */
@@ -120,10 +123,6 @@ export class Connection implements WatchedLink {
     return this.#peer
   }
 
-  get states(): readonly number[] {
-    return this.#handshake.own.states
-  }
-
   get remote(): TransportAddress {
     return this.#transport.remote
   }
@@ -146,11 +145,6 @@ export class Connection implements WatchedLink {
 
   get datagramBytesMax(): number {
     return this.#transport.datagramBytesMax
-  }
-
-  /** See `EstablishedLink.peerDials`. */
-  get peerDials(): number {
-    return this.#peerDials
   }
 
   /** When `tick` must be called. */
@@ -408,22 +402,25 @@ export class Connection implements WatchedLink {
   // --- handshake -----------------------------------------------------------------------------
 
   #input(input: HandshakeInput): void {
-    this.#apply(this.#handshake.input(input, this.#now()))
+    const handshake = this.#handshake
+    if (handshake !== undefined) this.#apply(handshake, handshake.input(input, this.#now()))
   }
 
-  #apply(effects: readonly HandshakeEffect[]): void {
+  #apply(handshake: Handshake, effects: readonly HandshakeEffect[]): void {
     const { protocol } = this.#context
     for (const effect of effects) {
       switch (effect.type) {
         case 'judge':
-          this.#input({ type: 'verdict', verdict: this.#judge(effect.offer) })
+          this.#input({ type: 'verdict', verdict: this.#judge(handshake, effect.offer) })
           break
         case 'send_accepted':
-          this.control(protocol.accepted(this.#handshake.renew(this.#context.hello(false))))
+          this.control(protocol.accepted(handshake.renew(this.#context.hello(false))))
           break
         case 'established':
+          this.states = handshake.own.states
+          this.#handshake = undefined
           this.#peer = peerInfoOf(this.peerKey, effect.negotiated, this.#transport.remote)
-          this.#peerDials = effect.negotiated.hello.dials
+          this.peerDials = effect.negotiated.hello.dials
           this.#established()
           break
         case 'failed':
@@ -433,15 +430,15 @@ export class Connection implements WatchedLink {
         case 'send_challenge':
         case 'send_response':
         case 'send_rejected':
-          this.control(protocol.handshake(effect, this.#handshake.own))
+          this.control(protocol.handshake(effect, handshake.own))
       }
     }
   }
 
   /** A peer at the edge belongs to a pool of its own, so that no layer above takes it for a member. */
-  #judge(offer: DialOffer): Verdict {
+  #judge(handshake: Handshake, offer: DialOffer): Verdict {
     const { edges, pool } = this.#context
-    const atEdge = this.#handshake.offered?.kind === 'edge'
+    const atEdge = handshake.offered?.kind === 'edge'
     if (!atEdge || edges === undefined) return pool.judge(this, offer)
     this.#pool = edges.pool
     this.#frames = edges.frames

@@ -32,11 +32,10 @@ interface Resting<L> {
   readonly usedMs: number
 }
 
-/** The books about the links of a node; it holds no link. */
+/** Keeps its books in the marks of the links: it holds no link. */
 export class IdleLinks<L extends IdleSubject> {
   readonly #options: IdleLinksOptions
   readonly #isKept: (link: L) => boolean
-  readonly #usedMs = new WeakMap<L, number>()
 
   /** `isKept` is asked for every link that nothing else keeps. */
   constructor(options: IdleLinksOptions, isKept: (link: L) => boolean) {
@@ -50,14 +49,14 @@ export class IdleLinks<L extends IdleSubject> {
     const closing: L[] = []
     const resting: Resting<L>[] = []
     for (const link of links) {
-      const usedMs = this.#lastUsed(link, nowMs)
+      const usedMs = lastUsed(link.use, nowMs)
       if (!link.initiator || link.isParting) continue
-      if (link.use.held || this.#isKept(link)) this.#usedMs.set(link, nowMs)
+      if (link.use.held || this.#isKept(link)) link.use.wantedMs = nowMs
       else if (nowMs - usedMs >= linkIdleMs) closing.push(link)
       else resting.push({ link, usedMs })
     }
-    resting.sort((a, b) => a.usedMs - b.usedMs)
     let surplus = resting.length - linksIdleMax
+    if (surplus > 0) resting.sort((a, b) => a.usedMs - b.usedMs)
     for (const { link, usedMs } of resting) {
       if (surplus <= 0 || nowMs - usedMs < linkIdleMinMs) break
       surplus -= 1
@@ -65,12 +64,9 @@ export class IdleLinks<L extends IdleSubject> {
     }
     return closing
   }
+}
 
-  #lastUsed(link: L, nowMs: number): number {
-    const known = this.#usedMs.get(link)
-    const used = link.use.take()
-    if (known !== undefined && !used) return known
-    this.#usedMs.set(link, nowMs)
-    return nowMs
-  }
+function lastUsed(use: LinkUse, nowMs: number): number {
+  if (use.take()) use.wantedMs = nowMs
+  return (use.wantedMs ??= nowMs)
 }

@@ -31,7 +31,8 @@ export interface LinkProcessContext extends ConnectionContext {
 /** What a link process is for; it survives the process so that nothing is left behind. */
 export class LinkJob {
   readonly context: LinkProcessContext
-  readonly attempt: Attempt | undefined
+  /** Until the connection has taken it over: then that tells it how it ends. */
+  attempt: Attempt | undefined
   connection: Connection | undefined
   /** A connection that was reached and not handed over yet. */
   reached: TransportConnection | undefined
@@ -167,6 +168,8 @@ function handshake(job: LinkJob, self: Self): boolean {
   const claim = context.pool.claim(reached.peerKey)
   if (claim.type === 'go') {
     job.connection = new Connection(context, reached, attempt.deadlineMs, attempt)
+    job.attempt = undefined
+    job.reached = undefined
     context.pool.begin(job.connection)
     begin(job, self)
     return false

@@ -5,6 +5,8 @@ export class LinkUse {
   #holds = 0
   /** Holds that give way when the peer asks. */
   #yielding = 0
+  /** When it was last seen to be wanted; see `idle-links.ts`. */
+  wantedMs: number | undefined = undefined
   #used = true
   #worked = false
 

@@ -94,6 +94,13 @@ export class LinkPool {
     return this.#links.size
   }
 
+  /** Established links that somebody holds. */
+  get heldCount(): number {
+    let count = 0
+    for (const { use } of this.#links.values()) if (use.held) count += 1
+    return count
+  }
+
   /** The established link in that place, by age; undefined outside. */
   linkAt(place: number): Connection | undefined {
     let at = 0

@@ -33,6 +33,11 @@ export class MembershipView implements Membership {
     this.#parts = parts
   }
 
+  /** Members that are remembered. */
+  get size(): number {
+    return this.#members.size
+  }
+
   members(): Member[] {
     return Array.from(this.#members.values(), (member) => this.#measured(member))
   }

@@ -34,6 +34,9 @@ export type { Place } from './memory/places.ts'
 const FIRST_FREE_PORT = 49_152
 const PORT_MAX = 65_535
 
+/** Addresses are numbered below that, for a number per pair. */
+const ENDS_MAX = 2 ** 26
+
 /** A direction that is cut. */
 export interface Cut {
   readonly from: Place
@@ -70,7 +73,9 @@ export class MemoryNetwork {
   readonly #endpoints = new Map<string, MemoryEndpoint>()
   readonly #directions = new Set<Direction>()
   readonly #owner: MemoryEndpointOwner
-  readonly #chances = new Map<string, LinkChance>()
+  /** By the numbers of both ends: there is one per pair that ever spoke, so a key must be small. */
+  readonly #chances = new Map<number, LinkChance>()
+  readonly #numbers = new Map<string, number>()
   readonly #paused = new Set<MemoryEndpoint>()
   /** Handshake packets at the door of a paused endpoint. */
   readonly #waiting = new Map<MemoryEndpoint, (() => void)[]>()
@@ -287,18 +292,27 @@ export class MemoryNetwork {
   }
 
   #chanceOf(from: TransportAddress, to: TransportAddress): LinkChance {
-    const link = `${addressKey(from)}>${addressKey(to)}`
+    const fromKey = addressKey(from)
+    const toKey = addressKey(to)
+    const link = this.#numberOf(fromKey) * ENDS_MAX + this.#numberOf(toKey)
     let chance = this.#chances.get(link)
     if (chance === undefined) {
-      chance = new LinkChance(this.#options.seed, link)
+      chance = new LinkChance(this.#options.seed, `${fromKey}>${toKey}`)
       this.#chances.set(link, chance)
     }
     return chance
   }
 
+  #numberOf(place: string): number {
+    let number = this.#numbers.get(place)
+    if (number === undefined) this.#numbers.set(place, (number = this.#numbers.size))
+    return number
+  }
+
   #conditionsOf(from: TransportAddress, to: TransportAddress): LinkConditions {
-    const { conditions } = this.#options
-    let merged: LinkConditions = { ...this.#base, ...conditions(from, to) }
+    const own = this.#options.conditions(from, to)
+    // Most directions are like all others, and each would keep an object of its own.
+    let merged: LinkConditions = hasAny(own) ? { ...this.#base, ...own } : this.#base
     for (const override of this.#overrides) {
       const applies =
         (override.from === undefined || isAt(override.from, from)) &&
@@ -307,6 +321,11 @@ export class MemoryNetwork {
     }
     return merged
   }
+}
+
+function hasAny(conditions: Partial<LinkConditions>): boolean {
+  for (const _name in conditions) return true
+  return false
 }
 
 /** Only the conditions of `options`. */

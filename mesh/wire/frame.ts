@@ -88,7 +88,8 @@ const SCRATCH_BYTES_MIN = 512
 export class FrameDecoder {
   #frameBytesMax: number
   readonly #flagsMask: number
-  readonly #header: Uint8Array = new Uint8Array(HEADER_BYTES)
+  /** Of a header that came in pieces; most never do, and a node has many streams. */
+  #header: Uint8Array = EMPTY
   /** Header bytes present; HEADER_BYTES while a payload is being collected. */
   #headerBytes = 0
   #type = 0
@@ -165,6 +166,7 @@ export class FrameDecoder {
         at += HEADER_BYTES
       } else {
         const taken = Math.min(missing, bytes.length - at)
+        if (this.#header === EMPTY) this.#header = new Uint8Array(HEADER_BYTES)
         this.#header.set(bytes.subarray(at, at + taken), this.#headerBytes)
         this.#headerBytes += taken
         at += taken

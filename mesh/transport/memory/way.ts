@@ -90,6 +90,8 @@ export function receiveFrame(stream: WindowedStream, frame: Frame): void {
     case 'data':
       frame.arrived = true
       for (const chunk of frame.chunks) stream.receive(chunk, false)
+      // The sender's side may know this frame for long as its last one.
+      frame.chunks.length = 0
       if (frame.fin) stream.receive(NOTHING, true)
       break
     case 'credit':
