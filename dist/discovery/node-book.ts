@@ -59,7 +59,7 @@ export class NodeBook {
     if (source !== 'membership' && !this.#hasRoom(source)) return false
     const entry: Entry = { words: new Map([[source, word]]) }
     this.#entries.set(id, entry)
-    this.#tell({ type: 'discovered', node: nodeOf(entry) })
+    this.#tell('discovered', entry)
     return true
   }
 
@@ -70,7 +70,7 @@ export class NodeBook {
     if (entry === undefined || !entry.words.has(source)) return
     if (entry.words.size > 1) return this.#change(entry, source, undefined)
     this.#entries.delete(id)
-    this.#tell({ type: 'lost', node: nodeOf(entry) })
+    this.#tell('lost', entry)
   }
 
   /** Everything that `source` knows of a cluster is this; gives those for which there is no room. */
@@ -112,9 +112,9 @@ export class NodeBook {
     }
     if (strangers < this.#nodesMax) return true
     if (source === 'mdns' || claimed === undefined) return false
-    const node = nodeOf(this.#entries.get(claimed)!)
+    const entry = this.#entries.get(claimed)!
     this.#entries.delete(claimed)
-    this.#tell({ type: 'lost', node })
+    this.#tell('lost', entry)
     return true
   }
 
@@ -125,11 +125,16 @@ export class NodeBook {
     else entry.words.set(source, word)
     const node = nodeOf(entry)
     if (node.id === before.id) return
-    this.#tell({ type: 'lost', node: before })
-    this.#tell({ type: 'discovered', node })
+    this.#tellEvent({ type: 'lost', node: before })
+    this.#tellEvent({ type: 'discovered', node })
   }
 
-  #tell(event: DiscoveryEvent): void {
+  #tell(type: DiscoveryEvent['type'], entry: Entry): void {
+    // Each member of the mesh passes here, mostly with nobody who wants to know.
+    if (this.isHeard) this.#tellEvent({ type, node: nodeOf(entry) })
+  }
+
+  #tellEvent(event: DiscoveryEvent): void {
     this.#order.tell(this.#handlers, [event], (handler) => this.#call(handler, event))
   }
 

@@ -10,6 +10,7 @@
  */
 import type { Candidate, NodeKey } from '../../mesh/index.ts'
 import { Formation, type FormationOptions } from './formation.ts'
+import { Places } from './places.ts'
 import { addressId, candidateId, type Sighted } from './sightings.ts'
 
 /** Dials of {@link OfferBook}. */
@@ -43,8 +44,8 @@ export class OfferBook {
   /** Addresses of members that are up, by key. */
   readonly #members = new Map<string, string>()
   readonly #formation: Formation
-  /** Places of nodes when they were counted last. */
-  #places: ReadonlySet<string> = new Set()
+  /** Places of nodes: those proposed and those of members, this node counted once. */
+  readonly #places = new Places()
   #ownPlace = ''
   #gone: Candidate[] = []
   #closed = false
@@ -53,6 +54,7 @@ export class OfferBook {
     this.#addressesMax = options.addressesMax
     this.#chance = chance
     this.#formation = new Formation(options, nowMs)
+    this.#places.add(this.#ownPlace)
   }
 
   get formed(): boolean {
@@ -79,6 +81,8 @@ export class OfferBook {
   self(address: Candidate, nowMs: number): void {
     const place = addressId(address)
     if (place === this.#ownPlace) return
+    this.#places.delete(this.#ownPlace)
+    this.#places.add(place)
     this.#ownPlace = place
     this.#counted(nowMs)
   }
@@ -113,6 +117,7 @@ export class OfferBook {
       if (known === undefined || !known.strategies.delete(strategy)) continue
       if (known.strategies.size > 0) continue
       this.#proposals.delete(id)
+      this.#places.delete(known.place)
       lost.push(known.candidate)
       if (known.offered) this.#gone.push(known.candidate)
     }
@@ -141,6 +146,7 @@ export class OfferBook {
     // It is elsewhere now: somebody else may be where it was.
     if (before !== undefined && before !== place) this.memberEnded(key, 'down', nowMs)
     this.#members.set(key.hex, place)
+    if (before !== place) this.#places.add(place)
     for (const proposal of this.#at(place)) proposal.dueMs = Infinity
     this.#formation.together(this.#members.size + 1)
     this.#counted(nowMs)
@@ -150,6 +156,7 @@ export class OfferBook {
     const place = this.#members.get(key.hex)
     if (place === undefined) return
     this.#members.delete(key.hex)
+    this.#places.delete(place)
     if (!this.#isMember(place)) {
       const dueMs = nowMs + AFTER_MS[end] * (0.5 + 0.5 * this.#chance())
       for (const proposal of this.#at(place)) proposal.dueMs = dueMs
@@ -204,6 +211,7 @@ export class OfferBook {
     const place = addressId(candidate)
     const dueMs = this.#isMember(place) ? Infinity : nowMs
     this.#proposals.set(id, { candidate, place, strategies, dueMs, offered: false })
+    this.#places.add(place)
   }
 
   #wait(id: string, strategy: string, candidate: Candidate): void {
@@ -240,14 +248,8 @@ export class OfferBook {
     return false
   }
 
-  /** Places of nodes: those proposed and those of members, this node counted once. */
+  /** The formation is told when there are other places than the last time. */
   #counted(nowMs: number): void {
-    const proposed = Array.from(this.#proposals.values(), (one) => one.place)
-    const places = new Set([this.#ownPlace, ...proposed, ...this.#members.values()])
-    const isSame =
-      places.size === this.#places.size && [...places].every((p) => this.#places.has(p))
-    if (isSame) return
-    this.#places = places
-    this.#formation.contacts(places.size, nowMs)
+    if (this.#places.changed()) this.#formation.contacts(this.#places.size, nowMs)
   }
 }
