@@ -74,7 +74,7 @@ describe('services with one rule less are noticed', () => {
   }, 120_000)
   afterAll(() => {
     if (folder !== '') rmSync(folder, { recursive: true, force: true })
-  })
+  }, 120_000)
 
   it('and every rule stands once where it is said to stand', () => {
     const places = SERVICES_MUTANTS.map(({ rule, ...patch }) => {
