@@ -62,6 +62,9 @@ export interface CatalogContext {
 /** Nodes that may wait for a dial, beside those that the rendezvous holds back. */
 const DIAL_QUEUE_MAX = 16
 
+/** Who is found first tells of all others at once: for longer than that takes around the world. */
+const HEARING_MS = 300
+
 /** See the head of this file. */
 export class CatalogDriver implements RunningCatalog {
   readonly #context: CatalogContext
@@ -73,6 +76,8 @@ export class CatalogDriver implements RunningCatalog {
   readonly #onDemand: OnDemand
   /** Until then others may not have been heard of. */
   readonly #beginsUntilMs: number
+  /** Until then there may be others beside the member that was heard of last. */
+  #hearsUntilMs = -Infinity
   /** At a gateway. */
   readonly #edge: EdgeQuestions | undefined
   /** Frames of messages that go to many. */
@@ -172,6 +177,7 @@ export class CatalogDriver implements RunningCatalog {
     if (type === 'update' || type === 'conflict') return
     const there = type === 'up' || type === 'alive' || type === 'suspect'
     if (!there) this.#work.do((nowMs) => this.#pairs.end(nowMs, node))
+    if (type === 'up') this.#hearsUntilMs = this.#context.clock.now() + HEARING_MS
     this.#input({ type: 'member', node, there }, true)
   }
 
@@ -465,7 +471,9 @@ export class CatalogDriver implements RunningCatalog {
 
   #isBeginning(): boolean {
     const { clock, view, hasAddresses } = this.#context
-    if (clock.now() >= this.#beginsUntilMs) return false
+    const nowMs = clock.now()
+    if (nowMs >= this.#beginsUntilMs) return false
+    if (nowMs < this.#hearsUntilMs) return true
     return !this.#core.isComplete || (view.members().length === 0 && hasAddresses())
   }
 

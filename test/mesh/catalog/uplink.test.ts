@@ -53,6 +53,7 @@ class Links implements LinkSource {
 interface Gateway extends CreatedCatalog {
   readonly node: ServiceNode
   readonly edges: Links
+  readonly view: MembershipView
 }
 
 interface Edge extends CreatedUplinkCatalog {
@@ -72,14 +73,11 @@ class Edges {
     const onHandlerError = (error: unknown): void => {
       throw error
     }
+    const log = new MembershipLog(8)
+    const view = new MembershipView({ log, detailsOf: () => ({}), onHandlerError })
     const created = createCatalog({
       ...{ self, incarnation, clock, chance, logger, refusals, codec, courier, edges, options },
-      pool: new LinkPool(nodeKeyFromHex(self), limits, onHandlerError),
-      view: new MembershipView({
-        log: new MembershipLog(8),
-        detailsOf: () => ({}),
-        onHandlerError,
-      }),
+      ...{ pool: new LinkPool(nodeKeyFromHex(self), limits, onHandlerError), view },
       ...{
         dialer: undefined as unknown as Dialer,
         dialsMax: 1,
@@ -89,7 +87,7 @@ class Edges {
       },
     })
     await Supervisor.start({ system: node.system, children: [created.child] })
-    return { ...created, node, edges }
+    return { ...created, node, edges, view }
   }
 
   async edge(options: CatalogOptions = {}): Promise<Edge> {
@@ -258,6 +256,26 @@ describe('a peer at the edge', () => {
       expect(edge.catalog.isDoubtful('topic', 'x')).toBe(false)
     },
   )
+
+  it('PS6 hears from a gateway that has found one member that there may be more, for a moment', async () => {
+    const edges = new Edges()
+    const [first, gateway] = [await edges.gateway(), await edges.gateway({}, true)]
+    const edge = await edges.edge()
+    first.edges.up(gateway.node, 'gateway')
+    gateway.edges.up(first.node, 'gateway')
+    gateway.view.put({
+      ...{ key: nodeKeyFromHex(first.node.self), nodeId: 'first', state: 'up', sinceMs: 0 },
+      ...{ incarnation: { generation: 1, counter: 0 }, metadata: {} },
+      address: { host: '10.0.0.1', port: 1 },
+    })
+    edges.link(edge, gateway)
+    await edges.advance(100)
+    expect(gateway.catalog.isSought('topic', 'x')).toBe(true)
+    for (const isUnanswered of [true, false]) {
+      expect(await edges.sought(edge, 'x')).toBe('')
+      expect(edge.catalog.isUnanswered('topic', 'x')).toBe(isUnanswered)
+    }
+  })
 
   it('ML17 tells the next gateway all of it after each of twenty links', async () => {
     const edges = new Edges()
