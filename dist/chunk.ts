@@ -5,8 +5,9 @@
  * Payload of a chunk frame: `transfer u32` and `total u32`, big-endian, `type u8` of the message, then its next bytes. Type
  * and total are the same in every chunk; the message is whole when `total` bytes are there, and its number is free again.
  *
- * Memory held is at most four times the bytes really received, never what a header merely claims; what all transfers of a
- * peer announce together is at most `valueBytesMax`, and they are at most TRANSFERS_MAX.
+ * Memory taken is at most four times the bytes really received, never what a header merely claims, or was taken before, for a
+ * message that is over; what all transfers of a peer announce together is at most `valueBytesMax`, and they are at most
+ * TRANSFERS_MAX.
  */
 import { WireType } from '../mesh/index.ts'
 import { DistProtocolError } from './errors.ts'
@@ -20,7 +21,7 @@ export const CHUNK_HEADER_BYTES = 9
 /** Messages of one peer that may be under assembly at once; a constant of the wire. */
 export const TRANSFERS_MAX = 16
 
-/** A message put together again; `payload` is the assembler's own and not touched later. */
+/** A message put together again; `payload` is the assembler's own and not touched before it is given back. */
 export interface Assembled {
   readonly type: number
   readonly payload: Uint8Array
@@ -65,16 +66,24 @@ function fault(what: string): DistProtocolError {
   return new DistProtocolError('ERR_DIST_CHUNK', `chunk from the peer ${what}`)
 }
 
+/** Memory of messages that are over: in new memory each would count towards the next collection of the whole heap. */
+export interface Rooms {
+  /** One of at least so many bytes, if there is one. */
+  spare(bytes: number): Uint8Array | undefined
+  recycle(room: Uint8Array): void
+}
+
 /** One message under assembly. */
 class Assembly {
   readonly type: number
   readonly total: number
   bytes = 0
-  buffer: Uint8Array = NOTHING
+  buffer: Uint8Array
 
-  constructor(type: number, total: number) {
+  constructor(type: number, total: number, room: Uint8Array = NOTHING) {
     this.type = type
     this.total = total
+    this.buffer = room
   }
 
   append(chunk: Uint8Array): void {
@@ -94,10 +103,12 @@ class Assembly {
 export class ChunkAssembler {
   readonly #valueBytesMax: number
   readonly #assemblies = new Map<number, Assembly>()
+  readonly #rooms: Rooms
   #announced = 0
 
-  constructor(valueBytesMax: number) {
+  constructor(valueBytesMax: number, rooms: Rooms) {
     this.#valueBytesMax = valueBytesMax
+    this.#rooms = rooms
   }
 
   /** Messages under assembly. */
@@ -130,6 +141,11 @@ export class ChunkAssembler {
     return { type, payload: assembly.buffer.subarray(0, total) }
   }
 
+  /** Nobody looks at the payload of that message any more. */
+  recycle({ payload }: Assembled): void {
+    this.#rooms.recycle(payload)
+  }
+
   /** Drops everything under assembly. */
   clear(): void {
     this.#assemblies.clear()
@@ -145,7 +161,7 @@ export class ChunkAssembler {
     if (this.#assemblies.size >= TRANSFERS_MAX) {
       throw fault(`begins one transfer more than ${TRANSFERS_MAX}`)
     }
-    const assembly = new Assembly(type, total)
+    const assembly = new Assembly(type, total, this.#rooms.spare(total))
     this.#assemblies.set(id, assembly)
     this.#announced += total
     return assembly

@@ -11,7 +11,8 @@
  * Invariants:
  * - Two messages whose keys conflict leave in the order in which they came, the large one with its last chunk.
  * - Chunks and whole messages take turns by bytes: neither starves the other.
- * - Chunks wait when the peer has too many of them before it (`mesh/link/shared-window.ts`); whole messages do not.
+ * - Chunks wait when the peer has too many of them before it (`mesh/link/shared-window.ts`); whole messages do not. What waited for
+ *   the end of a large one does not make them wait: it comes behind them anyhow.
  * - Transfers under way are at most what the peer puts together at once: TRANSFERS_MAX, `valueBytesMax` in sum.
  *
  * Bounds: `outboxBytesMax` bytes of whole messages wait, and as many of large ones, what went out as chunks not
@@ -73,6 +74,8 @@ class Waiting {
   sent = 0
   /** Number of its transfer. */
   id = 0
+  /** It has waited for the end of a large one. */
+  follows = false
   constructor(type: number, frame: Uint8Array, key: OrderKey) {
     this.type = type
     this.frame = frame
@@ -163,7 +166,7 @@ export class Outbox {
     if (this.#closed) return false
     const isLarge = frame.length - HEADER_BYTES > this.#wholeBytesMax
     if (!isLarge && this.#mayPass(key)) {
-      if (this.#pass(type, frame)) return true
+      if (this.#pass(type, frame, false)) return true
       // The link refused it although it was willing: it waits like the others.
     }
     const waiting = isLarge ? this.#largeBytes : this.#wholeBytes
@@ -237,6 +240,7 @@ export class Outbox {
     const { key } = waiting
     if (this.#keys.conflicts(key)) {
       this.#keys.add(key)
+      waiting.follows = true
       this.#held.push(waiting)
       return
     }
@@ -280,7 +284,7 @@ export class Outbox {
   }
 
   #sendWhole(next: Waiting): boolean {
-    if (!this.#pass(next.type, next.frame)) return false
+    if (!this.#pass(next.type, next.frame, next.follows)) return false
     // Closed by what the link did meanwhile.
     if (this.#ready.head !== next) return true
     this.#ready.shift()
@@ -330,10 +334,10 @@ export class Outbox {
   }
 
   /** Sends a whole message. */
-  #pass(type: number, frame: Uint8Array): boolean {
+  #pass(type: number, frame: Uint8Array, follows: boolean): boolean {
     if (!this.#send(frame)) return false
-    // What is said about chunks does not have to pass others.
-    if (type !== WireType.distTaken) this.#window?.shared()
+    // What is said about chunks does not have to pass others, and what follows a large value comes behind it anyhow.
+    if (type !== WireType.distTaken && !follows) this.#window?.shared()
     return true
   }
 

@@ -9,6 +9,8 @@
  *   `noconnection` once, and a later link starts empty (X-04, X-22).
  * - An answer is one map look-up; nothing on the receiving side makes a promise.
  * - A peer that leaves is asked for nothing new, and answers what it was asked before (leave.ts).
+ *
+ * Most links of a node are there for membership and carry nothing of this layer, so its larger parts are made when they are needed.
  */
 import {
   CallExitError,
@@ -93,6 +95,14 @@ const LEAVE_TYPES: Readonly<Record<LeaveWord, number>> = {
   leave_ack: WireType.distLeaveAck,
 }
 
+/** Of a peer that has said nothing. */
+const NOTHING_ASKED: PeerInbound['stats'] = Object.freeze({
+  callsIn: 0,
+  spawnsIn: 0,
+  monitorsIn: 0,
+  linksIn: 0,
+})
+
 /** Retry of a frame that a willing link refused. */
 const RETRY_MS = 5
 
@@ -104,9 +114,9 @@ export class PeerLink {
   readonly host: PeerHost
   readonly context: TermContext
   readonly #encoder: MessageEncoder
-  readonly #outbox: Outbox
-  readonly #inbound: PeerInbound
-  readonly #assembler: ChunkAssembler
+  #madeOutbox: Outbox | undefined
+  #madeInbound: PeerInbound | undefined
+  #assembler: ChunkAssembler | undefined
   /** Whether the peer wants to know how much was taken of chunks, and how much that is since it was told. */
   readonly #tellsTaken: boolean
   #takenBytes = 0
@@ -136,22 +146,8 @@ export class PeerLink {
       errorStacks: host.options.errorStacks,
     }
     this.#encoder = new MessageEncoder(host.codec, this.context)
-    this.#assembler = new ChunkAssembler(host.options.valueBytesMax, host.codec)
-    this.#inbound = new PeerInbound(this)
     this.unlinks = new Unlinks(host.options.peerUnlinksMax)
     this.#tellsTaken = link.peer.capabilities.includes(TAKEN_CAPABILITY)
-    this.#outbox = new Outbox(link, {
-      frameBytesMax: link.peer.frameBytesMax,
-      outboxBytesMax: host.options.outboxBytesMax,
-      reserveBytesMax: host.options.outboxReserveBytesMax,
-      valueBytesMax: host.options.valueBytesMax,
-      chunkWindowBytes: this.#tellsTaken ? host.options.chunkWindowBytes : undefined,
-      now: () => host.system.clock.now(),
-      // A turn later: a link to a thread looks at what it was given until the end of this one.
-      recycle: (frame) => host.system.clock.nextTurn(() => host.codec.recycle(frame)),
-      overflow: () => this.#giveUp(),
-      retry: () => void host.system.clock.setTimer(RETRY_MS, () => this.#drained()),
-    })
     this.#stopDrain = link.onDrain((lane) => {
       if (lane === 'dist') this.#drained()
     })
@@ -163,16 +159,43 @@ export class PeerLink {
       callsOut: this.#calls.size,
       spawnsOut: this.#spawns.size,
       monitorsOut: this.#monitors.size,
-      bytesWaiting: this.#outbox.bytesWaiting,
-      ...this.#inbound.stats,
+      bytesWaiting: this.#madeOutbox?.bytesWaiting ?? 0,
+      ...(this.#madeInbound?.stats ?? NOTHING_ASKED),
     }
   }
 
   /** Whether somebody waits for an answer, or something waits to be sent. */
   get busy(): boolean {
-    const { callsOut, spawnsOut, bytesWaiting, callsIn, spawnsIn } = this.stats
-    const waiting = callsOut + spawnsOut + callsIn + spawnsIn + bytesWaiting
-    return waiting > 0 || this.#monitors.size > 0 || this.link.bytesQueued > 0
+    // Asked again and again about every link at rest.
+    if (this.#calls.size + this.#spawns.size + this.#monitors.size > 0) return true
+    if (this.#madeInbound?.isAsked === true) return true
+    return (this.#madeOutbox?.bytesWaiting ?? 0) + this.link.bytesQueued > 0
+  }
+
+  get #inbound(): PeerInbound {
+    return (this.#madeInbound ??= new PeerInbound(this))
+  }
+
+  get #outbox(): Outbox {
+    return (this.#madeOutbox ??= this.#makeOutbox())
+  }
+
+  #makeOutbox(): Outbox {
+    const { host, link } = this
+    const outbox = new Outbox(link, {
+      frameBytesMax: link.peer.frameBytesMax,
+      outboxBytesMax: host.options.outboxBytesMax,
+      reserveBytesMax: host.options.outboxReserveBytesMax,
+      valueBytesMax: host.options.valueBytesMax,
+      chunkWindowBytes: this.#tellsTaken ? host.options.chunkWindowBytes : undefined,
+      now: () => host.system.clock.now(),
+      // A turn later: a link to a thread looks at what it was given until the end of this one.
+      recycle: (frame) => host.system.clock.nextTurn(() => host.codec.recycle(frame)),
+      overflow: () => this.#giveUp(),
+      retry: () => void host.system.clock.setTimer(RETRY_MS, () => this.#drained()),
+    })
+    if (this.#lost) outbox.close()
+    return outbox
   }
 
   // --- outgoing -------------------------------------------------------------------------------
@@ -256,7 +279,7 @@ export class PeerLink {
 
   /** A process here that process `owner` of the peer monitored has ended. */
   down(refId: number, owner: number, reason: ExitReason): void {
-    this.#inbound.monitorSpent(refId)
+    this.#madeInbound?.monitorSpent(refId)
     this.signal(WireType.distDown, [refId, reason], owner)
   }
 
@@ -266,14 +289,14 @@ export class PeerLink {
   }
 
   unlink(from: Pid, to: Pid): void {
-    this.#inbound.linkGone(to.id, from.id)
+    this.#madeInbound?.linkGone(to.id, from.id)
     const id = this.unlinks.begin(from.id, to.id)
     if (id !== undefined) this.signal(WireType.distUnlink, [from.id, to.id, id], to.id)
     else this.link.fail('ERR_PEER_UNLINKS_MAX', 'the peer acknowledges no removals of links')
   }
 
   exit(to: Pid, from: Pid | undefined, reason: ExitReason, viaLink: boolean): void {
-    if (viaLink && from !== undefined) this.#inbound.linkGone(to.id, from.id)
+    if (viaLink && from !== undefined) this.#madeInbound?.linkGone(to.id, from.id)
     this.signal(WireType.distExit, [this.ownId(from), to.id, reason, viaLink], to.id)
   }
 
@@ -320,7 +343,7 @@ export class PeerLink {
     this.#leave ??= new Leave({
       say: (word) => this.signal(LEAVE_TYPES[word], [], undefined),
       bytesWaiting: () => this.#bytesLeaving,
-      unanswered: () => this.#inbound.stats.callsIn + this.#inbound.stats.spawnsIn,
+      unanswered: () => this.stats.callsIn + this.stats.spawnsIn,
     })
     return this.#leave
   }
@@ -328,11 +351,11 @@ export class PeerLink {
   /** A link takes what it has to the end. A session is cut short by members' news, so what it has must have arrived. */
   get #bytesLeaving(): number {
     const { acknowledges, bytesQueued } = this.link
-    return this.#outbox.bytesWaiting + (acknowledges === true ? bytesQueued : 0)
+    return this.stats.bytesWaiting + (acknowledges === true ? bytesQueued : 0)
   }
 
   #drained(): void {
-    this.#outbox.drained()
+    this.#madeOutbox?.drained()
     this.#leave?.step()
   }
 
@@ -349,6 +372,7 @@ export class PeerLink {
   receive(type: number, payload: Uint8Array): void {
     if (this.#lost) return
     if (type !== WireType.distChunk) return this.#receiveMessage(type, payload)
+    this.#assembler ??= new ChunkAssembler(this.host.options.valueBytesMax, this.host.codec)
     const whole = this.#assembler.push(payload)
     if (whole !== undefined) {
       this.#receiveMessage(whole.type, whole.payload)
@@ -435,9 +459,9 @@ export class PeerLink {
     invariant(!this.#lost, 'ERR_INVARIANT_PEER_LOST_TWICE')
     this.#lost = true
     this.#stopDrain()
-    this.#outbox.close()
-    this.#assembler.clear()
-    this.#inbound.lost()
+    this.#madeOutbox?.close()
+    this.#assembler?.clear()
+    this.#madeInbound?.lost()
     this.#monitors.clear()
     this.unlinks.clear()
     const calls = [...this.#calls.values()]

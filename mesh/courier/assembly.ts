@@ -1,9 +1,11 @@
 /**
- * Puts large messages together again. Memory held is at most twice the bytes really received, never what a piece
- * merely claims; it is bounded per peer and in all, and a message that rests is given up. A piece that does not
- * continue its message drops it, and so do all later ones: which message they belong to is not known any more.
+ * Puts large messages together again. Memory taken is at most twice the bytes really received, never what a piece
+ * merely claims, or was taken before, for a message that is over; it is bounded per peer and in all, and a message that rests is
+ * given up. A piece that does not continue its message drops it, and so do all later ones: which message they belong
+ * to is not known any more.
  */
 import { Deadlines } from '../machine/deadlines.ts'
+import { SpareRooms } from '../wire/spare-rooms.ts'
 import { readChunk } from './chunks.ts'
 import type { Chunk } from './chunks.ts'
 import type { CourierSettings } from './settings.ts'
@@ -24,7 +26,7 @@ export type AssemblyRefusal =
 
 /** What is told of. */
 export interface AssemblySink<Source> {
-  /** A message is whole; `payload` is its own, `source` came with its first piece. */
+  /** A message is whole; `payload` is valid during the call only, `source` came with its first piece. */
   readonly whole: (source: Source, type: number, payload: Uint8Array) => void
   readonly refused: (code: AssemblyRefusal, peer: string) => void
 }
@@ -54,6 +56,8 @@ export class Assembly<Source> {
   readonly #peers = new Map<string, Peer<Source>>()
   readonly #byNumber = new Map<number, Message<Source>>()
   readonly #deadlines = new Deadlines()
+  /** Memory of messages that are over: in new memory each would count towards the next collection of the whole heap. */
+  readonly #rooms = new SpareRooms()
   #bytes = 0
   #number = 0
 
@@ -97,6 +101,7 @@ export class Assembly<Source> {
     }
     this.#drop(message)
     this.#sink.whole(message.source, message.type, message.buffer.subarray(0, message.total))
+    this.#rooms.give(message.buffer)
   }
 
   /** Nothing more comes from that peer on that way. */
@@ -149,13 +154,14 @@ export class Assembly<Source> {
   #append(message: Message<Source>, bytes: Uint8Array): boolean {
     const needed = message.bytes + bytes.length
     if (needed > message.buffer.length) {
-      const length = Math.min(message.total, needed * 2)
+      const room = message.bytes === 0 ? this.#rooms.take(message.total) : undefined
+      const length = room === undefined ? Math.min(message.total, needed * 2) : message.total
       const more = length - message.buffer.length
       const peer = this.#peers.get(message.peer)!
       const { assemblyBytesPerPeerMax, assemblyBytesMax } = this.#limits
       if (peer.bytes + more > assemblyBytesPerPeerMax) return false
       if (this.#bytes + more > assemblyBytesMax) return false
-      const grown = new Uint8Array(length)
+      const grown = new Uint8Array(room?.buffer ?? new ArrayBuffer(length), 0, length)
       grown.set(message.buffer.subarray(0, message.bytes))
       message.buffer = grown
       peer.bytes += more

@@ -133,11 +133,17 @@ export class Codec<Context = void> {
   }
 
   /**
-   * Takes back what `encode` or `encodeFrame` gave: nobody looks at it any more, and the next large value is written
+   * Takes back what `encode`, `encodeFrame` or `spare` gave: nobody looks at it any more, and the next large value is written
    * into its memory.
    */
   recycle(bytes: Uint8Array): void {
     this.#spares.give(bytes)
+  }
+
+  /** Memory that was taken back, if it has so many bytes; what is in it is of no meaning. */
+  spare(bytes: number): Uint8Array | undefined {
+    const room = this.#spares.take(bytes)
+    return room === undefined ? undefined : new Uint8Array(room.buffer)
   }
 
   #unpack(bytes: Uint8Array): unknown {

@@ -21,7 +21,7 @@ class FakeLink implements OutboxLink {
   /** Payloads as the peer would see them, chunks put together. */
   received(): { type: number; text: string }[] {
     const out: { type: number; text: string }[] = []
-    const assembler = new ChunkAssembler(2 ** 30)
+    const assembler = new ChunkAssembler(2 ** 30, { spare: () => undefined, recycle: () => {} })
     const decoder = new FrameDecoder()
     const add = (type: number, payload: Uint8Array): void => {
       if (type === WireType.distChunk) {
@@ -290,6 +290,22 @@ describe('Outbox', () => {
       taken += 1_015
     }
     expect(taken).toBe(101_500)
+  })
+
+  it.each([
+    ['its own receiver, which comes behind it anyhow, is', 1, 0],
+    ['another receiver is not', 2, 50_000],
+  ])('D3 a large value is alone on the way when what is said beside it to %s', (_to, key, held) => {
+    const { link, outbox } = made({ window: 1_024, outbox: 1_000_000 })
+    link.willing = 3
+    outbox.offer(cast, large('first', 50_000), 1)
+    outbox.offer(cast, frame('beside'), key)
+    link.willing = Infinity
+    outbox.drained()
+    outbox.offer(cast, large('second', 50_000), 3)
+    // Nothing was taken yet: alone it may all be under way, beside others no more than a window.
+    expect(outbox.bytesWaiting).toBeGreaterThanOrEqual(held)
+    expect(outbox.bytesWaiting === 0).toBe(held === 0)
   })
 
   it('D3 whole messages that wait do not wait for a window', () => {

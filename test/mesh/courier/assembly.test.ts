@@ -69,6 +69,23 @@ describe('pieces', () => {
     expect([assembly.bytes, assembly.size, assembly.nextDueMs]).toEqual([0, 0, Infinity])
   })
 
+  it('come into memory of a message that is over, if it has as much, and that counts as theirs', () => {
+    const max = 1_000_000
+    const { payloads, push, assembly } = make({
+      ...{ valueBytesMax: max, assemblyBytesPerPeerMax: max, assemblyBytesMax: max },
+    })
+    const give = (id: number, bytes: number): void => {
+      const [first, ...others] = pieces(id, bytes, 50_000)
+      push('x', first!)
+      expect(assembly.bytes).toBeLessThanOrEqual(bytes)
+      for (const piece of others) push('x', piece)
+      expect(payloads.at(-1)).toEqual(pattern(bytes))
+    }
+    for (const [id, bytes] of [150_000, 120_000, 151_000].entries()) give(id, bytes)
+    const [first, second, third] = payloads.map(({ buffer }) => buffer)
+    expect([second === first, third === first, assembly.bytes]).toEqual([true, false, 0])
+  })
+
   it('have at most the bytes that they should have', () => {
     const cut = { id: 1, frame: frameOf(pattern(5_000)), offset: 0 }
     for (const each of [100, 999, 5_000, 60_000]) {
