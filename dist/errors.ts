@@ -185,7 +185,8 @@ export class ClusterWaitError extends FoveaError {
         : why === 'aborted'
           ? 'ERR_CLUSTER_WAIT_ABORTED'
           : 'ERR_CLUSTER_NOT_STARTED'
-    super(code, `node ${nodeId} was not connected within ${timeoutMs} ms: ${why}`)
+    const end = why === 'timeout' ? '; Cluster.connect tries it and says why not' : `: ${why}`
+    super(code, `node ${nodeId} was not connected within ${timeoutMs} ms${end}`)
     this.nodeId = nodeId
     this.timeoutMs = timeoutMs
   }
@@ -303,7 +304,7 @@ export const distErrors: ErrorCatalogue = Object.freeze({
     when: 'a node did not connect within the timeoutMs of Cluster.waitFor',
     stateChanged: 'no',
     retry: 'yes',
-    action: 'look whether that node runs, and whether seeds or advertiseHost are right',
+    action: 'look whether that node runs; Cluster.connect says what refuses it',
   },
   ERR_CLUSTER_WAIT_ABORTED: {
     when: 'the signal given to Cluster.waitFor was aborted',

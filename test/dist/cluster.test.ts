@@ -180,6 +180,7 @@ describe('Cluster.waitFor', () => {
       failing(world, a.cluster.waitFor('n9@10.0.0.9:1', options))
     expect(await wait({ timeoutMs: 100 })).toMatchObject({
       ...{ code: 'ERR_CLUSTER_WAIT_TIMEOUT', nodeId: 'n9@10.0.0.9:1', timeoutMs: 100 },
+      message: expect.stringMatching(/not connected within 100 ms; Cluster\.connect .* says why/),
     })
     const abort = new AbortController()
     const aborted = wait({ signal: abort.signal })
