@@ -163,6 +163,7 @@ describe('a known node without a link', () => {
     expect(t.ref.cast.add(1)).toBe(false)
     const refused = await t.ref.call.get().catch((error: unknown) => error)
     expect(refused).toMatchObject({ code: 'ERR_PEER_BACKLOG' })
+    expect(t.a.stats().refused).toMatchObject({ ERR_PEER_BACKLOG: 2 })
     t.world.heal()
     await t.world.connected()
     expect(await during(t.world, t.ref.call.get())).toBe(10)
@@ -288,6 +289,23 @@ describe('a gate', () => {
       if (what === 'call') expect(await said).toMatchObject({ reason: 'noconnection' })
       // Refused through others, it is dialled once more.
       expect(a.dials).toBe(2)
+    },
+  )
+
+  it.each([
+    ['ERR_LINK_REJECTED', 'noconnection'],
+    ['ERR_LINK_REFUSED', 'noconnection'],
+    ['ERR_LINK_REALM_MISMATCH', 'noconnection'],
+    ['ERR_LINK_SELF', 'noconnection'],
+    ['ERR_TRANSPORT_TIMEOUT', 'through others'],
+  ])(
+    'asks others about a node that cannot be dialled, not about one that refuses: %s',
+    async (code, how) => {
+      const { clock, a, there, far } = await scene({ isLinked: false })
+      a.dialCode = code
+      a.system.send(far, 'through others')
+      await clock.advance(500)
+      expect(there.seen[0] ?? 'noconnection').toBe(how)
     },
   )
 

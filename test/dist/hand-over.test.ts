@@ -329,5 +329,5 @@ it(`${HARSH_RUNS} harsh schedules double and reorder nothing, hold up nobody, an
     }),
     { seed: SEED, numRuns: HARSH_RUNS },
   )
-  expect(happened.breaks - before).toBeGreaterThan(HARSH_RUNS)
+  expect(happened.breaks - before).toBeGreaterThan(HARSH_RUNS / 2)
 }, 600_000)

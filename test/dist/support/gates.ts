@@ -105,6 +105,8 @@ export class Side {
   readonly lost: string[] = []
   /** How often the other was dialled. */
   dials = 0
+  /** How a dial of the other ends without a link. */
+  dialCode = 'ERR_TRANSPORT_TIMEOUT'
   link: End | undefined
   onLink: (event: LinkEvent) => void = () => {}
   onParting: (event: PartingEvent<Link>) => void = () => {}
@@ -271,7 +273,7 @@ export class Gates {
         side.dials += 1
         await new Promise<void>((resolve) => void this.clock.setTimer(DIAL_MS, resolve))
         if (side.link === undefined || side.link.isAsking)
-          throw new Error('nobody can be dialled here')
+          throw Object.assign(new Error('nobody can be dialled here'), { code: side.dialCode })
         return side.link
       },
     }
