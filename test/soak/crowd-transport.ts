@@ -9,10 +9,16 @@ import type { Transport } from '../../mesh/transport/transport.ts'
 /** For the handshake of a connection, of a link, and of a peer with its gateway. */
 export const PATIENCE_MS = 60_000
 
+/**
+ * Until a connection that says nothing is over. One whose last word was lost, as of thousands that leave at once some are, is
+ * over with the next packet that only keeps it, after a third of that.
+ */
+export const IDLE_MS = 180_000
+
 /** With room for so many connections. */
 export function crowdTransport(connectionsMax: number): Transport {
   return createQuicTransport({
-    ...{ connectionsMax, streamsMax: LINK_STREAMS_MAX, idleTimeoutMs: 600_000 },
+    ...{ connectionsMax, streamsMax: LINK_STREAMS_MAX, idleTimeoutMs: IDLE_MS },
     ...{ handshakeTimeoutMs: PATIENCE_MS, dialTimeoutMs: PATIENCE_MS },
   })
 }

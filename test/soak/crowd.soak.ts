@@ -16,6 +16,7 @@ import { Compiled } from '../support/compiled.ts'
 import { Children, type Fields, type JsonChild } from '../support/json-child.ts'
 import type { CrowdGatewayOptions } from './crowd-gateway.ts'
 import type { CrowdPeersOptions } from './crowd-peers.ts'
+import { IDLE_MS } from './crowd-transport.ts'
 
 const PEERS = Number(process.env['FOVEA_SOAK_CROWD'] ?? 60)
 const PROCESSES = 4
@@ -49,6 +50,7 @@ afterAll(async () => {
 }, HOOK_MS)
 
 const view = (child: JsonChild): Promise<Fields> => child.run('view') as Promise<Fields>
+const weigh = (child: JsonChild): Promise<Fields> => child.run('weigh') as Promise<Fields>
 
 /** All peers of one process, address after address. */
 async function come(child: JsonChild, at: number, peers: number): Promise<void> {
@@ -74,12 +76,12 @@ describe(`a gateway on QUIC with room for ${PEERS} peers`, () => {
         crowds.launch([JSON.stringify(given)]),
       )
       await Promise.all(children.map((child) => child.event('ready')))
-      const empty = await view(gateway)
+      const empty = await weigh(gateway)
       const startedMs = clock.now()
       const sizes = children.map((_, at) => Math.floor((PEERS + at) / PROCESSES))
       await Promise.all(children.map((child, at) => come(child, at, sizes[at]!)))
       const cameMs = clock.now() - startedMs
-      const full = await view(gateway)
+      const full = await weigh(gateway)
       say(
         `${PEERS} peers came in ${Math.round(cameMs / 1_000)} s, ${(Number(full['cpuMs']) / PEERS).toFixed(1)} ms of a processor ` +
           `each at the gateway; ${String(full['connections'])} connections; of its memory each takes ${takes(full, empty, 'rss')} ` +
@@ -111,10 +113,10 @@ describe(`a gateway on QUIC with room for ${PEERS} peers`, () => {
       await Promise.all(children.map((child) => child.ended))
       await expect
         .poll(async () => (await view(gateway))['connections'], {
-          ...{ timeout: 120_000, interval: 1_000 },
+          ...{ timeout: 2 * IDLE_MS, interval: 1_000 },
         })
         .toBe(0)
-      const gone = await view(gateway)
+      const gone = await weigh(gateway)
       say(
         `without them: heap ${mib(empty['heapUsed'])} -> ${mib(full['heapUsed'])} -> ${mib(gone['heapUsed'])}, ` +
           `resident ${mib(gone['rss'])}; refused ${JSON.stringify(gone['refused'])}`,

@@ -30,6 +30,16 @@ function heapBytes(): number {
   return process.memoryUsage().heapUsed
 }
 
+/** Milliseconds of a processor that this process has taken since it was asked last. */
+function cpuLaps(): () => number {
+  let before = process.cpuUsage()
+  return () => {
+    const { user, system } = process.cpuUsage(before)
+    before = process.cpuUsage()
+    return (user + system) / 1_000
+  }
+}
+
 const mib = (bytes: number): string => `${(bytes / 1_048_576).toFixed(1)} MiB`
 const say = (text: string): void => void process.stdout.write(`${text}\n`)
 
@@ -104,12 +114,14 @@ describe('pools at their size', () => {
       for (let round = 0; round <= ROUNDS; round++) {
         const peers: Peer[] = []
         const size = round === 0 ? BATCH : CLIENTS
+        const lap = cpuLaps()
         while (peers.length < size) {
           const many = Array.from({ length: BATCH }, (_, i) => peers.length + i)
           const news = await Promise.all(many.map((n) => come(`p${n}`, n)))
           await cluster.during(Promise.all(news.map((peer) => peer.ready())))
           peers.push(...news)
         }
+        const cameMs = lap()
         let heard = 0
         for (const [n, peer] of peers.entries()) {
           peer.pubsub.subscribe('to.all', () => void (heard += 1))
@@ -123,7 +135,8 @@ describe('pools at their size', () => {
         await cluster.clock.advance(5_000)
         expect(heard).toBe(size)
         expect(g.gateway!.stats()).toMatchObject({ clients: size, clientsMax: CLIENTS })
-        const full = heapBytes()
+        const usedMs = lap()
+        const [full, { rss }] = [heapBytes(), process.memoryUsage()]
         if (round > 0) {
           const refused = g.gateway!.stats().refusedFull
           const late = await cluster.peer('late', 9, [1], { host: '10.0.0.200' })
@@ -133,14 +146,20 @@ describe('pools at their size', () => {
           expect(late.state).toBe('connecting')
           await cluster.close(late)
         }
+        lap()
         await cluster.closeAll(peers)
         peers.length = 0
         await cluster.clock.advance(360_000)
+        const wentMs = lap()
         if (round === 0) before = [sizesOf(g), sizesOf(m)]
         else expect([sizesOf(g), sizesOf(m)]).toEqual(before)
         cluster.lines.length = cluster.events.length = 0
         heaps.push(heapBytes())
-        say(`${size} peers: heap ${mib(full)} with them, ${mib(heaps.at(-1)!)} without`)
+        const each = [cameMs, usedMs, wentMs].map((ms) => (ms / size).toFixed(1))
+        say(
+          `${size} peers: heap ${mib(full)} with them, resident ${mib(rss)}, heap ${mib(heaps.at(-1)!)} without; ` +
+            `each took ${each[0]} ms of a processor to come, ${each[1]} to say and hear, ${each[2]} to go`,
+        )
       }
       for (let round = 2; round <= ROUNDS; round++)
         expect(heaps[round]! / heaps[1]!).toBeLessThan(1.05)
