@@ -1,8 +1,8 @@
 /** Ids of attempts: 16 bytes by lot each, drawn many at once. */
 import type { Entropy } from '../../runtime/index.ts'
-import { CALL_ID_BYTES, callIdText } from './frames.ts'
+import { CALL_ID_BYTES, callIdText } from './call-id.ts'
 
-const IDS_PER_DRAW = 64
+const IDS_PER_DRAW = 256
 
 /** Gives ids that nobody may guess. */
 export class CallIds {
@@ -19,7 +19,7 @@ export class CallIds {
       this.#bytes = this.#entropy.bytes(CALL_ID_BYTES * IDS_PER_DRAW)
       this.#at = 0
     }
-    const id = callIdText(this.#bytes.subarray(this.#at, this.#at + CALL_ID_BYTES))
+    const id = callIdText(this.#bytes, this.#at)
     this.#at += CALL_ID_BYTES
     return id
   }

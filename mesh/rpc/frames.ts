@@ -25,10 +25,20 @@ import { HEADER_BYTES, writeHeader } from '../wire/frame.ts'
 import { WireType } from '../wire/messages.ts'
 import { Tuple } from '../wire/tuple.ts'
 import { isTopic } from '../topics/topic.ts'
+import { CALL_ID_BYTES, callIdBytes, callIdText } from './call-id.ts'
+import {
+  CALL_HEAD_BYTES,
+  ID_AT,
+  NAME_AT,
+  PROGRESS_COUNT_MAX,
+  readCallFacts,
+  readResultCount,
+  RESULT_HEAD_BYTES,
+  writeCallHead,
+  writeResultHead,
+} from './heads.ts'
+import { ProcedureNames } from './procedure-names.ts'
 import type { RpcPriority } from './rpc.ts'
-
-/** Bytes of the id of an attempt. */
-export const CALL_ID_BYTES = 16
 
 /** How an answer says that a call failed. */
 export type FailureKind =
@@ -109,8 +119,10 @@ export interface Opened<Message> {
 
 const NO_BODY: Uint8Array = new Uint8Array(0)
 
+const HEAD_LENGTH_BYTES = 2
+
 /** Bytes before the head. */
-const FRONT_BYTES = HEADER_BYTES + 2
+const FRONT_BYTES = HEADER_BYTES + HEAD_LENGTH_BYTES
 
 /** Head and body in one frame. The body may be larger than what one frame of a link takes: the courier cuts it. */
 export function serviceFrame(
@@ -120,10 +132,8 @@ export function serviceFrame(
   body: Uint8Array = NO_BODY,
 ): Uint8Array {
   const front = codec.encode(head)
-  // Small ones share the pool of Buffers: memory of its own would cost a short frame more than all the rest.
-  const frame = Buffer.allocUnsafe(FRONT_BYTES + front.length + body.length)
-  writeFront(frame, type, front, body.length)
-  frame.set(body, FRONT_BYTES + front.length)
+  const frame = frameOf(type, front.length, body)
+  frame.set(front, FRONT_BYTES)
   return frame
 }
 
@@ -136,15 +146,31 @@ export function serviceFront(
 ): Uint8Array {
   const front = codec.encode(head)
   const frame = Buffer.allocUnsafe(FRONT_BYTES + front.length)
-  writeFront(frame, type, front, bodyBytes)
+  writeFront(frame, type, front.length, bodyBytes)
+  frame.set(front, FRONT_BYTES)
   return frame
 }
 
-function writeFront(frame: Uint8Array, type: number, head: Uint8Array, bodyBytes: number): void {
-  writeHeader(frame, 0, type, 2 + head.length + bodyBytes)
-  frame[HEADER_BYTES] = head.length >>> 8
-  frame[HEADER_BYTES + 1] = head.length
-  frame.set(head, FRONT_BYTES)
+/** A frame whose head is still to be written. */
+function frameOf(type: number, headBytes: number, body: Uint8Array): Uint8Array {
+  // Small ones share the pool of Buffers: memory of its own would cost a short frame more than all the rest.
+  const frame = Buffer.allocUnsafe(FRONT_BYTES + headBytes + body.length)
+  writeFront(frame, type, headBytes, body.length)
+  frame.set(body, FRONT_BYTES + headBytes)
+  return frame
+}
+
+function writeFront(frame: Uint8Array, type: number, headBytes: number, bodyBytes: number): void {
+  writeHeader(frame, 0, type, HEAD_LENGTH_BYTES + headBytes + bodyBytes)
+  frame[HEADER_BYTES] = headBytes >>> 8
+  frame[HEADER_BYTES + 1] = headBytes
+}
+
+/** Where the head of a payload ends. Throws when it does not. */
+function endOfHead(name: string, payload: Uint8Array): number {
+  const end = payload.length < 2 ? Infinity : HEAD_LENGTH_BYTES + payload[0]! * 256 + payload[1]!
+  if (end > payload.length) throw new MessageError(name, '', 'a head and a body')
+  return end
 }
 
 /** The head of a payload, and the bytes that follow it. */
@@ -153,25 +179,9 @@ export function openServiceFrame(
   name: string,
   payload: Uint8Array,
 ): { readonly head: Tuple; readonly body: Uint8Array } {
-  const length = payload.length < 2 ? -1 : payload[0]! * 256 + payload[1]!
-  if (length < 0 || 2 + length > payload.length) {
-    throw new MessageError(name, '', 'a head and a body')
-  }
-  const head = new Tuple(name, codec.decode(payload.subarray(2, 2 + length)))
-  return { head, body: payload.subarray(2 + length) }
-}
-
-/** The id as a text of 16 characters, for maps. */
-export function callIdText(bytes: Uint8Array): string {
-  // Of 16 bytes this is faster than a view and its `latin1`.
-  return String.fromCharCode.apply(null, bytes as unknown as number[])
-}
-
-/** The bytes of such a text. */
-export function callIdBytes(id: string): Uint8Array {
-  const bytes = new Uint8Array(id.length)
-  for (let at = 0; at < bytes.length; at++) bytes[at] = id.charCodeAt(at)
-  return bytes
+  const end = endOfHead(name, payload)
+  const head = new Tuple(name, codec.decode(payload.subarray(HEAD_LENGTH_BYTES, end)))
+  return { head, body: payload.subarray(end) }
 }
 
 /** The id in a head. */
@@ -182,15 +192,20 @@ export function readCallId(head: Tuple): string {
 /** Writes and reads the frames. */
 export class RpcFrames {
   readonly #codec: Codec
+  readonly #names: ProcedureNames
 
   constructor(codec: Codec) {
     this.#codec = codec
+    this.#names = new ProcedureNames(codec)
   }
 
   call(message: CallMessage, input: Uint8Array): Uint8Array {
-    const { id, procedure, budgetMs, priority, wantsProgress } = message
-    const head = [callIdBytes(id), procedure, budgetMs, priorityNumber(priority), wantsProgress]
-    return serviceFrame(this.#codec, WireType.call, head, input)
+    const { id, procedure, budgetMs, wantsProgress } = message
+    const name = this.#names.bytesOf(procedure)
+    const frame = frameOf(WireType.call, CALL_HEAD_BYTES + name.length, input)
+    const priority = priorityNumber(message.priority)
+    writeCallHead(frame, FRONT_BYTES, id, name, { budgetMs, priority, wantsProgress })
+    return frame
   }
 
   cast(message: CallMessage, input: Uint8Array): Uint8Array {
@@ -199,8 +214,13 @@ export class RpcFrames {
     return serviceFrame(this.#codec, WireType.cast, head, input)
   }
 
-  reply(message: ReplyMessage, body?: Uint8Array): Uint8Array {
+  reply(message: ReplyMessage, body: Uint8Array = NO_BODY): Uint8Array {
     const { id, number } = message
+    if (message.type === 'result' && number <= PROGRESS_COUNT_MAX) {
+      const frame = frameOf(WireType.reply, RESULT_HEAD_BYTES, body)
+      writeResultHead(frame, FRONT_BYTES, id, number)
+      return frame
+    }
     return serviceFrame(
       this.#codec,
       WireType.reply,
@@ -216,6 +236,9 @@ export class RpcFrames {
   }
 
   readCall(payload: Uint8Array): Opened<CallMessage> {
+    const end = endOfHead('call', payload)
+    const message = this.#callAt(payload, end)
+    if (message !== undefined) return { message, body: payload.subarray(end) }
     const { head, body } = openServiceFrame(this.#codec, 'call', payload)
     return { message: readCallHead(head, head.flag(4, 'wantsProgress')), body }
   }
@@ -226,6 +249,12 @@ export class RpcFrames {
   }
 
   readReply(payload: Uint8Array): Opened<ReplyMessage> {
+    const end = endOfHead('reply', payload)
+    const count = readResultCount(payload, HEAD_LENGTH_BYTES, end)
+    if (count !== undefined) {
+      const id = callIdText(payload, HEAD_LENGTH_BYTES + ID_AT)
+      return { message: { type: 'result', id, number: count }, body: payload.subarray(end) }
+    }
     const { head, body } = openServiceFrame(this.#codec, 'reply', payload)
     const id = readCallId(head)
     const what = head.whole(1, 'what', 0, 2)
@@ -238,6 +267,23 @@ export class RpcFrames {
   readCancel(payload: Uint8Array): CancelMessage {
     const { head } = openServiceFrame(this.#codec, 'cancel', payload)
     return { id: readCallId(head), wantsAnswer: head.flag(1, 'wantsAnswer') }
+  }
+
+  /** A call whose head ends there; undefined when the codec has to look at it. */
+  #callAt(payload: Uint8Array, end: number): CallMessage | undefined {
+    const facts = readCallFacts(payload, HEAD_LENGTH_BYTES, end)
+    if (facts === undefined || facts.budgetMs > TIME_MS_MAX) return undefined
+    const nameEnd = end - CALL_HEAD_BYTES + NAME_AT
+    const procedure = this.#names.nameAt(payload, HEAD_LENGTH_BYTES + NAME_AT, nameEnd)
+    if (procedure === undefined) return undefined
+    const { budgetMs, priority, wantsProgress } = facts
+    return {
+      id: callIdText(payload, HEAD_LENGTH_BYTES + ID_AT),
+      procedure,
+      budgetMs,
+      priority: PRIORITIES[priority],
+      wantsProgress,
+    }
   }
 }
 

@@ -1,6 +1,7 @@
 import fc from 'fast-check'
 import { describe, expect, it } from 'vitest'
-import { callIdText, RpcFrames, serviceFrame } from '../../../mesh/rpc/frames.ts'
+import { callIdText } from '../../../mesh/rpc/call-id.ts'
+import { RpcFrames, serviceFrame } from '../../../mesh/rpc/frames.ts'
 import type { CallMessage, FailureKind, ReplyMessage } from '../../../mesh/rpc/frames.ts'
 import { Codec } from '../../../mesh/wire/codec.ts'
 import { CodecError, MessageError } from '../../../mesh/wire/errors.ts'
