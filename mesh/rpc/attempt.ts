@@ -3,6 +3,7 @@
  * their order, and the end after all of them, whatever the order in which they arrive: a large one travels in pieces and
  * is overtaken by smaller ones.
  */
+import type { Appointment } from './agenda.ts'
 import type { FailureMessage } from './frames.ts'
 import type { PendingEntry } from './pending.ts'
 import type { Candidate } from './routes.ts'
@@ -24,10 +25,8 @@ export class Attempt<Call> implements PendingEntry {
   readonly isHedge: boolean
   /** It may run a second time, elsewhere: its caller says so, or its provider. */
   readonly isIdempotent: boolean
-  /** The call looks after its time. */
-  readonly dueMs: number = Infinity
   /** Gives it up at its own time; undefined when there is none. */
-  timer: number | undefined
+  timer: Appointment | undefined
   /** The end waits for progressive results that are on their way. */
   answer: AttemptAnswer | undefined
   #endNumber = Infinity

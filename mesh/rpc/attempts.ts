@@ -44,7 +44,7 @@ export interface AttemptsParts {
   readonly ids: CallIds
   readonly port: CallPort
   /** An attempt has ended with a result. */
-  readonly succeeded: (attempt: Ongoing, value: unknown) => void
+  readonly succeeded: (attempt: Ongoing, value: unknown, nowMs: number) => void
   /** An attempt has ended without. */
   readonly failed: (attempt: Ongoing, end: AttemptEnd) => void
 }
@@ -69,10 +69,9 @@ export class Attempts {
   }
 
   /** Asks a provider. False when too many attempts are under way, there or in all: nothing was sent. */
-  ask(call: OutgoingCall, candidate: Candidate, isHedge: boolean): boolean {
+  ask(call: OutgoingCall, candidate: Candidate, nowMs: number, isHedge: boolean): boolean {
     const { ids, port, agenda } = this.#parts
     const { request } = call
-    const nowMs = this.#nowMs()
     const isIdempotent = request.isIdempotent || candidate.isIdempotent
     const facts = { startedMs: nowMs, isHedge, isIdempotent }
     const attempt: Ongoing = new Attempt(ids.next(), call, candidate, facts)
@@ -166,7 +165,7 @@ export class Attempts {
     candidate.latency.observe(latencyMs, nowMs)
     candidate.breaker.ended(false, attempt.startedMs, nowMs)
     call.route.latencies.observe(latencyMs)
-    this.#parts.succeeded(attempt, answer!.value)
+    this.#parts.succeeded(attempt, answer!.value, nowMs)
   }
 
   /** Ends it, if it is under way. */

@@ -1,7 +1,6 @@
-/** What the functions of an application ask of the process behind procedures. */
+/** What the functions of an application ask the process behind procedures for. */
 import type { Pid } from '../../runtime/index.ts'
 import type { RpcError } from './errors.ts'
-import type { Candidate } from './routes.ts'
 import type { CancelMode, RpcPriority, SelectionStrategy } from './rpc.ts'
 
 /** Whom a call or cast goes to. */
@@ -32,22 +31,4 @@ export interface CallRequest extends CallTarget {
   /** Exactly one of these is called, once. */
   readonly done: (value: unknown) => void
   readonly failed: (error: RpcError) => void
-}
-
-/** Sizes of what is under way. */
-export interface EngineSizes {
-  readonly pending: number
-  readonly running: number
-  readonly queued: number
-}
-
-/** The process behind procedures, while it runs. */
-export interface RpcEngine {
-  /** Makes a call; the result gives it up, for that reason. */
-  call(request: CallRequest): (reason: unknown) => void
-  /** False when it was refused. */
-  cast(target: CallTarget): boolean
-  readonly sizes: EngineSizes
-  /** Who offers a procedure, as far as is known: all of the best pattern. */
-  candidates(procedure: string): readonly Candidate[]
 }

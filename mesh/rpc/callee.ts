@@ -77,17 +77,14 @@ export class Callee implements IncomingHost {
     return this.#calls.size + this.#lingering.size - this.#running
   }
 
-  get nextDueMs(): number {
-    return this.#calls.nextDueMs
-  }
-
   /** A call has arrived, or a cast, which has no `reply`. `body` is read before this returns. */
   arrived(origin: Origin, message: CallMessage, body: Uint8Array, reply?: ReplyPort): void {
     const { context } = this.#parts
     const { node } = origin
+    const arrivedMs = this.nowMs
     const key = keyOf(node, message.id)
     // One that runs for long may have been forgotten among the ids.
-    if (!this.#seen.add(node, message.id, this.nowMs) || this.#calls.get(key) !== undefined) {
+    if (!this.#seen.add(node, message.id, arrivedMs) || this.#calls.get(key) !== undefined) {
       context.memory.counters.duplicates += 1
       context.refusals.count('ERR_RPC_DUPLICATE', { node, procedure: message.procedure })
       return
@@ -105,7 +102,7 @@ export class Callee implements IncomingHost {
       message,
       reply,
       registration: found!,
-      arrivedMs: this.nowMs,
+      arrivedMs,
     }
     this.#letIn(arrival, body)
   }
@@ -137,16 +134,6 @@ export class Callee implements IncomingHost {
     this.#seen.forget(node)
     for (const call of this.#calls.takeNode(node)) {
       this.#left(call, this.#error(call, 'ERR_RPC_UNREACHABLE', 'the caller is gone'))
-    }
-  }
-
-  /** Gives up what is due. */
-  tick(): void {
-    for (;;) {
-      const call = this.#calls.takeDue(this.nowMs)
-      if (call === undefined) return
-      if (call.state === 'waiting') this.#countExpired(call)
-      this.#left(call, this.#error(call, 'ERR_RPC_TIMEOUT', 'the time of the caller is over'))
     }
   }
 
@@ -250,9 +237,9 @@ export class Callee implements IncomingHost {
   }
 
   #letIn(arrival: Arrival, body: Uint8Array): void {
-    const { message, reply, registration } = arrival
+    const { message, reply, registration, arrivedMs } = arrival
     const call = new IncomingCall(this, arrival, body)
-    const answer = registration.gate.offer(call, this.nowMs)
+    const answer = registration.gate.offer(call, arrivedMs)
     if (answer.type === 'refused') {
       const what = `'${message.procedure}' has too many calls here`
       this.#refuse(message, reply, refusal('overloaded', what, answer.retryAfterMs))
@@ -263,6 +250,14 @@ export class Callee implements IncomingHost {
     if (answer.type === 'run') this.run(call)
     // The buffer of its frame is used again. A Buffer's `slice` would be a view of it.
     else call.input = new Uint8Array(body)
+    // Most have ended by now, or were given up by what their handler did.
+    if (call.state === 'ended' || call.timer !== undefined) return
+    call.timer = this.#parts.agenda.at(call.dueMs, () => this.#expired(call))
+  }
+
+  #expired(call: IncomingCall): void {
+    if (call.state === 'waiting') this.#countExpired(call)
+    this.#abandon(call, this.#error(call, 'ERR_RPC_TIMEOUT', 'the time of the caller is over'))
   }
 
   // --- handlers
@@ -389,9 +384,10 @@ export class Callee implements IncomingHost {
   #left(call: IncomingCall, error: RpcError): void {
     const { agenda, context } = this.#parts
     call.wantsAnswer = false
+    agenda.cancel(call.timer)
     if (call.state === 'running') {
       this.#lingering.add(call)
-      call.grace = agenda.at(this.nowMs + context.settings.handlerGraceMs, () =>
+      call.timer = agenda.at(this.nowMs + context.settings.handlerGraceMs, () =>
         this.#release(call),
       )
     } else {
@@ -406,7 +402,7 @@ export class Callee implements IncomingHost {
     if (call.state === 'ended') return
     const nowMs = this.nowMs
     this.#running -= 1
-    this.#parts.agenda.cancel(call.grace)
+    this.#parts.agenda.cancel(call.timer)
     this.#lingering.delete(call)
     this.#forget(call)
     call.registration.gate.done(nowMs - call.startedMs, nowMs)

@@ -28,6 +28,7 @@ import { retryAdvice, retryPauseMs } from './retry.ts'
 import type { AttemptEnd } from './retry.ts'
 import type { Candidate, Route, Routes } from './routes.ts'
 import { selectProvider } from './selector.ts'
+import { Slots } from './slots.ts'
 
 /** What {@link Caller} needs. */
 export interface CallerParts {
@@ -50,7 +51,7 @@ const LOST: Readonly<Record<Exclude<AttemptEnd['type'], 'refused'>, string>> = {
 export class Caller {
   readonly #parts: CallerParts
   readonly #attempts: Attempts
-  readonly #calls = new Set<OutgoingCall>()
+  readonly #calls = new Slots<OutgoingCall>()
   readonly #owners: Owners<OutgoingCall>
   readonly #lookAgain: LookAgain
 
@@ -59,7 +60,7 @@ export class Caller {
     this.#lookAgain = new LookAgain(parts.context.catalog)
     this.#attempts = new Attempts({
       ...parts,
-      succeeded: ({ call }, value) => this.#succeed(call, value),
+      succeeded: ({ call }, value, nowMs) => this.#succeed(call, value, nowMs),
       failed: ({ call, isIdempotent }, end) => this.#goOn(call, end, isIdempotent),
     })
     this.#owners = new Owners(parts.context.system, (call) => {
@@ -77,18 +78,19 @@ export class Caller {
     return this.#calls.size
   }
 
-  /** Makes a call; the result gives it up. */
-  call(request: CallRequest): (reason: unknown) => void {
+  /** Makes a call. */
+  call(request: CallRequest): OutgoingCall {
     const { agenda, routes, context } = this.#parts
     const call = new OutgoingCall(request, routes.route(request.procedure))
     context.memory.counters.calls += 1
     call.route.active += 1
-    this.#calls.add(call)
+    call.place = this.#calls.add(call)
     if (request.owner !== undefined) this.#owners.add(request.owner, call)
     call.deadline = agenda.at(request.dueMs, () => this.#timedOut(call))
-    if (request.dueMs <= this.#nowMs()) this.#timedOut(call)
-    else this.#next(call)
-    return (reason) => this.cancel(call, reason)
+    const nowMs = this.#nowMs()
+    if (request.dueMs <= nowMs) this.#timedOut(call)
+    else this.#next(call, nowMs)
+    return call
   }
 
   /** The caller does not want it any more. */
@@ -138,23 +140,23 @@ export class Caller {
 
   /** The process ends: all calls fail. */
   close(message: string): void {
-    for (const call of this.#calls) {
+    for (const call of this.#calls.all()) {
       this.#fail(call, this.#error(call, 'ERR_RPC_UNREACHABLE', message), 'told')
     }
     this.#owners.close()
   }
 
   /** Asks a provider; `end` is how the attempt before ended. */
-  #next(call: OutgoingCall, end?: AttemptEnd): void {
+  #next(call: OutgoingCall, nowMs: number, end?: AttemptEnd): void {
     const { request } = call
     const route = (call.route = this.#routeOf(call))
-    const candidate = this.#choose(call)
+    const candidate = this.#choose(call, nowMs)
     if (candidate !== undefined && this.#mustKnowOthers(call)) this.#seek(call)
     else if (candidate !== undefined) {
-      if (call.made === 0 && !this.#admits(call)) return
+      if (call.made === 0 && !this.#admits(call, nowMs)) return
       if (call.made === 0 && !call.isSought) this.#used(request, candidate)
       if (end !== undefined) this.#parts.context.memory.counters.retries += 1
-      this.#ask(call, candidate, false)
+      this.#ask(call, candidate, nowMs, false)
       this.#hedgeLater(call)
     } else if (end !== undefined && !isAbsence(end)) {
       this.#fail(call, this.#errorOfEnd(call, end), 'told')
@@ -204,14 +206,13 @@ export class Caller {
     const seekMs = call.route.candidates.length === 0 ? leftMs : leftMs / 2
     const timeoutMs = Math.max(1, Math.ceil(seekMs))
     after(context.catalog.seek('procedure', procedure, { timeoutMs }), () => {
-      if (!call.isOver) this.#next(call)
+      if (!call.isOver) this.#next(call, this.#nowMs())
     })
   }
 
   /** Of those that are there, not asked yet, and not avoided. */
-  #choose(call: OutgoingCall): Candidate | undefined {
+  #choose(call: OutgoingCall, nowMs: number): Candidate | undefined {
     const { request, route, asked } = call
-    const nowMs = this.#nowMs()
     if (request.node !== undefined) {
       const isLeft = call.mayRepeat || !asked.includes(request.node)
       const isThere = isLeft && !route.absent.has(request.node)
@@ -245,12 +246,12 @@ export class Caller {
   }
 
   /** Whether the call may be made at all; ends it when not. */
-  #admits(call: OutgoingCall): boolean {
+  #admits(call: OutgoingCall, nowMs: number): boolean {
     const { chance, memory } = this.#parts.context
     const { route } = call
     route.retries.earn()
     route.hedges.earn()
-    if (route.throttle.admits(this.#nowMs(), chance)) {
+    if (route.throttle.admits(nowMs, chance)) {
       call.isAdmitted = true
       return true
     }
@@ -260,11 +261,11 @@ export class Caller {
     return false
   }
 
-  #ask(call: OutgoingCall, candidate: Candidate, isHedge: boolean): void {
+  #ask(call: OutgoingCall, candidate: Candidate, nowMs: number, isHedge: boolean): void {
     call.made += 1
     if (!call.asked.includes(candidate.node)) call.asked.push(candidate.node)
     call.lastNode = candidate.node
-    if (this.#attempts.ask(call, candidate, isHedge)) return
+    if (this.#attempts.ask(call, candidate, nowMs, isHedge)) return
     call.lastFailure = undefined
     this.#goOn(call, { type: 'refused', kind: 'overloaded' }, false)
   }
@@ -289,7 +290,7 @@ export class Caller {
     const isElsewhere =
       request.node === undefined && route.candidates.some(({ node }) => !call.asked.includes(node))
     call.mayRepeat = !isElsewhere && !isFree
-    if (isFree || (advice === 'elsewhere' && isElsewhere)) this.#next(call, end)
+    if (isFree || (advice === 'elsewhere' && isElsewhere)) this.#next(call, this.#nowMs(), end)
     else this.#pause(call, end)
   }
 
@@ -297,7 +298,8 @@ export class Caller {
     const { agenda, context } = this.#parts
     const jitterMs = retryPauseMs(call.made + 1, context.settings, context.chance)
     const afterMs = end.type === 'refused' ? (end.retryAfterMs ?? 0) : 0
-    call.pause = agenda.at(this.#nowMs() + afterMs + jitterMs, () => this.#next(call, end))
+    const again = (): void => this.#next(call, this.#nowMs(), end)
+    call.pause = agenda.at(this.#nowMs() + afterMs + jitterMs, again)
   }
 
   #hedgeLater(call: OutgoingCall): void {
@@ -314,10 +316,11 @@ export class Caller {
   #hedge(call: OutgoingCall): void {
     if (call.attempts.length !== 1 || call.made >= call.request.attemptsMax) return
     call.mayRepeat = false
-    const candidate = this.#choose(call)
+    const nowMs = this.#nowMs()
+    const candidate = this.#choose(call, nowMs)
     if (candidate === undefined || !call.route.hedges.spend()) return
     this.#parts.context.memory.counters.hedges += 1
-    this.#ask(call, candidate, true)
+    this.#ask(call, candidate, nowMs, true)
   }
 
   #timedOut(call: OutgoingCall): void {
@@ -326,8 +329,8 @@ export class Caller {
     this.#fail(call, call.givenUp ?? this.#error(call, 'ERR_RPC_TIMEOUT', message), 'late')
   }
 
-  #succeed(call: OutgoingCall, value: unknown): void {
-    call.route.throttle.ended(true, this.#nowMs())
+  #succeed(call: OutgoingCall, value: unknown, nowMs: number): void {
+    call.route.throttle.ended(true, nowMs)
     this.#finish(call, 'told')
     this.#parts.context.memory.counters.results += 1
     call.request.done(value)
@@ -347,7 +350,7 @@ export class Caller {
     const { owner } = call.request
     call.isOver = true
     call.route.active -= 1
-    this.#calls.delete(call)
+    this.#calls.delete(call.place)
     if (owner !== undefined) this.#owners.delete(owner, call)
     this.#parts.agenda.cancel(call.deadline)
     this.#stopTimers(call)

@@ -1,10 +1,10 @@
 /** What the parts of procedures share, and what outlives restarts of the process behind them. */
 import type { ServicesContext } from '../services/context.ts'
 import { ResultCache } from './cache.ts'
-import type { RpcEngine } from './call-request.ts'
 import { rpcSettings } from './options.ts'
 import type { RpcOptions, RpcSettings } from './options.ts'
 import { Procedures } from './procedures.ts'
+import type { RpcEngine } from './rpc-engine.ts'
 import { rpcCounters } from './stats.ts'
 import type { RpcCounters } from './stats.ts'
 import type { StreamDriver } from './streams/driver.ts'

@@ -7,6 +7,7 @@
  * most. Signals are made only for handlers that look at them.
  */
 import type { Origin } from '../courier/courier.ts'
+import type { Appointment } from './agenda.ts'
 import type { CallInvoker } from './invoke.ts'
 import type { RpcError } from './errors.ts'
 import type { CallMessage, ReplyMessage } from './frames.ts'
@@ -66,8 +67,8 @@ export class IncomingCall implements PendingEntry, GateJob, CallContext {
   wantsAnswer = false
   startedMs = 0
   progressCount = 0
-  /** Takes the place in the gate away. */
-  grace: number | undefined
+  /** Gives it up at its time; then takes its place in the gate away. */
+  timer: Appointment | undefined
   readonly #host: IncomingHost
   /** Made for the first; most handlers call nobody. */
   #children: Set<(reason: unknown) => void> | undefined

@@ -134,8 +134,10 @@ export class Invoker implements CallInvoker {
           reject(error)
         },
       }
-      const cancel = engine.call(request)
-      if (isOver) return
+      const call = engine.call(request)
+      if (call === undefined || isOver) return
+      if (signal === undefined && parent === undefined) return
+      const cancel = (reason: unknown): void => engine.cancel(call, reason)
       if (signal !== undefined) releases.push(system.onAbort(signal, cancel))
       if (parent !== undefined) releases.push(parent.adopt(cancel))
     })

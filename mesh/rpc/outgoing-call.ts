@@ -1,4 +1,5 @@
 /** A call of this node, from the moment it is made until it has ended. */
+import type { Appointment } from './agenda.ts'
 import type { Attempt, AttemptAnswer } from './attempt.ts'
 import type { CallRequest } from './call-request.ts'
 import type { RpcError } from './errors.ts'
@@ -12,6 +13,8 @@ export class OutgoingCall {
   readonly attempts: Attempt<OutgoingCall>[] = []
   /** Nodes that were asked; few, so a set would cost more. */
   readonly asked: string[] = []
+  /** Among the calls under way. */
+  place = -1
   /** Attempts made. */
   made = 0
   lastNode: string | undefined
@@ -26,9 +29,9 @@ export class OutgoingCall {
   /** It ends when its attempts have, with this. */
   givenUp: RpcError | undefined
   isOver = false
-  deadline: number | undefined
-  pause: number | undefined
-  hedge: number | undefined
+  deadline: Appointment | undefined
+  pause: Appointment | undefined
+  hedge: Appointment | undefined
 
   constructor(request: CallRequest, route: Route) {
     this.request = request

@@ -13,16 +13,18 @@ import type { CallPort, LostHandler } from './attempts.ts'
 import { Callee } from './callee.ts'
 import { Caller } from './caller.ts'
 import { CallIds } from './call-ids.ts'
-import type { CallRequest, CallTarget, EngineSizes, RpcEngine } from './call-request.ts'
+import type { CallRequest, CallTarget } from './call-request.ts'
 import { Casts } from './casts.ts'
 import type { RpcContext } from './context.ts'
 import { RpcFrames } from './frames.ts'
 import type { CallMessage, Opened, ReplyMessage } from './frames.ts'
 import type { ReplyPort } from './incoming-call.ts'
 import { Invoker } from './invoke.ts'
+import type { OutgoingCall } from './outgoing-call.ts'
 import { RemoteReply } from './remote-reply.ts'
 import { Routes } from './routes.ts'
 import type { Candidate } from './routes.ts'
+import type { EngineSizes, RpcEngine } from './rpc-engine.ts'
 
 /** See the head of this file. */
 export class RpcDriver implements Driver, RpcEngine, CallPort {
@@ -35,6 +37,8 @@ export class RpcDriver implements Driver, RpcEngine, CallPort {
   readonly #callee: Callee
   readonly #casts: Casts
   readonly #own: Origin
+  /** One function for all calls. */
+  readonly #makeCall = (request: CallRequest): OutgoingCall => this.#caller.call(request)
   #depth = 0
   #closing = false
   #closed = false
@@ -67,11 +71,7 @@ export class RpcDriver implements Driver, RpcEngine, CallPort {
   }
 
   get nextDueMs(): number {
-    return Math.min(
-      this.#agenda.nextDueMs,
-      this.#callee.nextDueMs,
-      this.#context.memory.procedures.nextDueMs,
-    )
+    return Math.min(this.#agenda.nextDueMs, this.#context.memory.procedures.nextDueMs)
   }
 
   get sizes(): EngineSizes {
@@ -83,7 +83,6 @@ export class RpcDriver implements Driver, RpcEngine, CallPort {
   tick(): void {
     this.enter(() => {
       this.#agenda.run(this.#context.clock.now())
-      this.#callee.tick()
       this.#context.memory.procedures.tick()
     })
   }
@@ -94,10 +93,12 @@ export class RpcDriver implements Driver, RpcEngine, CallPort {
     return this.#routes.lookup(procedure)
   }
 
-  call(request: CallRequest): (reason: unknown) => void {
-    let cancel: ((reason: unknown) => void) | undefined
-    this.enter(() => (cancel = this.#caller.call(request)))
-    return (reason) => this.enter(() => cancel?.(reason))
+  call(request: CallRequest): OutgoingCall | undefined {
+    return this.#do(this.#makeCall, request)
+  }
+
+  cancel(call: OutgoingCall, reason: unknown): void {
+    this.enter(() => this.#caller.cancel(call, reason))
   }
 
   cast(target: CallTarget): boolean {
@@ -157,12 +158,18 @@ export class RpcDriver implements Driver, RpcEngine, CallPort {
 
   /** Does something; what is thrown ends the process. */
   enter(task: () => void): void {
-    if (this.#closed) return
+    this.#do(run, task)
+  }
+
+  /** Undefined when it could not be done. */
+  #do<Subject, Result>(work: (subject: Subject) => Result, subject: Subject): Result | undefined {
+    if (this.#closed) return undefined
     this.#depth += 1
     try {
-      task()
+      return work(subject)
     } catch (error) {
       this.#fail(error)
+      return undefined
     } finally {
       this.#left()
     }
@@ -331,6 +338,10 @@ export class RpcDriver implements Driver, RpcEngine, CallPort {
       this.#ties.failed(error)
     }
   }
+}
+
+function run(task: () => void): void {
+  task()
 }
 
 /** The result of a provider that is no value. */

@@ -155,4 +155,30 @@ describe('the agenda', () => {
     agenda.clear()
     expect(agenda.nextDueMs).toBe(Infinity)
   })
+
+  it('does all that was not taken back, in order, whatever was', () => {
+    const agenda = new Agenda()
+    const done: number[] = []
+    // In no order: a step of 7 through all numbers below 1,000.
+    const times = Array.from({ length: 1_000 }, (_, i) => (i * 7) % 1_000)
+    const all = times.map((dueMs) => agenda.at(dueMs, () => done.push(dueMs)))
+    for (const [i, dueMs] of times.entries()) if (dueMs % 3 > 0) agenda.cancel(all[i])
+    agenda.cancel(all[1])
+    expect([agenda.size, agenda.nextDueMs]).toEqual([334, 0])
+    agenda.run(499)
+    for (const each of all) agenda.cancel(each)
+    agenda.run(999)
+    expect(done).toEqual(Array.from({ length: 167 }, (_, i) => i * 3))
+    expect(agenda.size).toBe(0)
+  })
+
+  it('keeps at most 64 more of what was taken back than there is to do', () => {
+    const agenda = new Agenda()
+    agenda.at(0, () => {})
+    const later = Array.from({ length: 66 }, () => agenda.at(5, () => {}))
+    for (const each of later.slice(0, 65)) agenda.cancel(each)
+    expect([agenda.size, agenda.places]).toEqual([2, 67])
+    agenda.cancel(later[65])
+    expect([agenda.size, agenda.places]).toEqual([1, 1])
+  })
 })

@@ -1,7 +1,7 @@
 import { describe, expect, it } from 'vitest'
 import { Pending } from '../../../mesh/rpc/pending.ts'
 
-const entry = (id: string, node: string, dueMs = Infinity) => ({ id, node, dueMs })
+const entry = (id: string, node: string) => ({ id, node })
 
 describe('what waits for answers', () => {
   it('H34 is bounded for one node: one more than its share is refused, others go on', () => {
@@ -31,17 +31,14 @@ describe('what waits for answers', () => {
 
   it('gives each out once, whoever asks', () => {
     const pending = new Pending({ pendingMax: 10, pendingPerPeerMax: 10 })
-    pending.add(entry('1', 'a', 5))
-    pending.add(entry('2', 'a', 3))
-    pending.add(entry('3', 'b', 4))
-    expect(pending.nextDueMs).toBe(3)
-    expect(pending.takeDue(2)).toBeUndefined()
-    expect(pending.takeDue(3)?.id).toBe('2')
+    pending.add(entry('1', 'a'))
+    pending.add(entry('2', 'a'))
+    pending.add(entry('3', 'b'))
+    expect(pending.take('2')?.id).toBe('2')
     expect(pending.takeNode('a').map(({ id }) => id)).toEqual(['1'])
     expect(pending.takeNode('a')).toEqual([])
     expect(pending.take('1')).toBeUndefined()
     expect(pending.takeAll().map(({ id }) => id)).toEqual(['3'])
     expect(pending.size).toBe(0)
-    expect(pending.nextDueMs).toBe(Infinity)
   })
 })
