@@ -12,6 +12,7 @@
 import { Supervisor } from '../../behaviours/index.ts'
 import type { Contract, SupervisorRef } from '../../behaviours/index.ts'
 import {
+  ArgumentError,
   createSystem,
   formatReason,
   numberOption,
@@ -170,6 +171,9 @@ function parseTargets(
   { settings, mesh }: ResolvedPeerOptions,
 ): readonly DialTarget[] {
   const list = typeof targets === 'string' ? [targets] : targets
+  if (!Array.isArray(list) || !list.every((target) => typeof target === 'string')) {
+    throw new ArgumentError('targets', 'a gateway, or a list of them', targets)
+  }
   if (list.length === 0 || list.length > settings.targetsMax) {
     const text = `a peer is given 1 to ${settings.targetsMax} gateways, received ${list.length}`
     throw new PeerError('ERR_PEER_TARGETS', text)

@@ -121,6 +121,9 @@ describe('connect', () => {
   it('is refused what it cannot do', async () => {
     await using cluster = new EdgeCluster()
     const { realm } = cluster
+    for (const none of [undefined, null, {}, [5]]) {
+      expect(await codeOf(connect(none as never, { realm }))).toBe('ERR_ARGUMENT')
+    }
     expect(await codeOf(connect([], { realm }))).toBe('ERR_PEER_TARGETS')
     expect(await codeOf(connect(['a', 'b', 'c'], { realm, targetsMax: 2 }))).toBe(
       'ERR_PEER_TARGETS',
