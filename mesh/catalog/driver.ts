@@ -27,6 +27,7 @@ import type { CatalogProtocol } from './protocol.ts'
 import type { Address } from './reach.ts'
 import { Rendezvous } from './rendezvous.ts'
 import type { CatalogSettings } from './settings.ts'
+import { StandingQuestions } from './standing.ts'
 import { CatalogWork } from './work.ts'
 import type { CatalogTies } from './work.ts'
 
@@ -109,6 +110,11 @@ export class CatalogDriver implements RunningCatalog {
       for (const [pattern, detail] of memory.own[kind]) {
         this.#core.set(nowMs, kind, pattern, detail)
         this.#begins(nowMs, kind, pattern)
+        // Since the process before this one ended.
+        if (former?.own(kind).get(pattern) !== detail) this.#edge?.changed(nowMs, kind, pattern)
+      }
+      for (const pattern of former?.own(kind).keys() ?? []) {
+        if (!memory.own[kind].has(pattern)) this.#edge?.changed(nowMs, kind, pattern)
       }
     }
     this.#rendezvous.adopt(nowMs, memory.published)
@@ -480,8 +486,9 @@ export class CatalogDriver implements RunningCatalog {
   #openEdge(): EdgeQuestions | undefined {
     const { edges, self, settings, clock, memory } = this.#context
     if (edges === undefined) return undefined
+    const standing = (memory.standing ??= new StandingQuestions(settings))
     return new EdgeQuestions({
-      ...{ self, settings, clock, own: memory.own, others: this.#core },
+      ...{ self, settings, clock, standing, own: memory.own, others: this.#core },
       isHere: (peer) => edges.link(peer) !== undefined,
       isSought: (kind, name) => this.isSought(kind, name),
       isUnanswered: (kind, name) => this.isUnanswered(kind, name),

@@ -20,13 +20,15 @@ import { NO_DETAIL } from './detail.ts'
 import type { CatalogErrorCode } from './errors.ts'
 import type { AnswerMessage, QuestionMessage } from './message.ts'
 import type { CatalogSettings } from './settings.ts'
-import { StandingQuestions } from './standing.ts'
+import type { StandingQuestions } from './standing.ts'
 
 /** What it works with. */
 export interface EdgeQuestionsParts {
   readonly self: string
   readonly settings: CatalogSettings
   readonly clock: Clock
+  /** Those that were answered, also by a process before this one. */
+  readonly standing: StandingQuestions
   /** Whether that peer is at the edge of this gateway. */
   isHere(peer: string): boolean
   /** What this gateway wants and offers itself. */
@@ -56,7 +58,6 @@ export class EdgeQuestions {
   readonly #parts: EdgeQuestionsParts
   readonly #rates: Rates
   readonly #filterRates: Rates
-  readonly #standing: StandingQuestions
   readonly #own: Readonly<Record<CatalogKind, FilterMap<OwnValue>>> = {
     topic: new FilterMap(),
     procedure: new FilterMap(),
@@ -65,28 +66,25 @@ export class EdgeQuestions {
   #seeking = 0
 
   constructor(parts: EdgeQuestionsParts) {
-    const { settings, clock } = parts
+    const { settings, clock, standing } = parts
     this.#parts = parts
     this.#rates = new Rates(clock, settings.edgeSeeksPerSecondMax)
     this.#filterRates = new Rates(clock, settings.edgeFilterSeeksPerSecondMax)
-    this.#standing = new StandingQuestions(settings, {
-      answer: (peer, question) => this.#answer(peer, question),
-      refused: (code, peer) => parts.refused(code, peer),
-    })
+    for (const peer of standing.peers()) if (!parts.isHere(peer)) standing.forget(peer)
   }
 
   /** When `tick` must be called. */
   nextDeadline(): number {
-    return this.#standing.nextDeadline()
+    return this.#parts.standing.nextDeadline()
   }
 
   tick(nowMs: number): void {
-    this.#standing.tick(nowMs)
+    this.#parts.standing.tick(nowMs, (peer, question) => this.#answer(peer, question))
   }
 
   /** Somebody wants or offers that, or does not any more. */
   changed(nowMs: number, kind: CatalogKind, pattern: string): void {
-    this.#standing.changed(nowMs, kind, pattern)
+    this.#parts.standing.changed(nowMs, kind, pattern)
   }
 
   /** This gateway wants or offers something new. */
@@ -105,7 +103,7 @@ export class EdgeQuestions {
 
   /** A peer asks. */
   take(from: string, question: QuestionMessage): void {
-    const { settings, clock, isHere, refused } = this.#parts
+    const { settings, clock, standing, isHere, refused } = this.#parts
     const { kind, name } = question
     if (!isHere(from)) return refused('ERR_CATALOG_MESSAGE', from)
     const rates = isWildcard(name) ? this.#filterRates : this.#rates
@@ -114,7 +112,7 @@ export class EdgeQuestions {
     }
     const answer = (): void => {
       if (!isHere(from)) return
-      this.#standing.add(clock.now(), from, question)
+      if (!standing.add(clock.now(), from, question)) refused('ERR_CATALOG_STANDING_MAX', from)
       this.#answer(from, question)
     }
     if (this.#parts.isSought(kind, name)) return answer()
@@ -129,7 +127,7 @@ export class EdgeQuestions {
   forget(peer: string): void {
     this.#rates.forget(peer)
     this.#filterRates.forget(peer)
-    this.#standing.forget(peer)
+    this.#parts.standing.forget(peer)
   }
 
   #answer(to: string, { number, kind, name }: QuestionMessage): void {

@@ -1,5 +1,6 @@
 /** What outlives a restart of the catalog's process. */
 import type { CatalogChange, CatalogDetail, CatalogEntry, CatalogKind } from './catalog.ts'
+import type { StandingQuestions } from './standing.ts'
 
 /** What the functions for users need of the driver that runs. */
 export interface RunningCatalog {
@@ -38,6 +39,8 @@ export interface CatalogMemory {
   readonly published: Set<string>
   /** What is followed, and how often. */
   readonly followed: Readonly<Record<CatalogKind, Map<string, number>>>
+  /** Questions of peers at the edge; undefined before there is a gateway that takes them. */
+  standing: StandingQuestions | undefined
   /** Nodes that the former driver told through others. */
   pairs: readonly string[]
   /** Of drivers before. */
@@ -55,6 +58,7 @@ export function catalogMemory(): CatalogMemory {
     handlers: { topic: new Set(), procedure: new Set() },
     published: new Set(),
     followed: { topic: new Map(), procedure: new Map() },
+    standing: undefined,
     pairs: [],
     seeks: 0,
     version: 0,

@@ -3,22 +3,16 @@
  * the name of one has changed, its peer is answered anew under the same number. So a peer hears at once of whoever begins
  * or ceases to want a topic that it publishes to, and does not ask again and again.
  *
+ * It outlives the catalog's process, for its peers do not know that this was restarted, and would ask again only much later.
+ *
  * A question stands until its peer is gone, or has not asked it again for `seekLeaseMs`. Each peer has `edgeStandingMax`;
  * one more takes the place of its oldest, which is asked again by itself as everything that is used is. Of filters, whose
  * answers may be long, each peer has `edgeStandingFiltersMax`, and they are answered again after `filterAnswerDelayMs`.
  */
 import { isWildcard, matchesFilter } from '../topics/topic.ts'
 import type { CatalogKind } from './catalog.ts'
-import type { CatalogErrorCode } from './errors.ts'
 import type { QuestionMessage } from './message.ts'
 import type { CatalogSettings } from './settings.ts'
-
-/** What it wants done. */
-export interface StandingSink {
-  /** What is known now for that question is to be told. */
-  answer(peer: string, question: QuestionMessage): void
-  refused(code: CatalogErrorCode, peer: string): void
-}
 
 interface Standing {
   readonly question: QuestionMessage
@@ -52,14 +46,12 @@ interface Book {
 /** See the head of this file. */
 export class StandingQuestions {
   readonly #leaseMs: number
-  readonly #sink: StandingSink
   readonly #names: Book
   readonly #filters: Book
 
-  constructor(settings: StandingSettings, sink: StandingSink) {
+  constructor(settings: StandingSettings) {
     const { edgeStandingMax, edgeStandingFiltersMax, answerDelayMs, filterAnswerDelayMs } = settings
     this.#leaseMs = settings.seekLeaseMs
-    this.#sink = sink
     this.#names = openBook(edgeStandingMax, answerDelayMs)
     this.#filters = openBook(edgeStandingFiltersMax, filterAnswerDelayMs)
   }
@@ -73,13 +65,18 @@ export class StandingQuestions {
     return size
   }
 
+  /** Peers whose questions stand. */
+  peers(): ReadonlySet<string> {
+    return new Set([...this.#names.byPeer.keys(), ...this.#filters.byPeer.keys()])
+  }
+
   /** When `tick` must be called. */
   nextDeadline(): number {
     return Math.min(this.#names.dueMs, this.#filters.dueMs)
   }
 
-  /** A peer was answered. */
-  add(nowMs: number, peer: string, question: QuestionMessage): void {
+  /** A peer was answered; false when its oldest question had to make room. */
+  add(nowMs: number, peer: string, question: QuestionMessage): boolean {
     const book = isWildcard(question.name) ? this.#filters : this.#names
     const id = idOf(question.kind, question.name)
     const standing = book.byPeer.get(peer) ?? new Map<string, Standing>()
@@ -88,11 +85,12 @@ export class StandingQuestions {
     standing.set(id, { question, untilMs: nowMs + this.#leaseMs })
     const peers = book.peers.get(id) ?? new Set()
     book.peers.set(id, peers.add(peer))
-    if (standing.size <= book.max) return
+    if (standing.size <= book.max) return true
     for (const oldest of standing.keys()) {
-      this.#sink.refused('ERR_CATALOG_STANDING_MAX', peer)
-      return remove(book, peer, oldest)
+      remove(book, peer, oldest)
+      break
     }
+    return false
   }
 
   /** Somebody wants or offers that, or does not any more. */
@@ -101,9 +99,10 @@ export class StandingQuestions {
     this.#mark(nowMs, this.#filters, kind, pattern, (filter) => matchesFilter(filter, pattern))
   }
 
-  tick(nowMs: number): void {
+  /** `answer` tells a peer what is known now for that question. */
+  tick(nowMs: number, answer: (peer: string, question: QuestionMessage) => void): void {
     for (const book of [this.#names, this.#filters])
-      if (book.dueMs <= nowMs) this.#tell(nowMs, book)
+      if (book.dueMs <= nowMs) tell(nowMs, book, answer)
   }
 
   /** The peer is gone. */
@@ -135,17 +134,21 @@ export class StandingQuestions {
     }
     if (before === 0 && changed.size > 0) book.dueMs = nowMs + book.delayMs
   }
+}
 
-  #tell(nowMs: number, book: Book): void {
-    book.dueMs = Infinity
-    const ids = Array.from(book.changed)
-    book.changed.clear()
-    for (const id of ids) {
-      for (const peer of Array.from(book.peers.get(id) ?? [])) {
-        const standing = book.byPeer.get(peer)!.get(id)!
-        if (standing.untilMs > nowMs) this.#sink.answer(peer, standing.question)
-        else remove(book, peer, id)
-      }
+function tell(
+  nowMs: number,
+  book: Book,
+  answer: (peer: string, question: QuestionMessage) => void,
+): void {
+  book.dueMs = Infinity
+  const ids = Array.from(book.changed)
+  book.changed.clear()
+  for (const id of ids) {
+    for (const peer of Array.from(book.peers.get(id) ?? [])) {
+      const standing = book.byPeer.get(peer)!.get(id)!
+      if (standing.untilMs > nowMs) answer(peer, standing.question)
+      else remove(book, peer, id)
     }
   }
 }

@@ -3,6 +3,7 @@ import type { CatalogEntry } from '../../../mesh/catalog/catalog.ts'
 import { EdgeQuestions } from '../../../mesh/catalog/edge-questions.ts'
 import type { AnswerMessage } from '../../../mesh/catalog/message.ts'
 import { CATALOG_DEFAULTS } from '../../../mesh/catalog/settings.ts'
+import { StandingQuestions } from '../../../mesh/catalog/standing.ts'
 import { createSimClock } from '../../../runtime/index.ts'
 
 describe('a gateway that asks for the peers at its edge', () => {
@@ -21,6 +22,7 @@ describe('a gateway that asks for the peers at its edge', () => {
       const answers: AnswerMessage[] = []
       const questions = new EdgeQuestions({
         ...{ self: 'g', settings: CATALOG_DEFAULTS, clock: createSimClock() },
+        standing: new StandingQuestions(CATALOG_DEFAULTS),
         own: { topic: new Map(), procedure: new Map() },
         others: {
           match: (_kind, wanted, visit) => void (wanted === known.pattern && visit(known)),

@@ -11,15 +11,20 @@ class Scene {
   #number = 0
 
   constructor(options: CatalogOptions = {}) {
-    this.standing = new StandingQuestions(catalogSettings(options), {
-      answer: (peer, { number, name }) => void this.log.push(`${peer} ${name} ${number}`),
-      refused: (code, peer) => void this.log.push(`${code} ${peer}`),
+    this.standing = new StandingQuestions(catalogSettings(options))
+  }
+
+  /** Time is over. */
+  tick(): void {
+    this.standing.tick(this.nowMs, (peer, { number, name }) => {
+      this.log.push(`${peer} ${name} ${number}`)
     })
   }
 
   ask(peer: string, name: string, kind: CatalogKind = 'topic'): void {
     this.#number += 1
-    this.standing.add(this.nowMs, peer, { type: 'question', number: this.#number, kind, name })
+    const question = { type: 'question', number: this.#number, kind, name } as const
+    if (!this.standing.add(this.nowMs, peer, question)) this.log.push(`full ${peer}`)
   }
 
   /** What is answered after that change. */
@@ -27,7 +32,7 @@ class Scene {
     this.log.length = 0
     this.standing.changed(this.nowMs, 'topic', pattern)
     this.nowMs += 20
-    this.standing.tick(this.nowMs)
+    this.tick()
     return this.log.join(', ')
   }
 }
@@ -52,9 +57,11 @@ describe('questions that stand', () => {
     scene.ask('a', 'x')
     for (let at = 0; at < 3; at++) scene.standing.changed(at, 'topic', 'x')
     expect(scene.standing.nextDeadline()).toBe(20)
-    scene.standing.tick(19)
+    scene.nowMs = 19
+    scene.tick()
     expect(scene.log).toEqual([])
-    scene.standing.tick(20)
+    scene.nowMs = 20
+    scene.tick()
     expect(scene.log).toEqual(['a x 1'])
     expect(scene.standing.nextDeadline()).toBe(Infinity)
   })
@@ -76,7 +83,7 @@ describe('questions that stand', () => {
     for (const name of ['x', 'y']) scene.ask('a', name)
     expect(scene.log).toEqual([])
     scene.ask('a', 'z')
-    expect(scene.log).toEqual(['ERR_CATALOG_STANDING_MAX a'])
+    expect(scene.log).toEqual(['full a'])
     expect(scene.change('**')).toBe('b x 1, a y 3, a z 4')
     expect(scene.standing.size).toBe(3)
   })
@@ -91,7 +98,7 @@ describe('questions that stand', () => {
     expect(scene.change('y.*')).toBe('')
     scene.nowMs = 1_000
     scene.log.length = 0
-    scene.standing.tick(scene.nowMs)
+    scene.tick()
     expect(scene.log).toEqual(['a x.* 2', 'a ** 3'])
     expect(scene.standing.nextDeadline()).toBe(Infinity)
   })
@@ -103,7 +110,7 @@ describe('questions that stand', () => {
     for (const name of ['x', 'x.*', 'y.*']) scene.ask('a', name)
     expect(scene.log).toEqual([])
     scene.ask('a', '*')
-    expect(scene.log).toEqual(['ERR_CATALOG_STANDING_MAX a'])
+    expect(scene.log).toEqual(['full a'])
     expect(scene.change('x.z')).toBe('')
     expect(scene.change('y.z')).toBe('a y.* 3')
     scene.standing.forget('a')

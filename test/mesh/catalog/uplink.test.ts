@@ -61,6 +61,13 @@ interface Edge extends CreatedUplinkCatalog {
   readonly gateways: Links
 }
 
+/** Ends processes of that label; gives how many there were. */
+function killed({ system }: ServiceNode, label: string): number {
+  const ended = Array.from(system.processes()).filter((each) => each.label.includes(label))
+  for (const { pid } of ended) system.exit(pid, 'kill')
+  return ended.length
+}
+
 /** Gateways and peers at their edge without a mesh. */
 class Edges {
   readonly net = new ServiceNet()
@@ -179,6 +186,29 @@ describe('a peer at the edge', () => {
     expect(edge.catalog.stats()).toMatchObject({ known: 0, seeks: 1 })
   })
 
+  it('PS6 ML6 is told of changes also by a gateway whose catalog was restarted meanwhile', async () => {
+    const edges = new Edges()
+    const gateway = await edges.gateway()
+    const edge = await edges.edge()
+    edges.link(edge, gateway)
+    gateway.catalog.set('topic', 'old')
+    await edges.advance(200)
+    for (const name of ['x', 'new', 'old']) await edges.sought(edge, name)
+    const restarts = killed(gateway.node, 'fovea.catalog/')
+    // While no process runs.
+    gateway.catalog.set('topic', 'new')
+    gateway.catalog.delete('topic', 'old')
+    await edges.advance(100)
+    expect(restarts).toBe(1)
+    const other = await edges.edge()
+    other.catalog.set('topic', 'x')
+    edges.link(other, gateway)
+    await edges.advance(100)
+    const found = ['x', 'new', 'old'].map((name) => edge.catalog.lookup('topic', name).length)
+    expect(found).toEqual([1, 1, 0])
+    expect(edge.catalog.stats().seeks).toBe(3)
+  })
+
   it('asks again for what it knew when its catalog was restarted, or its former gateway is gone', async () => {
     const edges = new Edges()
     const [gateway, next] = [await edges.gateway(), await edges.gateway()]
@@ -187,10 +217,7 @@ describe('a peer at the edge', () => {
     gateway.catalog.set('topic', 'x')
     await edges.advance(200)
     expect(await edges.sought(edge, 'x')).toBe('01')
-    const { system } = edge.node
-    for (const { pid, label } of system.processes()) {
-      if (label.includes('fovea.catalog.uplink/')) system.exit(pid, 'kill')
-    }
+    killed(edge.node, 'fovea.catalog.uplink/')
     await edges.advance(100)
     next.catalog.set('topic', 'x')
     edges.unlink(edge, gateway)
@@ -364,10 +391,7 @@ describe('a peer at the edge', () => {
     // It is shown, and nobody is called by it: it may be a second old.
     expect(edge.catalog.lookup('procedure', 'shop.tea')).toEqual([])
     // Also after its process was restarted, and at another gateway, long after it was last asked for.
-    const { system } = edge.node
-    for (const { pid, label } of system.processes()) {
-      if (label.includes('fovea.catalog.uplink/')) system.exit(pid, 'kill')
-    }
+    killed(edge.node, 'fovea.catalog.uplink/')
     await edges.advance(200_000)
     gateway.catalog.delete('procedure', 'shop.tea')
     gateway.catalog.set('procedure', 'shop.milk')
