@@ -49,8 +49,9 @@ export class IdleLinks<L extends IdleSubject> {
     const closing: L[] = []
     const resting: Resting<L>[] = []
     for (const link of links) {
+      if (!link.initiator) continue
       const usedMs = lastUsed(link.use, nowMs)
-      if (!link.initiator || link.isParting) continue
+      if (link.isParting) continue
       if (link.use.held || this.#isKept(link)) link.use.wantedMs = nowMs
       else if (nowMs - usedMs >= linkIdleMs) closing.push(link)
       else resting.push({ link, usedMs })
