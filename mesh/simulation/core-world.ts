@@ -79,7 +79,12 @@ export class CoreWorld<P extends Protocol> {
   /** Inputs that cores have taken. */
   steps = 0
   readonly #options: WorldOptions<P>
-  readonly #queue = new EventQueue<Happening<P>>()
+  /** A number is a tick: life times number of nodes, and the node. Ten thousand of them always wait. */
+  readonly #queue = new EventQueue<Happening<P> | number>()
+  /** When the core of a node wants a tick, as of its last step; Infinity for never. */
+  readonly #dueMs: Float64Array
+  /** Time of the tick of a node that is queued; Infinity for none. */
+  readonly #tickAtMs: Float64Array
   readonly #links: LinkTable<P> | undefined
   readonly #byId = new Map<string, SimulatedNode<P>>()
   readonly #byPort = new Map<number, SimulatedNode<P>>()
@@ -105,6 +110,8 @@ export class CoreWorld<P extends Protocol> {
       this.#byId.set(node.id, node)
       this.#byPort.set(node.port, node)
     }
+    this.#dueMs = new Float64Array(options.nodes).fill(Infinity)
+    this.#tickAtMs = new Float64Array(options.nodes).fill(Infinity)
     this.#stepping = this.nodes[0]!
     this.#sink = this.#makeSink()
     if (options.links !== false) this.#links = new LinkTable<P>(this, options.links)
@@ -167,7 +174,7 @@ export class CoreWorld<P extends Protocol> {
     node.core = undefined
     node.paused = false
     node.blocked = false
-    node.tickAtMs = Infinity
+    this.#tickAtMs[index] = Infinity
     node.tickMissed = false
     node.inbox.length = 0
     node.outbox.length = 0
@@ -232,7 +239,7 @@ export class CoreWorld<P extends Protocol> {
   jump(index: number, byMs: number): void {
     const node = this.node(index)
     node.clockAheadMs += Math.max(0, byMs)
-    node.tickAtMs = Infinity
+    this.#tickAtMs[index] = Infinity
     this.#arm(node)
   }
 
@@ -252,12 +259,12 @@ export class CoreWorld<P extends Protocol> {
 
   /** Runs `task` at a time of the world, before whatever is added for that time later. */
   at(atMs: number, task: () => void): void {
-    this.#queue.add(new Happening<P>(atMs, this.nodes[0]!, -1, task))
+    this.#queue.add(atMs, new Happening<P>(this.nodes[0]!, -1, task))
   }
 
   /** Runs `task` in the present life of a node; while it is paused the task waits. */
   later(node: SimulatedNode<P>, delayMs: number, task: () => void): void {
-    this.#queue.add(new Happening<P>(this.nowMs + delayMs, node, node.life, task))
+    this.#queue.add(this.nowMs + delayMs, new Happening<P>(node, node.life, task))
   }
 
   /** Time on the monotonic clock of a node. */
@@ -268,8 +275,11 @@ export class CoreWorld<P extends Protocol> {
   /** Lets `ms` pass. */
   run(ms: number): void {
     const untilMs = this.nowMs + ms
-    for (let item = this.#queue.take(untilMs); item; item = this.#queue.take(untilMs)) {
-      this.#happen(item)
+    for (;;) {
+      const item = this.#queue.take(untilMs)
+      if (item === undefined) return
+      if (typeof item === 'number') this.#happenTick(item)
+      else this.#happen(item)
     }
   }
 
@@ -288,18 +298,25 @@ export class CoreWorld<P extends Protocol> {
 
   #happen(item: Happening<P>): void {
     const { node, life, what } = item
-    if (what === undefined) node.tickItem = item
     if (life === -1) {
       if (typeof what === 'function') what()
     } else if (life !== node.life) return
-    else if (what === undefined) {
-      if (item.atMs !== node.tickAtMs) return
-      if (node.paused) node.tickMissed = true
-      else this.#tick(node)
-    } else if (typeof what === 'function') {
+    else if (typeof what === 'function') {
       if (node.paused || node.blocked) node.inbox.push(what)
       else what()
     } else this.#arrive(node, what)
+  }
+
+  #happenTick(tick: number): void {
+    const index = tick % this.nodes.length
+    const node = this.nodes[index]!
+    if (this.nowMs !== this.#tickAtMs[index] || tick !== this.#tickOf(node)) return
+    if (node.paused) node.tickMissed = true
+    else this.#tick(node)
+  }
+
+  #tickOf({ life, index }: SimulatedNode<P>): number {
+    return life * this.nodes.length + index
   }
 
   #arrive(node: SimulatedNode<P>, input: InputOf<P>): void {
@@ -309,29 +326,26 @@ export class CoreWorld<P extends Protocol> {
   }
 
   #tick(node: SimulatedNode<P>): void {
-    node.tickAtMs = Infinity
+    this.#tickAtMs[node.index] = Infinity
     node.tickMissed = false
     // Most ticks are for what was done meanwhile: the core, which is far away in memory, is left alone then.
-    if (node.dueMs <= this.nowMs) this.#step(node, TICK)
+    if (this.#dueMs[node.index]! <= this.nowMs) this.#step(node, TICK)
     else this.#queueTick(node)
   }
 
   #arm(node: SimulatedNode<P>): void {
     if (node.core === undefined) return
     const { nowMs } = this
-    node.dueMs = Math.max(nowMs, Math.ceil(node.core.nextDeadline() - node.clockAheadMs))
+    const dueMs = Math.ceil(node.core.nextDeadline() - node.clockAheadMs)
+    this.#dueMs[node.index] = Math.max(nowMs, dueMs)
     this.#queueTick(node)
   }
 
   #queueTick(node: SimulatedNode<P>): void {
-    const { dueMs } = node
-    if (dueMs >= node.tickAtMs) return
-    node.tickAtMs = dueMs
-    const item = node.tickItem ?? new Happening<P>(dueMs, node, node.life, undefined)
-    node.tickItem = undefined
-    item.atMs = dueMs
-    item.life = node.life
-    this.#queue.add(item)
+    const dueMs = this.#dueMs[node.index]!
+    if (dueMs >= this.#tickAtMs[node.index]!) return
+    this.#tickAtMs[node.index] = dueMs
+    this.#queue.add(dueMs, this.#tickOf(node))
   }
 
   #step(node: SimulatedNode<P>, input: InputOf<P>): void {
@@ -440,7 +454,7 @@ export class CoreWorld<P extends Protocol> {
   }
 
   #deliver(target: SimulatedNode<P>, delayMs: number, input: InputOf<P>): void {
-    this.#queue.add(new Happening<P>(this.nowMs + delayMs, target, target.life, input))
+    this.#queue.add(this.nowMs + delayMs, new Happening<P>(target, target.life, input))
   }
 
   #request(

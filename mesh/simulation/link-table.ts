@@ -4,6 +4,7 @@
  * and counts as load of its own.
  */
 import type { Protocol } from './boundary.ts'
+import { LinkIndex } from './link-index.ts'
 import { LOST, type NetworkModel } from './network-model.ts'
 import type { SimulatedLink, SimulatedNode } from './simulated-node.ts'
 
@@ -24,6 +25,7 @@ const HANDSHAKE_BYTES = 1_200
 /** The part of a world that a {@link LinkTable} needs. */
 export interface LinkHost<P extends Protocol> {
   readonly nowMs: number
+  readonly nodes: readonly SimulatedNode<P>[]
   readonly network: NetworkModel
   /** Runs `task` after `delayMs`, when `node` is neither stopped nor paused. */
   later(node: SimulatedNode<P>, delayMs: number, task: () => void): void
@@ -33,9 +35,12 @@ export interface LinkHost<P extends Protocol> {
 export class LinkTable<P extends Protocol> {
   readonly #host: LinkHost<P>
   readonly #options: Required<LinkOptions>
+  readonly #index: LinkIndex<P>
+  #dials = 0
 
   constructor(host: LinkHost<P>, options: LinkOptions = {}) {
     this.#host = host
+    this.#index = new LinkIndex(host.nodes.length)
     this.#options = {
       linksMax: 64,
       dialTimeoutMs: 3_000,
@@ -47,34 +52,35 @@ export class LinkTable<P extends Protocol> {
 
   /** True when a link is up that carries a message now; most do, and need no task that waits. */
   carries(from: SimulatedNode<P>, to: SimulatedNode<P>): boolean {
-    const link = from.links.get(to.index)
+    const link = this.#index.get(from, to)
     if (link === undefined || !link.up) return false
     const { nowMs } = this.#host
     if (nowMs - link.usedMs > this.#options.idleMs || !isCurrent(link)) return false
-    link.usedMs = nowMs
+    touch(link, nowMs)
     return true
   }
 
   /** Runs `task` over a link from one node to the other, dialling if need be; perhaps never. */
   use(from: SimulatedNode<P>, to: SimulatedNode<P>, task: () => void): void {
     const link = this.#find(from, to) ?? this.#dial(from, to)
-    link.usedMs = this.#host.nowMs
-    if (link.up) {
-      // The other side answers the first packet to a connection of an earlier life with a reset.
-      if (isCurrent(link)) task()
-      else this.#close(link)
-    } else if (link.waiting === undefined) link.waiting = [task]
+    // The other side answers the first packet to a connection of an earlier life with a reset.
+    if (link.up && !isCurrent(link)) return this.#close(link)
+    touch(link, this.#host.nowMs)
+    if (link.up) task()
+    else if (link.waiting === undefined) link.waiting = [task]
     else if (link.waiting.length < this.#options.waitingMax) link.waiting.push(task)
   }
 
   /** Forgets every link of a node that stops; its peers notice when they use theirs. */
   clear(node: SimulatedNode<P>): void {
-    node.links.clear()
+    node.linked = 0
     node.dialled = 0
+    node.oldestLink = undefined
+    node.newestLink = undefined
   }
 
   #find(from: SimulatedNode<P>, to: SimulatedNode<P>): SimulatedLink<P> | undefined {
-    const link = from.links.get(to.index)
+    const link = this.#index.get(from, to)
     if (link === undefined) return undefined
     if (!link.up || this.#host.nowMs - link.usedMs <= this.#options.idleMs) return link
     this.#close(link)
@@ -90,12 +96,16 @@ export class LinkTable<P extends Protocol> {
       acceptorLife: to.life,
       up: false,
       usedMs: host.nowMs,
+      older: undefined,
+      newer: undefined,
+      dial: this.#dials++,
       waiting: undefined,
     }
     from.load.handshakes++
     this.#makeRoom(from)
-    from.links.set(to.index, link)
+    this.#enter(from, to, link)
     from.dialled++
+    append(from, link)
     const { dialTimeoutMs } = this.#options
     const thereMs = host.network.stream(from.index, to.index, host.nowMs, HANDSHAKE_BYTES)
     const backMs = host.network.stream(to.index, from.index, host.nowMs, HANDSHAKE_BYTES)
@@ -110,13 +120,13 @@ export class LinkTable<P extends Protocol> {
 
   #succeed(link: SimulatedLink<P>): void {
     const { dialler, acceptor } = link
-    if (link.up || !isCurrent(link) || dialler.links.get(acceptor.index) !== link) {
+    if (link.up || !isCurrent(link) || this.#index.get(dialler, acceptor) !== link) {
       this.#fail(link)
       return
     }
     link.up = true
-    link.usedMs = this.#host.nowMs
-    if (!acceptor.links.has(dialler.index)) acceptor.links.set(dialler.index, link)
+    touch(link, this.#host.nowMs)
+    if (this.#index.get(acceptor, dialler) === undefined) this.#enter(acceptor, dialler, link)
     const { waiting } = link
     link.waiting = undefined
     if (waiting !== undefined) for (const task of waiting) task()
@@ -130,24 +140,66 @@ export class LinkTable<P extends Protocol> {
 
   #makeRoom(node: SimulatedNode<P>): void {
     if (node.dialled < this.#options.linksMax) return
-    let oldest: SimulatedLink<P> | undefined
-    for (const link of node.links.values()) {
-      if (link.dialler !== node || !link.up) continue
-      if (oldest === undefined || link.usedMs < oldest.usedMs) oldest = link
+    let oldest = node.oldestLink
+    while (oldest !== undefined && !oldest.up) oldest = oldest.newer
+    if (oldest === undefined) return
+    // Of those used in the same millisecond the one dialled first.
+    const { usedMs } = oldest
+    for (let link = oldest.newer; link !== undefined && link.usedMs === usedMs; link = link.newer) {
+      if (link.up && link.dial < oldest.dial) oldest = link
     }
-    if (oldest !== undefined) this.#close(oldest)
+    this.#close(oldest)
   }
 
   #close(link: SimulatedLink<P>): void {
     const { dialler, acceptor } = link
-    if (dialler.links.get(acceptor.index) === link) {
-      dialler.links.delete(acceptor.index)
+    if (this.#drop(dialler, acceptor, link)) {
       dialler.dialled--
+      unlink(link)
     }
-    if (acceptor.links.get(dialler.index) === link) acceptor.links.delete(dialler.index)
+    this.#drop(acceptor, dialler, link)
+  }
+
+  #enter(node: SimulatedNode<P>, peer: SimulatedNode<P>, link: SimulatedLink<P>): void {
+    this.#index.set(node, peer, link)
+    node.linked++
+  }
+
+  /** True when the node knew that link. */
+  #drop(node: SimulatedNode<P>, peer: SimulatedNode<P>, link: SimulatedLink<P>): boolean {
+    if (this.#index.get(node, peer) !== link) return false
+    this.#index.delete(node, peer)
+    node.linked--
+    return true
   }
 }
 
 function isCurrent<P extends Protocol>(link: SimulatedLink<P>): boolean {
   return link.dialler.life === link.diallerLife && link.acceptor.life === link.acceptorLife
+}
+
+/** Something passes: the link is the newest of its dialler now. One of an earlier life is in no list. */
+function touch<P extends Protocol>(link: SimulatedLink<P>, nowMs: number): void {
+  link.usedMs = nowMs
+  const { dialler } = link
+  if (dialler.newestLink === link) return
+  unlink(link)
+  append(dialler, link)
+}
+
+function append<P extends Protocol>(node: SimulatedNode<P>, link: SimulatedLink<P>): void {
+  const { newestLink } = node
+  link.older = newestLink
+  link.newer = undefined
+  if (newestLink === undefined) node.oldestLink = link
+  else newestLink.newer = link
+  node.newestLink = link
+}
+
+function unlink<P extends Protocol>(link: SimulatedLink<P>): void {
+  const { dialler, older, newer } = link
+  if (older === undefined) dialler.oldestLink = newer
+  else older.newer = newer
+  if (newer === undefined) dialler.newestLink = older
+  else newer.older = older
 }

@@ -1,6 +1,5 @@
 /** One node of a simulated world: its core, its disk, its clock, and its links to others. */
 import type { CoreOf, InputOf, Protocol } from './boundary.ts'
-import type { Happening } from './happening.ts'
 
 /** A connection as the world keeps it: made by a handshake, lost with either life. */
 export interface SimulatedLink<P extends Protocol> {
@@ -11,6 +10,11 @@ export interface SimulatedLink<P extends Protocol> {
   up: boolean
   /** When something passed last. */
   usedMs: number
+  /** Neighbours in the order of use among the links that the dialler keeps. */
+  older: SimulatedLink<P> | undefined
+  newer: SimulatedLink<P> | undefined
+  /** Number of the dial, in the whole world. */
+  readonly dial: number
   /** What waits for the handshake; undefined for nothing. */
   waiting: (() => void)[] | undefined
 }
@@ -45,12 +49,6 @@ export class SimulatedNode<P extends Protocol> {
   blocked = false
   /** How far its monotonic clock is ahead of the world. */
   clockAheadMs = 0
-  /** World time at which its core wants a tick, as of its last step. */
-  dueMs: number = Infinity
-  /** World time of the tick that is queued; Infinity for none. */
-  tickAtMs: number = Infinity
-  /** An entry of the queue that is out of it and can be used again. */
-  tickItem: Happening<P> | undefined = undefined
   /** True when a tick came while it was paused. */
   tickMissed = false
   /** What it sent while it was blocked. */
@@ -59,9 +57,13 @@ export class SimulatedNode<P extends Protocol> {
   readonly inbox: (InputOf<P> | (() => void))[] = []
   /** Requests without an answer yet. */
   readonly outstanding: Set<number> = new Set()
-  readonly links: Map<number, SimulatedLink<P>> = new Map()
-  /** Links of {@link links} that this node dialled; only these it closes for want of room. */
+  /** Links that it knows. */
+  linked = 0
+  /** Those that it dialled; only these it closes for want of room. */
   dialled = 0
+  /** The ends of their order of use. */
+  oldestLink: SimulatedLink<P> | undefined = undefined
+  newestLink: SimulatedLink<P> | undefined = undefined
   /** True once its address changed: senders need to have heard of it. */
   moved = false
   readonly load: NodeLoad = {

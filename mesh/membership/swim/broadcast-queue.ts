@@ -35,6 +35,7 @@ export class BroadcastQueue {
   readonly #ordinary: Lane = []
   readonly #taken: Entry[] = []
   readonly #urgentShare: number
+  #size = 0
   #datagrams = 0
   #starved: Entry | undefined
   /** Bytes and entries used by the datagram that is being filled. */
@@ -45,8 +46,9 @@ export class BroadcastQueue {
     this.#urgentShare = urgentShare
   }
 
+  /** Entries; a field, since it is asked for with each datagram. */
   get size(): number {
-    return this.#bySlot.size
+    return this.#size
   }
 
   has(slot: number): boolean {
@@ -69,6 +71,7 @@ export class BroadcastQueue {
       older: undefined,
     }
     this.#bySlot.set(slot, entry)
+    this.#size += 1
     this.#link(entry)
   }
 
@@ -78,6 +81,7 @@ export class BroadcastQueue {
     if (entry === undefined) return
     this.#unlink(entry)
     this.#bySlot.delete(slot)
+    this.#size -= 1
     if (this.#starved === entry) this.#starved = undefined
   }
 
@@ -95,7 +99,7 @@ export class BroadcastQueue {
     freeBytes: number,
     options: { limit: number; about?: number; whole?: boolean },
   ): number {
-    if (this.#bySlot.size === 0) return 0
+    if (this.#size === 0) return 0
     this.#datagrams += 1
     this.#used = 0
     const about = options.about === undefined ? undefined : this.#bySlot.get(options.about)
@@ -131,6 +135,7 @@ export class BroadcastQueue {
     for (const fields of state.entries) {
       const entry: Entry = { ...fields, taken: 0, newer: undefined, older: undefined }
       this.#bySlot.set(entry.slot, entry)
+      this.#size += 1
       this.#link(entry)
     }
     this.#starved = this.#bySlot.get(state.starved)
@@ -172,8 +177,12 @@ export class BroadcastQueue {
       if (entry === undefined) continue
       this.#unlink(entry)
       entry.sends += 1
-      if (entry.sends >= limit) this.#bySlot.delete(entry.slot)
-      else this.#link(entry)
+      if (entry.sends < limit) {
+        this.#link(entry)
+        continue
+      }
+      this.#bySlot.delete(entry.slot)
+      this.#size -= 1
     }
     taken.length = 0
   }

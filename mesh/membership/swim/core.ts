@@ -59,11 +59,14 @@ export class SwimCore {
   #deadline = Infinity
   /** The earliest of all timers but the prober's. */
   #restAtMs = Infinity
-  #relaysAtMs = Infinity
   /** What did not run after the last step: nobody to talk to, no news, no dead or seeds to contact. */
   #alone = true
   #quiet = true
   #unseeded = true
+  /** Up and quiet, nobody is suspected and nobody probes for others through us. */
+  #calm = false
+  /** True once this step has told a peer what this node says now. */
+  #introduced = false
 
   constructor(options: SwimCoreOptions) {
     const context = new SwimContext(options, IDLE_SINK)
@@ -105,13 +108,13 @@ export class SwimCore {
     const lateMs = context.nowMs - Math.max(this.#deadline, lastMs)
     if (lateMs > context.settings.probeIntervalMs * SLEPT_INTERVALS) this.#wake(lateMs)
     const { changes } = context.table
-    const isQuiet = this.#isQuietInput(input)
-    this.#ledger.begin()
+    const isQuiet = this.#calm && this.#isQuietInput(input)
+    this.#introduced = false
     if (input.type !== 'tick') this.#take(input)
     else if (isQuiet) this.#probe(changes)
     else this.#tick()
-    if (isQuiet && this.#taughtNothing(changes)) {
-      this.#deadline = Math.min(this.#restAtMs, this.#prober.deadline())
+    if (isQuiet && context.table.changes === changes) {
+      if (!isPing(input)) this.#deadline = this.#earliest()
     } else {
       this.#settle()
       this.#schedule()
@@ -182,6 +185,7 @@ export class SwimCore {
     this.#leaveAtMs = snapshot.leaveAtMs
     this.#curiousAtMs = snapshot.curiousAtMs
     // The rest follows from the parts; the deadline does, too, but for a driver that is late.
+    this.#ledger.settle()
     this.#schedule()
     this.#deadline = snapshot.deadline
   }
@@ -220,7 +224,7 @@ export class SwimCore {
   #datagram(from: MemberId, message: SwimDatagram): void {
     const context = this.#context
     context.counters.datagramsReceived += 1
-    if (this.#own.phase === 'left') {
+    if (!this.#calm && this.#own.phase === 'left') {
       // A last ack, so that nobody is blamed for our silence (S11).
       if (message.type !== 'ping') return
       context.send(from, { type: 'ack', sequence: message.sequence, updates: [] })
@@ -286,7 +290,7 @@ export class SwimCore {
   /** A tick that is for the next probe only, unless that brings news. */
   #probe(changesBefore: number): void {
     this.#prober.tick()
-    if (!this.#taughtNothing(changesBefore)) this.#tickOthers()
+    if (this.#context.table.changes !== changesBefore) this.#tickOthers()
   }
 
   #tickOthers(): void {
@@ -350,10 +354,15 @@ export class SwimCore {
     this.#exchanges.begin({ id: peer, host, port }, 'contact')
   }
 
-  /** That peer holds something old against us: tell it what we say now. One datagram per accusation. */
+  /**
+   * That peer holds something old against us: tell it what we say now. One datagram per accusation, and one says
+   * all, however many lines of a message are out of date.
+   */
   #introduce(peer: MemberId): void {
     const { table, sizes, settings } = this.#context
     const update = table.get(table.self)?.update
+    if (this.#introduced) return
+    this.#introduced = true
     if (update === undefined || peer === this.#context.selfId) return
     const bytes = sizes.headerBytes('gossip') + sizes.updateBytes(update)
     if (bytes > settings.datagramBytesMax) return
@@ -362,21 +371,14 @@ export class SwimCore {
 
   /**
    * True for a ping, an ack, and a tick for the next probe: nearly all there is in a healthy cluster. If they tell us
-   * nothing, only the prober's timer has moved, and ten thousand cores need not touch all their parts for it.
+   * nothing, which the table's count of changes says, only the prober's timer has moved: ten thousand calm cores
+   * need not touch all their parts for it.
    */
   #isQuietInput(input: SwimInput): boolean {
-    if (!this.#quiet || this.#relaysAtMs !== Infinity || this.#own.phase !== 'up') return false
     if (input.type === 'tick') return this.#restAtMs > this.#context.nowMs
     if (input.type !== 'datagram') return false
     const { type } = input.message
     return type === 'ping' || type === 'ack'
-  }
-
-  /** True when a quiet input changed nothing, and nobody waits for anything. */
-  #taughtNothing(changesBefore: number): boolean {
-    const { table, queue } = this.#context
-    if (table.changes !== changesBefore || table.counts.suspect > 0) return false
-    return queue.size === 0 && this.#relays.size === 0 && this.#own.phase === 'up'
   }
 
   /** Timers that did not run until this step: what they missed is not overdue. */
@@ -387,6 +389,7 @@ export class SwimCore {
       this.#exchanges.settle()
     }
     if (this.#unseeded) this.#healer.settle()
+    this.#ledger.settle()
   }
 
   /** The earliest of all timers; each part knows its own in constant time (S45). */
@@ -397,16 +400,27 @@ export class SwimCore {
     this.#quiet = queue.size === 0
     this.#alone = table.schedule.size === 0
     this.#unseeded = healAtMs === Infinity
-    this.#relaysAtMs = this.#relays.deadline()
-    this.#restAtMs = Math.min(this.#ledger.deadline(), this.#relaysAtMs, this.#gossiper.deadline())
+    const relaysAtMs = this.#relays.deadline()
+    this.#calm =
+      this.#quiet && relaysAtMs === Infinity && table.counts.suspect === 0 && phase === 'up'
+    this.#restAtMs = Math.min(this.#ledger.deadline(), relaysAtMs, this.#gossiper.deadline())
     if (phase === 'up') {
       const exchangeAtMs = Math.min(this.#exchanges.deadline(), this.#joiner.deadline(), healAtMs)
       this.#restAtMs = Math.min(this.#restAtMs, exchangeAtMs)
-      this.#deadline = Math.min(this.#restAtMs, this.#prober.deadline())
+      this.#deadline = this.#earliest()
     } else {
       this.#deadline = phase === 'left' ? Infinity : Math.min(this.#restAtMs, this.#leaveAtMs)
     }
   }
+
+  #earliest(): number {
+    return Math.min(this.#restAtMs, this.#prober.deadline(this.#alone))
+  }
+}
+
+/** What moves no timer where it is no news. */
+function isPing(input: SwimInput): boolean {
+  return input.type === 'datagram' && input.message.type === 'ping'
 }
 
 /** State of a core, for {@link SwimCore.restore}. Statements in it are shared, not copied. */

@@ -55,9 +55,8 @@ export class Ledger {
   readonly #checks: PeerBudget
   /** False statements in what we asked a peer for. */
   readonly #falsehoods: PeerBudget
-  /** What this node said before this step: nobody can know anything later. */
+  /** What this node said before this step: nobody can know anything later. See {@link settle}. */
   #said: Statement
-  #introduced = false
 
   constructor(context: SwimContext, own: OwnLife, listener: LedgerListener) {
     this.#context = context
@@ -71,10 +70,9 @@ export class Ledger {
     this.#said = own.statement
   }
 
-  /** A step begins. */
-  begin(): void {
+  /** A step that may have changed what this node says is over. */
+  settle(): void {
     this.#said = this.#own.statement
-    this.#introduced = false
   }
 
   /** News from a datagram or a stream probe. */
@@ -90,7 +88,7 @@ export class Ledger {
     const slot = table.slotOf(statement.id)
     if (slot === table.self) {
       const older = compareIncarnation(statement, this.#own.statement) < 0
-      if (older && statement.left) this.#outdated(source.from)
+      if (older && statement.left) this.#listener.outdated(source.from)
       this.#own.heard(statement, source.from, () => this.#admissible(statement, source))
       return
     }
@@ -121,7 +119,7 @@ export class Ledger {
       return
     }
     if (age < 0) {
-      if (mine) this.#outdated(from)
+      if (mine) this.#listener.outdated(from)
       return
     }
     if (mine) this.#refute(from)
@@ -185,13 +183,6 @@ export class Ledger {
     if (this.#own.statement !== this.#said) return
     if (this.#checks.spend(from, nowMs)) this.#own.refute()
     else sink.refused('ERR_SWIM_CHECKS_MAX', from)
-  }
-
-  /** One introduction says all, however many lines of a message are out of date. */
-  #outdated(peer: MemberId): void {
-    if (this.#introduced) return
-    this.#introduced = true
-    this.#listener.outdated(peer)
   }
 
   /**

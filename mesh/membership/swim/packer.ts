@@ -44,7 +44,7 @@ export class Packer {
     let freeBytes = settings.datagramBytesMax - sizes.headerBytes(type)
     const updates: Update[] = []
     let about = -1
-    if (type === 'ping' || type === 'ack') {
+    if (table.notAlive > 0 && (type === 'ping' || type === 'ack')) {
       const slot = table.slotOf(to)
       const record = slot < 0 ? undefined : table.get(slot)
       if (record !== undefined && record.status !== 'alive' && (type === 'ack' || settings.buddy)) {

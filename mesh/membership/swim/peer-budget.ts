@@ -16,7 +16,7 @@ export interface PeerBudgetOptions {
 /** Use per peer in the present window. Peers enter the map only by using something, so it is bounded. */
 export class PeerBudget {
   readonly #options: PeerBudgetOptions
-  readonly #used = new Map<MemberId, number>()
+  #used: Map<MemberId, number> | undefined
   #startMs = -Infinity
 
   constructor(options: PeerBudgetOptions) {
@@ -28,27 +28,28 @@ export class PeerBudget {
     const { max, peersMax, windowMs } = this.#options
     if (nowMs - this.#startMs >= windowMs) {
       this.#startMs = nowMs
-      this.#used.clear()
+      this.#used = undefined
     }
-    const used = this.#used.get(peer)
-    return used === undefined ? max > 0 && this.#used.size < peersMax : used < max
+    const used = this.#used?.get(peer)
+    return used === undefined ? max > 0 && (this.#used?.size ?? 0) < peersMax : used < max
   }
 
   /** Takes `amount` if there is something left, more than that if need be; false when there is nothing. */
   spend(peer: MemberId, nowMs: number, amount: number = 1): boolean {
     if (!this.has(peer, nowMs)) return false
-    if (amount > 0) this.#used.set(peer, (this.#used.get(peer) ?? 0) + amount)
+    if (amount <= 0) return true
+    this.#used ??= new Map()
+    this.#used.set(peer, (this.#used.get(peer) ?? 0) + amount)
     return true
   }
 
   state(): PeerBudgetState {
-    return { startMs: this.#startMs, used: [...this.#used] }
+    return { startMs: this.#startMs, used: [...(this.#used ?? [])] }
   }
 
   restore(state: PeerBudgetState): void {
     this.#startMs = state.startMs
-    this.#used.clear()
-    for (const [peer, used] of state.used) this.#used.set(peer, used)
+    this.#used = new Map(state.used)
   }
 }
 

@@ -44,9 +44,9 @@ export class Prober {
   #probe: Probe | undefined
   #nextAtMs: number
   /** Members whose connection was lost, and suspects after a pause: probed before the others. */
-  readonly #hints = new Set<MemberId>()
+  #hints: Set<MemberId> | undefined
   /** Who was probed out of turn in this round: once is enough, else one whose link flaps takes all turns. */
-  readonly #hinted = new Set<MemberId>()
+  #hinted: Set<MemberId> | undefined
   #round = 0
 
   constructor(context: SwimContext, ledger: Ledger, packer: Packer) {
@@ -57,10 +57,11 @@ export class Prober {
     this.#nextAtMs = context.nowMs + context.streams.probe.fraction() * probeIntervalMs
   }
 
-  deadline(): number {
+  /** `alone` when there is nobody to probe. */
+  deadline(alone: boolean): number {
     const probe = this.#probe
     if (probe !== undefined) return probe.helpers === undefined ? probe.timeoutAtMs : probe.endAtMs
-    return this.#context.table.schedule.size === 0 ? Infinity : this.#nextAtMs
+    return alone ? Infinity : this.#nextAtMs
   }
 
   /** Somebody is there again: what was due while nobody was is not overdue. */
@@ -75,8 +76,10 @@ export class Prober {
     const { table } = this.#context
     if (table.slotOf(id) < 0) return
     const { rounds } = table.schedule
-    if (this.#round !== rounds) this.#hinted.clear()
+    if (this.#round !== rounds) this.#hinted = undefined
     this.#round = rounds
+    this.#hints ??= new Set()
+    this.#hinted ??= new Set()
     if (this.#hints.size >= HINTS_MAX || this.#hinted.has(id)) return
     this.#hints.add(id)
     this.#hinted.add(id)
@@ -141,15 +144,15 @@ export class Prober {
   abandon(): void {
     if (this.#probe !== undefined) this.#conclude(this.#probe)
     this.#nextAtMs = this.#context.nowMs
-    this.#hinted.clear()
+    this.#hinted = undefined
   }
 
   state(): ProberState {
     return {
       probe: this.#probe,
       nextAtMs: this.#nextAtMs,
-      hints: [...this.#hints],
-      hinted: [...this.#hinted],
+      hints: [...(this.#hints ?? [])],
+      hinted: [...(this.#hinted ?? [])],
       round: this.#round,
     }
   }
@@ -157,10 +160,8 @@ export class Prober {
   restore(state: ProberState): void {
     this.#probe = state.probe
     this.#nextAtMs = state.nextAtMs
-    this.#hints.clear()
-    for (const id of state.hints) this.#hints.add(id)
-    this.#hinted.clear()
-    for (const id of state.hinted) this.#hinted.add(id)
+    this.#hints = new Set(state.hints)
+    this.#hinted = new Set(state.hinted)
     this.#round = state.round
   }
 
@@ -191,12 +192,15 @@ export class Prober {
 
   #nextSlot(): number {
     const { table } = this.#context
-    for (const id of this.#hints) {
-      this.#hints.delete(id)
+    const hints = this.#hints
+    if (hints === undefined) return table.schedule.next()
+    for (const id of hints) {
+      hints.delete(id)
       const slot = table.slotOf(id)
       const record = slot < 0 || slot === table.self ? undefined : table.get(slot)
       if (record !== undefined && isLiving(record.status)) return slot
     }
+    this.#hints = undefined
     return table.schedule.next()
   }
 

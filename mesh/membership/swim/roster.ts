@@ -7,8 +7,8 @@
 /** Living slots by position. */
 export class Roster {
   #size: number
-  readonly #slotAt = new Map<number, number>()
-  readonly #positionOf = new Map<number, number>()
+  #slotAt: Map<number, number> | undefined
+  #positionOf: Map<number, number> | undefined
 
   /** Starts with the slots 0 to `size` - 1 alive. */
   constructor(size: number) {
@@ -21,12 +21,12 @@ export class Roster {
 
   /** Slot at a position below `size`. */
   slotAt(position: number): number {
-    return this.#slotAt.get(position) ?? position
+    return this.#slotAt?.get(position) ?? position
   }
 
   /** Position of a living slot. */
   positionOf(slot: number): number {
-    return this.#positionOf.get(slot) ?? slot
+    return this.#positionOf?.get(slot) ?? slot
   }
 
   /** Puts a slot last; answers its position. */
@@ -43,28 +43,30 @@ export class Roster {
     const last = this.#size - 1
     const moved = this.slotAt(last)
     this.#size = last
-    this.#slotAt.delete(last)
-    this.#positionOf.delete(slot)
+    this.#slotAt?.delete(last)
+    this.#positionOf?.delete(slot)
     if (position !== last) this.#place(moved, position)
   }
 
   state(): RosterState {
-    return { size: this.#size, slots: [...this.#slotAt] }
+    return { size: this.#size, slots: [...(this.#slotAt ?? [])] }
   }
 
   restore(state: RosterState): void {
     this.#size = state.size
-    this.#slotAt.clear()
-    this.#positionOf.clear()
+    this.#slotAt = undefined
+    this.#positionOf = undefined
     for (const [position, slot] of state.slots) this.#place(slot, position)
   }
 
   #place(slot: number, position: number): void {
     if (slot === position) {
-      this.#slotAt.delete(position)
-      this.#positionOf.delete(slot)
+      this.#slotAt?.delete(position)
+      this.#positionOf?.delete(slot)
       return
     }
+    this.#slotAt ??= new Map()
+    this.#positionOf ??= new Map()
     this.#slotAt.set(position, slot)
     this.#positionOf.set(slot, position)
   }

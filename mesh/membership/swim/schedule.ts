@@ -1,7 +1,8 @@
 /**
  * Who is probed next: each round is a keyed permutation of the positions of the roster at its start;
  * who joins later is appended to the round. Every member that lives during the whole round is probed
- * exactly once in it (S23), however the roster is repacked when somebody dies. No scan, no array.
+ * exactly once in it (S23), however the roster is repacked when somebody dies. No scan, no array. The sets are made
+ * when the first member comes or goes: thousands of cores in one simulation need none for most of their time.
  */
 import { Permutation } from './permutation.ts'
 import type { RandomStream } from '../../machine/random-stream.ts'
@@ -15,11 +16,11 @@ export class ProbeSchedule {
   #cursor = 0
   #rounds = 0
   /** Positions whose present holder had its turn elsewhere. */
-  readonly #skipped = new Set<number>()
+  #skipped: Set<number> | undefined
   /** Slots that still have their turn after the permutation. */
-  readonly #appended = new Set<number>()
+  #appended: Set<number> | undefined
   /** Slots that joined in this round; a second time they wait for the next one. */
-  readonly #joined = new Set<number>()
+  #joined: Set<number> | undefined
 
   constructor(size: number, random: RandomStream) {
     this.#roster = new Roster(size)
@@ -43,9 +44,8 @@ export class ProbeSchedule {
   /** A member came alive: its turn comes within this round. */
   add(slot: number): void {
     const position = this.#roster.add(slot)
-    if (!this.#comesBy(position)) {
-      if (!this.#joined.has(slot)) this.#appended.add(slot)
-    }
+    this.#joined ??= new Set()
+    if (!this.#comesBy(position) && !this.#joined.has(slot)) this.#append(slot)
     this.#joined.add(slot)
   }
 
@@ -53,14 +53,14 @@ export class ProbeSchedule {
   remove(slot: number): void {
     const position = this.#roster.positionOf(slot)
     const last = this.#roster.size - 1
-    this.#appended.delete(slot)
+    this.#appended?.delete(slot)
     if (position !== last) {
       const moved = this.#roster.slotAt(last)
-      const waits = this.#appended.has(moved) || this.#comesBy(last)
+      const waits = this.#appended?.has(moved) === true || this.#comesBy(last)
       const comes = this.#comesBy(position)
-      if (waits && comes) this.#appended.delete(moved)
-      else if (waits) this.#appended.add(moved)
-      else if (comes) this.#skipped.add(position)
+      if (waits && comes) this.#appended?.delete(moved)
+      else if (waits) this.#append(moved)
+      else if (comes) (this.#skipped ??= new Set()).add(position)
     }
     this.#roster.remove(slot)
   }
@@ -72,12 +72,12 @@ export class ProbeSchedule {
       while (this.#cursor < this.#order.size) {
         const position = this.#order.at(this.#cursor)
         this.#cursor += 1
-        if (position < this.#roster.size && !this.#skipped.has(position)) {
+        if (position < this.#roster.size && this.#skipped?.has(position) !== true) {
           return this.#roster.slotAt(position)
         }
       }
-      for (const slot of this.#appended) {
-        this.#appended.delete(slot)
+      for (const slot of this.#appended ?? []) {
+        this.#appended?.delete(slot)
         return slot
       }
       this.#beginRound()
@@ -91,9 +91,9 @@ export class ProbeSchedule {
       key: this.#order.key,
       cursor: this.#cursor,
       rounds: this.#rounds,
-      skipped: [...this.#skipped],
-      appended: [...this.#appended],
-      joined: [...this.#joined],
+      skipped: [...(this.#skipped ?? [])],
+      appended: [...(this.#appended ?? [])],
+      joined: [...(this.#joined ?? [])],
     }
   }
 
@@ -102,16 +102,16 @@ export class ProbeSchedule {
     this.#order = new Permutation(state.size, state.key)
     this.#cursor = state.cursor
     this.#rounds = state.rounds
-    refill(this.#skipped, state.skipped)
-    refill(this.#appended, state.appended)
-    refill(this.#joined, state.joined)
+    this.#skipped = setOf(state.skipped)
+    this.#appended = setOf(state.appended)
+    this.#joined = setOf(state.joined)
   }
 
   /** True when the permutation will still stop at this position. */
   #comesBy(position: number): boolean {
     return (
       position < this.#order.size &&
-      !this.#skipped.has(position) &&
+      this.#skipped?.has(position) !== true &&
       this.#order.indexOf(position) >= this.#cursor
     )
   }
@@ -120,9 +120,14 @@ export class ProbeSchedule {
     this.#order = new Permutation(this.#roster.size, this.#random.next())
     this.#cursor = 0
     this.#rounds += 1
-    this.#skipped.clear()
-    this.#appended.clear()
-    this.#joined.clear()
+    this.#skipped = undefined
+    this.#appended = undefined
+    this.#joined = undefined
+  }
+
+  #append(slot: number): void {
+    this.#appended ??= new Set()
+    this.#appended.add(slot)
   }
 }
 
@@ -138,7 +143,6 @@ export interface ScheduleState {
   readonly joined: readonly number[]
 }
 
-function refill(set: Set<number>, values: readonly number[]): void {
-  set.clear()
-  for (const value of values) set.add(value)
+function setOf(values: readonly number[]): Set<number> | undefined {
+  return values.length === 0 ? undefined : new Set(values)
 }

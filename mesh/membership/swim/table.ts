@@ -24,9 +24,12 @@ export function isLiving(status: MemberStatus): boolean {
 /** The members of one core. */
 export class MemberTable {
   readonly #base: SharedBase
-  /** What differs from the base; undefined as a value for a slot that was emptied. */
-  readonly #own = new Map<number, MemberRecord | undefined>()
-  readonly #slots = new Map<MemberId, number>()
+  /**
+   * What differs from the base; undefined as a value for a slot that was emptied. Both maps are made when needed:
+   * to see that one is empty would be two more places in memory for each of thousands of cores.
+   */
+  #own: Map<number, MemberRecord | undefined> | undefined
+  #slots: Map<MemberId, number> | undefined
   readonly #free: number[] = []
   #end: number
   /** Slot of this node, which is in the table but not in the probing order. */
@@ -38,6 +41,8 @@ export class MemberTable {
   readonly counts: Record<MemberStatus, number>
   /** Changes of records so far: tells whether an exchange taught us anything. */
   changes = 0
+  /** Members that are not alive; nearly always none, and then nobody needs to look one up to see it. */
+  notAlive = 0
 
   constructor(random: RandomStream, base: SharedBase = NOBODY) {
     this.#base = base
@@ -68,7 +73,7 @@ export class MemberTable {
   }
 
   get(slot: number): MemberRecord | undefined {
-    if (this.#own.size > 0) {
+    if (this.#own !== undefined) {
       const own = this.#own.get(slot)
       if (own !== undefined || this.#own.has(slot)) return own
     }
@@ -77,10 +82,11 @@ export class MemberTable {
 
   /** Slot of a known member, or -1. */
   slotOf(id: MemberId): number {
-    const own = this.#slots.size === 0 ? undefined : this.#slots.get(id)
+    const own = this.#slots?.get(id)
     if (own !== undefined) return own
     const slot = this.#base.slots.get(id)
     if (slot === undefined) return -1
+    if (this.#own === undefined) return slot
     return this.get(slot)?.statement.id === id ? slot : -1
   }
 
@@ -94,7 +100,7 @@ export class MemberTable {
     const known = this.#base.slots.get(record.statement.id)
     if (known === undefined) {
       this.#self = this.#allocate(record.statement.id)
-      this.#own.set(this.#self, record)
+      this.#keep(this.#self, record)
       this.counts.alive += 1
       toggleDigest(this.digests, record.statement, false)
     } else {
@@ -107,7 +113,7 @@ export class MemberTable {
   /** Enters a member that was not known; answers its slot. */
   add(record: MemberRecord, forgetAtMs: number): number {
     const slot = this.#allocate(record.statement.id)
-    this.#own.set(slot, record)
+    this.#keep(slot, record)
     this.#count(slot, undefined, record, forgetAtMs)
     return slot
   }
@@ -115,7 +121,7 @@ export class MemberTable {
   /** Replaces the record of a known member. */
   put(slot: number, record: MemberRecord, forgetAtMs: number = Infinity): void {
     const before = this.get(slot)
-    this.#own.set(slot, record)
+    this.#keep(slot, record)
     this.#count(slot, before, record, forgetAtMs)
   }
 
@@ -124,9 +130,9 @@ export class MemberTable {
     const before = this.get(slot)
     if (before === undefined) return
     this.#count(slot, before, undefined, Infinity)
-    this.#slots.delete(before.statement.id)
-    if (slot < this.#base.records.length) this.#own.set(slot, undefined)
-    else this.#own.delete(slot)
+    this.#slots?.delete(before.statement.id)
+    if (slot < this.#base.records.length) this.#keep(slot, undefined)
+    else this.#own?.delete(slot)
     this.#free.push(slot)
   }
 
@@ -150,8 +156,8 @@ export class MemberTable {
 
   state(): TableState {
     return {
-      own: [...this.#own],
-      slots: [...this.#slots],
+      own: [...(this.#own ?? [])],
+      slots: [...(this.#slots ?? [])],
       free: [...this.#free],
       end: this.#end,
       self: this.#self,
@@ -164,10 +170,8 @@ export class MemberTable {
   }
 
   restore(state: TableState): void {
-    this.#own.clear()
-    for (const [slot, record] of state.own) this.#own.set(slot, record)
-    this.#slots.clear()
-    for (const [id, slot] of state.slots) this.#slots.set(id, slot)
+    this.#own = state.own.length === 0 ? undefined : new Map(state.own)
+    this.#slots = state.slots.length === 0 ? undefined : new Map(state.slots)
     this.#free.splice(0, Infinity, ...state.free)
     this.#end = state.end
     this.#self = state.self
@@ -176,13 +180,19 @@ export class MemberTable {
     this.schedule.restore(state.schedule)
     this.digests.set(state.digests)
     Object.assign(this.counts, state.counts)
+    this.notAlive = this.size - this.counts.alive
     this.changes = state.changes
   }
 
   #allocate(id: MemberId): number {
     const slot = this.#free.pop() ?? this.#end++
-    if (this.#base.slots.get(id) !== slot) this.#slots.set(id, slot)
+    if (this.#base.slots.get(id) !== slot) (this.#slots ??= new Map()).set(id, slot)
     return slot
+  }
+
+  #keep(slot: number, record: MemberRecord | undefined): void {
+    this.#own ??= new Map()
+    this.#own.set(slot, record)
   }
 
   /** Counts, digest, probing order and tombstones after a change of one record. */
@@ -197,6 +207,7 @@ export class MemberTable {
     const lives = after !== undefined && isLiving(after.status)
     if (before !== undefined) this.counts[before.status] -= 1
     if (after !== undefined) this.counts[after.status] += 1
+    this.notAlive = this.size - this.counts.alive
     if (wasLiving) toggleDigest(this.digests, before.statement, before.status === 'suspect')
     if (lives) toggleDigest(this.digests, after.statement, after.status === 'suspect')
     if (slot !== this.#self) {

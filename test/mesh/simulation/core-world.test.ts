@@ -226,7 +226,7 @@ describe('links', () => {
     const world = many(2)
     // Nodes 1 to 5 beat to node 0, which accepts any number; it dials node 1 alone.
     world.run(1_000)
-    expect(world.node(0).links.size).toBe(5)
+    expect(world.node(0).linked).toBe(5)
     expect(world.node(0).dialled).toBeLessThanOrEqual(1)
     for (const index of [2, 3, 4]) {
       world.command(0, { type: 'ask', port: world.node(index).port })

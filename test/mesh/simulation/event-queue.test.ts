@@ -3,7 +3,7 @@ import { describe, expect, it } from 'vitest'
 import { EventQueue } from '../../../mesh/simulation/event-queue.ts'
 
 interface Item {
-  atMs: number
+  readonly atMs: number
   readonly name: number
 }
 
@@ -12,7 +12,7 @@ describe('EventQueue', () => {
     fc.assert(
       fc.property(fc.array(fc.integer({ min: 0, max: 20_000 }), { maxLength: 200 }), (times) => {
         const queue = new EventQueue<Item>()
-        for (const [name, atMs] of times.entries()) queue.add({ atMs, name })
+        for (const [name, atMs] of times.entries()) queue.add(atMs, { atMs, name })
         const expected = times
           .map((atMs, name) => ({ atMs, name }))
           .sort((a, b) => a.atMs - b.atMs || a.name - b.name)
@@ -34,7 +34,7 @@ describe('EventQueue', () => {
         const add = (delay: number): void => {
           const item = { atMs: queue.nowMs + delay, name: added.length }
           added.push(item)
-          queue.add(item)
+          queue.add(item.atMs, item)
         }
         let next = 0
         add(delays[next++]!)
@@ -52,11 +52,11 @@ describe('EventQueue', () => {
   })
 
   it('rounds up to whole milliseconds and never goes back', () => {
-    const queue = new EventQueue<Item>()
-    queue.add({ atMs: 0.2, name: 0 })
-    expect(queue.take(10)).toEqual({ atMs: 1, name: 0 })
+    const queue = new EventQueue<string>()
+    queue.add(0.2, 'early')
+    expect([queue.take(10), queue.nowMs]).toEqual(['early', 1])
     expect(queue.take(10)).toBeUndefined()
-    queue.add({ atMs: 3, name: 1 })
-    expect(queue.take(10)).toEqual({ atMs: 10, name: 1 })
+    queue.add(3, 'late')
+    expect([queue.take(10), queue.nowMs]).toEqual(['late', 10])
   })
 })
