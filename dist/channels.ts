@@ -96,6 +96,7 @@ export class Channels {
     this.#handOver.close()
     for (const peer of [...this.#peers.values()]) this.#linkDown(peer)
     for (const [keyHex, backlog] of [...this.#backlogs]) this.#dialFailed(keyHex, backlog)
+    // Last: what was given up just now is held off.
     this.#holdOffs.clear()
   }
 
@@ -222,7 +223,7 @@ export class Channels {
     peer: PeerLink,
     { isSuspended, isLost }: { readonly isSuspended: boolean; readonly isLost: boolean },
   ): void {
-    if (isLost && !this.#closed) this.#holdOffs.add(peer.keyHex)
+    if (isLost) this.#holdOffs.add(peer.keyHex)
     // Nothing needed a channel that was about to end: what is known to the runtime since then waits for the next one.
     if (isSuspended) peer.lost()
     else this.#linkDown(peer)
@@ -292,7 +293,7 @@ export class Channels {
     if (this.#backlogs.get(keyHex) !== backlog) return
     this.#backlogs.delete(keyHex)
     backlog.abort.abort()
-    if (!this.#closed) this.#holdOffs.add(keyHex)
+    this.#holdOffs.add(keyHex)
     this.#parts.lost(keyHex)
     for (const action of backlog.waiting) action()
   }

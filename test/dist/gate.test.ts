@@ -309,6 +309,32 @@ describe('a gate', () => {
     },
   )
 
+  it('that is closed takes no link of a dial that ends later', async () => {
+    const { clock, gates, a, far } = await scene({ isLinked: false })
+    a.system.send(far, 'in vain')
+    a.gate.close()
+    gates.up(a)
+    await clock.advance(100)
+    expect([a.dials, Array.from(a.gate.peers())]).toEqual([1, []])
+  })
+
+  it.each([
+    ['comes up while it leaves', false],
+    ['might have ended when it left, and stays', true],
+  ])('that leaves takes leave of a channel that %s', async (_when, isLinked) => {
+    const { clock, gates, a, b, here, there } = await scene({ isLinked })
+    const pid = b.system.pidFor(a.keyHex, here.pid.id, 1)
+    if (isLinked) gates.rest(a)
+    void a.gate.leave()
+    if (isLinked) b.system.monitor(there.pid, pid)
+    else gates.up(a)
+    await clock.advance(50)
+    expect(a.gate.peer(b.keyHex)).toBeDefined()
+    const call = b.system.call(pid, 'too late', 1).catch((error: unknown) => error)
+    await clock.advance(50)
+    expect(await call).toMatchObject({ reason: 'noconnection' })
+  })
+
   it('that is closed has no channel left, also none whose link may be about to end', async () => {
     const { clock, gates, a, b } = await scene()
     const peer = a.gate.peer(b.keyHex)!
@@ -357,6 +383,25 @@ describe('a gate', () => {
     expect(a.gate.send(far, 'while the link waits')).toBe(true)
     await clock.advance(500)
     expect([here.seen, there.seen]).toEqual([['through others'], ['while the link waits']])
+  })
+
+  it('X-11 holds a node off as at first when it was lost after a session that it had asked for', async () => {
+    const { clock, gates, a, b, here, far } = await scene({ dialHoldOffMs: 1_000 })
+    gates.break(a)
+    await clock.advance(1_001)
+    b.system.send(b.system.pidFor(a.keyHex, here.pid.id, 1), 'through others')
+    await clock.advance(300)
+    a.gate.peer(b.keyHex)!.link.fail('ERR_TEST', 'for the test')
+    expect(a.gate.send(far, 'held off')).toBe(false)
+    await clock.advance(1_001)
+    expect(a.gate.send(far, 'dialled')).toBe(true)
+  })
+
+  it('X-11 holds nobody off whose link has ended because nobody needed it', async () => {
+    const { clock, gates, a, far } = await scene({ dialHoldOffMs: 1_000 })
+    gates.rest(a)
+    await clock.advance(100)
+    expect([a.link, a.gate.send(far, 'dialled')]).toEqual([undefined, true])
   })
 
   it('removes a monitor behind what made it, also when that waits for a large value', async () => {

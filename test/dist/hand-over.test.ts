@@ -16,8 +16,8 @@ import { Gates, type Side } from './support/gates.ts'
 
 /** `npm run test:soak` runs more of them. */
 const MODEL_RUNS = Number(process.env['FOVEA_MODEL_RUNS'] ?? 200)
-const RUNS = Math.min(20_000, 4 * MODEL_RUNS)
 const HARSH_RUNS = Math.min(20_000, Math.ceil(MODEL_RUNS / 20))
+const RUNS = Math.min(20_000, 4 * MODEL_RUNS - 4 * HARSH_RUNS)
 const SEED = Number(process.env['FOVEA_HAND_OVER_SEED'] ?? 1)
 
 const NOTHING = new Uint8Array(0)
