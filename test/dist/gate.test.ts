@@ -318,6 +318,25 @@ describe('a gate', () => {
     expect([a.dials, Array.from(a.gate.peers())]).toEqual([1, []])
   })
 
+  it.each(['is closed', 'has lost it'])(
+    'that %s dials nobody for what waited for the end of a session',
+    async (how) => {
+      const { clock, gates, a, b, far } = await scene({ isLinked: false, dialHoldOffMs: 1_000 })
+      a.system.send(far, 'through others')
+      await clock.advance(300)
+      const session = a.gate.peer(b.keyHex)!.link
+      gates.up(b)
+      await clock.advance(9)
+      expect(a.gate.peer(b.keyHex)).toBeUndefined()
+      a.system.send(far, 'waits')
+      if (how === 'has lost it') {
+        gates.break(a)
+        session.fail('ERR_TEST', 'for the test')
+      } else a.gate.close()
+      expect(a.dials).toBe(1)
+    },
+  )
+
   it.each([
     ['comes up while it leaves', false],
     ['might have ended when it left, and stays', true],
