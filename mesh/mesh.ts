@@ -209,7 +209,8 @@ export async function startMesh(
   extension: MeshExtension = () => ({}),
   { values }: MeshAdditions = {},
 ): Promise<Mesh> {
-  const options = resolveMeshOptions(given, lookupHost)
+  // Without options, as JavaScript may call it, what is missing first is told.
+  const options = resolveMeshOptions(given ?? {}, lookupHost)
   const advertiseHost = chooseAdvertiseHost(options.host, options.advertiseHost)
   const realm = await loadRealm(options.realm)
   const { dataDir, realmMembership: membership, clock, entropy, logger } = options

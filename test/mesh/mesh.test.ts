@@ -518,6 +518,10 @@ describe('starting and stopping', () => {
     expect(cluster.clock.timerCount).toBe(0)
   })
 
+  it('without options what is missing first is told', async () => {
+    await expect(startMesh(undefined as never)).rejects.toMatchObject({ code: 'ERR_REALM_REQUIRED' })
+  })
+
   it('a port that is taken rejects the start with the code of the transport', async () => {
     await using cluster = new Cluster()
     const dataDir = await cluster.dir()
