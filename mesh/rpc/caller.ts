@@ -85,7 +85,7 @@ export class Caller {
     context.memory.counters.calls += 1
     call.route.active += 1
     call.place = this.#calls.add(call)
-    if (request.owner !== undefined) this.#owners.add(request.owner, call)
+    if (request.owner !== undefined) call.placeAtOwner = this.#owners.add(request.owner, call)
     call.deadline = agenda.at(request.dueMs, () => this.#timedOut(call))
     const nowMs = this.#nowMs()
     if (request.dueMs <= nowMs) this.#timedOut(call)
@@ -351,7 +351,7 @@ export class Caller {
     call.isOver = true
     call.route.active -= 1
     this.#calls.delete(call.place)
-    if (owner !== undefined) this.#owners.delete(owner, call)
+    if (owner !== undefined) this.#owners.delete(owner, call, call.placeAtOwner)
     this.#parts.agenda.cancel(call.deadline)
     this.#stopTimers(call)
     for (const attempt of call.attempts.slice()) this.#attempts.drop(attempt, why)

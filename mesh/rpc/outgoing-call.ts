@@ -15,6 +15,8 @@ export class OutgoingCall {
   readonly asked: string[] = []
   /** Among the calls under way. */
   place = -1
+  /** Among those of the process that made it. */
+  placeAtOwner = -1
   /** Attempts made. */
   made = 0
   lastNode: string | undefined

@@ -1,17 +1,18 @@
 /** What ends with a process: one watch per process, however much it has under way (ML27). */
-import { pidKey } from '../../runtime/index.ts'
 import type { Pid, System } from '../../runtime/index.ts'
+import { Slots } from './slots.ts'
 
-interface Owned<Item> {
-  readonly items: Set<Item>
+interface Owned<Item extends object> {
+  readonly items: Slots<Item>
   readonly stop: () => void
 }
 
 /** See the head of this file. */
-export class Owners<Item> {
+export class Owners<Item extends object> {
   readonly #system: System
   readonly #ended: (item: Item) => void
-  readonly #owners = new Map<string, Owned<Item>>()
+  /** A process that runs here has one pid object. */
+  readonly #owners = new Map<Pid, Owned<Item>>()
 
   /** `ended` is called for everything that a process had when it ended. */
   constructor(system: System, ended: (item: Item) => void) {
@@ -24,26 +25,26 @@ export class Owners<Item> {
     return this.#owners.size
   }
 
-  add(owner: Pid, item: Item): void {
-    const key = pidKey(owner)
-    const owned = this.#owners.get(key)
-    if (owned !== undefined) {
-      owned.items.add(item)
-      return
-    }
-    const items = new Set([item])
+  /** Gives its place, for `delete`. */
+  add(owner: Pid, item: Item): number {
+    const owned = this.#owners.get(owner)
+    if (owned !== undefined) return owned.items.add(item)
+    const items = new Slots<Item>()
     const stop = this.#system.watch(owner, () => {
-      this.#owners.delete(key)
-      for (const each of items) this.#ended(each)
+      this.#owners.delete(owner)
+      for (const each of items.all()) this.#ended(each)
     })
-    this.#owners.set(key, { items, stop })
+    this.#owners.set(owner, { items, stop })
+    return items.add(item)
   }
 
-  delete(owner: Pid, item: Item): void {
-    const key = pidKey(owner)
-    const owned = this.#owners.get(key)
-    if (owned === undefined || !owned.items.delete(item) || owned.items.size > 0) return
-    this.#owners.delete(key)
+  /** Harmless when the process has ended. */
+  delete(owner: Pid, item: Item, place: number): void {
+    const owned = this.#owners.get(owner)
+    if (owned?.items.get(place) !== item) return
+    owned.items.delete(place)
+    if (owned.items.size > 0) return
+    this.#owners.delete(owner)
     owned.stop()
   }
 
