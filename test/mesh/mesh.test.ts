@@ -519,7 +519,9 @@ describe('starting and stopping', () => {
   })
 
   it('without options what is missing first is told', async () => {
-    await expect(startMesh(undefined as never)).rejects.toMatchObject({ code: 'ERR_REALM_REQUIRED' })
+    await expect(startMesh(undefined as never)).rejects.toMatchObject({
+      code: 'ERR_REALM_REQUIRED',
+    })
   })
 
   it('a port that is taken rejects the start with the code of the transport', async () => {
