@@ -260,7 +260,7 @@ export class Remote {
 
   /** Asks again for what is missing, and forgets whose lease is over. */
   sweep(nowMs: number): void {
-    for (const teller of this.#tellers.values()) {
+    for (const teller of this.#restless) {
       if (teller.leaseEndsMs <= nowMs) {
         this.drop(nowMs, teller.peer)
         continue
@@ -273,6 +273,7 @@ export class Remote {
         if (askAtMs <= nowMs) this.#ask(nowMs, teller, kind, 'ask')
       }
       this.#release(teller)
+      if (isQuiet(teller)) this.#restless.delete(teller)
     }
   }
 
