@@ -66,6 +66,6 @@ describe('an outbox whose process is killed', () => {
       expect(early).toBeGreaterThan(ROUNDS)
       expect(kept.filter((number) => !delivered.has(number))).toEqual([])
     },
-    sizeOf(60_000, 1_800_000),
+    sizeOf(60_000, 3_600_000),
   )
 })
