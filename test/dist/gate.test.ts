@@ -309,10 +309,34 @@ describe('a gate', () => {
     },
   )
 
-  it('that is closed takes no link of a dial that ends later', async () => {
+  it('asks nobody for a session when a dial fails for which nothing waits any more', async () => {
+    const { clock, gates, a, b, there, far } = await scene({ isLinked: false })
+    a.system.send(far, 'over a link')
+    gates.up(b)
+    await clock.advance(15)
+    expect(there.seen).toEqual(['over a link'])
+    gates.break(a)
+    await clock.advance(300)
+    const channels = [a.gate.peer(b.keyHex), b.gate.peer(a.keyHex)]
+    expect([a.dials, ...channels]).toEqual([1, undefined, undefined])
+  })
+
+  it('dials nobody again when a session is refused because there is a link', async () => {
+    const { clock, gates, a, there, far } = await scene({ isLinked: false })
+    a.system.send(far, 'over the link')
+    await clock.advance(31)
+    gates.up(a)
+    await clock.advance(200)
+    expect([there.seen, a.dials]).toEqual([['over the link'], 1])
+  })
+
+  it('that is closed gives its dials up, and takes no link of one that ends later', async () => {
     const { clock, gates, a, far } = await scene({ isLinked: false })
     a.system.send(far, 'in vain')
+    const { signal, timeoutMs } = a.dialled!
+    expect([signal.aborted, timeoutMs]).toEqual([false, DIST_DEFAULTS.dialTimeoutMs])
     a.gate.close()
+    expect(signal.aborted).toBe(true)
     gates.up(a)
     await clock.advance(100)
     expect([a.dials, Array.from(a.gate.peers())]).toEqual([1, []])
@@ -336,6 +360,19 @@ describe('a gate', () => {
       expect(a.dials).toBe(1)
     },
   )
+
+  it('that waits for the end of a session hears of it also when the node is none any more by then', async () => {
+    const { clock, gates, a, b, far } = await scene({ isLinked: false })
+    a.system.send(far, 'through others')
+    await clock.advance(300)
+    gates.up(b)
+    await clock.advance(9)
+    const call = a.system.call(far, 'waits', 1).catch((error: unknown) => error)
+    b.isKnown = false
+    gates.break(a)
+    await clock.advance(200)
+    expect([await call, a.dials]).toMatchObject([{ reason: 'noconnection' }, 1])
+  })
 
   it.each([
     ['comes up while it leaves', false],

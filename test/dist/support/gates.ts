@@ -105,6 +105,10 @@ export class Side {
   readonly lost: string[] = []
   /** How often the other was dialled. */
   dials = 0
+  /** Options of the latest dial. */
+  dialled: { readonly signal: AbortSignal; readonly timeoutMs: number } | undefined
+  /** Whether the other knows of it as a member. */
+  isKnown = true
   /** How a dial of the other ends without a link. */
   dialCode = 'ERR_TRANSPORT_TIMEOUT'
   link: End | undefined
@@ -143,7 +147,7 @@ export class Side {
     const directory = {
       ownKeyHex: keyHex,
       keyOf: (node: string) => node,
-      member: () => gates.memberOf(this.other),
+      member: () => (this.other.isKnown ? gates.memberOf(this.other) : undefined),
     } as unknown as NodeDirectory
     this.gate = new DistGate(host, gates.meshOf(this), directory)
   }
@@ -269,8 +273,9 @@ export class Gates {
         side.frames = handler
         return () => {}
       },
-      connect: async () => {
+      connect: async (_target: unknown, options: NonNullable<Side['dialled']>) => {
         side.dials += 1
+        side.dialled = options
         await new Promise<void>((resolve) => void this.clock.setTimer(DIAL_MS, resolve))
         if (side.link === undefined || side.link.isAsking)
           throw Object.assign(new Error('nobody can be dialled here'), { code: side.dialCode })
