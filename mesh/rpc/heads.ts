@@ -1,6 +1,6 @@
 /**
- * The heads of a call and of its result, byte by byte: each call has one of both, and by the codec they cost as much as
- * all the rest of a short one. They are MessagePack as `frames.ts` describes it, in one form only:
+ * The heads of a call and of its result, byte by byte: each call has one of both, and by the codec they were a
+ * quarter of what the two sides of a short one cost. They are MessagePack as `frames.ts` describes it, in one form only:
  *
  *     call     95 · c4 10 id · procedure · ce budgetMs (4) · 00 to 03 priority · c2 or c3 wantsProgress
  *     result   93 · c4 10 id · 00 · 00 to 7f progressCount
