@@ -72,7 +72,9 @@ realm file only. Such a node says its key when it is started without a membershi
 export const DEMO_DESCRIPTION: string = `Starts three nodes as processes of this machine and shows what a mesh does: join, members,
 spawn, calls with their round-trip times, a crash and its restart, kill -9, leave. Leaves nothing behind.`
 
-export const ROOT_EXAMPLES: string = `
+/** Of the commands that have a builder of their own. */
+export const EXAMPLES = Object.freeze({
+  root: `
 Examples:
   $ fovea demo
   $ fovea realm create com.example.dev --out realm.json
@@ -83,34 +85,54 @@ Examples:
   $ fovea spawn counter --node b --name hits --arg 10 --data-dir a
   $ fovea ref call hits add 5 --node b --data-dir a
   $ fovea subscribe 'shop.**' --data-dir a
-  $ fovea publish shop.tea.sold 2 --data-dir b`
-export const START_EXAMPLES: string = `
+  $ fovea publish shop.tea.sold 2 --data-dir b`,
+  start: `
 Examples:
   $ fovea start --name a --port 4433 --data-dir a --realm realm.json
   $ fovea start --name b --port 0 --data-dir b --realm realm.json --seed a@127.0.0.1:4433 --json
-  $ fovea start --name gate --data-dir gate --realm realm.json --gateway --health-port 8080`
-export const SPAWN_EXAMPLES: string = `
+  $ fovea start --name gate --data-dir gate --realm realm.json --gateway --health-port 8080`,
+  spawn: `
 Examples:
   $ fovea spawn counter --name hits --arg 10 --data-dir a
-  $ fovea spawn counter --node b --name hits --supervised --data-dir a`
-export const CALL_EXAMPLES: string = `
+  $ fovea spawn counter --node b --name hits --supervised --data-dir a`,
+  call: `
 Examples:
   $ fovea ref call hits add 5 --data-dir a
-  $ fovea ref call hits get --node b --repeat 1000 --data-dir a`
-export const JOIN_EXAMPLES: string = `
+  $ fovea ref call hits get --node b --repeat 1000 --data-dir a`,
+  ping: `
+Examples:
+  $ fovea ping b --data-dir a
+  $ fovea ping b@127.0.0.1:4434 --timeout-ms 500 --data-dir a --json`,
+  monitor: `
+Examples:
+  $ fovea ref monitor hits --data-dir a
+  $ fovea ref monitor hits --node b --data-dir a --json`,
+  realmCreate: `
+Examples:
+  $ fovea realm create com.example.dev --out realm.json
+  $ fovea realm create com.example --out secret.json --public-out realm.json`,
+  realmIssue: `
+Examples:
+  $ fovea realm issue 9f1c9f1c9f1c9f1c9f1c9f1c9f1c9f1c9f1c9f1c9f1c9f1c9f1c9f1c9f1c9f1c --realm secret.json
+  $ fovea realm issue 9f1c9f1c9f1c9f1c9f1c9f1c9f1c9f1c9f1c9f1c9f1c9f1c9f1c9f1c9f1c9f1c --realm r.json --json`,
+  demo: `
+Examples:
+  $ fovea demo
+  $ fovea demo --json`,
+  join: `
 Examples:
   $ fovea join b@127.0.0.1:4434 --data-dir a
-  $ fovea join 10.0.0.7:4433 --timeout-ms 30000 --data-dir a --json`
-export const MEMBERS_EXAMPLES: string = `
+  $ fovea join 10.0.0.7:4433 --timeout-ms 30000 --data-dir a --json`,
+  members: `
 Examples:
   $ fovea members --data-dir a
   $ fovea members --watch --data-dir a
-  $ fovea members --watch --json --data-dir a`
-export const TOPOLOGY_EXAMPLES: string = `
+  $ fovea members --watch --json --data-dir a`,
+  topology: `
 Examples:
   $ fovea topology --data-dir a
-  $ fovea topology --nodes-max 1000 --timeout-ms 30000 --data-dir a --json`
-export const DHT_EXAMPLES: string = `
+  $ fovea topology --nodes-max 1000 --timeout-ms 30000 --data-dir a --json`,
+  dht: `
 Examples:
   $ fovea dht put hello --data-dir a
   $ fovea dht put 4434 --name port --data-dir a
@@ -119,7 +141,17 @@ Examples:
   $ fovea dht provide printer --metadata color --data-dir a
   $ fovea dht providers printer --data-dir b
   $ fovea dht table --data-dir a
-  $ fovea dht lookup c --trace --data-dir a`
+  $ fovea dht lookup c --trace --data-dir a`,
+  stats: `
+Examples:
+  $ fovea stats --data-dir a
+  $ fovea stats --data-dir a --json`,
+  events: `
+Examples:
+  $ fovea events --data-dir a
+  $ fovea events --node b --type suspect --type down --data-dir a
+  $ fovea events --follow --by c --data-dir a --json`,
+})
 export const PUBLISH_EXAMPLES: string = `
 Examples:
   $ fovea publish shop.tea.sold 2 --data-dir a
@@ -152,12 +184,3 @@ export const TOPICS_EXAMPLES: string = `
 Examples:
   $ fovea topics --data-dir a
   $ fovea topics --data-dir a --json`
-export const STATS_EXAMPLES: string = `
-Examples:
-  $ fovea stats --data-dir a
-  $ fovea stats --data-dir a --json`
-export const EVENTS_EXAMPLES: string = `
-Examples:
-  $ fovea events --data-dir a
-  $ fovea events --node b --type suspect --type down --data-dir a
-  $ fovea events --follow --by c --data-dir a --json`

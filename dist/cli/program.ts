@@ -27,25 +27,21 @@ import { CONTROL_REPEAT_MAX, CONTROL_TOPOLOGY_NODES_MAX } from './control/protoc
 import { DHT_COMMANDS } from './dht-program.ts'
 import {
   CALL_DESCRIPTION,
-  CALL_EXAMPLES,
   CLUSTER_HELP,
   DATA_DIR_CLIENT,
   DATA_DIR_START,
   DATA_DIR_VARIABLE,
   DEMO_DESCRIPTION,
-  DHT_EXAMPLES,
   DHT_TEXT,
   DISCOVERY_HELP,
   EDGE_HELP,
   EDGE_REALM_HELP,
-  EVENTS_EXAMPLES,
   EVENTS_TEXT,
-  JOIN_EXAMPLES,
+  EXAMPLES,
   JOIN_TEXT,
   GATEWAY_HELP,
   HEALTH_PORT_HELP,
   LOAD_HELP,
-  MEMBERS_EXAMPLES,
   MEMBERS_TEXT,
   NODE_HELP,
   PORT_HELP,
@@ -55,14 +51,9 @@ import {
   REALM_ISSUE_DESCRIPTION,
   REALM_START,
   REALM_VARIABLE,
-  ROOT_EXAMPLES,
   SPAWN_DESCRIPTION,
-  SPAWN_EXAMPLES,
   START_DESCRIPTION,
-  START_EXAMPLES,
-  STATS_EXAMPLES,
   STATS_TEXT,
-  TOPOLOGY_EXAMPLES,
   TOPOLOGY_TEXT,
 } from './help-texts.ts'
 import { MEMBER_EVENT_TYPES, type MemberEventType } from './operations/member-row.ts'
@@ -124,7 +115,7 @@ class Parse {
       .description('An OTP for TypeScript whose nodes form an encrypted mesh over QUIC.')
       .version(version, '-V, --version', 'print the version')
       .helpCommand('help [command]', 'print the help of a command')
-      .addHelpText('after', ROOT_EXAMPLES)
+      .addHelpText('after', EXAMPLES.root)
     this.#start(root)
     this.#mesh(root)
     this.#clients(root)
@@ -135,6 +126,7 @@ class Parse {
     this.#leaf(root.command('demo'), () => ({ command: 'demo' }))
       .summary('show a mesh of three nodes: join, spawn, call, crash, kill, leave')
       .description(DEMO_DESCRIPTION)
+      .addHelpText('after', EXAMPLES.demo)
     this.#prepare(root)
     return root
   }
@@ -173,7 +165,7 @@ class Parse {
           .argParser(checked(parsePort))
           .implies({ gateway: true }),
       )
-      .addHelpText('after', START_EXAMPLES)
+      .addHelpText('after', EXAMPLES.start)
     this.#leaf(start, (values) => ({
       command: 'start',
       name: values['name'] as string,
@@ -200,7 +192,7 @@ class Parse {
       .description(JOIN_TEXT)
       .argument('<address>', 'name@host:port, or host:port', checked(parseAddress))
       .option('--timeout-ms <ms>', 'give up after', checked(parseMilliseconds), 10_000)
-      .addHelpText('after', JOIN_EXAMPLES)
+      .addHelpText('after', EXAMPLES.join)
     this.#client(join, (values, args, common) => ({
       command: 'join',
       ...common,
@@ -213,7 +205,7 @@ class Parse {
       .summary('who is in the mesh')
       .description(MEMBERS_TEXT)
       .option('--watch', 'go on showing changes', false)
-      .addHelpText('after', MEMBERS_EXAMPLES)
+      .addHelpText('after', EXAMPLES.members)
     this.#client(members, (values, _args, common) => ({
       command: 'members',
       ...common,
@@ -226,7 +218,7 @@ class Parse {
       .description(TOPOLOGY_TEXT)
       .option('--nodes-max <count>', 'ask so many nodes at most (default: 256)', topologyNodes)
       .option('--timeout-ms <ms>', 'give up after', checked(parseMilliseconds), 5000)
-      .addHelpText('after', TOPOLOGY_EXAMPLES)
+      .addHelpText('after', EXAMPLES.topology)
     this.#client(topology, (values, _args, common) => ({
       command: 'topology',
       ...common,
@@ -235,7 +227,7 @@ class Parse {
     }))
 
     const stats = root.command('stats').summary('what the running node counts')
-    stats.description(STATS_TEXT).addHelpText('after', STATS_EXAMPLES)
+    stats.description(STATS_TEXT).addHelpText('after', EXAMPLES.stats)
     this.#client(stats, (_values, _args, common) => ({ command: 'stats', ...common }))
     this.#events(root)
   }
@@ -250,7 +242,7 @@ class Parse {
       .option('--by <node>', 'only on the word of this node', checked(parseText))
       .option('--type <type>', `only this type: ${MEMBER_EVENT_TYPES.join(', ')}`, eventTypes)
       .option('--last <count>', 'only so many of what is remembered', checked(parseCount(1e9)))
-      .addHelpText('after', EVENTS_EXAMPLES)
+      .addHelpText('after', EXAMPLES.events)
     this.#client(events, (values, _args, common) => ({
       command: 'events',
       ...common,
@@ -269,6 +261,7 @@ class Parse {
       .description('Measures a round trip from the running node to another one.')
       .argument('<node>', NODE_HELP, checked(parseText))
       .option('--timeout-ms <ms>', 'give up after', checked(parseMilliseconds), 5000)
+      .addHelpText('after', EXAMPLES.ping)
     this.#client(ping, (values, args, common) => ({
       command: 'ping',
       ...common,
@@ -286,7 +279,7 @@ class Parse {
       .option('--arg <json>', 'argument of its init', checked(parseJson))
       .option('--supervised', 'restart it when it crashes; needs --name', false)
       .option('--timeout-ms <ms>', 'give up after', checked(parseMilliseconds), 5000)
-      .addHelpText('after', SPAWN_EXAMPLES)
+      .addHelpText('after', EXAMPLES.spawn)
     this.#client(spawn, (values, args, common) => {
       const supervised = values['supervised'] === true
       if (supervised && values['name'] === undefined) {
@@ -307,7 +300,7 @@ class Parse {
 
   #dht(root: Commander): void {
     const dht = root.command('dht').summary('values, providers and lookups')
-    dht.description(DHT_TEXT).addHelpText('after', DHT_EXAMPLES)
+    dht.description(DHT_TEXT).addHelpText('after', EXAMPLES.dht)
     for (const { name, summary, text, argument, flags, make, problem } of DHT_COMMANDS) {
       const command = dht.command(name).summary(summary).description(text)
       if (argument !== undefined) {
@@ -361,7 +354,7 @@ class Parse {
       .option('--node <node>', NODE_HELP, checked(parseText))
       .option('--repeat <count>', 'call so often and time it', repeatCount, 1)
       .option('--timeout-ms <ms>', 'deadline of each call', checked(parseMilliseconds), 5000)
-      .addHelpText('after', CALL_EXAMPLES)
+      .addHelpText('after', EXAMPLES.call)
     this.#client(call, (values, args, common) => ({
       command: 'ref call',
       ...common,
@@ -379,6 +372,7 @@ class Parse {
       .description('Monitors a process; prints the reason when it ends.')
       .argument('<name>', 'registered name of the process', checked(parseText))
       .option('--node <node>', NODE_HELP, checked(parseText))
+      .addHelpText('after', EXAMPLES.monitor)
     this.#client(monitor, (values, args, common) => ({
       command: 'ref monitor',
       ...common,
@@ -397,6 +391,7 @@ class Parse {
       .argument('<name>', 'reverse DNS, for example com.example.dev', checked(parseText))
       .requiredOption('--out <file>', 'where to write it; refuses to overwrite', checked(parseText))
       .option('--public-out <file>', 'the same without its authority key', checked(parseText))
+      .addHelpText('after', EXAMPLES.realmCreate)
     this.#leaf(create, (values, args) => ({
       command: 'realm create',
       name: args[0] as string,
@@ -412,6 +407,7 @@ class Parse {
       .requiredOption('--realm <file>', 'realm file with its authority key', checked(parseText))
       .option('--valid-days <days>', 'how long it is valid', validDays, MEMBERSHIP_DAYS)
       .option('--out <file>', 'write it there instead of printing it', checked(parseText))
+      .addHelpText('after', EXAMPLES.realmIssue)
     this.#leaf(issue, (values, args) => ({
       command: 'realm issue',
       nodeKey: args[0] as string,

@@ -13,7 +13,7 @@ const commandOf = (line: string, env?: Record<string, string>): object => {
 const KEY = 'ab'.repeat(32)
 const COMMANDS_WITH_EXAMPLES = [
   ...['', 'start', 'join', 'members', 'topology', 'stats', 'events'],
-  ...['spawn', 'ref call', 'dht'],
+  ...['ping', 'spawn', 'ref call', 'ref monitor', 'dht', 'realm create', 'realm issue', 'demo'],
   ...['publish', 'subscribe', 'call', 'advertise', 'services', 'topics', 'presence'],
 ]
 
