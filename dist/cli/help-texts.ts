@@ -72,8 +72,26 @@ realm file only. Such a node says its key when it is started without a membershi
 export const DEMO_DESCRIPTION: string = `Starts three nodes as processes of this machine and shows what a mesh does: join, members,
 spawn, calls with their round-trip times, a crash and its restart, kill -9, leave. Leaves nothing behind.`
 
-/** Of the commands that have a builder of their own. */
-export const EXAMPLES = Object.freeze({
+/** Commands that have a builder of their own. */
+type Built =
+  | 'root'
+  | 'start'
+  | 'spawn'
+  | 'call'
+  | 'ping'
+  | 'monitor'
+  | 'realmCreate'
+  | 'realmIssue'
+  | 'demo'
+  | 'join'
+  | 'members'
+  | 'topology'
+  | 'dht'
+  | 'stats'
+  | 'events'
+
+/** Their examples. */
+export const EXAMPLES: Readonly<Record<Built, string>> = Object.freeze({
   root: `
 Examples:
   $ fovea demo
