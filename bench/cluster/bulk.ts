@@ -31,6 +31,7 @@ const STREAMS = 8
 const CASTS_AHEAD = 4
 const ROUNDS = 3
 const IDLE_MS = 5_000
+const SHARED_MS = 1_500
 const BEAT_MS = 100
 const PAYLOAD = 'x'.repeat(64)
 
@@ -70,15 +71,20 @@ async function beside({ node, link, echo }: Stage, work: () => Promise<number>):
     sentMs = performance.now()
     link.send('control', encodeFrame(BEAT.ask, new Uint8Array(8)))
   }, BEAT_MS)
-  const startedMs = performance.now()
-  const bytes = await work()
-  const seconds = (performance.now() - startedMs) / 1_000
+  const mebibytes = await speedOf(work)
   isOver = true
   await calling
   clearInterval(beats)
   while (sentMs !== undefined) await pause(10)
   answered()
-  return { callsMs, beatsMs, mebibytes: bytes / 1_048_576 / seconds }
+  return { callsMs, beatsMs, mebibytes }
+}
+
+/** MiB per second. */
+async function speedOf(work: () => Promise<number>): Promise<number> {
+  const startedMs = performance.now()
+  const bytes = await work()
+  return (bytes / 1_048_576 / (performance.now() - startedMs)) * 1_000
 }
 
 const pause = (delayMs: number): Promise<void> =>
@@ -120,7 +126,8 @@ const WAYS = [
   { name: '1 GiB of casts of 1 MiB', work: casts },
 ] as const
 
-function rowsOf(phases: readonly Phase[][]): Row[] {
+/** `alone`: MiB per second of each way when nobody calls beside it. */
+function rowsOf(phases: readonly Phase[][], alone: readonly (readonly number[])[]): Row[] {
   const of = (w: number, pick: (phase: Phase) => number): number => median(phases[w]!.map(pick))
   const p99 = ({ callsMs }: Phase): number => percentile(callsMs, 0.99)
   const to = (w: number): number =>
@@ -131,6 +138,7 @@ function rowsOf(phases: readonly Phase[][]): Row[] {
       of(w, ({ mebibytes }) => mebibytes),
       1,
     ),
+    'alone, MiB / s': round(median(alone[w]!), 1),
     calls: phases[w]!.reduce((sum, { callsMs }) => sum + callsMs.length, 0),
     'p50 ms': round(of(w, ({ callsMs }) => percentile(callsMs, 0.5))),
     'p99 ms': round(of(w, p99)),
@@ -182,11 +190,16 @@ export async function benchBulk(): Promise<void> {
     const stage: Stage = { node, link: node.mesh.linkTo(key.hex)!, echo, sink }
     await beside(stage, nothing)
     const phases = WAYS.map((): Phase[] => [])
+    const alone = WAYS.map((): number[] => [])
     for (let i = 0; i < ROUNDS; i++) {
-      for (const [w, { work }] of WAYS.entries())
+      for (const [w, { work }] of WAYS.entries()) {
         phases[w]!.push(await beside(stage, () => work(stage)))
+        // Others share the way for a second after their last message.
+        await pause(SHARED_MS)
+        alone[w]!.push(await speedOf(() => work(stage)))
+      }
     }
-    const rows = rowsOf(phases)
+    const rows = rowsOf(phases, alone)
     publish('cluster-bulk', {
       title: 'Calls beside a bulk transfer over the same connection',
       how: `Two programs on loopback QUIC, median of ${ROUNDS} rounds in turns; calls of 64 bytes one after the other to one process, a gigabyte to another. A beat is a round trip on the control lane every ${BEAT_MS} ms, where keepalives travel.`,
