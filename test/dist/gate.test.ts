@@ -342,10 +342,13 @@ describe('a gate', () => {
     expect([a.dials, Array.from(a.gate.peers())]).toEqual([1, []])
   })
 
-  it.each(['is closed', 'has lost it'])(
+  it.each([
+    ['is closed', 0],
+    ['has lost it', 1_000],
+  ])(
     'that %s dials nobody for what waited for the end of a session',
-    async (how) => {
-      const { clock, gates, a, b, far } = await scene({ isLinked: false, dialHoldOffMs: 1_000 })
+    async (how, dialHoldOffMs) => {
+      const { clock, gates, a, b, far } = await scene({ isLinked: false, dialHoldOffMs })
       a.system.send(far, 'through others')
       await clock.advance(300)
       const session = a.gate.peer(b.keyHex)!.link
