@@ -5,6 +5,7 @@
  * round. What does not fit is skipped, the next that fits is taken, and nothing is lost (S27).
  */
 import type { Update } from './message.ts'
+import { RareMap } from './rare-map.ts'
 
 /** Entries looked at for one datagram, at most: a long queue of misfits must not cost O(n). */
 const EXAMINED_MAX = 64
@@ -30,7 +31,7 @@ type Lane = (Entry | undefined)[]
 
 /** The queue of one core. */
 export class BroadcastQueue {
-  readonly #bySlot = new Map<number, Entry>()
+  readonly #bySlot = new RareMap<number, Entry>()
   readonly #urgent: Lane = []
   readonly #ordinary: Lane = []
   readonly #taken: Entry[] = []

@@ -102,7 +102,7 @@ export class SwimContext {
       datagramsReceived: 0,
     }
     this.selfId = self.id
-    this.isLinked = options.isLinked ?? (() => false)
+    this.isLinked = options.isLinked ?? notLinked
     this.nowMs = nowMs
     this.sink = sink
   }
@@ -197,6 +197,10 @@ export interface ContextState {
   readonly table: ReturnType<MemberTable['state']>
   readonly queue: ReturnType<BroadcastQueue['state']>
   readonly suspicions: ReturnType<Suspicions['state']>
+}
+
+function notLinked(): boolean {
+  return false
 }
 
 /** A record as others see it. */

@@ -19,6 +19,7 @@ import type { Contact } from './machine.ts'
 import { SYNC_BUCKETS, type SwimReply, type SwimRequest, type SyncEntry } from './message.ts'
 import type { OwnLife } from './own-life.ts'
 import { PeerBudget, type PeerBudgetState } from './peer-budget.ts'
+import { RareMap } from './rare-map.ts'
 import { syncIntervalMs } from './settings.ts'
 import type { MemberId, Statement } from './statement.ts'
 import { isLiving } from './table.ts'
@@ -55,9 +56,9 @@ export class Exchanges {
   readonly #context: SwimContext
   readonly #own: OwnLife
   readonly #ledger: Ledger
-  readonly #asked = new Map<number, Asked>()
+  readonly #asked = new RareMap<number, Asked>()
   /** Peers that were sent entries and owe a push, with the time when that is given up. */
-  readonly #answered = new Map<MemberId, number>()
+  readonly #answered = new RareMap<MemberId, number>()
   /** Bytes of the table that a peer was given in this second, whoever asked whom. */
   readonly #given: PeerBudget
   #nextAtMs: number

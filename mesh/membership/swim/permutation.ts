@@ -14,9 +14,10 @@ export class Permutation {
   readonly #lowMask: number
   readonly #highMask: number
 
+  /** Only the low 32 bits of `key` count; as a signed number they need no place of their own in memory. */
   constructor(size: number, key: number) {
     this.size = size
-    this.key = key
+    this.key = key | 0
     const bits = size <= 1 ? 0 : 32 - Math.clz32(size - 1)
     this.#lowBits = bits >>> 1
     this.#lowMask = (1 << this.#lowBits) - 1

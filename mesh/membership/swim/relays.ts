@@ -6,6 +6,7 @@ import { Deadlines } from '../../machine/deadlines.ts'
 import type { SwimContext } from './context.ts'
 import type { Packer } from './packer.ts'
 import { PeerBudget, type PeerBudgetState } from './peer-budget.ts'
+import { RareMap } from './rare-map.ts'
 import type { MemberId } from './statement.ts'
 import { isLiving } from './table.ts'
 
@@ -20,7 +21,7 @@ interface Relay {
 export class Relays {
   readonly #context: SwimContext
   readonly #packer: Packer
-  readonly #bySequence = new Map<number, Relay>()
+  readonly #bySequence = new RareMap<number, Relay>()
   readonly #deadlines = new Deadlines()
   /** A peer probes one member at a time; whoever asks more often lets us shoot at others. */
   readonly #asked: PeerBudget

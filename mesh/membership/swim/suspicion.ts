@@ -4,6 +4,7 @@
  * one heap. A suspicion belongs to one incarnation: a newer one begins anew (S16).
  */
 import { Deadlines } from '../../machine/deadlines.ts'
+import { RareMap } from './rare-map.ts'
 import type { SwimSettings } from './settings.ts'
 import type { MemberId } from './statement.ts'
 
@@ -47,7 +48,7 @@ interface Suspicion {
 
 /** All suspicions that run. */
 export class Suspicions {
-  readonly #bySlot = new Map<number, Suspicion>()
+  readonly #bySlot = new RareMap<number, Suspicion>()
   readonly #ends = new Deadlines()
 
   get size(): number {

@@ -37,7 +37,8 @@ export class MemberTable {
   /** When each tombstone is dropped, which is also their order of age. */
   readonly #tombstones = new Deadlines()
   readonly schedule: ProbeSchedule
-  readonly digests: Uint32Array
+  /** The base's own array until something differs. */
+  digests: Uint32Array
   readonly counts: Record<MemberStatus, number>
   /** Changes of records so far: tells whether an exchange taught us anything. */
   changes = 0
@@ -48,7 +49,7 @@ export class MemberTable {
     this.#base = base
     this.#end = base.records.length
     this.schedule = new ProbeSchedule(this.#end, random)
-    this.digests = base.digests.slice()
+    this.digests = base.digests
     this.counts = { alive: this.#end, suspect: 0, dead: 0, left: 0 }
   }
 
@@ -102,7 +103,7 @@ export class MemberTable {
       this.#self = this.#allocate(record.statement.id)
       this.#keep(this.#self, record)
       this.counts.alive += 1
-      toggleDigest(this.digests, record.statement, false)
+      this.#toggle(record)
     } else {
       this.#self = known
       this.schedule.remove(known)
@@ -178,7 +179,7 @@ export class MemberTable {
     this.#tombstones.clear()
     for (const [slot, timeMs] of state.tombstones) this.#tombstones.set(slot, timeMs)
     this.schedule.restore(state.schedule)
-    this.digests.set(state.digests)
+    this.digests = Uint32Array.from(state.digests)
     Object.assign(this.counts, state.counts)
     this.notAlive = this.size - this.counts.alive
     this.changes = state.changes
@@ -195,6 +196,11 @@ export class MemberTable {
     this.#own.set(slot, record)
   }
 
+  #toggle({ statement, status }: MemberRecord): void {
+    if (this.digests === this.#base.digests) this.digests = this.digests.slice()
+    toggleDigest(this.digests, statement, status === 'suspect')
+  }
+
   /** Counts, digest, probing order and tombstones after a change of one record. */
   #count(
     slot: number,
@@ -208,8 +214,8 @@ export class MemberTable {
     if (before !== undefined) this.counts[before.status] -= 1
     if (after !== undefined) this.counts[after.status] += 1
     this.notAlive = this.size - this.counts.alive
-    if (wasLiving) toggleDigest(this.digests, before.statement, before.status === 'suspect')
-    if (lives) toggleDigest(this.digests, after.statement, after.status === 'suspect')
+    if (wasLiving) this.#toggle(before)
+    if (lives) this.#toggle(after)
     if (slot !== this.#self) {
       if (wasLiving && !lives) this.schedule.remove(slot)
       if (!wasLiving && lives) this.schedule.add(slot)
