@@ -60,7 +60,7 @@ export const SERVICES_MUTANTS: readonly ServicesMutant[] = [
     from: 'if (this.publisher.isToCome(topic, sequence)) continue',
     to: '',
     isWide: true,
-    seeds: [62],
+    seeds: [6, 16, 17, 20, 21],
     ids: ['ML33', 'PS6'],
   },
   {
