@@ -384,7 +384,7 @@ describe('a gate', () => {
     const { clock, gates, a, b, here, there } = await scene({ isLinked })
     const pid = b.system.pidFor(a.keyHex, here.pid.id, 1)
     if (isLinked) gates.rest(a)
-    void a.gate.leave()
+    const left = a.gate.leave()
     if (isLinked) b.system.monitor(there.pid, pid)
     else gates.up(a)
     await clock.advance(50)
@@ -392,6 +392,8 @@ describe('a gate', () => {
     const call = b.system.call(pid, 'too late', 1).catch((error: unknown) => error)
     await clock.advance(50)
     expect(await call).toMatchObject({ reason: 'noconnection' })
+    // Once; and nobody is spoken to through others.
+    expect([a.gate.leave() === left, a.gate.leaveRelayed()]).toEqual([true, undefined])
   })
 
   it('that is closed has no channel left, also none whose link may be about to end', async () => {
