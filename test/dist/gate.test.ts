@@ -331,7 +331,7 @@ describe('a gate', () => {
   })
 
   it('that is closed gives its dials up, and takes no link of one that ends later', async () => {
-    const { clock, gates, a, far } = await scene({ isLinked: false })
+    const { clock, gates, a, b, far } = await scene({ isLinked: false, dialHoldOffMs: 60_000 })
     a.system.send(far, 'in vain')
     const { signal, timeoutMs } = a.dialled!
     expect([signal.aborted, timeoutMs]).toEqual([false, DIST_DEFAULTS.dialTimeoutMs])
@@ -339,7 +339,9 @@ describe('a gate', () => {
     expect(signal.aborted).toBe(true)
     gates.up(a)
     await clock.advance(100)
-    expect([a.dials, Array.from(a.gate.peers())]).toEqual([1, []])
+    b.gate.close()
+    // Nor is anybody held off any more.
+    expect([a.dials, Array.from(a.gate.peers()), clock.timerCount]).toEqual([1, [], 0])
   })
 
   it.each([
