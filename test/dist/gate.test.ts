@@ -331,17 +331,17 @@ describe('a gate', () => {
   })
 
   it('that is closed gives its dials up, and takes no link of one that ends later', async () => {
-    const { clock, gates, a, b, far } = await scene({ isLinked: false, dialHoldOffMs: 60_000 })
+    const { clock, gates, a, far } = await scene({ isLinked: false, dialHoldOffMs: 60_000 })
     a.system.send(far, 'in vain')
+    const { timerCount } = clock
     const { signal, timeoutMs } = a.dialled!
     expect([signal.aborted, timeoutMs]).toEqual([false, DIST_DEFAULTS.dialTimeoutMs])
     a.gate.close()
-    expect(signal.aborted).toBe(true)
+    // Nor is anybody held off any more.
+    expect([signal.aborted, clock.timerCount]).toEqual([true, timerCount])
     gates.up(a)
     await clock.advance(100)
-    b.gate.close()
-    // Nor is anybody held off any more.
-    expect([a.dials, Array.from(a.gate.peers()), clock.timerCount]).toEqual([1, [], 0])
+    expect([a.dials, Array.from(a.gate.peers())]).toEqual([1, []])
   })
 
   it.each([
