@@ -42,7 +42,7 @@ export const SEAL_OVERHEAD_BYTES: number =
 /** Nodes for which this one counts what it seals. */
 const COUNTERS_MAX = 4_096
 
-/** Heads that are known by their bytes: about 300 each. */
+/** Heads that are known by their bytes, unless fewer senders are remembered: about 2 KB of heap each. */
 const HEADS_MAX = 4_096
 
 /** What seals are made of. */
@@ -156,7 +156,7 @@ export class Seals {
     if (this.#heads.get(hex) === head) return
     this.#heads.delete(hex)
     this.#heads.set(hex, { ...head, bytes: Buffer.from(sealed.subarray(0, head.at)) })
-    if (this.#heads.size <= HEADS_MAX) return
+    if (this.#heads.size <= Math.min(HEADS_MAX, this.#parts.limits.sendersMax)) return
     for (const oldest of this.#heads.keys()) return void this.#heads.delete(oldest)
   }
 
