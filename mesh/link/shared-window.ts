@@ -5,13 +5,16 @@
  * as long as nobody else speaks, what the transport takes.
  *
  * What keeps it busy is measured, without a clock of the peer: what the peer took within the shortest round trip of a
- * chunk that was ever seen and DELAY_MS more, and half as much again, so that it can grow. When the peer or the way is
+ * chunk and DELAY_MS more, and half as much again, so that it can grow. When the peer or the way is
  * slower, this becomes less by itself; on a long way more, because its round trip is longer. BBR's rule (delivery rate
- * times the shortest round trip) with a fixed share of delay in place of its probing.
+ * times the shortest round trip) with a fixed share of delay in place of its probing. Whenever others begin to share the way
+ * it begins anew at `bytesMin`, as in BBR's probing of the round trip: behind all that was under way alone, and in the long
+ * turns of who pours, no round trip is short, and a window by such a one would never shrink.
  *
  * Invariants:
  * - Beside other messages no chunk leaves while more than the window would be under way with it, unless nothing is.
- * - The window is at least `bytesMin`, and is judged only by times in which it held something back.
+ * - The window is at least `bytesMin`, and is judged only by times in which it held something back, and by round trips that
+ *   began while others shared the way.
  * - The peer can not take what was not sent: `taken` says so, and nothing changes.
  */
 
@@ -78,6 +81,7 @@ export class SharedWindow {
   hasRoom(bytes: number, nowMs: number): boolean {
     if (this.#wasShared) {
       this.#wasShared = false
+      if (nowMs >= this.#sharedUntilMs) this.#beginShared(nowMs)
       this.#sharedUntilMs = nowMs + SHARED_MS
     }
     const { bytesUnderWay } = this
@@ -91,7 +95,7 @@ export class SharedWindow {
   sent(bytes: number, nowMs: number): void {
     if (this.bytesUnderWay === 0 && !this.#heldBack) this.#begin(nowMs)
     this.#sent += bytes
-    this.#timed ??= { sent: this.#sent, atMs: nowMs }
+    if (nowMs < this.#sharedUntilMs) this.#timed ??= { sent: this.#sent, atMs: nowMs }
   }
 
   /** The peer took so many bytes; false when that cannot be. */
@@ -104,6 +108,13 @@ export class SharedWindow {
     }
     this.#judge(nowMs)
     return true
+  }
+
+  #beginShared(nowMs: number): void {
+    this.#windowBytes = this.#bytesMin
+    this.#roundTripMs = Infinity
+    this.#timed = undefined
+    this.#begin(nowMs)
   }
 
   #judge(nowMs: number): void {

@@ -97,6 +97,25 @@ describe('SharedWindow', () => {
     expect(inFrontMs).toBeLessThan(Math.max(MIN / way.perMs, 0.5 * way.wayMs + 4))
   })
 
+  it('D3 begins anew at bytesMin when others begin to share the way, whatever was poured before', () => {
+    const window = new SharedWindow(MIN)
+    const way = { perMs: 100_000, wayMs: 1, forMs: 300 }
+    let { endMs: nowMs } = run(window, way)
+    expect(window.windowBytes).toBeGreaterThan(100_000)
+    window.taken(window.bytesUnderWay, nowMs)
+    // Nobody else speaks for a second; who pours has turns of 30 ms.
+    nowMs += 1_001
+    for (let turns = 0; turns < 10; turns++, nowMs += 30) {
+      expect(fill(window, nowMs)).toBe(1_000)
+      window.taken(window.bytesUnderWay, nowMs + 30)
+    }
+    window.shared()
+    expect(fill(window, nowMs)).toBe(MIN / CHUNK)
+    const { endMs } = run(window, way, nowMs)
+    const { taken } = run(window, way, endMs)
+    expect(taken).toBeGreaterThan(0.9 * 100_000 * 300)
+  })
+
   it('becomes smaller when the way becomes slower, bytesMin at least, and larger again', () => {
     const window = new SharedWindow(MIN)
     let { endMs } = run(window, { perMs: 100_000, wayMs: 2, forMs: 300 })
