@@ -1,4 +1,5 @@
 /** Which nodes are sent to through others because they could not be dialled, and until when they are left alone. */
+import { setNewest } from '../machine/newest.ts'
 
 /** Nodes remembered; beyond it the oldest is dialled once more. */
 const PATHS_MAX = 4_096
@@ -23,10 +24,7 @@ export class Paths {
 
   /** It could not be dialled. */
   relay(node: string, nowMs: number): void {
-    this.#untilMs.delete(node)
-    this.#untilMs.set(node, nowMs + this.#ttlMs)
-    if (this.#untilMs.size <= PATHS_MAX) return
-    for (const oldest of this.#untilMs.keys()) return void this.#untilMs.delete(oldest)
+    setNewest(this.#untilMs, node, nowMs + this.#ttlMs, PATHS_MAX)
   }
 
   /** It has a link, or there is no way through others. */

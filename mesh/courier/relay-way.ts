@@ -10,6 +10,7 @@
  * envelopes whose first link is gone, or of which nothing was heard for `envelopeWaitMs` (`under-way.ts`): their messages end
  * as ever, but others may pass them.
  */
+import { setNewest } from '../machine/newest.ts'
 import { HEADER_BYTES } from '../wire/frame.ts'
 import { RouteError } from '../routing/greedy/errors.ts'
 import type { RouteType } from '../routing/greedy/envelope.ts'
@@ -329,11 +330,8 @@ export class RelayWay {
   }
 
   #remember(node: string, helper: Helper): void {
-    this.#helpers.delete(node)
-    if (helper === undefined) return
-    this.#helpers.set(node, helper)
-    if (this.#helpers.size <= HELPERS_MAX) return
-    for (const oldest of this.#helpers.keys()) return void this.#helpers.delete(oldest)
+    if (helper === undefined) this.#helpers.delete(node)
+    else setNewest(this.#helpers, node, helper, HELPERS_MAX)
   }
 
   #lineOf(node: string): Line {

@@ -25,6 +25,7 @@ import { checkMembership } from '../identity/realm.ts'
 import type { Realm } from '../identity/realm.ts'
 import { VerifiedMemberships } from '../identity/verified-memberships.ts'
 import { ByteStock } from '../machine/byte-stock.ts'
+import { setNewest } from '../machine/newest.ts'
 import { ReplayGuard } from './replay.ts'
 import type { ReplayLimits, ReplayRefusal } from './replay.ts'
 
@@ -154,10 +155,8 @@ export class Seals {
   #knows(head: Head, sealed: Uint8Array): void {
     const { hex } = head.sender
     if (this.#heads.get(hex) === head) return
-    this.#heads.delete(hex)
-    this.#heads.set(hex, { ...head, bytes: Buffer.from(sealed.subarray(0, head.at)) })
-    if (this.#heads.size <= Math.min(HEADS_MAX, this.#parts.limits.sendersMax)) return
-    for (const oldest of this.#heads.keys()) return void this.#heads.delete(oldest)
+    const known = { ...head, bytes: Buffer.from(sealed.subarray(0, head.at)) }
+    setNewest(this.#heads, hex, known, Math.min(HEADS_MAX, this.#parts.limits.sendersMax))
   }
 
   #nodeKeyOf(publicKey: Uint8Array): NodeKey {

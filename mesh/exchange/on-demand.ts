@@ -11,6 +11,7 @@ import { nodeKeyFromHex } from '../identity/node-key.ts'
 import type { Dialer } from '../link/dialer.ts'
 import type { Link } from '../link/link.ts'
 import type { LinkPool } from '../link/pool.ts'
+import { setNewest } from '../machine/newest.ts'
 import type { Refusals } from '../refusals.ts'
 import type { Target } from './target.ts'
 
@@ -198,11 +199,7 @@ export class OnDemand {
   #died(to: Target): void {
     const { clock, deadMs } = this.#parts
     if (deadMs === 0) return
-    const place = placeOf(to)
-    this.#dead.delete(place)
-    this.#dead.set(place, clock.now() + deadMs)
-    if (this.#dead.size <= DEAD_MAX) return
-    for (const oldest of this.#dead.keys()) return void this.#dead.delete(oldest)
+    setNewest(this.#dead, placeOf(to), clock.now() + deadMs, DEAD_MAX)
   }
 
   #isDead(to: Target): boolean {

@@ -4,6 +4,7 @@
  */
 import { invariant } from '../../runtime/index.ts'
 import type { Origin } from '../courier/courier.ts'
+import { setNewest } from '../machine/newest.ts'
 import type { ServicesContext } from '../services/context.ts'
 import { Announcer, COUNTERPART, filterOf, SPACE_PREFIX } from './announcer.ts'
 import { LocalWatch } from './local-watch.ts'
@@ -259,11 +260,8 @@ export class PresenceMemory {
 
   /** Answers go back the way that words came. */
   #cameBy(node: string, via: string | undefined): void {
-    this.#vias.delete(node)
-    if (via === undefined) return
-    this.#vias.set(node, via)
-    if (this.#vias.size <= VIAS_MAX) return
-    for (const oldest of this.#vias.keys()) return void this.#vias.delete(oldest)
+    if (via === undefined) this.#vias.delete(node)
+    else setNewest(this.#vias, node, via, VIAS_MAX)
   }
 
   #mayAnswer(node: string, nowMs: number): boolean {

@@ -11,6 +11,7 @@
  */
 import { isIP } from 'node:net'
 import type { Link } from '../link/link.ts'
+import { setNewest } from '../machine/newest.ts'
 import type { TransportAddress } from '../transport/transport.ts'
 import type { Sender } from './kademlia/message.ts'
 
@@ -80,10 +81,7 @@ export class AddressProofs {
     const { hex } = peer.key
     const place = placeOf(peer.address)
     if (this.#proven.get(hex) === place) return
-    this.#proven.delete(hex)
-    this.#proven.set(hex, place)
-    if (this.#proven.size <= PROVEN_MAX) return
-    for (const oldest of this.#proven.keys()) return void this.#proven.delete(oldest)
+    setNewest(this.#proven, hex, place, PROVEN_MAX)
   }
 }
 
