@@ -337,7 +337,7 @@ export class Outbox {
   #pass(type: number, frame: Uint8Array, follows: boolean): boolean {
     if (!this.#send(frame)) return false
     // What is said about chunks does not have to pass others, and what follows a large value comes behind it anyhow.
-    if (type !== WireType.distTaken && !follows) this.#window?.shared()
+    if (type !== WireType.distTaken && !follows) this.#window?.shared(this.#options.now())
     return true
   }
 

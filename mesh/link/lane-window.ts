@@ -50,7 +50,7 @@ export class LaneWindow {
 
   /** Something went to the peer on a lane that somebody waits for. */
   shared(): void {
-    this.#window.shared()
+    this.#window.shared(this.#clock.now())
   }
 
   /** Whether a frame of so many bytes may go now. */

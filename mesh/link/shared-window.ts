@@ -37,7 +37,6 @@ export class SharedWindow {
   /** Since the link came up. */
   #sent = 0
   #taken = 0
-  #wasShared = false
   #sharedUntilMs = -Infinity
   /** The chunk whose round trip is measured: when it left, and how much was sent with it. */
   #timed: { readonly sent: number; readonly atMs: number } | undefined
@@ -73,17 +72,13 @@ export class SharedWindow {
   }
 
   /** Another message went the same way. */
-  shared(): void {
-    this.#wasShared = true
+  shared(nowMs: number): void {
+    if (nowMs >= this.#sharedUntilMs) this.#beginShared(nowMs)
+    this.#sharedUntilMs = nowMs + SHARED_MS
   }
 
   /** Whether a chunk of so many bytes may leave; if not, `taken` follows. */
   hasRoom(bytes: number, nowMs: number): boolean {
-    if (this.#wasShared) {
-      this.#wasShared = false
-      if (nowMs >= this.#sharedUntilMs) this.#beginShared(nowMs)
-      this.#sharedUntilMs = nowMs + SHARED_MS
-    }
     const { bytesUnderWay } = this
     if (bytesUnderWay === 0 || nowMs >= this.#sharedUntilMs) return true
     if (bytesUnderWay + bytes <= this.#windowBytes) return true

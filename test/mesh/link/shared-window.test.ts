@@ -27,7 +27,7 @@ function run(
   const answers: { readonly atMs: number; readonly bytes: number }[] = []
   let queued = window.bytesUnderWay
   for (let nowMs = fromMs; nowMs < fromMs + way.forMs; nowMs += STEP_MS) {
-    window.shared()
+    window.shared(nowMs)
     queued += fill(window, nowMs) * CHUNK
     credit = Math.min(credit + way.perMs * STEP_MS, queued)
     const whole = credit - (credit % CHUNK)
@@ -46,7 +46,7 @@ function run(
 describe('SharedWindow', () => {
   it('D3 lets bytesMin under way beside others, and not one chunk more until some are taken', () => {
     const window = new SharedWindow(MIN)
-    window.shared()
+    window.shared(0)
     expect(fill(window, 0)).toBe(4)
     expect(window.bytesUnderWay).toBe(MIN)
     expect(window.hasRoom(1, 0)).toBe(false)
@@ -56,7 +56,7 @@ describe('SharedWindow', () => {
 
   it('lets one chunk out when nothing is under way, however large', () => {
     const window = new SharedWindow(10)
-    window.shared()
+    window.shared(0)
     expect(fill(window, 0)).toBe(1)
     window.taken(CHUNK, 1)
     expect(fill(window, 1)).toBe(1)
@@ -65,10 +65,16 @@ describe('SharedWindow', () => {
   it('holds nothing back while nobody else speaks, nor a second after the last word', () => {
     const window = new SharedWindow(MIN)
     expect(fill(window, 0, 100)).toBe(100)
-    window.shared()
+    window.shared(5)
     expect(fill(window, 5)).toBe(0)
     expect(fill(window, 1_004.9)).toBe(0)
     expect(fill(window, 1_005, 100)).toBe(100)
+  })
+
+  it('holds nothing back for a word that was the last one long ago', () => {
+    const window = new SharedWindow(MIN)
+    window.shared(0)
+    expect(fill(window, 1_000, 100)).toBe(100)
   })
 
   it('counts nothing that was never sent', () => {
@@ -109,7 +115,7 @@ describe('SharedWindow', () => {
       expect(fill(window, nowMs)).toBe(1_000)
       window.taken(window.bytesUnderWay, nowMs + 30)
     }
-    window.shared()
+    window.shared(nowMs)
     expect(fill(window, nowMs)).toBe(MIN / CHUNK)
     const { endMs } = run(window, way, nowMs)
     const { taken } = run(window, way, endMs)
@@ -135,7 +141,7 @@ describe('SharedWindow', () => {
     const wide = window.windowBytes
     for (let nowMs = endMs; nowMs < endMs + 500; nowMs++) {
       window.taken(window.bytesUnderWay, nowMs)
-      window.shared()
+      window.shared(nowMs)
       fill(window, nowMs, 1)
     }
     expect(window.windowBytes).toBeGreaterThanOrEqual(wide)
