@@ -159,7 +159,7 @@ export class PeerLink {
       callsOut: this.#calls.size,
       spawnsOut: this.#spawns.size,
       monitorsOut: this.#monitors.size,
-      bytesWaiting: this.#madeOutbox?.bytesWaiting ?? 0,
+      bytesWaiting: this.#bytesWaiting,
       ...(this.#madeInbound?.stats ?? NOTHING_ASKED),
     }
   }
@@ -169,7 +169,11 @@ export class PeerLink {
     // Asked again and again about every link at rest.
     if (this.#calls.size + this.#spawns.size + this.#monitors.size > 0) return true
     if (this.#madeInbound?.isAsked === true) return true
-    return (this.#madeOutbox?.bytesWaiting ?? 0) + this.link.bytesQueued > 0
+    return this.#bytesWaiting + this.link.bytesQueued > 0
+  }
+
+  get #bytesWaiting(): number {
+    return this.#madeOutbox?.bytesWaiting ?? 0
   }
 
   get #inbound(): PeerInbound {
@@ -351,7 +355,7 @@ export class PeerLink {
   /** A link takes what it has to the end. A session is cut short by members' news, so what it has must have arrived. */
   get #bytesLeaving(): number {
     const { acknowledges, bytesQueued } = this.link
-    return this.stats.bytesWaiting + (acknowledges === true ? bytesQueued : 0)
+    return this.#bytesWaiting + (acknowledges === true ? bytesQueued : 0)
   }
 
   #drained(): void {

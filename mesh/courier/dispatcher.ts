@@ -82,10 +82,9 @@ export class Dispatcher implements Driver {
   }
 
   get nextDueMs(): number {
-    return Math.min(
-      ...[this.#waiting.nextDueMs, this.#assembly.nextDueMs, this.#keys.nextDueMs],
-      this.#relay?.nextDueMs ?? Infinity,
-    )
+    const relayMs = this.#relay?.nextDueMs ?? Infinity
+    const keysMs = this.#keys.nextDueMs
+    return Math.min(this.#waiting.nextDueMs, this.#assembly.nextDueMs, keysMs, relayMs)
   }
 
   /** Bytes that wait for a way, all nodes together. */

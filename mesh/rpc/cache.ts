@@ -13,7 +13,7 @@ import { ownPromise } from '../../runtime/index.ts'
 import type { Clock } from '../../runtime/index.ts'
 import type { Refusals } from '../refusals.ts'
 import type { Codec } from '../wire/codec.ts'
-import { RpcError } from './errors.ts'
+import { givenUp, RpcError } from './errors.ts'
 import type { RpcCounters } from './stats.ts'
 
 /** What {@link ResultCache} needs. */
@@ -197,11 +197,7 @@ export class ResultCache {
         const { timeoutMs: ofCall } = wanted
         leave(new RpcError('ERR_RPC_TIMEOUT', message, { procedure, timeoutMs: ofCall }))
       })
-      const stop = onGivenUp((cause) =>
-        leave(
-          new RpcError('ERR_RPC_CANCELLED', `'${procedure}' was given up`, { procedure, cause }),
-        ),
-      )
+      const stop = onGivenUp((cause) => leave(givenUp(procedure, cause)))
       flight.result.then(
         (bytes) => void (end() && resolve(bytes)),
         (error: unknown) => void (end() && reject(error)),

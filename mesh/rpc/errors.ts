@@ -70,6 +70,11 @@ export class RpcError extends FoveaError {
   }
 }
 
+/** Whoever made a call does not want it any more, for that reason. */
+export function givenUp(procedure: string, cause: unknown): RpcError {
+  return new RpcError('ERR_RPC_CANCELLED', `'${procedure}' was given up`, { procedure, cause })
+}
+
 const NOT_RUN = 'no; the handler did not run'
 const PERHAPS = 'perhaps: the handler may have run, or still runs'
 const DROPPED = 'no; the message is dropped'

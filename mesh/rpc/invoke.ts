@@ -15,7 +15,7 @@ import { checkTopic } from '../topics/topic.ts'
 import { UnsendableError } from '../wire/errors.ts'
 import type { CallRequest, CallTarget } from './call-request.ts'
 import type { RpcContext } from './context.ts'
-import { RpcError } from './errors.ts'
+import { givenUp, RpcError } from './errors.ts'
 import { CALL_CHECKS, CAST_CHECKS } from './options.ts'
 import { invalid } from './procedures.ts'
 import type { RpcCallOptions, RpcCastOptions } from './rpc.ts'
@@ -279,8 +279,4 @@ function restarting(procedure: string): RpcError {
   return new RpcError('ERR_RPC_UNREACHABLE', 'the process behind procedures is not there', {
     procedure,
   })
-}
-
-function givenUp(procedure: string, cause: unknown): RpcError {
-  return new RpcError('ERR_RPC_CANCELLED', `'${procedure}' was given up`, { procedure, cause })
 }

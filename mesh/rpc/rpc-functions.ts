@@ -12,7 +12,7 @@ import type {
 import { serveContract } from './client/serve.ts'
 import type { RpcContext } from './context.ts'
 import { doubtOf } from './doubt.ts'
-import { RpcError } from './errors.ts'
+import { givenUp, RpcError } from './errors.ts'
 import { Invoker } from './invoke.ts'
 import { advertiseSettings, CALL_MANY_CHECKS } from './options.ts'
 import { checkPattern, metadataOf } from './procedures.ts'
@@ -187,7 +187,7 @@ export class RpcFunctions implements Rpc {
   ): Promise<readonly ProviderResult<Output>[]> {
     const { catalog, memory, clock, settings } = this.#context
     const { signal } = options
-    if (signal?.aborted === true) throw cancelled(procedure, signal.reason)
+    if (signal?.aborted === true) throw givenUp(procedure, signal.reason)
     const startedMs = clock.now()
     const timeoutMs = options.timeoutMs ?? settings.callTimeoutMs
     const known = memory.engine?.candidates(procedure) ?? []
@@ -213,7 +213,7 @@ export class RpcFunctions implements Rpc {
         )
       }),
     )
-    if (options.signal?.aborted === true) throw cancelled(procedure, options.signal.reason)
+    if (options.signal?.aborted === true) throw givenUp(procedure, options.signal.reason)
     return results
   }
 
@@ -223,13 +223,9 @@ export class RpcFunctions implements Rpc {
       if (catalog.isSought('procedure', procedure)) return resolve()
       catalog
         .seek('procedure', procedure, { timeoutMs, signal })
-        .then(resolve, (cause: unknown) => reject(cancelled(procedure, cause)))
+        .then(resolve, (cause: unknown) => reject(givenUp(procedure, cause)))
     })
   }
-}
-
-function cancelled(procedure: string, cause: unknown): RpcError {
-  return new RpcError('ERR_RPC_CANCELLED', `'${procedure}' was given up`, { procedure, cause })
 }
 
 /** Resolves when nothing of it runs or waits any more. */
