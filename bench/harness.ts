@@ -40,6 +40,11 @@ export function percentile(values: readonly number[], share: number): number {
   return sorted[Math.min(sorted.length - 1, Math.floor(sorted.length * share))] ?? Number.NaN
 }
 
+/** The largest value; of any number, which arguments of a function may not be. */
+export function mostOf(values: readonly number[]): number {
+  return percentile(values, 1)
+}
+
 /** Times all contenders in turns; the first one is the floor. */
 export async function compare(
   contenders: readonly Contender[],

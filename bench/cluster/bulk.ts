@@ -11,7 +11,7 @@ import { fileURLToPath } from 'node:url'
 import type { Ref } from 'fovea'
 import { startNode, type FoveaNode } from 'fovea/dist'
 import { encodeFrame, formatRealm, WireType, type Link } from 'fovea/mesh'
-import { median, percentile } from '../harness.ts'
+import { median, mostOf, percentile } from '../harness.ts'
 import { Targets } from '../local/targets.ts'
 import { newRealm } from '../services/lanes-side.ts'
 import { publish, round, waitsChart, type Row } from '../sim/table.ts'
@@ -145,8 +145,8 @@ function rowsOf(phases: readonly Phase[][], alone: readonly (readonly number[])[
     'p99, least': round(Math.min(...phases[w]!.map(p99))),
     'p99, most': round(Math.max(...phases[w]!.map(p99))),
     'p99 to idle': round(to(w), 1),
-    'max ms': round(Math.max(...phases[w]!.flatMap(({ callsMs }) => callsMs)), 1),
-    'beat max ms': round(Math.max(...phases[w]!.flatMap(({ beatsMs }) => beatsMs)), 1),
+    'max ms': round(mostOf(phases[w]!.flatMap(({ callsMs }) => callsMs)), 1),
+    'beat max ms': round(mostOf(phases[w]!.flatMap(({ beatsMs }) => beatsMs)), 1),
   }))
 }
 

@@ -8,7 +8,7 @@ import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { fileURLToPath } from 'node:url'
 import { encodeFrame, formatRealm, type Link } from 'fovea/mesh'
-import { median, percentile } from '../harness.ts'
+import { median, mostOf, percentile } from '../harness.ts'
 import { publish, round, waitsChart, type Row } from '../sim/table.ts'
 import { laneWay, newRealm, openNode, quicWay, tcpWay, TYPES } from './lanes-side.ts'
 import type { Addresses, Way } from './lanes-side.ts'
@@ -140,7 +140,7 @@ async function latency(link: Link, onAnswer: (fn: () => void) => void): Promise<
     beside,
     'p50 ms': round(percentile(took, 0.5)),
     'p99 ms': round(percentile(took, 0.99)),
-    'max ms': round(Math.max(...took)),
+    'max ms': round(mostOf(took)),
     'MiB / s on bulk': round(poured / 1_048_576 / seconds, 1),
   })
   await roundTrips(link, ROUND_TRIPS, onAnswer)
