@@ -246,7 +246,11 @@ export class LocalSubscription implements Subscription {
         this.#drop(undefined)
         return 'dropped'
       case 'drop_oldest':
-        this.#drop(this.#queue.shift())
+        // One large message may take the room of many small ones.
+        do this.#drop(this.#queue.shift())
+        while (this.#queue.length > 0 && this.isFull)
+        // Who hears that it is slow may end it.
+        if (this.closed) return 'dropped'
         this.#enqueue(publication)
         return 'taken'
       case 'disconnect':

@@ -122,6 +122,32 @@ describe('slow consumers', () => {
     expect(slow.stats().dropped).toBeGreaterThan(35)
   })
 
+  it('PS11 are bounded by bytes also when large messages follow on many small ones', async () => {
+    const net = new PubSubNet()
+    const [a] = await net.startAll(1)
+    const slow = a!.pubsub.subscribe('x', () => new Promise(() => {}), { maxPendingBytes: 10_000 })
+    for (let i = 0; i < 100; i++) await a!.pubsub.publish('x', new Uint8Array(100))
+    for (let i = 0; i < 5; i++) await a!.pubsub.publish('x', new Uint8Array(4_000))
+    const { pendingBytes, pendingMessages } = slow.stats()
+    expect(pendingBytes).toBeLessThanOrEqual(14_000)
+    // The one that is handled, and those of the large ones that have room.
+    expect(pendingMessages).toBe(4)
+  })
+
+  it('PS11 that are ended by who hears that they are slow leave nothing to be acknowledged', async () => {
+    const net = new PubSubNet()
+    const [a, b] = await net.startAll(2)
+    b!.pubsub.onEvent((event) => {
+      if (event.type === 'slow_consumer') event.subscription.unsubscribe()
+    })
+    b!.pubsub.subscribe('x', () => new Promise(() => {}), { maxPendingMessages: 1 })
+    await net.advance(5)
+    for (let i = 0; i < 3; i++) void a!.pubsub.publish('x', i, { qos: 1, timeoutMs: 1_000 })
+    await net.advance(100)
+    // The first is still being handled.
+    expect(a!.pubsub.stats().outbox).toBe(1)
+  })
+
   it('PS11 are spoken of once a second, with the number of what was dropped since', async () => {
     const net = new PubSubNet()
     const [a] = await net.startAll(1)
