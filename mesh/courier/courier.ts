@@ -80,7 +80,7 @@ export interface Courier {
     frame: Uint8Array,
     options?: CourierSendOptions,
   ): CourierOutcome
-  /** Bytes that wait for that node: for a way, or in the queues of its link. */
+  /** Bytes that wait for that node: for a way, or in the queues of its link, and of one before it that is ending. */
   bytesWaiting(to: string): number
   /** Calls `handler` when a node takes messages again after `full`; gives the way to stop. */
   onDrain(handler: (node: string) => void): () => void

@@ -31,6 +31,8 @@ export class NodeCourier implements Courier {
   readonly #context: CourierContext
   readonly #memory: CourierMemory
   readonly #holds = new Map<string, Hold>()
+  /** Links that are down and still bring what they hold: a peer may leave that there, and speak over the next one. */
+  readonly #ending = new Set<Link>()
 
   /** `view` is undefined for a node that is nobody's member: to it a node is gone with its link. */
   constructor(
@@ -48,6 +50,7 @@ export class NodeCourier implements Courier {
     })
     pool.onLink((event) => {
       this.#keep(event.type === 'up', event.link)
+      if (event.type === 'down' && event.link.bytesQueued > 0) this.#endsLater(event.link)
       watch.link(event)
     })
     view?.subscribe((event) => watch.member(event))
@@ -67,7 +70,8 @@ export class NodeCourier implements Courier {
   }
 
   bytesWaiting(to: string): number {
-    const queued = this.#context.pool.link(to)?.bytesQueued ?? 0
+    let queued = this.#context.pool.link(to)?.bytesQueued ?? 0
+    for (const link of this.#ending) if (link.peer.key.hex === to) queued += link.bytesQueued
     return queued + (this.#memory.dispatcher?.bytesOf(to) ?? 0)
   }
 
@@ -101,6 +105,11 @@ export class NodeCourier implements Courier {
   stats(): CourierStats {
     const { counts, dispatcher } = this.#memory
     return { ...counts, bytesWaiting: dispatcher?.bytes ?? 0 }
+  }
+
+  #endsLater(link: Link): void {
+    this.#ending.add(link)
+    void link.close().then(() => this.#ending.delete(link))
   }
 
   /** Links that come up are held for those who want that; those that went down are gone with their holds. */

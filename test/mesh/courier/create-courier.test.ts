@@ -102,6 +102,19 @@ describe('over a link', () => {
     expect(a!.courier.bytesWaiting(b!.key)).toBe(0)
   })
 
+  it('counts what a link that is ending brings still, to its end', async () => {
+    await using world = new CourierWorld(17)
+    const [a, b] = await world.startAll(2)
+    while (a!.courier.send(b!.key, 'rpc', frameOf(pattern(60_000))) === 'sent');
+    const waiting = a!.courier.bytesWaiting(b!.key)
+    a!.core.pool.link(b!.key)?.fail('ERR_LINK_PROTOCOL', 'the peer broke a rule')
+    expect(a!.core.pool.link(b!.key)).toBeUndefined()
+    // Whoever reuses the memory of what was sent asks this; a peer may speak over another link meanwhile.
+    expect(a!.courier.bytesWaiting(b!.key)).toBeGreaterThanOrEqual(waiting)
+    await world.advance(10_000)
+    expect(a!.courier.bytesWaiting(b!.key)).toBe(0)
+  })
+
   it('sends a message that is more than a lane holds, as the lane takes it', async () => {
     await using world = new CourierWorld(15)
     const [a, b] = await world.startAll(2, { mesh: { bytesQueuedMax: 524_288 } })
