@@ -7,6 +7,7 @@ import type { Origin } from '../courier/courier.ts'
 import { setNewest } from '../machine/newest.ts'
 import type { ServicesContext } from '../services/context.ts'
 import { Announcer, COUNTERPART, filterOf, SPACE_PREFIX } from './announcer.ts'
+import { frozen } from './frozen.ts'
 import { LocalWatch } from './local-watch.ts'
 import type { Listener } from './local-watch.ts'
 import { Observer } from './observer.ts'
@@ -244,7 +245,8 @@ export class PresenceMemory {
       seek: (topic, found) => this.#seek(topic, 'tracks', found),
       announce: (topic, watches) => announcer.set(topic, 'watches', watches),
       own: (topic) => Array.from(owner.entries(topic, clock.now()), ({ public: entry }) => entry),
-      decode: (meta) => values.decode(meta),
+      // What parts of the node say to each other they do not change.
+      decode: (meta) => (name === '' ? frozen(values.decode(meta)) : values.decode(meta)),
       refuse: (code, node) => refusals.count(code, { node }),
       bytes,
       ...more,

@@ -2,6 +2,7 @@
 import type { Pid } from '../../runtime/index.ts'
 import type { PresenceContext } from './context.ts'
 import { PresenceError } from './errors.ts'
+import { frozen } from './frozen.ts'
 import type { OwnEntry } from './own-topic.ts'
 import type { TrackedPresence } from './presence.ts'
 
@@ -93,6 +94,6 @@ export class Tracked implements TrackedPresence {
       const text = `a meta of ${bytes.length} bytes, at most ${settings.metaBytesMax} may be`
       throw new PresenceError('ERR_PRESENCE_META_TOO_LARGE', text)
     }
-    return { bytes, copy: values.decode(bytes) }
+    return { bytes, copy: frozen(values.decode(bytes)) }
   }
 }

@@ -54,6 +54,24 @@ describe('tracking and watching', () => {
     expect(before).not.toBe(ann.ref)
   })
 
+  it('PS14 who gets a meta can change it for nobody else', async () => {
+    const net = new PresenceNet()
+    const [a, b] = await net.startAll(2)
+    const own = { tags: ['x'], seen: new Map([['at', 1]]) }
+    a!.presence.track('room', 'ann', own)
+    own.tags.push('y')
+    mirrorOf(b!)
+    await net.advance(100)
+    for (const { presence } of [a!, b!]) {
+      const list = presence.list<typeof own>('room')
+      await net.advance(1)
+      const { meta } = (await list)[0]!
+      expect(() => meta.tags.push('z')).toThrow(TypeError)
+      expect(() => (meta.tags = [])).toThrow(TypeError)
+      expect(meta).toEqual({ tags: ['x'], seen: new Map([['at', 1]]) })
+    }
+  })
+
   it('PS14 a late watcher has everything in its snapshot, and nothing twice', async () => {
     const net = new PresenceNet()
     const [a, b] = await net.startAll(2)
