@@ -150,14 +150,18 @@ class Bridge implements RealmBridge {
     const endMs = clock.now() + deadlineMs
     const leftMs = (): number => Math.max(1, Math.ceil(endMs - clock.now()))
     const as = this.#pass('call', procedure, caller.node, false)
-    return this.#guarded('call', procedure, caller.node, as, async () => {
-      // Those who are not known yet are looked for: a call without a node might go to another bridge.
-      if (to.rpc.providers(as).length === 0) {
-        await to.services.find(as, { timeoutMs: Math.ceil(leftMs() / 2), signal })
-      }
-      const node = this.#provider(as)
-      return to.rpc.call(as, input, { timeoutMs: leftMs(), signal, node })
-    })
+    try {
+      return await this.#guarded('call', procedure, caller.node, as, async () => {
+        // Those who are not known yet are looked for: a call without a node might go to another bridge.
+        if (to.rpc.providers(as).length === 0) {
+          await to.services.find(as, { timeoutMs: Math.ceil(leftMs() / 2), signal })
+        }
+        const node = this.#provider(as)
+        return to.rpc.call(as, input, { timeoutMs: leftMs(), signal, node })
+      })
+    } catch (error) {
+      throw asThrown(error)
+    }
   }
 
   /** Somebody in `to` who offers it and is no bridge. */
@@ -233,6 +237,13 @@ class Bridge implements RealmBridge {
 function pathOf({ headers }: PubSubMessage): readonly string[] {
   const path = headers[HEADER_PATH]
   return typeof path === 'string' && path !== '' ? path.split(',') : []
+}
+
+/** What the handler there threw, so that its caller here sees that and not that it came by a bridge. */
+function asThrown(error: unknown): unknown {
+  if (!(error instanceof RpcError) || error.remote === undefined) return error
+  const { name, message, code, details } = error.remote
+  return Object.assign(new Error(message, { cause: error }), { name, code, details })
 }
 
 function shortId(idHex: string): string {

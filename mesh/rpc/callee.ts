@@ -340,16 +340,19 @@ export class Callee implements IncomingHost {
 
   #threw(call: IncomingCall, error: unknown): void {
     if (call.state === 'ended') return
-    // Whoever waits for the end of what it gave up is told that it was given up.
-    const { givenUp } = call
-    this.#failed(
-      call,
-      givenUp === undefined ? this.#failureOf(error) : refusal('cancelled', givenUp.message),
-    )
+    this.#failed(call, this.#failureAt(call, error))
     if (call.reply === undefined) {
       const { logger } = this.#parts.context
       logger.warn({ procedure: call.procedure, error }, 'the handler of a cast threw')
     }
+  }
+
+  #failureAt({ givenUp, dueMs }: IncomingCall, error: unknown): SentFailure {
+    // Whoever waits for the end of what it gave up is told that it was given up.
+    if (givenUp !== undefined) return refusal('cancelled', givenUp.message)
+    // Mostly a call of its own that had no more time; which of the two is noticed first is chance.
+    if (this.nowMs >= dueMs) return refusal('timeout', 'the time of the caller is over')
+    return this.#failureOf(error)
   }
 
   #failureOf(error: unknown): SentFailure {

@@ -188,9 +188,10 @@ describe('a realm bridge', () => {
     await realms.during(b.rpc.advertise('stock.get', (item) => `${String(item)}: 7`))
     await realms.during(
       b.rpc.advertise('stock.fail', () => {
-        throw new Error('empty')
+        throw Object.assign(new Error('empty'), { code: 'ERR_EMPTY', details: { left: 0 } })
       }),
     )
+    await realms.during(b.rpc.advertise('stock.hang', () => new Promise(() => {})))
     const log = audited()
     await realms.during(
       createRealmBridge({
@@ -202,7 +203,9 @@ describe('a realm bridge', () => {
     )
     await realms.advance(10)
     expect(await realms.during(a.rpc.call('factory.stock.get', 'nuts'))).toBe('nuts: 7')
-    expect(await realms.during(codeOf(a.rpc.call('factory.stock.fail')))).toBe('ERR_RPC_REMOTE')
+    const empty = a.rpc.call('factory.stock.fail').catch((thrown: unknown) => thrown)
+    const remote = { name: 'Error', message: 'empty', code: 'ERR_EMPTY', details: { left: 0 } }
+    expect(await realms.during(empty)).toMatchObject({ code: 'ERR_RPC_REMOTE', remote })
     expect(await realms.during(codeOf(a.rpc.call('stock.get')))).toBe('ERR_RPC_NO_PROVIDER')
     const nobody = a.rpc.call('factory.stock.nothing').catch((thrown: unknown) => thrown)
     expect(await realms.during(nobody)).toMatchObject({ remote: { code: 'ERR_RPC_NO_PROVIDER' } })
@@ -216,6 +219,8 @@ describe('a realm bridge', () => {
       'failed stock.nothing ERR_RPC_NO_PROVIDER',
       'denied undefined ERR_BRIDGE_DENIED',
     ])
+    const late = a.rpc.call('factory.stock.hang', 'nuts', { timeoutMs: 100 })
+    expect(await realms.during(codeOf(late))).toBe('ERR_RPC_TIMEOUT')
   })
 
   it('lets pass so much a second, and drops the rest', async () => {
