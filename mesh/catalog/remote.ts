@@ -484,8 +484,12 @@ export class Remote {
     }
   }
 
-  /** A peer that was at this edge, and of which another gateway says something newer, is there: it is not told of any more. */
+  /**
+   * A peer that was at this edge, and of which another gateway says something newer, is there: what it offers is not told of any
+   * more. What it wants is, until its lease ends: whoever has not heard of the other gateway yet would hold it for gone.
+   */
   #moved(kind: CatalogKind, node: string): void {
+    if (kind === 'topic') return
     const here = this.#tellers.get(node)
     if (here?.role !== 'edge' || here.linked || this.claims[kind].chosen(node)?.teller === node)
       return

@@ -510,18 +510,23 @@ describe('peers at the edge', () => {
     { what: 'does not hear of that', isHeard: false },
   ])('that moved do not come back by a former gateway that $what', ({ isHeard }) => {
     const { scene, edge, g1, g2, m } = edgeScene()
+    scene.set(edge, 'procedure', 'p')
+    scene.advance(100)
     if (!isHeard) scene.unlink(g1, g2)
     scene.unlink(edge, g1)
     scene.link(edge, g2)
     scene.advance(100)
-    expect(g1.core.stats()).toMatchObject({ relayed: isHeard ? 0 : 1 })
+    // What it wants is told of until its lease there ends.
+    expect(g1.core.stats()).toMatchObject({ relayed: isHeard ? 1 : 2 })
     scene.delete(edge, 'topic', 'x')
+    scene.delete(edge, 'procedure', 'p')
     m.changes.length = 0
     for (let ms = 0; ms < 60_000; ms += 1_000) {
       scene.advance(1_000)
       expect(scene.lookup(m, 'topic', 'x')).toEqual([])
+      expect(scene.lookup(m, 'procedure', 'p')).toEqual([])
     }
-    expect(m.changes.map(({ type }) => type)).toEqual(['removed'])
+    expect(m.changes.map(({ type }) => type)).toEqual(['removed', 'removed'])
     expect(m.core.stats()).toMatchObject({ known: 0, nodes: 0 })
     // At the first one again, which has forgotten all of it.
     scene.set(edge, 'topic', 'y')
@@ -529,6 +534,21 @@ describe('peers at the edge', () => {
     scene.link(edge, g1)
     scene.advance(100)
     expect(scene.lookup(m, 'topic', 'y')).toEqual(['01(02)'])
+  })
+
+  it('that moved are known all the while by who is not linked with the other gateway yet', () => {
+    const { scene, edge, g1, g2, m } = edgeScene()
+    scene.unlink(g2, m)
+    m.changes.length = 0
+    scene.unlink(edge, g1)
+    scene.link(edge, g2)
+    scene.advance(1_000)
+    expect(scene.lookup(g1, 'topic', 'x')).toEqual(['01(03)'])
+    expect(scene.lookup(m, 'topic', 'x')).toEqual(['01(02)'])
+    scene.link(g2, m)
+    scene.advance(100)
+    expect(scene.lookup(m, 'topic', 'x')).toEqual(['01(03)'])
+    expect(m.changes.map(({ type }) => type)).toEqual(['changed'])
   })
 
   it('that moved and come back are known by all that they want, also what did not change meanwhile', () => {
