@@ -4,6 +4,7 @@
  */
 import { FoveaError, formatReason, type ErrorCatalogue } from '../../runtime/index.ts'
 import { HINTS } from './hints.ts'
+import { printable } from './printable.ts'
 
 /** A command or a control request failed for a reason that its user can act on. */
 export class CliError extends FoveaError {
@@ -201,7 +202,7 @@ export interface ErrorReport {
 
 /** The plain form of whatever was thrown. */
 export function reportOf(thrown: unknown): ErrorReport {
-  const code = codeOf(thrown) ?? 'ERR_CLI_INTERNAL'
+  const code = printable(codeOf(thrown) ?? 'ERR_CLI_INTERNAL')
   const message = oneLine(messageOf(thrown))
   const hint =
     thrown instanceof CliError && thrown.hint !== undefined
@@ -229,8 +230,10 @@ function messageOf(thrown: unknown): string {
 
 /** On one line, and without the stack of an error inside a reason. */
 function oneLine(text: string): string {
-  return text
-    .replace(/(?:\n\s+at [^\n{]*)+/g, ' ')
-    .replace(/\s*\n\s*/g, ' ')
-    .trim()
+  return printable(
+    text
+      .replace(/(?:\n\s+at [^\n{]*)+/g, ' ')
+      .replace(/\s*\n\s*/g, ' ')
+      .trim(),
+  )
 }

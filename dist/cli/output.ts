@@ -5,6 +5,7 @@
 import { inspect, styleText } from 'node:util'
 import type { CliIo } from './io.ts'
 import { jsonSafe } from './json-value.ts'
+import { printable } from './printable.ts'
 
 /** A fact for programs: `event` says which. */
 export interface OutputEvent {
@@ -58,8 +59,8 @@ export function createOutput(io: CliIo, options: { readonly json: boolean }): Ou
 
 /** A value as a person reads it, on one line. */
 export function formatValue(value: unknown): string {
-  if (typeof value === 'string') return value
-  return inspect(value, { depth: 6, breakLength: Infinity, maxStringLength: 10_000 })
+  if (typeof value === 'string') return printable(value)
+  return printable(inspect(value, { depth: 6, breakLength: Infinity, maxStringLength: 10_000 }))
 }
 
 /** The time of day in the log of a node. */

@@ -7,6 +7,7 @@ import type { Command } from './command.ts'
 import { InterruptedError, reportOf } from './errors.ts'
 import type { CliIo } from './io.ts'
 import { createOutput, type Output } from './output.ts'
+import { printable } from './printable.ts'
 import { parseArguments } from './program.ts'
 
 /** Exit codes of the program. */
@@ -60,7 +61,8 @@ export function printFailure(
     io.err(`${report.code}: ${report.message}`)
     if (report.hint !== undefined) io.err(`  hint: ${report.hint}`)
   }
-  if (options.debug && error instanceof Error && error.stack !== undefined) io.err(error.stack)
+  if (!options.debug || !(error instanceof Error) || error.stack === undefined) return
+  for (const line of error.stack.split('\n')) io.err(printable(line))
 }
 
 function printUsage(io: CliIo, json: boolean, message: string, usage: string): void {

@@ -4,6 +4,7 @@ import type { CallResult, DownResult, PingResult, SpawnResult } from '../control
 import { InterruptedError } from '../errors.ts'
 import type { CliIo } from '../io.ts'
 import { formatMs, formatValue, type Output } from '../output.ts'
+import { printable } from '../printable.ts'
 import { ANSWER_MARGIN_MS, withNode } from './with-node.ts'
 
 /** Measures a round trip. */
@@ -62,7 +63,7 @@ export async function refMonitor(options: MonitorArguments, io: CliIo, out: Outp
             out.event({ event: 'monitoring', name, ...asFields(event) }, `monitoring ${name}`),
         },
       )) as DownResult
-      out.event({ event: 'down', ...result }, `${name} is down: ${result.reason}`)
+      out.event({ event: 'down', ...result }, `${name} is down: ${printable(result.reason)}`)
     } catch (error) {
       throw interrupted ? new InterruptedError() : error
     } finally {

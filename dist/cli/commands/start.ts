@@ -17,6 +17,7 @@ import { CliError } from '../errors.ts'
 import type { CliIo, StopCause } from '../io.ts'
 import { startObserver } from '../operations/observer.ts'
 import { formatTime, formatValue, type Output, type Tone } from '../output.ts'
+import { printable } from '../printable.ts'
 import { SUPERVISED, SUPERVISED_HERE, supervisedServer, type Started } from '../supervised.ts'
 
 /** Exit codes of a shell for a program ended by a signal. */
@@ -237,6 +238,8 @@ class NodeLog {
 
   /** An error is one line; its stack is for `--debug`. */
   #valueOf(value: unknown): string {
-    return value instanceof Error && !this.#debug ? formatReason(value) : formatValue(value)
+    return value instanceof Error && !this.#debug
+      ? printable(formatReason(value))
+      : formatValue(value)
   }
 }

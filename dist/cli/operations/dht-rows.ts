@@ -1,5 +1,6 @@
 /** What the DHT answers, as rows for programs and lines for people. */
 import { formatAge, formatMs, type Output } from '../output.ts'
+import { printable } from '../printable.ts'
 import { formatTable } from '../table.ts'
 
 /** A node of the DHT. */
@@ -113,12 +114,13 @@ export function formatWithdraw({ key, withdrawn }: DhtWithdrawRow, byKey: boolea
 /** A value: its text, or its bytes in base64. */
 export function formatValueRow(row: DhtValueRow, out: Tones): string {
   const { text, value, kind, publisher, name, sequence, agreed, requests, elapsedMs } = row
-  const what = kind === 'mutable' ? `'${name}' of ${publisher.slice(0, KEY_DIGITS)}` : kind
+  const what =
+    kind === 'mutable' ? `'${printable(name)}' of ${publisher.slice(0, KEY_DIGITS)}` : kind
   const facts = [
     `${what}, sequence ${sequence}, until ${row.expiresAt}`,
     `${agreed} agreed, ${amount(requests, 'request')}, ${formatMs(elapsedMs)}`,
   ]
-  return [text ?? `${value} (base64)`, out.tone('faint', facts.join('; '))].join('\n')
+  return [textOf(text, value), out.tone('faint', facts.join('; '))].join('\n')
 }
 
 /** Providers, one per line. */
@@ -128,7 +130,7 @@ export function formatProviders(rows: readonly DhtProviderRow[]): string {
     ['NODE', 'KEY', 'ADDRESS', 'UNTIL', 'METADATA'],
     rows.map((row) => [
       ...[row.node ?? '-', row.key.slice(0, KEY_DIGITS), addressOf(row), row.expiresAt],
-      row.text ?? (row.metadata === '' ? '' : `${row.metadata} (base64)`),
+      textOf(row.text, row.metadata),
     ]),
   )
 }
@@ -173,6 +175,11 @@ export function formatLookup(row: DhtLookupRow): string {
   const head = `${key}: ${reason} after ${formatMs(elapsedMs)}, ${asked}`
   const nodes = closest.map((node, at) => `${String(at + 1).padStart(3)}  ${nameOf(node)}`)
   return [head, ...nodes].join('\n')
+}
+
+function textOf(text: string | undefined, base64: string): string {
+  if (text !== undefined) return printable(text)
+  return base64 === '' ? '' : `${base64} (base64)`
 }
 
 function nameOf(row: DhtNodeRow): string {

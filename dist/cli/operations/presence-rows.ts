@@ -1,5 +1,6 @@
 /** Who is present in a topic, as rows: plain values that go through the control socket, and how they look. */
 import { formatValue, type Output } from '../output.ts'
+import { printable } from '../printable.ts'
 import { formatTable } from '../table.ts'
 
 /** Digits of a key in a table; enough to tell nodes apart. */
@@ -38,7 +39,7 @@ export function formatPresence(
   if (rows.length === 0) return `nobody is present in ${topic}${rest}`
   const table = formatTable(
     ['KEY', 'NODE', 'META'],
-    rows.map((row) => [row.key, nodeOf(row), metaOf(row)]),
+    rows.map((row) => [printable(row.key), nodeOf(row), metaOf(row)]),
   )
   return `${table}${rest}`
 }
@@ -48,7 +49,7 @@ export function formatPresenceChange(row: PresenceChangeRow, out: Pick<Output, '
   const { type, key } = row
   const tone = type === 'joined' ? 'good' : type === 'left' ? 'bad' : 'plain'
   const meta = metaOf(row)
-  return `${out.tone(tone, `${key} ${type}`)} at ${nodeOf(row)}${meta === '' ? '' : `  ${meta}`}`
+  return `${out.tone(tone, `${printable(key)} ${type}`)} at ${nodeOf(row)}${meta === '' ? '' : `  ${meta}`}`
 }
 
 const nodeOf = ({ node, nodeKey }: PresenceRow): string => node ?? nodeKey.slice(0, KEY_DIGITS)

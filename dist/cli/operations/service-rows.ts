@@ -1,6 +1,7 @@
 /** What is known of topics and procedures, as rows: plain values that go through the control socket, and how they look. */
 import type { Output } from '../output.ts'
 import { formatAge, formatValue } from '../output.ts'
+import { printable } from '../printable.ts'
 import { formatTable } from '../table.ts'
 
 /** Digits of a key in a table; enough to tell nodes apart. */
@@ -115,7 +116,7 @@ export function formatServices(rows: readonly ServiceRow[], name: string | undef
     rows.map(({ procedure, node, key, kinds, metadata, ageMs }) => [
       ...[procedure, node ?? '-', key.slice(0, KEY_DIGITS), kinds.join(', '), formatAge(ageMs)],
       Object.entries(metadata)
-        .map(([field, value]) => `${field}=${value}`)
+        .map(([field, value]) => printable(`${field}=${value}`))
         .join(' '),
     ]),
   )
