@@ -19,6 +19,7 @@ export type PubSubErrorCode =
   | 'ERR_PUBSUB_PAYLOAD_TOO_LARGE'
   | 'ERR_PUBSUB_PENDING_MAX'
   | 'ERR_PUBSUB_QUEUE_FULL'
+  | 'ERR_PUBSUB_STAMP'
   | 'ERR_PUBSUB_REPLY_UNEXPECTED'
   | 'ERR_PUBSUB_REQUESTS_MAX'
   | 'ERR_PUBSUB_RESERVED'
@@ -224,6 +225,12 @@ const COUNTERS: ErrorCatalogue = {
     stateChanged: 'what is repeated in such a session may be delivered twice',
     retry: 'no',
     action: 'raise `sessionsMax`, or look who begins so many',
+  },
+  ERR_PUBSUB_STAMP: {
+    when: 'a last value is from more than `stampAheadMaxMs` later than now',
+    stateChanged: 'subscribers have it as a message; it is not kept for those to come',
+    retry: 'no',
+    action: 'set the clocks of the nodes, or the peer is hostile',
   },
   ERR_PUBSUB_REPLY_UNEXPECTED: {
     when: 'a reply to nothing, too late, or from a node that was not asked',

@@ -62,11 +62,13 @@ export class PubSubMemory {
   readonly #slow = new WeakMap<LocalSubscription, Slowness>()
   #lastId = 0
   #lastSequence = 0
-  #lastStampMs = 0
+  #lastStampMs: number
+  readonly #stampAheadMaxMs: number
 
   constructor(services: ServicesContext, settings: PubSubSettings) {
     const { catalog, clock, courier, codec, values, refusals, store, chance, self } = services
     this.#services = services
+    this.#stampAheadMaxMs = settings.stampAheadMaxMs
     this.registry = new Registry(catalog, clock, {
       filterAdded: () => this.#wanted(),
       plainRemoved: (filter) =>
@@ -84,9 +86,8 @@ export class PubSubMemory {
     const failed = (error: unknown): void => refusals.count('ERR_PUBSUB_STORE', { error })
     this.ownStore = store === undefined ? undefined : new RetainedStore(store, values, failed)
     this.ownStore?.load(this.own, self)
-    for (const { stampMs } of this.own.matching('**', Infinity)) {
-      this.#lastStampMs = Math.max(this.#lastStampMs, stampMs)
-    }
+    // Numbers of messages begin anew with each life, so its stamps are later than those before.
+    this.#lastStampMs = this.own.lastStampMs + 1
     this.outbox = new Outbox({
       ...{ settings, chance, now: () => clock.now(), wallNow: () => clock.wallNow() },
       store: store === undefined ? undefined : new OutboxStore(store, values, failed),
@@ -117,9 +118,12 @@ export class PubSubMemory {
     return this.#lastSequence
   }
 
-  /** The stamp of the next last value. */
+  /** The stamp of the next last value: not earlier than that of the one before, and no later than need be. */
   nextStampMs(): number {
-    this.#lastStampMs = Math.max(this.#lastStampMs + 1, Math.floor(this.#services.clock.wallNow()))
+    const nowMs = Math.floor(this.#services.clock.wallNow())
+    const nextMs = Math.max(this.#lastStampMs, nowMs)
+    // A clock that was set back: nobody believes what is so far ahead, so nothing has to be newer than that.
+    this.#lastStampMs = nextMs > nowMs + this.#stampAheadMaxMs ? nowMs : nextMs
     return this.#lastStampMs
   }
 

@@ -55,6 +55,11 @@ export interface PubSubSettings {
   readonly retainedMax: number
   /** Bytes of each. Default 268,435,456. */
   readonly retainedBytesMax: number
+  /**
+   * How far the wall clock of a publisher may be ahead of that of this node: a last value from later is not kept, for none
+   * could replace it until then. Default 300,000; more than clocks differ.
+   */
+  readonly stampAheadMaxMs: number
   /** Default of {@link RequestOptions.timeoutMs}, 5,000. */
   readonly requestTimeoutMs: number
   /** Requests that wait for replies. Default 65,536. */
@@ -110,6 +115,7 @@ export const PUBSUB_DEFAULTS: PubSubSettings = Object.freeze({
   sessionTtlMs: 900_000,
   retainedMax: 262_144,
   retainedBytesMax: 268_435_456,
+  stampAheadMaxMs: 300_000,
   requestTimeoutMs: 5_000,
   requestsMax: 65_536,
   maxPendingMessages: 65_536,
@@ -153,6 +159,7 @@ const CHECKS: { readonly [K in keyof PubSubSettings]-?: OptionCheck } = {
   sessionTtlMs: TIME,
   retainedMax: COUNT,
   retainedBytesMax: BYTES,
+  stampAheadMaxMs: TIME,
   requestTimeoutMs: TIME,
   requestsMax: COUNT,
   maxPendingMessages: COUNT,

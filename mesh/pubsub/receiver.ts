@@ -106,7 +106,9 @@ export class Receiver {
     const { memory } = this.#context
     const { origin, topic, stampMs, groups, requestId } = arrival
     const { plain, groups: members } = memory.routes.local(topic)
-    if (stampMs !== undefined) this.#remember(arrival, stampMs)
+    if (stampMs !== undefined && this.#isBelieved(arrival, stampMs)) {
+      this.#remember(arrival, stampMs)
+    }
     const publication = this.#publication(arrival, settlement)
     let isTaken = plain.length > 0
     let empty: string[] | undefined
@@ -144,10 +146,12 @@ export class Receiver {
     const value = { topic, publisher: origin.node, sequence, stampMs, headers, payload }
     const { plain } = memory.routes.local(topic)
     if (plain.length === 0) return this.#unwanted(origin, topic, undefined)
-    for (const stamp of [memory.remembered.stamp(topic), memory.own.get(topic)]) {
-      if (stamp !== undefined && !isNewer(value, stamp)) return
+    // It may be the clock of this node that is wrong: better such a value than none.
+    const isBelieved = this.#isBelieved(arrival, stampMs)
+    for (const other of [memory.remembered.age(topic), memory.own.get(topic)]) {
+      if (other !== undefined && !(isBelieved && isNewer(value, other))) return
     }
-    this.#keep(value)
+    if (isBelieved) this.#keep(value)
     const publication = lastValue(value, settlement)
     asNobody(() => {
       for (const subscription of plain) {
@@ -156,11 +160,19 @@ export class Receiver {
     })
   }
 
+  /** A stamp from the future would be newer than all that anybody publishes until then. */
+  #isBelieved({ origin }: Arrival, stampMs: number): boolean {
+    const { clock, settings } = this.#context
+    if (stampMs <= clock.wallNow() + settings.stampAheadMaxMs) return true
+    this.#refuse('ERR_PUBSUB_STAMP', origin)
+    return false
+  }
+
   /** Keeps the last value for subscribers to come. */
   #remember({ origin, payload, topic, sequence, headers }: Arrival, stampMs: number): void {
     const { memory } = this.#context
     const value = { topic, publisher: origin.node, sequence, stampMs, headers, payload }
-    const there = memory.remembered.stamp(topic)
+    const there = memory.remembered.age(topic)
     if (there !== undefined && !isNewer(value, there)) return
     if (payload.isEmpty) return memory.remembered.bury(value)
     if (memory.registry.isWanted(topic)) this.#keep(value)

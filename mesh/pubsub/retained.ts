@@ -2,8 +2,8 @@
  * Last values of topics. Each publisher keeps those of its own publishes (in memory, and in the store when there is
  * one); a node remembers those of others as long as it subscribes to them, for its next subscriber.
  *
- * Of two values of a topic that with the later stamp is newer, then that of the larger publisher key. A stamp is the
- * wall clock of the publisher, and larger than every stamp it gave before.
+ * Of two values of a topic that with the later stamp is newer, then that of the larger publisher key, then that with the
+ * larger number. A stamp is the wall clock of the publisher, and never earlier than one that it gave before.
  */
 import { createHash } from 'node:crypto'
 import { setNewest } from '../machine/newest.ts'
@@ -44,13 +44,14 @@ const ENTRY_BYTES = 128
 /** Deleted values that are remembered. */
 const GRAVES_MAX = 1_024
 
+/** What decides which of two values is newer. */
+export type Age = Pick<RetainedValue, 'stampMs' | 'publisher' | 'sequence'>
+
 /** True when `value` is newer than `other`. */
-export function isNewer(
-  value: Pick<RetainedValue, 'stampMs' | 'publisher'>,
-  other: Pick<RetainedValue, 'stampMs' | 'publisher'>,
-): boolean {
+export function isNewer(value: Age, other: Age): boolean {
   if (value.stampMs !== other.stampMs) return value.stampMs > other.stampMs
-  return value.publisher > other.publisher
+  if (value.publisher !== other.publisher) return value.publisher > other.publisher
+  return value.sequence > other.sequence
 }
 
 /** A last value as a message. */
@@ -76,8 +77,8 @@ export function lastValue(
 export class RetainedTable {
   readonly #limits: RetainedLimits
   readonly #values = new Map<string, Kept>()
-  /** Stamps of values that were deleted lately: an older one may still be on its way. */
-  readonly #graves = new Map<string, Pick<RetainedValue, 'stampMs' | 'publisher'>>()
+  /** Of values that were deleted lately: an older one may still be on its way. */
+  readonly #graves = new Map<string, Age>()
   #bytes = 0
   #revision = 0
 
@@ -93,19 +94,26 @@ export class RetainedTable {
     return this.#revision
   }
 
+  /** The largest stamp of all, 0 without any. */
+  get lastStampMs(): number {
+    let lastMs = 0
+    for (const { stampMs } of this.#values.values()) lastMs = Math.max(lastMs, stampMs)
+    return lastMs
+  }
+
   get(topic: string): RetainedValue | undefined {
     return this.#values.get(topic)
   }
 
-  /** The stamp that a value must be newer than. */
-  stamp(topic: string): Pick<RetainedValue, 'stampMs' | 'publisher'> | undefined {
+  /** What a value must be newer than. */
+  age(topic: string): Age | undefined {
     return this.#values.get(topic) ?? this.#graves.get(topic)
   }
 
   /** The value was deleted. */
-  bury({ topic, stampMs, publisher }: Omit<RetainedValue, 'payload'>): void {
+  bury({ topic, stampMs, publisher, sequence }: Omit<RetainedValue, 'payload'>): void {
     this.delete(topic)
-    setNewest(this.#graves, topic, { stampMs, publisher }, GRAVES_MAX)
+    setNewest(this.#graves, topic, { stampMs, publisher, sequence }, GRAVES_MAX)
   }
 
   /** Whether there is room for a value instead of what is there. */

@@ -245,4 +245,70 @@ describe('last values', () => {
     expect(b.pubsub.stats().remembered).toBe(1)
     expect(b.node.refusals.counters()).toMatchObject({ ERR_PUBSUB_RETAINED_MAX: 1 })
   })
+
+  it('PS13 H39 of a publisher whose clock is far ahead keep nobody from replacing them', async () => {
+    const net = new PubSubNet({ pubsub: { stampAheadMaxMs: 60_000 } })
+    const [a, b, c] = await net.startAll(3)
+    const live = values()
+    c!.pubsub.subscribe('x.*', live.handler)
+    await net.advance(5)
+    const publish = async (aheadMs: number, topic: string): Promise<void> => {
+      const { memory } = a!.context
+      memory.nextStampMs = () => net.clock.wallNow() + aheadMs
+      await a!.pubsub.publish(topic, 'ahead', { retain: true })
+    }
+    // It is looked at when it comes.
+    await publish(60_000 + net.net.latencyMs, 'x.at')
+    await publish(60_001 + net.net.latencyMs, 'x.beyond')
+    await publish(2 ** 48 - 1 - net.clock.wallNow(), 'x.last')
+    await net.advance(5)
+    expect(live.got).toHaveLength(3)
+    for (const topic of ['x.at', 'x.beyond', 'x.last']) {
+      await b!.pubsub.publish(topic, 'now', { retain: true })
+    }
+    await net.advance(5)
+    const late = values()
+    c!.pubsub.subscribe('x.*', late.handler)
+    await net.advance(50)
+    expect(Object.fromEntries(late.got.map(([topic, payload]) => [topic, payload]))).toEqual({
+      ...{ 'x.at': 'ahead', 'x.beyond': 'now', 'x.last': 'now' },
+    })
+    expect(c!.node.refusals.counters()).toMatchObject({ ERR_PUBSUB_STAMP: 2 })
+    // Told to one that comes later they are given, as its clock may be wrong, and kept by nobody.
+    const other = await net.start()
+    const [told, again] = [values(), values()]
+    other.pubsub.subscribe('x.last', told.handler)
+    await net.advance(50)
+    other.pubsub.subscribe('x.last', again.handler)
+    await net.advance(50)
+    expect(told.got).toEqual([
+      ['x.last', 'ahead', true],
+      ['x.last', 'now', true],
+    ])
+    expect(again.got).toEqual([['x.last', 'now', true]])
+  })
+
+  it('PS13 published faster than the clock goes have no stamps of a time to come', async () => {
+    const net = new PubSubNet()
+    const [a, b] = await net.startAll(2)
+    const live = values()
+    b!.pubsub.subscribe('x', live.handler)
+    await net.advance(5)
+    for (let n = 0; n < 100; n++) void a!.pubsub.publish('x', n, { retain: true })
+    expect(a!.context.memory.nextStampMs()).toBe(net.clock.wallNow())
+    await net.advance(5)
+    const late = [values(), values()]
+    a!.pubsub.subscribe('x', late[0]!.handler)
+    b!.pubsub.subscribe('x', late[1]!.handler)
+    await net.advance(50)
+    const last = [['x', 99, true]]
+    expect(late.map(({ got }) => got)).toEqual([last, last])
+    // Another node is the newer publisher as soon as its clock is.
+    await b!.pubsub.publish('x', 'b', { retain: true })
+    await net.advance(5)
+    const next = values()
+    b!.pubsub.subscribe('x', next.handler)
+    await net.advance(5)
+    expect(next.got).toEqual([['x', 'b', true]])
+  })
 })
