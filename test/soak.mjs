@@ -2,8 +2,8 @@
  * Long runs of the tests that draw their cases by chance or repeat a life many times: `npm run test:soak`.
  * The same tests run in `npm test` with smaller numbers. Bounded: about an hour. A failure prints its
  * seed; put it into the test's list of seeds. `test/soak` is an hour of churn of services in virtual time, ten
- * minutes on real sockets, ten minutes of real processes that are killed, stopped and restarted, pools at their
- * full size, and 4,100 connections on QUIC; all print memory, and what was counted.
+ * minutes on real sockets, ten minutes of real processes that are killed, stopped and restarted, four minutes of values that
+ * must stay what they were, pools at their full size, and 4,100 connections on QUIC; all print memory, and what was counted.
  * `npm run test:soak -- processes` runs the files whose names match.
  */
 import { execFileSync } from 'node:child_process'
@@ -17,6 +17,7 @@ const RUNS = {
   FOVEA_SOAK_CHURN_MS: '3600000',
   FOVEA_SOAK_SOCKETS_MS: '600000',
   FOVEA_SOAK_PROCESSES_MS: '600000',
+  FOVEA_SOAK_BYTES_MS: '120000',
   FOVEA_LONG: '1',
 }
 /** One after the other: what stands in one list shares the machine. */
@@ -34,6 +35,7 @@ const PARTS = [
   ].map((name) => `test/mesh/${name}`),
   ['test/soak/connections', 'test/soak/crowd'],
   ['test/soak/processes'],
+  ['test/soak/bytes'],
 ]
 const wanted = process.argv.slice(2)
 const vitest = join(ROOT, 'node_modules', 'vitest', 'vitest.mjs')
