@@ -1,7 +1,8 @@
 /** What can be typed, as a table: a line that begins with a slash is a command, any other is said. */
+import { printable } from '../printable.ts'
 import type { Chat } from './chat.ts'
 import { lastOf } from './history.ts'
-import { formatLine, printable, TEXT_MAX } from './line.ts'
+import { formatLine, TEXT_MAX } from './line.ts'
 import { isName, NAME_RULE } from './names.ts'
 import type { Screen } from './screen.ts'
 

@@ -3,7 +3,7 @@ import { createHash, randomUUID } from 'node:crypto'
 import { link, open, rm } from 'node:fs/promises'
 import { basename, extname, join } from 'node:path'
 import type { Mesh } from 'fovea/mesh'
-import { printable } from './line.ts'
+import { printable } from '../printable.ts'
 import type { SharedFile } from './line.ts'
 import { FILE } from './names.ts'
 

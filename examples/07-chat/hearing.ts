@@ -1,8 +1,9 @@
 /** What the process of a room does with what it hears: lines, keys, who comes and who goes. */
 import type { Ctx } from 'fovea'
 import type { PresenceEvent, PresenceMessage, PubSubProcessMessage } from 'fovea/mesh'
+import { printable } from '../printable.ts'
 import { remember } from './history.ts'
-import { formatLine, isSaid, printable } from './line.ts'
+import { formatLine, isSaid } from './line.ts'
 import type { Line } from './line.ts'
 import { isName, typingIn } from './names.ts'
 import { present } from './present.ts'

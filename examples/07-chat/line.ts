@@ -1,4 +1,5 @@
 /** What is said in a room. It comes from others, so it is looked at before it is shown. */
+import { printable } from '../printable.ts'
 import { isName } from './names.ts'
 
 /** A file that somebody shares. */
@@ -54,9 +55,6 @@ function isFile(file: unknown): boolean {
   const isSize = Number.isInteger(bytes) && Number(bytes) >= 0 && Number(bytes) <= FILE_BYTES_MAX
   return isText(id, 64) && isText(name, 255) && isSize && isText(sha256, 64)
 }
-
-/** Without what a terminal would obey instead of showing it. */
-export const printable = (text: string): string => text.replaceAll(/\p{C}/gu, ' ').trimEnd()
 
 /** A line as people read it. */
 export function formatLine({ atMs, nick, text }: Said): string {

@@ -4,7 +4,8 @@
  */
 import { defineServer, noreply, reply } from 'fovea'
 import type { Mesh, PresenceEntry, PresenceMessage, TrackedPresence } from 'fovea/mesh'
-import { printable, TEXT_MAX } from './line.ts'
+import { printable } from '../printable.ts'
+import { TEXT_MAX } from './line.ts'
 import { isName, PEOPLE, TELL } from './names.ts'
 import { present } from './present.ts'
 import type { Entries } from './present.ts'

@@ -10,6 +10,7 @@ import { Archive } from './archive.ts'
 import type { Kept } from './archive.ts'
 import type { MemberOptions } from './gate.ts'
 import { heaterOf, isHall, isReading } from './reading.ts'
+import { printable } from '../printable.ts'
 import { untilAsked } from '../stop-signal.ts'
 
 const WARM = 25
@@ -31,8 +32,8 @@ export async function runControl({ data, preset, ...place }: MemberOptions): Pro
   const reader = createInterface({ input: process.stdin })
   reader.on('line', (line) => {
     obey(mesh, line.trim()).then(
-      (answer) => console.log(`* ${answer}`),
-      (error: Error) => console.log(`! ${error.message}`),
+      (answer) => console.log(`* ${printable(String(answer))}`),
+      (error: Error) => console.log(`! ${printable(error.message)}`),
     )
   })
   console.log(`* the control room is ${mesh.nodeId}; ${HELP}`)
