@@ -91,6 +91,15 @@ export const SERVICES_MUTANTS: readonly ServicesMutant[] = [
     ids: ['PS13'],
   },
   {
+    rule: 'topics of a peer that moved are told of by who it left, too',
+    file: 'mesh/catalog/remote.ts',
+    from: "if (kind === 'topic') return\n    const here",
+    to: 'const here',
+    isWide: true,
+    seeds: [4171],
+    ids: ['PS6'],
+  },
+  {
     rule: 'a stream that is over gives its place back',
     file: 'mesh/rpc/streams/places.ts',
     from: 'this.#size -= 1',
