@@ -80,18 +80,24 @@ const TYPES: readonly string[] = Object.freeze([
   ...['crash', 'restart', 'pause', 'clock_jump', 'partition', 'cut', 'conditions'],
 ])
 
+/** Those of them that end by themselves after `forMs`. */
+const LASTING: readonly string[] = Object.freeze(['pause', 'partition', 'cut', 'conditions'])
+
 /** Refuses what is no fault, before the simulation begins. */
 export function checkFault(fault: Fault): void {
   if (typeof fault !== 'object' || fault === null || !TYPES.includes(fault.type)) {
     throw new ArgumentError('faults', `faults of type ${TYPES.join(', ')}`, fault)
   }
   checkTime('atMs', fault.atMs)
-  if ('forMs' in fault) checkTime('forMs', fault.forMs)
+  if (LASTING.includes(fault.type)) checkTime('forMs', (fault as { forMs: number }).forMs)
   if (fault.type === 'crash' && fault.downMs !== undefined) checkTime('downMs', fault.downMs)
 }
 
 /** Refuses what is no command. */
 export function checkCommand(command: Command, known: readonly string[]): void {
+  if (typeof command !== 'object' || command === null) {
+    throw new ArgumentError('commands', 'a list of commands', command)
+  }
   checkTime('atMs', command.atMs)
   if (!known.includes(command.name)) {
     throw new ArgumentError('commands', `commands named ${known.join(', ')}`, command.name)
@@ -108,7 +114,8 @@ export function formatSchedule({ faults, commands }: Schedule): string {
   return list('faults', faults) + list('commands', commands)
 }
 
-function checkTime(name: string, ms: number): void {
+/** Refuses what is no length of virtual time. */
+export function checkTime(name: string, ms: number): void {
   if (typeof ms !== 'number' || !(ms >= 0 && ms <= 2 ** 53)) {
     throw new ArgumentError(name, 'milliseconds of at least 0', ms)
   }

@@ -4,11 +4,18 @@
  * the nodes.
  */
 import {
+  ArgumentError,
   createSeededEntropy,
   createSimClock,
   FoveaError,
+  functionOption,
+  numberOption,
+  objectOption,
+  optional,
+  resolveOptions,
   type Entropy,
   type Logger,
+  type OptionCheck,
   type SimClock,
 } from '../../runtime/index.ts'
 import {
@@ -67,6 +74,19 @@ export interface SimNodes extends AsyncDisposable {
 const START_MS = 1_800_000_000_000
 const STEP_MS = 50
 const CONNECT_MS_MAX = 60_000
+const NODES_MAX = 10_000
+const DEFAULTS: { readonly [K in keyof SimNodesOptions]-?: SimNodesOptions[K] | undefined } =
+  Object.freeze({ seed: 1, network: {}, policy: undefined, node: {}, logger: undefined })
+
+const CHECKS: { readonly [K in keyof SimNodesOptions]-?: OptionCheck } = {
+  seed: numberOption(-(2 ** 53), 2 ** 53),
+  network: objectOption,
+  policy: optional(objectOption),
+  node: objectOption,
+  logger: optional(functionOption),
+}
+
+const countCheck: OptionCheck = numberOption(0, NODES_MAX)
 
 class SimWorld implements SimNodes {
   readonly clock: SimClock = createSimClock({ startMs: START_MS })
@@ -74,10 +94,10 @@ class SimWorld implements SimNodes {
   readonly network: MemoryNetwork
   readonly realm: Realm
   readonly nodes: FoveaNode[] = []
-  readonly #options: SimNodesOptions
+  readonly #options: typeof DEFAULTS
   readonly #gone = new Set<FoveaNode>()
 
-  constructor(options: SimNodesOptions) {
+  constructor(options: typeof DEFAULTS) {
     this.#options = options
     this.entropy = createSeededEntropy(options.seed ?? 1)
     this.network = new MemoryNetwork({
@@ -171,7 +191,8 @@ export async function startSimNodes(
   count: number,
   options: SimNodesOptions = {},
 ): Promise<SimNodes> {
-  const world = new SimWorld(options)
+  if (!countCheck.test(count)) throw new ArgumentError('count', countCheck.expected, count)
+  const world = new SimWorld(resolveOptions('startSimNodes', DEFAULTS, CHECKS, options))
   for (let i = 1; i <= count; i++) await world.start(`n${i}`)
   await world.connected()
   return world

@@ -26,7 +26,7 @@ import {
 } from '../../runtime/index.ts'
 import { createRealm, MemoryNetwork, simulatedSignatures } from '../../mesh/index.ts'
 import type { NodeId } from '../node-id.ts'
-import type { Command, Fault, NodeChoice } from './fault.ts'
+import { checkFault, checkTime, type Command, type Fault, type NodeChoice } from './fault.ts'
 import { FaultInjector } from './fault-injector.ts'
 import { NodeClock } from './node-clock.ts'
 import { SimNode, type SimNodeWorld } from './sim-node.ts'
@@ -151,12 +151,14 @@ export class Simulation {
 
   /** Waits for virtual time to pass. */
   sleep(ms: number): Promise<void> {
+    checkTime('ms', ms)
     return ownPromise<void>((resolve) => void this.#clock.setTimer(ms, resolve))
   }
 
   /** Waits until `condition` holds; it is looked at whenever everything that can run has run. */
   until(condition: () => boolean, options: UntilOptions = {}): Promise<void> {
     const { timeoutMs = 60_000, what = 'a condition' } = options
+    checkTime('timeoutMs', timeoutMs)
     return ownPromise<void>((resolve, reject) => {
       const end = (): void => {
         this.#waiters.delete(waiter)
@@ -184,7 +186,9 @@ export class Simulation {
 
   /** Does it now, as if it were in the schedule. */
   inject(fault: FaultNow): void {
-    this.#faults.apply({ ...fault, atMs: this.nowMs } as Fault)
+    const now = { ...fault, atMs: this.nowMs } as Fault
+    checkFault(now)
+    this.#faults.apply(now)
   }
 
   /** Takes back every partition, cut and condition. */

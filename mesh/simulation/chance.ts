@@ -4,6 +4,8 @@
  * failing schedule shrink. Murmur3's finaliser mixes; good for simulations, useless for secrets.
  */
 
+import { check, COUNT } from './checked.ts'
+
 /** What a decision is about; each has luck of its own. */
 export const Purpose: Readonly<{
   loss: 1
@@ -95,6 +97,7 @@ export class Sequence {
 
   /** `count` different whole numbers below `bound`, in the order drawn. */
   sample(count: number, bound: number): number[] {
+    check('count', count, COUNT)
     const chosen = new Set<number>()
     while (chosen.size < Math.min(count, bound)) chosen.add(this.below(bound))
     return [...chosen]

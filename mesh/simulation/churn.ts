@@ -4,6 +4,7 @@
  * nodes so stays the same, and nobody who comes is known to anybody.
  */
 import { Sequence } from './chance.ts'
+import { check, STEP_MS } from './checked.ts'
 import type { DhtWorld } from './dht-world.ts'
 
 /** How nodes come and go. */
@@ -29,6 +30,7 @@ export class Churn {
   deaths = 0
 
   constructor(world: DhtWorld, options: ChurnOptions) {
+    check('medianMs', options.medianMs, STEP_MS)
     this.#world = world
     this.#options = options
     this.#luck = new Sequence(options.seed)

@@ -10,6 +10,7 @@
  */
 import type { CoreOf, CoreSink, InputOf, NodeContact, Protocol } from './boundary.ts'
 import { Chance, Purpose } from './chance.ts'
+import { check, FINITE_MS, MS, NODES, SEED, STEP_MS } from './checked.ts'
 import { EventQueue } from './event-queue.ts'
 import { Happening } from './happening.ts'
 import { LinkTable, type LinkOptions } from './link-table.ts'
@@ -98,6 +99,8 @@ export class CoreWorld<P extends Protocol> {
   #stepping: SimulatedNode<P>
 
   constructor(options: WorldOptions<P>) {
+    check('seed', options.seed, SEED)
+    check('nodes', options.nodes, NODES)
     this.#options = options
     this.chance = new Chance(options.seed)
     this.network = new NetworkModel(options.seed, options.network)
@@ -238,7 +241,7 @@ export class CoreWorld<P extends Protocol> {
   /** Moves the monotonic clock of a node forward. */
   jump(index: number, byMs: number): void {
     const node = this.node(index)
-    node.clockAheadMs += Math.max(0, byMs)
+    if (byMs > 0) node.clockAheadMs += byMs
     this.#tickAtMs[index] = Infinity
     this.#arm(node)
   }
@@ -274,6 +277,7 @@ export class CoreWorld<P extends Protocol> {
 
   /** Lets `ms` pass. */
   run(ms: number): void {
+    check('ms', ms, FINITE_MS)
     const untilMs = this.nowMs + ms
     for (;;) {
       const item = this.#queue.take(untilMs)
@@ -288,6 +292,8 @@ export class CoreWorld<P extends Protocol> {
    * does not hold within `withinMs`.
    */
   runUntil(condition: () => boolean, withinMs: number, everyMs = 10): number | undefined {
+    check('withinMs', withinMs, MS)
+    check('everyMs', everyMs, STEP_MS)
     const startMs = this.nowMs
     while (!condition()) {
       if (this.nowMs - startMs >= withinMs) return undefined

@@ -21,6 +21,7 @@ import type {
 import type { DhtRecord, RecordFields } from '../routing/records/record.ts'
 import { recordsSettings, type RecordsSettings } from '../routing/records/settings.ts'
 import { Chance, Purpose, Sequence, hashNumbers } from './chance.ts'
+import { check, COUNT, NODES } from './checked.ts'
 import { CoreWorld, type Seat, type WorldOptions } from './core-world.ts'
 import type { DhtCommand, DhtEvent, DhtMachine, DhtProtocol } from './dht-boundary.ts'
 import { DhtNode, type DhtDisk } from './dht-node.ts'
@@ -110,6 +111,8 @@ export class DhtWorld {
 
   constructor(options: DhtWorldOptions) {
     const { seed, nodes, warm = nodes } = options
+    check('nodes', nodes, NODES)
+    check('warm', warm, COUNT)
     this.#options = options
     this.#warm = warm
     this.settings = options.settings ?? routingSettings()

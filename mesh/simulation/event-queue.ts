@@ -4,6 +4,7 @@
  * from the heap to the wheel at the instant its slot opens, before anything can be added there directly,
  * so that the order of adding holds among all items of one millisecond.
  */
+import { ArgumentError } from '../../runtime/index.ts'
 
 const SLOTS = 4096
 const MASK = SLOTS - 1
@@ -36,6 +37,7 @@ export class EventQueue<Item> {
   /** Adds an item behind all others of its millisecond: times are rounded up, and never earlier than the present. */
   add(atMs: number, item: Item): void {
     const wholeMs = Math.max(this.#nowMs, Math.ceil(atMs))
+    if (Number.isNaN(wholeMs)) throw new ArgumentError('atMs', 'a time', atMs)
     if (wholeMs < this.#nowMs + SLOTS) this.#put(wholeMs & MASK, item)
     else this.#far.add(wholeMs, item)
   }

@@ -1,7 +1,7 @@
 /** Lets the faults of a schedule happen in a world of bare cores. */
 import type { Protocol } from './boundary.ts'
 import type { CoreWorld } from './core-world.ts'
-import type { Fault } from './faults.ts'
+import { checkFault, type Fault } from './faults.ts'
 import type { Condition } from './network-model.ts'
 
 /** What only the protocol at hand can do. */
@@ -23,6 +23,7 @@ export function runFaults<P extends Protocol>(
   faults: readonly Fault[],
   actions: FaultActions,
 ): FaultCounts {
+  for (const fault of faults) checkFault(fault)
   const counts: FaultCounts = {}
   const runner = new FaultRunner(world, actions)
   for (const fault of faults) {

@@ -4,6 +4,9 @@
  * fault that makes no sense when its time comes (a crash of a node that is down) does nothing.
  */
 
+import { ArgumentError } from '../../runtime/index.ts'
+import { check, FINITE_MS, STEP_MS } from './checked.ts'
+
 /** What a node finds when it starts again. */
 export type DiskFate = 'kept' | 'lost'
 
@@ -95,6 +98,25 @@ export type Fault =
 
 /** Name of a fault. */
 export type FaultType = Fault['type']
+
+/** Faults, and whether each has an end of its own. */
+const LASTS: Readonly<Record<FaultType, boolean>> = Object.freeze({
+  ...{ crash: false, leave: false, join: false, clock_jump: false, set_meta: false },
+  ...{ pause: true, slow: true, partition: true, cut: true, loss: true, delay: true },
+})
+
+/** Refuses what is no fault, and times that never come or never end. */
+export function checkFault(fault: Fault): void {
+  if (!Object.hasOwn(LASTS, fault.type))
+    throw new ArgumentError('type', 'that of a fault', fault.type)
+  check('atMs', fault.atMs, FINITE_MS)
+  if (LASTS[fault.type]) check('forMs', (fault as { forMs?: unknown }).forMs, FINITE_MS)
+  if ('downMs' in fault && fault.downMs !== undefined) check('downMs', fault.downMs, FINITE_MS)
+  if (fault.type !== 'slow') return
+  check('blockedMs', fault.blockedMs, FINITE_MS)
+  check('everyMs', fault.everyMs, FINITE_MS)
+  check('blockedMs + everyMs', fault.blockedMs + fault.everyMs, STEP_MS)
+}
 
 /** When the last effect of a schedule is over and the calm begins. */
 export function calmFromMs(faults: readonly Fault[]): number {

@@ -2,7 +2,9 @@
  * The network of a simulated world: what becomes of a message between two nodes. Knows nodes by index
  * and messages by size; holds no queue and no time. Every decision is `Chance` of (link, n-th message).
  */
+import { numberOption, resolveOptions, type OptionCheck } from '../../runtime/index.ts'
 import { Chance, Purpose } from './chance.ts'
+import { FINITE_MS } from './checked.ts'
 
 /** How long a message is under way, one way. */
 export type Latency =
@@ -55,6 +57,39 @@ const REPEATS_MAX = 10
 /** Counters per sender; exact per link up to so many nodes, shared by some links beyond. */
 const COUNTERS = 64
 
+const DEFAULTS: Required<NetworkOptions> = Object.freeze({
+  latency: Object.freeze({ type: 'uniform', minMs: 1, maxMs: 5 }),
+  lossShare: 0,
+  duplicateShare: 0,
+  reorderShare: 0,
+  reorderMs: 50,
+  bandwidthBytes: Infinity,
+})
+
+const share: OptionCheck = numberOption(0, 1, true)
+
+const CHECKS: { readonly [K in keyof NetworkOptions]-?: OptionCheck } = {
+  latency: { expected: 'a latency of times of at least 0', test: isLatency },
+  lossShare: share,
+  duplicateShare: share,
+  reorderShare: share,
+  reorderMs: FINITE_MS,
+  bandwidthBytes: numberOption(1, Infinity, true),
+}
+
+function isLatency(value: unknown): boolean {
+  const latency = (value ?? {}) as Latency
+  switch (latency.type) {
+    case 'constant':
+      return FINITE_MS.test(latency.ms)
+    case 'uniform':
+      return FINITE_MS.test(latency.minMs) && FINITE_MS.test(latency.maxMs - latency.minMs)
+    case 'exponential':
+      return FINITE_MS.test(latency.minMs) && FINITE_MS.test(latency.meanMs)
+  }
+  return false
+}
+
 type Judge = (from: number, to: number, nowMs: number) => number
 
 /** Decides about every message. */
@@ -70,15 +105,7 @@ export class NetworkModel {
 
   constructor(seed: number, options: NetworkOptions = {}) {
     this.#chance = new Chance(seed)
-    this.#options = {
-      latency: { type: 'uniform', minMs: 1, maxMs: 5 },
-      lossShare: 0,
-      duplicateShare: 0,
-      reorderShare: 0,
-      reorderMs: 50,
-      bandwidthBytes: Infinity,
-      ...options,
-    }
+    this.#options = resolveOptions('NetworkModel', DEFAULTS, CHECKS, options)
   }
 
   /** Lets a condition hold until it is removed. */

@@ -8,6 +8,7 @@ import type { Contact, SwimMember } from '../membership/swim/machine.ts'
 import { swimSettings, type SwimSettings } from '../membership/swim/settings.ts'
 import type { StatementFields } from '../membership/swim/statement.ts'
 import { hashNumbers } from './chance.ts'
+import { check, COUNT } from './checked.ts'
 import { CoreWorld, type Seat, type WorldOptions } from './core-world.ts'
 import { runFaults, type FaultCounts } from './fault-runner.ts'
 import type { Fault } from './faults.ts'
@@ -47,6 +48,7 @@ export class SwimWorld {
 
   constructor(options: SwimWorldOptions) {
     const { settings = swimSettings('lan'), warm = options.nodes, seeds = [0, 1, 2] } = options
+    check('warm', warm, COUNT)
     this.settings = settings
     this.#seeds = seeds
     this.authority = new KeyedAuthority(hashNumbers(options.seed, 1))

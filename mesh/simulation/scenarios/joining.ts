@@ -25,7 +25,7 @@ export function joining(
   }
   world.run(spreadMs)
   const stableMs = world.runUntil(() => world.agrees(), forMs, 200)
-  world.run(forMs - (stableMs ?? forMs))
+  world.run(Math.max(0, forMs - (stableMs ?? forMs)))
   const stable = world.core.nodes.filter(({ index }) => world.allSee(index, 'alive')).length
   const falseDeaths = world.views.accusations.filter(({ sight }) => sight === 'dead').length
   return { stableMs, stable, falseDeaths }

@@ -14,6 +14,14 @@ describe('startSimNodes', () => {
     for (const node of world.nodes) expect(node.cluster.getConnectedNodeCount()).toBe(4)
   })
 
+  it('refuses what is no number of nodes, and options that it does not know', async () => {
+    for (const count of [-1, 1.5, Number.NaN, '2' as unknown as number]) {
+      await expect(startSimNodes(count)).rejects.toMatchObject({ code: 'ERR_ARGUMENT' })
+    }
+    const unknown = { sed: 1 } as object
+    await expect(startSimNodes(1, unknown)).rejects.toMatchObject({ code: 'ERR_OPTION_UNKNOWN' })
+  })
+
   it('says so when nodes cannot find each other', async () => {
     await using world = await startSimNodes(1)
     await world.start('n2', { join: false })

@@ -1,5 +1,10 @@
 import { describe, expect, it } from 'vitest'
-import { simulate, type SimulateOptions, type Simulation } from '../../../dist/simulation/index.ts'
+import {
+  simulate,
+  type FaultNow,
+  type SimulateOptions,
+  type Simulation,
+} from '../../../dist/simulation/index.ts'
 import { Counter, CounterContract } from '../support/world.ts'
 
 const failed = { code: 'ERR_SIMULATION_FAILED' }
@@ -164,9 +169,21 @@ describe('simulate', () => {
     ],
     ['a command without an action', { nodes: 1, commands: [{ name: 'x', atMs: 1 }] }],
     ['two setups', { nodes: [() => {}], setup: () => {} }],
+    ['what is no command', { nodes: 1, commands: [null] }],
+    ['a pause without an end', { nodes: 1, faults: [{ type: 'pause', node: 0, atMs: 1 }] }],
   ])('refuses %s', async (_name, options) => {
     await expect(simulate(options as SimulateOptions)).rejects.toMatchObject({
       code: expect.stringMatching(/^ERR_(ARGUMENT|OPTION)/),
+    })
+  })
+
+  it.each<[string, (sim: Simulation) => unknown]>([
+    ['a sleep of no time', (sim) => sim.sleep(Number.NaN)],
+    ['a wait before now', (sim) => sim.until(() => false, { timeoutMs: -1 })],
+    ['a fault that is none', (sim) => sim.inject({ type: 'flood' } as unknown as FaultNow)],
+  ])('refuses %s while it runs', async (_name, run) => {
+    await expect(simulate({ nodes: 1, run })).rejects.toMatchObject({
+      cause: { code: 'ERR_ARGUMENT' },
     })
   })
 
