@@ -128,7 +128,7 @@ export const SERVICES_MUTANTS: readonly ServicesMutant[] = [
   {
     rule: 'a last value that is known is not given again',
     file: 'mesh/pubsub/receiver.ts',
-    from: 'if (stamp !== undefined && !isNewer(value, stamp)) return',
+    from: 'if (other !== undefined && !(isBelieved && isNewer(value, other))) return',
     to: '',
     isWide: true,
     seeds: [0, 1, 2, 3],
