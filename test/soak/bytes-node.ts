@@ -62,7 +62,7 @@ const transport = apart(createQuicTransport({ streamsMax: LINK_STREAMS_MAX }))
 const node = await startNode({
   ...{ ...given, host: '127.0.0.1', membership: 'local', transport },
   // A machine that does other things is late for less.
-  ...{ relayTimeoutMs: 30_000, dialTimeoutMs: 15_000 },
+  ...{ relayTimeoutMs: 12_000, dialTimeoutMs: 15_000 },
 })
 const load = new BytesLoad(node, createSeededEntropy(seed), run, others)
 await load.serve()

@@ -18,7 +18,7 @@ import type { BytesOptions } from './bytes-node.ts'
 const ROUND_MS = Number(process.env['FOVEA_SOAK_BYTES_MS'] ?? 60_000)
 const ROUNDS = 2
 /** From one kill of an inner node to the next, and how long it is away. */
-const KILL_EVERY_MS = 8_000
+const KILL_EVERY_MS = 12_000
 const AWAY_MS = 1_500
 const WAIT_MS = 120_000
 const HOOK_MS = 60_000
