@@ -71,6 +71,8 @@ export class Hub implements Driver {
     memory.routes.changed()
     for (const entry of catalog.entries('topic')) this.#added(entry)
     memory.inbox.resume()
+    const { waitingStore } = memory
+    if (waitingStore !== undefined) this.#work(() => this.publisher.restore(waitingStore.take()))
   }
 
   /** A publish of this node. */

@@ -20,6 +20,7 @@ import { Registry } from './registry.ts'
 import { isNewer, lastValue, RetainedStore, RetainedTable } from './retained.ts'
 import { Routes } from './routes.ts'
 import { Unwanted } from './unwanted.ts'
+import { WaitingStore } from './waiting-store.ts'
 import { encodeAcknowledgement } from './wire.ts'
 
 /** Counters since the start. */
@@ -33,6 +34,9 @@ export interface Counters {
 
 /** How often a slow consumer is spoken of. */
 const SLOW_EVENT_MS = 1_000
+
+/** Begins the names of publishes in the store of which it is not known who wants them. */
+const WAITING_PREFIX = 'pubsub/wait/'
 
 interface Slowness {
   saidMs: number
@@ -52,6 +56,9 @@ export class PubSubMemory {
   /** Last values of own publishes. */
   readonly own: RetainedTable
   readonly ownStore: RetainedStore | undefined
+  readonly waitingStore: WaitingStore | undefined
+  /** The node is about to stop: what waits in the store is for its next life. */
+  isLeaving = false
   /** Last values of others. */
   readonly remembered: RetainedTable
   readonly counters: Counters = { published: 0, sent: 0, received: 0, delivered: 0, dropped: 0 }
@@ -66,7 +73,8 @@ export class PubSubMemory {
   readonly #stampAheadMaxMs: number
 
   constructor(services: ServicesContext, settings: PubSubSettings) {
-    const { catalog, clock, courier, codec, values, refusals, store, chance, self } = services
+    const { catalog, clock, courier, codec, values, refusals, store, chance } = services
+    const { self, incarnation } = services
     this.#services = services
     this.#stampAheadMaxMs = settings.stampAheadMaxMs
     this.registry = new Registry(catalog, clock, {
@@ -97,6 +105,14 @@ export class PubSubMemory {
       },
       lost: ({ topic }, node) => this.unacknowledged(topic, [node]),
     })
+    this.waitingStore =
+      store === undefined
+        ? undefined
+        : new WaitingStore({
+            ...{ self, incarnation, clock },
+            store: new OutboxStore(store, values, failed, WAITING_PREFIX),
+            lost: ({ topic }) => this.unacknowledged(topic, []),
+          })
     this.inbox = new Inbox<Arrival | undefined>({
       ...{ settings, clock, refusals },
       answer: (node, via, message) =>
@@ -157,9 +173,9 @@ export class PubSubMemory {
     }
   }
 
-  /** Some nodes did not acknowledge. */
+  /** Some nodes did not acknowledge; none when it is not known who would have. */
   unacknowledged(topic: string, nodes: readonly string[]): void {
-    const times = nodes.length
+    const times = Math.max(1, nodes.length)
     this.#services.refusals.count('ERR_PUBSUB_UNACKNOWLEDGED', { topic, nodes }, { times })
     this.tell({ type: 'unacknowledged', topic, nodes })
   }

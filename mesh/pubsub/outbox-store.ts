@@ -19,11 +19,13 @@ export interface StoredLetter {
   readonly letter: Letter
   readonly groups: readonly string[] | undefined
   readonly via: string | undefined
+  /** Nodes that do not get it, of one that is not yet for a certain node. */
+  readonly exclude?: readonly string[] | undefined
   /** By the wall clock. */
   readonly expiresWallMs: number
 }
 
-const PREFIX = 'pubsub/out/'
+const OUTBOX_PREFIX = 'pubsub/out/'
 const NUMBER_DIGITS = 15
 const NAME = /^([0-9a-f]{64})\/(\d{15})\/(\d{15})$/
 const WALL_MS_MAX = 8_640_000_000_000_000
@@ -36,19 +38,25 @@ export class OutboxStore {
   readonly #values: Codec
   readonly #failed: (error: unknown) => void
 
-  constructor(store: Store, values: Codec, failed: (error: unknown) => void) {
-    this.#store = new PartedStore(store, PREFIX, failed)
+  /** `prefix` begins the names of all that it keeps. */
+  constructor(
+    store: Store,
+    values: Codec,
+    failed: (error: unknown) => void,
+    prefix: string = OUTBOX_PREFIX,
+  ) {
+    this.#store = new PartedStore(store, prefix, failed)
     this.#values = values
     this.#failed = failed
   }
 
   /** Keeps a message. */
   keep(stored: StoredLetter): void {
-    const { letter, groups, via, expiresWallMs } = stored
+    const { letter, groups, via, exclude, expiresWallMs } = stored
     const { topic, sequence, headers, stampMs, isDrawnAgain = false, payload } = letter
     const bytes = this.#values.encode([
       ...[expiresWallMs, topic, sequence, headers ?? null, stampMs ?? null],
-      ...[groups ?? [], via ?? null, payload.bytes, isDrawnAgain],
+      ...[groups ?? [], via ?? null, payload.bytes, isDrawnAgain, exclude ?? null],
     ])
     this.#store.keep(nameOf(stored), bytes)
   }
@@ -78,6 +86,7 @@ export class OutboxStore {
       const items = new Tuple('outbox', this.#values.decode(bytes))
       const headers = items.get(3)
       const via = items.get(6)
+      const exclude = items.get(9)
       const payload = items.bytesUpTo(7, 'payload', bytes.length)
       const letter: Letter = {
         topic: items.text(1, 'topic', isText, 'a topic'),
@@ -95,6 +104,7 @@ export class OutboxStore {
         letter,
         groups: groups.length === 0 ? undefined : groups,
         via: isText(via) ? via : undefined,
+        exclude: Array.isArray(exclude) ? exclude.filter(isText) : undefined,
         expiresWallMs: items.whole(0, 'expiry', 0, WALL_MS_MAX),
       }
     } catch (error) {

@@ -62,8 +62,15 @@ export class Publisher {
     const release = (each: Outgoing): void => this.#remote(each)
     const now = (): number => clock.now()
     const over = (work: () => void): void => run(() => this.#workThrough(work))
-    const parts = { catalog, routes: memory.routes, settings, release, run: over, now }
-    this.#waiting = new Waiting(parts)
+    this.#waiting = new Waiting({
+      ...{ catalog, routes: memory.routes, settings, release, run: over, now },
+      kept: (each, expiresMs) => memory.waitingStore?.keep(each, expiresMs),
+      left: (each) => memory.waitingStore?.forget(each),
+      abandoned: (each) => {
+        // Its publisher is told; only the next life of the node sends it all the same.
+        if (!memory.isLeaving) memory.waitingStore?.forget(each)
+      },
+    })
   }
 
   /** Publishes that wait until it is known who wants them. */
@@ -87,6 +94,29 @@ export class Publisher {
       return
     }
     this.#workThrough(() => this.#begin(outgoing))
+  }
+
+  /** Those that waited when the life before ended: for other nodes, as subscribers of this one have had them. */
+  restore(outgoings: readonly Outgoing[]): void {
+    this.#workThrough(() => {
+      for (const outgoing of outgoings) this.#restore(outgoing)
+    })
+  }
+
+  #restore(outgoing: Outgoing): void {
+    const { memory } = this.#context
+    const { topic } = outgoing.letter
+    outgoing.onFailed((error) => {
+      const { nodes } = error as PubSubError
+      // That of nodes in the outbox was told by them.
+      if (nodes.length === 0 && !memory.isLeaving) memory.unacknowledged(topic, [])
+    })
+    const waits = this.#waiting.mustWait(topic)
+    const error = waits ? this.#waiting.add(outgoing) : undefined
+    if (waits && error === undefined) return
+    if (error === undefined) this.#remote(outgoing)
+    else outgoing.fail(error)
+    memory.waitingStore?.forget(outgoing)
   }
 
   /** That node has no member any more of those groups, for which it was drawn: another one is. */

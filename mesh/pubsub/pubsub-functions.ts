@@ -193,6 +193,11 @@ export class PubSubFunctions implements PubSub {
     return this.#context.memory.onEvent(handler)
   }
 
+  /** The node is about to stop. */
+  leaving(): void {
+    this.#context.memory.isLeaving = true
+  }
+
   /** The node has stopped: subscriptions end, whoever waits is told. */
   stopped(): void {
     const { memory } = this.#context

@@ -215,6 +215,7 @@ export type PubSubEvent =
       /** A message `at_least_once` was given up at some nodes. */
       readonly type: 'unacknowledged'
       readonly topic: string
+      /** None when it was given up before anybody could be asked who wants it. */
       readonly nodes: readonly string[]
     }
 

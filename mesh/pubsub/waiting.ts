@@ -19,6 +19,12 @@ export interface WaitingParts {
   readonly routes: Routes
   readonly settings: Pick<PubSubSettings, 'publishPendingMax' | 'publishPendingBytesMax'>
   readonly release: (outgoing: Outgoing) => void
+  /** One that is to arrive at least once waits. */
+  readonly kept: (outgoing: Outgoing, expiresMs: number) => void
+  /** One waits no more. */
+  readonly left: (outgoing: Outgoing) => void
+  /** The process ends, and one that waits is not sent by it. */
+  readonly abandoned: (outgoing: Outgoing) => void
   readonly now: () => number
   /** Runs what is to be done when a search is over. */
   readonly run: (work: () => void) => void
@@ -67,8 +73,10 @@ export class Waiting {
     }
     this.#size += 1
     this.#bytes += bytes
-    outgoing.expiresMs = this.#parts.now() + outgoing.ttlMs
+    const expiresMs = this.#parts.now() + outgoing.ttlMs
+    outgoing.expiresMs = expiresMs
     this.#topics.get(topic)!.push(outgoing)
+    if (outgoing.delivery === 'at_least_once') this.#parts.kept(outgoing, expiresMs)
     return undefined
   }
 
@@ -80,7 +88,10 @@ export class Waiting {
   /** What waits fails. */
   close(error: PubSubError): void {
     for (const outgoings of this.#topics.values()) {
-      for (const outgoing of outgoings) outgoing.fail(error)
+      for (const outgoing of outgoings) {
+        this.#parts.abandoned(outgoing)
+        outgoing.fail(error)
+      }
     }
     this.#topics.clear()
     this.#size = 0
@@ -109,6 +120,7 @@ export class Waiting {
       this.#bytes -= outgoing.letter.payload.size
       if (this.#isLate(outgoing)) outgoing.fail(unasked(topic))
       else this.#parts.release(outgoing)
+      this.#parts.left(outgoing)
     }
     if (kept.length === 0) return void this.#topics.delete(topic)
     this.#topics.set(topic, kept)

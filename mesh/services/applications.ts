@@ -34,7 +34,7 @@ export interface Applications {
     readonly rpc: ChildSpec
     readonly presence: ChildSpec
   }
-  /** The node is about to stop: others hear at once that what it tracked is gone. */
+  /** The node is about to stop: others hear at once that what it tracked is gone, and what waits on disk stays there. */
   readonly leaving: () => void
   /** The node has stopped: subscriptions end, and who waits is told. */
   readonly stopped: () => void
@@ -63,7 +63,10 @@ export function createApplications(
       rpc: RpcServer.child(rpc, { id: 'rpc' }),
       presence: PresenceServer.child(presence, { id: 'presence' }),
     },
-    leaving: () => present.leave(),
+    leaving: () => {
+      topics.leaving()
+      present.leave()
+    },
     stopped: () => {
       services.close()
       topics.stopped()

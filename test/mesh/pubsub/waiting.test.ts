@@ -1,4 +1,8 @@
 import { describe, expect, it } from 'vitest'
+import { createPubSubContext } from '../../../mesh/pubsub/context.ts'
+import { pubsubSettings } from '../../../mesh/pubsub/options.ts'
+import { PubSubServer } from '../../../mesh/pubsub/pubsub-server.ts'
+import { openMemoryStore } from '../../../mesh/store/memory.ts'
 import { codeOf } from '../cluster.ts'
 import { collect, PubSubNet } from './pubsub-net.ts'
 
@@ -60,6 +64,82 @@ describe('a publish of which nobody could be asked who wants it', () => {
     await net.advance(20)
     expect(await code).toBe('ERR_PUBSUB_UNACKNOWLEDGED')
     expect(from.pubsub.stats().waiting).toBe(0)
+  })
+})
+
+describe('a publish that waits when its node ends', () => {
+  /** A node with a store that can ask nobody, and what it has published: three in order, one that is soon too late. */
+  async function offline() {
+    const net = new PubSubNet()
+    const store = openMemoryStore()
+    const [to, spared] = await net.startAll(2)
+    const from = await net.start({ store })
+    Object.assign(from.node.catalog, { sought: false, unanswered: true })
+    const own = collect()
+    from.pubsub.subscribe('a.b', own.handler)
+    const exclude = [spared!.node.self]
+    const publish = (n: number, timeoutMs = 60_000): Promise<unknown> =>
+      codeOf(from.pubsub.publish('a.b', n, { qos: 1, timeoutMs, exclude, headers: { n } }))
+    const codes = [1, 2, 3].map((n) => publish(n))
+    codes.push(publish(4, 1_000))
+    await net.advance(100)
+    expect(own.payloads).toEqual([1, 2, 3, 4])
+    return { net, store, from, to: to!, spared: spared!, codes }
+  }
+
+  it('PS6 PS19 is sent by its next life, in order and once, unless its time is over', async () => {
+    const { net, store, from, to, spared } = await offline()
+    expect(store.stats().entries).toBe(4)
+    from.pubsub.leaving()
+    await from.node.system.stop()
+    await net.advance(2_000)
+    const got = [collect(), collect()]
+    to.pubsub.subscribe('**', got[0]!.handler)
+    spared.pubsub.subscribe('**', got[1]!.handler)
+    const again = await net.restart(from)
+    const events: unknown[] = []
+    again.pubsub.onEvent((event) => void events.push(event))
+    await net.advance(200)
+    expect(got.map(({ payloads }) => payloads)).toEqual([[1, 2, 3], []])
+    expect(again.node.refusals.counters()).toEqual({ ERR_PUBSUB_UNACKNOWLEDGED: 1 })
+    expect([store.stats().entries, again.pubsub.stats()]).toMatchObject([
+      0,
+      { waiting: 0, outbox: 0 },
+    ])
+    await net.advance(60_000)
+    expect(events).toEqual([])
+  })
+
+  it('PS6 stays for the next life when the node stops in order, and does not when only the process ends', async () => {
+    for (const [isLeaving, entries] of [
+      [true, 4],
+      [false, 0],
+    ] as const) {
+      const { net, store, from, codes } = await offline()
+      if (isLeaving) from.pubsub.leaving()
+      await net.crash(from)
+      expect(await Promise.all(codes)).toEqual(codes.map(() => 'ERR_PUBSUB_RESTARTED'))
+      await net.advance(10)
+      expect(store.stats().entries).toBe(entries)
+    }
+  })
+
+  it('PS6 waits in the next life as well, until somebody can be asked', async () => {
+    const { net, store, from, to } = await offline()
+    const got = collect()
+    to.pubsub.subscribe('a.b', got.handler)
+    from.pubsub.leaving()
+    await from.node.system.stop()
+    const { self } = from.node
+    const node = net.net.node({ key: self, incarnation: 2, store })
+    Object.assign(node.catalog, { sought: false, unanswered: true })
+    const context = createPubSubContext(node, pubsubSettings())
+    await PubSubServer.start(context, { system: node.system })
+    await net.advance(500)
+    expect([got.payloads, store.stats().entries]).toEqual([[], 4])
+    node.catalog.unanswered = false
+    await net.advance(200)
+    expect([got.payloads, store.stats().entries]).toEqual([[1, 2, 3, 4], 0])
   })
 })
 
