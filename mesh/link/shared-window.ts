@@ -5,8 +5,9 @@
  * as long as nobody else speaks, what the transport takes.
  *
  * What keeps it busy is measured, without a clock of the peer: what the peer took within the shortest round trip of a
- * chunk and DELAY_MS more, and half as much again, so that it can grow. When the peer or the way is
- * slower, this becomes less by itself; on a long way more, because its round trip is longer. BBR's rule (delivery rate
+ * chunk and DELAY_MS more, and half as much again, so that it can grow. That may be less than a chunk, and two on a long way
+ * would stay two: where all that was under way came within about a round trip, there is room for one more. When the peer or
+ * the way is slower, this becomes less by itself; on a long way more, because its round trip is longer. BBR's rule (delivery rate
  * times the shortest round trip) with a fixed share of delay in place of its probing. Whenever others begin to share the way
  * it begins anew at `bytesMin`, as in BBR's probing of the round trip: behind all that was under way alone, and in the long
  * turns of who pours, no round trip is short, and a window by such a one would never shrink.
@@ -30,6 +31,9 @@ const SHARED_MS = 1_000
 /** What was taken, times this, is the next window. */
 const GROWTH = 1.5
 
+/** All that was under way was taken in no more than so many times the time for it: the window held it up, not the peer. */
+const HELD_UP = 1.25
+
 /** Bytes of chunks that one peer has not taken yet, and how many they may be. */
 export class SharedWindow {
   readonly #bytesMin: number
@@ -41,10 +45,12 @@ export class SharedWindow {
   /** The chunk whose round trip is measured: when it left, and how much was sent with it. */
   #timed: { readonly sent: number; readonly atMs: number } | undefined
   #roundTripMs = Infinity
-  /** The time that is judged next: when it began, what was taken before it, whether chunks were held back in it. */
+  /** The time that is judged next: when it began, what was taken before it. */
   #sinceMs = 0
   #takenBefore = 0
-  #heldBack = false
+  /** The most that was under way in it when a chunk was held back, and with that chunk; 0 when none was. */
+  #fullBytes = 0
+  #oneMoreBytes = 0
 
   constructor(bytesMin: number) {
     this.#bytesMin = bytesMin
@@ -82,13 +88,16 @@ export class SharedWindow {
     const { bytesUnderWay } = this
     if (bytesUnderWay === 0 || nowMs >= this.#sharedUntilMs) return true
     if (bytesUnderWay + bytes <= this.#windowBytes) return true
-    this.#heldBack = true
+    if (bytesUnderWay > this.#fullBytes) {
+      this.#fullBytes = bytesUnderWay
+      this.#oneMoreBytes = bytesUnderWay + bytes
+    }
     return false
   }
 
   /** A chunk left. */
   sent(bytes: number, nowMs: number): void {
-    if (this.bytesUnderWay === 0 && !this.#heldBack) this.#begin(nowMs)
+    if (this.bytesUnderWay === 0 && this.#fullBytes === 0) this.#begin(nowMs)
     this.#sent += bytes
     if (nowMs < this.#sharedUntilMs) this.#timed ??= { sent: this.#sent, atMs: nowMs }
   }
@@ -116,9 +125,11 @@ export class SharedWindow {
     const horizonMs = this.#roundTripMs + DELAY_MS
     const elapsedMs = nowMs - this.#sinceMs
     if (elapsedMs < horizonMs || horizonMs === Infinity) return
-    if (this.#heldBack) {
+    if (this.#fullBytes > 0) {
       const takenInTime = ((this.#taken - this.#takenBefore) * horizonMs) / elapsedMs
-      this.#windowBytes = Math.max(this.#bytesMin, Math.floor(takenInTime * GROWTH))
+      const isHeldUp = takenInTime * HELD_UP >= this.#fullBytes
+      const nextBytes = isHeldUp ? this.#oneMoreBytes : 0
+      this.#windowBytes = Math.max(this.#bytesMin, nextBytes, Math.floor(takenInTime * GROWTH))
     }
     this.#begin(nowMs)
   }
@@ -126,6 +137,6 @@ export class SharedWindow {
   #begin(nowMs: number): void {
     this.#sinceMs = nowMs
     this.#takenBefore = this.#taken
-    this.#heldBack = false
+    this.#fullBytes = 0
   }
 }

@@ -7,10 +7,10 @@ const MIN = 4_000
 const STEP_MS = 0.25
 
 /** Sends what the window lets through at that time; gives how many chunks it was. */
-function fill(window: SharedWindow, nowMs: number, chunksMax = 1_000): number {
+function fill(window: SharedWindow, nowMs: number, chunksMax = 1_000, chunk = CHUNK): number {
   let chunks = 0
-  while (chunks < chunksMax && window.hasRoom(CHUNK, nowMs)) {
-    window.sent(CHUNK, nowMs)
+  while (chunks < chunksMax && window.hasRoom(chunk, nowMs)) {
+    window.sent(chunk, nowMs)
     chunks += 1
   }
   return chunks
@@ -19,18 +19,24 @@ function fill(window: SharedWindow, nowMs: number, chunksMax = 1_000): number {
 /** A way that brings `perMs` bytes and answers after `wayMs`, for `forMs`. Others share it all the time. */
 function run(
   window: SharedWindow,
-  way: { readonly perMs: number; readonly wayMs: number; readonly forMs: number },
+  way: {
+    readonly perMs: number
+    readonly wayMs: number
+    readonly forMs: number
+    readonly chunk?: number
+  },
   fromMs = 0,
 ): { readonly taken: number; readonly endMs: number } {
+  const { chunk = CHUNK } = way
   let taken = 0
   let credit = 0
   const answers: { readonly atMs: number; readonly bytes: number }[] = []
   let queued = window.bytesUnderWay
   for (let nowMs = fromMs; nowMs < fromMs + way.forMs; nowMs += STEP_MS) {
     window.shared(nowMs)
-    queued += fill(window, nowMs) * CHUNK
+    queued += fill(window, nowMs, 1_000, chunk) * chunk
     credit = Math.min(credit + way.perMs * STEP_MS, queued)
-    const whole = credit - (credit % CHUNK)
+    const whole = credit - (credit % chunk)
     credit -= whole
     queued -= whole
     if (whole > 0) answers.push({ atMs: nowMs + way.wayMs, bytes: whole })
@@ -101,6 +107,34 @@ describe('SharedWindow', () => {
     // What is in front of a message: the window without what is on its way back.
     const inFrontMs = (window.windowBytes - way.perMs * way.wayMs) / way.perMs
     expect(inFrontMs).toBeLessThan(Math.max(MIN / way.perMs, 0.5 * way.wayMs + 4))
+  })
+
+  it.each([2_000, 4_000, 16_000])(
+    'D3 grows to what a long way takes in chunks of %i bytes, of which bytesMin holds two, one or none',
+    (chunk) => {
+      const window = new SharedWindow(MIN)
+      const way = { perMs: 20_000, wayMs: 40, chunk }
+      const { endMs } = run(window, { ...way, forMs: 4_000 })
+      const { taken } = run(window, { ...way, forMs: 500 }, endMs)
+      expect(taken).toBeGreaterThan(0.9 * way.perMs * (500 - way.wayMs))
+    },
+  )
+
+  it('lets one chunk more out when all was taken in a round trip, and none when the way was slower', () => {
+    const window = new SharedWindow(MIN)
+    const size = 2_000
+    let nowMs = 0
+    const trip = (wayMs: number): number => {
+      window.shared(nowMs)
+      const chunks = fill(window, nowMs, 1_000, size)
+      nowMs += wayMs
+      window.taken(window.bytesUnderWay, nowMs)
+      return chunks
+    }
+    // The first tells how long the way is. Half of two chunks is one, less the two milliseconds.
+    expect([trip(100), trip(102), trip(102), trip(102)]).toEqual([2, 2, 3, 4])
+    trip(400)
+    expect(trip(102)).toBe(2)
   })
 
   it('D3 begins anew at bytesMin when others begin to share the way, whatever was poured before', () => {
