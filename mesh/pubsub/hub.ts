@@ -69,10 +69,11 @@ export class Hub implements Driver {
       this.close()
     })
     memory.routes.changed()
-    for (const entry of catalog.entries('topic')) this.#added(entry)
-    memory.inbox.resume()
+    // First: what comes as what it is, is not told as a last value before.
     const { waitingStore } = memory
     if (waitingStore !== undefined) this.#work(() => this.publisher.restore(waitingStore.take()))
+    for (const entry of catalog.entries('topic')) this.#added(entry)
+    memory.inbox.resume()
   }
 
   /** A publish of this node. */
