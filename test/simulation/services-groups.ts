@@ -50,6 +50,12 @@ export function takeShare(claim: Claim, publish: Publish, by: Life, group: strin
   share.takenBy = by
 }
 
+/** Whether it may have been drawn for a member that has left since: given back, it comes behind what was said after it. */
+export function mayBeGivenBack({ shares }: Publish, group: string): boolean {
+  const members = shares.get(group)?.members ?? []
+  return members.some(({ isOver, by }) => isOver || by.isOver)
+}
+
 /** When everything has had its time: each group got it, or its publisher was told. */
 export function settleShares(
   claim: Claim,

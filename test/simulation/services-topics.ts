@@ -6,7 +6,7 @@
 import { matchesFilter } from '../../mesh/index.ts'
 import type { PubSubMessage } from '../../mesh/index.ts'
 import type { Claim } from './services-claim.ts'
-import { settleShares, sharesOf, takeShare } from './services-groups.ts'
+import { mayBeGivenBack, settleShares, sharesOf, takeShare } from './services-groups.ts'
 import type { Share } from './services-groups.ts'
 import type { Life } from './services-life.ts'
 
@@ -133,7 +133,9 @@ export class TopicAccount {
     // Those of different topics may pass each other while it is not known who wants one of them.
     const line = `${publish.by.number} ${publish.topic}`
     const before = newest.get(line) ?? -1
-    this.#claim(publish.number > before, 'ML33', () => `${who()}: after ${before}, out of order`)
+    const isInOrder = publish.number > before
+    if (!isInOrder && group !== undefined && mayBeGivenBack(publish, group)) return
+    this.#claim(isInOrder, 'ML33', () => `${who()}: after ${before}, out of order`)
     newest.set(line, publish.number)
   }
 
