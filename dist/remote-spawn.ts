@@ -8,14 +8,15 @@
  */
 import { bareRef, type Contract, type Ref } from '../behaviours/index.ts'
 import {
+  ArgumentError,
   CallAbortedError,
   currentProcess,
   numberOption,
-  objectOption,
   oneOfOption,
   OptionError,
   optional,
   resolveOptions,
+  signalOption,
   stringOption,
   type ClockTimer,
   type MonitorRef,
@@ -96,7 +97,7 @@ const CHECKS: { readonly [K in keyof RemoteSpawnOptions]-?: OptionCheck } = {
   registration: optional(oneOfOption('none', 'local', 'global')),
   name: optional(stringOption),
   timeoutMs: optional(numberOption(1, 2_147_483_647)),
-  signal: optional(objectOption),
+  signal: optional(signalOption),
 }
 
 /** What `RemoteSpawn` needs of its node. */
@@ -227,6 +228,9 @@ export class RemoteSpawns {
       throw new OptionError('ERR_OPTION_INVALID', 'registration', text)
     }
     const contract = typeof what === 'string' ? undefined : (what as unknown as Contract<unknown>)
+    if (contract !== undefined && typeof contract?.name !== 'string') {
+      throw new ArgumentError('what', 'a contract or the name of a behaviour', what)
+    }
     if (contract !== undefined) contracts.learn(contract)
     const keyHex = directory.keyOf(node)
     return {

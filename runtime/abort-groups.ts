@@ -7,6 +7,7 @@
 import { runIn } from './context.ts'
 import { ArgumentError } from './errors.ts'
 import type { SystemCore } from './core.ts'
+import { signalOption } from './options.ts'
 
 /** Who waits for a signal. */
 export interface Abortable {
@@ -43,13 +44,9 @@ export class AbortGroup {
   }
 }
 
-/** Refuses what is no AbortSignal; one of another realm is none of ours, but good. */
+/** Refuses what is no AbortSignal. */
 export function checkSignal(signal: unknown): void {
-  if (signal instanceof AbortSignal) return
-  if (typeof signal === 'object' && signal !== null) {
-    if ('aborted' in signal && 'addEventListener' in signal) return
-  }
-  throw new ArgumentError('signal', 'an AbortSignal', signal)
+  if (!signalOption.test(signal)) throw new ArgumentError('signal', signalOption.expected, signal)
 }
 
 /** A function that waits for a signal. */

@@ -20,6 +20,7 @@ export {
   OptionError,
   optional,
   resolveOptions,
+  signalOption,
   stringOption,
 } from './options.ts'
 export { invariant, InvariantError } from './invariant.ts'

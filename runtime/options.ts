@@ -69,6 +69,14 @@ export const objectOption: OptionCheck = {
   test: (v) => typeof v === 'object' && v !== null,
 }
 
+/** An AbortSignal; one of another realm is none of ours, but good. */
+export const signalOption: OptionCheck = {
+  expected: 'an AbortSignal',
+  test: (v) =>
+    v instanceof AbortSignal ||
+    (objectOption.test(v) && 'aborted' in (v as object) && 'addEventListener' in (v as object)),
+}
+
 const LOG_METHODS = ['debug', 'info', 'warn', 'error'] as const
 
 /** A logger; lines to a method that is not there would be lost without a word. */

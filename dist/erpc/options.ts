@@ -1,9 +1,9 @@
 /** Options of calls of registered functions: defaults and checks. */
 import {
   numberOption,
-  objectOption,
   optional,
   resolveOptions,
+  signalOption,
   TIMER_DELAY_MS_MAX,
   type OptionCheck,
 } from '../../runtime/index.ts'
@@ -74,6 +74,6 @@ export function resolveCallOptions(
   const defaults: { timeoutMs: number; signal?: AbortSignal | undefined } = {
     timeoutMs: CALL_TIMEOUT_MS,
   }
-  const checks = { timeoutMs: waitOption, signal: optional(objectOption) }
+  const checks = { timeoutMs: waitOption, signal: optional(signalOption) }
   return resolveOptions(where, defaults, checks, given)
 }

@@ -1,10 +1,10 @@
 /** The leases that this node holds or waits for. */
 import {
   numberOption,
-  objectOption,
   optional,
   ownPromise,
   resolveOptions,
+  signalOption,
   type OptionCheck,
 } from '../../runtime/index.ts'
 import type { DistParts } from '../parts.ts'
@@ -29,7 +29,7 @@ export class LeaseKeeper implements StrictLeases {
     this.#settings = settings
     this.#voters = voters
     this.#checks = {
-      signal: optional(objectOption),
+      signal: optional(signalOption),
       ttlMs: optional(numberOption(Math.min(TTL_MS_MIN, settings.ttlMs), settings.ttlMs)),
       timeoutMs: optional(numberOption(0, Infinity)),
     }

@@ -4,6 +4,7 @@ import {
   objectOption,
   optional,
   resolveOptions,
+  signalOption,
   type OptionCheck,
   type Pid,
 } from '../../runtime/index.ts'
@@ -64,7 +65,7 @@ const LOCK_CHECKS: { readonly [K in keyof LockOptions]-?: OptionCheck } = {
   nodes: { expected: 'a list of nodes', test: (value) => Array.isArray(value) && value.length > 0 },
   retries: optional(numberOption(0, Infinity)),
   timeoutMs: optional(numberOption(0, Infinity)),
-  signal: optional(objectOption),
+  signal: optional(signalOption),
   owner: optional(objectOption),
 }
 

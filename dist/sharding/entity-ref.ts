@@ -2,9 +2,9 @@
 import type { CallArgs, CallsOf, CastsOf, InputsOf, OutputOf } from '../../behaviours/index.ts'
 import {
   numberOption,
-  objectOption,
   optional,
   resolveOptions,
+  signalOption,
   type CallOptions,
   type OptionCheck,
 } from '../../runtime/index.ts'
@@ -33,7 +33,7 @@ const CALL_TIMEOUT_MS = 5_000
 
 const CHECKS: { readonly [K in 'timeoutMs' | 'signal']: OptionCheck } = {
   timeoutMs: numberOption(0, Number.POSITIVE_INFINITY),
-  signal: optional(objectOption),
+  signal: optional(signalOption),
 }
 
 /** A ref that sends with `send`; `lost` hears of casts that did not arrive. */

@@ -2,9 +2,9 @@
 import {
   ownPromise,
   resolveOptions,
+  signalOption,
   functionOption,
   numberOption,
-  objectOption,
   optional,
 } from '../../runtime/index.ts'
 import type { OptionCheck } from '../../runtime/index.ts'
@@ -32,7 +32,7 @@ export interface CatalogFunctionsParts {
 
 const SEEK_CHECKS: { readonly [K in keyof SeekOptions]-?: OptionCheck } = {
   timeoutMs: optional(numberOption(1, 2_147_483_647)),
-  signal: optional(objectOption),
+  signal: optional(signalOption),
 }
 
 /** Somebody waits for a seek. */

@@ -16,10 +16,10 @@ import {
   createSystem,
   formatReason,
   numberOption,
-  objectOption,
   optional,
   ownPromise,
   resolveOptions,
+  signalOption,
 } from '../../runtime/index.ts'
 import type { ClockTimer, OptionCheck, System } from '../../runtime/index.ts'
 import { atMost } from '../at-most.ts'
@@ -110,7 +110,7 @@ const READY_TIMEOUT_MS = 30_000
 
 const READY_CHECKS: { readonly [K in keyof ReadyOptions]-?: OptionCheck } = {
   timeoutMs: optional(numberOption(1, Infinity)),
-  signal: optional(objectOption),
+  signal: optional(signalOption),
 }
 
 /**

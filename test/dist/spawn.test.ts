@@ -324,6 +324,15 @@ describe('spawnMonitor and spawnLink', () => {
     ])
   })
 
+  it('are refused by code for what is no behaviour, and no signal', async () => {
+    await using t = await planned()
+    const codeOf = async (what: unknown, options: object): Promise<unknown> =>
+      (await failing(t.world, t.a.remoteSpawn.spawn(what as string, t.b.id, options))).code
+    expect(await codeOf(null, {})).toBe('ERR_ARGUMENT')
+    expect(await codeOf({}, {})).toBe('ERR_ARGUMENT')
+    expect(await codeOf('counter', { signal: {} })).toBe('ERR_OPTION_INVALID')
+  })
+
   it('need an owner, and leave no process behind when it is dead', async () => {
     await using t = await planned()
     expect(await failing(t.world, t.a.remoteSpawn.spawnLink('counter', t.b.id))).toMatchObject({

@@ -9,6 +9,7 @@ import {
   OptionError,
   optional,
   resolveOptions,
+  signalOption,
   silentLogger,
   stringOption,
 } from '../../runtime/index.ts'
@@ -91,6 +92,7 @@ describe('options', () => {
     [stringOption, ['x'], ['', 1]],
     [functionOption, [() => {}], [{}]],
     [objectOption, [{}, []], [null, 1]],
+    [signalOption, [AbortSignal.abort()], [{}, { aborted: true }, null, 'abort']],
     [loggerOption, [silentLogger, console], [{}, { ...silentLogger, warn: 1 }, null, () => {}]],
     [optional(booleanOption), [true, undefined], [null]],
   ])('%o accepts and refuses', (check, good, bad) => {
