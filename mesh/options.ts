@@ -181,9 +181,10 @@ export interface MeshOptions {
   readonly linkIdleMinMs?: number | undefined
   /**
    * Links that may stay open although nobody holds them, counted at the side that dialled. Default 64;
-   * beyond it the least recently used are closed. In a mesh of up to about twice as many nodes no probe has to dial:
+   * beyond it those are closed that will be needed last: the node knows whom it probes when, and what works is expected
+   * after as long as it has rested. A peer that is about to probe this node may keep its link. In a mesh of up to about twice as many nodes no probe has to dial:
    * a link at rest costs a ping in thirty seconds, a handshake some fifteen packets. Raise it when nodes talk to many
-   * others in turn; lower it to save the memory of links in a larger mesh, where most probes dial anyway.
+   * others in turn; lower it to save the memory of links in a larger mesh, where many probes dial anyway.
    */
   readonly linksIdleMax?: number | undefined
   /**
@@ -436,10 +437,11 @@ function refuseSecret({ clusterSecret }: MeshOptions): void {
 export function resolveMeshOptions(
   given: MeshOptions,
   lookup: (host: string) => Promise<readonly string[]>,
+  where = 'startMesh',
 ): ResolvedMeshOptions {
   refuseRenamed(given)
   refuseSecret(given)
-  const merged = resolveOptions<MeshOptions>('startMesh', MESH_DEFAULTS, CHECKS, given)
+  const merged = resolveOptions<MeshOptions>(where, MESH_DEFAULTS, CHECKS, given)
   if (merged.realm === undefined) {
     throw new MeshError(
       'ERR_REALM_REQUIRED',

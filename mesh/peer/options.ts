@@ -3,6 +3,7 @@ import {
   booleanOption,
   checkOptionNames,
   numberOption,
+  OptionError,
   resolveOptions,
 } from '../../runtime/index.ts'
 import type { OptionCheck } from '../../runtime/index.ts'
@@ -10,6 +11,7 @@ import { lookupHost } from '../lookup.ts'
 import { MeshError } from '../mesh-error.ts'
 import { resolveMeshOptions } from '../options.ts'
 import type { MeshOptions, ResolvedMeshOptions } from '../options.ts'
+import type { ServicesOptions } from '../services/options.ts'
 
 /** Options that a peer has in common with a member; see {@link MeshOptions}. */
 export type PeerMeshOptions = Pick<
@@ -34,8 +36,10 @@ export type PeerMeshOptions = Pick<
   | 'entropy'
   | 'logger'
   | 'system'
-  | 'services'
->
+> & {
+  /** Limits of topics, procedures and presence; a peer has nothing else, so it cannot be without. */
+  readonly services?: ServicesOptions | undefined
+}
 
 /** What is a peer's own. Times are milliseconds. */
 export interface PeerSettings {
@@ -131,6 +135,10 @@ export function resolvePeerOptions(given: PeerOptions): ResolvedPeerOptions {
     if (MESH_NAMES.has(name)) shared[name] = value
     else own[name] = value
   }
+  if (shared['services'] === false) {
+    const text = "connect: option 'services' must be an object, or nothing, received false"
+    throw new OptionError('ERR_OPTION_INVALID', 'services', text)
+  }
   const settings = resolveOptions<PeerSettings>('connect', PEER_DEFAULTS, CHECKS, own)
   const { connectTimeoutMs, keepaliveIntervalMs, reconnectBaseMs, reconnectMaxMs } = settings
   if (reconnectMaxMs < reconnectBaseMs) {
@@ -149,6 +157,7 @@ export function resolvePeerOptions(given: PeerOptions): ResolvedPeerOptions {
       neighbours: 1,
     },
     lookupHost,
+    'connect',
   )
   return { settings, mesh }
 }

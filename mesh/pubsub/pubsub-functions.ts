@@ -314,6 +314,7 @@ export class PubSubFunctions implements PubSub {
     const { headers, localFirst, signal, timeoutMs = settings.requestTimeoutMs } = options
     const count = Math.min(options.count ?? REPLIES_MAX, REPLIES_MAX)
     return ownPromise((resolve, reject) => {
+      this.#check()
       if (this.#draining !== 'no') throw draining()
       const { requests } = memory.hub ?? fail(restarted())
       const abort = (): void => {

@@ -134,6 +134,15 @@ describe('connect', () => {
       code: 'ERR_OPTION_UNKNOWN',
       message: expect.stringMatching(/^connect: .*realm.*reconnectBaseMs/) as string,
     })
+    for (const [name, value] of [
+      ['services', false],
+      ['name', 'a b'],
+    ] as const) {
+      await expect(connect('g', { realm, [name]: value } as object)).rejects.toMatchObject({
+        code: 'ERR_OPTION_INVALID',
+        message: expect.stringMatching(`^connect: option '${name}'`) as string,
+      })
+    }
     const pauses = { reconnectBaseMs: 1_000, reconnectMaxMs: 999 }
     expect(await codeOf(connect('g', { realm, ...pauses }))).toBe('ERR_MESH_OPTIONS')
     const peer = await cluster.peer('p', 2, [1])

@@ -296,7 +296,15 @@ describe('the services of a peer', () => {
     const stream = peer.pubsub.subscribe('x')
     await cluster.close(peer)
     expect(await stream.ended).toBe('stopped')
-    expect(await codeOf(peer.pubsub.publish('x', 1))).not.toBe('resolved')
-    expect(await codeOf(peer.rpc.call('x'))).toBe('ERR_PEER_CLOSED')
+    for (const begin of [
+      () => peer.pubsub.publish('x', 1),
+      () => peer.pubsub.request('x', 1),
+      () => peer.pubsub.requestMany('x', 1),
+      () => peer.rpc.call('x'),
+      () => peer.services.find('x'),
+      () => peer.presence.list('x'),
+    ]) {
+      expect(await codeOf(begin())).toBe('ERR_PEER_CLOSED')
+    }
   })
 })
