@@ -18,6 +18,7 @@ import type {
   OutputOf,
   Ref,
 } from '../../../behaviours/index.ts'
+import { ArgumentError } from '../../../runtime/index.ts'
 import { checkTopic } from '../../topics/topic.ts'
 import { RpcError } from '../errors.ts'
 import type { AdvertiseOptions, CallContext, RpcCallOptions, RpcCastOptions } from '../rpc.ts'
@@ -126,9 +127,15 @@ export interface ContractMethod {
   readonly slot: unknown
 }
 
-/** All methods; throws `ERR_RPC_PROCEDURE_INVALID` for names that cannot be procedures. */
+/**
+ * All methods; throws `ERR_RPC_PROCEDURE_INVALID` for names that cannot be procedures, `ERR_ARGUMENT` for what is no
+ * contract, a server for instance.
+ */
 export function methodsOf(contract: Contract<unknown>): readonly ContractMethod[] {
-  const { name, names } = contract
+  const { name, names } = ((contract as unknown) ?? {}) as Partial<Contract<unknown>>
+  if (typeof name !== 'string' || names === undefined) {
+    throw new ArgumentError('contract', 'a contract, as contract() gives it', contract)
+  }
   const taken = new Set<string>()
   return (['call', 'cast'] as const).flatMap((half) =>
     Object.entries(names[half] as Readonly<Record<string, unknown>>).map(([method, slot]) => {

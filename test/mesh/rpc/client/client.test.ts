@@ -206,6 +206,11 @@ describe('contracts', () => {
     expect(() => procedureOf('counter/1', 'a b')).toThrow(
       expect.objectContaining({ code: 'ERR_RPC_PROCEDURE_INVALID' }),
     )
+    for (const none of [undefined, null, 5, {}, Counter]) {
+      expect(() => methodsOf(none as never)).toThrow(
+        expect.objectContaining({ code: 'ERR_ARGUMENT', argument: 'contract' }),
+      )
+    }
     expect(() => procedureOf('counter//1', 'get')).toThrow(
       expect.objectContaining({ code: 'ERR_RPC_PROCEDURE_INVALID' }),
     )
