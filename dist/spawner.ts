@@ -42,10 +42,16 @@ export interface Spawned {
   ended: { readonly reason: ExitReason } | undefined
 }
 
+/** A spawn that failed. */
+export interface FailedSpawn {
+  readonly status: number
+  readonly spawned?: undefined
+  readonly detail: unknown
+}
+
 /** How a spawn ended. */
 export type SpawnOutcome =
-  | { readonly status: typeof SpawnStatus.ok; readonly spawned: Spawned }
-  | { readonly status: number; readonly spawned?: undefined; readonly detail: unknown }
+  { readonly status: typeof SpawnStatus.ok; readonly spawned: Spawned } | FailedSpawn
 
 /** What to start, and for whom. */
 export interface SpawnOrder {

@@ -10,7 +10,9 @@
  */
 import { stopProcess } from '../../behaviours/index.ts'
 import { formatReason, type ClockTimer, type Pid } from '../../runtime/index.ts'
+import { RemoteSpawnError } from '../errors.ts'
 import type { DistParts } from '../parts.ts'
+import { startFailure } from '../start-failure.ts'
 import { ShardError } from './errors.ts'
 import type { CheckedShardingOptions } from './options.ts'
 
@@ -136,13 +138,20 @@ export class Entities {
     const { id, shard } = entity
     try {
       const entry = behaviors.find(behavior, false)
-      if (entry === undefined) throw new Error(`no behaviour '${behavior}' is registered here`)
+      const names = { behaviorName: behavior, nodeId: directory.nameOf(directory.ownKeyHex) }
+      if (entry === undefined) {
+        throw new RemoteSpawnError(
+          'ERR_BEHAVIOR_NOT_FOUND',
+          names,
+          'failed: it is not registered there',
+        )
+      }
       const outcome = await spawner.spawn({
         ...{ entry, arg: argOf({ id, shard, token: this.#tokenOf(shard) }), name: undefined },
         ...{ timeoutMs: startTimeoutMs, owner: directory.ownKeyHex },
         signal: entity.abort.signal,
       })
-      if (outcome.spawned === undefined) throw outcome.detail ?? new Error('it was refused')
+      if (outcome.spawned === undefined) throw startFailure(names, startTimeoutMs, outcome)
       const { spawned } = outcome
       if (spawned.ended !== undefined) throw spawned.ended.reason
       entity.pid = spawned.pid

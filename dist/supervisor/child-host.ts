@@ -21,17 +21,12 @@ import {
   type Pid,
 } from '../../runtime/index.ts'
 import type { BehaviorEntry } from '../behavior-registry.ts'
-import { SpawnStatus } from '../control.ts'
-import {
-  BehaviorNotFoundError,
-  DistRefusedError,
-  RemoteSpawnInitError,
-  RemoteSpawnTimeoutError,
-} from '../errors.ts'
+import { BehaviorNotFoundError } from '../errors.ts'
 import type { Lease, StrictLeases } from '../leases/leases.ts'
 import type { DistParts } from '../parts.ts'
 import type { PeerOrigin } from '../peer-services.ts'
-import type { Spawned, SpawnOutcome } from '../spawner.ts'
+import type { Spawned } from '../spawner.ts'
+import { startFailure } from '../start-failure.ts'
 import { LeaseError } from '../leases/errors.ts'
 import { HostRefusedError } from './errors.ts'
 import { HOST_SERVICE, measureLoad } from './node-load.ts'
@@ -191,8 +186,9 @@ export class ChildHost {
     const { spawner, system } = this.#parts
     const order = { entry, arg, name: undefined, timeoutMs, owner: owner.keyHex, signal }
     const outcome = await spawner.spawn(order)
+    if (outcome.spawned === undefined)
+      throw startFailure(this.#names(entry.name), timeoutMs, outcome)
     const { spawned } = outcome
-    if (spawned === undefined) throw this.#failure(outcome, entry.name, timeoutMs)
     const { pid } = spawned
     if (spawned.ended !== undefined) {
       this.#keepReason(pid, spawned.ended.reason)
@@ -208,17 +204,6 @@ export class ChildHost {
     // Nobody reads the answer any more, so nobody would link to it.
     if (signal.aborted && this.#hosted.has(pidKey(pid))) void this.#end(hosted)
     return spawned
-  }
-
-  #failure({ status, ...rest }: SpawnOutcome, behaviorName: string, timeoutMs: number): Error {
-    const detail = 'detail' in rest ? rest.detail : undefined
-    const names = this.#names(behaviorName)
-    if (status === SpawnStatus.timeout) return new RemoteSpawnTimeoutError(names, timeoutMs)
-    if (status !== SpawnStatus.refused) return new RemoteSpawnInitError(names, detail)
-    return new DistRefusedError(
-      String(detail),
-      `${names.nodeId} refused a child: ${String(detail)}`,
-    )
   }
 
   #names(behaviorName: string): { readonly behaviorName: string; readonly nodeId: string } {

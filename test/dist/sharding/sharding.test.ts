@@ -46,6 +46,7 @@ function cartOf(node: string, journal: Journal, clock: SimClock): Server<CartApi
     {
       init: (facts, ctx) => {
         if (facts.id === 'broken') throw new Error('told to fail')
+        if (facts.id === 'endless') return new Promise(() => {})
         if (facts.id.startsWith('slow')) ctx.trapExit(true)
         journal.push(`+${facts.id}@${node}`)
         const { id } = facts
@@ -187,7 +188,14 @@ describe('entities', () => {
     const broken = t.carts[0]!.entityRef('broken')
     expect(await failing(t.world, broken.call('add', 1))).toMatchObject({
       ...{ code: 'ERR_SHARD_ENTITY_START', entity: 'cart/1', id: 'broken' },
-      message: expect.stringMatching(/^cart\/1 'broken': did not start: Error: ./),
+      message: expect.stringMatching(/^cart\/1 'broken': did not start: .*told to fail/) as string,
+      cause: { code: 'ERR_SPAWN_INIT' },
+    })
+    const endless = t.carts[0]!.entityRef('endless').call('add', 1, { timeoutMs: 30_000 })
+    const timedOut = failing(t.world, endless)
+    await t.world.clock.advance(10_000)
+    expect(await timedOut).toMatchObject({
+      ...{ code: 'ERR_SHARD_ENTITY_START', cause: { code: 'ERR_SPAWN_TIMEOUT' } },
     })
     expect(broken.cast('put', 1)).toBe(true)
     await t.world.clock.advance(50)
