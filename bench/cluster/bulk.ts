@@ -16,6 +16,7 @@ import { Targets } from '../local/targets.ts'
 import { newRealm } from '../services/lanes-side.ts'
 import { publish, round, waitsChart, type Row } from '../sim/table.ts'
 import { EchoContract, type EchoApi } from './echo.ts'
+import { Processors } from './processors.ts'
 
 /** Frame types that nobody answers between these two. */
 export const BEAT = { ask: WireType.natProbe, answer: WireType.natProbeReply } as const
@@ -41,6 +42,11 @@ interface Phase {
   readonly beatsMs: number[]
   /** Of bulk, per second. */
   readonly mebibytes: number
+}
+
+/** With what the machine had to give just before it. */
+interface Measured extends Phase {
+  readonly processors: number
 }
 
 interface Stage {
@@ -127,8 +133,8 @@ const WAYS = [
 ] as const
 
 /** `alone`: MiB per second of each way when nobody calls beside it. */
-function rowsOf(phases: readonly Phase[][], alone: readonly (readonly number[])[]): Row[] {
-  const of = (w: number, pick: (phase: Phase) => number): number => median(phases[w]!.map(pick))
+function rowsOf(phases: readonly Measured[][], alone: readonly (readonly number[])[]): Row[] {
+  const of = (w: number, pick: (phase: Measured) => number): number => median(phases[w]!.map(pick))
   const p99 = ({ callsMs }: Phase): number => percentile(callsMs, 0.99)
   const to = (w: number): number =>
     median(phases[w]!.map((phase, i) => p99(phase) / p99(phases[0]![i]!)))
@@ -147,6 +153,7 @@ function rowsOf(phases: readonly Phase[][], alone: readonly (readonly number[])[
     'p99 to idle': round(to(w), 1),
     'max ms': round(mostOf(phases[w]!.flatMap(({ callsMs }) => callsMs)), 1),
     'beat max ms': round(mostOf(phases[w]!.flatMap(({ beatsMs }) => beatsMs)), 1),
+    'processors, least': round(Math.min(...phases[w]!.map(({ processors }) => processors))),
   }))
 }
 
@@ -188,12 +195,14 @@ export async function benchBulk(): Promise<void> {
     const echo = await node.remoteSpawn.spawn(EchoContract, id)
     const sink = await node.remoteSpawn.spawn(EchoContract, id)
     const stage: Stage = { node, link: node.mesh.linkTo(key.hex)!, echo, sink }
+    await using machine = new Processors()
     await beside(stage, nothing)
-    const phases = WAYS.map((): Phase[] => [])
+    const phases = WAYS.map((): Measured[] => [])
     const alone = WAYS.map((): number[] => [])
     for (let i = 0; i < ROUNDS; i++) {
       for (const [w, { work }] of WAYS.entries()) {
-        phases[w]!.push(await beside(stage, () => work(stage)))
+        const processors = await machine.atOnce()
+        phases[w]!.push({ ...(await beside(stage, () => work(stage))), processors })
         // Others share the way for a second after their last message.
         await pause(SHARED_MS)
         alone[w]!.push(await speedOf(() => work(stage)))
@@ -202,7 +211,7 @@ export async function benchBulk(): Promise<void> {
     const rows = rowsOf(phases, alone)
     publish('cluster-bulk', {
       title: 'Calls beside a bulk transfer over the same connection',
-      how: `Two programs on loopback QUIC, median of ${ROUNDS} rounds in turns; calls of 64 bytes one after the other to one process, a gigabyte to another. A beat is a round trip on the control lane every ${BEAT_MS} ms, where keepalives travel.`,
+      how: `Two programs on loopback QUIC, median of ${ROUNDS} rounds in turns; calls of 64 bytes one after the other to one process, a gigabyte to another. A beat is a round trip on the control lane every ${BEAT_MS} ms, where keepalives travel. Processors: what two threads computed at once just before, in what one did alone.`,
       rows,
       chart: waitsChart('Calls beside a bulk transfer', rows),
     })
