@@ -49,7 +49,7 @@ import { TAKEN_CAPABILITY } from './chunk.ts'
 import { LEAVE_CAPABILITY } from './leave.ts'
 import { NodeDirectory } from './node-directory.ts'
 import type { NodeId } from './node-id.ts'
-import { givenOptions, resolveDistOptions, type DistOptions } from './options.ts'
+import { checkContracts, givenOptions, resolveDistOptions, type DistOptions } from './options.ts'
 import type { PeerHost, PeerStats } from './peer-link.ts'
 import { PeerClient, PeerServices } from './peer-services.ts'
 import { PROCESS_SERVICE, processService } from './process-service.ts'
@@ -127,6 +127,7 @@ export async function startNode(nodeOptions: NodeOptions): Promise<FoveaNode> {
   const { features, rest } = takeFeatureOptions(notDist)
   if (given.system !== undefined) claimable(given.system)
   const behaviors = behaviorRegistry ?? createBehaviorRegistry()
+  checkContracts(contracts)
   for (const contract of contracts) behaviors.contracts.learn(contract)
   const logger = given.logger ?? silentLogger
   const door = doorOf(given)

@@ -147,6 +147,15 @@ export function givenOptions<T extends object>(given: T | undefined): Partial<T>
   throw new ArgumentError('options', 'an object', given)
 }
 
+/** Throws an `OptionError` for what is no list of contracts. */
+export function checkContracts(contracts: readonly unknown[]): void {
+  const isContract = (value: unknown): boolean =>
+    typeof (value as { readonly name?: unknown } | null | undefined)?.name === 'string'
+  if (Array.isArray(contracts) && contracts.every(isContract)) return
+  const text = "startNode: option 'contracts' must be a list of contracts"
+  throw new OptionError('ERR_OPTION_INVALID', 'contracts', text)
+}
+
 /** The options of this layer in `given`, checked and completed, and the rest of `given`. */
 export function resolveDistOptions<T extends object>(
   given: T,

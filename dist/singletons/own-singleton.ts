@@ -11,9 +11,11 @@
  * - The lease is given back after the process has ended, never before.
  * - Every process has a lease of its own, so that what an earlier one still has under way carries a lower token.
  */
+import { isIgnored } from '../../behaviours/index.ts'
 import { isPid, ownPromise, type ClockTimer, type Pid } from '../../runtime/index.ts'
 import type { Lease, StrictLeases } from '../leases/leases.ts'
 import type { DistParts } from '../parts.ts'
+import { SingletonError } from './errors.ts'
 import type { SingletonSettings } from './options.ts'
 import type { Singleton, SingletonContext, SingletonOptions } from './singleton.ts'
 
@@ -131,8 +133,14 @@ export class OwnSingleton implements Singleton {
       await Promise.race([ended, this.#pause(this.#own.settings.shutdownMs, context.lost)])
       return undefined
     }
-    if (typeof started === 'symbol' || !('pid' in started)) return undefined
-    return started.pid
+    if (isIgnored(started)) return undefined
+    const { pid } = (started ?? {}) as { readonly pid?: unknown }
+    // The end of a process elsewhere could not be brought about before the lease ends.
+    if (!isPid(pid) || pid.node !== system.node) {
+      const text = `'${this.name}': start must give a process of this node`
+      throw new SingletonError('ERR_SINGLETON_START', text)
+    }
+    return pid
   }
 
   /** Resolves when the process has ended, which it is asked to with the first of `signals`. */

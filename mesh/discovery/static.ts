@@ -17,7 +17,7 @@ const SEED_PATTERN =
  * parseSeed('shop@10.0.0.7:4433') // { name: 'shop', host: '10.0.0.7', port: 4433 }
  */
 export function parseSeed(seed: string): Candidate {
-  const groups = SEED_PATTERN.exec(seed)?.groups
+  const groups = typeof seed === 'string' ? SEED_PATTERN.exec(seed)?.groups : undefined
   const host = groups?.['v6'] ?? groups?.['host']
   const port = Number(groups?.['port'] ?? SEED_PORT_DEFAULT)
   const name = groups?.['name']
@@ -25,7 +25,7 @@ export function parseSeed(seed: string): Candidate {
   if (!named || !isHost(host) || port < 1 || port > 65_535) {
     throw new MeshError(
       'ERR_SEED_INVALID',
-      `a seed is written 'name@host:port' or 'host:port', received '${seed.slice(0, 300)}'`,
+      `a seed is written 'name@host:port' or 'host:port', received '${String(seed).slice(0, 300)}'`,
     )
   }
   return name === undefined ? { host, port } : { name, host, port }

@@ -93,6 +93,14 @@ describe('startNode', () => {
     await system.stop()
   })
 
+  it('refuses what is no list of contracts', async () => {
+    for (const contracts of [5, [null], [{}]] as never[]) {
+      await expect(startNode({ contracts })).rejects.toMatchObject({
+        ...{ code: 'ERR_OPTION_INVALID', option: 'contracts' },
+      })
+    }
+  })
+
   it('takes contracts, so that refs arrive usable before a server is registered', async () => {
     interface PeekApi {
       call: { peek(): string }

@@ -1,6 +1,7 @@
 import { afterEach, describe, expect, it } from 'vitest'
 import type { FoveaNode } from '../../../dist/index.ts'
 import type { Singleton, SingletonContext } from '../../../dist/singletons/singleton.ts'
+import type { ChildStarted } from '../../../behaviours/index.ts'
 import type { Pid } from '../../../runtime/index.ts'
 import { Counter, during } from '../support/world.ts'
 import { startVoters, type VoterWorld } from '../support/voters.ts'
@@ -164,6 +165,16 @@ describe('a singleton', () => {
     candidate(b!)
     await started(1)
     expect(a!.stats().refused['ERR_SINGLETON_START']).toBeGreaterThan(0)
+    // Nor is it held by a node whose start gives nothing, or what this node cannot end.
+    const elsewhere = runs[0]!.pid
+    for (const given of [undefined, { pid: elsewhere }] as unknown as ChildStarted[]) {
+      const before = a!.stats().refused['ERR_SINGLETON_START']!
+      const none = a!.singletons.start({ name: 'none', start: () => given })
+      await world.clock.advance(60)
+      expect(a!.stats().refused['ERR_SINGLETON_START']).toBeGreaterThan(before)
+      expect(none.pid).toBeUndefined()
+      await during(world, none.stop())
+    }
     let late: ((pid: { pid: Pid }) => void) | undefined
     const hanging = a!.singletons.start({
       name: 'two',

@@ -13,12 +13,23 @@ describe('parseSeed', () => {
     expect(parseSeed(text)).toEqual(expected)
   })
 
-  it.each(['', ':4433', 'a:0', 'a:65536', 'a:b', '::1:4433', 'a b:1', 'x@y@z:1', 'a'.repeat(254)])(
-    'refuses %j',
-    (text) => {
-      expect(() => parseSeed(text)).toThrow(expect.objectContaining({ code: 'ERR_SEED_INVALID' }))
-    },
-  )
+  it.each([
+    null,
+    5,
+    '',
+    ':4433',
+    'a:0',
+    'a:65536',
+    'a:b',
+    '::1:4433',
+    'a b:1',
+    'x@y@z:1',
+    'a'.repeat(254),
+  ])('refuses %j', (text) => {
+    expect(() => parseSeed(text as string)).toThrow(
+      expect.objectContaining({ code: 'ERR_SEED_INVALID' }),
+    )
+  })
 })
 
 describe('staticDiscovery', () => {
