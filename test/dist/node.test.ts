@@ -8,7 +8,7 @@ import {
   type Ref,
   type Server,
 } from '../../behaviours/index.ts'
-import { createBehaviorRegistry, type FoveaNode } from '../../dist/index.ts'
+import { createBehaviorRegistry, startNode, type FoveaNode } from '../../dist/index.ts'
 import { startSimNodes } from '../../dist/simulation/index.ts'
 import { createSystem, FoveaError } from '../../runtime/index.ts'
 import { Counter, CounterContract, during, failing, probe, startWorld } from './support/world.ts'
