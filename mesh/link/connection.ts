@@ -296,7 +296,7 @@ export class Connection implements WatchedLink {
     this.#process = undefined
     if (this.#state === 'closed') return
     this.#state = 'closing'
-    this.#dial.fail(new LinkError('ERR_LINK_CLOSED', 'the link process ended'))
+    this.#dial.fail(() => new LinkError('ERR_LINK_CLOSED', 'the link process ended'))
     this.#down('connection_closed')
     this.#closeTransport(CloseCode.protocol, 'ERR_LINK_CLOSED')
     this.#pool.forget(this)
@@ -479,7 +479,7 @@ export class Connection implements WatchedLink {
       this.#dial.supersede(this.peerKey)
     } else {
       const text = `${this.peerKey.hex.slice(0, 8)}: ${message} (${reason})`
-      this.#dial.fail(new LinkError(code, text, { reason }))
+      this.#dial.fail(() => new LinkError(code, text, { reason }))
     }
     this.#exitReason = { shutdown: reason }
     // A refusal must reach the peer before the connection goes; a rejection needs no answer.
@@ -541,7 +541,7 @@ export class Connection implements WatchedLink {
 
   #peerError(text: string): void {
     this.#context.refusals.count('ERR_LINK_PEER_ERROR', { ...this.fields(), detail: text })
-    this.#dial.fail(new LinkError('ERR_LINK_PEER_ERROR', `the peer closed the link: ${text}`))
+    this.#dial.fail(() => new LinkError('ERR_LINK_PEER_ERROR', `the peer closed the link: ${text}`))
     this.#exitReason = { shutdown: 'peer_error' }
     this.#down('connection_closed')
     this.#closeNow(CloseCode.protocol, 'ERR_LINK_PEER_ERROR')
@@ -570,7 +570,7 @@ export class Connection implements WatchedLink {
     this.#exitReason = exitReason
     this.#linger()
     this.#pool.dropDial(this)
-    this.#dial.fail(new LinkError('ERR_LINK_CLOSED', `${code}: ${message}`))
+    this.#dial.fail(() => new LinkError('ERR_LINK_CLOSED', `${code}: ${message}`))
     this.#down('connection_closed')
   }
 
@@ -603,7 +603,7 @@ export class Connection implements WatchedLink {
     this.#state = 'closed'
     this.#dueMs = Infinity
     this.#watch.end()
-    this.#dial.fail(closedError(info))
+    this.#dial.fail(() => closedError(info))
     this.#down(this.#draining ? this.#goodbyeReason : downReasonOf(info))
     this.#pool.forget(this)
     this.#drainHandlers.clear()

@@ -36,6 +36,8 @@ export class LinkJob {
   connection: Connection | undefined
   /** A connection that was reached and not handed over yet. */
   reached: TransportConnection | undefined
+  /** When the process looks at its deadlines next. */
+  armedMs: number = Infinity
 
   constructor(
     context: LinkProcessContext,
@@ -92,13 +94,16 @@ export const LinkServer: Server<LinkApi, LinkJob> = implement<LinkApi, LinkJob, 
     init: (job, ctx): State => {
       if (job.connection !== undefined) begin(job, ctx.self.cast)
       else if (job.attempt !== undefined) reach(job, job.attempt, ctx.self.cast)
-      return { job, timer: undefined }
+      const state: State = { job, timer: undefined }
+      arm(state, ctx)
+      return state
     },
     call: {},
     cast: {
       reached: (state, _input, ctx) => {
-        const done = handshake(state.job, ctx.self.cast)
-        return done ? stop('normal', state) : noreply(state)
+        if (handshake(state.job, ctx.self.cast)) return stop('normal', state)
+        arm(state, ctx)
+        return noreply(state)
       },
       unreachable: (state, error) => {
         if (state.job.connection !== undefined) return noreply(state)
@@ -106,7 +111,6 @@ export const LinkServer: Server<LinkApi, LinkJob> = implement<LinkApi, LinkJob, 
         return stop('normal', state)
       },
       wake: (state, _input, ctx) => {
-        if (state.timer !== undefined) ctx.cancelTimer(state.timer)
         arm(state, ctx)
         return noreply(state)
       },
@@ -114,6 +118,7 @@ export const LinkServer: Server<LinkApi, LinkJob> = implement<LinkApi, LinkJob, 
     },
     info: (state, info, ctx) => {
       if (info.type === 'message' && info.message === 'tick') {
+        state.timer = undefined
         state.job.connection?.tick()
         arm(state, ctx)
       }
@@ -125,11 +130,14 @@ export const LinkServer: Server<LinkApi, LinkJob> = implement<LinkApi, LinkJob, 
   },
 )
 
-/** Sets the timer to what is due next; there is none before. */
-function arm(state: State, ctx: Pick<Ctx<never, never>, 'sendAfter'>): void {
-  const { connection, context } = state.job
+/** Sets the timer to what is due next. */
+function arm(state: State, ctx: Pick<Ctx<never, never>, 'sendAfter' | 'cancelTimer'>): void {
+  const { job } = state
+  const { connection, context } = job
+  if (state.timer !== undefined) ctx.cancelTimer(state.timer)
   const dueMs = connection?.nextDueMs ?? Infinity
   const waitMs = Math.max(0, Math.ceil(dueMs - context.clock.now()))
+  job.armedMs = dueMs
   state.timer = dueMs === Infinity ? undefined : ctx.sendAfter(waitMs, 'tick')
 }
 
@@ -200,11 +208,16 @@ function handshake(job: LinkJob, self: Self): boolean {
 }
 
 function begin(job: LinkJob, self: Self): void {
-  job.connection?.start({
-    wake: () => void self.wake(),
+  const { connection } = job
+  connection?.start({
+    wake: () => {
+      // A timer that goes off too early only looks again: most deadlines move to later, many times in the life of a link.
+      if (connection.nextDueMs >= job.armedMs) return
+      job.armedMs = connection.nextDueMs
+      self.wake()
+    },
     ended: (reason) => void self.ended(reason),
   })
-  self.wake()
 }
 
 async function resolve(context: LinkProcessContext, host: string): Promise<string> {

@@ -15,8 +15,9 @@ export class PendingDial {
     this.#take()?.succeed(link)
   }
 
-  fail(error: Error): void {
-    this.#take()?.fail(error)
+  /** `error` is made only for somebody who waits: most links end long after their dial. */
+  fail(error: () => Error): void {
+    this.#take()?.fail(error())
   }
 
   /** The attempt waits for the other connection with `key` and has nothing to do with this one any more. */
