@@ -18,6 +18,8 @@ export interface ConnectionOptions {
   readonly handshakeTimeoutMs: number
   readonly leaveTimeoutMs: number
   readonly linkPartingTimeoutMs: number
+  readonly linkIdleMs: number
+  readonly linksIdleMax: number
   readonly frameBytesMax: number
   readonly bytesQueuedMax: number
   readonly bulkWindowBytes: number

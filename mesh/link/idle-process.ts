@@ -39,7 +39,11 @@ export const IdleServer: Server<IdleApi, IdleContext> = implement<IdleApi, IdleC
   {
     init: (context, ctx): State => {
       const { clock, options, pool } = context
-      const idle = new IdleLinks<Connection>(options, (link) => pool.isKept(link))
+      const idle = new IdleLinks<Connection>(
+        options,
+        (link) => pool.isKept(link),
+        (link) => pool.expectedUse(link),
+      )
       const state = { context, idle, alarm: new Alarm(clock) }
       state.alarm.set(ctx, clock.now() + sweepMs(options))
       return state

@@ -1,14 +1,23 @@
 /** Whether a link is wanted: who holds it, and whether anything passed since somebody last looked. */
 
-/** Marks of one link; `idle-process.ts` reads those of any use, the keepalive those of work. */
+/** Bits of what passed since each of those who look has looked. */
+const USED = 1
+const WORKED_FOR_KEEPALIVE = 2
+const WORKED_FOR_IDLE = 4
+const WORKED = USED | WORKED_FOR_KEEPALIVE | WORKED_FOR_IDLE
+
+/** Marks of one link; `idle-process.ts` reads those of any use, and of work as the keepalive does. */
 export class LinkUse {
   #holds = 0
   /** Holds that give way when the peer asks. */
   #yielding = 0
   /** When it was last seen to be wanted; see `idle-links.ts`. */
   wantedMs: number | undefined = undefined
-  #used = true
-  #worked = false
+  /** When it was last seen to have worked. */
+  workedMs: number = -Infinity
+  /** The peer was asked and needs it; until it is used again. */
+  peerNeeds = false
+  #marks = USED
 
   /** True while somebody holds it who does not give way. */
   get held(): boolean {
@@ -22,27 +31,44 @@ export class LinkUse {
 
   /** A frame or datagram of the layers above passed. One store: this is on the path of every message. */
   mark(): void {
-    this.#used = true
+    this.#marks |= USED
   }
 
   /** As `mark`, for what somebody waits for: not what membership says, which watches by its own means. */
   markWork(): void {
-    this.#used = true
-    this.#worked = true
+    this.#marks |= WORKED
   }
 
   /** Whether it worked since the last call. */
   takeWork(): boolean {
-    const worked = this.#worked
-    this.#worked = false
-    return worked
+    return this.#take(WORKED_FOR_KEEPALIVE)
   }
 
   /** Whether it was used since the last call. */
   take(): boolean {
-    const used = this.#used
-    this.#used = false
-    return used
+    return this.#take(USED)
+  }
+
+  /** Brings its times up to `nowMs`: when it was wanted, and when it worked. */
+  look(nowMs: number): void {
+    if (this.#take(WORKED_FOR_IDLE)) this.workedMs = nowMs
+    if (this.take()) {
+      this.wantedMs = nowMs
+      this.peerNeeds = false
+    }
+    this.wantedMs ??= nowMs
+  }
+
+  /** The peer has said at `nowMs` that it needs it. */
+  needed(nowMs: number): void {
+    this.wantedMs = nowMs
+    this.peerNeeds = true
+  }
+
+  #take(mark: number): boolean {
+    const isMarked = (this.#marks & mark) !== 0
+    this.#marks &= ~mark
+    return isMarked
   }
 
   /** See `Link.hold`. */

@@ -7,6 +7,7 @@
  */
 import type { ConnectionContext } from './connection-context.ts'
 import type { Connection } from './connection.ts'
+import { isSoon } from './expected-use.ts'
 import { Keepalive } from './keepalive.ts'
 import type { FrameVia, LaneName, Link } from './link.ts'
 import { LinkUse } from './link-use.ts'
@@ -145,7 +146,7 @@ export class LinkWatch {
     const link = this.#link
     const message = protocol.readParting(payload)
     if (!this.#mayAnswer()) return
-    const isNeeded = this.use.held || link.pool.isKept(link)
+    const isNeeded = this.use.held || link.pool.isKept(link) || this.#isUsedSoon()
     if (this.parting.mayEnd(message, isNeeded)) void link.close(IDLE_REASON)
     else link.control(protocol.staying(message.question))
   }
@@ -153,23 +154,31 @@ export class LinkWatch {
   /** The peer answers that the link stays. */
   answered(payload: Uint8Array): void {
     const { question } = this.#context.protocol.readStaying(payload)
-    if (this.parting.stays(question)) this.#stay()
+    if (!this.parting.stays(question)) return
+    this.#stay()
+    this.use.needed(this.#now())
   }
 
   /** A frame of the layers above came on a lane. */
   received(): void {
-    if (this.parting.received()) this.#stay()
+    if (!this.parting.received()) return
+    this.use.mark()
+    this.#stay()
   }
 
   /** What waited goes out, before anything that comes later. */
   #stay(): void {
     const link = this.#link
     if (link.state !== 'established') return
-    this.use.mark()
     const waited = this.parting.take()
     for (const { lane, frame } of waited) link.hand(lane, frame)
     link.pool.tellParting({ type: 'stays', link })
     for (const lane of new Set(waited.map(({ lane }) => lane))) link.drained(lane)
+  }
+
+  /** This node would dial its peer again before long. */
+  #isUsedSoon(): boolean {
+    return isSoon(this.#link.pool.expectedUse(this.#link), this.#context.options)
   }
 
   #now(): number {

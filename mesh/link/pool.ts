@@ -14,6 +14,8 @@ import { setNewest } from '../machine/newest.ts'
 import type { Connection } from './connection.ts'
 import { judgeDial } from './dial-race.ts'
 import type { DialOffer } from './dial-race.ts'
+import { NO_USE } from './expected-use.ts'
+import type { ExpectedUse } from './expected-use.ts'
 import type { RejectReason, Verdict } from './handshake.ts'
 import type { Link, LinkEvent } from './link.ts'
 import type { PartingEvent } from './parting.ts'
@@ -54,6 +56,7 @@ export class LinkPool {
   readonly #handlers = new Set<(event: LinkEvent) => void>()
   readonly #partings = new Set<(event: PartingEvent<Link>) => void>()
   readonly #vetoes = new Set<(link: Link) => boolean>()
+  #expectedUse: ((link: Link) => ExpectedUse) | undefined
   /** Keepalive pings sent on all links, ever. */
   pingsSent = 0
   #linksMade = 0
@@ -155,6 +158,19 @@ export class LinkPool {
       }
     }
     return false
+  }
+
+  /** Asks `expectedUse` when this node will speak on a link of its own accord; gives the way to stop. */
+  foretell(expectedUse: (link: Link) => ExpectedUse): () => void {
+    this.#expectedUse = expectedUse
+    return () => {
+      if (this.#expectedUse === expectedUse) this.#expectedUse = undefined
+    }
+  }
+
+  /** When this node will speak on that link of its own accord. */
+  expectedUse(link: Link): ExpectedUse {
+    return this.#expectedUse?.(link) ?? NO_USE
   }
 
   /** Whether somebody needs that link, or has used it for work since the last question. */

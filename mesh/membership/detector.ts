@@ -15,6 +15,7 @@ import type { OnDemand, OnDemandStats } from '../exchange/on-demand.ts'
 import type { Requests } from '../exchange/requests.ts'
 import type { NodeKey } from '../identity/node-key.ts'
 import { nodeKeyFromHex } from '../identity/node-key.ts'
+import type { ExpectedUse } from '../link/expected-use.ts'
 import type { Link, LinkEvent } from '../link/link.ts'
 import { formatNodeId } from '../link/peer-info.ts'
 import type { LinkPool } from '../link/pool.ts'
@@ -172,6 +173,12 @@ export class Detector {
     if (member === undefined) return undefined
     const { generation, counter } = member
     return { generation, counter }
+  }
+
+  /** When this node probes that member next, at the latest. */
+  nextProbe(id: MemberId): ExpectedUse {
+    const turns = this.#core.turnsBefore(id)
+    return { turns, waitMs: (turns + 1) * this.#parts.core.settings.probeIntervalMs }
   }
 
   /** Says goodbye to everybody; calls `done` when it has spread, or when there is no more time. */

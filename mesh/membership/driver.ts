@@ -228,6 +228,7 @@ function listen(
       detector.link(event)
     }),
     frames.handle(swimPing, swimSync, (link, type, payload) => door.frame(link, type, payload)),
+    pool.foretell(({ peer }) => detector.nextProbe(peer.key.hex)),
   ]
   memory.detector = detector
   signal.addEventListener('abort', () => {

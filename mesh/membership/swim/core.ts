@@ -137,6 +137,15 @@ export class SwimCore {
     return record === undefined ? undefined : toMember(record)
   }
 
+  /** Probes of others before that living member's; Infinity for one that is not probed. */
+  turnsBefore(id: MemberId): number {
+    const { table } = this.#context
+    const slot = table.slotOf(id)
+    const record = slot < 0 || slot === table.self ? undefined : table.get(slot)
+    if (record === undefined || !isLiving(record.status)) return Infinity
+    return table.schedule.turnsBefore(slot)
+  }
+
   /** What this node says about itself now. */
   self(): Statement {
     return this.#own.statement

@@ -13,6 +13,8 @@ export class ProbeSchedule {
   readonly #roster: Roster
   readonly #random: RandomStream
   #order = new Permutation(0, 0)
+  /** As the next round would be, once somebody asked. */
+  #next: Permutation | undefined
   #cursor = 0
   #rounds = 0
   /** Positions whose present holder had its turn elsewhere. */
@@ -84,11 +86,24 @@ export class ProbeSchedule {
     }
   }
 
+  /**
+   * Turns of others before that living slot has its own, in this round or the next: exact when nobody has come or gone in
+   * this round and nobody does until then. Asking changes no turn.
+   */
+  turnsBefore(slot: number): number {
+    const position = this.#roster.positionOf(slot)
+    if (this.#comesBy(position)) return this.#order.indexOf(position) - this.#cursor
+    const left = this.#order.size - this.#cursor
+    if (this.#appended?.has(slot) === true) return left
+    return left + this.#nextOrder().indexOf(position)
+  }
+
   state(): ScheduleState {
     return {
       roster: this.#roster.state(),
       size: this.#order.size,
       key: this.#order.key,
+      nextKey: this.#next?.key,
       cursor: this.#cursor,
       rounds: this.#rounds,
       skipped: [...(this.#skipped ?? [])],
@@ -100,11 +115,22 @@ export class ProbeSchedule {
   restore(state: ScheduleState): void {
     this.#roster.restore(state.roster)
     this.#order = new Permutation(state.size, state.key)
+    const { nextKey } = state
+    this.#next = nextKey === undefined ? undefined : new Permutation(this.#roster.size, nextKey)
     this.#cursor = state.cursor
     this.#rounds = state.rounds
     this.#skipped = setOf(state.skipped)
     this.#appended = setOf(state.appended)
     this.#joined = setOf(state.joined)
+  }
+
+  /** The key is drawn once, whether somebody asks or not; the size is that of the roster when the round begins. */
+  #nextOrder(): Permutation {
+    const { size } = this.#roster
+    if (this.#next?.size !== size) {
+      this.#next = new Permutation(size, this.#next?.key ?? this.#random.next())
+    }
+    return this.#next
   }
 
   /** True when the permutation will still stop at this position. */
@@ -117,7 +143,8 @@ export class ProbeSchedule {
   }
 
   #beginRound(): void {
-    this.#order = new Permutation(this.#roster.size, this.#random.next())
+    this.#order = this.#nextOrder()
+    this.#next = undefined
     this.#cursor = 0
     this.#rounds += 1
     this.#skipped = undefined
@@ -136,6 +163,8 @@ export interface ScheduleState {
   readonly roster: RosterState
   readonly size: number
   readonly key: number
+  /** Of the next round, if it is known already. */
+  readonly nextKey: number | undefined
   readonly cursor: number
   readonly rounds: number
   readonly skipped: readonly number[]

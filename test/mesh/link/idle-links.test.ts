@@ -1,6 +1,7 @@
 import { describe, expect, it } from 'vitest'
 import { IdleLinks } from '../../../mesh/link/idle-links.ts'
 import type { IdleLinksOptions } from '../../../mesh/link/idle-links.ts'
+import { isSoon, NO_USE } from '../../../mesh/link/expected-use.ts'
 import { LinkUse } from '../../../mesh/link/link-use.ts'
 
 class Subject {
@@ -15,11 +16,17 @@ class Subject {
 }
 
 /** Links `a`, `b`, ... and a sweep that gives the names of those to close. */
-function scene(names: string, options: Partial<IdleLinksOptions> = {}, kept = '') {
+function scene(
+  names: string,
+  options: Partial<IdleLinksOptions> = {},
+  kept = '',
+  waitsMs: Readonly<Record<string, number>> = {},
+) {
   const links = new Map(names.split('').map((name) => [name, new Subject(name)]))
   const idle = new IdleLinks<Subject>(
     { linkIdleMs: 60_000, linkIdleMinMs: 5_000, linksIdleMax: 32, ...options },
     ({ name }) => kept.includes(name),
+    ({ name }) => ({ ...NO_USE, waitMs: waitsMs[name] ?? Infinity }),
   )
   const sweep = (nowMs: number) =>
     idle
@@ -69,6 +76,41 @@ describe('IdleLinks', () => {
     expect(sweep(10_000)).toBe('b')
     links.set('e', new Subject('e'))
     expect(sweep(10_000)).toBe('bc')
+  })
+
+  it('of more than linksIdleMax those are closed that will be needed last', () => {
+    const waitsMs = { a: 20_000, b: 30_000, c: 10_000 }
+    const { links, sweep, use } = scene('abcd', { linksIdleMax: 2 }, '', waitsMs)
+    sweep(0)
+    use('d').mark()
+    sweep(1_000)
+    // Nobody will speak on `d`, however late it was used.
+    expect(sweep(6_000)).toBe('db')
+    use('b').markWork()
+    links.delete('d')
+    sweep(7_000)
+    // What works is expected after as long as it has not.
+    expect(sweep(7_000 + 19_999)).toBe('a')
+    expect(sweep(7_000 + 20_001)).toBe('b')
+  })
+
+  it('a link that the peer needs is asked about again when it was used, or has rested for linkIdleMs', () => {
+    const { sweep, use } = scene('ab', { linksIdleMax: 0 })
+    sweep(0)
+    use('a').needed(1_000)
+    expect(sweep(10_000)).toBe('b')
+    use('a').mark()
+    sweep(11_000)
+    expect(sweep(16_000)).toBe('ba')
+    use('a').needed(17_000)
+    expect([sweep(76_999), sweep(77_000)]).toEqual(['b', 'ab'])
+  })
+
+  it('soon is within linkIdleMs, and within two turns per link that may rest', () => {
+    const dials = { linkIdleMs: 60_000, linksIdleMax: 4 }
+    const is = (turns: number, waitMs: number) => isSoon({ turns, waitMs }, dials)
+    expect([is(7, 59_999), is(8, 59_999), is(7, 60_000)]).toEqual([true, false, false])
+    expect(isSoon(NO_USE, dials)).toBe(false)
   })
 
   it('above linksIdleMax a link is closed when unused for linkIdleMinMs, not before', () => {

@@ -38,6 +38,8 @@ const OPTIONS: ConnectionOptions = {
   handshakeTimeoutMs: 5_000,
   leaveTimeoutMs: 1_000,
   linkPartingTimeoutMs: 5_000,
+  linkIdleMs: 10_000,
+  linksIdleMax: 32,
   frameBytesMax: 1_048_576,
   bytesQueuedMax: 16_777_216,
   bulkWindowBytes: 131_072,

@@ -222,7 +222,10 @@ describe('a link whose peer is asked whether it may end', () => {
     a.link('b').part()
     await cluster.clock.advance(3 * LATENCY_MS)
     expect(events).toEqual(['a parting', 'a stays'])
-    expect(a.link('b').use.take()).toBe(true)
+    expect(a.link('b').use).toMatchObject({
+      peerNeeds: true,
+      wantedMs: cluster.clock.now() - LATENCY_MS,
+    })
     release()
     const stop = b.pool.keepLinks(() => true)
     a.link('b').part()
@@ -231,6 +234,19 @@ describe('a link whose peer is asked whether it may end', () => {
     a.link('b').part()
     await cluster.clock.advance(3 * LATENCY_MS)
     expect(events.slice(2)).toEqual(['a parting', 'a stays', 'a parting', 'b idle', 'a idle'])
+  })
+
+  it('stays when the peer will speak on it before long, and ends when that is not soon', async () => {
+    await using cluster = slow()
+    const { a, b, events } = await scene(cluster)
+    const forget = b.pool.foretell(() => ({ turns: 63, waitMs: 9_999 }))
+    a.link('b').part()
+    await cluster.clock.advance(3 * LATENCY_MS)
+    forget()
+    b.pool.foretell(() => ({ turns: 64, waitMs: 9_999 }))
+    a.link('b').part()
+    await cluster.clock.advance(3 * LATENCY_MS)
+    expect(events).toEqual(['a parting', 'a stays', 'a parting', 'b idle', 'a idle'])
   })
 
   it('ends once when both sides ask at once', async () => {

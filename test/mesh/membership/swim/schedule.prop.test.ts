@@ -107,6 +107,34 @@ describe('the rounds', () => {
     )
   })
 
+  it('S23 are known before, this one and the next, and who asks changes no turn', () => {
+    fc.assert(
+      fc.property(fc.array(command, { maxLength: 100 }), fc.nat(), (commands, seed) => {
+        const [asked, unasked] = [0, 1].map(() => new ProbeSchedule(8, new RandomStream(seed, 1)))
+        const living = new Set([0, 1, 2, 3, 4, 5, 6, 7])
+        for (const each of commands) {
+          for (const slot of living) asked!.turnsBefore(slot)
+          if (each.type === 'toggle') {
+            const { slot } = each
+            const isGone = living.delete(slot)
+            if (!isGone) living.add(slot)
+            for (const schedule of [asked!, unasked!]) schedule[isGone ? 'remove' : 'add'](slot)
+          } else expect(asked!.next()).toBe(unasked!.next())
+        }
+        if (living.size === 0) return
+        const { rounds } = asked!
+        while (asked!.rounds === rounds) asked!.next()
+        for (let left = seed % living.size; left > 0; left--) asked!.next()
+        const turns = new Map([...living].map((slot) => [slot, asked!.turnsBefore(slot)]))
+        const again = new ProbeSchedule(0, new RandomStream(0, 1))
+        again.restore(asked!.state())
+        const order = Array.from({ length: 2 * living.size }, () => again.next())
+        for (const [slot, before] of turns) expect(order.indexOf(slot)).toBe(before)
+      }),
+      { seed: SEED, numRuns: 200 },
+    )
+  })
+
   it('S23 a joiner is probed within the round', () => {
     const schedule = new ProbeSchedule(5, new RandomStream(1, 1))
     schedule.next()
