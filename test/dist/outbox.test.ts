@@ -50,6 +50,7 @@ function made(
     frame?: number
     value?: number
     window?: number
+    now?: () => number
   } = {},
 ): Made {
   const link = new FakeLink()
@@ -61,7 +62,7 @@ function made(
     reserveBytesMax: options.reserve ?? 1_000,
     valueBytesMax: options.value ?? 1_000_000,
     chunkWindowBytes: options.window,
-    now: () => 0,
+    now: options.now ?? (() => 0),
     recycle: (bytes) => void recycled.push(bytes),
     overflow: () => void events.push('overflow'),
     retry: () => void events.push('retry'),
@@ -290,6 +291,24 @@ describe('Outbox', () => {
       taken += 1_015
     }
     expect(taken).toBe(101_500)
+  })
+
+  it('D3 chunks of the full size fill a long way beside others, with the default window', () => {
+    let nowMs = 0
+    const limits = { frame: 1_048_576, outbox: 20_000_000, value: 20_000_000 }
+    const { link, outbox } = made({ ...limits, window: 131_072, now: () => nowMs })
+    outbox.offer(cast, frame('first'), 2)
+    outbox.offer(cast, large('large', 10_000_000), 1)
+    const chunks: number[] = []
+    for (let trip = 0; trip < 9; trip++) {
+      const sent = link.frames.splice(0).filter(isChunk)
+      chunks.push(sent.length)
+      // The first round trip is the shortest.
+      nowMs += trip === 0 ? 80 : 82
+      outbox.offer(cast, frame('beside'), 2)
+      outbox.taken(sent.reduce((sum, bytes) => sum + bytes.length, 0) - sent.length * 17)
+    }
+    expect(chunks).toEqual([2, 2, 3, 4, 5, 7, 10, 14, 20])
   })
 
   it.each([
