@@ -47,10 +47,12 @@ export class KubernetesWatch {
     this.#context = context
   }
 
-  /** Lists if that is due, else watches until the server ends it. Rejects when the server fails. */
-  async step(): Promise<void> {
-    if (this.#version === undefined) await this.#list()
-    else await this.#watch(this.#version)
+  /** Lists if that is due, else watches until the server ends it: then true. Rejects when the server fails. */
+  async step(): Promise<boolean> {
+    const version = this.#version
+    if (version === undefined) await this.#list()
+    else await this.#watch(version)
+    return version !== undefined
   }
 
   async #list(): Promise<void> {

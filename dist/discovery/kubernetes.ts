@@ -146,8 +146,8 @@ async function run(
   for (let going = true; going;) {
     let pauseMs = 0
     try {
-      await watch.step()
-      pauses.reset()
+      // A list is no end of failures: where each watch is refused as too old, lists would follow each other.
+      if (await watch.step()) pauses.reset()
     } catch (error) {
       if (signal.aborted) return
       sink.failed(error)
