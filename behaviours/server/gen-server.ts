@@ -9,6 +9,7 @@
  * an unknown call does not crash the server (G-35; the message shape in message-server.ts does).
  */
 import {
+  ArgumentError,
   formatPid,
   type Call,
   type ExitReason,
@@ -148,6 +149,13 @@ export interface AnyImpl {
 }
 
 function loopOf(declared: Contract<never>, impl: AnyImpl, door?: ServerDoor): ServerLoop {
+  const { names } = ((declared as unknown) ?? {}) as Partial<Contract<never>>
+  if (names === undefined) {
+    throw new ArgumentError('contract', 'a contract, as contract() gives it', declared)
+  }
+  if (typeof impl !== 'object' || impl === null) {
+    throw new ArgumentError('impl', 'an object of handlers', impl)
+  }
   return new ServerLoop(new ContractModule(declared as Contract<unknown>, impl, door))
 }
 
@@ -327,7 +335,7 @@ class Slots {
     label: string,
     kind: 'call' | 'cast',
     names: object,
-    handlers: Readonly<Record<string, AnyHandler>>,
+    handlers: Readonly<Record<string, AnyHandler>> = {},
   ) {
     for (const [name, slot] of Object.entries(names)) {
       const handler = Object.hasOwn(handlers, name) ? handlers[name] : undefined

@@ -152,6 +152,20 @@ describe('implement', () => {
     )
     const casts = { init: () => 0, call: { get: more.get }, cast: { surplus: more.surplus } }
     expect(() => implement(declared, casts as never)).toThrow("has no cast 'surplus'")
+    expect(() => implement(declared, { init: () => 0 } as never)).toThrow("has no call 'get'")
+  })
+
+  it('refuses what is no contract and no implementation', () => {
+    for (const none of [undefined, null, 5, {}]) {
+      expect(() => implement(none as never, { init: () => 0 } as never)).toThrow(
+        expect.objectContaining({ code: 'ERR_ARGUMENT', argument: 'contract' }),
+      )
+    }
+    for (const none of [undefined, null, 5]) {
+      expect(() => implement(declared, none as never)).toThrow(
+        expect.objectContaining({ code: 'ERR_ARGUMENT', argument: 'impl' }),
+      )
+    }
   })
 
   it('calls the handlers of an object as its methods', async () => {
