@@ -4,6 +4,7 @@
 const USED = 1
 const WORKED_FOR_KEEPALIVE = 2
 const WORKED_FOR_IDLE = 4
+const NEEDED = 8
 const WORKED = USED | WORKED_FOR_KEEPALIVE | WORKED_FOR_IDLE
 
 /** Marks of one link; `idle-process.ts` reads those of any use, and of work as the keepalive does. */
@@ -52,17 +53,17 @@ export class LinkUse {
   /** Brings its times up to `nowMs`: when it was wanted, and when it worked. */
   look(nowMs: number): void {
     if (this.#take(WORKED_FOR_IDLE)) this.workedMs = nowMs
-    if (this.take()) {
+    const isNeeded = this.#take(NEEDED)
+    if (this.take() || isNeeded) {
       this.wantedMs = nowMs
-      this.peerNeeds = false
+      this.peerNeeds = isNeeded
     }
     this.wantedMs ??= nowMs
   }
 
-  /** The peer has said at `nowMs` that it needs it. */
-  needed(nowMs: number): void {
-    this.wantedMs = nowMs
-    this.peerNeeds = true
+  /** The peer has said that it needs it, which is as good as a use. */
+  needed(): void {
+    this.#marks |= USED | NEEDED
   }
 
   #take(mark: number): boolean {

@@ -156,7 +156,7 @@ export class LinkWatch {
     const { question } = this.#context.protocol.readStaying(payload)
     if (!this.parting.stays(question)) return
     this.#stay()
-    this.use.needed(this.#now())
+    this.use.needed()
   }
 
   /** A frame of the layers above came on a lane. */

@@ -97,12 +97,14 @@ describe('IdleLinks', () => {
   it('a link that the peer needs is asked about again when it was used, or has rested for linkIdleMs', () => {
     const { sweep, use } = scene('ab', { linksIdleMax: 0 })
     sweep(0)
-    use('a').needed(1_000)
+    use('a').needed()
+    expect(sweep(1_000)).toBe('')
     expect(sweep(10_000)).toBe('b')
     use('a').mark()
     sweep(11_000)
     expect(sweep(16_000)).toBe('ba')
-    use('a').needed(17_000)
+    use('a').needed()
+    sweep(17_000)
     expect([sweep(76_999), sweep(77_000)]).toEqual(['b', 'ab'])
   })
 
