@@ -226,8 +226,8 @@ export const MUTANTS: readonly Mutant[] = [
   {
     rule: 'a round reaches everybody',
     file: 'schedule.ts',
-    from: 'new Permutation(this.#roster.size, this.#random.next())',
-    to: 'new Permutation(Math.max(1, this.#roster.size - 1), this.#random.next())',
+    from: 'new Permutation(size, this.#next?.key ?? this.#random.next())',
+    to: 'new Permutation(Math.max(1, size - 1), this.#next?.key ?? this.#random.next())',
     killer: 'chaos',
     ids: ['S24'],
   },
