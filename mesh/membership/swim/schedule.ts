@@ -19,8 +19,9 @@ export class ProbeSchedule {
   #rounds = 0
   /** Positions whose present holder had its turn elsewhere. */
   #skipped: Set<number> | undefined
-  /** Slots that still have their turn after the permutation. */
-  #appended: Set<number> | undefined
+  /** Slots that still have their turn after the permutation, in their order, each with how many were appended before. */
+  #appended: Map<number, number> | undefined
+  #appends = 0
   /** Slots that joined in this round; a second time they wait for the next one. */
   #joined: Set<number> | undefined
 
@@ -78,7 +79,7 @@ export class ProbeSchedule {
           return this.#roster.slotAt(position)
         }
       }
-      for (const slot of this.#appended ?? []) {
+      for (const slot of this.#appended?.keys() ?? []) {
         this.#appended?.delete(slot)
         return slot
       }
@@ -87,15 +88,16 @@ export class ProbeSchedule {
   }
 
   /**
-   * Turns of others before that living slot has its own, in this round or the next: exact when nobody has come or gone in
-   * this round and nobody does until then. Asking changes no turn.
+   * Turns of others before that living slot has its own, in this round or the next: exact when nobody has gone in this round
+   * and nobody comes or goes until then. Asking changes no turn.
    */
   turnsBefore(slot: number): number {
     const position = this.#roster.positionOf(slot)
     if (this.#comesBy(position)) return this.#order.indexOf(position) - this.#cursor
     const left = this.#order.size - this.#cursor
-    if (this.#appended?.has(slot) === true) return left
-    return left + this.#nextOrder().indexOf(position)
+    const ordinal = this.#appended?.get(slot)
+    if (ordinal !== undefined) return left + ordinal - this.#firstAppended()
+    return left + (this.#appended?.size ?? 0) + this.#nextOrder().indexOf(position)
   }
 
   state(): ScheduleState {
@@ -107,7 +109,7 @@ export class ProbeSchedule {
       cursor: this.#cursor,
       rounds: this.#rounds,
       skipped: [...(this.#skipped ?? [])],
-      appended: [...(this.#appended ?? [])],
+      appended: [...(this.#appended?.keys() ?? [])],
       joined: [...(this.#joined ?? [])],
     }
   }
@@ -120,7 +122,9 @@ export class ProbeSchedule {
     this.#cursor = state.cursor
     this.#rounds = state.rounds
     this.#skipped = setOf(state.skipped)
-    this.#appended = setOf(state.appended)
+    this.#appended = undefined
+    this.#appends = 0
+    for (const slot of state.appended) this.#append(slot)
     this.#joined = setOf(state.joined)
   }
 
@@ -152,9 +156,17 @@ export class ProbeSchedule {
     this.#joined = undefined
   }
 
+  /** The number of the one that comes first of them. */
+  #firstAppended(): number {
+    for (const ordinal of this.#appended?.values() ?? []) return ordinal
+    return this.#appends
+  }
+
   #append(slot: number): void {
-    this.#appended ??= new Set()
-    this.#appended.add(slot)
+    this.#appended ??= new Map()
+    if (this.#appended.has(slot)) return
+    this.#appended.set(slot, this.#appends)
+    this.#appends += 1
   }
 }
 

@@ -135,6 +135,17 @@ describe('the rounds', () => {
     )
   })
 
+  it('S23 turns of those who joined in this round follow each other, and the next round follows them', () => {
+    const schedule = new ProbeSchedule(2, new RandomStream(1, 1))
+    schedule.next()
+    for (let slot = 2; slot < 300; slot++) schedule.add(slot)
+    const before = new Map(
+      Array.from({ length: 300 }, (_, slot) => [slot, schedule.turnsBefore(slot)]),
+    )
+    const order = Array.from({ length: 600 }, () => schedule.next())
+    for (const [slot, turns] of before) expect(order.indexOf(slot)).toBe(turns)
+  })
+
   it('S23 a joiner is probed within the round', () => {
     const schedule = new ProbeSchedule(5, new RandomStream(1, 1))
     schedule.next()
