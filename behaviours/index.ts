@@ -15,7 +15,7 @@ export type {
   RefOf,
   Slot,
 } from './server/contract.ts'
-export { bareRef, contract, isRef, refContract } from './server/contract.ts'
+export { bareRef, contract, isContract, isRef, refContract } from './server/contract.ts'
 export type { CheckedInput, SchemaIssue, SchemaResult, StandardSchema } from './server/schema.ts'
 export { checkInput } from './server/schema.ts'
 export type { After } from './server/results.ts'

@@ -2,6 +2,7 @@
  * Limits and waits of the distribution layer: defaults and checks. A node takes them beside the
  * options of its mesh; `resolveDistOptions` sorts the one from the other.
  */
+import { isContract } from '../behaviours/index.ts'
 import { VALUE_LIMITS } from '../mesh/index.ts'
 import {
   ArgumentError,
@@ -149,8 +150,6 @@ export function givenOptions<T extends object>(given: T | undefined): Partial<T>
 
 /** Throws an `OptionError` for what is no list of contracts. */
 export function checkContracts(contracts: readonly unknown[]): void {
-  const isContract = (value: unknown): boolean =>
-    typeof (value as { readonly name?: unknown } | null | undefined)?.name === 'string'
   if (Array.isArray(contracts) && contracts.every(isContract)) return
   const text = "startNode: option 'contracts' must be a list of contracts"
   throw new OptionError('ERR_OPTION_INVALID', 'contracts', text)

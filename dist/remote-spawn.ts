@@ -6,7 +6,7 @@
  * Differs from Erlang's `spawn/4`: it waits until `init` is done and rejects when it fails, when the
  * node is unreachable (X-14), or at `timeoutMs`; a process that is not up by then is killed.
  */
-import { bareRef, type Contract, type Ref } from '../behaviours/index.ts'
+import { bareRef, isContract, type Contract, type Ref } from '../behaviours/index.ts'
 import {
   ArgumentError,
   CallAbortedError,
@@ -228,7 +228,7 @@ export class RemoteSpawns {
       throw new OptionError('ERR_OPTION_INVALID', 'registration', text)
     }
     const contract = typeof what === 'string' ? undefined : (what as unknown as Contract<unknown>)
-    if (contract !== undefined && typeof contract?.name !== 'string') {
+    if (contract !== undefined && !isContract(contract)) {
       throw new ArgumentError('what', 'a contract or the name of a behaviour', what)
     }
     if (contract !== undefined) contracts.learn(contract)

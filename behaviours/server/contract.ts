@@ -111,6 +111,13 @@ export function contract<P>(name: string, names: NoInfer<Names<P>>): Contract<P>
   return new DeclaredContract<P>(name, names)
 }
 
+/** True for a contract of any protocol, also of another copy of this library; a server is none, its `contract` is. */
+export function isContract(value: unknown): value is Contract<unknown> {
+  if (typeof value !== 'object' || value === null) return false
+  const { name, names, at } = value as Partial<Contract<unknown>>
+  return typeof name === 'string' && typeof names === 'object' && typeof at === 'function'
+}
+
 /**
  * True for a ref of any contract, also a bare one.
  *

@@ -20,6 +20,7 @@ import {
   type Program,
 } from '../../runtime/index.ts'
 import type { ChildSpec, Shutdown } from '../supervisor/child-spec.ts'
+import { isContract } from './contract.ts'
 import type { CallsOf, CastsOf, Contract, InputOf, OutputOf, Ref } from './contract.ts'
 import { CallInputError, ContractError, HandlerMissingError } from './server-errors.ts'
 import { parentPid, startProcess, type ServerOptions } from './gen.ts'
@@ -149,8 +150,7 @@ export interface AnyImpl {
 }
 
 function loopOf(declared: Contract<never>, impl: AnyImpl, door?: ServerDoor): ServerLoop {
-  const { names } = ((declared as unknown) ?? {}) as Partial<Contract<never>>
-  if (names === undefined) {
+  if (!isContract(declared)) {
     throw new ArgumentError('contract', 'a contract, as contract() gives it', declared)
   }
   if (typeof impl !== 'object' || impl === null) {

@@ -9,6 +9,7 @@
  * anew. Inputs that the contract gives a Standard Schema are checked, and perhaps transformed, at the server's door
  * (`ERR_RPC_INPUT`); a process checks its own.
  */
+import { isContract } from '../../../behaviours/index.ts'
 import type {
   CallsOf,
   CastsOf,
@@ -132,10 +133,10 @@ export interface ContractMethod {
  * contract, a server for instance.
  */
 export function methodsOf(contract: Contract<unknown>): readonly ContractMethod[] {
-  const { name, names } = ((contract as unknown) ?? {}) as Partial<Contract<unknown>>
-  if (typeof name !== 'string' || names === undefined) {
+  if (!isContract(contract)) {
     throw new ArgumentError('contract', 'a contract, as contract() gives it', contract)
   }
+  const { name, names } = contract
   const taken = new Set<string>()
   return (['call', 'cast'] as const).flatMap((half) =>
     Object.entries(names[half] as Readonly<Record<string, unknown>>).map(([method, slot]) => {
