@@ -75,8 +75,10 @@ const START_MS = 1_800_000_000_000
 const STEP_MS = 50
 const CONNECT_MS_MAX = 60_000
 const NODES_MAX = 10_000
-const DEFAULTS: { readonly [K in keyof SimNodesOptions]-?: SimNodesOptions[K] | undefined } =
-  Object.freeze({ seed: 1, network: {}, policy: undefined, node: {}, logger: undefined })
+type ResolvedOptions = Pick<Required<SimNodesOptions>, 'seed' | 'network' | 'node'> &
+  Pick<SimNodesOptions, 'policy' | 'logger'>
+
+const DEFAULTS: ResolvedOptions = Object.freeze({ seed: 1, network: {}, node: {} })
 
 const CHECKS: { readonly [K in keyof SimNodesOptions]-?: OptionCheck } = {
   seed: numberOption(-(2 ** 53), 2 ** 53),
@@ -94,12 +96,12 @@ class SimWorld implements SimNodes {
   readonly network: MemoryNetwork
   readonly realm: Realm
   readonly nodes: FoveaNode[] = []
-  readonly #options: typeof DEFAULTS
+  readonly #options: ResolvedOptions
   readonly #gone = new Set<FoveaNode>()
 
-  constructor(options: typeof DEFAULTS) {
+  constructor(options: ResolvedOptions) {
     this.#options = options
-    this.entropy = createSeededEntropy(options.seed ?? 1)
+    this.entropy = createSeededEntropy(options.seed)
     this.network = new MemoryNetwork({
       clock: this.clock,
       entropy: this.entropy,

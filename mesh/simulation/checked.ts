@@ -10,6 +10,8 @@ export const SEED: OptionCheck = numberOption(-(2 ** 53), 2 ** 53, true)
 export const NODES: OptionCheck = numberOption(1, 1_000_000)
 /** Some of them. */
 export const COUNT: OptionCheck = numberOption(0, 1_000_000)
+/** Of all there are, from none to each. */
+export const SHARE: OptionCheck = numberOption(0, 1, true)
 /** A time or a length of time, which ends. */
 export const FINITE_MS: OptionCheck = numberOption(0, 2 ** 53, true)
 /** A length of time that may have no end. */

@@ -5,7 +5,7 @@
  */
 
 import { ArgumentError } from '../../runtime/index.ts'
-import { check, FINITE_MS, STEP_MS } from './checked.ts'
+import { check, FINITE_MS, SHARE, STEP_MS } from './checked.ts'
 
 /** What a node finds when it starts again. */
 export type DiskFate = 'kept' | 'lost'
@@ -112,6 +112,11 @@ export function checkFault(fault: Fault): void {
   check('atMs', fault.atMs, FINITE_MS)
   if (LASTS[fault.type]) check('forMs', (fault as { forMs?: unknown }).forMs, FINITE_MS)
   if ('downMs' in fault && fault.downMs !== undefined) check('downMs', fault.downMs, FINITE_MS)
+  if (fault.type === 'delay') check('byMs', fault.byMs, FINITE_MS)
+  if (fault.type === 'loss') {
+    check('share', fault.share, SHARE)
+    check('shareEnd', fault.shareEnd ?? fault.share, SHARE)
+  }
   if (fault.type !== 'slow') return
   check('blockedMs', fault.blockedMs, FINITE_MS)
   check('everyMs', fault.everyMs, FINITE_MS)

@@ -4,7 +4,7 @@
  */
 import { numberOption, resolveOptions, type OptionCheck } from '../../runtime/index.ts'
 import { Chance, Purpose } from './chance.ts'
-import { FINITE_MS } from './checked.ts'
+import { FINITE_MS, SHARE } from './checked.ts'
 
 /** How long a message is under way, one way. */
 export type Latency =
@@ -66,13 +66,11 @@ const DEFAULTS: Required<NetworkOptions> = Object.freeze({
   bandwidthBytes: Infinity,
 })
 
-const share: OptionCheck = numberOption(0, 1, true)
-
 const CHECKS: { readonly [K in keyof NetworkOptions]-?: OptionCheck } = {
   latency: { expected: 'a latency of times of at least 0', test: isLatency },
-  lossShare: share,
-  duplicateShare: share,
-  reorderShare: share,
+  lossShare: SHARE,
+  duplicateShare: SHARE,
+  reorderShare: SHARE,
   reorderMs: FINITE_MS,
   bandwidthBytes: numberOption(1, Infinity, true),
 }

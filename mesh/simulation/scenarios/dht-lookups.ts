@@ -4,6 +4,7 @@
  */
 import type { LookupSpec } from '../../routing/kademlia/machine.ts'
 import { routingSettings, type RoutingSettings } from '../../routing/kademlia/settings.ts'
+import { check, COUNT } from '../checked.ts'
 import { DhtWorld, type DhtWorldOptions, type PendingLookup } from '../dht-world.ts'
 import type { NetworkOptions } from '../network-model.ts'
 import { mean, quantile } from '../statistics.ts'
@@ -61,6 +62,7 @@ export function measureLookups(
   lookups: number,
   spec: Partial<LookupSpec> = {},
 ): LookupFigures {
+  check('lookups', lookups, COUNT)
   const begun: PendingLookup[] = []
   // A few milliseconds apart: no node answers many in one instant, and none waits for a place.
   for (let i = 0; i < lookups; i++) {

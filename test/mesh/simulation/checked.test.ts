@@ -5,6 +5,7 @@ import {
   DhtWorld,
   joining,
   NetworkModel,
+  suddenDeath,
   SwimWorld,
   type Fault,
   type NetworkOptions,
@@ -13,6 +14,8 @@ import {
 
 const size = { seed: 1, nodes: 3 } as const
 const world = (): SwimWorld => new SwimWorld(size)
+const lossy = { type: 'loss', atMs: 0, forMs: 1, share: 0 } as const
+const late = { type: 'delay', atMs: 0, forMs: 1, nodes: [1], byMs: 0 } as const
 const slow = { type: 'slow', atMs: 0, node: 1, forMs: 1_000, blockedMs: 0, everyMs: 0 }
 
 /** Without a check each of them either never ends, or ends with figures of nothing. */
@@ -32,6 +35,10 @@ const NONSENSE: readonly [string, () => unknown][] = [
   ['a task at no time', () => world().core.at(Number.NaN, () => {})],
   ['a fault at no time', () => world().runFaults([{ type: 'crash', atMs: Number.NaN, node: 1 }])],
   ['a fault of no type', () => world().runFaults([{ type: 'x', atMs: 1 } as unknown as Fault])],
+  ['more loss than all', () => world().runFaults([{ ...lossy, share: 7 }])],
+  ['loss that ends at NaN', () => world().runFaults([{ ...lossy, shareEnd: Number.NaN }])],
+  ['a delay back in time', () => world().runFaults([{ ...late, byMs: -1 }])],
+  ['NaN lookups', () => suddenDeath({ ...size, share: 0, lookups: Number.NaN })],
   ['a slow member without pauses', () => world().runFaults([slow as Fault])],
   ['a measurement of NaN', () => accuracy({ ...size, forMs: Number.NaN })],
   ['NaN slow members', () => accuracy({ ...size, forMs: 1, slow: Number.NaN })],
